@@ -1,0 +1,110 @@
+"""unrolled: sequence models you can see through.
+
+The public names, and nothing else. Each is imported from its home when it is first used, so that
+`import unrolled` and `unrolled --help` do not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from unrolled import errors as errors
+
+__version__ = "0.1.0"
+
+# Every public name and its home. A new name is one line here and one below, for editors and type checkers.
+_HOME = {
+    "Ragged": "unrolled.ragged",
+    # data
+    "Documents": "unrolled.data.source",
+    "Table": "unrolled.data.source",
+    "as_source": "unrolled.data.readers",
+    "read": "unrolled.data.readers",
+    "read_conll": "unrolled.data.readers",
+    "read_csv": "unrolled.data.readers",
+    "read_fasta": "unrolled.data.readers",
+    "read_jsonl": "unrolled.data.readers",
+    "read_parquet": "unrolled.data.readers",
+    "read_text": "unrolled.data.readers",
+    "read_ts": "unrolled.data.readers",
+    "read_tsv": "unrolled.data.readers",
+    # codecs
+    "Categories": "unrolled.codecs.category",
+    "Characters": "unrolled.codecs.text",
+    "Frames": "unrolled.codecs.frames",
+    "Labels": "unrolled.codecs.labels",
+    "MultiLabels": "unrolled.codecs.labels",
+    "Numbers": "unrolled.codecs.numeric",
+    "Record": "unrolled.codecs.record",
+    "Subwords": "unrolled.codecs.subwords",
+    "TimeFeatures": "unrolled.codecs.time",
+    "WordCharacters": "unrolled.codecs.word_characters",
+    "Words": "unrolled.codecs.words",
+    # cells and networks
+    "Elman": "unrolled.cells.elman",
+    "GRU": "unrolled.cells.gru",
+    "LSTM": "unrolled.cells.lstm",
+    "Stack": "unrolled.nn.stack",
+    "unroll": "unrolled.nn.unroll",
+    # training
+    "Callback": "unrolled.training.callbacks",
+    # tasks
+    "Classifier": "unrolled.tasks.classifier",
+    "Forecaster": "unrolled.tasks.forecaster",
+    "LanguageModel": "unrolled.tasks.language",
+    "SequenceModel": "unrolled.tasks.sequence",
+    "Tagger": "unrolled.tasks.tagger",
+    "load": "unrolled.tasks.load",
+}
+
+if TYPE_CHECKING:
+    from unrolled.cells.elman import Elman as Elman
+    from unrolled.cells.gru import GRU as GRU
+    from unrolled.cells.lstm import LSTM as LSTM
+    from unrolled.codecs.category import Categories as Categories
+    from unrolled.codecs.frames import Frames as Frames
+    from unrolled.codecs.labels import Labels as Labels
+    from unrolled.codecs.labels import MultiLabels as MultiLabels
+    from unrolled.codecs.numeric import Numbers as Numbers
+    from unrolled.codecs.record import Record as Record
+    from unrolled.codecs.subwords import Subwords as Subwords
+    from unrolled.codecs.text import Characters as Characters
+    from unrolled.codecs.time import TimeFeatures as TimeFeatures
+    from unrolled.codecs.word_characters import WordCharacters as WordCharacters
+    from unrolled.codecs.words import Words as Words
+    from unrolled.data.readers import as_source as as_source
+    from unrolled.data.readers import read as read
+    from unrolled.data.readers import read_conll as read_conll
+    from unrolled.data.readers import read_csv as read_csv
+    from unrolled.data.readers import read_fasta as read_fasta
+    from unrolled.data.readers import read_jsonl as read_jsonl
+    from unrolled.data.readers import read_parquet as read_parquet
+    from unrolled.data.readers import read_text as read_text
+    from unrolled.data.readers import read_ts as read_ts
+    from unrolled.data.readers import read_tsv as read_tsv
+    from unrolled.data.source import Documents as Documents
+    from unrolled.data.source import Table as Table
+    from unrolled.nn.stack import Stack as Stack
+    from unrolled.nn.unroll import unroll as unroll
+    from unrolled.ragged import Ragged as Ragged
+    from unrolled.tasks.classifier import Classifier as Classifier
+    from unrolled.tasks.forecaster import Forecaster as Forecaster
+    from unrolled.tasks.language import LanguageModel as LanguageModel
+    from unrolled.tasks.load import load as load
+    from unrolled.tasks.sequence import SequenceModel as SequenceModel
+    from unrolled.tasks.tagger import Tagger as Tagger
+    from unrolled.training.callbacks import Callback as Callback
+
+__all__ = [*_HOME, "errors"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds a misspelt name
+
+    def __getattr__(name: str) -> object:
+        """Import a public name from its home when it is first used."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'unrolled' has no attribute {name!r}; {errors.nearest(name, __all__)}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

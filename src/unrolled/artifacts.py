@@ -1,0 +1,144 @@
+"""A model folder: JSON, safetensors and a card to read. Loading executes nothing that the folder holds.
+
+    model.json             format, version, task, constructor parameters, everything learnt but the weights
+    weights.safetensors    the weights, and the arrays of the baselines
+    README.md              the card: what it is, the data's summary, scores beside baselines
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from unrolled.errors import ArtifactError, message
+
+FORMAT = "unrolled model"
+VERSION = 1
+MODEL, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
+
+
+def write_model(folder: str | Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str) -> Path:
+    """Write a model folder as a whole, or leave what was there untouched.
+
+    Args:
+        folder: where; an older model there is replaced, any other content is refused.
+        record: plain JSON values; must hold "task".
+        tensors: weights and arrays by name.
+        card: Markdown for a reader.
+
+    Returns:
+        The folder's path.
+
+    Raises:
+        ArtifactError: no permission, a full disk, or a folder that holds something else.
+    """
+    target = Path(folder)
+    refuse_foreign(target)
+    text = json.dumps({"format": FORMAT, "version": VERSION, **record}, indent=1, ensure_ascii=False, allow_nan=False)
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent))
+        temporary.chmod(0o755)
+        (temporary / MODEL).write_text(text, encoding="utf-8")
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / WEIGHTS)
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        _swap(temporary, target)
+    except (OSError, SafetensorError) as fault:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise ArtifactError(
+            message(
+                "folder",
+                expected="a place with room that can be written",
+                received=f"{target} ({_reason(fault)})",
+                remedy="choose another folder; an older model there is unharmed",
+            )
+        ) from fault
+    return target
+
+
+def refuse_foreign(folder: str | Path) -> None:
+    """Refuse early to write a model where something else lies, so that no long run ends in a refusal."""
+    target = Path(folder)
+    if target.exists() and not (target.is_dir() and ((target / MODEL).is_file() or not any(target.iterdir()))):
+        raise ArtifactError(
+            message(
+                "folder",
+                expected="a new folder, an empty one or an older model",
+                received=str(target),
+                remedy="choose another name; nothing was written",
+            )
+        )
+
+
+def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a model folder.
+
+    Returns:
+        The record and the tensors that `write_model` was given.
+
+    Raises:
+        ArtifactError: not a model folder, damaged, or written by a newer version.
+    """
+    source = Path(folder)
+    if not (source / MODEL).is_file():
+        kept = _aside(source)
+        remedy = f"an interrupted save left the older model at {kept}: rename it" if kept.is_dir() else ""
+        raise ArtifactError(message("model", expected=f"a folder with {MODEL}", received=str(source), remedy=remedy))
+    try:
+        record = json.loads((source / MODEL).read_text(encoding="utf-8"))
+        tensors = load_file(source / WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as fault:
+        raise ArtifactError(
+            message(
+                "model",
+                expected="a whole model folder",
+                received=f"{source} ({_reason(fault)})",
+                remedy="it is damaged: restore a copy or fit again",
+            )
+        ) from fault
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ArtifactError(message("model", expected=f"a {MODEL} written by unrolled", received=str(source)))
+    version = record.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ArtifactError(
+            message(
+                "model",
+                expected=f"format version <= {VERSION}",
+                received=f"version {version}",
+                remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
+            )
+        )
+    return record, tensors
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _swap(new: Path, target: Path) -> None:
+    """Put `new` where `target` is; the older model is moved aside first and comes back if that fails."""
+    aside = _aside(target)
+    if not target.exists():
+        os.rename(new, target)
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(target, aside)
+    try:
+        os.rename(new, target)
+    except OSError:
+        os.rename(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _reason(fault: BaseException) -> str:
+    return getattr(fault, "strerror", None) or str(fault).splitlines()[0]

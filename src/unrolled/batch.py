@@ -1,0 +1,173 @@
+"""Batch: encoded examples on their way to a model, and the loss that comes back.
+
+A whole data set, once encoded, is one Batch; a training batch is `examples.select(rows)`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from unrolled.errors import ShapeError, message
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """A sequence inside every step, such as the characters of each word; repeats are stored once.
+
+    Args:
+        index: which row of `pieces` each step shows, a Ragged of integers (N,).
+        pieces: the distinct inner sequences, for example the characters of each distinct word.
+    """
+
+    index: Ragged
+    pieces: Ragged
+
+    @property
+    def lengths(self) -> Tensor:
+        return self.index.lengths
+
+    def select(self, rows: Tensor) -> "Nested":
+        return replace(self, index=self.index.select(rows))
+
+    def slice(self, start: int | Tensor, stop: int | Tensor) -> "Nested":
+        return replace(self, index=self.index.slice(start, stop))
+
+    def to(self, *args: Any, **kwargs: Any) -> "Nested":
+        return Nested(self.index.to(*args, **kwargs), self.pieces.to(*args, **kwargs))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Encoded examples: what a model reads, and what it should answer.
+
+    Args:
+        inputs: per-step inputs by name; every one has the same lengths.
+        statics: one row per sequence by name, each (B, *feature).
+        targets: per step (a Ragged with the inputs' lengths), per sequence (a Tensor (B, ...)), or None.
+        reset: True where the state restarts before a step, (N,) in the inputs' order; None = nowhere.
+        carries: True when row b continues row b of the batch before it, so the state is carried.
+
+    Raises:
+        ShapeError: inputs, statics or targets that do not agree on lengths or batch size.
+    """
+
+    inputs: Mapping[str, Ragged | Nested]
+    statics: Mapping[str, Tensor] = field(default_factory=dict)
+    targets: Ragged | Tensor | None = None
+    reset: Reset | None = None
+    carries: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in self.inputs.items():
+            if not torch.equal(value.lengths, self.lengths):
+                raise ShapeError(
+                    message(
+                        f"inputs[{name!r}]",
+                        expected="the same lengths as the other inputs",
+                        received=_first_difference(value.lengths, self.lengths),
+                    )
+                )
+        for name, rows in self.statics.items():
+            if rows.shape[0] != self.batch_size:
+                raise ShapeError(message(f"statics[{name!r}]", expected=f"{self.batch_size} rows", received=len(rows)))
+        if isinstance(self.targets, Ragged) and self.inputs and not torch.equal(self.targets.lengths, self.lengths):
+            raise ShapeError(
+                message(
+                    "targets",
+                    expected="one target for each input step",
+                    received=_first_difference(self.targets.lengths, self.lengths),
+                )
+            )
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """Steps of each sequence, (B,)."""
+        if self.inputs:
+            return next(iter(self.inputs.values())).lengths
+        if isinstance(self.targets, Ragged):
+            return self.targets.lengths
+        rows = next(iter(self.statics.values())).shape[0] if self.statics else 0
+        return torch.zeros(rows, dtype=torch.int64)
+
+    @property
+    def batch_size(self) -> int:
+        """Sequences, B."""
+        return int(self.lengths.shape[0])
+
+    @cached_property
+    def num_steps(self) -> int:
+        """Real steps, N."""
+        return int(self.lengths.sum())
+
+    def __len__(self) -> int:
+        return self.batch_size
+
+    def select(self, rows: Tensor) -> "Batch":
+        """The sequences at the given rows, with everything that belongs to them."""
+        rows = torch.as_tensor(rows, dtype=torch.int64)
+        reset = None
+        if self.reset is not None:
+            reset = Ragged(self.reset, self.lengths).select(rows).values
+        return Batch(
+            inputs={name: value.select(rows) for name, value in self.inputs.items()},
+            statics={name: value[rows.to(value.device)] for name, value in self.statics.items()},
+            targets=_select(self.targets, rows),
+            reset=reset,
+            carries=self.carries,
+        )
+
+    def slice_time(self, start: int | Tensor, stop: int | Tensor) -> "Batch":
+        """Steps start <= t < stop of every sequence; per-sequence statics and targets stay whole."""
+        reset = None
+        if self.reset is not None:
+            reset = Ragged(self.reset, self.lengths).slice(start, stop).values
+        targets = self.targets.slice(start, stop) if isinstance(self.targets, Ragged) else self.targets
+        return replace(
+            self,
+            inputs={name: value.slice(start, stop) for name, value in self.inputs.items()},
+            targets=targets,
+            reset=reset,
+        )
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Everything on one device."""
+        return replace(
+            self,
+            inputs={name: value.to(device) for name, value in self.inputs.items()},
+            statics={name: value.to(device) for name, value in self.statics.items()},
+            targets=None if self.targets is None else self.targets.to(device),
+            reset=None if self.reset is None else self.reset.to(device),
+        )
+
+
+class LossSum(NamedTuple):
+    """What one batch costs: a sum, what it is divided by, and the state after it.
+
+    Args:
+        total: the summed loss, a scalar that carries gradients.
+        count: how many real steps or sequences (weighted) the sum runs over.
+        state: the model's final state, for a batch that carries on; None where there is none.
+    """
+
+    total: Tensor
+    count: float
+    state: Any = None
+
+
+def _select(targets: Ragged | Tensor | None, rows: Tensor) -> Ragged | Tensor | None:
+    if targets is None:
+        return None
+    return targets.select(rows) if isinstance(targets, Ragged) else targets[rows.to(targets.device)]
+
+
+def _first_difference(got: Tensor, want: Tensor) -> str:
+    if got.shape != want.shape:
+        return f"{len(got)} sequences instead of {len(want)}"
+    row = int((got != want).nonzero()[0])
+    return f"{int(got[row])} steps instead of {int(want[row])} in sequence {row}"

@@ -1,0 +1,1 @@
+"""Cells: one step of a recurrent network each."""

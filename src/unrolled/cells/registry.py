@@ -1,0 +1,27 @@
+"""Every cell by name. A new cell is one file and one line here; the conformance suite runs over this table."""
+
+from functools import partial
+
+from unrolled.cells.base import Cell
+from unrolled.cells.elman import Elman
+from unrolled.cells.gru import GRU
+from unrolled.cells.lstm import LSTM
+from unrolled.errors import unknown
+
+CELLS = {
+    "elman": Elman,
+    "elman_relu": partial(Elman, activation="relu"),
+    "lstm": LSTM,
+    "gru": GRU,
+}
+
+
+def make_cell(name: str, input_size: int, hidden_size: int, learn_initial_state: bool = False) -> Cell:
+    """A fresh cell by its name in `CELLS`.
+
+    Raises:
+        OptionError: an unknown name; the nearest one is suggested.
+    """
+    if name not in CELLS:
+        raise unknown("cell", name, CELLS)
+    return CELLS[name](input_size, hidden_size, learn_initial_state=learn_initial_state)

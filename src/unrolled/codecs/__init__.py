@@ -1,0 +1,1 @@
+"""Codecs: raw column values to numbers and back."""

@@ -1,0 +1,131 @@
+"""The codec contract: raw values to numbers and back. A codec learns from data but holds no weights.
+
+The life of a codec: construct (stores its arguments), `fit` (reads records once), `encode`, `decode`.
+`to_json` / `from_json` carry everything it learnt. A codec for a scalar column gives sequences of
+length 1, so every codec speaks Ragged.
+
+A new codec is one file and one line in `registry.py`; JSON, `repr` and the report come from here, as
+long as learnt attributes end in `_`, hold plain JSON values and are set through `_learn`.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+from unrolled.batch import Nested
+from unrolled.errors import NotFittedError, message
+from unrolled.ragged import Ragged
+
+Record = Mapping[str, Any]
+Kind = Literal["index", "vector", "nested"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one encoded step holds, so that a model can build the layer that reads or writes it.
+
+    Args:
+        kind: "index" (an integer below `size`), "vector" (`size` floats), "nested" (a sequence of `pieces`).
+        size: vocabulary size, or width of the vector; for "nested" the pieces' size.
+        embedding_size: for "index" and "nested": width of a learnt embedding; 0 = one-hot.
+        per_step: True when a record holds a sequence of these, False when it holds exactly one.
+        unknown_index: for "index": the index of unknowns, or None when every value is known. Training
+            drops rare values to it now and then, so that its vector is learnt.
+    """
+
+    kind: Kind
+    size: int
+    embedding_size: int = 0
+    per_step: bool = True
+    unknown_index: int | None = None
+
+
+class Codec(ABC):
+    """Raw column values in, Ragged numbers out, and back.
+
+    Subclasses set `name` (the key in JSON), store constructor arguments as attributes, and put what
+    `fit` learns into attributes that end in `_`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1  # of the JSON form; a codec that changes its form counts it up
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns this codec reads."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec:
+        """What one step of the encoding holds; NotFittedError before `fit`."""
+
+    @abstractmethod
+    def fit(self, records: Iterable[Record]) -> Self:
+        """Learn from the records (read once, in one pass) and return self."""
+
+    @abstractmethod
+    def encode(self, records: Sequence[Record]) -> Ragged | Nested:
+        """One sequence per record; values int64 (N,) for "index", float32 (N, size) for "vector"."""
+
+    @abstractmethod
+    def decode(self, encoded: Ragged) -> list[Any]:
+        """The inverse of `encode`, one value per sequence, in the form the column had."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Constructor arguments and learnt attributes as plain JSON values, with `"codec": name`."""
+        return {
+            "codec": self.name,
+            "version": self.version,
+            "arguments": self.arguments(),
+            "learnt": {key: value for key, value in vars(self).items() if _is_learnt(key)},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(**data["arguments"])._learn(**data["learnt"])
+
+    def report(self) -> dict[str, int]:
+        """What the last `encode` met that `fit` had not: counts such as {"unknown": 3}; empty if nothing."""
+        return dict(vars(self).get("_met", {}))
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value = self.arguments()[name]
+            if parameter.default is inspect.Parameter.empty:
+                shown.append(repr(value))
+            elif value != parameter.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    # ---- for subclasses -----------------------------------------------------------------------
+
+    def _learn(self, **learnt: Any) -> Self:
+        """Set learnt attributes, and forget what was derived from older ones."""
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                vars(self).pop(name, None)
+        vars(self).update(learnt)
+        return self
+
+    def _require_fit(self) -> None:
+        if not any(_is_learnt(key) for key in vars(self)):
+            raise NotFittedError(message(repr(self), expected="a fitted codec", received="one before fit",
+                                         remedy="call fit(records) first"))  # fmt: skip
+
+    def _count(self, **met: Any) -> None:
+        """Note what this `encode` met, for `report`."""
+        self._met = {what: int(count) for what, count in met.items() if count}
+
+
+def _is_learnt(attribute: str) -> bool:
+    return attribute.endswith("_") and not attribute.startswith("_")

@@ -1,0 +1,112 @@
+"""Frames: a vector at every time step, such as a piano roll, a spectrogram or a small picture."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from unrolled.codecs.base import Codec, Record, Spec
+from unrolled.codecs.scaling import check_scaling, learn_scaling, refuse_infinite, scale, to_float32, to_numbers
+from unrolled.codecs.values import bad_value, chunks, nothing_to_learn, values_of
+from unrolled.ragged import Ragged
+
+
+class Frames(Codec):
+    """A column of lists of vectors, (T, F) in every record; F is learnt in `fit`.
+
+    Args:
+        column: lists of equally long lists of numbers, or arrays (T, F).
+        scaling: "none", "robust" or "standard", for each of the F features by itself.
+
+    Attributes:
+        binary_: True when every number in `fit` was 0 or 1, as in a piano roll.
+
+    Example:
+        >>> codec = Frames("roll").fit([{"roll": [[0, 1], [1, 1], [0, 0]]}])
+        >>> codec.spec.size, codec.binary_
+        (2, True)
+    """
+
+    name = "frames"
+    scaling_: list[list[float]]  # centre and scale, (2, F)
+    binary_: bool
+
+    def __init__(self, column: str, scaling: str = "none") -> None:
+        self.column = column
+        self.scaling = scaling
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def spec(self) -> Spec:
+        self._require_fit()
+        return Spec("vector", len(self.scaling_[0]))
+
+    def fit(self, records: Iterable[Record]) -> Self:
+        check_scaling(self.scaling)
+        width: int | None = None
+        binary = True
+        kept: list[np.ndarray] = []
+        for start, chunk in chunks(records):
+            frames, _, width = self._read(chunk, start, width)
+            binary = binary and bool(((frames == 0) | (frames == 1)).all())
+            if self.scaling != "none" and len(frames):
+                kept.append(frames)
+        if width is None:
+            raise nothing_to_learn(self.columns)
+        everything = np.concatenate([*kept, np.empty((0, width))])  # (N, F)
+        return self._learn(scaling_=learn_scaling(everything, self.scaling).tolist(), binary_=binary)
+
+    def encode(self, records: Sequence[Record]) -> Ragged:
+        self._require_fit()
+        frames, lengths, _ = self._read(records, 0, len(self.scaling_[0]))
+        scaled = to_float32(scale(frames, *self._statistics()), self.columns, lengths)
+        absent = np.isnan(frames)
+        scaled[absent] = 0.0
+        self._count(missing=absent.sum())
+        return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
+
+    def decode(self, encoded: Ragged) -> list[list[list[float]]]:
+        self._require_fit()
+        centre, spread = self._statistics()
+        return [(frames.numpy(force=True).astype(np.float64) * spread + centre).tolist() for frames in encoded]
+
+    def _statistics(self) -> np.ndarray:
+        return np.array(self.scaling_, dtype=np.float64)  # (2, F)
+
+    def _read(
+        self, records: Sequence[Record], start: int, width: int | None
+    ) -> tuple[np.ndarray, np.ndarray, int | None]:
+        """All frames end to end (N, F), lengths (B,), and the width once it is known."""
+        arrays: list[np.ndarray] = []
+        for row, value in enumerate(values_of(records, self.column), start):
+            frames = self._frames(value, row)
+            if len(frames):
+                width = frames.shape[1] if width is None else width
+                if frames.shape[1] != width:
+                    raise bad_value(self.column, row, f"{width} numbers in every step", str(frames.shape[1]))
+            arrays.append(frames)
+        lengths = np.array([len(frames) for frames in arrays], dtype=np.int64)
+        filled = [frames for frames in arrays if len(frames)]
+        joined = np.concatenate(filled) if filled else np.empty((0, width or 0))  # (N, F)
+        refuse_infinite(joined, self.columns, lengths, start)
+        return joined, lengths, width
+
+    def _frames(self, value: Any, row: int) -> np.ndarray:
+        if value is None or (hasattr(value, "__len__") and len(value) == 0):
+            return np.empty((0, 0))
+        frames = to_numbers(value)
+        if frames is None or frames.ndim != 2:
+            remedy = "every step needs equally many numbers; use Numbers for one number per step"
+            raise bad_value(self.column, row, "a list of equally long lists of numbers", _kind(value, frames), remedy)
+        return frames
+
+
+def _kind(value: Any, frames: np.ndarray | None) -> str:
+    if frames is not None:
+        return f"shape {frames.shape}"
+    lengths = {len(step) for step in value if hasattr(step, "__len__")} if hasattr(value, "__iter__") else set()
+    return f"steps of {sorted(lengths)} numbers" if len(lengths) > 1 else type(value).__name__

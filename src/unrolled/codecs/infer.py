@@ -1,0 +1,111 @@
+"""Choosing codecs for a table by looking at its first records."""
+
+import copy
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from unrolled.codecs.base import Codec, Record
+from unrolled.codecs.category import Categories
+from unrolled.codecs.frames import Frames
+from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.record import Record as Columns
+from unrolled.codecs.text import Characters
+from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.values import values_of
+from unrolled.codecs.words import Words
+from unrolled.errors import DataError, message
+
+_LOOK_AT = 1000  # records
+_TRY_ON = 50
+_MANY = 1000  # more distinct texts than this are no categories
+_SHORT = 40  # longer texts, in characters, are no categories
+_WORDY = 3  # more words than this on average make a text
+
+
+def infer_codecs(
+    records: Iterable[Record], target: str | Collection[str] | None = None, ignore: Collection[str] = ()
+) -> list[Codec]:
+    """Codecs for the columns of a table, not fitted yet; print them to see what was chosen.
+
+    Text of several words becomes Words; few short texts that repeat Categories; other text Characters;
+    numbers one Numbers per length; lists of tokens Words; lists of vectors Frames; times TimeFeatures.
+    Columns without any value are left out.
+
+    Args:
+        records: a source, or any records; the first 1,000 are looked at.
+        target: the column or columns to predict, which are no inputs.
+        ignore: further columns that are no inputs.
+
+    Raises:
+        DataError: nothing to choose from, or sequences of unequal lengths, which no model reads side by side.
+
+    Example:
+        >>> infer_codecs([{"review": "Slow start, but a great ending.", "stars": 4}] * 9, target="stars")
+        [Words('review')]
+    """
+    sample = list(islice(records, _LOOK_AT))
+    left_out = {target} if isinstance(target, str) else set(target or ())
+    left_out |= set(ignore)
+    columns = [column for column in (sample[0] if sample else {}) if column not in left_out]
+    codecs: list[Codec] = []
+    numbers: dict[tuple[int, ...] | None, list[str]] = {}
+    for column in columns:
+        values = [value for value in values_of(sample, column) if value is not None]
+        codec = _choose(column, values)
+        if codec is Numbers:
+            numbers.setdefault(_lengths(values_of(sample, column)), []).append(column)
+        elif isinstance(codec, Codec):
+            codecs.append(codec)
+    codecs += [Numbers(names[0] if len(names) == 1 else names) for names in numbers.values()]
+    if not codecs:
+        raise DataError(message("inputs", expected="at least one column with values", received=columns,
+                                remedy="name the inputs yourself"))  # fmt: skip
+    Columns(copy.deepcopy(codecs)).fit(sample[:_TRY_ON]).encode_all(sample[:_TRY_ON])  # lengths must agree
+    return codecs
+
+
+def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
+    """A codec, or Numbers itself: columns of numbers are gathered by the caller."""
+    if not values:
+        return None
+    first = values[0]
+    if isinstance(first, str):
+        return _for_text(column, [str(value) for value in values])
+    if hasattr(first, "__len__"):
+        element = next((item for value in values for item in value if item is not None), None)
+        if element is None:
+            return None
+        if isinstance(element, str):
+            return Words(column)
+        if hasattr(element, "__len__"):
+            return Frames(column)
+        first = element
+    return TimeFeatures(column) if isinstance(first, dt.date) else Numbers
+
+
+def _for_text(column: str, texts: Sequence[str]) -> Codec:
+    count, distinct = len(texts), len(set(texts))
+    if all(map(_is_time, texts[:_TRY_ON])):
+        return TimeFeatures(column)
+    words = sum(len(text.split()) for text in texts) / count
+    few = distinct <= max(0.05 * count, min(10, count / 3)) and distinct <= _MANY
+    if few and words <= _WORDY and max(map(len, texts)) <= _SHORT:
+        return Categories(column)
+    return Words(column) if words > _WORDY else Characters(column)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return "-" in text  # eight digits are more likely a number
+
+
+def _lengths(values: Sequence[Any]) -> tuple[int, ...] | None:
+    """The length of every list, None for a column of single values."""
+    if not any(hasattr(value, "__len__") for value in values):
+        return None
+    return tuple(0 if value is None else len(value) for value in values)

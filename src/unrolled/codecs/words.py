@@ -1,0 +1,190 @@
+"""Text as words, in any script; or columns that are already lists of tokens."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache, cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from unrolled.codecs.base import Codec, Record, Spec
+from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, nothing_to_learn, unflatten, values_of
+from unrolled.codecs.vocabulary import UNKNOWN, BoundedCounter, index_of, look_up
+from unrolled.ragged import Ragged
+
+UNKNOWN_WORD = "<unknown>"
+# written without spaces, so each sign is a token: kana, Han and their extensions
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CLOSING = frozenset(".,;:!?%)]}\u2026\u2019\u201d\u00bb\u3002\u3001\uff0c\uff01\uff1f")
+_OPENING = frozenset("([{\u201c\u2018\u00ab#$\u00a3\u20ac@")
+_BETWEEN = frozenset("-/_\u2010\u2011")
+
+
+class Words(Codec):
+    """A text as a sequence of words and punctuation marks; unknown words share index 0.
+
+    Args:
+        column: text (str), which is split into words, or lists of tokens, which are taken as they are.
+        max_size: keep at most this many words, the most frequent; None keeps all.
+        min_count: keep words seen at least this often.
+        lowercase: ignore case.
+        embedding_size: width of a learnt vector for each word; 0 = one-hot.
+
+    Example:
+        >>> codec = Words("review").fit([{"review": "Great, isn't it?"}])
+        >>> codec.decode(codec.encode([{"review": "isn't it  great?"}]))
+        ["isn't it <unknown>?"]
+        >>> codec.report()
+        {'unknown': 1}
+    """
+
+    name = "words"
+    words_: list[str]
+    lists_: bool
+
+    def __init__(
+        self,
+        column: str,
+        max_size: int | None = 20_000,
+        min_count: int = 1,
+        lowercase: bool = False,
+        embedding_size: int = 100,
+    ) -> None:
+        self.column = column
+        self.max_size = max_size
+        self.min_count = min_count
+        self.lowercase = lowercase
+        self.embedding_size = embedding_size
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def spec(self) -> Spec:
+        self._require_fit()
+        return Spec("index", len(self.words_) + 1, self.embedding_size, unknown_index=UNKNOWN)
+
+    def fit(self, records: Iterable[Record]) -> Self:
+        counter = BoundedCounter()
+        lists = None
+        for start, chunk in chunks(records):
+            tokens, _, lists = tokens_of(chunk, self.column, start, lists, self.lowercase)
+            counter.update(token for token in tokens if token is not None)
+        words = counter.most_frequent(self.max_size, self.min_count)
+        if not words:
+            raise nothing_to_learn(self.columns, f"a word seen {self.min_count} times")
+        return self._learn(words_=words, lists_=lists)
+
+    def encode(self, records: Sequence[Record]) -> Ragged:
+        self._require_fit()
+        tokens, lengths, _ = tokens_of(records, self.column, 0, self.lists_, self.lowercase)
+        values = look_up(self._index, tokens)
+        self._count(unknown=np.count_nonzero(values == UNKNOWN))
+        return Ragged(torch.from_numpy(values), torch.from_numpy(lengths))
+
+    def decode(self, encoded: Ragged) -> list[Any]:
+        self._require_fit()
+        entries = [UNKNOWN_WORD, *self.words_]
+        words = [entries[index] for index in encoded.values.tolist()]
+        sentences = unflatten(words, encoded.lengths.tolist(), per_step=True)
+        return sentences if self.lists_ else [join_words(sentence) for sentence in sentences]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return index_of(self.words_)
+
+
+def tokens_of(
+    records: Sequence[Record], column: str, start: int = 0, lists: bool | None = None, lowercase: bool = False
+) -> tuple[list[str | None], np.ndarray, bool | None]:
+    """All tokens end to end, how many each record has, and whether the column holds lists of tokens."""
+    values = values_of(records, column)
+    lists = holds_lists(values, column, start, lists)
+    if not lists:
+        values = [_split(value, column, start + row) for row, value in enumerate(values)]
+    tokens, lengths = flatten(values, per_step=True)
+    if not set(map(type, tokens)) <= {str, type(None)}:
+        ends = np.cumsum(lengths)
+        step = next(step for step, token in enumerate(tokens) if not isinstance(token, str | None))
+        row = start + int(np.searchsorted(ends, step, side="right"))
+        remedy = "use Numbers for lists of numbers, Categories for other lists"
+        raise bad_value(column, row, "text tokens", type(tokens[step]).__name__, remedy)
+    if lowercase:
+        tokens = [token and token.lower() for token in tokens]
+    return tokens, lengths, lists
+
+
+def split_words(text: str) -> list[str]:
+    """Words, numbers and punctuation marks of a text in any script; only white space is dropped.
+
+    A word keeps its apostrophes and combining marks; signs of scripts without spaces stand alone.
+
+    Example:
+        >>> split_words("Don't pay 3.50 (or more)!")
+        ["Don't", 'pay', '3.50', '(', 'or', 'more', ')', '!']
+    """
+    return (_ascii_pattern() if text.isascii() else _pattern()).findall(text)
+
+
+def join_words(words: Iterable[str]) -> str:
+    """A readable text from words and punctuation marks.
+
+    Example:
+        >>> join_words(["Don't", "pay", "(", "more", ")", "!"])
+        "Don't pay (more)!"
+    """
+    parts: list[str] = []
+    tight = True  # no space before the next word
+    quoted = False
+    unspaced = re.compile(f"[{_UNSPACED}]")
+    after_unspaced = False
+    for word in words:
+        closes = word in _CLOSING or word in _BETWEEN or (word == '"' and quoted)
+        both_unspaced = after_unspaced and unspaced.match(word) is not None
+        parts += [word] if tight or closes or both_unspaced else [" ", word]
+        quoted ^= word == '"'
+        tight = word in _OPENING or word in _BETWEEN or (word == '"' and quoted)
+        after_unspaced = unspaced.match(word) is not None
+    return "".join(parts)
+
+
+def _split(value: Any, column: str, row: int) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        remedy = "use Numbers for numbers, Categories for other values"
+        raise bad_value(column, row, "text or a list of tokens", type(value).__name__, remedy)
+    return split_words(value)
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    letter = f"[^\\W{_UNSPACED}]"
+    marks = _marks()
+    letters = f"(?:{letter}++[{marks}]*+)++"
+    word = f"{letters}(?:['\u2019]{letters})*+"
+    number = r"\d++(?:[.,]\d++)++"
+    sign = f"[{_UNSPACED}][{marks}]*+"
+    symbol = f"[^\\w\\s][{marks}\U0001f3fb-\U0001f3ff]*+"  # an emoji keeps its skin tone ...
+    return re.compile(f"{number}|{word}|{sign}|{symbol}(?:\u200d{symbol})*+")  # ... and its family
+
+
+@cache
+def _ascii_pattern() -> re.Pattern[str]:
+    """The same tokens for plain ASCII, found several times faster."""
+    return re.compile(r"\d++(?:[.,]\d++)++|\w++(?:'\w++)*+|[^\w\s\x1c-\x1f]", re.ASCII)
+
+
+def _marks() -> str:
+    """Every combining mark, as ranges for a regular expression: `str.isalnum` is false for them."""
+    ranges: list[list[int]] = []
+    for code in (*range(0x20000), *range(0xE0000, 0xE0200)):  # no other plane holds any
+        if unicodedata.category(chr(code)).startswith("M"):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    return "".join(f"{chr(low)}-{chr(high)}" for low, high in ranges)

@@ -1,0 +1,1 @@
+"""Decoding: sequences out of a step function."""

@@ -1,0 +1,82 @@
+"""Sampling: one token after another from a step function, which is all that decoding knows of a model."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.errors import OptionError, message
+
+StepFunction = Callable[[Tensor, Any], tuple[Tensor, Any]]  # tokens (B,), state -> logits (B, V), state
+
+
+def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+    """The distribution that is drawn from, (B, V).
+
+    Args:
+        logits: (B, V).
+        temperature: below 1 sharpens, above 1 flattens; 0 puts everything on the most probable token.
+        top_k: keep only the k most probable tokens; 0 keeps all.
+        top_p: keep the fewest tokens whose probabilities reach p together; 1 keeps all.
+
+    Raises:
+        OptionError: temperature < 0, top_k < 0, or top_p outside (0, 1].
+
+    Source of top_p: A. Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020, section 3.1.
+
+    Example:
+        >>> import torch
+        >>> probabilities(torch.tensor([[0.0, 1.0, 2.0]]), top_k=1)
+        tensor([[0., 0., 1.]])
+    """
+    if temperature < 0:
+        raise OptionError(message("temperature", expected="a number >= 0", received=temperature))
+    if top_k < 0:
+        raise OptionError(message("top_k", expected="an integer >= 0", received=top_k))
+    if not 0 < top_p <= 1:
+        raise OptionError(message("top_p", expected="a number in (0, 1]", received=top_p))
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
+    scaled = logits.float() / temperature
+    if 0 < top_k < logits.shape[1]:
+        lowest = scaled.topk(top_k, 1).values[:, -1:]
+        scaled = scaled.masked_fill(scaled < lowest, -torch.inf)
+    shares = scaled.softmax(1)  # (B, V)
+    if top_p < 1:
+        ordered, index = shares.sort(1, descending=True)
+        needed = ordered.cumsum(1) - ordered < top_p  # the tokens before this one do not reach p yet
+        shares = torch.zeros_like(shares).scatter(1, index, ordered * needed)
+        shares = shares / shares.sum(1, keepdim=True)
+    return shares
+
+
+def sample(
+    step: StepFunction,
+    logits: Tensor,
+    state: Any,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Iterator[Tensor]:
+    """Draw tokens for ever, one (B,) tensor at a time; the caller stops.
+
+    Args:
+        step: tokens (B,) and a state to logits (B, V) and the next state.
+        logits: what the model says about the first token to draw, (B, V).
+        state: the state that goes with `logits`.
+        temperature, top_k, top_p: see `probabilities`.
+        generator: the source of randomness, for repeatable text.
+
+    Example:
+        >>> import torch
+        >>> count_up = lambda token, state: (torch.eye(10)[(token + 1) % 10] * 99, state)
+        >>> tokens = sample(count_up, torch.eye(10)[[3]] * 99, None)
+        >>> [int(next(tokens)) for _ in range(4)]
+        [3, 4, 5, 6]
+    """
+    while True:
+        token = torch.multinomial(probabilities(logits, temperature, top_k, top_p), 1, generator=generator).squeeze(1)
+        yield token
+        logits, state = step(token, state)

@@ -1,0 +1,85 @@
+"""The error tree: every fault that `unrolled` reports on purpose.
+
+    UnrolledError
+    ├── InputError (ValueError)     what the user gave is wrong: the command line exits with 2
+    │   ├── OptionError             an argument or option has an illegal value or name
+    │   ├── DataError               a file, a column or a value in the data
+    │   ├── ShapeError              a tensor, array or state of the wrong shape
+    │   └── ArtifactError           a saved model or checkpoint that cannot be read or written
+    ├── UnsupportedError            the request makes sense, but not for this model or kernel
+    ├── NotFittedError              predict before fit (also scikit-learn's NotFittedError)
+    └── NonFiniteLossError          training met NaN or infinity and stopped
+
+A message names the argument, what was expected, what was received and what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UnrolledError(Exception):
+    """Root of the tree: catch this to catch every fault that unrolled reports on purpose."""
+
+
+class InputError(UnrolledError, ValueError):
+    """What the user gave is wrong."""
+
+
+class OptionError(InputError):
+    """An argument or option has an illegal value or name."""
+
+
+class DataError(InputError):
+    """A file, a column or a value in the data is wrong."""
+
+
+class ShapeError(InputError):
+    """A tensor, array or state has the wrong shape."""
+
+
+class ArtifactError(InputError):
+    """A saved model or checkpoint cannot be read or written."""
+
+
+class UnsupportedError(UnrolledError):
+    """The request makes sense, but not for this model or kernel."""
+
+
+class NotFittedError(UnrolledError, ValueError, AttributeError):
+    """A learnt attribute was asked for before `fit`."""
+
+
+class NonFiniteLossError(UnrolledError):
+    """Training met NaN or infinity and stopped; the last healthy weights are kept."""
+
+
+def message(argument: str, *, expected: str, received: object, remedy: str = "") -> str:
+    """Build the one sentence every error says: argument, expected, received, remedy.
+
+    >>> message("dropout", expected="a number in [0, 1)", received=1.5, remedy="try 0.2")
+    'dropout: expected a number in [0, 1), received 1.5; try 0.2'
+    """
+    shown = received if isinstance(received, str) else repr(received)
+    text = f"{argument}: expected {expected}, received {shown}"
+    return f"{text}; {remedy}" if remedy else text
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A hint that names the nearest valid choice, or lists the choices when none is near.
+
+    >>> nearest("reviw", ["review", "stars"])
+    "did you mean 'review'?"
+    """
+    known = [str(choice) for choice in choices]
+    by_fold = {choice.casefold(): choice for choice in known}
+    close = get_close_matches(name.casefold(), list(by_fold), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {by_fold[close[0]]!r}?"
+    shown = ", ".join(repr(choice) for choice in known[:12])
+    return f"choose from {shown}{', ...' if len(known) > 12 else ''}" if known else "nothing to choose from"
+
+
+def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputError] = OptionError) -> InputError:
+    """An error for a name that is not among the choices, with the nearest one suggested."""
+    known = list(choices)
+    return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))

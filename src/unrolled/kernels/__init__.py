@@ -1,0 +1,1 @@
+"""Kernels: how a cell is run along a batch."""

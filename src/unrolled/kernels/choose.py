@@ -1,0 +1,47 @@
+"""Which kernel runs, and why another does not. A new kernel is one file and one line in `KERNELS`."""
+
+from types import ModuleType
+from typing import NamedTuple
+
+from unrolled.cells.base import Cell
+from unrolled.errors import UnsupportedError, unknown
+from unrolled.kernels import native, reference
+from unrolled.ragged import Ragged
+
+# fastest first; the reference comes last and refuses nothing
+KERNELS: dict[str, ModuleType] = {"native": native, "reference": reference}
+
+
+class Choice(NamedTuple):
+    """The kernel that runs, and for each one passed over the reason.
+
+    Args:
+        name: key in `KERNELS`.
+        refused: reasons by kernel name; empty when the first one runs.
+    """
+
+    name: str
+    refused: dict[str, str]
+
+
+def choose(cell: Cell, inputs: Ragged, kernel: str = "auto") -> Choice:
+    """The first kernel that can run this cell on these inputs, or the one asked for.
+
+    Raises:
+        OptionError: an unknown kernel name.
+        UnsupportedError: the kernel asked for cannot run this; the message says why.
+    """
+    if kernel != "auto":
+        if kernel not in KERNELS:
+            raise unknown("kernel", kernel, ["auto", *KERNELS])
+        reason = KERNELS[kernel].refuses(cell, inputs)
+        if reason:
+            raise UnsupportedError(f"kernel {kernel!r} cannot run here: {reason}; use kernel='auto'")
+        return Choice(kernel, {})
+    refused: dict[str, str] = {}
+    for name, module in KERNELS.items():
+        reason = module.refuses(cell, inputs)
+        if not reason:
+            return Choice(name, refused)
+        refused[name] = reason
+    raise UnsupportedError(f"no kernel runs {type(cell).__name__}: {refused}")

@@ -1,0 +1,1 @@
+"""Modules: unroll, stacks, input layers and output objects."""

@@ -1,0 +1,97 @@
+"""A causal convolution net with the face of a Stack: the non-recurrent rival every model can be compared with."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.errors import OptionError, message
+from unrolled.nn.unroll import restarting
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+class CausalConv(nn.Module):
+    """Dilated causal convolutions with residual blocks; layer l looks back (kernel_size - 1) * 2**l steps.
+
+    Its state is the last inputs of every layer, so that chunks and single steps equal the whole pass.
+
+    Args:
+        input_size: features of one step, F.
+        hidden_size: channels of every layer, H.
+        num_layers: convolutions, L; the net sees (kernel_size - 1) * (2**L - 1) + 1 steps.
+        kernel_size: taps of each convolution.
+        dropout: share of the values zeroed after each layer while training.
+
+    Source: S. Bai et al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
+    Modeling", 2018, section 3 (one convolution a block, layer norm in place of weight norm).
+    """
+
+    causal = True
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 5, kernel_size: int = 3, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        for name, value in (("num_layers", num_layers), ("kernel_size", kernel_size)):
+            if value < 1:
+                raise OptionError(message(name, expected="an integer >= 1", received=value))
+        self.input_size = input_size
+        self.output_size = hidden_size
+        self.kernel_size = kernel_size
+        self.dropout = dropout
+        widths = [input_size] + [hidden_size] * (num_layers - 1)
+        self.taps = nn.ModuleList(nn.Linear(kernel_size * width, hidden_size) for width in widths)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in widths)
+        self.widths = widths
+
+    def _memory(self, layer: int) -> int:
+        return (self.kernel_size - 1) * 2**layer
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, ...]:
+        """Zeros in place of the inputs before the first step: (B, memory, F or H) for each layer."""
+        like = self.norms[0].weight
+        return tuple(
+            like.new_zeros(batch_size, self._memory(layer), width)  # type: ignore[operator]
+            for layer, width in enumerate(self.widths)
+        )
+
+    def forward(
+        self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
+    ) -> tuple[Ragged, Any]:
+        """Whole sequences: (N, F) to (N, H) and each layer's last inputs."""
+        state = self.initial_state(inputs.batch_size) if state is None else state
+        return restarting(self._run, inputs, state, reset, self.initial_state)
+
+    def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One time step: (B, F) to (B, H)."""
+        outputs, state = self._run(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)
+        return outputs.values, state
+
+    def _run(self, inputs: Ragged, state: tuple[Tensor, ...]) -> tuple[Ragged, tuple[Tensor, ...]]:
+        hidden, after = inputs, []
+        for layer, memory in enumerate(state):
+            window = _prepend(memory, hidden)
+            first = window.offsets[:-1][hidden.sequence_ids.cpu()] + hidden.positions.cpu()  # (N,)
+            first = first.to(hidden.values.device)
+            taps = [window.values[first + j * 2**layer] for j in range(self.kernel_size)]  # (N, F) each
+            values = self.norms[layer](self.taps[layer](torch.cat(taps, 1)).relu())  # (N, H)
+            values = nn.functional.dropout(values, self.dropout, self.training)
+            if values.shape == hidden.values.shape:
+                values = values + hidden.values
+            after.append(window.last_steps(self._memory(layer)).values.view(memory.shape))
+            hidden = hidden.with_values(values)
+        return hidden, tuple(after)
+
+
+def _prepend(memory: Tensor, inputs: Ragged) -> Ragged:
+    """Every sequence with its remembered steps (B, M, F) in front."""
+    rows, steps = memory.shape[:2]
+    lengths = inputs.lengths + steps
+    joined = torch.cat([memory.flatten(0, 1), inputs.values])
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])[:-1]  # (B,)
+    old = (offsets[:, None] + torch.arange(steps)).flatten()  # (B * M,)
+    new = offsets[inputs.sequence_ids.cpu()] + steps + inputs.positions.cpu()  # (N,)
+    where = torch.empty(len(joined), dtype=torch.int64)
+    where[torch.cat([old, new])] = torch.arange(len(joined))
+    return Ragged(joined[where.to(joined.device)], lengths)

@@ -1,0 +1,273 @@
+"""Output objects: each owns its width, its legal targets, its loss and how raw numbers become an answer.
+
+A model ends in a linear layer of `output.width`; everything after that is the output object's business.
+A new output is one class and one line in `OUTPUTS`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
+
+from unrolled.errors import ArtifactError, OptionError, ShapeError, message, unknown
+
+
+IGNORED = -100  # a missing class: costs nothing and is not counted; torch's `ignore_index`
+
+
+class Output(ABC):
+    """What a model's raw numbers mean. `raw` is (M, width) and `targets` has M rows throughout."""
+
+    name: ClassVar[str]
+    width: int
+
+    @abstractmethod
+    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """The cost of each row, (M,); nats where the output is a probability."""
+
+    @abstractmethod
+    def predict(self, raw: Tensor) -> Tensor:
+        """The single best answer for each row."""
+
+    @abstractmethod
+    def describe(self, raw: Tensor) -> Tensor:
+        """The whole answer: probabilities, quantiles, or the numbers themselves."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Constructor arguments, with `"output": name`."""
+
+    def count(self, targets: Tensor) -> float:
+        """What a summed loss is divided by; rows, unless a target can be missing."""
+        return float(targets.shape[0])
+
+
+class ClassOutput(Output):
+    """One of `size` classes; softmax and cross-entropy.
+
+    Args:
+        size: classes, V.
+        weights: one weight for each class, or None for equal weights.
+        label_smoothing: share of the probability spread over all classes in the loss.
+    """
+
+    name = "class"
+
+    def __init__(self, size: int, weights: Sequence[float] | None = None, label_smoothing: float = 0.0) -> None:
+        if size < 2:
+            raise OptionError(message("size", expected="at least 2 classes", received=size))
+        if weights is not None and len(weights) != size:
+            raise OptionError(message("weights", expected=f"{size} class weights", received=f"{len(weights)}"))
+        if not 0 <= label_smoothing < 1:
+            raise OptionError(message("label_smoothing", expected="a number in [0, 1)", received=label_smoothing))
+        self.width = self.size = size
+        self.weights = None if weights is None else [float(w) for w in weights]
+        self.label_smoothing = label_smoothing
+
+    def _weights(self, like: Tensor) -> Tensor | None:
+        return None if self.weights is None else torch.tensor(self.weights, dtype=like.dtype, device=like.device)
+
+    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """Negative log probability of the true class, times its weight: (M, V), (M,) to (M,)."""
+        return cross_entropy(
+            raw.float(), targets, self._weights(raw.float()), reduction="none", label_smoothing=self.label_smoothing
+        )
+
+    def count(self, targets: Tensor) -> float:
+        """Rows with a target, each counted by its class weight."""
+        known = targets[targets != IGNORED]
+        weights = self._weights(torch.zeros((), device=targets.device))
+        return float(len(known)) if weights is None else float(weights[known].sum())
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """The most probable class, (M,)."""
+        return raw.argmax(1)
+
+    def describe(self, raw: Tensor) -> Tensor:
+        """Probabilities, (M, V)."""
+        return raw.float().softmax(1)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "output": self.name,
+            "size": self.size,
+            "weights": self.weights,
+            "label_smoothing": self.label_smoothing,
+        }
+
+
+class TokenOutput(ClassOutput):
+    """The next token of a vocabulary: a class whose score is read as nats a token.
+
+    Args:
+        size: vocabulary, V.
+        label_smoothing: share of the probability spread over the vocabulary in the loss.
+    """
+
+    name = "token"
+
+    def __init__(self, size: int, label_smoothing: float = 0.0) -> None:
+        super().__init__(size, None, label_smoothing)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": self.name, "size": self.size, "label_smoothing": self.label_smoothing}
+
+
+class MultiLabelOutput(Output):
+    """Any subset of `size` labels; a sigmoid and a binary cross-entropy for each.
+
+    Args:
+        size: labels, V.
+        threshold: probability above which a label is predicted.
+    """
+
+    name = "multilabel"
+
+    def __init__(self, size: int, threshold: float = 0.5) -> None:
+        if not 0 < threshold < 1:
+            raise OptionError(message("threshold", expected="a number in (0, 1)", received=threshold))
+        self.width = self.size = size
+        self.threshold = threshold
+
+    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """Nats for the whole row: (M, V), (M, V) of 0 and 1 to (M,)."""
+        _same_shape(raw, targets)
+        return binary_cross_entropy_with_logits(raw.float(), targets.float(), reduction="none").sum(1)
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """Labels above the threshold, (M, V) bool."""
+        return self.describe(raw) > self.threshold
+
+    def describe(self, raw: Tensor) -> Tensor:
+        """Probabilities, (M, V)."""
+        return raw.float().sigmoid()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": self.name, "size": self.size, "threshold": self.threshold}
+
+
+class BinaryVectorOutput(MultiLabelOutput):
+    """A vector of independent on/off keys, such as a piano roll's frame; scored in nats a frame."""
+
+    name = "binary_vector"
+
+
+class NumberOutput(Output):
+    """`size` numbers. Missing targets (NaN) cost nothing.
+
+    Args:
+        size: numbers in a row.
+        loss: "squared" (predicts the mean), "absolute" (the median) or "huber".
+    """
+
+    name = "number"
+    LOSSES: ClassVar[dict[str, Any]] = {"squared": mse_loss, "absolute": l1_loss, "huber": huber_loss}
+
+    def __init__(self, size: int = 1, loss: str = "squared") -> None:
+        if loss not in self.LOSSES:
+            raise unknown("loss", loss, self.LOSSES)
+        self.width = self.size = size
+        self.kind = loss
+
+    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """Summed cost of a row's known numbers: (M, size), (M, size) to (M,)."""
+        _same_shape(raw, targets)
+        known = ~targets.isnan()
+        cost = self.LOSSES[self.kind](raw.float(), targets.float().nan_to_num(), reduction="none")
+        return (cost * known).sum(1)
+
+    def count(self, targets: Tensor) -> float:
+        """Known numbers."""
+        return float((~targets.isnan()).sum())
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """The numbers, (M, size)."""
+        return raw
+
+    def describe(self, raw: Tensor) -> Tensor:
+        """The numbers, (M, size)."""
+        return raw
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": self.name, "size": self.size, "loss": self.kind}
+
+
+class QuantilesOutput(Output):
+    """Several quantiles for each of `size` numbers; pinball loss. Missing targets (NaN) cost nothing.
+
+    Args:
+        quantiles: probabilities in (0, 1), increasing.
+        size: numbers in a row.
+
+    Source: R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46 (1978), section 3.
+    """
+
+    name = "quantiles"
+
+    def __init__(self, quantiles: Sequence[float] = (0.1, 0.5, 0.9), size: int = 1) -> None:
+        levels = [float(q) for q in quantiles]
+        if not levels or levels != sorted(set(levels)) or not 0 < levels[0] <= levels[-1] < 1:
+            raise OptionError(message("quantiles", expected="increasing numbers in (0, 1)", received=quantiles))
+        self.quantiles = levels
+        self.size = size
+        self.width = size * len(levels)
+
+    def _split(self, raw: Tensor) -> Tensor:
+        return raw.float().view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
+
+    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """Pinball loss of a row's known numbers, averaged over the quantiles: (M,)."""
+        known = ~targets.isnan()
+        error = targets.float().nan_to_num()[..., None] - self._split(raw)  # (M, size, Q)
+        levels = error.new_tensor(self.quantiles)
+        cost = torch.maximum(levels * error, (levels - 1) * error).mean(2)  # (M, size)
+        return (cost * known).sum(1)
+
+    def count(self, targets: Tensor) -> float:
+        """Known numbers."""
+        return float((~targets.isnan()).sum())
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """The quantile nearest to the median, (M, size)."""
+        middle = min(range(len(self.quantiles)), key=lambda i: abs(self.quantiles[i] - 0.5))
+        return self.describe(raw)[..., middle]
+
+    def describe(self, raw: Tensor) -> Tensor:
+        """Quantiles, (M, size, Q), sorted so that they never cross."""
+        return self._split(raw).sort(2).values
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": self.name, "quantiles": self.quantiles, "size": self.size}
+
+
+OUTPUTS: dict[str, type[Output]] = {
+    output.name: output
+    for output in (ClassOutput, TokenOutput, MultiLabelOutput, BinaryVectorOutput, NumberOutput, QuantilesOutput)
+}
+
+
+def output_from_json(data: Mapping[str, Any]) -> Output:
+    """The inverse of `Output.to_json`.
+
+    Raises:
+        ArtifactError: an output this version does not know.
+    """
+    arguments = dict(data)
+    name = arguments.pop("output", "")
+    if name not in OUTPUTS:
+        raise unknown("output", str(name), OUTPUTS, ArtifactError)
+    return OUTPUTS[name](**arguments)
+
+
+def _same_shape(raw: Tensor, targets: Tensor) -> None:
+    if raw.shape != targets.shape:
+        raise ShapeError(message("targets", expected=f"shape {tuple(raw.shape)}", received=tuple(targets.shape)))

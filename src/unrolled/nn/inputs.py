@@ -1,0 +1,121 @@
+"""The input layer: encoded columns to one vector for each step, and one vector for each sequence."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from unrolled.batch import Batch, Nested
+from unrolled.codecs.base import Spec
+from unrolled.errors import ShapeError, message
+from unrolled.nn.stack import Stack
+from unrolled.ragged import Ragged
+
+# how often a known value is shown as the unknown one while training, so that the unknown's vector is learnt
+UNKNOWN_RATE = 0.02
+
+
+class InputLayer(nn.Module):
+    """Embeds, one-hot encodes or passes on every column, and joins the columns side by side.
+
+    Args:
+        specs: what each column holds, by input name; per-step and per-sequence columns may be mixed.
+        dropout: share of the joined features zeroed while training.
+
+    Attributes:
+        size: width of the per-step vector, F.
+        static_size: width of the per-sequence vector; 0 when every column is per step.
+    """
+
+    def __init__(self, specs: Mapping[str, Spec], dropout: float = 0.0) -> None:
+        super().__init__()
+        self.columns = nn.ModuleDict({_key(name): _Column(spec) for name, spec in specs.items()})
+        self.dropout = dropout
+        self.names = [name for name, spec in specs.items() if spec.per_step]
+        self.static_names = [name for name, spec in specs.items() if not spec.per_step]
+        self.size = sum(self._column(name).size for name in self.names)
+        self.static_size = sum(self._column(name).size for name in self.static_names)
+
+    def _column(self, name: str) -> "_Column":
+        return self.columns[_key(name)]  # type: ignore[return-value]
+
+    def forward(self, batch: Batch) -> Ragged:
+        """The per-step columns: a Ragged (N, size)."""
+        missing = [name for name in self.names if name not in batch.inputs]
+        if missing:
+            raise ShapeError(message("inputs", expected=f"an input named {missing[0]!r}", received=list(batch.inputs)))
+        parts = [self._column(name)(_values(batch.inputs[name])) for name in self.names]
+        values = parts[0] if len(parts) == 1 else torch.cat(parts, 1)  # (N, F)
+        values = nn.functional.dropout(values, self.dropout, self.training)
+        return Ragged(values, batch.lengths)
+
+    def static(self, batch: Batch) -> Tensor:
+        """The per-sequence columns: (B, static_size)."""
+        parts = [self._column(name)(batch.statics[name]) for name in self.static_names]
+        return torch.cat(parts, 1) if parts else self._nothing(batch.batch_size)
+
+    def _nothing(self, rows: int) -> Tensor:
+        device = next((p.device for p in self.parameters()), torch.device("cpu"))
+        return torch.zeros(rows, 0, device=device)
+
+
+class _Column(nn.Module):
+    """One column's values to features."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.pieces: _Pieces | None = None
+        self.embedding: nn.Embedding | None = None
+        if spec.kind == "nested":
+            self.pieces = _Pieces(spec)
+            self.size = self.pieces.size
+        elif spec.kind == "index" and spec.embedding_size:
+            self.embedding = nn.Embedding(spec.size, spec.embedding_size)
+            # torch's unit variance drowns the recurrent product of wide layers; this is the scale of word2vec's
+            nn.init.normal_(self.embedding.weight, std=spec.embedding_size**-0.5)
+            self.size = spec.embedding_size
+        else:
+            self.size = spec.size
+
+    def forward(self, values: Tensor | Nested) -> Tensor:
+        if isinstance(values, Nested):
+            if self.pieces is None:
+                raise ShapeError(message("inputs", expected=f"values of kind {self.spec.kind}", received="nested"))
+            return self.pieces(values)
+        if self.spec.kind == "vector":
+            return values.to(torch.get_default_dtype()) if not values.is_floating_point() else values
+        if self.training and self.spec.unknown_index is not None and self.embedding is not None:
+            hidden = torch.rand(values.shape, device=values.device) < UNKNOWN_RATE
+            values = values.masked_fill(hidden, self.spec.unknown_index)
+        if self.embedding is not None:
+            return self.embedding(values)
+        return one_hot(values, self.spec.size).to(torch.get_default_dtype())
+
+
+class _Pieces(nn.Module):
+    """A bidirectional GRU over the inner sequences, once for each distinct one in the batch."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        width = spec.embedding_size or 32
+        self.embedding = nn.Embedding(spec.size, width)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.stack = Stack(width, width, cell="gru", bidirectional=True)
+        self.size = 2 * width
+
+    def forward(self, values: Nested) -> Tensor:
+        distinct, where = torch.unique(values.index.values, return_inverse=True)  # (D,), (N,)
+        pieces = values.pieces.select(distinct.cpu())
+        outputs, (state,) = self.stack(pieces.with_values(self.embedding(pieces.values)))
+        ends = torch.cat([state[0].hidden, state[1].hidden], 1)  # (D, 2 * width)
+        return ends[where]
+
+
+def _values(value: Ragged | Nested) -> Tensor | Nested:
+    return value if isinstance(value, Nested) else value.values
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "·")  # a module's name may not hold a dot

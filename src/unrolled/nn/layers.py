@@ -1,0 +1,97 @@
+"""The sequence layers a task can ask for by name: recurrent stacks, and the convolution rival of the same size."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.cells.registry import CELLS
+from unrolled.errors import UnsupportedError, unknown
+from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.stack import Stack
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+CONV = "conv"
+
+
+def make_layers(
+    cell: str, input_size: int, hidden_size: int, bidirectional: bool = False, **options: Any
+) -> "Stack | CausalConv | BothWays":
+    """A Stack of the named cell, or, for cell="conv", a convolution net with as many weights as an LSTM stack.
+
+    Args:
+        cell: name in `CELLS`, or "conv".
+        input_size: features of one step, F.
+        hidden_size: hidden units of the Stack, H.
+        bidirectional: read in both directions.
+        options: the other options of `Stack`.
+
+    Raises:
+        OptionError: an unknown name.
+    """
+    if cell not in CELLS and cell != CONV:
+        raise unknown("cell", cell, [*CELLS, CONV])
+    if cell != CONV:
+        return Stack(input_size, hidden_size, cell, bidirectional=bidirectional, **options)
+    with torch.device("meta"):
+        budget = count_weights(Stack(input_size, hidden_size, "lstm", options.get("num_layers", 1)))
+    width = _same_size(input_size, budget)
+    dropout = options.get("dropout", 0.0)
+    if not bidirectional:
+        return CausalConv(input_size, width, dropout=dropout)
+    return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))
+
+
+def count_weights(module: nn.Module) -> int:
+    """Learnable numbers in a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _same_size(input_size: int, budget: int) -> int:
+    """The widest CausalConv that has no more weights than the budget."""
+    low, high = 1, 1
+    while _conv_weights(input_size, high) <= budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _conv_weights(input_size, middle) <= budget else (low, middle)
+    return low
+
+
+def _conv_weights(input_size: int, width: int) -> int:
+    with torch.device("meta"):
+        return count_weights(CausalConv(input_size, width))
+
+
+class BothWays(nn.Module):
+    """Two causal layers, one of them reading every sequence backwards; outputs side by side."""
+
+    causal = False
+
+    def __init__(self, ahead: CausalConv, back: CausalConv) -> None:
+        super().__init__()
+        self.ahead = ahead
+        self.back = back
+        self.output_size = ahead.output_size + back.output_size
+
+    def forward(
+        self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
+    ) -> tuple[Ragged, Any]:
+        """Whole sequences: (N, F) to (N, output_size); there is no state to carry."""
+        if reset is not None:
+            raise UnsupportedError("a two-way convolution cannot restart inside a sequence; pass whole sequences")
+        right, _ = self.ahead(inputs)
+        left, _ = self.back(inputs.reversed())
+        return right.with_values(torch.cat([right.values, left.reversed().values], 1)), ()
+
+    def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Refused, as for every layer that looks ahead."""
+        raise UnsupportedError(
+            "a two-way layer reads the whole sequence before its first answer, so it cannot be stepped; "
+            "train with bidirectional=False to answer step by step"
+        )
+
+    def initial_state(self, batch_size: int) -> Any:
+        """No state."""
+        return ()

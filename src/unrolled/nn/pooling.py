@@ -1,0 +1,131 @@
+"""Pooling: many steps to one vector, by sequence; each also answers step by step from a running state."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.errors import unknown
+from unrolled.ragged import Ragged
+
+
+class Last(nn.Module):
+    """The last step of a causal layer; of a bidirectional one the last step ahead and the first step back."""
+
+    def __init__(self, size: int, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+
+    def forward(self, outputs: Ragged) -> Tensor:
+        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        if self.causal:
+            return outputs.last()
+        half = outputs.values.shape[1] // 2
+        ahead = outputs.with_values(outputs.values[:, :half])
+        back = outputs.with_values(outputs.values[:, half:])
+        return torch.cat([ahead.last(), back.reversed().last()], 1)
+
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[()]:
+        return ()
+
+    def step(self, output: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return output, ()
+
+
+class Mean(nn.Module):
+    """The mean over time."""
+
+    def __init__(self, size: int, causal: bool) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, outputs: Ragged) -> Tensor:
+        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        sums = outputs.values.new_zeros(outputs.batch_size, self.size)
+        sums = sums.index_add(0, outputs.sequence_ids, outputs.values)  # (B, H)
+        return sums / outputs.lengths.clamp(min=1).to(sums)[:, None]
+
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        return like.new_zeros(batch_size, self.size), like.new_zeros(batch_size, 1)
+
+    def step(self, output: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        total, count = state[0] + output, state[1] + 1
+        return total / count, (total, count)
+
+
+class Max(nn.Module):
+    """The largest value of each unit over time."""
+
+    def __init__(self, size: int, causal: bool) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, outputs: Ragged) -> Tensor:
+        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        start = outputs.values.new_zeros(outputs.batch_size, self.size)
+        index = outputs.sequence_ids[:, None].expand_as(outputs.values)
+        return start.scatter_reduce(0, index, outputs.values, "amax", include_self=False)
+
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor]:
+        return (like.new_full((batch_size, self.size), -torch.inf),)
+
+    def step(self, output: Tensor, state: tuple[Tensor]) -> tuple[Tensor, tuple[Tensor]]:
+        highest = torch.maximum(output, state[0])
+        return highest, (highest,)
+
+
+class Attention(nn.Module):
+    """A weighted mean over time whose weights are learnt: softmax over the steps of `v . tanh(W h)`.
+
+    Source: Z. Yang et al., "Hierarchical Attention Networks for Document Classification", NAACL 2016, section 2.2.
+    """
+
+    def __init__(self, size: int, causal: bool) -> None:
+        super().__init__()
+        self.size = size
+        self.score = nn.Sequential(nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1, bias=False))
+
+    def forward(self, outputs: Ragged) -> Tensor:
+        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        return torch.zeros_like(self._rows(outputs)).index_add(
+            0, outputs.sequence_ids, self.weights(outputs)[:, None] * outputs.values
+        )
+
+    def weights(self, outputs: Ragged) -> Tensor:
+        """How much each step counts, (N,); they sum to 1 in every sequence that is not empty."""
+        scores = self.score(outputs.values).squeeze(1)  # (N,)
+        ids = outputs.sequence_ids
+        highest = scores.new_zeros(outputs.batch_size).scatter_reduce(0, ids, scores, "amax", include_self=False)
+        exponents = (scores - highest.detach()[ids]).exp()  # (N,)
+        sums = exponents.new_zeros(outputs.batch_size).index_add(0, ids, exponents)  # (B,)
+        return exponents / sums[ids]
+
+    def _rows(self, outputs: Ragged) -> Tensor:
+        return outputs.values.new_empty(outputs.batch_size, self.size)
+
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Running maximum score, sum of exponents, weighted sum: the softmax of what was seen so far."""
+        return (
+            like.new_full((batch_size, 1), -torch.inf),
+            like.new_zeros(batch_size, 1),
+            like.new_zeros(batch_size, self.size),
+        )
+
+    def step(self, output: Tensor, state: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Any]:
+        highest, total, weighted = state
+        score = self.score(output)  # (B, 1)
+        new_highest = torch.maximum(highest, score)
+        shrink, exponent = (highest - new_highest).exp(), (score - new_highest).exp()
+        total = total * shrink + exponent
+        weighted = weighted * shrink + exponent * output
+        return weighted / total, (new_highest, total, weighted)
+
+
+POOLINGS = {"last": Last, "mean": Mean, "max": Max, "attention": Attention}
+
+
+def make_pooling(name: str, size: int, causal: bool) -> nn.Module:
+    """A pooling by its name in `POOLINGS`; an unknown name is an OptionError with the nearest suggested."""
+    if name not in POOLINGS:
+        raise unknown("pooling", name, POOLINGS)
+    return POOLINGS[name](size, causal)

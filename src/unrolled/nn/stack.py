@@ -1,0 +1,185 @@
+"""Stack: recurrent layers on top of each other, in one or two directions, with dropout, norms and short cuts."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.cells.base import Cell, State
+from unrolled.cells.registry import make_cell
+from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+class Recurrent(nn.Module):
+    """One layer in one direction: a cell, unrolled."""
+
+    causal = True
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+        self.output_size = cell.output_size
+
+    def forward(
+        self, inputs: Ragged, state: State | None = None, reset: Reset | None = None, want_state: bool = True
+    ) -> tuple[Ragged, State]:
+        """Whole sequences: (N, F) to (N, H) and the final state."""
+        return unroll(self.cell, inputs, state, reset, want_state=want_state)
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One time step: (B, F) to (B, H)."""
+        return self.cell.step(inputs, state)
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step."""
+        return self.cell.initial_state(batch_size)
+
+
+class Bidirectional(nn.Module):
+    """One layer in two directions; outputs side by side, (N, 2 * H).
+
+    Args:
+        forward_cell: reads from the first step to the last.
+        backward_cell: reads every sequence from its own last step to the first.
+    """
+
+    causal = False
+
+    def __init__(self, forward_cell: Cell, backward_cell: Cell) -> None:
+        super().__init__()
+        self.forward_cell = forward_cell
+        self.backward_cell = backward_cell
+        self.output_size = forward_cell.output_size + backward_cell.output_size
+
+    def forward(
+        self,
+        inputs: Ragged,
+        state: tuple[State, State] | None = None,
+        reset: Reset | None = None,
+        want_state: bool = True,
+    ) -> tuple[Ragged, tuple[State, State]]:
+        """Whole sequences: (N, F) to (N, 2 * H) and the two final states."""
+        ahead, back = (None, None) if state is None else state
+        right, ahead = unroll(self.forward_cell, inputs, ahead, reset, want_state=want_state)
+        left, back = unroll(self.backward_cell, inputs, back, reset, reverse=True, want_state=want_state)
+        return right.with_values(torch.cat([right.values, left.values], 1)), (ahead, back)
+
+    def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Refused: the backward direction starts at the end."""
+        raise UnsupportedError(
+            "a bidirectional layer reads the whole sequence before its first answer, so it cannot be stepped; "
+            "train with bidirectional=False to answer step by step"
+        )
+
+    def initial_state(self, batch_size: int) -> tuple[State, State]:
+        """The states before the first and after the last step."""
+        return self.forward_cell.initial_state(batch_size), self.backward_cell.initial_state(batch_size)
+
+
+class Stack(nn.Module):
+    """Layers of one kind of cell.
+
+    Args:
+        input_size: features of one step, F.
+        hidden_size: hidden units of each layer and direction, H.
+        cell: name in `unrolled.cells.registry.CELLS`.
+        num_layers: layers, L.
+        bidirectional: read in both directions; outputs are then (N, 2 * H).
+        dropout: share of the values zeroed between layers while training.
+        variational: draw one dropout mask for each sequence and keep it over time.
+        layer_norm: normalise each layer's inputs after the first layer.
+        residual: add a layer's inputs to its outputs where the widths agree.
+        learn_initial_state: make the states before the first step parameters.
+
+    Sources: variational dropout: Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
+    Recurrent Neural Networks", NeurIPS 2016, section 4; bidirectional: M. Schuster and K. Paliwal, "Bidirectional
+    Recurrent Neural Networks", IEEE Transactions on Signal Processing 45 (1997), section II.
+
+    Example:
+        >>> import torch
+        >>> from unrolled.nn.stack import Stack
+        >>> from unrolled.ragged import Ragged
+        >>> stack = Stack(3, 8, cell="gru", num_layers=2)
+        >>> outputs, state = stack(Ragged(torch.randn(5, 3), torch.tensor([2, 3])))
+        >>> outputs.values.shape, len(state)
+        (torch.Size([5, 8]), 2)
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        variational: bool = False,
+        layer_norm: bool = False,
+        residual: bool = False,
+        learn_initial_state: bool = False,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise OptionError(message("num_layers", expected="an integer >= 1", received=num_layers))
+        if not 0 <= dropout < 1:
+            raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+        widths = [input_size] + [hidden_size * (2 if bidirectional else 1)] * (num_layers - 1)
+
+        def layer(width: int) -> nn.Module:
+            if bidirectional:
+                return Bidirectional(*(make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2)))
+            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state))
+
+        self.layers = nn.ModuleList(layer(width) for width in widths)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths[1:]) if layer_norm else None
+        self.dropout = dropout
+        self.variational = variational
+        self.residual = residual
+        self.input_size = input_size
+        self.causal = not bidirectional
+        self.output_size: int = self.layers[-1].output_size  # type: ignore[assignment]
+
+    def forward(
+        self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
+    ) -> tuple[Ragged, tuple[Any, ...]]:
+        """Whole sequences: (N, F) to (N, output_size) and one final state for each layer."""
+        states = [None] * len(self.layers) if state is None else list(state)
+        hidden = inputs
+        for index, layer in enumerate(self.layers):
+            given = hidden if index == 0 else hidden.with_values(self._between(index, hidden))
+            outputs, states[index] = layer(given, states[index], reset, want_state)
+            hidden = outputs.with_values(self._short_cut(outputs.values, hidden.values))
+        return hidden, tuple(states)
+
+    def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, tuple[Any, ...]]:
+        """One time step without dropout: (B, F) to (B, output_size).
+
+        Raises:
+            UnsupportedError: the stack is bidirectional.
+        """
+        states = list(state)
+        hidden = inputs  # (B, F)
+        for index, layer in enumerate(self.layers):
+            given = hidden if index == 0 or self.norms is None else self.norms[index - 1](hidden)
+            output, states[index] = layer.step(given, states[index])  # type: ignore[operator]
+            hidden = self._short_cut(output, hidden)
+        return hidden, tuple(states)
+
+    def initial_state(self, batch_size: int) -> tuple[Any, ...]:
+        """One state for each layer before the first step."""
+        return tuple(layer.initial_state(batch_size) for layer in self.layers)  # type: ignore[operator]
+
+    def _between(self, index: int, hidden: Ragged) -> Tensor:
+        values = hidden.values if self.norms is None else self.norms[index - 1](hidden.values)
+        if not self.training or not self.dropout:
+            return values
+        if not self.variational:
+            return nn.functional.dropout(values, self.dropout)
+        mask = nn.functional.dropout(values.new_ones(hidden.batch_size, values.shape[1]), self.dropout)  # (B, H)
+        return values * mask[hidden.sequence_ids]
+
+    def _short_cut(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        return outputs + inputs if self.residual and outputs.shape == inputs.shape else outputs

@@ -1,0 +1,139 @@
+"""unroll: run a cell along every sequence of a ragged batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.base import Cell, State
+from unrolled.errors import ShapeError, message
+from unrolled.kernels.choose import KERNELS, choose
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+def unroll(
+    cell: Cell,
+    inputs: Ragged,
+    state: State | None = None,
+    reset: Reset | None = None,
+    reverse: bool = False,
+    kernel: str = "auto",
+    want_state: bool = True,
+) -> tuple[Ragged, State]:
+    """Unfold a cell in time over sequences of unequal length.
+
+    Args:
+        cell: the cell; its `step` is the definition, a kernel is how it runs.
+        inputs: (N, F) ragged.
+        state: state before the first step, fields (B, H); None = `cell.initial_state`.
+        reset: (N,) bool in the order of `inputs.values`; True = the state restarts before this step.
+        reverse: run every sequence backwards by its true length; outputs stay in forward order.
+        kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
+        want_state: False allows a faster path when the final state will not be used.
+
+    Returns:
+        outputs (N, H) ragged, and the state after the last step of every sequence; an empty sequence
+        keeps its state.
+
+    Raises:
+        ShapeError: inputs, state or reset of the wrong shape.
+        UnsupportedError: the kernel asked for cannot run this cell here.
+
+    Example:
+        >>> import torch
+        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.nn.unroll import unroll
+        >>> from unrolled.ragged import Ragged
+        >>> inputs = Ragged(torch.randn(5, 3), torch.tensor([2, 0, 3]))
+        >>> outputs, state = unroll(GRU(3, 4), inputs)
+        >>> outputs.values.shape, state.hidden.shape
+        (torch.Size([5, 4]), torch.Size([3, 4]))
+    """
+    if inputs.values.ndim != 2:
+        raise ShapeError(message("inputs", expected="values of shape (N, F)", received=tuple(inputs.values.shape)))
+    cell.check_inputs(inputs.values.shape[1])
+    state = cell.initial_state(inputs.batch_size) if state is None else state
+    check_state(state, cell.state_type, inputs.batch_size, cell.hidden_size)
+
+    def run(sequences: Ragged, before: State) -> tuple[Ragged, State]:
+        if not sequences.num_steps:
+            return sequences.with_values(sequences.values.new_zeros(0, cell.output_size)), before
+        chosen = choose(cell, sequences, kernel)
+        return KERNELS[chosen.name].run(cell, sequences, before, want_state)
+
+    if reverse:
+        flipped = None if reset is None else _reset_backwards(inputs, reset)
+        outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
+        return outputs.reversed(), state
+    return restarting(run, inputs, state, reset, cell.initial_state)
+
+
+def restarting(
+    run: Callable[[Ragged, Any], tuple[Ragged, Any]],
+    inputs: Ragged,
+    state: Any,
+    reset: Reset | None,
+    initial_state: Callable[[int], Any],
+) -> tuple[Ragged, Any]:
+    """Honour `reset` around any runner: each stretch between restarts becomes a sequence of its own.
+
+    A runner then never sees a reset, whatever its kernel, and the stretches run side by side.
+    """
+    if reset is None or not bool(reset.any()):
+        return run(inputs, state)
+    if reset.shape != (inputs.num_steps,):
+        raise ShapeError(message("reset", expected=f"shape ({inputs.num_steps},)", received=tuple(reset.shape)))
+    reset = reset.cpu()
+    first_steps = torch.zeros(inputs.num_steps, dtype=torch.bool)
+    filled = inputs.lengths > 0
+    first_steps[inputs.offsets[:-1][filled]] = True
+    begins = (reset | first_steps).nonzero().squeeze(1)  # (P,) where each stretch begins
+    ends = torch.cat([begins[1:], torch.tensor([inputs.num_steps])])
+    # rows without steps become stretches of length 0 at the end, so that they keep their state
+    empty_rows = (~filled).nonzero().squeeze(1)
+    rows = torch.cat([inputs.sequence_ids.cpu()[begins], empty_rows])  # (P + E,) whose row each stretch is
+    stretches = Ragged(inputs.values, torch.cat([ends - begins, torch.zeros_like(empty_rows)]))
+
+    continues = torch.cat([~reset[begins], torch.ones(len(empty_rows), dtype=torch.bool)])  # takes the row's state
+    before = map_state(
+        lambda fresh, given: torch.where(
+            continues.to(given.device).view(-1, *[1] * (given.ndim - 1)), given[rows.to(given.device)], fresh
+        ),
+        initial_state(len(rows)),
+        state,
+    )
+    outputs, after = run(stretches, before)
+    # each row ends with its latest stretch
+    last = torch.zeros(inputs.batch_size, dtype=torch.int64)
+    last = last.scatter_reduce(0, rows, torch.arange(len(rows)), "amax")
+    return inputs.with_values(outputs.values), map_state(lambda field: field[last.to(field.device)], after)
+
+
+def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
+    """Apply a function to the tensors of states, nested in tuples and NamedTuples, keeping the nesting."""
+    first = states[0]
+    if isinstance(first, Tensor):
+        return function(*states)
+    fields = [map_state(function, *parts) for parts in zip(*states, strict=True)]
+    return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
+
+
+def check_state(state: Any, state_type: type, batch_size: int, hidden_size: int) -> None:
+    """Refuse a state of another cell, batch or width, in one sentence."""
+    if not isinstance(state, state_type):
+        raise ShapeError(message("state", expected=state_type.__name__, received=type(state).__name__))
+    for name, field in zip(state._fields, state, strict=True):  # type: ignore[attr-defined]
+        if tuple(field.shape) != (batch_size, hidden_size):
+            raise ShapeError(
+                message(f"state.{name}", expected=f"shape ({batch_size}, {hidden_size})", received=tuple(field.shape))
+            )
+
+
+def _reset_backwards(inputs: Ragged, reset: Reset) -> Reset:
+    """The restarts of the reversed sequences: a restart before step t cuts the same two steps apart."""
+    cuts = reset.cpu() & (inputs.positions.cpu() > 0)  # a restart before the first step cuts nothing backwards
+    shifted = torch.zeros_like(cuts)
+    shifted[:-1] = cuts[1:]  # backwards, the step before the cut comes right after it
+    return Ragged(shifted, inputs.lengths).reversed().values.to(reset.device)
