@@ -53,7 +53,7 @@ _HOME = {
     "LanguageModel": "unrolled.tasks.language",
     "SequenceModel": "unrolled.tasks.sequence",
     "Tagger": "unrolled.tasks.tagger",
-    "load": "unrolled.tasks.load",
+    "load": "unrolled.tasks.registry",
 }
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.classifier import Classifier as Classifier
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
-    from unrolled.tasks.load import load as load
+    from unrolled.tasks.registry import load as load
     from unrolled.tasks.sequence import SequenceModel as SequenceModel
     from unrolled.tasks.tagger import Tagger as Tagger
     from unrolled.training.callbacks import Callback as Callback

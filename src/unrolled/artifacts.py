@@ -1,8 +1,8 @@
 """A model folder: JSON, safetensors and a card to read. Loading executes nothing that the folder holds.
 
-    model.json             format, version, task, constructor parameters, everything learnt but the weights
-    weights.safetensors    the weights, and the arrays of the baselines
-    README.md              the card: what it is, the data's summary, scores beside baselines
+model.json             format, version, task, constructor parameters, everything learnt but the weights
+weights.safetensors    the weights, and the arrays of the baselines
+README.md              the card: what it is, the data's summary, scores beside baselines
 """
 
 import json

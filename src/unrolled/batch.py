@@ -6,13 +6,13 @@ A whole data set, once encoded, is one Batch; a training batch is `examples.sele
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unrolled.errors import ShapeError, message
-from unrolled.ragged import Ragged
+from unrolled.ragged import Ragged, as_indices
 from unrolled.shapes import Reset
 
 
@@ -54,7 +54,7 @@ class Batch:
         carries: True when row b continues row b of the batch before it, so the state is carried.
 
     Raises:
-        ShapeError: inputs, statics or targets that do not agree on lengths or batch size.
+        ShapeError: inputs, statics, targets or reset that do not agree on lengths or batch size.
     """
 
     inputs: Mapping[str, Ragged | Nested]
@@ -84,6 +84,10 @@ class Batch:
                     received=_first_difference(self.targets.lengths, self.lengths),
                 )
             )
+        if isinstance(self.targets, Tensor) and (self.inputs or self.statics) and len(self.targets) != self.batch_size:
+            raise ShapeError(message("targets", expected=f"{self.batch_size} rows", received=len(self.targets)))
+        if self.reset is not None and tuple(self.reset.shape) != (self.num_steps,):
+            raise ShapeError(message("reset", expected=f"shape ({self.num_steps},)", received=tuple(self.reset.shape)))
 
     @cached_property
     def lengths(self) -> Tensor:
@@ -110,7 +114,7 @@ class Batch:
 
     def select(self, rows: Tensor) -> "Batch":
         """The sequences at the given rows, with everything that belongs to them."""
-        rows = torch.as_tensor(rows, dtype=torch.int64)
+        rows = as_indices(rows)
         reset = None
         if self.reset is not None:
             reset = Ragged(self.reset, self.lengths).select(rows).values
@@ -146,7 +150,8 @@ class Batch:
         )
 
 
-class LossSum(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LossSum:
     """What one batch costs: a sum, what it is divided by, and the state after it.
 
     Args:

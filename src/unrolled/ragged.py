@@ -82,6 +82,8 @@ class Ragged:
     def from_padded(padded: Tensor, lengths: Tensor | Sequence[int]) -> "Ragged":
         """Drop the padding of (B, T, *feature), keeping the first lengths[b] steps of row b."""
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device="cpu")
+        if padded.ndim < 2:
+            raise ShapeError(message("padded", expected="shape (B, T, *feature)", received=tuple(padded.shape)))
         if lengths.shape != padded.shape[:1] or bool((lengths > padded.shape[1]).any()):
             raise ShapeError(
                 message(
@@ -186,7 +188,7 @@ class Ragged:
 
     def select(self, indices: Tensor | np.ndarray | Sequence[int]) -> "Ragged":
         """The sequences at the given indices, in that order; an index may repeat."""
-        rows = torch.as_tensor(indices, dtype=torch.int64, device="cpu").reshape(-1)
+        rows = as_indices(indices)
         return self._gather(self.offsets[:-1][rows], self.lengths[rows])
 
     def slice(self, start: int | Tensor, stop: int | Tensor) -> "Ragged":
@@ -194,8 +196,8 @@ class Ragged:
 
         Negative numbers are refused: use `last_steps` to count from the end.
         """
-        first = torch.as_tensor(start, dtype=torch.int64).expand(self.batch_size)
-        last = torch.as_tensor(stop, dtype=torch.int64).expand(self.batch_size)
+        first = torch.as_tensor(start, dtype=torch.int64, device="cpu").expand(self.batch_size)
+        last = torch.as_tensor(stop, dtype=torch.int64, device="cpu").expand(self.batch_size)
         if bool((first < 0).any()) or bool((last < 0).any()):
             raise ShapeError(message("slice", expected="start and stop >= 0", received=(start, stop)))
         first = torch.minimum(first, self.lengths)
@@ -263,6 +265,16 @@ class TimeMajor:
     batch_sizes: Tensor  # (T,)
     gather: Tensor  # (N,)
     scatter: Tensor  # (N,)
+
+
+def as_indices(indices: Tensor | np.ndarray | Sequence[int]) -> Tensor:
+    """Indices as int64 on the CPU; a mask is refused, since read as numbers it would pick rows 0 and 1."""
+    rows = torch.as_tensor(indices)
+    if rows.dtype == torch.bool:
+        raise ShapeError(
+            message("indices", expected="integers", received="booleans", remedy="use mask.nonzero() for a mask")
+        )
+    return rows.to("cpu", torch.int64).reshape(-1)
 
 
 def _mask(lengths: Tensor, max_length: int) -> Tensor:

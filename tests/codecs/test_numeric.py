@@ -1,6 +1,5 @@
 """Numbers, frames and times."""
 
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -151,29 +150,6 @@ def test_a_constant_group_takes_the_common_scale() -> None:
 def test_unknown_names_suggest_the_nearest(arguments: dict[str, str], named: str) -> None:
     with pytest.raises(OptionError, match=named):
         Numbers("x", **arguments).fit(rows(1.0))
-
-
-@pytest.mark.parametrize("form", ["one list", "short lists", "arrays", "scalars", "with gaps"])
-def test_a_million_numbers_encode_well_under_a_second(form: str) -> None:
-    values: Any = np.random.default_rng(0).normal(size=1_000_000).tolist()
-    if form == "with gaps":
-        values[::100] = [None] * 10_000
-    shaped = {
-        "one list": [values],
-        "short lists": [values[start : start + 10] for start in range(0, len(values), 10)],
-        "arrays": list(np.asarray(values, dtype=np.float64).reshape(10_000, 100)),
-        "scalars": values,
-        "with gaps": [values],
-    }[form]
-    records = rows(*shaped)
-    codec = Numbers("x").fit(records[:1000])
-    quickest = 9.0
-    for _ in range(2):
-        start = time.perf_counter()
-        encoded = codec.encode(records)
-        quickest = min(quickest, time.perf_counter() - start)
-    assert encoded.num_steps == 1_000_000
-    assert quickest < 1
 
 
 # ---- frames -------------------------------------------------------------------------------------

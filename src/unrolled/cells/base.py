@@ -46,7 +46,7 @@ class Cell(nn.Module, ABC):
         self.weight_hh = nn.Parameter(torch.empty(self.gates * hidden_size, hidden_size))  # (gates * H, H)
         self.bias_ih = nn.Parameter(torch.zeros(self.gates * hidden_size))
         self.bias_hh = nn.Parameter(torch.zeros(self.gates * hidden_size))
-        fields = self.state_type._fields if learn_initial_state else ()  # type: ignore[attr-defined]
+        fields = self.state_type._fields if learn_initial_state else ()
         self.initial = nn.ParameterDict({name: nn.Parameter(torch.zeros(hidden_size)) for name in fields})
         self.reset_parameters()
 
@@ -70,9 +70,9 @@ class Cell(nn.Module, ABC):
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step: zeros, or the learnt one, for `batch_size` rows."""
         if self.initial:
-            return self.state_type(*(self.initial[f].expand(batch_size, -1) for f in self.state_type._fields))  # type: ignore[attr-defined]
+            return self.state_type(*(self.initial[f].expand(batch_size, -1) for f in self.state_type._fields))
         zeros = self.weight_hh.new_zeros(batch_size, self.hidden_size)  # (B, H)
-        return self.state_type(*(zeros for _ in self.state_type._fields))  # type: ignore[attr-defined]
+        return self.state_type(*(zeros for _ in self.state_type._fields))
 
     @property
     def weights(self) -> list[nn.Parameter]:
@@ -89,7 +89,7 @@ class Cell(nn.Module, ABC):
             reverse: take the backward direction of a bidirectional module.
 
         Raises:
-            OptionError: a module of another kind.
+            OptionError: a module of another kind, without that layer, or with a projection.
         """
         kind = type(module).__name__
         if kind not in (cls.torch_layer, f"{cls.torch_layer}Cell"):
@@ -100,6 +100,8 @@ class Cell(nn.Module, ABC):
             raise OptionError(
                 message("layer", expected="a layer and direction of the module", received=(layer, reverse))
             )
+        if getattr(module, "proj_size", 0):
+            raise OptionError(message("module", expected="no projection", received=f"proj_size={module.proj_size}"))
         weight_ih = source[f"weight_ih{suffix}"]
         cell = cls(weight_ih.shape[1], source[f"weight_hh{suffix}"].shape[1], **cls._torch_arguments(module))
         cell.to(weight_ih)
@@ -116,7 +118,7 @@ class Cell(nn.Module, ABC):
         return {}
 
     def to_torch(self) -> nn.Module:
-        """A one-layer torch.nn module with a copy of these weights."""
+        """A one-layer torch.nn module with a copy of these weights; it has no place for a learnt initial state."""
         module = getattr(nn, self.torch_layer)(self.input_size, self.hidden_size, **self._to_torch_arguments())
         module.to(self.weight_ih)
         module.load_state_dict(

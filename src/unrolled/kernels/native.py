@@ -85,10 +85,10 @@ def _segments(
             state = tuple(field[:, :rows] for field in state)
         steps, full = end - begin, int(sizes[end - 1]) == rows
         block = values[starts[begin] : starts[end]]
+        keep = torch.arange(rows)[None, :] < sizes[begin:end, None]  # (T, B)
         if full:
             dense = block.view(steps, rows, -1)  # (T, B, F)
         else:
-            keep = torch.arange(rows)[None, :] < sizes[begin:end, None]  # (T, B)
             dense = block.new_zeros(steps, rows, block.shape[1]).masked_scatter(keep[..., None], block)
         output, *final = _FUNCTIONS[_function(cell)](
             dense,
@@ -138,7 +138,7 @@ def _function(cell: Cell) -> str:
 
 
 def _state_argument(state: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
-    return state if len(state) > 1 else state[0]
+    return state[0] if len(state) == 1 else state
 
 
 _FUNCTIONS = {"lstm": torch.lstm, "gru": torch.gru, "rnn_tanh": torch.rnn_tanh, "rnn_relu": torch.rnn_relu}

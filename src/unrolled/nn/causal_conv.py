@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.errors import OptionError, message
+from unrolled.errors import OptionError, ShapeError, message
 from unrolled.nn.unroll import restarting
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -23,6 +23,9 @@ class CausalConv(nn.Module):
         kernel_size: taps of each convolution.
         dropout: share of the values zeroed after each layer while training.
 
+    Raises:
+        OptionError: an illegal value.
+
     Source: S. Bai et al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
     Modeling", 2018, section 3 (one convolution a block, layer norm in place of weight norm).
     """
@@ -33,9 +36,12 @@ class CausalConv(nn.Module):
         self, input_size: int, hidden_size: int, num_layers: int = 5, kernel_size: int = 3, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        for name, value in (("num_layers", num_layers), ("kernel_size", kernel_size)):
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, value in (sizes | {"kernel_size": kernel_size}).items():
             if value < 1:
                 raise OptionError(message(name, expected="an integer >= 1", received=value))
+        if not 0 <= dropout < 1:
+            raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
         self.input_size = input_size
         self.output_size = hidden_size
         self.kernel_size = kernel_size
@@ -60,6 +66,8 @@ class CausalConv(nn.Module):
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, Any]:
         """Whole sequences: (N, F) to (N, H) and each layer's last inputs."""
+        if inputs.feature_shape != (self.input_size,):
+            raise ShapeError(message("inputs", expected=f"shape (N, {self.input_size})", received=repr(inputs)))
         state = self.initial_state(inputs.batch_size) if state is None else state
         return restarting(self._run, inputs, state, reset, self.initial_state)
 
@@ -86,7 +94,7 @@ class CausalConv(nn.Module):
 
 def _prepend(memory: Tensor, inputs: Ragged) -> Ragged:
     """Every sequence with its remembered steps (B, M, F) in front."""
-    rows, steps = memory.shape[:2]
+    steps = memory.shape[1]
     lengths = inputs.lengths + steps
     joined = torch.cat([memory.flatten(0, 1), inputs.values])
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])[:-1]  # (B,)

@@ -20,7 +20,6 @@ from torch.nn.functional import (
 
 from unrolled.errors import ArtifactError, OptionError, ShapeError, message, unknown
 
-
 IGNORED = -100  # a missing class: costs nothing and is not counted; torch's `ignore_index`
 
 
@@ -78,9 +77,8 @@ class ClassOutput(Output):
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log probability of the true class, times its weight: (M, V), (M,) to (M,)."""
-        return cross_entropy(
-            raw.float(), targets, self._weights(raw.float()), reduction="none", label_smoothing=self.label_smoothing
-        )
+        raw = _precise(raw)
+        return cross_entropy(raw, targets, self._weights(raw), reduction="none", label_smoothing=self.label_smoothing)
 
     def count(self, targets: Tensor) -> float:
         """Rows with a target, each counted by its class weight."""
@@ -94,7 +92,7 @@ class ClassOutput(Output):
 
     def describe(self, raw: Tensor) -> Tensor:
         """Probabilities, (M, V)."""
-        return raw.float().softmax(1)
+        return _precise(raw).softmax(1)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -141,7 +139,8 @@ class MultiLabelOutput(Output):
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Nats for the whole row: (M, V), (M, V) of 0 and 1 to (M,)."""
         _same_shape(raw, targets)
-        return binary_cross_entropy_with_logits(raw.float(), targets.float(), reduction="none").sum(1)
+        raw = _precise(raw)
+        return binary_cross_entropy_with_logits(raw, targets.to(raw.dtype), reduction="none").sum(1)
 
     def predict(self, raw: Tensor) -> Tensor:
         """Labels above the threshold, (M, V) bool."""
@@ -149,7 +148,7 @@ class MultiLabelOutput(Output):
 
     def describe(self, raw: Tensor) -> Tensor:
         """Probabilities, (M, V)."""
-        return raw.float().sigmoid()
+        return _precise(raw).sigmoid()
 
     def to_json(self) -> dict[str, Any]:
         return {"output": self.name, "size": self.size, "threshold": self.threshold}
@@ -182,7 +181,8 @@ class NumberOutput(Output):
         """Summed cost of a row's known numbers: (M, size), (M, size) to (M,)."""
         _same_shape(raw, targets)
         known = ~targets.isnan()
-        cost = self.LOSSES[self.kind](raw.float(), targets.float().nan_to_num(), reduction="none")
+        raw = _precise(raw)
+        cost = self.LOSSES[self.kind](raw, targets.to(raw.dtype).nan_to_num(), reduction="none")
         return (cost * known).sum(1)
 
     def count(self, targets: Tensor) -> float:
@@ -222,12 +222,14 @@ class QuantilesOutput(Output):
         self.width = size * len(levels)
 
     def _split(self, raw: Tensor) -> Tensor:
-        return raw.float().view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
+        return _precise(raw).view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Pinball loss of a row's known numbers, averaged over the quantiles: (M,)."""
+        answers = self._split(raw)  # (M, size, Q)
+        _same_shape(answers[..., 0], targets)
         known = ~targets.isnan()
-        error = targets.float().nan_to_num()[..., None] - self._split(raw)  # (M, size, Q)
+        error = targets.to(answers.dtype).nan_to_num()[..., None] - answers  # (M, size, Q)
         levels = error.new_tensor(self.quantiles)
         cost = torch.maximum(levels * error, (levels - 1) * error).mean(2)  # (M, size)
         return (cost * known).sum(1)
@@ -266,6 +268,11 @@ def output_from_json(data: Mapping[str, Any]) -> Output:
     if name not in OUTPUTS:
         raise unknown("output", str(name), OUTPUTS, ArtifactError)
     return OUTPUTS[name](**arguments)
+
+
+def _precise(raw: Tensor) -> Tensor:
+    """At least float32: a half-precision model still gets an exact loss, a float64 one keeps its digits."""
+    return raw.to(torch.promote_types(raw.dtype, torch.float32))
 
 
 def _same_shape(raw: Tensor, targets: Tensor) -> None:

@@ -84,6 +84,8 @@ class _Column(nn.Module):
             if self.pieces is None:
                 raise ShapeError(message("inputs", expected=f"values of kind {self.spec.kind}", received="nested"))
             return self.pieces(values)
+        if self.pieces is not None:
+            raise ShapeError(message("inputs", expected="nested values", received=f"a tensor {tuple(values.shape)}"))
         if self.spec.kind == "vector":
             return values.to(torch.get_default_dtype()) if not values.is_floating_point() else values
         if self.training and self.spec.unknown_index is not None and self.embedding is not None:
@@ -108,7 +110,7 @@ class _Pieces(nn.Module):
     def forward(self, values: Nested) -> Tensor:
         distinct, where = torch.unique(values.index.values, return_inverse=True)  # (D,), (N,)
         pieces = values.pieces.select(distinct.cpu())
-        outputs, (state,) = self.stack(pieces.with_values(self.embedding(pieces.values)))
+        _, (state,) = self.stack(pieces.with_values(self.embedding(pieces.values)))
         ends = torch.cat([state[0].hidden, state[1].hidden], 1)  # (D, 2 * width)
         return ends[where]
 
@@ -118,4 +120,5 @@ def _values(value: Ragged | Nested) -> Tensor | Nested:
 
 
 def _key(name: str) -> str:
-    return name.replace(".", "·")  # a module's name may not hold a dot
+    # a module's name may hold no dot, and none of torch's own ("type", "keys"): quoted and bracketed, none can clash
+    return f"[{name.replace('%', '%25').replace('.', '%2E')}]"

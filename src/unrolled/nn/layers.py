@@ -16,7 +16,13 @@ CONV = "conv"
 
 
 def make_layers(
-    cell: str, input_size: int, hidden_size: int, bidirectional: bool = False, **options: Any
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    bidirectional: bool = False,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+    **options: Any,
 ) -> "Stack | CausalConv | BothWays":
     """A Stack of the named cell, or, for cell="conv", a convolution net with as many weights as an LSTM stack.
 
@@ -25,7 +31,9 @@ def make_layers(
         input_size: features of one step, F.
         hidden_size: hidden units of the Stack, H.
         bidirectional: read in both directions.
-        options: the other options of `Stack`.
+        num_layers: recurrent layers; of a convolution net only the number of weights follows from it.
+        dropout: share of the values zeroed between layers while training; one recurrent layer has no between.
+        options: the other options of `Stack`; the convolution net has none of them.
 
     Raises:
         OptionError: an unknown name.
@@ -33,11 +41,11 @@ def make_layers(
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
     if cell != CONV:
-        return Stack(input_size, hidden_size, cell, bidirectional=bidirectional, **options)
+        between = dropout if num_layers > 1 else 0.0
+        return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
     with torch.device("meta"):
-        budget = count_weights(Stack(input_size, hidden_size, "lstm", options.get("num_layers", 1)))
+        budget = count_weights(Stack(input_size, hidden_size, "lstm", num_layers))
     width = _same_size(input_size, budget)
-    dropout = options.get("dropout", 0.0)
     if not bidirectional:
         return CausalConv(input_size, width, dropout=dropout)
     return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))

@@ -87,9 +87,8 @@ class Attention(nn.Module):
 
     def forward(self, outputs: Ragged) -> Tensor:
         """(N, H) ragged to (B, H); zeros for an empty sequence."""
-        return torch.zeros_like(self._rows(outputs)).index_add(
-            0, outputs.sequence_ids, self.weights(outputs)[:, None] * outputs.values
-        )
+        start = outputs.values.new_zeros(outputs.batch_size, self.size)
+        return start.index_add(0, outputs.sequence_ids, self.weights(outputs)[:, None] * outputs.values)
 
     def weights(self, outputs: Ragged) -> Tensor:
         """How much each step counts, (N,); they sum to 1 in every sequence that is not empty."""
@@ -99,9 +98,6 @@ class Attention(nn.Module):
         exponents = (scores - highest.detach()[ids]).exp()  # (N,)
         sums = exponents.new_zeros(outputs.batch_size).index_add(0, ids, exponents)  # (B,)
         return exponents / sums[ids]
-
-    def _rows(self, outputs: Ragged) -> Tensor:
-        return outputs.values.new_empty(outputs.batch_size, self.size)
 
     def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Running maximum score, sum of exponents, weighted sum: the softmax of what was seen so far."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unrolled.cells.base import Cell, State
 from unrolled.cells.registry import make_cell
-from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.errors import OptionError, ShapeError, UnsupportedError, message
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -88,11 +88,14 @@ class Stack(nn.Module):
         cell: name in `unrolled.cells.registry.CELLS`.
         num_layers: layers, L.
         bidirectional: read in both directions; outputs are then (N, 2 * H).
-        dropout: share of the values zeroed between layers while training.
-        variational: draw one dropout mask for each sequence and keep it over time.
-        layer_norm: normalise each layer's inputs after the first layer.
-        residual: add a layer's inputs to its outputs where the widths agree.
+        dropout: share of the values zeroed between layers while training; needs two layers.
+        variational: draw one dropout mask for each sequence and keep it over time; needs dropout.
+        layer_norm: normalise each layer's inputs after the first layer; needs two layers.
+        residual: add a layer's inputs to its outputs where the widths agree; they must agree somewhere.
         learn_initial_state: make the states before the first step parameters.
+
+    Raises:
+        OptionError: an illegal value, or an option that would change nothing.
 
     Sources: variational dropout: Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
     Recurrent Neural Networks", NeurIPS 2016, section 4; bidirectional: M. Schuster and K. Paliwal, "Bidirectional
@@ -126,7 +129,16 @@ class Stack(nn.Module):
             raise OptionError(message("num_layers", expected="an integer >= 1", received=num_layers))
         if not 0 <= dropout < 1:
             raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
-        widths = [input_size] + [hidden_size * (2 if bidirectional else 1)] * (num_layers - 1)
+        output_size = hidden_size * (2 if bidirectional else 1)
+        widths = [input_size] + [output_size] * (num_layers - 1)
+        for name, asked, needs, holds in (
+            ("dropout", dropout, "num_layers >= 2", num_layers > 1),
+            ("layer_norm", layer_norm, "num_layers >= 2", num_layers > 1),
+            ("variational", variational, "dropout > 0", dropout > 0),
+            ("residual", residual, f"a layer that reads {output_size} features", output_size in widths),
+        ):
+            if asked and not holds:
+                raise OptionError(message(name, expected=needs, received=asked, remedy="it would change nothing here"))
 
         def layer(width: int) -> nn.Module:
             if bidirectional:
@@ -147,6 +159,8 @@ class Stack(nn.Module):
     ) -> tuple[Ragged, tuple[Any, ...]]:
         """Whole sequences: (N, F) to (N, output_size) and one final state for each layer."""
         states = [None] * len(self.layers) if state is None else list(state)
+        if len(states) != len(self.layers):
+            raise ShapeError(message("state", expected=f"{len(self.layers)} layers", received=f"{len(states)}"))
         hidden = inputs
         for index, layer in enumerate(self.layers):
             given = hidden if index == 0 else hidden.with_values(self._between(index, hidden))

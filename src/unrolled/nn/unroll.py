@@ -81,10 +81,11 @@ def restarting(
 
     A runner then never sees a reset, whatever its kernel, and the stretches run side by side.
     """
-    if reset is None or not bool(reset.any()):
+    if reset is None:
         return run(inputs, state)
-    if reset.shape != (inputs.num_steps,):
-        raise ShapeError(message("reset", expected=f"shape ({inputs.num_steps},)", received=tuple(reset.shape)))
+    check_reset(reset, inputs)
+    if not bool(reset.any()):
+        return run(inputs, state)
     reset = reset.cpu()
     first_steps = torch.zeros(inputs.num_steps, dtype=torch.bool)
     filled = inputs.lengths > 0
@@ -97,13 +98,8 @@ def restarting(
     stretches = Ragged(inputs.values, torch.cat([ends - begins, torch.zeros_like(empty_rows)]))
 
     continues = torch.cat([~reset[begins], torch.ones(len(empty_rows), dtype=torch.bool)])  # takes the row's state
-    before = map_state(
-        lambda fresh, given: torch.where(
-            continues.to(given.device).view(-1, *[1] * (given.ndim - 1)), given[rows.to(given.device)], fresh
-        ),
-        initial_state(len(rows)),
-        state,
-    )
+    given = map_state(lambda field: field[rows.to(field.device)], state)
+    before = choose_rows(continues, given, initial_state(len(rows)))
     outputs, after = run(stretches, before)
     # each row ends with its latest stretch
     last = torch.zeros(inputs.batch_size, dtype=torch.int64)
@@ -120,11 +116,26 @@ def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
     return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
 
 
+def choose_rows(condition: Tensor, chosen: Any, other: Any) -> Any:
+    """A state made of the rows of `chosen` where the condition (B,) holds, and of `other` elsewhere."""
+
+    def choose_field(yes: Tensor, no: Tensor) -> Tensor:
+        return torch.where(condition.to(yes.device).view(-1, *[1] * (yes.ndim - 1)), yes, no)
+
+    return map_state(choose_field, chosen, other)
+
+
+def check_reset(reset: Reset, inputs: Ragged) -> None:
+    """Refuse restarts that are not one for each step."""
+    if tuple(reset.shape) != (inputs.num_steps,):
+        raise ShapeError(message("reset", expected=f"shape ({inputs.num_steps},)", received=tuple(reset.shape)))
+
+
 def check_state(state: Any, state_type: type, batch_size: int, hidden_size: int) -> None:
     """Refuse a state of another cell, batch or width, in one sentence."""
     if not isinstance(state, state_type):
         raise ShapeError(message("state", expected=state_type.__name__, received=type(state).__name__))
-    for name, field in zip(state._fields, state, strict=True):  # type: ignore[attr-defined]
+    for name, field in zip(state._fields, state, strict=True):
         if tuple(field.shape) != (batch_size, hidden_size):
             raise ShapeError(
                 message(f"state.{name}", expected=f"shape ({batch_size}, {hidden_size})", received=tuple(field.shape))
@@ -133,6 +144,7 @@ def check_state(state: Any, state_type: type, batch_size: int, hidden_size: int)
 
 def _reset_backwards(inputs: Ragged, reset: Reset) -> Reset:
     """The restarts of the reversed sequences: a restart before step t cuts the same two steps apart."""
+    check_reset(reset, inputs)
     cuts = reset.cpu() & (inputs.positions.cpu() > 0)  # a restart before the first step cuts nothing backwards
     shifted = torch.zeros_like(cuts)
     shifted[:-1] = cuts[1:]  # backwards, the step before the cut comes right after it

@@ -1,0 +1,115 @@
+"""How good the defaults are on real data: one line for each data set, seeds beside each other.
+
+Run: python bench/quality.py --data FOLDER [--only NAME ...] [--seeds 3]
+
+FOLDER holds one folder for each data set, as README.md lists them; a data set that is not there is skipped by name.
+Nothing here is tuned: every task runs with its defaults, on the official split where there is one.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import unrolled as ur
+
+
+def ucr(data: Path, name: str, seed: int) -> Any:
+    """A data set of the UCR/UEA archive, official split."""
+    train, test = (ur.read_ts(data / "ucr" / f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
+    return ur.Classifier(target="label").fit(train, seed=seed).evaluate(test)
+
+
+def shakespeare(data: Path, seed: int, minutes: float) -> Any:
+    """Characters of the first 90 % against the last 10 %."""
+    text = (data / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
+    cut = int(len(text) * 0.9)
+    return ur.LanguageModel().fit(text[:cut], minutes=minutes, epochs=0, seed=seed).evaluate(text[cut:])
+
+
+def chorales(data: Path, seed: int) -> Any:
+    """Bach's chorales, 88 keys a frame, official split."""
+    from scipy.io import loadmat
+
+    rolls = loadmat(data / "jsb_chorales" / "JSB_Chorales.mat")
+    parts = [
+        [{"frames": roll.tolist()} for roll in rolls[part].squeeze()] for part in ("traindata", "validdata", "testdata")
+    ]
+    model = ur.SequenceModel().fit(parts[0], validation_data=parts[1], seed=seed)
+    return model.evaluate(parts[2])
+
+
+def tags(data: Path, seed: int) -> Any:
+    """Universal parts of speech of the English web treebank, official split."""
+    train, dev, test = (
+        ur.read_conll(data / "ud_ewt" / f"{part}.form_upos_xpos.tsv", columns=["words", "tags", "xpos"])
+        for part in ("train", "dev", "test")
+    )
+    return ur.Tagger().fit(train, validation_data=dev, seed=seed).evaluate(test)
+
+
+def surnames(data: Path, seed: int) -> Any:
+    """Surnames to 18 languages, stratified split, repeated names kept on one side."""
+    records = {}
+    for path in sorted((data / "surname_lang").rglob("*.txt")):
+        if path.stem.isalpha() and path.parent.name == "names":
+            for name in path.read_text(encoding="utf-8").split("\n"):
+                if name.strip():
+                    records[name.strip(), path.stem] = {"name": name.strip(), "language": path.stem}
+    train, test = ur.as_source(list(records.values())).split(test=0.2, seed=seed, stratify="language")
+    return ur.Classifier(ur.Characters("name", embedding_size=32), "language").fit(train, seed=seed).evaluate(test)
+
+
+def weather(data: Path, seed: int) -> Any:
+    """Daily maximum temperature in Seattle, seven days ahead; the last year is tested."""
+    table = ur.read_csv(data / "stocks" / "seattle-weather.csv", time="date")
+    past, recent = table.split_at("2015-01-01")
+    return ur.Forecaster(target="temp_max", horizon=7).fit(past, seed=seed).evaluate(recent)
+
+
+RUNS: dict[str, Callable[[Path, int], Any]] = {
+    "JapaneseVowels": lambda data, seed: ucr(data, "JapaneseVowels", seed),
+    "BasicMotions": lambda data, seed: ucr(data, "BasicMotions", seed),
+    "weather": weather,
+    "surnames": surnames,
+    "chorales": chorales,
+    "tags": tags,
+    "shakespeare": lambda data, seed: shakespeare(data, seed, 3),
+    "shakespeare_15": lambda data, seed: shakespeare(data, seed, 15),
+}
+
+
+def main() -> None:
+    """Run what is asked for and print every score with its spread."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", default=list(RUNS), choices=list(RUNS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="also write every score here")
+    options = parser.parse_args()
+    record: dict[str, Any] = {}
+    for name in options.only:
+        values: list[float] = []
+        for seed in range(options.seeds):
+            start = time.perf_counter()
+            try:
+                scores = RUNS[name](options.data, seed)
+            except ur.errors.DataError as fault:
+                print(f"{name}: skipped, {fault}")
+                break
+            seconds = time.perf_counter() - start
+            print(f"\n{name}, seed {seed}, {seconds:.0f} s\n{scores}", flush=True)
+            values.append(scores.model[scores.leading])
+            record.setdefault(name, []).append({"seed": seed, "seconds": seconds, **scores.to_json()})
+        if values:
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            print(f"{name}: {scores.leading} {statistics.mean(values):.4f} +- {spread:.4f} over {len(values)} seeds")
+    if options.json:
+        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

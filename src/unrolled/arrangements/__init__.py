@@ -1,0 +1,1 @@
+"""Arrangements: how sequences go in and come out."""

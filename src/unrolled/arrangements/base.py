@@ -1,0 +1,54 @@
+"""What every arrangement of a sequence layer has in common: the contract and the final linear layer."""
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from unrolled.batch import Batch, LossSum
+from unrolled.nn.heads import Output
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+class SequenceLayer(Protocol):
+    """A Stack, or anything with its face."""
+
+    causal: bool
+    output_size: int
+
+    def __call__(
+        self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
+    ) -> tuple[Ragged, Any]: ...
+
+    def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]: ...
+
+    def initial_state(self, batch_size: int) -> Any: ...
+
+
+class Arrangement(Protocol):
+    """A model: reads a Batch, answers with raw numbers that its output object understands.
+
+    `step` and `initial_state` exist where the sequence layer is causal; elsewhere they refuse in one sentence.
+    """
+
+    output: Output
+
+    def forward(self, batch: Batch, state: Any = None) -> tuple[Any, Any]: ...
+
+    def loss(self, batch: Batch, state: Any = None) -> LossSum: ...
+
+    def step(self, batch: Batch, state: Any) -> tuple[Tensor, Any]: ...
+
+    def initial_state(self, batch_size: int) -> Any: ...
+
+
+class Head(nn.Module):
+    """Dropout and the linear layer from hidden units to the output's raw numbers."""
+
+    def __init__(self, input_size: int, output: Output, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_size, output.width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.linear(self.dropout(values))  # (M, width)

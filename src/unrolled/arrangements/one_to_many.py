@@ -1,0 +1,54 @@
+"""One-to-many: a vector starts the sequence."""
+
+from typing import Any
+
+from torch import nn
+
+from unrolled.arrangements.base import SequenceLayer
+from unrolled.arrangements.many_to_many import NextStep
+from unrolled.batch import Batch
+from unrolled.errors import OptionError, message
+from unrolled.nn.heads import Output
+from unrolled.nn.inputs import InputLayer
+from unrolled.nn.unroll import map_state
+from unrolled.ragged import Ragged
+
+
+class OneToMany(NextStep):
+    """Writes a sequence from a vector: the vector becomes the first state, then each step predicts the next.
+
+    The per-sequence columns are the vector. One learnt linear map gives every layer its starting state,
+    squashed by tanh as hidden states are.
+
+    Args:
+        inputs: the input layer; per-step columns are the sequence written so far, per-sequence ones the vector.
+        layers: a causal sequence layer that takes `inputs.size` features.
+        output: what the raw numbers mean.
+        dropout: share of the hidden values zeroed before the head while training.
+
+    Raises:
+        OptionError: an input layer without per-sequence columns.
+
+    Source: A. Karpathy and L. Fei-Fei, "Deep Visual-Semantic Alignments", CVPR 2015, section 3.2.
+    """
+
+    def __init__(self, inputs: InputLayer, layers: SequenceLayer, output: Output, dropout: float = 0.0) -> None:
+        if not inputs.static_size:
+            raise OptionError(message("inputs", expected="at least one per-sequence column", received="none"))
+        super().__init__(inputs, layers, output, dropout)
+        self.sizes: list[int] = []  # of every field of the state, one row
+        map_state(lambda field: self.sizes.append(field.numel()) or field, layers.initial_state(1))
+        self.start = nn.Linear(inputs.static_size, sum(self.sizes))
+
+    def first_state(self, batch: Batch) -> Any:
+        """The state that the batch's vectors stand for."""
+        flat = self.start(self.inputs.static(batch)).tanh()  # (B, all states side by side)
+        parts = iter(flat.split(self.sizes, 1))
+        return map_state(lambda field: next(parts).view(field.shape), self.layers.initial_state(batch.batch_size))
+
+    def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
+        """Raw answers (N, width) ragged, and the final state."""
+        return super().forward(batch, self.first_state(batch) if state is None else state)
+
+    def _joined(self, batch: Batch) -> Ragged:
+        return self.inputs(batch)  # the vector is in the state already

@@ -1,0 +1,1 @@
+"""Baselines: the ordinary models that stand beside every score."""

@@ -1,0 +1,95 @@
+"""The protocol of a baseline, and the one linear model that several of them end in."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+MAX_ROWS = 50_000  # a linear baseline is fitted on at most this many rows, so that its time is bounded
+MAX_ITERATIONS = 200
+
+
+class Baseline(ABC):
+    """An ordinary model: raw values in, answers in the form the task's own model gives.
+
+    Everything it learns goes through `state` as JSON values and arrays, because a saved model carries its baselines.
+    """
+
+    key: ClassVar[str]  # the name in BASELINES and in saved models
+    name: str  # what a table of scores calls it
+
+    @abstractmethod
+    def fit(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Self:
+        """Learn from raw values and their targets."""
+
+    @abstractmethod
+    def predict(self, inputs: Sequence[Any]) -> Any:
+        """Answers for raw values, one for each."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Constructor arguments and everything learnt, as JSON values and arrays."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The inverse of `state`."""
+
+
+class Linear:
+    """Multinomial logistic regression: probabilities (M, K) from features (M, D), dense or sparse.
+
+    Args:
+        weights: (D, K).
+        bias: (K,).
+    """
+
+    def __init__(self, weights: np.ndarray, bias: np.ndarray) -> None:
+        self.weights, self.bias = weights, bias
+
+    @classmethod
+    def fit(cls, features: Any, targets: Sequence[int], size: int, balanced: bool = False, c: float = 1.0) -> "Linear":
+        """Fit on at most MAX_ROWS rows, drawn with a fixed seed.
+
+        Args:
+            features: (M, D).
+            targets: class indices, (M,).
+            size: classes, K; one that does not occur gets no probability.
+            balanced: let rare classes count as much as frequent ones.
+            c: inverse strength of the L2 penalty.
+        """
+        labels = np.asarray(targets)
+        if len(labels) > MAX_ROWS:
+            rows = np.random.default_rng(0).permutation(len(labels))[:MAX_ROWS]
+            features, labels = features[rows], labels[rows]
+        weights = np.zeros((features.shape[1], size), dtype=np.float32)
+        bias = np.full(size, -30.0, dtype=np.float32)
+        seen = np.unique(labels)
+        if len(seen) == 1:
+            bias[seen] = 0
+            return cls(weights, bias)
+        model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced" if balanced else None)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # where it stands after MAX_ITERATIONS is a baseline too
+            model.fit(features, labels)
+        if len(seen) == 2:  # one row of weights for two classes: the first one's are zero
+            weights[:, seen[1]], bias[seen] = model.coef_[0], [0.0, model.intercept_[0]]
+        else:
+            weights[:, seen], bias[seen] = model.coef_.T, model.intercept_
+        return cls(weights, bias)
+
+    def predict(self, features: Any) -> np.ndarray:
+        """Probabilities, (M, K)."""
+        return softmax(np.asarray(features @ self.weights) + self.bias)
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Rows that sum to 1."""
+    shares = np.exp(scores - scores.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)

@@ -1,0 +1,229 @@
+"""Baselines that say which class a whole sequence is: probabilities (B, K) over class indices."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from unrolled.baselines.base import Baseline, Linear
+from unrolled.baselines.values import Example, series, texts, tokens
+
+MAX_FEATURES = 50_000
+LONGEST_WINDOW = 50
+
+
+class Majority(Baseline):
+    """Every class as often as in training, whatever the input."""
+
+    key = "majority"
+    name = "majority class"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
+        counts = np.bincount(targets, minlength=self.size) + 1e-3
+        self.shares_ = counts / counts.sum()
+        return self
+
+    def predict(self, inputs: Sequence[Example]) -> np.ndarray:
+        return np.tile(self.shares_, (len(inputs), 1))
+
+    def state(self) -> dict[str, Any]:
+        return {"size": self.size, "shares": self.shares_}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        baseline = cls(int(state["size"]))
+        baseline.shares_ = np.asarray(state["shares"])
+        return baseline
+
+
+class _LinearBaseline(Baseline):
+    """Features, then logistic regression; a subclass says what the features are."""
+
+    arrays: ClassVar[tuple[str, ...]] = ()  # learnt attributes that `_features` needs, beside the weights
+    values: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, size: int, balanced: bool = False) -> None:
+        self.size = size
+        self.balanced = balanced
+
+    def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
+        self._learn(inputs)
+        self.linear_ = Linear.fit(self._features(inputs), targets, self.size, self.balanced)
+        return self
+
+    def predict(self, inputs: Sequence[Example]) -> np.ndarray:
+        return self.linear_.predict(self._features(inputs))
+
+    def _learn(self, inputs: Sequence[Example]) -> None:
+        raise NotImplementedError
+
+    def _features(self, inputs: Sequence[Example]) -> Any:
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        learnt = {name: getattr(self, f"{name}_") for name in (*self.arrays, *self.values)}
+        own = {"size": self.size, "balanced": self.balanced}
+        return {**own, **learnt, "weights": self.linear_.weights, "bias": self.linear_.bias}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        baseline = cls(int(state["size"]), bool(state["balanced"]))
+        for name in (*cls.arrays, *cls.values):
+            setattr(baseline, f"{name}_", state[name])
+        baseline.linear_ = Linear(np.asarray(state["weights"]), np.asarray(state["bias"]))
+        return baseline
+
+
+class BagOfWords(_LinearBaseline):
+    """Which words occur, not in which order; then logistic regression."""
+
+    key = "bag_of_words"
+    name = "bag of words + logistic regression"
+    values = ("vocabulary",)
+
+    def _learn(self, inputs: Sequence[Example]) -> None:
+        counter = CountVectorizer(analyzer=tokens, max_features=MAX_FEATURES, dtype=np.float32)
+        bags = inputs if any(map(tokens, inputs)) else [*inputs, {"": "nothing"}]
+        self.vocabulary_ = counter.fit(bags).get_feature_names_out().tolist()
+
+    def _features(self, inputs: Sequence[Example]) -> Any:
+        counts = CountVectorizer(analyzer=tokens, vocabulary=self.vocabulary_, dtype=np.float32).transform(inputs)
+        return counts.log1p()
+
+
+class CharacterNGrams(_LinearBaseline):
+    """Which runs of one to four characters occur; then logistic regression."""
+
+    key = "character_ngrams"
+    name = "character n-grams + logistic regression"
+    arrays = ("idf",)
+    values = ("vocabulary",)
+
+    def _learn(self, inputs: Sequence[Example]) -> None:
+        counter = self._counter(max_features=MAX_FEATURES)
+        counter.fit([*map(_text, inputs), " "])
+        self.vocabulary_ = counter.get_feature_names_out().tolist()
+        self.idf_ = counter.idf_
+
+    def _features(self, inputs: Sequence[Example]) -> Any:
+        counter = self._counter(vocabulary=self.vocabulary_)
+        counter.idf_ = np.asarray(self.idf_)
+        # an unpenalised scale: rows of unit length would leave the regression too stiff
+        return counter.transform(map(_text, inputs)) * 5.0
+
+    def _counter(self, **options: Any) -> TfidfVectorizer:
+        return TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, dtype=np.float32, **options
+        )
+
+
+def _text(example: Example) -> str:
+    """All texts of a record, each with marked ends so that beginnings and endings are seen."""
+    return " ".join(f"^{value}$" for _, value in texts(example)) or " "
+
+
+class PositionalNaiveBayes(Baseline):
+    """Each position's character on its own, as if positions were independent; for texts of one length, such as DNA."""
+
+    key = "positional_naive_bayes"
+    name = "positional naive Bayes"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
+        rows = [_text(example) for example in inputs]
+        self.alphabet_ = "".join(sorted({character for row in rows for character in row}))
+        counts = np.ones((max(map(len, rows)), len(self.alphabet_), self.size))
+        for row, target in zip(rows, targets, strict=True):
+            for place, character in enumerate(row):
+                counts[place, self.alphabet_.index(character), target] += 1
+        self.logs_ = np.log(counts / counts.sum(1, keepdims=True))
+        priors = np.bincount(targets, minlength=self.size) + 1e-3
+        self.prior_ = np.log(priors / priors.sum())
+        return self
+
+    def predict(self, inputs: Sequence[Example]) -> np.ndarray:
+        scores = np.tile(self.prior_, (len(inputs), 1))
+        for number, example in enumerate(inputs):
+            for place, character in enumerate(_text(example)[: len(self.logs_)]):
+                known = self.alphabet_.find(character)
+                if known >= 0:
+                    scores[number] += self.logs_[place, known]
+        shares = np.exp(scores - scores.max(1, keepdims=True))
+        return shares / shares.sum(1, keepdims=True)
+
+    def state(self) -> dict[str, Any]:
+        return {"size": self.size, "alphabet": self.alphabet_, "logs": self.logs_, "prior": self.prior_}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        baseline = cls(int(state["size"]))
+        baseline.alphabet_ = state["alphabet"]
+        baseline.logs_, baseline.prior_ = np.asarray(state["logs"]), np.asarray(state["prior"])
+        return baseline
+
+
+class _SeriesBaseline(_LinearBaseline):
+    """Numbers to one row of features each, standardised, missing ones at the mean."""
+
+    arrays = ("mean", "scale")
+    values = ("window", "channels")
+
+    def _learn(self, inputs: Sequence[Example]) -> None:
+        arrays = [series(example) for example in inputs]
+        self.channels_ = max(array.shape[1] for array in arrays)
+        self.window_ = int(min(max(1, np.median([len(array) for array in arrays])), LONGEST_WINDOW))
+        rows = self._rows(arrays)
+        known = ~np.isnan(rows)
+        count = np.maximum(known.sum(0), 1)
+        self.mean_ = np.where(known, rows, 0).sum(0) / count
+        spread = np.sqrt((np.where(known, rows - self.mean_, 0) ** 2).sum(0) / count)
+        self.scale_ = np.where(spread > 0, spread, 1.0)
+
+    def _features(self, inputs: Sequence[Example]) -> np.ndarray:
+        rows = self._rows([series(example) for example in inputs])
+        return np.nan_to_num((rows - self.mean_) / self.scale_).astype(np.float32)
+
+    def _rows(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([self._row(_channels(array, self.channels_)) for array in arrays]).reshape(len(arrays), -1)
+
+    def _row(self, array: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+def _channels(array: np.ndarray, count: int) -> np.ndarray:
+    """Exactly so many channels: more are cut, fewer are missing."""
+    return np.pad(array, ((0, 0), (0, max(0, count - array.shape[1]))), constant_values=np.nan)[:, :count]
+
+
+class FixedWindow(_SeriesBaseline):
+    """The last steps laid side by side, as many as a typical sequence has; then logistic regression."""
+
+    key = "fixed_window"
+    name = "fixed window + logistic regression"
+
+    def _row(self, array: np.ndarray) -> np.ndarray:
+        last = array[-self.window_ :]
+        return np.pad(last, ((self.window_ - len(last), 0), (0, 0)), constant_values=np.nan).ravel()
+
+
+class SummaryStatistics(_SeriesBaseline):
+    """Mean, spread, extremes, first and last value of every channel; then logistic regression."""
+
+    key = "summary_statistics"
+    name = "summary statistics + logistic regression"
+
+    def _row(self, array: np.ndarray) -> np.ndarray:
+        channels = [column[~np.isnan(column)] for column in array.T]
+        rows = [
+            (c.mean(), c.std(), c.min(), c.max(), c[0], c[-1], np.abs(np.diff(c)).mean() if len(c) > 1 else 0.0)
+            if len(c)
+            else (np.nan,) * 7
+            for c in channels
+        ]
+        return np.array([*np.ravel(rows), len(array)])

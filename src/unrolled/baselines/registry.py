@@ -1,0 +1,93 @@
+"""Every baseline by key, and which ones stand beside which task. A new one is one file and one line here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unrolled.baselines import classification, forecasting, frames, language, tagging
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.values import Example, has_series, texts, tokens
+from unrolled.errors import ArtifactError, unknown
+
+BASELINES: dict[str, type[Baseline]] = {
+    baseline.key: baseline
+    for baseline in (
+        classification.Majority,
+        classification.BagOfWords,
+        classification.CharacterNGrams,
+        classification.PositionalNaiveBayes,
+        classification.FixedWindow,
+        classification.SummaryStatistics,
+        tagging.MostFrequentTag,
+        tagging.WindowTagger,
+        language.NGram,
+        frames.Marginal,
+        frames.KeyTransitions,
+        frames.LastFrame,
+        frames.FrameRidge,
+        forecasting.LastValue,
+        forecasting.SeasonalNaive,
+        forecasting.Drift,
+        forecasting.RidgeWindow,
+    )
+}
+
+
+def baseline_from_state(key: str, state: Mapping[str, Any]) -> Baseline:
+    """A fitted baseline from what `state` gave; `key` may carry a variant after a colon, as in "ngram:3".
+
+    Raises:
+        ArtifactError: a baseline this version does not know.
+    """
+    name = key.partition(":")[0]
+    if name not in BASELINES:
+        raise unknown("baseline", name, BASELINES, ArtifactError)
+    return BASELINES[name].from_state(state)
+
+
+def classification_baselines(inputs: Sequence[Example], size: int, balanced: bool = False) -> dict[str, Baseline]:
+    """Baselines for whole sequences, by what the records hold.
+
+    Args:
+        inputs: raw values by column.
+        size: classes, K.
+        balanced: let rare classes count as much as frequent ones.
+    """
+    chosen: list[Baseline] = [classification.Majority(size)]
+    sample = inputs[:1000]
+    written = [value for example in sample for _, value in texts(example)]
+    if any(map(tokens, sample)) and (not written or sum(" " in text.strip() for text in written) > len(written) / 4):
+        chosen.append(classification.BagOfWords(size, balanced))
+    if written:
+        chosen.append(classification.CharacterNGrams(size, balanced))
+        if len({len(text) for text in written}) == 1:
+            chosen.append(classification.PositionalNaiveBayes(size))
+    if has_series(inputs):
+        chosen += [classification.FixedWindow(size, balanced), classification.SummaryStatistics(size, balanced)]
+    return _by_key(chosen)
+
+
+def tagging_baselines() -> dict[str, Baseline]:
+    """Baselines for a label at every step."""
+    return _by_key([tagging.MostFrequentTag(), tagging.WindowTagger()])
+
+
+def language_baselines(size: int) -> dict[str, Baseline]:
+    """Baselines for the next token of a vocabulary of this size."""
+    return {f"ngram:{order}": language.NGram(size, order) for order in (5, 3, 1)}
+
+
+def frame_baselines(binary: bool) -> dict[str, Baseline]:
+    """Baselines for the next vector."""
+    if binary:
+        return _by_key([frames.Marginal(), frames.KeyTransitions()])
+    return _by_key([frames.Marginal(), frames.LastFrame(), frames.FrameRidge()])
+
+
+def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:
+    """Baselines that continue a series."""
+    makers = (forecasting.SeasonalNaive, forecasting.LastValue, forecasting.Drift, forecasting.RidgeWindow)
+    return _by_key([maker(horizon, season) for maker in makers])
+
+
+def _by_key(baselines: Sequence[Baseline]) -> dict[str, Baseline]:
+    return {baseline.key: baseline for baseline in baselines}

@@ -1,0 +1,72 @@
+"""What raw values a record holds, as far as baselines care."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.codecs.words import split_words
+
+Example = Mapping[str, Any]
+
+
+def texts(example: Example) -> Iterator[tuple[str, str]]:
+    """The columns that hold text."""
+    return ((column, value) for column, value in example.items() if isinstance(value, str))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number or a missing one."""
+    return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
+
+
+def is_series(value: Any) -> bool:
+    """Whether a value is a sequence of numbers or of vectors."""
+    if isinstance(value, np.ndarray):
+        return True
+    if not isinstance(value, list | tuple):
+        return False
+    return all(is_number(step) or (isinstance(step, list | tuple) and all(map(is_number, step))) for step in value)
+
+
+def has_series(inputs: Sequence[Example]) -> bool:
+    """Whether any column holds sequences of numbers."""
+    return any(is_series(value) and len(value) for example in inputs[:100] for value in example.values())
+
+
+def tokens(example: Example) -> list[str]:
+    """Everything in a record that can be counted: words, tokens, whole numbers, categories."""
+    bag: list[str] = []
+    for column, value in example.items():
+        if isinstance(value, str):
+            bag += [f"{column}:{word.lower()}" for word in split_words(value)]
+        elif isinstance(value, list | tuple):
+            bag += [f"{column}:{step}" for step in value if isinstance(step, str | int | bool)]
+        elif value is not None and not isinstance(value, float):
+            bag.append(f"{column}:{value}")
+    return bag
+
+
+def series(example: Example) -> np.ndarray:
+    """All number columns side by side, (T, F); a single number counts as a constant; missing values are NaN."""
+    parts: list[np.ndarray] = []
+    for value in example.values():
+        if is_series(value):
+            array = np.asarray([step if not is_number(step) else _float(step) for step in value], dtype=np.float64)
+            parts.append(array.reshape(len(value), -1))
+        elif is_number(value):
+            parts.append(np.full((1, 1), _float(value)))
+    if not parts:
+        return np.zeros((0, 1))
+    steps = max(map(len, parts))
+    return np.concatenate([_stretch(part, steps) for part in parts if part.shape[1]], axis=1)
+
+
+def _stretch(part: np.ndarray, steps: int) -> np.ndarray:
+    if len(part) == steps:
+        return part
+    return np.repeat(part, steps, axis=0) if len(part) == 1 else np.full((steps, part.shape[1]), np.nan)
+
+
+def _float(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,1 @@
+"""Data: readers, sources, splits, windows and batches."""

@@ -1,0 +1,228 @@
+"""Documents: text that is read lazily, so that memory stays flat however long it is."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.source import Source
+from unrolled.errors import DataError, OptionError, message
+
+KINDS = ("document", "lines", "files")
+BLOCK_BYTES = 1 << 16
+
+
+class Span:
+    """A stretch of bytes of one file, cut between characters.
+
+    Args:
+        path: the file.
+        start: first byte.
+        stop: byte after the last one.
+    """
+
+    __slots__ = ("path", "start", "stop")
+
+    def __init__(self, path: Path, start: int, stop: int) -> None:
+        self.path, self.start, self.stop = path, start, stop
+
+    def pieces(self) -> Iterator[str]:
+        """The text in pieces of bounded size.
+
+        Raises:
+            DataError: bytes that are not UTF-8; file and byte are named.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        with open_file(self.path) as file:
+            file.seek(self.start)
+            place = self.start
+            while place < self.stop:
+                block = file.read(min(BLOCK_BYTES, self.stop - place))
+                if not block:
+                    break
+                try:
+                    text = decoder.decode(block)
+                except UnicodeDecodeError as fault:
+                    held = len(decoder.getstate()[0])
+                    raise not_text(self.path, place - held + fault.start) from fault
+                if not place:
+                    text = text.removeprefix("\ufeff")  # a byte order mark is not text
+                place += len(block)
+                if text:
+                    yield text
+        if decoder.getstate()[0]:
+            raise not_text(self.path, self.stop - len(decoder.getstate()[0]))
+
+
+class Documents(Source):
+    """Texts from files, never held in memory as a whole; each record is {"text": str}.
+
+    Args:
+        paths: the files.
+        kind: "document" (each file is one text), "lines" (each line is one) or "files" (as "document", for a folder).
+        column: name of the text column.
+
+    Raises:
+        DataError: no file, or only empty ones.
+    """
+
+    def __init__(self, paths: Sequence[Path], kind: str = "document", column: str = "text") -> None:
+        if kind not in KINDS:
+            raise OptionError(message("kind", expected=f"one of {KINDS}", received=kind))
+        spans = [Span(path, 0, size_of(path)) for path in paths]
+        self._set(spans, kind, column)
+        if not self.len_bytes:
+            raise DataError(
+                message("text", expected="at least one character", received=f"empty: {', '.join(map(str, paths))}")
+            )
+
+    def _set(self, spans: list[Span], kind: str, column: str) -> None:
+        self.spans, self.kind, self.column = spans, kind, column
+        self._count: int | None = None
+
+    def around(self, spans: list[Span]) -> "Documents":
+        """The same kind of documents over other stretches."""
+        part = Documents.__new__(Documents)
+        part._set([span for span in spans if span.stop > span.start], self.kind, self.column)
+        return part
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.column]
+
+    @property
+    def len_bytes(self) -> int:
+        """Bytes of all texts together."""
+        return sum(span.stop - span.start for span in self.spans)
+
+    @property
+    def single(self) -> bool:
+        """True when all is one text."""
+        return self.kind != "lines" and len(self.spans) == 1
+
+    def texts(self) -> Iterator[Iterator[str]]:
+        """Every document as an iterator of pieces of bounded size."""
+        for span in self.spans:
+            if self.kind == "lines":
+                yield from ((line,) for line in _lines(span))  # type: ignore[misc]
+            else:
+                yield span.pieces()
+
+    def pieces(self) -> Iterator[dict[str, Any]]:
+        """All text as records of bounded size, however long a document is; for counting, not for reading in order."""
+        for text in self.texts():
+            for piece in text:
+                yield {self.column: piece}
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for text in self.texts():
+            yield {self.column: "".join(text)}
+
+    def __len__(self) -> int:
+        if self.kind != "lines":
+            return len(self.spans)
+        if self._count is None:
+            self._count = sum(1 for _ in self.texts())
+        return self._count
+
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
+    ) -> tuple["Documents", "Documents"]:
+        """Two parts without reading the text: the end of a text or of its lines, or whole files at random.
+
+        Args:
+            test: share of the bytes, or of the files, that goes to the second part.
+            seed: fixes which files.
+            stratify: refused, texts have no labels.
+            group: refused, as stratify.
+        """
+        if stratify is not None or group is not None:
+            raise OptionError(message("split", expected="neither stratify nor group for texts", received="one of them"))
+        if not 0 < test < 1:
+            raise OptionError(message("test", expected="a share in (0, 1)", received=test))
+        if self.kind == "files" and len(self.spans) > 1:
+            order = np.random.default_rng(seed).permutation(len(self.spans))
+            held = set(order[: min(max(1, round(len(order) * test)), len(order) - 1)].tolist())
+            parts = [
+                [span for place, span in enumerate(self.spans) if (place in held) is side] for side in (False, True)
+            ]
+            return self.around(parts[0]), self.around(parts[1])
+        cut = round(self.len_bytes * (1 - test))
+        return self.around(self.cut(0, cut)), self.around(self.cut(cut, self.len_bytes))
+
+    def cut(self, start: int, stop: int) -> list[Span]:
+        """The spans between two bytes of all texts end to end, moved to the next character or line."""
+        spans, place = [], 0
+        for span in self.spans:
+            size = span.stop - span.start
+            left, right = max(0, start - place), min(size, stop - place)
+            if left < right or (right > 0 and left < size):
+                first = _align(span, span.start + left, self.kind == "lines")
+                last = _align(span, span.start + right, self.kind == "lines")
+                if first < last:
+                    spans.append(Span(span.path, first, last))
+            place += size
+        return spans
+
+
+def _align(span: Span, place: int, lines: bool) -> int:
+    """The next byte at or after `place` where a character, or a line, begins."""
+    if place <= span.start:
+        return span.start
+    if place >= span.stop:
+        return span.stop
+    with open_file(span.path) as file:
+        if lines:
+            file.seek(place - 1)
+            file.readline()
+            return min(file.tell(), span.stop)
+        file.seek(place)
+        following = file.read(4)
+    at_end = len(following) if len(following) < 4 else 0
+    ahead = next((offset for offset, byte in enumerate(following) if byte & 0xC0 != 0x80), at_end)
+    return min(place + ahead, span.stop)
+
+
+def _lines(span: Span) -> Iterator[str]:
+    """Lines without their ends; empty lines are left out."""
+    rest = ""
+    for piece in span.pieces():
+        *whole, rest = (rest + piece).split("\n")
+        yield from (line.rstrip("\r") for line in whole if line.rstrip("\r"))
+    if rest.rstrip("\r"):
+        yield rest.rstrip("\r")
+
+
+def not_text(path: Path, place: int) -> DataError:
+    """The error for bytes that are not UTF-8."""
+    return DataError(
+        message(
+            str(path),
+            expected="text in UTF-8",
+            received=f"other bytes at position {place}",
+            remedy="convert it, for example with iconv -f latin1 -t utf8",
+        )
+    )
+
+
+def open_file(path: Path) -> Any:
+    """Open for reading bytes; a file that is missing or locked is one clear error."""
+    try:
+        return path.open("rb")
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file."""
+    try:
+        return path.stat().st_size
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+
+
+def unreadable(path: Path, fault: OSError) -> DataError:
+    """The error for a file that cannot be opened."""
+    return DataError(message("file", expected="one that can be read", received=f"{path} ({fault.strerror or fault})"))

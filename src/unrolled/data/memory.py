@@ -1,0 +1,114 @@
+"""What a user already holds in memory, as a polars DataFrame."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.errors import DataError, message
+
+_ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
+
+
+def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
+    """A DataFrame around tables, records or sequences, with targets `y` as column "y".
+
+    Raises:
+        DataError: something else, or lengths that differ.
+    """
+    frame = _frame(data)
+    if y is None:
+        return frame
+    targets = list(y)
+    if len(targets) != frame.height:
+        raise DataError(message("y", expected=f"{frame.height} targets", received=len(targets)))
+    return frame.with_columns(_column("y", targets))
+
+
+def _frame(data: Any) -> pl.DataFrame:
+    if isinstance(data, pl.DataFrame):
+        return data
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    kind = type(data).__module__.partition(".")[0]
+    if kind == "pandas":
+        return pl.from_pandas(data)
+    if kind == "pyarrow":
+        frame = pl.from_arrow(data)
+        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame("x")
+    if isinstance(data, Mapping):
+        return _columns({str(name): list(values) for name, values in data.items()})
+    if isinstance(data, np.ndarray):
+        return _sequences(list(data)) if data.ndim > 1 else _sequences([data])
+    if hasattr(data, "detach") and hasattr(data, "numpy"):  # a tensor, without importing torch
+        return _frame(data.detach().cpu().numpy())
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return _list(list(data))
+    raise DataError(message("data", expected=_ACCEPTED, received=type(data).__name__))
+
+
+def _list(items: list[Any]) -> pl.DataFrame:
+    if not items:
+        raise DataError(message("data", expected="at least one sequence or record", received="none"))
+    if all(isinstance(item, Mapping) for item in items):
+        names = list(dict.fromkeys(name for item in items for name in item))
+        return _columns({name: [item.get(name) for item in items] for name in names})
+    if all(isinstance(item, str) for item in items):
+        return pl.DataFrame({"x": items})
+    return _sequences(items)
+
+
+def _sequences(items: list[Any]) -> pl.DataFrame:
+    """Columns x, or x_0, x_1, ... for several features, of one list for each sequence."""
+    if all(isinstance(item, list | tuple) and all(isinstance(step, str) for step in item) for item in items):
+        return pl.DataFrame({"x": pl.Series([list(item) for item in items], dtype=pl.List(pl.String))})
+    try:
+        arrays = [np.asarray(item, dtype=np.float64) for item in items]
+    except (TypeError, ValueError) as fault:
+        raise DataError(message("data", expected=_ACCEPTED, received=f"items that are no numbers: {fault}")) from fault
+    shapes = {array.shape[1:] for array in arrays if array.ndim and array.size} or {()}
+    if len(shapes) > 1 or any(array.ndim == 0 for array in arrays) or len(next(iter(shapes))) > 1:
+        shown = sorted({str(array.shape) for array in arrays})[:4]
+        raise DataError(
+            message("data", expected="arrays (T,) or (T, F) with one F", received=f"shapes {', '.join(shown)}")
+        )
+    (rest,) = shapes
+    if not rest:
+        return pl.DataFrame({"x": pl.Series([array.reshape(-1) for array in arrays], dtype=pl.List(pl.Float64))})
+    arrays = [array if array.ndim == 2 else array.reshape(0, rest[0]) for array in arrays]
+    return pl.DataFrame(
+        {
+            f"x_{place}": pl.Series([array[:, place] for array in arrays], dtype=pl.List(pl.Float64))
+            for place in range(rest[0])
+        }
+    )
+
+
+def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
+    lengths = {name: len(column) for name, column in values.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(message("data", expected="columns of one length", received=lengths))
+    return pl.DataFrame([_column(name, column) for name, column in values.items()])
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    plain = [_plain(value) for value in values]
+    try:
+        return pl.Series(name, plain, strict=False) if _mixed_numbers(plain) else pl.Series(name, plain)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as fault:
+        raise DataError(
+            message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
+        ) from fault
+
+
+def _plain(value: Any) -> Any:
+    """NumPy values as Python's, so that every column gets one polars type."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _mixed_numbers(values: list[Any]) -> bool:
+    kinds = {type(value) for value in values} - {type(None)}
+    return kinds == {int, float}

@@ -1,0 +1,263 @@
+"""Readers: a file of any usual kind to a Source. Every fault is one sentence that names the file."""
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from unrolled.data.conll import parse_conll
+from unrolled.data.documents import KINDS, Documents, not_text, open_file, unreadable
+from unrolled.data.fasta import parse_fasta
+from unrolled.data.memory import frame_of
+from unrolled.data.parquet import ParquetStream
+from unrolled.data.source import Source, Table
+from unrolled.data.ts import parse_ts
+from unrolled.errors import DataError, message, unknown
+
+Place = str | Path
+
+
+def read_csv(
+    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", header: bool = True
+) -> Table:
+    """Read comma-separated values; quotes protect commas and line breaks.
+
+    Args:
+        path: the file; `.gz` is unpacked.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that tells series apart.
+        separator: one character between values.
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+
+    Raises:
+        DataError: missing, empty, damaged or not UTF-8.
+    """
+    return _table(_csv(path, separator=separator, has_header=header), path, time, group)
+
+
+def read_tsv(path: Place, time: str | None = None, group: str | None = None, header: bool = True) -> Table:
+    """Read tab-separated values; quotes are ordinary characters, as texts hold stray ones.
+
+    Args:
+        path: the file; `.gz` is unpacked.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that tells series apart.
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+
+    Raises:
+        DataError: missing, empty, damaged or not UTF-8.
+    """
+    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group)
+
+
+def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
+    """Read one JSON object a line; lists become sequences.
+
+    Raises:
+        DataError: missing, empty, or a line that is no JSON object; its number is named.
+    """
+    records = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as fault:
+            raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
+        if not isinstance(record, dict):
+            raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
+        records.append(record)
+    return _table(frame_of(records), path, time, group)
+
+
+def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
+    """Read Parquet into memory; see `scan_parquet` for files that are larger.
+
+    Raises:
+        DataError: missing or no Parquet.
+    """
+    return _table(_polars(pl.read_parquet, path), path, time, group)
+
+
+def scan_parquet(path: Place) -> ParquetStream:
+    """Read Parquet lazily: rows stream by and memory stays flat.
+
+    Raises:
+        DataError: missing or no Parquet.
+    """
+    return ParquetStream(Path(path))
+
+
+def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
+    """Read plain text lazily.
+
+    Args:
+        path: a file, or a folder whose files ending in .txt (all files where there is none) are one text each.
+        kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
+        column: name of the text column.
+
+    Raises:
+        DataError: missing or empty; text that is not UTF-8 is refused where it is read.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    place = Path(path)
+    if place.is_dir():
+        files = sorted(file for file in place.rglob("*") if file.is_file() and not file.name.startswith("."))
+        chosen = [file for file in files if file.suffix == ".txt"] or files
+        if not chosen:
+            raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
+        return Documents(chosen, "files", column)
+    return Documents([place], kind or "document", column)
+
+
+def read_fasta(path: Place) -> Table:
+    """Read FASTA: columns id, description and sequence.
+
+    Raises:
+        DataError: missing, empty, or letters before the first name.
+    """
+    return Table(parse_fasta(_text(path), Path(path)))
+
+
+def read_ts(path: Place) -> Table:
+    """Read the UCR/aeon format: one list column for each channel, dim_0, dim_1, ..., and `label`.
+
+    Raises:
+        DataError: missing, empty or damaged; the line is named.
+    """
+    return Table(parse_ts(_text(path), Path(path)))
+
+
+def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
+    """Read one token a line, a blank line after each sentence: one row for each sentence, list columns.
+
+    Args:
+        path: the file.
+        columns: names of the fields; col_0, col_1, ... without.
+
+    Raises:
+        DataError: missing, empty, or a line with another number of fields.
+    """
+    return Table(parse_conll(_text(path), Path(path), columns))
+
+
+_BY_SUFFIX: dict[str, Callable[..., Source]] = {
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".tab": read_tsv,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".parquet": read_parquet,
+    ".txt": read_text,
+    ".fasta": read_fasta,
+    ".fa": read_fasta,
+    ".fna": read_fasta,
+    ".ts": read_ts,
+    ".conll": read_conll,
+    ".conllu": read_conll,
+}
+
+
+def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
+    """Read a file by its suffix; a folder is read as texts.
+
+    Args:
+        path: the file; a last `.gz` is not counted as the suffix.
+        time: for tables in long format, the column of timestamps.
+        group: for tables in long format, the column that tells series apart.
+
+    Raises:
+        DataError: an unknown suffix, or whatever the reader refuses.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return read_text(place)
+    suffix = Path(place.stem).suffix if place.suffix == ".gz" else place.suffix
+    reader = _BY_SUFFIX.get(suffix.lower())
+    if reader is None:
+        raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
+    if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
+        return reader(place, time=time, group=group)
+    return reader(place)
+
+
+def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
+    """Whatever a user has, as a Source.
+
+    Args:
+        data: a Source, a polars, pandas or pyarrow table, a list of records, a mapping of columns, or sequences: a list
+            of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become the
+            column "x", or "x_0", "x_1", ... for several features.
+        y: one target for each sequence; becomes the column "y".
+        time: in long format, the column of timestamps.
+        group: in long format, the column that tells series apart.
+
+    Raises:
+        DataError: nothing that can be read as sequences, or lengths of `data` and `y` that differ.
+
+    Example:
+        >>> as_source(["to be", "or not"], [1, 0]).columns
+        ['x', 'y']
+    """
+    if isinstance(data, Source):
+        if y is None:
+            return data if time is None else _table(_frame(data), "data", time, group)
+        return _table(frame_of(list(data), y), "data", time, group)
+    return _table(frame_of(data, y), "data", time, group)
+
+
+def _frame(source: Source) -> pl.DataFrame:
+    return source.frame if isinstance(source, Table) else frame_of(list(source))
+
+
+def _table(frame: pl.DataFrame, path: object, time: str | None, group: str | None) -> Table:
+    if not frame.height or not frame.width:
+        raise DataError(message(str(path), expected="at least one row", received="none"))
+    return Table(frame, time=time, group=group)
+
+
+def _csv(path: Place, **options: Any) -> pl.DataFrame:
+    return _polars(pl.read_csv, path, infer_schema_length=None, **options)
+
+
+def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
+    place = Path(path)
+    try:
+        return reader(place, **options)
+    except OSError as fault:
+        raise unreadable(place, fault) from fault
+    except pl.exceptions.NoDataError as fault:
+        raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
+    except pl.exceptions.PolarsError as fault:
+        _refuse_other_encodings(place)
+        raise DataError(
+            message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
+        ) from fault
+
+
+def _refuse_other_encodings(path: Path) -> None:
+    if path.suffix not in (".gz", ".parquet"):
+        _text(path)
+
+
+def _text(path: Place) -> str:
+    """A whole small file as text."""
+    place = Path(path)
+    with open_file(place) as file:
+        raw = file.read()
+    if place.suffix == ".gz":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError) as fault:
+            raise DataError(message(str(place), expected="a gzip file", received=str(fault))) from fault
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise not_text(place, fault.start) from fault
+    if not text.strip():
+        raise DataError(message(str(place), expected="at least one row", received="an empty file"))
+    return text

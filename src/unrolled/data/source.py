@@ -1,0 +1,180 @@
+"""Sources: records that can be read again and again, with known columns.
+
+A sequence is a value in a column: text, or a list of numbers, tokens or vectors. In long format a table has
+one row for each time step instead, and names its `time` and, for several series, its `group` column.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.splits import group_split, random_split, stratified_split
+from unrolled.data.timestamps import TimeReport, parse_times, report_times
+from unrolled.errors import DataError, OptionError, message, unknown
+
+
+class Source(ABC):
+    """Records, dictionaries from column to value, that can be iterated any number of times."""
+
+    time: str | None = None
+    group: str | None = None
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The records, from the first one, every time."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many records there are."""
+
+    @abstractmethod
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
+    ) -> tuple["Source", "Source"]:
+        """Two parts, train and test, with every record in exactly one."""
+
+    def require(self, *columns: str) -> None:
+        """Refuse a column that does not exist; the nearest name is suggested."""
+        for column in columns:
+            if column not in self.columns:
+                raise unknown("column", column, self.columns, DataError)
+
+
+class Table(Source):
+    """A table in memory, around a polars DataFrame.
+
+    Args:
+        frame: the data; it is never changed.
+        time: in long format, the column of timestamps: dates, datetimes, ISO text or numbers. Rows are sorted by it.
+        group: in long format, the column that tells series apart.
+
+    Attributes:
+        report: what the timestamps look like (`TimeReport`), None without `time`.
+
+    Raises:
+        DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
+
+    Example:
+        >>> import polars as pl
+        >>> table = Table(pl.DataFrame({"day": ["2024-01-02", "2024-01-01"], "x": [2.0, 1.0]}), time="day")
+        >>> [record["x"] for record in table]
+        [1.0, 2.0]
+    """
+
+    def __init__(self, frame: pl.DataFrame, time: str | None = None, group: str | None = None) -> None:
+        self.frame = frame
+        self.time = time
+        self.group = group
+        self.report: TimeReport | None = None
+        if group is not None:
+            self.require(group)
+        if time is not None:
+            self.require(time)
+            frame = frame.with_columns(parse_times(frame[time]))
+            frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
+            self.report = report_times(frame, time, group)
+            keys = [time] if group is None else [group, time]
+            self.frame = frame.unique(subset=keys, keep="last", maintain_order=True)
+
+    @property
+    def columns(self) -> list[str]:
+        return self.frame.columns
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self.frame.iter_rows(named=True)
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}: {kind}" for name, kind in self.frame.schema.items())
+        return f"Table({len(self)} rows; {shown})"
+
+    def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
+        """The given rows, in that order."""
+        return self._around(self.frame[np.asarray(rows, dtype=np.int64)])
+
+    def _around(self, frame: pl.DataFrame) -> Self:
+        table = type(self).__new__(type(self))
+        table.frame, table.time, table.group = frame, self.time, self.group
+        table.report = None if self.time is None else report_times(frame, self.time, self.group)
+        return table
+
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
+    ) -> tuple["Table", "Table"]:
+        """Two tables, train and test, with every row in exactly one; rows keep their order.
+
+        Args:
+            test: share of the rows (of the groups, with `group`) that goes to the second table.
+            seed: fixes the choice.
+            stratify: keep the share of each value of this column.
+            group: keep rows with an equal value in this column together.
+
+        Raises:
+            OptionError: a share outside (0, 1), both stratify and group, or time-ordered rows.
+            DataError: too few rows, or a column that does not exist.
+        """
+        if self.time is not None and self.group is None:
+            raise OptionError(
+                message(
+                    "split",
+                    expected="rows that do not follow each other in time",
+                    received=f"one series ordered by {self.time!r}",
+                    remedy="use split_at(time), which lets no future into the past",
+                )
+            )
+        if stratify is not None and group is not None:
+            raise OptionError(message("split", expected="stratify or group", received="both"))
+        self.require(*(column for column in (stratify, group) if column is not None))
+        whole = group or (self.group if self.time is not None else None)
+        if whole is not None:
+            held = group_split(self.frame[whole].to_list(), test, seed)
+        elif stratify is not None:
+            held = stratified_split(self.frame[stratify].to_list(), test, seed)
+        else:
+            held = random_split(len(self), test, seed)
+        return self._around(self.frame.filter(~held)), self._around(self.frame.filter(held))
+
+    def split_at(self, time: Any) -> tuple["Table", "Table"]:
+        """The past and the recent part: rows before `time`, and rows from `time` on.
+
+        Args:
+            time: a timestamp in any form the time column may have.
+
+        Raises:
+            OptionError: a table without a time column.
+            DataError: nothing on one side.
+        """
+        if self.time is None:
+            raise OptionError(
+                message("split_at", expected="a table with a time column", received="none", remedy="read it with time=")
+            )
+        frame = self.frame
+        edge = parse_times(pl.Series(self.time, [time]))[0]
+        try:
+            past = (frame[self.time] < edge).fill_null(False)
+        except (TypeError, pl.exceptions.PolarsError) as fault:
+            raise DataError(
+                message("split_at", expected=f"a time like {frame[self.time][0]}", received=time)
+            ) from fault
+        if past.all() or not past.any():
+            first, last = frame[self.time].min(), frame[self.time].max()
+            raise DataError(message("split_at", expected=f"a time between {first} and {last}", received=str(edge)))
+        return self._around(frame.filter(past)), self._around(frame.filter(~past))
+
+    def series(self) -> Iterator[tuple[Any, pl.DataFrame]]:
+        """The series of a long-format table: each group's key and rows; one series with key None without `group`."""
+        if self.group is None:
+            yield None, self.frame
+            return
+        for (key,), frame in self.frame.group_by([self.group], maintain_order=True):
+            yield key, frame

@@ -1,0 +1,1 @@
+"""Tasks: from a table to a trained, compared, saved model."""

@@ -1,0 +1,288 @@
+"""What every task shares: scikit-learn manners around data, codecs, a network, the trainer and baselines.
+
+A task's constructor only stores. `fit` learns and returns self; learnt names end in `_`:
+
+    network_      the torch module
+    history_      how training went
+    baselines_    the ordinary models fitted on the same data, by name
+    scores_       scores on the held-out share beside the baselines, or None
+    summary_      what the training data looked like
+"""
+
+import copy
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from unrolled.artifacts import read_model, refuse_foreign, write_model
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.registry import baseline_from_state
+from unrolled.batch import Batch
+from unrolled.data.batching import BatchSource, Buckets
+from unrolled.data.readers import as_source
+from unrolled.data.source import Source
+from unrolled.errors import DataError, NotFittedError, OptionError, message
+from unrolled.metrics import Scores
+from unrolled.tasks.card import write_card
+from unrolled.tasks.memory import check_memory
+from unrolled.training.callbacks import Callback
+from unrolled.training.history import History
+from unrolled.training.options import TrainingOptions
+from unrolled.training.seeds import seed_everything
+from unrolled.training.trainer import Trainer
+
+# a held-out share smaller than this many records says nothing; train on everything instead
+MIN_HELD_OUT = 8
+PREDICT_BATCH = 256
+
+
+class Task(BaseEstimator, ABC):
+    """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {}
+    training: Mapping[str, Any] | None  # training options stored by the constructor; `fit` may override them
+
+    # ---- what a subclass provides -----------------------------------------------------------
+
+    @abstractmethod
+    def _learn(self, source: Source) -> None:
+        """Fit the codecs."""
+
+    @abstractmethod
+    def _encode(self, source: Source, targets: bool = True) -> Batch:
+        """Records to numbers."""
+
+    @abstractmethod
+    def _make_network(self) -> nn.Module:
+        """A fresh network for the codecs that were learnt."""
+
+    @abstractmethod
+    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+        """The ordinary models that stand beside this one."""
+
+    @abstractmethod
+    def evaluate(self, data: Any, y: Any = None) -> Scores:
+        """Scores beside every baseline's."""
+
+    @abstractmethod
+    def _learnt_to_json(self) -> dict[str, Any]:
+        """Everything learnt but the weights."""
+
+    @abstractmethod
+    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
+        """The inverse of `_learnt_to_json`."""
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        """Whatever the user gave as a Source."""
+        return as_source(data, y)
+
+    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
+        """Split off records to watch; None when there are too few."""
+        if not share or len(source) * share < MIN_HELD_OUT:
+            return source, None
+        return source.split(test=share, seed=seed)
+
+    def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
+        """How examples are dealt out."""
+        return Buckets(examples, options.batch_size or 32, seed=options.seed, shuffle=shuffle)
+
+    def _summarise(self, source: Source, examples: Batch) -> dict[str, Any]:
+        """The data in a few plain values."""
+        lengths = examples.lengths
+        if not len(lengths):
+            return {"records": 0}
+        return {
+            "records": len(source),
+            "columns": list(source.columns),
+            "steps": int(lengths.sum()),
+            "shortest": int(lengths.min()),
+            "median length": int(lengths.median()),
+            "longest": int(lengths.max()),
+        }
+
+    # ---- the flow ---------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Sequence[Callback] = (),
+        baselines: bool = True,
+        rival: bool = False,
+        **options: Any,
+    ) -> Self:
+        """Learn from data.
+
+        Args:
+            data: a Source, a polars, pandas or pyarrow table, a list of records, or a list of sequences.
+            y: targets, when `data` is a list of sequences.
+            validation_data: data to watch instead of a share of the training data.
+            callbacks: hooks into the training loop.
+            baselines: fit the baselines and score them on the held-out share.
+            rival: also train a causal convolution net of the same size with the same options, to compare with.
+            options: training options, see `unrolled.training.options.TrainingOptions`.
+
+        Returns:
+            self.
+
+        Raises:
+            DataError: data that cannot be learnt from.
+            OptionError: an unknown or illegal option.
+        """
+        settings = TrainingOptions.from_keywords({**(self.training or {}), **options}, dict(self.training_defaults))
+        source = self._source(data, y)
+        if validation_data is None:
+            train, held = self._hold_out(source, settings.validation, settings.seed)
+        else:
+            train, held = source, self._source(validation_data)
+        self._learn(train)
+        examples = self._encode(train)
+        if not examples.num_steps:
+            raise DataError(
+                message("data", expected="at least one sequence with a step", received=f"{len(train)} empty ones")
+            )
+        watched = None if held is None else self._encode(held)
+        self.summary_ = self._summarise(train, examples)
+        self._train(examples, watched, settings, callbacks)
+        self.baselines_: dict[str, Baseline] = self._fit_baselines(train) if baselines else {}
+        self.rival_: Task | None = self._fit_rival(train, held, options) if rival else None
+        self.scores_: Scores | None = self.evaluate(held) if held is not None and baselines else None
+        return self
+
+    def _train(
+        self, examples: Batch, watched: Batch | None, settings: TrainingOptions, callbacks: Sequence[Callback]
+    ) -> None:
+        seed_everything(settings.seed)
+        with torch.device("meta"):
+            outline = self._make_network()
+        check_memory(outline, examples, settings)
+        self.network_ = self._make_network()
+        if settings.bptt_steps and hasattr(self.network_, "bptt_steps"):
+            self.network_.bptt_steps = settings.bptt_steps
+        validate = None if watched is None else self._batches(watched, settings, shuffle=False)
+        trainer = Trainer(
+            self.network_,
+            self._batches(examples, settings, shuffle=True),
+            settings,
+            validate=validate,
+            callbacks=callbacks,
+        )
+        self.history_: History = trainer.run()
+        self.network_.to("cpu").eval()
+
+    def _fit_rival(self, train: Source, held: Source | None, options: Mapping[str, Any]) -> "Task":
+        rival: Task = copy.deepcopy(self.__class__(**self.get_params(deep=False)))
+        rival.set_params(cell="conv")
+        quiet = {name: value for name, value in options.items() if name not in ("checkpoint", "resume", "tensorboard")}
+        return rival.fit(train, validation_data=held, baselines=False, **quiet)
+
+    def _fitted(self) -> nn.Module:
+        network = getattr(self, "network_", None)
+        if network is None:
+            raise NotFittedError(f"this {type(self).__name__} has learnt nothing yet; call fit(data) or load a model")
+        return network
+
+    def _answers(self, examples: Batch) -> Iterator[tuple[Tensor, Any]]:
+        """Raw answers in batches of similar length: rows and what the network says about them."""
+        network = self._fitted().eval()
+        order = torch.argsort(examples.lengths, stable=True)
+        with torch.no_grad():
+            for rows in order.split(PREDICT_BATCH):
+                raw, _ = network(examples.select(rows))
+                yield rows, raw
+
+    # ---- saving -----------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a model folder: JSON, safetensors and a card. An older model there is replaced as a whole.
+
+        Raises:
+            NotFittedError: nothing learnt yet.
+            ArtifactError: the folder cannot be written, or holds something else.
+        """
+        self._fitted()
+        refuse_foreign(folder)
+        record, tensors = self._to_record()
+        return write_model(folder, {**record, "saved": time.strftime("%Y-%m-%d %H:%M:%S")}, tensors, write_card(self))
+
+    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
+        baselines: dict[str, Any] = {}
+        for key, baseline in self.baselines_.items():
+            baselines[key] = {}
+            for name, value in baseline.state().items():
+                if isinstance(value, np.ndarray):
+                    tensors[f"baselines.{key}.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
+                else:
+                    baselines[key][name] = value
+        record: dict[str, Any] = {
+            "task": type(self).__name__,
+            "parameters": self._parameters_to_json(),
+            "learnt": self._learnt_to_json(),
+            "summary": self.summary_,
+            "history": self.history_.to_json(),
+            "scores": None if self.scores_ is None else self.scores_.to_json(),
+            "baselines": baselines,
+        }
+        if self.rival_ is not None:
+            record["rival"], rival_tensors = self.rival_._to_record()
+            tensors |= {f"rival.{name}": value for name, value in rival_tensors.items()}
+        return record, tensors
+
+    def _parameters_to_json(self) -> dict[str, Any]:
+        """Constructor parameters that are plain values; codecs are part of what was learnt."""
+        return {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
+
+    @classmethod
+    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        known = cls._get_param_names()
+        task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
+        task._learnt_from_json(record["learnt"])
+        task.summary_ = record["summary"]
+        task.history_ = History.from_json(record["history"])
+        task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
+        task.network_ = task._make_network().eval()
+        task.network_.load_state_dict(_under("network.", tensors))
+        task.baselines_ = {}
+        for key, values in record["baselines"].items():
+            arrays = {name: tensor.numpy() for name, tensor in _under(f"baselines.{key}.", tensors).items()}
+            task.baselines_[key] = baseline_from_state(key, {**values, **arrays})
+        rival = record.get("rival")
+        task.rival_ = None if rival is None else cls._from_record(rival, _under("rival.", tensors))
+        return task
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model folder of this task.
+
+        Raises:
+            ArtifactError: not a model folder, damaged, or from a newer version.
+            OptionError: a model of another task.
+        """
+        record, tensors = read_model(folder)
+        if record.get("task") != cls.__name__:
+            raise OptionError(
+                message("folder", expected=f"a {cls.__name__}", received=f"a {record.get('task')}", remedy="ur.load()")
+            )
+        return cls._from_record(record, tensors)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)

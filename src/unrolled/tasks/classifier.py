@@ -1,0 +1,231 @@
+"""Classifier: one label, or a set of labels, for a whole sequence."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from torch import Tensor, nn
+
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.registry import classification_baselines
+from unrolled.batch import Batch
+from unrolled.codecs.base import Codec
+from unrolled.codecs.labels import Labels, MultiLabels
+from unrolled.codecs.record import Record
+from unrolled.codecs.registry import codec_from_json
+from unrolled.data.source import Source
+from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.metrics import Scores, classification_scores, multilabel_scores
+from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
+from unrolled.nn.inputs import InputLayer
+from unrolled.nn.layers import make_layers
+from unrolled.tasks.base import Task
+from unrolled.tasks.columns import Inputs, require, resolve_inputs
+
+
+class Classifier(ClassifierMixin, Task):
+    """Reads a sequence of any kind (text, numbers, DNA, mixed columns) and says which class it is.
+
+    Args:
+        inputs: columns to read: codecs such as `Words("review")`, column names, or None for all but the target.
+        target: the label column, `Labels("stars")`, or `MultiLabels("topics")` for any number of labels at once.
+        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        hidden_size: hidden units of each layer and direction.
+        num_layers: recurrent layers.
+        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        bidirectional: also read every sequence backwards; such a model cannot answer step by step.
+        pooling: how steps become one answer: last, mean, max or attention.
+        class_weights: None, "balanced" for rare classes to count as much as frequent ones, or a weight for each label.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        training: training options kept with the model; `fit` may override them.
+
+    Example:
+        >>> import unrolled as ur
+        >>> names = ["anna", "bob", "carla", "dan"] * 8
+        >>> model = ur.Classifier(hidden_size=8).fit(names, [n[-1] == "a" for n in names], epochs=30, learning_rate=0.02)
+        >>> [str(label) for label in model.predict(["anna", "bob"])]
+        ['True', 'False']
+    """
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {"batch_size": 32, "learning_rate": 3e-3, "epochs": 20}
+
+    def __init__(
+        self,
+        inputs: Inputs = None,
+        target: str | Codec = "y",
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        dropout: float = 0.2,
+        bidirectional: bool = True,
+        pooling: str = "max",
+        class_weights: str | Mapping[Any, float] | None = None,
+        layers: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.inputs = inputs
+        self.target = target
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.class_weights = class_weights
+        self.layers = layers
+        self.training = training
+
+    # ---- learning ---------------------------------------------------------------------------
+
+    def _learn(self, source: Source) -> None:
+        target = Labels(self.target) if isinstance(self.target, str) else self.target
+        if not isinstance(target, Labels | MultiLabels):
+            raise OptionError(message("target", expected="a column, Labels or MultiLabels", received=repr(target)))
+        require(source, target.columns)
+        self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=target.columns)).fit(source)
+        if not any(spec.per_step for spec in self.codecs_.specs.values()):
+            raise DataError(
+                message(
+                    "inputs",
+                    expected="at least one column that holds a sequence (text or a list)",
+                    received=f"single values in {', '.join(source.columns)}",
+                )
+            )
+        self.target_codec_ = copy.deepcopy(target).fit(source)
+        self.classes_ = np.array(self.target_codec_.classes_, dtype=object)
+        self.class_weights_ = self._weights(source)
+
+    def _weights(self, source: Source) -> list[float] | None:
+        if self.class_weights is None:
+            return None
+        if isinstance(self.target_codec_, MultiLabels):
+            raise OptionError(message("class_weights", expected="None for several labels at once", received="weights"))
+        if isinstance(self.class_weights, str):
+            if self.class_weights != "balanced":
+                raise unknown("class_weights", self.class_weights, ["balanced"])
+            counts = np.bincount(self._targets(source).numpy(), minlength=len(self.classes_))
+            return [float(w) for w in counts.sum() / (len(counts) * counts.clip(1))]
+        for label in self.class_weights:
+            if label not in self.target_codec_.classes_:
+                raise unknown("class_weights", str(label), [str(c) for c in self.classes_])
+        return [float(self.class_weights.get(label, 1.0)) for label in self.target_codec_.classes_]
+
+    def _targets(self, source: Source) -> Tensor:
+        require(source, self.target_codec_.columns)
+        return self.target_codec_.encode(list(source)).values  # type: ignore[union-attr]
+
+    def _encode(self, source: Source, targets: bool = True) -> Batch:
+        require(source, self.codecs_.columns)
+        examples = self.codecs_.encode_all(list(source))
+        if not targets:
+            return examples
+        return Batch(examples.inputs, examples.statics, self._targets(source))
+
+    def _output(self) -> Output:
+        size = len(self.target_codec_.classes_)
+        if isinstance(self.target_codec_, MultiLabels):
+            return MultiLabelOutput(size)
+        return ClassOutput(size, self.class_weights_)
+
+    def _make_network(self) -> nn.Module:
+        inputs = InputLayer(self.codecs_.specs, self.dropout)
+        layers = make_layers(
+            self.cell,
+            inputs.size,
+            self.hidden_size,
+            self.bidirectional,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            **(self.layers or {}),
+        )
+        return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
+
+    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
+        train, held = super()._hold_out(source, share, seed)
+        if held is None or not isinstance(self.target, str | Labels):
+            return train, held
+        column = self.target if isinstance(self.target, str) else self.target.columns[0]
+        require(source, [column])
+        return source.split(test=share, seed=seed, stratify=column)
+
+    # ---- answers ----------------------------------------------------------------------------
+
+    def predict_proba(self, data: Any) -> np.ndarray:
+        """Probabilities in the order of `classes_`, (B, V)."""
+        return self._probabilities(self._encode(self._source(data), targets=False))
+
+    def _probabilities(self, examples: Batch) -> np.ndarray:
+        self._fitted()
+        answers = torch.zeros(examples.batch_size, len(self.classes_))
+        for rows, raw in self._answers(examples):
+            answers[rows] = self.network_.output.describe(raw)
+        return answers.numpy()
+
+    def predict(self, data: Any) -> np.ndarray:
+        """The label of each sequence, (B,); for MultiLabels a list of labels each."""
+        shares = self.predict_proba(data)
+        if isinstance(self.target_codec_, MultiLabels):
+            chosen = shares > self.network_.output.threshold
+            answers = np.empty(len(shares), dtype=object)
+            answers[:] = [[str(label) for label in self.classes_[row]] for row in chosen]
+            return answers
+        return self.classes_[shares.argmax(1)]
+
+    def evaluate(self, data: Any, y: Any = None) -> Scores:
+        """Accuracy, macro-F1 and log loss beside the baselines'.
+
+        Args:
+            data: what `fit` takes.
+            y: labels, when `data` is a list of sequences.
+
+        Raises:
+            DataError: labels that training never saw; they are named.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        examples = self._encode(source)
+        truth = self.target_codec_.encode(list(source)).values.numpy()  # type: ignore[union-attr]
+        inputs = self._plain_inputs(source)
+        rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
+        if self.rival_ is not None:
+            rivals["causal convolution net of the same size"] = self.rival_.predict_proba(source)
+        score = multilabel_scores if isinstance(self.target_codec_, MultiLabels) else classification_scores
+        return score(truth, self._probabilities(examples), rivals, len(self.classes_))
+
+    # ---- baselines --------------------------------------------------------------------------
+
+    def _plain_inputs(self, source: Source) -> Sequence[Any]:
+        columns = self.codecs_.columns
+        return [{column: record[column] for column in columns} for record in source]
+
+    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+        if isinstance(self.target_codec_, MultiLabels):
+            return {}
+        inputs, labels = self._plain_inputs(source), self._targets(source).tolist()
+        return {
+            key: baseline.fit(inputs, labels)
+            for key, baseline in classification_baselines(
+                inputs, len(self.classes_), balanced=self.class_weights is not None
+            ).items()
+        }
+
+    # ---- saving -----------------------------------------------------------------------------
+
+    def _learnt_to_json(self) -> dict[str, Any]:
+        return {
+            "inputs": self.codecs_.to_json(),
+            "target": self.target_codec_.to_json(),
+            "class_weights": self.class_weights_,
+        }
+
+    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
+        self.codecs_ = Record.from_json(data["inputs"])
+        target = codec_from_json(data["target"])
+        assert isinstance(target, Labels | MultiLabels)
+        self.target_codec_ = target
+        self.classes_ = np.array(target.classes_, dtype=object)
+        self.class_weights_ = data["class_weights"]

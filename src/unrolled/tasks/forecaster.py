@@ -1,0 +1,479 @@
+"""Forecaster: the next steps of many series at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from torch import Tensor, nn
+
+from unrolled.arrangements.direct_forecast import DirectForecast
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.registry import forecast_baselines
+from unrolled.batch import Batch
+from unrolled.codecs.base import Codec, Spec
+from unrolled.data.batching import BatchSource
+from unrolled.data.source import Source, Table
+from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.metrics import Scores, forecast_scores
+from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
+from unrolled.nn.inputs import InputLayer
+from unrolled.nn.layers import make_layers
+from unrolled.tasks.backtest import choose_origins, naive_error
+from unrolled.tasks.base import Task
+from unrolled.tasks.forecast_answers import forecast_after
+from unrolled.tasks.forecast_batches import Examples, deal, held_out, whole_series
+from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, scale_of
+from unrolled.tasks.long_table import SERIES, STEP, long_table, recent_part
+from unrolled.tasks.panel import Panel, Series, read_time
+from unrolled.tasks.remembered import tails_from_tensors, tails_to_tensors
+from unrolled.training.options import TrainingOptions
+
+STRATEGIES = ("direct", "recursive")
+
+
+class Forecaster(Task):
+    """Learns from the past of many series to forecast their next steps, with naive forecasts as its starting point.
+
+    The network's answer is a correction to the naive forecast (last value, mean, season, season with a shift) that
+    is best on the training data. Season, logarithms and scales are found in the training data. Missing values are
+    known as such and cost nothing; missing rows of a regular clock are filled in as missing values.
+
+    Args:
+        target: the column to forecast.
+        horizon: steps to forecast.
+        context_length: steps the network reads before a forecast; 0 = two seasons or three horizons.
+        quantiles: probabilities such as [0.1, 0.5, 0.9]; None forecasts one number.
+        past_covariates: columns known only up to the present.
+        future_covariates: columns also known for the steps to forecast, such as holidays.
+        static_covariates: columns constant within a series.
+        strategy: "direct" answers for all steps at once; "recursive" one step at a time from its own answers, with
+            past covariates standing still at their last values.
+        season: steps after which things repeat; 0 finds it, 1 means none.
+        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        hidden_size: hidden units of each layer.
+        num_layers: recurrent layers.
+        dropout: share of values zeroed in training, between layers and before the answer.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        training: training options kept with the model; `fit` may override them.
+
+    Example:
+        >>> import numpy as np, unrolled as ur
+        >>> wave = np.sin(np.arange(200) * 2 * np.pi / 8) + np.arange(200) / 50
+        >>> model = ur.Forecaster(horizon=4, hidden_size=8).fit(wave, epochs=3)
+        >>> model.season_, model.predict().columns
+        (8, ['step', 'forecast'])
+    """
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.1,
+        "epochs": 30,
+        "patience": 6,
+        "validation": 0.15,
+        "average": 0.95,
+    }
+
+    def __init__(
+        self,
+        target: str = "y",
+        horizon: int = 1,
+        context_length: int = 0,
+        quantiles: Sequence[float] | None = None,
+        past_covariates: Sequence[str | Codec] = (),
+        future_covariates: Sequence[str | Codec] = (),
+        static_covariates: Sequence[str | Codec] = (),
+        strategy: str = "direct",
+        season: int = 0,
+        cell: str = "gru",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.3,
+        layers: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.target = target
+        self.horizon = horizon
+        self.context_length = context_length
+        self.quantiles = quantiles
+        self.past_covariates = past_covariates
+        self.future_covariates = future_covariates
+        self.static_covariates = static_covariates
+        self.strategy = strategy
+        self.season = season
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.layers = layers
+        self.training = training
+
+    # ---- data -------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        for name, low in (("horizon", 1), ("context_length", 0), ("season", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < low:
+                raise OptionError(message(name, expected=f"an integer >= {low}", received=getattr(self, name)))
+        if self.strategy not in STRATEGIES:
+            raise unknown("strategy", str(self.strategy), STRATEGIES)
+        if self.quantiles is not None and self.strategy == "recursive":
+            raise OptionError(
+                message(
+                    "quantiles",
+                    expected="None with strategy='recursive', which cannot say how errors add up over the steps",
+                    received=list(self.quantiles),
+                    remedy="use strategy='direct'",
+                )
+            )
+        self._output()
+
+    def _source(self, data: Any, y: Any = None) -> Table:
+        """A long table with a time column; a list of series becomes one, and rows without a time are numbered."""
+        if y is not None:
+            raise OptionError(
+                message(
+                    "y", expected="None: a series is its own target", received="y", remedy=f"put it in {self.target!r}"
+                )
+            )
+        panel: Panel | None = getattr(self, "panel_", None)
+        if panel is None:
+            return long_table(data, self.target)
+        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group)
+
+    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
+        """The most recent part of every series that is long enough."""
+        assert isinstance(source, Table)
+        return recent_part(source, share, self.horizon, self.context_length)
+
+    def _read(self, source: Source, future: Table | None = None) -> list[Series]:
+        """The series of a table, each with its remembered past in front."""
+        assert isinstance(source, Table)
+        series = self.panel_.read(source, future, self.horizon)
+        return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
+
+    def _scales(self, series: Sequence[Series], remembered: bool = True) -> list[float]:
+        """The unit of each series; one that training never saw, or that has no name, is measured by itself."""
+        scales, unseen = [], 0
+        for one in series:
+            named = remembered or one.unread or self.panel_.time != STEP
+            scale = self.plan_.scales.get(str(one.name)) if named else None
+            if scale is None:
+                unseen += one.name not in self.tails_ or not named
+                scale = scale_of(self.panel_, self.plan_, one) or self.plan_.common_scale
+            scales.append(scale)
+        self.report_ = {**self.panel_.counts, "unseen series": unseen}
+        return scales
+
+    # ---- learning ---------------------------------------------------------------------------
+
+    def fit(self, data: Any, y: Any = None, *, validation_data: Any = None, **options: Any) -> Self:
+        """Learn from the past of series.
+
+        The most recent part of each series is watched while training and not learnt from (`validation`, a share).
+
+        Args:
+            data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays
+                of numbers, one for each series; or one array.
+            y: not used; a series is its own target.
+            validation_data: rows to watch that follow the data, instead of the most recent part of it.
+            options: `callbacks`, `baselines`, `rival`, and training options, see
+                `unrolled.training.options.TrainingOptions`. With `bptt_steps` the state is carried along whole series.
+
+        Returns:
+            self.
+
+        Raises:
+            DataError: no series is long enough, or values that are no numbers.
+            OptionError: an unknown or illegal option.
+        """
+        self._check()
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+        source = self._source(data, y)
+        recent = None if validation_data is None else self._source(validation_data)
+        super().fit(source, validation_data=recent, **options)
+        self._remember(self._read(source))
+        if recent is not None:
+            self._remember(self._read(recent))
+        return self
+
+    def _learn(self, source: Source) -> None:
+        assert isinstance(source, Table)
+        panel = Panel(self.target, self.past_covariates, self.future_covariates, self.static_covariates)
+        self.panel_ = panel.fit(source)
+        every = panel.read(source)
+        horizon = 1 if self.strategy == "recursive" else self.horizon
+        least = max(self.context_length, 3) + self.horizon
+        series = [one for one in every if int(np.isfinite(one.values).sum()) >= least]
+        if not series:
+            longest = max(every, key=len)
+            raise DataError(
+                message(
+                    "data",
+                    expected=f"a series of at least {least} known values (context_length + horizon)",
+                    received=f"{int(np.isfinite(longest.values).sum())} at most"
+                    + ("" if longest.name is None else f", in series {longest.name!r}"),
+                    remedy="lower context_length or horizon",
+                )
+            )
+        quantiles = [0.5] if self.quantiles is None else self.quantiles
+        self.plan_ = make_plan(panel, series, horizon, self.context_length, self.season, quantiles)
+        sizes = Steps(panel, self.plan_, series[:1])
+        self.sizes_ = [sizes.step_size, sizes.ahead_size]
+        self.season_ = self.plan_.season
+        self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
+        self.naive_errors_ = {str(one.name): naive_error(one.values, self.season_) for one in series}
+        self.tails_: dict[Any, Series] = {}
+        self._remember(every)
+
+    def _remember(self, series: Sequence[Series]) -> None:
+        """Keep as much of each series' end as later forecasts look back on."""
+        keep = self.plan_.lookback + self.plan_.context_length
+        for one in series:
+            if len(one):
+                self.tails_[one.name] = replace(one.cut(max(0, len(one) - keep)), unread=0)
+
+    def _encode(self, source: Source, targets: bool = True) -> Batch:
+        assert isinstance(source, Table)
+        series = self._read(source)
+        learning = all(one.unread == 0 for one in series)
+        if learning:
+            least = max(self.context_length, 3) + self.horizon
+            series = [one for one in series if int(np.isfinite(one.values).sum()) >= least]
+        steps = Steps(self.panel_, self.plan_, series, self._scales(series))
+        return whole_series(steps) if learning else held_out(steps, [one.unread for one in series])
+
+    def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
+        assert isinstance(examples, Examples)
+        return deal(examples, options, int(self.training_defaults["batch_size"]), shuffle)
+
+    def _summarise(self, source: Source, examples: Batch) -> dict[str, Any]:
+        plan = self.plan_
+        return {
+            **{name: count for name, count in self.counts_.items() if count},
+            "steps": examples.num_steps,
+            "step": str(self.panel_.clock),
+            "season": plan.season,
+            "learnt on": "logarithms" if plan.log else "values",
+            "corrects the naive forecast": plan.anchor,
+            "context length": plan.context_length,
+        }
+
+    def _output(self) -> Output:
+        horizon = 1 if self.strategy == "recursive" else self.horizon
+        if self.quantiles is None:
+            return NumberOutput(horizon, "huber")
+        return QuantilesOutput(self.quantiles, horizon)
+
+    def _make_network(self) -> nn.Module:
+        step_size, ahead_size = self.sizes_
+        inputs = InputLayer({"steps": Spec("vector", step_size)})
+        layers = make_layers(
+            self.cell,
+            inputs.size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            **(self.layers or {}),
+        )
+        horizon, bias = self.plan_.horizon, self.plan_.bias
+        return DirectForecast(inputs, layers, self._output(), horizon, ahead_size, RIVALS, self.dropout, bias)
+
+    # ---- answers ----------------------------------------------------------------------------
+
+    def predict(self, data: Any = None, future: Any = None) -> pl.DataFrame:
+        """The next `horizon` steps of every series.
+
+        Args:
+            data: history, in the form that `fit` takes; None goes on where the training data ended. Rows that follow
+                the training data are joined to what is remembered of it. Rows after the last known target are not
+                history but give future covariates.
+            future: a table with time, group and future covariates of the steps to forecast.
+
+        Returns:
+            A row for each series and step: the group, the time, and `forecast`, or one column `q0.1` for each quantile.
+
+        Raises:
+            DataError: no known value to start from, or future covariates that are missing.
+        """
+        self._fitted()
+        rows = None if future is None else self._source(future)
+        if data is not None:
+            series = self._read(self._source(data), rows)
+        else:
+            series = list(self.tails_.values())
+            if rows is not None:
+                series = [self.panel_.with_future(one, rows, self.horizon) for one in series]
+        for one in series:
+            if not np.isfinite(one.values).any():
+                raise DataError(
+                    message(
+                        "data", expected="at least one known value in each series", received=f"none in {one.name!r}"
+                    )
+                )
+        self._require_future(series)
+        ends = np.array([len(one) - 1 for one in series])
+        answers = self._forecast(series, np.arange(len(series)), ends, remembered=data is None)
+        ahead = np.arange(1, self.horizon + 1)
+        times = np.concatenate([self.panel_.clock.after(one.times[-1], ahead) for one in series])
+        frame: dict[str, Any] = {}
+        if self.panel_.group is not None:
+            frame[self.panel_.group] = np.repeat(np.arange(len(series)), self.horizon)
+        frame = frame | {self.panel_.time: self.panel_.write_times(times)} | self._columns(answers)
+        table = pl.DataFrame(frame)
+        if self.panel_.group is None:
+            return table
+        names = pl.Series(self.panel_.group, [one.name for one in series])
+        return table.with_columns(names.gather(table[self.panel_.group]))
+
+    def _require_future(self, series: Sequence[Series]) -> None:
+        if not self.panel_.codecs["future"]:
+            return
+        for one in series:
+            if len(one.future) < self.horizon:
+                name = "" if one.name is None else f" of series {one.name!r}"
+                raise DataError(
+                    message(
+                        "future",
+                        expected=f"future covariates for {self.horizon} steps after the last known value{name}",
+                        received=f"{len(one.future)} rows",
+                        remedy="add rows with an empty target to the table, or give future=",
+                    )
+                )
+
+    def _columns(self, answers: np.ndarray) -> dict[str, np.ndarray]:
+        if self.quantiles is None:
+            return {"forecast": answers.reshape(-1)}
+        return {f"q{level:g}": answers[..., i].reshape(-1) for i, level in enumerate(self.quantiles)}
+
+    def _forecast(
+        self, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
+    ) -> np.ndarray:
+        scales = self._scales(series, remembered)
+        return forecast_after(self._fitted(), self.panel_, self.plan_, series, scales, owner, places, self.horizon)
+
+    def backtest(self, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
+        """Forecasts from rolling origins over data whose truth is known; the model stays as it is.
+
+        Args:
+            data: what `fit` takes. Rows that follow the training data are forecast from the first one on; series
+                that stand alone from where a context lies behind.
+            stride: steps between two origins.
+            start: the first time to forecast; None = as said above.
+
+        Returns:
+            A row for each series, origin and step ahead: the group, `origin`, the time, `ahead`, `actual`, and the
+            columns of `predict`.
+        """
+        self._fitted()
+        series = self._read(self._source(data))
+        origins = choose_origins(self.plan_, series, self.horizon, stride, self._first_steps(series, start))
+        answers = self._forecast(series, origins.owner, origins.places)
+        ahead = np.arange(1, self.horizon + 1)
+        times, begins = [], []
+        for index, place in zip(origins.owner.tolist(), origins.places.tolist(), strict=True):
+            times.append(series[index].times[place + 1 : place + 1 + self.horizon])
+            begins.append(np.repeat(series[index].times[place : place + 1], self.horizon))
+        names = pl.Series(self.panel_.group or SERIES, [one.name for one in series])
+        columns = {
+            names.name: names.gather(np.repeat(origins.owner, self.horizon)),
+            "origin": self.panel_.write_times(np.concatenate(begins)),
+            self.panel_.time: self.panel_.write_times(np.concatenate(times)),
+            "ahead": np.tile(ahead, len(origins)),
+            "actual": origins.truth.reshape(-1),
+        }
+        if self.panel_.group is None:
+            del columns[names.name]
+        return pl.DataFrame(columns | self._columns(answers)).with_columns(pl.col("actual").fill_nan(None))
+
+    def _first_steps(self, series: Sequence[Series], start: Any) -> list[int] | None:
+        if start is None:
+            return None
+        edge = read_time(start, self.panel_.form)
+        return [int(np.searchsorted(one.times, edge)) for one in series]
+
+    def evaluate(self, data: Any, y: Any = None) -> Scores:
+        """Errors of a rolling back-test beside the baselines', with skill over the seasonal naive forecast.
+
+        Args:
+            data: what `backtest` takes; every step is an origin.
+            y: not used; a series is its own target.
+
+        Raises:
+            DataError: no series goes on for `horizon` steps.
+        """
+        self._fitted()
+        series = self._read(self._source(data, y))
+        origins = choose_origins(self.plan_, series, self.horizon)
+        answers = self._forecast(series, origins.owner, origins.places)
+        histories = [
+            series[index].values[: place + 1]
+            for index, place in zip(origins.owner.tolist(), origins.places.tolist(), strict=True)
+        ]
+        rivals = {one.name: np.asarray(one.predict(histories)) for one in self.baselines_.values()}
+        if self.rival_ is not None:
+            other: Any = self.rival_
+            rivals["causal convolution net of the same size"] = other._point(
+                other._forecast(series, origins.owner, origins.places)
+            )
+        quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
+        units = np.array([self._naive_error(one) for one in series])[origins.owner]
+        return forecast_scores(origins.truth, self._point(answers), rivals, units, quantiles, self._reference())
+
+    def _point(self, answers: np.ndarray) -> np.ndarray:
+        """One number a step: the forecast, or the quantile nearest to the median."""
+        if self.quantiles is None:
+            return answers
+        return answers[..., int(np.argmin([abs(level - 0.5) for level in self.quantiles]))]
+
+    def _naive_error(self, series: Series) -> float:
+        """The unit of MASE: from the training data, or a stranger's own history."""
+        own = naive_error(series.values, self.season_)
+        error = self.naive_errors_.get(str(series.name), own) if series.unread else own
+        return error if error > 0 else 1.0
+
+    # ---- baselines --------------------------------------------------------------------------
+
+    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+        series = [one.values for one in self._read(source)]
+        baselines = forecast_baselines(self.horizon, self.season_)
+        return {key: baseline.fit(series, []) for key, baseline in baselines.items()}
+
+    def _reference(self) -> str:
+        """The baseline that skill is measured against."""
+        naive = self.baselines_.get("seasonal_naive")
+        return "" if naive is None else naive.name
+
+    # ---- saving -----------------------------------------------------------------------------
+
+    def _learnt_to_json(self) -> dict[str, Any]:
+        return {
+            "panel": self.panel_.to_json(),
+            "plan": self.plan_.to_json(),
+            "sizes": self.sizes_,
+            "counts": self.counts_,
+            "naive_errors": self.naive_errors_,
+            "tails": list(self.tails_),
+        }
+
+    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
+        self.panel_ = Panel.from_json(data["panel"])
+        self.plan_ = Plan.from_json(data["plan"])
+        self.sizes_ = data["sizes"]
+        self.season_ = self.plan_.season
+        self.counts_ = data["counts"]
+        self.naive_errors_ = data["naive_errors"]
+
+    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        record, tensors = super()._to_record()
+        _, ends = tails_to_tensors(self.tails_)
+        return record, tensors | {f"tails.{name}": values for name, values in ends.items()}
+
+    @classmethod
+    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        task = super()._from_record(record, tensors)
+        ends = {name.removeprefix("tails."): values for name, values in tensors.items() if name.startswith("tails.")}
+        task.tails_ = tails_from_tensors(record["learnt"]["tails"], ends, task.panel_.form)
+        return task

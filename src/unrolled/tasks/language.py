@@ -1,0 +1,374 @@
+"""LanguageModel: the next character, word or subword of a text."""
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.arrangements.many_to_many import NextStep
+from unrolled.arrangements.one_to_many import OneToMany
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.registry import language_baselines
+from unrolled.batch import Batch
+from unrolled.codecs.base import Codec, Spec
+from unrolled.codecs.record import Record
+from unrolled.codecs.registry import codec_from_json
+from unrolled.codecs.subwords import Subwords
+from unrolled.codecs.text import Characters
+from unrolled.codecs.words import Words
+from unrolled.data.batching import BatchSource, Buckets, Lanes
+from unrolled.data.documents import Documents
+from unrolled.data.readers import as_source, read_text
+from unrolled.data.source import Source
+from unrolled.decoding.sampling import sample
+from unrolled.errors import OptionError, message, unknown
+from unrolled.metrics import Scores, language_scores
+from unrolled.nn.heads import TokenOutput
+from unrolled.nn.inputs import InputLayer
+from unrolled.nn.layers import make_layers
+from unrolled.ragged import Ragged
+from unrolled.tasks.base import Task
+from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.training.options import TrainingOptions
+
+TEXT = "text"
+UNITS = {"characters": Characters, "words": Words, "subwords": Subwords}
+# texts up to this many bytes are encoded once and kept; longer ones are read again and again, lazily
+IN_MEMORY_BYTES = 64_000_000
+MIN_HELD_OUT_TEXT = 200  # characters
+SCORE_ROWS = 32
+CHUNK_CHARACTERS = 20_000_000  # what is scored, or shown to a baseline, at once
+ONE_HOT_LIMIT = 128  # larger vocabularies get an embedding
+SCORE_STEPS = 1024  # long texts are scored in stretches of this many steps, state carried
+
+
+class LanguageModel(Task):
+    """Learns which token follows which, and writes: characters, words or subwords.
+
+    Every document starts and, where there are several, ends with a boundary token.
+
+    Args:
+        text: the column of texts; a plain text, a list of texts or `read_text(path)` need none.
+        unit: characters, words or subwords; or a codec such as `Subwords("text", size=8000)`.
+        given: columns that start each text, such as a language or a topic; the model then writes from them.
+        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        hidden_size: hidden units of each layer.
+        num_layers: recurrent layers.
+        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        training: training options kept with the model; `fit` may override them.
+
+    Example:
+        >>> import unrolled as ur
+        >>> model = ur.LanguageModel(hidden_size=16, dropout=0.0).fit("abcabc" * 100, epochs=12, learning_rate=0.02)
+        >>> model.generate("ab", length=4, temperature=0)
+        'cabc'
+    """
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "batch_size": 64,
+        "bptt_steps": 64,
+        "learning_rate": 4e-3,
+        "epochs": 10,
+        "weight_decay": 0.01,
+    }
+
+    def __init__(
+        self,
+        text: str = TEXT,
+        unit: str | Codec = "characters",
+        given: Inputs = None,
+        cell: str = "lstm",
+        hidden_size: int = 512,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        layers: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.text = text
+        self.unit = unit
+        self.given = given
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.layers = layers
+        self.training = training
+
+    # ---- data -------------------------------------------------------------------------------
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        if isinstance(data, Path):
+            return read_text(data)
+        if isinstance(data, str):
+            return as_source([{self.text: data}])
+        if isinstance(data, Sequence) and data and all(isinstance(item, str) for item in data):
+            return as_source([{self.text: item} for item in data])
+        return as_source(data)
+
+    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
+        if isinstance(source, Documents):
+            return source.split(test=share, seed=seed) if share else (source, None)
+        if len(source) != 1:
+            return super()._hold_out(source, share, seed)
+        # one text has no records to deal out: its end is held out
+        require(source, [self.text])
+        text = next(iter(source))[self.text]
+        cut = round(len(text) * (1 - share))
+        if len(text) - cut < MIN_HELD_OUT_TEXT:
+            return source, None
+        return as_source([{self.text: text[:cut]}]), as_source([{self.text: text[cut:]}])
+
+    def _learn(self, source: Source) -> None:
+        require(source, [self.text])
+        if isinstance(self.unit, Codec):
+            codec = copy.deepcopy(self.unit)
+            if codec.columns != (self.text,):
+                raise OptionError(
+                    message("unit", expected=f"a codec of the column {self.text!r}", received=repr(codec))
+                )
+        elif self.unit in UNITS:
+            codec = UNITS[self.unit](self.text)
+        else:
+            raise unknown("unit", str(self.unit), UNITS)
+        self.codec_ = codec.fit(source)
+        given = None if self.given is None else Record(resolve_inputs(self.given, source)).fit(source)
+        if given is not None and any(spec.per_step for spec in given.specs.values()):
+            raise OptionError(
+                message("given", expected="columns with one value for each text", received="a sequence column")
+            )
+        self.given_ = given
+        self.many_ = len(source) != 1  # several documents: their ends are learnt too
+
+    @property
+    def boundary_(self) -> int:
+        """The token before every document's first and, where there are several, after its last."""
+        return self.codec_.spec.size
+
+    def _specs(self) -> dict[str, Spec]:
+        size = self.boundary_ + 1
+        width = self.codec_.spec.embedding_size
+        if not width and size > ONE_HOT_LIMIT:
+            width = min(256, 16 * math.ceil(size**0.25))
+        specs = {TEXT: Spec("index", size, width, unknown_index=self.codec_.spec.unknown_index)}
+        return specs if self.given_ is None else specs | self.given_.specs
+
+    def _make_network(self) -> nn.Module:
+        inputs = InputLayer(self._specs(), self.dropout)
+        layers = make_layers(
+            self.cell,
+            inputs.size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            **(self.layers or {}),
+        )
+        arrangement = NextStep if self.given_ is None else OneToMany
+        return arrangement(inputs, layers, TokenOutput(self.boundary_ + 1), self.dropout)
+
+    def _tokens(self, texts: Sequence[str]) -> Ragged:
+        tokens = self.codec_.encode([{self.text: text} for text in texts])
+        assert isinstance(tokens, Ragged)
+        return tokens
+
+    def _encode(self, source: Source, targets: bool = True) -> Batch:
+        require(source, [self.text])
+        records = list(source)
+        tokens = self._tokens([record[self.text] or "" for record in records])
+        inputs, answers = self._shifted(tokens)
+        statics = {} if self.given_ is None else self.given_.encode_all(records).statics
+        return Batch({TEXT: inputs}, statics, answers)
+
+    def _shifted(self, tokens: Ragged) -> tuple[Ragged, Ragged]:
+        """What is read and what should follow: the boundary comes first, and last where there are several texts."""
+        edge = tokens.values.new_full((tokens.batch_size,), self.boundary_)
+        before = _with_edges(edge, tokens, after=False)
+        if self.many_:
+            return before, _with_edges(edge, tokens, after=True)
+        return before.slice(0, tokens.lengths), tokens
+
+    def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
+        rows = options.batch_size or 64
+        if self.given_ is None and options.bptt_steps:
+            return Lanes(examples, rows, options.bptt_steps, seed=options.seed, shuffle=shuffle)
+        return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
+
+    # ---- answers ----------------------------------------------------------------------------
+
+    def _nats(self, examples: Batch) -> np.ndarray:
+        """Negative log probability of every text, (B,), read from its start with the state carried."""
+        network = self._fitted().eval()
+        totals = torch.zeros(examples.batch_size, dtype=torch.float64)
+        longest = int(examples.lengths.max()) if examples.batch_size else 0
+        for rows in torch.argsort(examples.lengths, stable=True).split(SCORE_ROWS):
+            batch, state = examples.select(rows), None
+            for start in range(0, longest, SCORE_STEPS):
+                part = batch.slice_time(start, start + SCORE_STEPS)
+                if not part.num_steps:
+                    break
+                with torch.no_grad():
+                    raw, state = network(part, state)
+                assert isinstance(part.targets, Ragged)
+                costs = self.network_.output.loss(raw.values, part.targets.values).double()  # (N,)
+                totals[rows] += torch.zeros(len(rows), dtype=torch.float64).index_add(0, raw.sequence_ids, costs)
+        return totals.numpy()
+
+    def score_texts(self, texts: Sequence[str] | str) -> np.ndarray:
+        """Log probability of each text in nats, (B,); higher is likelier.
+
+        Args:
+            texts: one text or several; columns named by `given` need `evaluate` or records instead.
+        """
+        return -self._nats(self._encode(self._source(texts)))
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Write on from a prompt.
+
+        Args:
+            prompt: the text so far; empty starts a document.
+            length: tokens to write at most; a model of several documents may end one earlier.
+            temperature: below 1 safer, above 1 wilder, 0 always the likeliest token.
+            top_k: draw only from the k likeliest tokens; 0 from all.
+            top_p: draw only from the fewest tokens that reach this probability together.
+            seed: for repeatable text.
+            given: values of the columns that start a text, for a model that was trained with `given`.
+
+        Returns:
+            What was written, without the prompt.
+        """
+        network = self._fitted().eval()
+        generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        record = {**(given or {}), self.text: prompt}
+        self._check_given(record)
+        with torch.no_grad():
+            logits, state = self._read(record)
+
+            def step(token: Tensor, state: Any) -> tuple[Tensor, Any]:
+                raw, state = network.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)  # type: ignore[operator]
+                return self._legal(raw), state
+
+            written: list[int] = []
+            for token in sample(step, logits, state, temperature, top_k, top_p, generator):
+                if len(written) == length or int(token) == self.boundary_:
+                    break
+                written.append(int(token))
+        before = self._tokens([prompt]).values
+        whole = torch.cat([before, torch.tensor(written, dtype=torch.int64)])
+        return self._spell(whole)[len(self._spell(before)) :]
+
+    def _spell(self, tokens: Tensor) -> str:
+        return self.codec_.decode(Ragged(tokens, torch.tensor([len(tokens)])))[0] if len(tokens) else ""
+
+    def _check_given(self, record: Mapping[str, Any]) -> None:
+        columns = () if self.given_ is None else self.given_.columns
+        missing = [column for column in columns if column not in record]
+        extra = [column for column in record if column not in (*columns, self.text)]
+        if missing:
+            raise OptionError(message("given", expected=f"a value for {missing[0]!r}", received=sorted(record)))
+        if extra:
+            raise unknown("given", extra[0], columns)
+
+    def _read(self, record: Mapping[str, Any]) -> tuple[Tensor, Any]:
+        """What the model expects after one text, (1, V), and its state."""
+        batch = self._encode_prompt(record)
+        raw, state = self._fitted()(batch)
+        return self._legal(raw.values[-1:]), state
+
+    def _legal(self, logits: Tensor) -> Tensor:
+        """Where only one text was learnt from, no end was: rule it out."""
+        return logits if self.many_ else logits.index_fill(1, torch.tensor([self.boundary_]), -torch.inf)
+
+    def _encode_prompt(self, record: Mapping[str, Any]) -> Batch:
+        tokens = self._tokens([record[self.text]])
+        edge = torch.tensor([self.boundary_])
+        statics = {} if self.given_ is None else self.given_.encode_all([record]).statics
+        return Batch({TEXT: _with_edges(edge, tokens, after=False)}, statics)
+
+    def predict(self, data: Any) -> list[str]:
+        """For each text the likeliest next token, as text; empty where the text most likely ends."""
+        self._fitted().eval()
+        answers = []
+        for record in self._source(data):
+            with torch.no_grad():
+                best = self._read(record)[0].argmax(1)
+            answers.append("" if int(best) == self.boundary_ else self._spell(best))
+        return answers
+
+    def evaluate(self, data: Any, y: Any = None) -> Scores:
+        """Nats a token, perplexity and bits a character, beside the baselines'.
+
+        Args:
+            data: what `fit` takes.
+            y: not used; the next token is the target.
+        """
+        self._fitted()
+        source = self._source(data)
+        totals = {"model": 0.0}
+        steps = characters = 0
+        for records in _chunks(source, CHUNK_CHARACTERS, self.text):
+            table = as_source(records)
+            examples = self._encode(table)
+            assert isinstance(examples.targets, Ragged)
+            steps += examples.num_steps
+            characters += sum(len(record[self.text] or "") for record in records)
+            totals["model"] += float(self._nats(examples).sum())
+            ids = [sequence.numpy() for sequence in examples.targets]
+            for baseline in self.baselines_.values():
+                totals[baseline.name] = totals.get(baseline.name, 0.0) + float(np.sum(baseline.predict(ids)))
+            if self.rival_ is not None:
+                name = "causal convolution net of the same size"
+                totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())  # type: ignore[attr-defined]
+        return language_scores(totals, steps=steps, characters=characters)
+
+    # ---- baselines --------------------------------------------------------------------------
+
+    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+        examples = self._encode(as_source(next(_chunks(source, CHUNK_CHARACTERS, self.text))))
+        assert isinstance(examples.targets, Ragged)
+        ids = [sequence.numpy() for sequence in examples.targets]
+        return {key: baseline.fit(ids, ids) for key, baseline in language_baselines(self.boundary_ + 1).items()}
+
+    # ---- saving -----------------------------------------------------------------------------
+
+    def _learnt_to_json(self) -> dict[str, Any]:
+        given = None if self.given_ is None else self.given_.to_json()
+        return {"codec": self.codec_.to_json(), "given": given, "many": self.many_}
+
+    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
+        self.codec_ = codec_from_json(data["codec"])
+        self.given_ = None if data["given"] is None else Record.from_json(data["given"])
+        self.many_ = bool(data["many"])
+
+
+def _with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
+    """Every sequence with one token more, in front or behind: edge (B,)."""
+    rows = [torch.cat([row, end] if after else [end, row]) for row, end in zip(tokens, edge.split(1), strict=True)]
+    return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
+
+
+def _chunks(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:
+    """Records in lists of about so many characters, so that memory stays flat; at least one list."""
+    waiting: list[Mapping[str, Any]] = []
+    size = 0
+    for record in source:
+        waiting.append(record)
+        size += len(record[column] or "")
+        if size >= characters:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting

@@ -1,0 +1,68 @@
+"""An estimate of the memory a run needs, made before anything is allocated."""
+
+import os
+
+import torch
+from torch import nn
+
+from unrolled.batch import Batch
+from unrolled.errors import OptionError, message
+from unrolled.nn.layers import count_weights
+from unrolled.training.options import TrainingOptions
+
+WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights so far
+STEP_COPIES = 14  # what forward and backward keep of each hidden unit and step: gates, states, their gradients
+
+
+def estimate_memory(network: nn.Module, examples: Batch, options: TrainingOptions) -> int:
+    """Bytes that training needs at least: weights, optimiser, and one batch of activations.
+
+    Args:
+        network: may live on the meta device.
+        examples: all training examples.
+        options: for the batch size and the length of truncated back-propagation.
+    """
+    weights = count_weights(network)
+    longest = int(examples.lengths.max()) if examples.batch_size else 0
+    steps = min(longest, options.bptt_steps or longest)
+    rows = options.batch_size or 32
+    widths = sum(p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight_hh"))
+    batch_steps = min(rows * steps, examples.num_steps)
+    return 4 * (WEIGHT_COPIES * weights + STEP_COPIES * batch_steps * widths)
+
+
+def free_memory() -> int:
+    """Bytes that can be had now without swapping."""
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_memory(network: nn.Module, examples: Batch, options: TrainingOptions) -> None:
+    """Refuse a run that cannot fit, before it starts.
+
+    Raises:
+        OptionError: the estimate exceeds the free memory of the machine or its GPU.
+    """
+    needed = estimate_memory(network, examples, options)
+    on_gpu = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
+    free = torch.cuda.mem_get_info()[0] if on_gpu else free_memory()
+    if needed > free:
+        raise OptionError(
+            message(
+                "hidden_size",
+                expected=f"a model and batch that fit into {_size(free)} of free memory",
+                received=f"one that needs about {_size(needed)}",
+                remedy="lower hidden_size or num_layers, or batch_size, or set bptt_steps",
+            )
+        )
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

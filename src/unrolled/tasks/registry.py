@@ -1,0 +1,39 @@
+"""Every task by name, and `load`. A new task is one file and one line here."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from unrolled.artifacts import read_model
+from unrolled.errors import ArtifactError, unknown
+
+TASKS = {
+    "Classifier": "unrolled.tasks.classifier",
+    "Tagger": "unrolled.tasks.tagger",
+    "Forecaster": "unrolled.tasks.forecaster",
+    "LanguageModel": "unrolled.tasks.language",
+    "SequenceModel": "unrolled.tasks.sequence",
+}
+
+
+def task_class(name: str) -> Any:
+    """The class of a task by its name."""
+    if name not in TASKS:
+        raise unknown("task", name, TASKS, ArtifactError)
+    return getattr(import_module(TASKS[name]), name)
+
+
+def load(folder: str | Path) -> Any:
+    """Read any saved model; nothing in the folder is executed.
+
+    Args:
+        folder: a folder that `save` wrote.
+
+    Returns:
+        The task, ready to predict.
+
+    Raises:
+        ArtifactError: not a model folder, damaged, or from a newer version.
+    """
+    record, _ = read_model(folder)
+    return task_class(str(record.get("task"))).load(folder)

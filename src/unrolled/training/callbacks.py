@@ -1,0 +1,46 @@
+"""Callback: hooks into the loop, empty until a subclass fills one in."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from unrolled.batch import Batch
+from unrolled.training.history import Row
+
+if TYPE_CHECKING:
+    from unrolled.training.trainer import Trainer
+
+
+class Callback:
+    """Empty hooks, in the order in which the loop calls them. `trainer.stop()` ends training after the update.
+
+    Example:
+        >>> class PrintNorm(Callback):
+        ...     def on_update(self, trainer):
+        ...         print(trainer.at.update, trainer.grad_norm)
+    """
+
+    def on_train_start(self, trainer: "Trainer") -> None:
+        """Once, when everything is ready and a checkpoint, if any, is loaded."""
+
+    def on_epoch_start(self, trainer: "Trainer") -> None:
+        """Before the first batch of an epoch, or the first one after a resume."""
+
+    def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
+        """Before the forward pass."""
+
+    def on_grad_computed(self, trainer: "Trainer", named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
+        """Between backward and step: `.grad` holds the gradient of the mean loss, not yet clipped."""
+
+    def on_update(self, trainer: "Trainer") -> None:
+        """After the optimiser's step."""
+
+    def on_validation(self, trainer: "Trainer", row: Row) -> None:
+        """After each look at the losses; `row` is also the last of `trainer.history.rows`."""
+
+    def on_epoch_end(self, trainer: "Trainer") -> None:
+        """After a whole epoch and, usually, its look at the losses."""
+
+    def on_train_end(self, trainer: "Trainer") -> None:
+        """Once, whatever ended training, a fault included; the model holds the weights that are kept."""

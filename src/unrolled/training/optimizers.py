@@ -1,0 +1,105 @@
+"""Optimisers by name: any class of torch.optim, fused where torch has it."""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from unrolled.errors import OptionError, message, unknown
+from unrolled.training.options import TrainingOptions
+
+# these need another loop: closures that evaluate the loss again, or sparse gradients
+UNFIT = {"optimizer", "lbfgs", "sparseadam"}
+
+
+def optimizer_names() -> dict[str, type[Optimizer]]:
+    """Every optimiser that can be asked for, by its name in lower case.
+
+    >>> sorted(optimizer_names())[:3]
+    ['adadelta', 'adafactor', 'adagrad']
+    """
+    classes = {name.lower(): value for name, value in vars(torch.optim).items() if inspect.isclass(value)}
+    return {name: cls for name, cls in classes.items() if issubclass(cls, Optimizer) and name not in UNFIT}
+
+
+def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer:
+    """The optimiser that the options ask for, over the parameters that learn.
+
+    Weight decay pulls on matrices only: not on biases and other vectors, whose size is no sign of overfitting, and
+    not on embeddings, where a rare symbol's row would fade while it is away.
+
+    Args:
+        model: its parameters with `requires_grad` are optimised.
+        options: optimizer, learning_rate, momentum and weight_decay are read.
+
+    Raises:
+        OptionError: an unknown name, or an option that this optimiser does not have or accept.
+
+    Example:
+        >>> make_optimizer(nn.Linear(2, 1), TrainingOptions(optimizer="SGD", momentum=0.9)).defaults["momentum"]
+        0.9
+    """
+    classes = optimizer_names()
+    name = options.optimizer.lower()
+    if name not in classes:
+        raise unknown("optimizer", options.optimizer, sorted(classes))
+    cls = classes[name]
+    known = inspect.signature(cls).parameters
+    chosen: dict[str, Any] = {"lr": options.learning_rate} if options.learning_rate else {}
+    for option in ("momentum", "weight_decay"):
+        value = getattr(options, option)
+        if value and option not in known:
+            raise OptionError(
+                message(
+                    option,
+                    expected=f"0 for {cls.__name__}, which has no {option}",
+                    received=value,
+                    remedy=f"give {option}=0 or another optimizer",
+                )
+            )
+        if value or (option == "weight_decay" and option in known):
+            chosen[option] = value
+    groups = _groups(model, "weight_decay" in known)
+    if not groups:
+        raise OptionError(message("model", expected="parameters that learn", received="none with requires_grad"))
+    try:
+        return _fastest(cls, groups, known, chosen)
+    except (TypeError, ValueError) as fault:
+        raise OptionError(
+            message(
+                "optimizer",
+                expected=f"options and weights that {cls.__name__} accepts",
+                received=f"{chosen} ({fault})",
+            )
+        ) from fault
+
+
+def _groups(model: nn.Module, decays: bool) -> list[dict[str, Any]]:
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not decays:
+        return [{"params": learning}] if learning else []
+    tables = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        for parameter in module.parameters(recurse=False)
+    }
+    matrices = [p for p in learning if p.ndim >= 2 and id(p) not in tables]
+    others = [p for p in learning if p.ndim < 2 or id(p) in tables]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _fastest(cls: type[Optimizer], groups: list[dict[str, Any]], known: Any, chosen: dict[str, Any]) -> Optimizer:
+    """One kernel for the whole step where torch has it; on a CPU plain loops beat the foreach form."""
+    make: Any = cls
+    devices = {parameter.device.type for group in groups for parameter in group["params"]}
+    if "fused" in known and devices <= {"cpu", "cuda"}:
+        try:
+            return make(groups, **chosen, fused=True)
+        except RuntimeError:  # a parameter that the fused kernel does not take
+            pass
+    plain = {"foreach": False} if "foreach" in known and devices == {"cpu"} else {}
+    return make(groups, **chosen, **plain)

@@ -1,0 +1,174 @@
+"""Every training option, once: its type, its default and its text. The API and the command line read this."""
+
+import math
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
+
+from unrolled.errors import OptionError, message, unknown
+from unrolled.training.schedules import SCHEDULES
+
+DEFAULT_EPOCHS = 10
+DEFAULT_MAX_GRAD_NORM = 1.0
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train. Every option can be given to `fit(...)` and on the command line as `--option`.
+
+    Args:
+        epochs: passes over the training data; 0 trains until `minutes` are over, as does giving only `minutes`.
+        minutes: time budget in minutes, validation included; 0 means no limit. Schedules then follow the clock.
+        batch_size: sequences (or lanes of a stream) trained on at once; 0 lets the task choose.
+        bptt_steps: look back at most this many time steps (truncated back-propagation); 0 looks back to the start.
+        learning_rate: the optimiser's step size at its highest; 0 takes the task's, else the optimiser's own.
+        optimizer: name in torch.optim, such as adam, adamw, sgd or rmsprop.
+        momentum: for the optimisers that have one; 0 leaves the optimiser's own.
+        weight_decay: decay of weight matrices, as the optimiser defines it; biases and embeddings never decay.
+        schedule: how the learning rate moves: constant, linear, cosine, onecycle, step, exponential.
+        warmup: share of the run over which the learning rate rises from zero.
+        max_grad_norm: clip the gradient's norm to this; 0 does not clip.
+        clip_value: clip every element of the gradient to [-clip_value, clip_value]; 0 does not clip.
+        clip_band: keep the gradient's norm within (low, high), scaling it up or down, in place of max_grad_norm.
+        accumulate: batches whose gradients are added before one update.
+        precision: float32, or bfloat16 for autocast with float32 weights.
+        patience: stop after this many epochs without a better validation loss; 0 never stops early.
+        validation: share of the training data held out to watch; 0 watches the training loss.
+        average: decay of an exponential moving average of the weights, which is then what is kept; 0 keeps no average.
+        seed: seed of everything random.
+        device: cpu, cuda, or auto to take a GPU when there is one.
+        checkpoint: folder for checkpoints; empty writes none.
+        checkpoint_minutes: minutes between checkpoints; 0 writes one after every update.
+        resume: continue from the newest checkpoint in the checkpoint folder, or start when there is none.
+        tensorboard: folder for TensorBoard files; empty writes none.
+        progress: show a progress line with loss, steps a second and the time left.
+
+    Raises:
+        OptionError: a value of the wrong type or outside its range, or options that exclude each other.
+
+    Example:
+        >>> TrainingOptions(epochs=3, optimizer="sgd", momentum=0.9).epochs
+        3
+        >>> TrainingOptions.from_keywords({"minutes": 3}).epochs  # until the minutes are over
+        0
+    """
+
+    epochs: int = DEFAULT_EPOCHS
+    minutes: float = 0.0
+    batch_size: int = 0
+    bptt_steps: int = 0
+    learning_rate: float = 0.0
+    optimizer: str = "adamw"
+    momentum: float = 0.0
+    weight_decay: float = 0.01
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    max_grad_norm: float = DEFAULT_MAX_GRAD_NORM
+    clip_value: float = 0.0
+    clip_band: tuple[float, float] | None = None
+    accumulate: int = 1
+    precision: str = "float32"
+    patience: int = 0
+    validation: float = 0.1
+    average: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    checkpoint: str = ""
+    checkpoint_minutes: float = 1.0
+    resume: bool = False
+    tensorboard: str = ""
+    progress: bool = False
+
+    @classmethod
+    def from_keywords(cls, given: dict[str, Any], defaults: dict[str, Any] | None = None) -> "TrainingOptions":
+        """Options from keywords over a task's own defaults; an unknown name suggests the nearest one.
+
+        A limit the user gives replaces the other one where only that came from a default: `minutes` alone
+        trains as many epochs as fit, and `clip_band` stands in place of the default `max_grad_norm`.
+        """
+        known = [option.name for option in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise unknown("fit", name, known)
+        chosen = {**(defaults or {}), **given}
+        if given.get("minutes") and "epochs" not in given:
+            chosen["epochs"] = 0
+        if given.get("epochs") and "minutes" not in given:
+            chosen["minutes"] = 0.0
+        if given.get("clip_band") is not None:
+            if given.get("max_grad_norm"):
+                raise _band_and_norm(given["max_grad_norm"])
+            chosen["max_grad_norm"] = 0.0
+        elif given.get("max_grad_norm"):
+            chosen["clip_band"] = None
+        return cls(**chosen)
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            checked = _typed(option.name, option.type, getattr(self, option.name))
+            object.__setattr__(self, option.name, checked)
+        at_least = {"epochs": 0, "minutes": 0, "batch_size": 0, "bptt_steps": 0, "learning_rate": 0, "weight_decay": 0,
+                    "max_grad_norm": 0, "clip_value": 0, "accumulate": 1, "patience": 0, "checkpoint_minutes": 0,
+                    "momentum": 0, "seed": 0}  # fmt: skip
+        for name, low in at_least.items():
+            if not getattr(self, name) >= low:
+                raise OptionError(message(name, expected=f"a number >= {low}", received=getattr(self, name)))
+        for name in ("warmup", "validation", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(message(name, expected="a share in [0, 1)", received=getattr(self, name)))
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.clip_band is not None and self.max_grad_norm not in (0, DEFAULT_MAX_GRAD_NORM):
+            raise _band_and_norm(self.max_grad_norm)
+        if not self.epochs and not self.minutes:
+            raise OptionError(
+                message("epochs", expected="a limit on the run", received=0, remedy="give epochs, minutes or both")
+            )
+        if self.resume and not self.checkpoint:
+            raise OptionError(
+                message("resume", expected="a folder to resume from", received=True, remedy="give checkpoint=FOLDER")
+            )
+
+
+def _typed(name: str, wanted: Any, value: Any) -> Any:
+    """The value as the option's type, or a refusal: a whole number is a float, but a text is never a number."""
+    if wanted is bool:
+        if not isinstance(value, bool):
+            raise OptionError(message(name, expected="True or False", received=value))
+        return value
+    if wanted is int:
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise OptionError(message(name, expected="a whole number", received=value))
+        return int(value)
+    if wanted is float:
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise OptionError(message(name, expected="a finite number", received=value))
+        return float(value)
+    if wanted is str:
+        if not isinstance(value, str) and not hasattr(value, "__fspath__"):
+            raise OptionError(message(name, expected="a text", received=value))
+        return str(value)
+    return None if value is None else _band(value)
+
+
+def _band(value: Any) -> tuple[float, float]:
+    numbers = list(value) if isinstance(value, list | tuple) else []
+    if len(numbers) == 2 and all(isinstance(n, Real) and not isinstance(n, bool) for n in numbers):
+        low, high = float(numbers[0]), float(numbers[1])
+        if 0 <= low <= high and high > 0 and math.isfinite(low):
+            return low, high
+    raise OptionError(message("clip_band", expected="(low, high) with 0 <= low <= high and high > 0", received=value))
+
+
+def _band_and_norm(norm: object) -> OptionError:
+    return OptionError(
+        message(
+            "max_grad_norm",
+            expected="0 beside clip_band, whose upper end limits the norm",
+            received=norm,
+            remedy="leave one of the two out",
+        )
+    )

@@ -1,0 +1,73 @@
+"""One line that shows how training goes, on the error stream."""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from unrolled.training.callbacks import Callback
+from unrolled.training.history import Row
+
+if TYPE_CHECKING:
+    from unrolled.training.trainer import Trainer
+
+REFRESH = 0.25  # seconds; drawing more often would cost training time
+
+
+class ProgressLine(Callback):
+    """A bar with loss, steps a second and the time left; in a file or a pipe, one line for each look.
+
+    Args:
+        console: where to write; the error stream unless given.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        self.loss = math.nan
+        self.drawn_at = 0.0
+
+    def on_train_start(self, trainer: "Trainer") -> None:
+        self.loss = math.nan
+        if self.console.is_terminal:
+            # no refreshing thread: it would compete with training for a core
+            self.bar = Progress(
+                BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, auto_refresh=False
+            )
+            self.task = self.bar.add_task("starting", total=1.0)
+            self.bar.start()
+
+    def on_update(self, trainer: "Trainer") -> None:
+        self.loss = trainer.loss if math.isnan(self.loss) else 0.9 * self.loss + 0.1 * trainer.loss
+        now = time.perf_counter()
+        if self.bar is not None and now - self.drawn_at >= REFRESH:
+            self.drawn_at = now
+            self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer), refresh=True)
+
+    def on_validation(self, trainer: "Trainer", row: Row) -> None:
+        watched = "" if row.validation_loss is None else f"  validation {row.validation_loss:.4f}"
+        line = f"epoch {row.epoch:.4g}  update {row.update}  train {row.train_loss:.4f}{watched}"
+        line += f"  {row.steps_per_second:,.0f} steps/s  {_clock(row.seconds)}"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def on_train_end(self, trainer: "Trainer") -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer))
+            self.bar.stop()
+            self.bar = None
+
+    def _text(self, trainer: "Trainer") -> str:
+        tally = trainer.tally
+        pace = tally.steps / max(trainer.at.seconds - tally.since, 1e-9)
+        done = trainer.progress
+        left = _clock(trainer.at.seconds * (1.0 - done) / done) if done > 0 else "?"
+        limit = f"/{trainer.options.epochs}" if trainer.options.epochs else ""
+        return f"epoch {trainer.at.epoch + 1}{limit}  loss {self.loss:.4f}  {pace:,.0f} steps/s  {left} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

@@ -1,0 +1,182 @@
+"""From a running Trainer to plain values and tensors, and back: what makes a resumed run exact.
+
+Kept are the weights, the optimiser's state, the average, the best weights, the carried state and random numbers of
+every process, the position in the data, and the history.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from unrolled.errors import ArtifactError, UnsupportedError, message
+from unrolled.training.history import History
+from unrolled.training.position import Position, Tally
+from unrolled.training.weights import write_weights
+
+if TYPE_CHECKING:
+    from unrolled.training.trainer import Trainer
+
+# options that say how long, where and how loud, not what: these may differ when a run goes on
+FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard",
+        "progress"}  # fmt: skip
+
+
+def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Everything a resumed run needs; None in processes other than the first, which must call this all the same."""
+    parts: list[Tensor] = []
+    mine = {
+        "state": pack(trainer.state, parts),
+        "parts": [part.cpu() for part in parts],
+        "rng": torch.get_rng_state(),
+        "rng_cuda": torch.cuda.get_rng_state(trainer.device) if trainer.device.type == "cuda" else None,
+    }
+    ranks = trainer.processes.gather(mine)
+    if not trainer.processes.first:
+        return None
+    tensors = {f"model.{name}": tensor for name, tensor in trainer.weights.items()}
+    if trainer.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in trainer.average.weights.items()}
+    if trainer.watch.looks and trainer.watch.best is not None:
+        tensors |= {f"best.{name}": tensor for name, tensor in trainer.watch.best.items()}
+    plain: dict[str, dict[str, Any]] = {}
+    for index, values in trainer.optimizer.state_dict()["state"].items():
+        plain[str(index)] = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
+    for rank, kept in enumerate(ranks):
+        tensors[f"rank.{rank}.rng"] = kept["rng"]
+        if kept["rng_cuda"] is not None:
+            tensors[f"rank.{rank}.rng_cuda"] = kept["rng_cuda"]
+        tensors |= {f"rank.{rank}.state.{number}": part for number, part in enumerate(kept["parts"])}
+    record = {
+        **_identity(trainer),
+        "at": asdict(trainer.at),
+        "tally": asdict(trainer.tally),
+        "watch": trainer.watch.to_json(),
+        "history": trainer.history.to_json(),
+        "optimizer": plain,
+        "states": [kept["state"] for kept in ranks],
+    }
+    return record, tensors
+
+
+def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str, Tensor], file: object) -> None:
+    """Put a trainer back to where `capture` found it.
+
+    Raises:
+        ArtifactError: the checkpoint is of another model, other data or other options.
+    """
+    _check(_identity(trainer), record, file)
+    write_weights(trainer.weights, _under("model.", tensors))
+    if trainer.average is not None:
+        write_weights(trainer.average.weights, _under("average.", tensors))
+    states: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in record["optimizer"].items()}
+    for name, tensor in _under("optimizer.", tensors).items():
+        index, key = name.split(".", 1)
+        states[int(index)][key] = tensor
+    fresh = trainer.optimizer.state_dict()
+    trainer.optimizer.load_state_dict({"state": states, "param_groups": fresh["param_groups"]})
+    trainer.at = Position(**record["at"])
+    trainer.tally = Tally(**record["tally"])
+    best = {name: tensor.to(trainer.device) for name, tensor in _under("best.", tensors).items()}
+    trainer.watch.restore(record["watch"], best)
+    trainer.history = History.from_json(record["history"])
+    rank = trainer.processes.rank
+    parts = {int(number): part.to(trainer.device) for number, part in _under(f"rank.{rank}.state.", tensors).items()}
+    trainer.state = unpack(record["states"][rank], parts)
+    torch.set_rng_state(tensors[f"rank.{rank}.rng"])
+    if trainer.device.type == "cuda" and f"rank.{rank}.rng_cuda" in tensors:
+        torch.cuda.set_rng_state(tensors[f"rank.{rank}.rng_cuda"], trainer.device)
+
+
+def _identity(trainer: "Trainer") -> dict[str, Any]:
+    """What must be the same when a run goes on."""
+    options = {name: value for name, value in asdict(trainer.options).items() if name not in FREE}
+    return {
+        "options": json.loads(json.dumps(options)),
+        "weights": {name: [*tensor.shape] for name, tensor in trainer.weights.items()},
+        "batches": len(trainer.batches),
+        "processes": trainer.processes.world,
+    }
+
+
+def _check(now: Mapping[str, Any], then: Mapping[str, Any], file: object) -> None:
+    remedy = "resume with what the run began with, or start another one in another folder"
+
+    def refuse(expected: str, received: str) -> ArtifactError:
+        return ArtifactError(message("checkpoint", expected=expected, received=f"{received} in {file}", remedy=remedy))
+
+    for name, value in now["options"].items():
+        if then["options"].get(name) != value:
+            raise refuse(f"a run with {name}={value!r}", f"{name}={then['options'].get(name)!r}")
+    for name in [*now["weights"], *then["weights"]]:
+        mine, its = now["weights"].get(name), then["weights"].get(name)
+        if mine != its:
+            raise refuse(f"this model's {name} of shape {mine}", f"shape {its}")
+    for name, meaning in (("batches", "batches an epoch"), ("processes", "processes")):
+        if now[name] != then[name]:
+            raise refuse(f"a run with {now[name]} {meaning}", f"{then[name]}")
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def pack(state: Any, parts: list[Tensor]) -> Any:
+    """The nesting of a state as plain values; its tensors are appended to `parts`.
+
+    Example:
+        >>> parts = []
+        >>> pack((torch.zeros(2), None), parts), len(parts)
+        ({'tuple': [{'tensor': 0}, {'value': None}]}, 1)
+    """
+    if isinstance(state, Tensor):
+        parts.append(state)
+        return {"tensor": len(parts) - 1}
+    if state is None or isinstance(state, bool | int | float | str):
+        return {"value": state}
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        kind = type(state)
+        return {"named": [kind.__module__, kind.__qualname__], "items": [pack(item, parts) for item in state]}
+    if isinstance(state, tuple):
+        return {"tuple": [pack(item, parts) for item in state]}
+    if isinstance(state, list):
+        return {"list": [pack(item, parts) for item in state]}
+    if isinstance(state, dict) and all(isinstance(key, str) for key in state):
+        return {"dict": {key: pack(item, parts) for key, item in state.items()}}
+    raise UnsupportedError(
+        message(
+            "checkpoint",
+            expected="a carried state of tensors in (named) tuples, lists or dicts",
+            received=type(state).__name__,
+        )
+    )
+
+
+def unpack(structure: Mapping[str, Any], parts: Mapping[int, Tensor]) -> Any:
+    """The inverse of `pack`.
+
+    A named tuple's class is looked up among the modules already in use; nothing is imported for a file's sake.
+    """
+    if "tensor" in structure:
+        return parts[structure["tensor"]]
+    if "value" in structure:
+        return structure["value"]
+    if "tuple" in structure:
+        return tuple(unpack(item, parts) for item in structure["tuple"])
+    if "list" in structure:
+        return [unpack(item, parts) for item in structure["list"]]
+    if "dict" in structure:
+        return {key: unpack(item, parts) for key, item in structure["dict"].items()}
+    module, name = structure["named"]
+    kind: Any = sys.modules.get(module)
+    for part in name.split("."):
+        kind = getattr(kind, part, None)
+    items = [unpack(item, parts) for item in structure["items"]]
+    if not (isinstance(kind, type) and issubclass(kind, tuple) and len(getattr(kind, "_fields", ())) == len(items)):
+        raise ArtifactError(message("checkpoint", expected="a state of a class in use", received=f"{module}.{name}"))
+    return kind(*items)

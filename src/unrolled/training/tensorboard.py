@@ -1,0 +1,72 @@
+"""TensorBoard files, on request."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.training.callbacks import Callback
+from unrolled.training.history import Row
+
+if TYPE_CHECKING:
+    from unrolled.training.trainer import Trainer
+
+WRITE_EVERY = 1.0  # seconds between points of the single updates
+
+
+class TensorBoard(Callback):
+    """Writes losses, learning rate and gradient norm for TensorBoard to show.
+
+    Args:
+        folder: where the event files go.
+
+    Raises:
+        OptionError: the tensorboard package is not installed.
+    """
+
+    def __init__(self, folder: str) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as fault:
+            raise OptionError(
+                message(
+                    "tensorboard",
+                    expected="the tensorboard package",
+                    received="it is not installed",
+                    remedy="pip install 'unrolled[track]'",
+                )
+            ) from fault
+        self.folder = folder
+        self.make: Any = SummaryWriter
+        self.writer: Any = None
+        self.written_at = 0.0
+
+    def on_train_start(self, trainer: "Trainer") -> None:
+        try:
+            # points after the update that a resumed run starts from are dropped
+            self.writer = self.make(self.folder, purge_step=trainer.at.update or None)
+        except OSError as fault:
+            raise ArtifactError(
+                message(
+                    "tensorboard",
+                    expected="a folder that can be written",
+                    received=f"{self.folder} ({fault.strerror or fault})",
+                )
+            ) from fault
+
+    def on_update(self, trainer: "Trainer") -> None:
+        now = time.perf_counter()
+        if now - self.written_at >= WRITE_EVERY:
+            self.written_at = now
+            for name, value in (("loss", trainer.loss), ("grad_norm", trainer.grad_norm)):
+                self.writer.add_scalar(f"update/{name}", value, trainer.at.update)
+
+    def on_validation(self, trainer: "Trainer", row: Row) -> None:
+        for name in ("train_loss", "validation_loss", "learning_rate", "grad_norm", "steps_per_second"):
+            value = getattr(row, name)
+            if value is not None:
+                self.writer.add_scalar(f"row/{name}", value, row.update)
+
+    def on_train_end(self, trainer: "Trainer") -> None:
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None

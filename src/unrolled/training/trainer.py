@@ -1,0 +1,369 @@
+"""Trainer: the loop. `run`, `_run_epoch`, `_backward` and `_update` are all of training; the rest is bookkeeping."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.batch import Batch
+from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
+from unrolled.training.bptt import detach
+from unrolled.training.callbacks import Callback
+from unrolled.training.checkpoints import checkpoint_files, read_newest, write_checkpoint
+from unrolled.training.clipping import clip_gradients, scale
+from unrolled.training.distributed import Processes, choose_device
+from unrolled.training.history import History, Row
+from unrolled.training.interrupts import catching_interrupts
+from unrolled.training.optimizers import make_optimizer
+from unrolled.training.options import TrainingOptions
+from unrolled.training.position import Position, Tally
+from unrolled.training.resume import capture, restore
+from unrolled.training.schedules import make_schedule
+from unrolled.training.seeds import reproducible, seed_everything
+from unrolled.training.watching import Batches, Validate, Watch
+from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
+
+
+class Trainer:
+    """Trains a model, and leaves the best weights it met in it.
+
+    Args:
+        model: has `loss(batch, state) -> LossSum`; moved to the device, and in evaluation mode afterwards.
+        batches: `epoch(index, start=0)` deals out the same batches for the same index; `len` says how many.
+        options: how to train.
+        validate: what to watch: batches like the above, a function that returns a loss, or None for the training loss.
+        callbacks: hooks, called in this order.
+
+    Raises:
+        OptionError: an unknown optimiser or device, or an option that the optimiser does not have.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: Batches,
+        options: TrainingOptions,
+        *,
+        validate: Validate = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.model, self.batches, self.options = model, batches, options
+        self.device = choose_device(options.device)
+        self.processes = Processes(self.device)
+        model.to(self.device)
+        self.optimizer = make_optimizer(model, options)
+        self.top_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.schedule = make_schedule(options.schedule, options.warmup)
+        self.weights = live_weights(model)
+        self.named_parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.average = Average(self.weights, options.average) if options.average else None
+        self.watch = Watch(validate, self.processes, self.device, self._autocast)
+        self.callbacks = [*callbacks, *self._own_callbacks()]
+        self.history = History()
+        self.at = Position()
+        self.tally = Tally()
+        self.loss_of: Any = None  # (batch, state) -> LossSum, while training runs
+        self.state: Any = None  # what the batch before left behind, detached
+        self.loss = self.grad_norm = math.nan  # of the last update
+        self.checkpoint_file = ""
+        self._budget = 60.0 * options.minutes
+        self._wants_stop = self._interrupted = False  # asked for in this process
+        self._interrupts = self._stops = 0.0  # how many processes were asked, as all of them know it
+        self._started = time.perf_counter()
+        self._pace = self._saved_at = 0.0
+        self._clear()
+
+    # ---- the loop -----------------------------------------------------------------------------
+
+    def run(self) -> History:
+        """Train until the epochs, the minutes or the patience are over, or someone stops it.
+
+        Returns:
+            How it went; also in `history`, and also after a fault.
+
+        Raises:
+            NonFiniteLossError: NaN or infinity in the loss or the gradient; the model keeps healthy weights.
+            ArtifactError: a checkpoint that cannot be written, read or continued.
+            DataError: batches that hold nothing to learn from.
+        """
+        with reproducible(self.device), catching_interrupts(self._interrupt):
+            try:
+                self._start()
+                while not self._should_stop():
+                    self._run_epoch()
+                self._wind_up()
+            finally:
+                self._settle()
+                self._tell("on_train_end")
+        return self.history
+
+    def _run_epoch(self) -> None:
+        self._tell("on_epoch_start")
+        resumed, updates_before = self.at.batch > 0, self.at.update
+        for batch in self.batches.epoch(self.at.epoch, start=self.at.batch):
+            self._backward(batch)
+            if self._pending == self.options.accumulate:
+                self._update()
+                if self._should_stop():
+                    return
+        if self._pending:
+            self._update()
+        if self.at.update == updates_before and not resumed:
+            raise DataError(message("batches", expected="at least one target in an epoch", received="none"))
+        self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        if self.tally.updates and self.watch.affordable(self.at.seconds, self._budget):
+            self._look()
+        self._tell("on_epoch_end")
+        self._save_when_due()
+
+    def _backward(self, whole: Batch) -> None:
+        """Add one batch's gradient: of the summed loss, so that batches weigh by what they count."""
+        self.at.batch += 1
+        self._pending += 1
+        if not len(whole):
+            return
+        batch, share = self.processes.shard(whole)
+        if self.device.type != "cpu":
+            batch = batch.to(self.device)
+        for callback in self.callbacks:
+            callback.on_batch_start(self, batch)
+        with self._autocast():
+            result = self.loss_of(batch, self.state if batch.carries else None)
+        total = result.total * share if share != 1.0 else result.total
+        if total.requires_grad or result.count:
+            total.backward()
+        self.state = detach(result.state)  # truncated back-propagation: the state goes on, the gradient does not
+        self._loss = self._loss + total.detach().double()
+        self._count += result.count * share
+        self.tally.steps += whole.num_steps
+
+    def _update(self) -> None:
+        """One step of the optimiser from the gradients added so far."""
+        loss, count = self._agree()
+        if count:
+            scale(self._gradients(), self.processes.world / count)
+            for callback in self.callbacks:
+                callback.on_grad_computed(self, self.named_parameters)
+            options = self.options
+            norm = clip_gradients(self._gradients(), options.max_grad_norm, options.clip_value, options.clip_band)
+            self.loss, self.grad_norm = loss / count, norm
+            if not (math.isfinite(self.loss) and math.isfinite(norm)):
+                first = self.at.batch - self._pending + 1
+                batches = f"batch {first}" if first == self.at.batch else f"batches {first} to {self.at.batch}"
+                where = f"at update {self.at.update + 1} (epoch {self.at.epoch + 1}, {batches})"
+                raise self._non_finite("loss", f"loss {self.loss} with gradient norm {norm} {where}")
+            self._set_learning_rate()
+            self.optimizer.step()
+            self.at.update += 1
+            if self.average is not None:
+                self.average.update(self.at.update)
+            self.tally.loss, self.tally.count = self.tally.loss + loss, self.tally.count + count
+            self.tally.norm, self.tally.updates = self.tally.norm + norm, self.tally.updates + 1
+        self._clear()
+        if count:
+            for callback in self.callbacks:
+                callback.on_update(self)
+        if self.tally.updates and self.watch.due(self.at.seconds, self._budget):
+            self._look()
+        self._save_when_due()
+
+    # ---- what the loop leans on ---------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask training to end after the update at hand, keeping the best weights."""
+        self._wants_stop = True
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is over, 0 to 1: by epochs or by the clock, whichever is further."""
+        by_epochs = self._epochs_done(-0.5 * self._pending) / self.options.epochs if self.options.epochs else 0.0
+        # the clock ends where the last look must begin
+        by_clock = self.at.seconds / max(self._budget - self.watch.cost, 1e-9) if self._budget else 0.0
+        return min(1.0, max(by_epochs, by_clock))
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that training is about: their average where one is kept, else the model's own."""
+        return self.weights if self.average is None else self.average.weights
+
+    def _agree(self) -> tuple[float, float]:
+        """Sum loss and count over all processes, which here also agree on the time and on stopping."""
+        mine = self._clock() if self.processes.first else 0.0
+        loss, count, seconds, interrupts, stops = self.processes.sum(
+            float(self._loss), self._count, mine, float(self._interrupted), float(self._wants_stop)
+        )
+        self._pace, self.at.seconds = seconds - self.at.seconds, seconds
+        self._interrupts, self._stops = interrupts, stops
+        return loss, count
+
+    def _should_stop(self) -> bool:
+        """Whether training is over, and why."""
+        options, at, rows = self.options, self.at, self.history.rows
+        if self.processes.world == 1:
+            self._interrupts, self._stops = float(self._interrupted), float(self._wants_stop)
+        reason = "interrupted" if self._interrupts else "callback" if self._stops else ""
+        if options.epochs and at.epoch >= options.epochs:
+            reason = "epochs"
+        elif self._budget and at.seconds + self.watch.cost + self._pace >= self._budget:
+            reason = reason or "minutes"
+        elif options.patience and rows and at.batch == 0 and rows[-1].update == at.update:
+            # only right after a look at the end of an epoch
+            reason = reason or ("patience" if at.epoch - self.watch.best_epoch >= options.patience else "")
+        self.history.stopped, self.history.interrupted = reason, reason == "interrupted"
+        return bool(reason)
+
+    def _set_learning_rate(self) -> None:
+        factor = self.schedule(self.progress)
+        for group, top in zip(self.optimizer.param_groups, self.top_rates, strict=True):
+            group["lr"] = top * factor
+        self.at.learning_rate = self.top_rates[0] * factor
+
+    def _look(self) -> None:
+        """A row for the history: the losses now, the best weights kept."""
+        with swapped_in(self.weights, self.kept):
+            loss = self.watch.loss(self.model)
+        tally, at = self.tally, self.at
+        trained = at.seconds - tally.since
+        (at.seconds,) = self.processes.sum(self._clock() if self.processes.first else 0.0)
+        if loss is not None and not math.isfinite(loss):
+            where = f"after update {at.update} (epoch {self._epochs_done():.4g})"
+            raise self._non_finite("validation loss", f"{loss} {where}")
+        row = Row(
+            epoch=self._epochs_done(),
+            update=at.update,
+            seconds=at.seconds,
+            train_loss=tally.loss / tally.count,
+            validation_loss=loss,
+            learning_rate=at.learning_rate,
+            grad_norm=tally.norm / tally.updates,
+            steps_per_second=tally.steps / max(trained, 1e-9),
+        )
+        self.history.rows.append(row)
+        self.watch.note(row.watched, row.epoch, at.seconds, self.kept)
+        self.tally = Tally(since=at.seconds)
+        for callback in self.callbacks:
+            callback.on_validation(self, row)
+
+    # ---- beginning and end --------------------------------------------------------------------
+
+    def _start(self) -> None:
+        options = self.options
+        seed_everything(options.seed + self.processes.rank)
+        if options.checkpoint:
+            self._load() if options.resume else self._refuse_old_run()
+        if not self.watch.looks:
+            self.watch.best = copy_weights(self.weights)  # until the first look: what to go back to from NaN
+        if options.checkpoint:
+            self.processes.sum(0.0)  # nobody writes before all have read
+            self._save()  # a folder that cannot be written is reported now, not after an hour
+        self.loss_of = self.processes.join(self.model)
+        self.model.train()
+        self._started = time.perf_counter() - self.at.seconds
+        self._saved_at = self.at.seconds
+        self._tell("on_train_start")
+
+    def _wind_up(self) -> None:
+        """The last look and the last checkpoint."""
+        within_epoch = self.at.batch > 0
+        if within_epoch:  # an unbroken run would not look here, so the checkpoint is written before
+            self._save()
+        if self.tally.updates:
+            self._look()
+        if not within_epoch:
+            self._save()
+
+    def _settle(self) -> None:
+        """Leave the best healthy weights in the model: never NaN, whatever ended training."""
+        best = self.watch.best
+        choices = [best] if self.watch.looks else [self.kept, best]
+        healthy = next((weights for weights in choices if weights is not None and all_finite(weights)), None)
+        if healthy is not None:
+            write_weights(self.weights, healthy)
+        self.optimizer.zero_grad()
+        self.model.eval()
+        self.loss_of = None  # DDP's hooks on the weights go with it
+
+    def _save_when_due(self) -> None:
+        if self.at.seconds - self._saved_at >= 60.0 * self.options.checkpoint_minutes:
+            self._save()
+
+    def _save(self) -> None:
+        if not self.options.checkpoint:
+            return
+        captured = capture(self)
+        if captured is not None:
+            self.checkpoint_file = str(write_checkpoint(self.options.checkpoint, self.at.update, *captured))
+        self._saved_at = self.at.seconds
+
+    def _load(self) -> None:
+        newest = read_newest(self.options.checkpoint)
+        if newest is not None:
+            file, record, tensors = newest
+            restore(self, record, tensors, file)
+            self.checkpoint_file = str(file)
+
+    def _refuse_old_run(self) -> None:
+        old = checkpoint_files(self.options.checkpoint)
+        if old:
+            raise ArtifactError(
+                message(
+                    "checkpoint",
+                    expected="a folder without checkpoints of another run",
+                    received=str(old[0]),
+                    remedy="give resume=True to continue that run, or another folder",
+                )
+            )
+
+    def _non_finite(self, what: str, received: str) -> NonFiniteLossError:
+        kept = f"those after epoch {self.watch.best_epoch:.4g}" if self.watch.looks else "the last finite ones"
+        saved = f"; the last healthy checkpoint is {self.checkpoint_file}" if self.checkpoint_file else ""
+        return NonFiniteLossError(
+            message(
+                what,
+                expected="finite numbers",
+                received=received,
+                remedy=f"the model keeps its healthy weights, {kept}{saved}; "
+                "look for NaN or huge values in the data, or lower learning_rate or max_grad_norm",
+            )
+        )
+
+    # ---- small helpers ------------------------------------------------------------------------
+
+    def _own_callbacks(self) -> list[Callback]:
+        own: list[Callback] = []
+        if self.options.tensorboard and self.processes.first:
+            from unrolled.training.tensorboard import TensorBoard
+
+            own.append(TensorBoard(self.options.tensorboard))
+        if self.options.progress and self.processes.first:
+            from unrolled.training.progress import ProgressLine
+
+            own.append(ProgressLine())
+        return own
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16")
+
+    def _gradients(self) -> list[Tensor]:
+        return [parameter.grad for _, parameter in self.named_parameters if parameter.grad is not None]
+
+    def _epochs_done(self, shift: float = 0.0) -> float:
+        """Epochs so far, with a fraction; `len(batches)` may be an estimate, so an epoch never counts twice."""
+        return self.at.epoch + min(1.0, (self.at.batch + shift) / max(len(self.batches), 1))
+
+    def _clear(self) -> None:
+        self._pending, self._loss, self._count = 0, 0.0, 0.0
+        self.optimizer.zero_grad()
+
+    def _clock(self) -> float:
+        return time.perf_counter() - self._started
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+
+    def _tell(self, hook: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self)

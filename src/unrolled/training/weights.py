@@ -1,0 +1,79 @@
+"""Weights by name: read, copied, restored, averaged."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Weights = dict[str, Tensor]
+
+
+def live_weights(model: nn.Module) -> Weights:
+    """Everything that is saved of a model, by name, shared tensors once; these are the tensors themselves."""
+    saved = model.state_dict(keep_vars=True)
+    named = [*model.named_parameters(), *model.named_buffers()]  # both name a shared tensor once
+    return {name: tensor for name, tensor in named if name in saved}
+
+
+def copy_weights(weights: Mapping[str, Tensor]) -> Weights:
+    """A copy that later training does not change."""
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+
+@torch.no_grad()
+def write_weights(live: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Write weights into a model's own tensors."""
+    for name, tensor in live.items():
+        if tensor is not weights[name]:
+            tensor.copy_(weights[name])
+
+
+def all_finite(weights: Mapping[str, Tensor]) -> bool:
+    """Whether no weight is NaN or infinite."""
+    return all(bool(tensor.isfinite().all()) for tensor in weights.values())
+
+
+class Average:
+    """Exponential moving average of a model's weights.
+
+    The average starts fast, over about a tenth of the updates made, so that the first weights do not linger.
+
+    Args:
+        live: the model's own tensors, see `live_weights`.
+        decay: share of the average that stays at each update, at most; in (0, 1).
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> average = Average(live_weights(model), decay=0.99)
+        >>> average.update(1)
+    """
+
+    def __init__(self, live: Mapping[str, Tensor], decay: float) -> None:
+        self.live = live
+        self.decay = decay
+        self.weights = copy_weights(live)
+
+    @torch.no_grad()
+    def update(self, updates: int) -> None:
+        """Take the model's weights in, after its `updates`-th update."""
+        share = 1.0 - min(self.decay, (1 + updates) / (10 + updates))
+        for name, tensor in self.live.items():
+            if tensor.is_floating_point():
+                self.weights[name].lerp_(tensor, share)
+            else:
+                self.weights[name].copy_(tensor)
+
+
+@contextmanager
+def swapped_in(live: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Generator[None]:
+    """The model computes with other weights inside, and with its own afterwards."""
+    if weights is live:
+        yield
+        return
+    own = copy_weights(live)
+    write_weights(live, weights)
+    try:
+        yield
+    finally:
+        write_weights(live, own)
