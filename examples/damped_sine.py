@@ -21,11 +21,18 @@ def make(count: int, seed: int) -> np.ndarray:
     return np.sin(2 * np.pi * time / period + phase) * np.exp(-decay * time)
 
 
+def records(waves: np.ndarray) -> list[dict[str, list[list[float]]]]:
+    """A wave is a sequence of vectors of one number."""
+    return [{"wave": wave[:, None].tolist()} for wave in waves]
+
+
 def main(seed: int, out: Path) -> float:
     """Learn next steps from 500 waves, then continue fresh ones from their first part, fed with its own answers."""
     model = ur.SequenceModel("wave", cell="lstm", num_layers=2, hidden_size=48, dropout=0.0)
     waves = make(500, seed)
-    model.fit([{"wave": wave[:, None].tolist()} for wave in waves], epochs=40, batch_size=25, learning_rate=5e-3, seed=seed)
+    model.fit(
+        [{"wave": wave[:, None].tolist()} for wave in waves], epochs=40, batch_size=25, learning_rate=5e-3, seed=seed
+    )
     fresh = make(20, seed + 1)
     print(model.evaluate([{"wave": wave[:, None].tolist()} for wave in fresh]))
     written = np.array([model.generate(wave[:SEEN, None], AHEAD)[:, 0] for wave in fresh])

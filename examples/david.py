@@ -14,7 +14,20 @@ from example import arguments, show
 import unrolled as ur
 
 NAMES = ["David", "Anna", "Omar", "Mei", "Lucas", "Priya", "Tom", "Sara", "Ivan", "Nina", "Paul", "Aiko"]
-SUBJECTS = ["math", "science", "music", "history", "chess", "drawing", "physics", "cooking", "rowing", "poetry", "algebra", "dancing"]
+SUBJECTS = [
+    "math",
+    "science",
+    "music",
+    "history",
+    "chess",
+    "drawing",
+    "physics",
+    "cooking",
+    "rowing",
+    "poetry",
+    "algebra",
+    "dancing",
+]
 JUDGEMENTS = [("good", "bad"), ("great", "poor"), ("strong", "weak"), ("excellent", "terrible")]
 TEMPLATES = [
     "{name} is {one} at {first} but is {two} in {second}",

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Ragged": "unrolled.ragged",
     # data
-    "Documents": "unrolled.data.source",
+    "Documents": "unrolled.data.documents",
     "Table": "unrolled.data.source",
     "as_source": "unrolled.data.readers",
     "read": "unrolled.data.readers",
@@ -27,6 +27,7 @@ _HOME = {
     "read_text": "unrolled.data.readers",
     "read_ts": "unrolled.data.readers",
     "read_tsv": "unrolled.data.readers",
+    "scan_parquet": "unrolled.data.readers",
     # codecs
     "Categories": "unrolled.codecs.category",
     "Characters": "unrolled.codecs.text",
@@ -47,7 +48,8 @@ _HOME = {
     "unroll": "unrolled.nn.unroll",
     # training
     "Callback": "unrolled.training.callbacks",
-    # tasks
+    # tasks and their scores
+    "Scores": "unrolled.metrics",
     "Classifier": "unrolled.tasks.classifier",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.time import TimeFeatures as TimeFeatures
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
+    from unrolled.data.documents import Documents as Documents
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
     from unrolled.data.readers import read_conll as read_conll
@@ -81,8 +84,9 @@ if TYPE_CHECKING:
     from unrolled.data.readers import read_text as read_text
     from unrolled.data.readers import read_ts as read_ts
     from unrolled.data.readers import read_tsv as read_tsv
-    from unrolled.data.source import Documents as Documents
+    from unrolled.data.readers import scan_parquet as scan_parquet
     from unrolled.data.source import Table as Table
+    from unrolled.metrics import Scores as Scores
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -21,10 +22,16 @@ from unrolled.errors import ArtifactError, message
 
 FORMAT = "unrolled model"
 VERSION = 1
-MODEL, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
+MODEL, WEIGHTS, CARD, CONFIG = "model.json", "weights.safetensors", "README.md", "config.toml"
 
 
-def write_model(folder: str | Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str) -> Path:
+def write_model(
+    folder: str | Path,
+    record: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    card: str,
+    texts: Mapping[str, str] | None = None,
+) -> Path:
     """Write a model folder as a whole, or leave what was there untouched.
 
     Args:
@@ -32,6 +39,7 @@ def write_model(folder: str | Path, record: Mapping[str, Any], tensors: Mapping[
         record: plain JSON values; must hold "task".
         tensors: weights and arrays by name.
         card: Markdown for a reader.
+        texts: further files by name, such as the configuration of the run.
 
     Returns:
         The folder's path.
@@ -48,12 +56,11 @@ def write_model(folder: str | Path, record: Mapping[str, Any], tensors: Mapping[
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent))
         temporary.chmod(0o755)
         (temporary / MODEL).write_text(text, encoding="utf-8")
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / WEIGHTS)
-        (temporary / CARD).write_text(card, encoding="utf-8")
+        save_file({name: _own(tensor) for name, tensor in tensors.items()}, temporary / WEIGHTS)
+        for name, content in {CARD: card, **(texts or {})}.items():
+            (temporary / name).write_text(content, encoding="utf-8")
         _swap(temporary, target)
     except (OSError, SafetensorError) as fault:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
         raise ArtifactError(
             message(
                 "folder",
@@ -62,6 +69,9 @@ def write_model(folder: str | Path, record: Mapping[str, Any], tensors: Mapping[
                 remedy="choose another folder; an older model there is unharmed",
             )
         ) from fault
+    finally:
+        if temporary is not None:  # moved away if all went well
+            shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 
@@ -96,7 +106,7 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         record = json.loads((source / MODEL).read_text(encoding="utf-8"))
         tensors = load_file(source / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as fault:
+    except (OSError, ValueError, RecursionError, SafetensorError) as fault:
         raise ArtifactError(
             message(
                 "model",
@@ -113,11 +123,16 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             message(
                 "model",
                 expected=f"format version <= {VERSION}",
-                received=f"version {version}",
+                received=f"version {version} in {source}",
                 remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
             )
         )
     return record, tensors
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """A copy on the CPU: the file format refuses tensors that share memory."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _aside(target: Path) -> Path:

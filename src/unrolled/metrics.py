@@ -49,7 +49,8 @@ class Scores:
     def difference(self) -> float:
         """Leading metric of the model minus that of the best baseline; NaN without baselines."""
         best = self.best_baseline
-        return float("nan") if best is None else self.model[self.leading] - self.baselines[best][self.leading]
+        mine = self.model.get(self.leading, float("nan"))
+        return float("nan") if best is None else mine - self.baselines[best][self.leading]
 
     @property
     def wins(self) -> bool:

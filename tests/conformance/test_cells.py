@@ -105,6 +105,16 @@ def test_backwards_a_reset_cuts_between_the_same_two_steps(name, kernel, lengths
 
 
 @cells
+def test_backwards_a_reset_before_a_sequence_cuts_nothing(name):
+    cell, inputs = a_cell(name), some_ragged([3, 0, 4, 1], F)
+    before = a_state(cell, 4)
+    want, want_state = unroll(cell, inputs, before, reverse=True)
+    got, state = unroll(cell, inputs, before, inputs.positions == 0, reverse=True)
+    assert_close(got, want)
+    assert_close(state, want_state)
+
+
+@cells
 def test_a_reset_takes_effect_in_its_own_row_only(name):
     cell, inputs = a_cell(name), some_ragged([3, 0, 4], F)
     reset = torch.tensor([False, True, False, False, False, False, False])

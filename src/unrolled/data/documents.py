@@ -12,6 +12,7 @@ from unrolled.errors import DataError, OptionError, message
 
 KINDS = ("document", "lines", "files")
 BLOCK_BYTES = 1 << 16
+LONGEST_WORD = 1000
 
 
 class Span:
@@ -111,9 +112,9 @@ class Documents(Source):
                 yield span.pieces()
 
     def pieces(self) -> Iterator[dict[str, Any]]:
-        """All text as records of bounded size, however long a document is; for counting, not for reading in order."""
+        """All text as records of bounded size, cut between words, however long a document is; for counting."""
         for text in self.texts():
-            for piece in text:
+            for piece in at_spaces(text):
                 yield {self.column: piece}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -226,3 +227,18 @@ def size_of(path: Path) -> int:
 def unreadable(path: Path, fault: OSError) -> DataError:
     """The error for a file that cannot be opened."""
     return DataError(message("file", expected="one that can be read", received=f"{path} ({fault.strerror or fault})"))
+
+
+def at_spaces(pieces: Iterator[str]) -> Iterator[str]:
+    """The same text in pieces that end between words, except words of more than 1,000 characters."""
+    rest = ""
+    for piece in pieces:
+        text = rest + piece
+        cut = max(text.rfind(" "), text.rfind("\n")) + 1
+        if len(text) - cut > LONGEST_WORD:
+            cut = len(text)  # text without spaces must not pile up
+        if cut:
+            yield text[:cut]
+        rest = text[cut:] if cut else text
+    if rest:
+        yield rest

@@ -31,15 +31,18 @@ def _frame(data: Any) -> pl.DataFrame:
         return data
     if isinstance(data, pl.LazyFrame):
         return data.collect()
+    if isinstance(data, pl.Series):
+        return data.to_frame("x")
     kind = type(data).__module__.partition(".")[0]
     if kind == "pandas":
-        return pl.from_pandas(data)
+        return _frame(pl.from_pandas(data))
     if kind == "pyarrow":
-        frame = pl.from_arrow(data)
-        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame("x")
+        return _frame(pl.from_arrow(data))
     if isinstance(data, Mapping):
         return _columns({str(name): list(values) for name, values in data.items()})
     if isinstance(data, np.ndarray):
+        if data.ndim == 1 and data.dtype.kind in "OUST":  # texts, or sequences of unequal lengths
+            return _list(data.tolist())
         return _sequences(list(data)) if data.ndim > 1 else _sequences([data])
     if hasattr(data, "detach") and hasattr(data, "numpy"):  # a tensor, without importing torch
         return _frame(data.detach().cpu().numpy())

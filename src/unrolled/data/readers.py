@@ -60,7 +60,7 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
         DataError: missing, empty, or a line that is no JSON object; its number is named.
     """
     records = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -221,7 +221,10 @@ def _table(frame: pl.DataFrame, path: object, time: str | None, group: str | Non
 
 
 def _csv(path: Place, **options: Any) -> pl.DataFrame:
-    return _polars(pl.read_csv, path, infer_schema_length=None, **options)
+    frame = _polars(pl.read_csv, path, infer_schema_length=None, **options)
+    if not options["has_header"]:
+        frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
+    return frame
 
 
 def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
@@ -245,7 +248,7 @@ def _refuse_other_encodings(path: Path) -> None:
 
 
 def _text(path: Place) -> str:
-    """A whole small file as text."""
+    """A whole small file as text, its lines ended by \\n."""
     place = Path(path)
     with open_file(place) as file:
         raw = file.read()
@@ -260,4 +263,4 @@ def _text(path: Place) -> str:
         raise not_text(place, fault.start) from fault
     if not text.strip():
         raise DataError(message(str(place), expected="at least one row", received="an empty file"))
-    return text
+    return text.replace("\r\n", "\n")

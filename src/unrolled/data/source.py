@@ -162,7 +162,7 @@ class Table(Source):
         edge = parse_times(pl.Series(self.time, [time]))[0]
         try:
             past = (frame[self.time] < edge).fill_null(False)
-        except (TypeError, pl.exceptions.PolarsError) as fault:
+        except (TypeError, NotImplementedError, pl.exceptions.PolarsError) as fault:
             raise DataError(
                 message("split_at", expected=f"a time like {frame[self.time][0]}", received=time)
             ) from fault

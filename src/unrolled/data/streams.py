@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
-from unrolled.data.documents import Documents, Span
+from unrolled.data.documents import Documents, Span, at_spaces
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
@@ -101,7 +101,7 @@ class StreamLanes:
         for span in spans:
             complete = lines or (span.path, span.stop) in whole_ends
             for text in self.documents.around([span]).texts():
-                yield from self._document(_at_spaces(text) if self.whole_words else text, self.ends and complete)
+                yield from self._document(at_spaces(text) if self.whole_words else text, self.ends and complete)
 
     def _document(self, pieces: Iterator[str], end: bool) -> Iterator[Block]:
         last = torch.tensor([self.boundary])
@@ -136,16 +136,3 @@ class _Lane:
         inputs, targets, reset = (torch.cat([part[place] for part in parts]) for place in range(3))
         self.waiting = inputs[steps:], targets[steps:], reset[steps:]
         return inputs[:steps], targets[:steps], reset[:steps]
-
-
-def _at_spaces(pieces: Iterator[str]) -> Iterator[str]:
-    """The same text in pieces that end between words."""
-    rest = ""
-    for piece in pieces:
-        text = rest + piece
-        cut = max(text.rfind(" "), text.rfind("\n")) + 1
-        if cut:
-            yield text[:cut]
-        rest = text[cut:] if cut else text
-    if rest:
-        yield rest

@@ -79,7 +79,10 @@ def _parse_text(values: pl.Series) -> pl.Series:
     if zoned.null_count() == 0:
         whole = values.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_zone="UTC")
         return whole.dt.replace_time_zone(None)
-    bad = next((v for v in known if pl.Series([v]).str.to_datetime(strict=False).null_count()), known[0])
+    odd = known
+    for form in (*_DATES, *_DATETIMES):
+        odd = odd.filter(odd.str.to_datetime(form, strict=False).is_null())
+    bad = odd[0] if len(odd) else known[0]
     raise DataError(
         message(f"column {values.name!r}", expected="times such as 2024-01-31 or 2024-01-31 12:00", received=repr(bad))
     )

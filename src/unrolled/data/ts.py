@@ -31,12 +31,15 @@ def parse_ts(text: str, path: Path) -> pl.DataFrame:
     first = head.count("\n") + 1
     channels: list[list[list[float | None]]] = []
     labels: list[str] = []
+    targets: list[float | None] = []
     for number, line in enumerate(body.splitlines(), first):
         if not line.strip() or line.startswith(("#", "%")):
             continue
         parts = line.strip().split(":")
         if kind:
             labels.append(parts.pop().strip())
+        if kind == "@targetlabel":
+            targets.append(_number(labels[-1], path, number))
         if channels and len(parts) != len(channels):
             raise DataError(
                 message(f"{path}, line {number}", expected=f"{len(channels)} channels", received=f"{len(parts)}")
@@ -50,19 +53,18 @@ def parse_ts(text: str, path: Path) -> pl.DataFrame:
     if kind == "@classlabel":
         columns["label"] = pl.Series(labels, dtype=pl.String)
     elif kind:
-        columns["label"] = pl.Series([float(label) for label in labels], dtype=pl.Float64)
+        columns["label"] = pl.Series(targets, dtype=pl.Float64)
     return pl.DataFrame(columns)
 
 
 def _numbers(values: str, path: Path, number: int) -> list[float | None]:
-    out: list[float | None] = []
-    for word in values.split(","):
-        word = word.strip()
-        if word in ("?", "NaN", "nan"):
-            out.append(None)
-        elif word:
-            try:
-                out.append(float(word))
-            except ValueError:
-                raise DataError(message(f"{path}, line {number}", expected="a number", received=repr(word))) from None
-    return out
+    return [_number(word.strip(), path, number) for word in values.split(",") if word.strip()]
+
+
+def _number(word: str, path: Path, number: int) -> float | None:
+    if word in ("?", "NaN", "nan"):
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        raise DataError(message(f"{path}, line {number}", expected="a number", received=repr(word))) from None

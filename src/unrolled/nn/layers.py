@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import UnsupportedError, unknown
+from unrolled.errors import OptionError, UnsupportedError, message, unknown
 from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
@@ -33,16 +33,18 @@ def make_layers(
         bidirectional: read in both directions.
         num_layers: recurrent layers; of a convolution net only the number of weights follows from it.
         dropout: share of the values zeroed between layers while training; one recurrent layer has no between.
-        options: the other options of `Stack`; the convolution net has none of them.
+        options: the other options of `Stack`; refused for "conv", which has none of them.
 
     Raises:
-        OptionError: an unknown name.
+        OptionError: an unknown name, or an option that the net does not have.
     """
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
     if cell != CONV:
         between = dropout if num_layers > 1 else 0.0
         return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
+    if options:
+        raise OptionError(message("layers", expected="no further options for cell='conv'", received=", ".join(options)))
     with torch.device("meta"):
         budget = count_weights(Stack(input_size, hidden_size, "lstm", num_layers))
     width = _same_size(input_size, budget)

@@ -1,13 +1,15 @@
 """Rolling origins: which forecasts a back-test makes, and what came true."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from unrolled.errors import DataError, OptionError, message
 from unrolled.tasks.forecast_features import Plan
-from unrolled.tasks.panel import Series
+from unrolled.tasks.panel import Panel, Series
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,42 @@ def choose_origins(
     values = np.concatenate([one.values for one in series])
     truth = values[(starts[who] + place)[:, None] + np.arange(1, horizon + 1)]
     return Origins(who, place, truth)
+
+
+def too_short(series: Sequence[Series], least: int) -> DataError:
+    """What to say when no series has `least` known values."""
+    longest = max(series, key=lambda one: int(np.isfinite(one.values).sum()))
+    return DataError(
+        message(
+            "data",
+            expected=f"a series of at least {least} known values (context_length + horizon)",
+            received=f"{int(np.isfinite(longest.values).sum())} at most"
+            + ("" if longest.name is None else f", in series {longest.name!r}"),
+            remedy="lower context_length or horizon",
+        )
+    )
+
+
+def origin_columns(panel: Panel, series: Sequence[Series], origins: Origins) -> dict[str, pl.Series]:
+    """Origin, time, steps ahead and what came true, a value for each forecast and step ahead."""
+    count, horizon = origins.truth.shape
+    places = origins.places[:, None] + np.arange(horizon + 1)  # (M, 1 + horizon)
+    starts = np.cumsum([0, *(len(one) for one in series)])[origins.owner]
+    times = np.concatenate([one.times for one in series])[starts[:, None] + places]
+    return {
+        "origin": panel.write_times(np.repeat(times[:, 0], horizon)),
+        panel.time: panel.write_times(times[:, 1:].reshape(-1)),
+        "ahead": pl.Series(np.tile(np.arange(1, horizon + 1), count)),
+        "actual": pl.Series(origins.truth.reshape(-1), nan_to_null=True),
+    }
+
+
+def with_names(panel: Panel, series: Sequence[Series], owner: np.ndarray, columns: Mapping[str, Any]) -> pl.DataFrame:
+    """A table of columns, with the name of the series of each row in front where there are several."""
+    if panel.group is None:
+        return pl.DataFrame(columns)
+    names = pl.Series(panel.group, [one.name for one in series]).gather(owner)
+    return pl.DataFrame({panel.group: names} | dict(columns))
 
 
 def naive_error(values: np.ndarray, season: int) -> float:

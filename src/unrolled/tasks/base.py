@@ -21,7 +21,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from unrolled.artifacts import read_model, refuse_foreign, write_model
+from unrolled.artifacts import CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.batch import Batch
@@ -47,6 +47,10 @@ class Task(BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    network_: Any  # an Arrangement that is a torch module
+    rival_: Any  # a fitted task of the same kind, or None
+    reading_: Mapping[str, Any] = {}  # how the command line read the training data
+    config_: str = ""  # the run as TOML, where the command line made the model
     training: Mapping[str, Any] | None  # training options stored by the constructor; `fit` may override them
 
     # ---- what a subclass provides -----------------------------------------------------------
@@ -56,7 +60,7 @@ class Task(BaseEstimator, ABC):
         """Fit the codecs."""
 
     @abstractmethod
-    def _encode(self, source: Source, targets: bool = True) -> Batch:
+    def _encode(self, source: Source, targets: bool = True) -> Any:
         """Records to numbers."""
 
     @abstractmethod
@@ -89,11 +93,12 @@ class Task(BaseEstimator, ABC):
             return source, None
         return source.split(test=share, seed=seed)
 
-    def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
+    def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         """How examples are dealt out."""
-        return Buckets(examples, options.batch_size or 32, seed=options.seed, shuffle=shuffle)
+        rows = options.batch_size or batch_size_for(examples.batch_size)
+        return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
 
-    def _summarise(self, source: Source, examples: Batch) -> dict[str, Any]:
+    def _summarise(self, source: Source, examples: Any) -> dict[str, Any]:
         """The data in a few plain values."""
         lengths = examples.lengths
         if not len(lengths):
@@ -154,13 +159,11 @@ class Task(BaseEstimator, ABC):
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
         self.baselines_: dict[str, Baseline] = self._fit_baselines(train) if baselines else {}
-        self.rival_: Task | None = self._fit_rival(train, held, options) if rival else None
+        self.rival_ = self._fit_rival(train, held, options) if rival else None
         self.scores_: Scores | None = self.evaluate(held) if held is not None and baselines else None
         return self
 
-    def _train(
-        self, examples: Batch, watched: Batch | None, settings: TrainingOptions, callbacks: Sequence[Callback]
-    ) -> None:
+    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
         seed_everything(settings.seed)
         with torch.device("meta"):
             outline = self._make_network()
@@ -181,11 +184,11 @@ class Task(BaseEstimator, ABC):
 
     def _fit_rival(self, train: Source, held: Source | None, options: Mapping[str, Any]) -> "Task":
         rival: Task = copy.deepcopy(self.__class__(**self.get_params(deep=False)))
-        rival.set_params(cell="conv")
+        rival.set_params(cell="conv", layers=None)  # the other options of a Stack mean nothing to it
         quiet = {name: value for name, value in options.items() if name not in ("checkpoint", "resume", "tensorboard")}
         return rival.fit(train, validation_data=held, baselines=False, **quiet)
 
-    def _fitted(self) -> nn.Module:
+    def _fitted(self) -> Any:
         network = getattr(self, "network_", None)
         if network is None:
             raise NotFittedError(f"this {type(self).__name__} has learnt nothing yet; call fit(data) or load a model")
@@ -212,7 +215,9 @@ class Task(BaseEstimator, ABC):
         self._fitted()
         refuse_foreign(folder)
         record, tensors = self._to_record()
-        return write_model(folder, {**record, "saved": time.strftime("%Y-%m-%d %H:%M:%S")}, tensors, write_card(self))
+        record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
+        texts = {CONFIG: self.config_} if self.config_ else {}
+        return write_model(folder, record, tensors, write_card(self), texts)
 
     def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
@@ -247,6 +252,7 @@ class Task(BaseEstimator, ABC):
         known = cls._get_param_names()
         task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
         task._learnt_from_json(record["learnt"])
+        task.reading_ = record.get("reading", {})
         task.summary_ = record["summary"]
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
@@ -274,6 +280,11 @@ class Task(BaseEstimator, ABC):
                 message("folder", expected=f"a {cls.__name__}", received=f"a {record.get('task')}", remedy="ur.load()")
             )
         return cls._from_record(record, tensors)
+
+
+def batch_size_for(sequences: int) -> int:
+    """Sequences in a batch when nobody says: 32, fewer where that would leave less than 16 updates an epoch."""
+    return min(32, max(4, sequences // 16))
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

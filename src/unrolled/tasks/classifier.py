@@ -45,13 +45,13 @@ class Classifier(ClassifierMixin, Task):
 
     Example:
         >>> import unrolled as ur
-        >>> names = ["anna", "bob", "carla", "dan"] * 8
-        >>> model = ur.Classifier(hidden_size=8).fit(names, [n[-1] == "a" for n in names], epochs=30, learning_rate=0.02)
+        >>> names, ends = ["anna", "bob", "carla", "dan"] * 8, [True, False] * 16
+        >>> model = ur.Classifier(hidden_size=8).fit(names, ends, epochs=20, learning_rate=0.02)
         >>> [str(label) for label in model.predict(["anna", "bob"])]
         ['True', 'False']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"batch_size": 32, "learning_rate": 3e-3, "epochs": 20}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "epochs": 20}
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Classifier(ClassifierMixin, Task):
 
     def _targets(self, source: Source) -> Tensor:
         require(source, self.target_codec_.columns)
-        return self.target_codec_.encode(list(source)).values  # type: ignore[union-attr]
+        return self.target_codec_.encode(list(source)).values
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
@@ -188,7 +188,7 @@ class Classifier(ClassifierMixin, Task):
         self._fitted()
         source = self._source(data, y)
         examples = self._encode(source)
-        truth = self.target_codec_.encode(list(source)).values.numpy()  # type: ignore[union-attr]
+        truth = self.target_codec_.encode(list(source)).values.numpy()
         inputs = self._plain_inputs(source)
         rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
         if self.rival_ is not None:

@@ -4,7 +4,9 @@ import copy
 from collections.abc import Sequence
 
 from unrolled.codecs.base import Codec
+from unrolled.codecs.category import Categories
 from unrolled.codecs.infer import infer_codecs
+from unrolled.codecs.text import Characters
 from unrolled.data.source import Source
 from unrolled.errors import DataError, message, unknown
 
@@ -30,10 +32,20 @@ def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = ())
     require(source, [*names, *(column for codec in wanted if isinstance(codec, Codec) for column in codec.columns)])
     codecs = [copy.deepcopy(codec) for codec in wanted if isinstance(codec, Codec)]
     if names:
-        codecs += infer_codecs(source, ignore=[name for name in source.columns if name not in names])
+        inferred = infer_codecs(source, ignore=[name for name in source.columns if name not in names])
+        # a task reads sequences: where every text looks like a category, its characters are the sequence
+        only_categories = not codecs and all(isinstance(codec, Categories) for codec in inferred)
+        codecs += (
+            [Characters(c.columns[0]) for c in inferred] if only_categories and _texts(source, names) else inferred
+        )
     if not codecs:
         raise DataError(message("inputs", expected="at least one column to read", received=f"only {reserved}"))
     return codecs
+
+
+def _texts(source: Source, names: Sequence[str]) -> bool:
+    first = next(iter(source), {})
+    return all(isinstance(first.get(name), str | None) for name in names)
 
 
 def require(source: Source, columns: Sequence[str]) -> None:

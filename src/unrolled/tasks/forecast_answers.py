@@ -47,7 +47,7 @@ def forecast_after(
         one = series[index]
         ahead = np.concatenate([one.known, one.future])[place + 1 : place + 1 + horizon]
         pieces.append(replace(one.cut(max(0, place + 1 - plan.lookback), place + 1), future=ahead))
-    units = np.asarray(scales)[owner]
+    units = np.asarray(scales)[owner].tolist()
     answers = []
     for _ in range(horizon):
         steps = Steps(panel, plan, pieces, units)
@@ -69,6 +69,20 @@ def forecast_rows(network: nn.Module, steps: Steps, rows: np.ndarray) -> np.ndar
             described: Tensor = network.output.describe(raw)  # type: ignore[union-attr,operator]
             answers.append(steps.prices(part, described))
     return np.concatenate(answers)
+
+
+def answer_columns(answers: np.ndarray, quantiles: Sequence[float] | None) -> dict[str, np.ndarray]:
+    """Columns of a table with a row for each forecast and step ahead: `forecast`, or `q0.1` for each quantile."""
+    if quantiles is None:
+        return {"forecast": answers.reshape(-1)}
+    return {f"q{level:g}": answers[..., i].reshape(-1) for i, level in enumerate(quantiles)}
+
+
+def point_of(answers: np.ndarray, quantiles: Sequence[float] | None) -> np.ndarray:
+    """One number a step, (M, horizon): the forecast, or the quantile nearest to the median."""
+    if quantiles is None:
+        return answers
+    return answers[..., int(np.argmin([abs(level - 0.5) for level in quantiles]))]
 
 
 def _longer(series: Series, value: float, panel: Panel) -> Series:

@@ -138,17 +138,15 @@ def choose_context(season: int, horizon: int, lengths: Sequence[int]) -> int:
     return int(max(4, min(wanted, 256, usual // 3)))
 
 
-def scale_of(panel: Panel, plan: Plan, series: Series) -> float | None:
-    """The scale of a series that training never saw, from its own history; None where that is too short."""
+def measured_scale(panel: Panel, plan: Plan, series: Series) -> float:
+    """The scale of a series that training never saw, from its own history; the common one where that is too short."""
     steps = Steps(panel, plan, [series], scales=[1.0])
     rows = steps.origins()
-    if not len(rows):
-        return None
     errors = (steps.ahead_values(rows) - steps.anchor(steps.candidates(rows))).abs()
     if int((~errors.isnan()).sum()) < MIN_RESIDUALS:
-        return None
+        return plan.common_scale
     scale = float(_mean(errors))
-    return scale if scale > 0 else None
+    return scale if scale > 0 else plan.common_scale
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -10,22 +10,23 @@ from torch import Tensor, nn
 
 from unrolled.arrangements.direct_forecast import DirectForecast
 from unrolled.baselines.base import Baseline
+from unrolled.baselines.forecasting import SeasonalNaive
 from unrolled.baselines.registry import forecast_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.source import Source, Table
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics import Scores, forecast_scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
-from unrolled.tasks.backtest import choose_origins, naive_error
+from unrolled.tasks.backtest import choose_origins, naive_error, origin_columns, too_short, with_names
 from unrolled.tasks.base import Task
-from unrolled.tasks.forecast_answers import forecast_after
+from unrolled.tasks.forecast_answers import answer_columns, forecast_after, point_of
 from unrolled.tasks.forecast_batches import Examples, deal, held_out, whole_series
-from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, scale_of
-from unrolled.tasks.long_table import SERIES, STEP, long_table, recent_part
+from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, measured_scale
+from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.panel import Panel, Series, read_time
 from unrolled.tasks.remembered import tails_from_tensors, tails_to_tensors
 from unrolled.training.options import TrainingOptions
@@ -155,15 +156,13 @@ class Forecaster(Task):
 
     def _scales(self, series: Sequence[Series], remembered: bool = True) -> list[float]:
         """The unit of each series; one that training never saw, or that has no name, is measured by itself."""
-        scales, unseen = [], 0
+        scales, strangers = [], 0
         for one in series:
-            named = remembered or one.unread or self.panel_.time != STEP
+            named = remembered or one.unread > 0 or self.panel_.time != STEP
+            strangers += one.name not in self.tails_ or not named
             scale = self.plan_.scales.get(str(one.name)) if named else None
-            if scale is None:
-                unseen += one.name not in self.tails_ or not named
-                scale = scale_of(self.panel_, self.plan_, one) or self.plan_.common_scale
-            scales.append(scale)
-        self.report_ = {**self.panel_.counts, "unseen series": unseen}
+            scales.append(scale or measured_scale(self.panel_, self.plan_, one))
+        self.report_ = {**self.panel_.counts, "unseen series": strangers}
         return scales
 
     # ---- learning ---------------------------------------------------------------------------
@@ -208,16 +207,7 @@ class Forecaster(Task):
         least = max(self.context_length, 3) + self.horizon
         series = [one for one in every if int(np.isfinite(one.values).sum()) >= least]
         if not series:
-            longest = max(every, key=len)
-            raise DataError(
-                message(
-                    "data",
-                    expected=f"a series of at least {least} known values (context_length + horizon)",
-                    received=f"{int(np.isfinite(longest.values).sum())} at most"
-                    + ("" if longest.name is None else f", in series {longest.name!r}"),
-                    remedy="lower context_length or horizon",
-                )
-            )
+            raise too_short(every, least)
         quantiles = [0.5] if self.quantiles is None else self.quantiles
         self.plan_ = make_plan(panel, series, horizon, self.context_length, self.season, quantiles)
         sizes = Steps(panel, self.plan_, series[:1])
@@ -270,14 +260,8 @@ class Forecaster(Task):
     def _make_network(self) -> nn.Module:
         step_size, ahead_size = self.sizes_
         inputs = InputLayer({"steps": Spec("vector", step_size)})
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        options = {"num_layers": self.num_layers, "dropout": self.dropout, **(self.layers or {})}
+        layers = make_layers(self.cell, inputs.size, self.hidden_size, **options)
         horizon, bias = self.plan_.horizon, self.plan_.bias
         return DirectForecast(inputs, layers, self._output(), horizon, ahead_size, RIVALS, self.dropout, bias)
 
@@ -306,47 +290,13 @@ class Forecaster(Task):
             series = list(self.tails_.values())
             if rows is not None:
                 series = [self.panel_.with_future(one, rows, self.horizon) for one in series]
-        for one in series:
-            if not np.isfinite(one.values).any():
-                raise DataError(
-                    message(
-                        "data", expected="at least one known value in each series", received=f"none in {one.name!r}"
-                    )
-                )
-        self._require_future(series)
+        self.panel_.require_startable(series, self.horizon)
         ends = np.array([len(one) - 1 for one in series])
         answers = self._forecast(series, np.arange(len(series)), ends, remembered=data is None)
-        ahead = np.arange(1, self.horizon + 1)
-        times = np.concatenate([self.panel_.clock.after(one.times[-1], ahead) for one in series])
-        frame: dict[str, Any] = {}
-        if self.panel_.group is not None:
-            frame[self.panel_.group] = np.repeat(np.arange(len(series)), self.horizon)
-        frame = frame | {self.panel_.time: self.panel_.write_times(times)} | self._columns(answers)
-        table = pl.DataFrame(frame)
-        if self.panel_.group is None:
-            return table
-        names = pl.Series(self.panel_.group, [one.name for one in series])
-        return table.with_columns(names.gather(table[self.panel_.group]))
-
-    def _require_future(self, series: Sequence[Series]) -> None:
-        if not self.panel_.codecs["future"]:
-            return
-        for one in series:
-            if len(one.future) < self.horizon:
-                name = "" if one.name is None else f" of series {one.name!r}"
-                raise DataError(
-                    message(
-                        "future",
-                        expected=f"future covariates for {self.horizon} steps after the last known value{name}",
-                        received=f"{len(one.future)} rows",
-                        remedy="add rows with an empty target to the table, or give future=",
-                    )
-                )
-
-    def _columns(self, answers: np.ndarray) -> dict[str, np.ndarray]:
-        if self.quantiles is None:
-            return {"forecast": answers.reshape(-1)}
-        return {f"q{level:g}": answers[..., i].reshape(-1) for i, level in enumerate(self.quantiles)}
+        steps = np.arange(1, self.horizon + 1)
+        times = np.concatenate([self.panel_.clock.after(one.times[-1], steps) for one in series])
+        columns = {self.panel_.time: self.panel_.write_times(times)} | answer_columns(answers, self.quantiles)
+        return with_names(self.panel_, series, np.repeat(np.arange(len(series)), self.horizon), columns)
 
     def _forecast(
         self, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
@@ -369,30 +319,12 @@ class Forecaster(Task):
         """
         self._fitted()
         series = self._read(self._source(data))
-        origins = choose_origins(self.plan_, series, self.horizon, stride, self._first_steps(series, start))
+        edge = None if start is None else read_time(start, self.panel_.form)
+        first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
+        origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)
-        ahead = np.arange(1, self.horizon + 1)
-        times, begins = [], []
-        for index, place in zip(origins.owner.tolist(), origins.places.tolist(), strict=True):
-            times.append(series[index].times[place + 1 : place + 1 + self.horizon])
-            begins.append(np.repeat(series[index].times[place : place + 1], self.horizon))
-        names = pl.Series(self.panel_.group or SERIES, [one.name for one in series])
-        columns = {
-            names.name: names.gather(np.repeat(origins.owner, self.horizon)),
-            "origin": self.panel_.write_times(np.concatenate(begins)),
-            self.panel_.time: self.panel_.write_times(np.concatenate(times)),
-            "ahead": np.tile(ahead, len(origins)),
-            "actual": origins.truth.reshape(-1),
-        }
-        if self.panel_.group is None:
-            del columns[names.name]
-        return pl.DataFrame(columns | self._columns(answers)).with_columns(pl.col("actual").fill_nan(None))
-
-    def _first_steps(self, series: Sequence[Series], start: Any) -> list[int] | None:
-        if start is None:
-            return None
-        edge = read_time(start, self.panel_.form)
-        return [int(np.searchsorted(one.times, edge)) for one in series]
+        columns = origin_columns(self.panel_, series, origins) | answer_columns(answers, self.quantiles)
+        return with_names(self.panel_, series, np.repeat(origins.owner, self.horizon), columns)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Errors of a rolling back-test beside the baselines', with skill over the seasonal naive forecast.
@@ -408,25 +340,16 @@ class Forecaster(Task):
         series = self._read(self._source(data, y))
         origins = choose_origins(self.plan_, series, self.horizon)
         answers = self._forecast(series, origins.owner, origins.places)
-        histories = [
-            series[index].values[: place + 1]
-            for index, place in zip(origins.owner.tolist(), origins.places.tolist(), strict=True)
-        ]
+        histories = [series[i].values[: p + 1] for i, p in zip(origins.owner, origins.places, strict=True)]
         rivals = {one.name: np.asarray(one.predict(histories)) for one in self.baselines_.values()}
         if self.rival_ is not None:
             other: Any = self.rival_
-            rivals["causal convolution net of the same size"] = other._point(
-                other._forecast(series, origins.owner, origins.places)
-            )
+            points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
+            rivals["causal convolution net of the same size"] = points
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
         units = np.array([self._naive_error(one) for one in series])[origins.owner]
-        return forecast_scores(origins.truth, self._point(answers), rivals, units, quantiles, self._reference())
-
-    def _point(self, answers: np.ndarray) -> np.ndarray:
-        """One number a step: the forecast, or the quantile nearest to the median."""
-        if self.quantiles is None:
-            return answers
-        return answers[..., int(np.argmin([abs(level - 0.5) for level in self.quantiles]))]
+        points = point_of(answers, self.quantiles)
+        return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name)
 
     def _naive_error(self, series: Series) -> float:
         """The unit of MASE: from the training data, or a stranger's own history."""
@@ -440,11 +363,6 @@ class Forecaster(Task):
         series = [one.values for one in self._read(source)]
         baselines = forecast_baselines(self.horizon, self.season_)
         return {key: baseline.fit(series, []) for key, baseline in baselines.items()}
-
-    def _reference(self) -> str:
-        """The baseline that skill is measured against."""
-        naive = self.baselines_.get("seasonal_naive")
-        return "" if naive is None else naive.name
 
     # ---- saving -----------------------------------------------------------------------------
 

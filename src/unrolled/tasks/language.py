@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.documents import Documents
 from unrolled.data.readers import as_source, read_text
 from unrolled.data.source import Source
+from unrolled.data.streams import StreamLanes
 from unrolled.decoding.sampling import sample
 from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics import Scores, language_scores
@@ -32,17 +33,21 @@ from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
-from unrolled.tasks.base import Task
+from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.texts import LazyText, chunks_of, parts_of, with_edges
 from unrolled.training.options import TrainingOptions
 
 TEXT = "text"
 UNITS = {"characters": Characters, "words": Words, "subwords": Subwords}
-# texts up to this many bytes are encoded once and kept; longer ones are read again and again, lazily
-IN_MEMORY_BYTES = 64_000_000
+# texts up to this many bytes are encoded once and kept (about 40 bytes a character); longer ones are read lazily
+IN_MEMORY_BYTES = 8_000_000
+MAX_HELD_OUT_BYTES = 1_000_000  # more would take longer to watch than to learn from
 MIN_HELD_OUT_TEXT = 200  # characters
+MAX_LANES = 64
+MIN_UPDATES = 50  # of an epoch, where the text is long enough
 SCORE_ROWS = 32
-CHUNK_CHARACTERS = 20_000_000  # what is scored, or shown to a baseline, at once
+CHUNK_CHARACTERS = 5_000_000  # what is scored, or shown to a baseline, at once
 ONE_HOT_LIMIT = 128  # larger vocabularies get an embedding
 SCORE_STEPS = 1024  # long texts are scored in stretches of this many steps, state carried
 
@@ -71,11 +76,10 @@ class LanguageModel(Task):
     """
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
-        "batch_size": 64,
         "bptt_steps": 64,
         "learning_rate": 4e-3,
         "epochs": 10,
-        "weight_decay": 0.01,
+        "validation": 0.05,
     }
 
     def __init__(
@@ -107,13 +111,15 @@ class LanguageModel(Task):
             return read_text(data)
         if isinstance(data, str):
             return as_source([{self.text: data}])
-        if isinstance(data, Sequence) and data and all(isinstance(item, str) for item in data):
+        if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
             return as_source([{self.text: item} for item in data])
         return as_source(data)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         if isinstance(source, Documents):
-            return source.split(test=share, seed=seed) if share else (source, None)
+            share = min(share, MAX_HELD_OUT_BYTES / source.len_bytes)
+            few = source.len_bytes * share < MIN_HELD_OUT_TEXT
+            return (source, None) if few else source.split(test=share, seed=seed)
         if len(source) != 1:
             return super()._hold_out(source, share, seed)
         # one text has no records to deal out: its end is held out
@@ -136,14 +142,15 @@ class LanguageModel(Task):
             codec = UNITS[self.unit](self.text)
         else:
             raise unknown("unit", str(self.unit), UNITS)
-        self.codec_ = codec.fit(source)
+        self.codec_ = codec.fit(source.pieces() if isinstance(source, Documents) else source)
         given = None if self.given is None else Record(resolve_inputs(self.given, source)).fit(source)
         if given is not None and any(spec.per_step for spec in given.specs.values()):
             raise OptionError(
                 message("given", expected="columns with one value for each text", received="a sequence column")
             )
         self.given_ = given
-        self.many_ = len(source) != 1  # several documents: their ends are learnt too
+        # several documents: their ends are learnt too
+        self.many_ = not source.single if isinstance(source, Documents) else len(source) != 1
 
     @property
     def boundary_(self) -> int:
@@ -176,8 +183,10 @@ class LanguageModel(Task):
         assert isinstance(tokens, Ragged)
         return tokens
 
-    def _encode(self, source: Source, targets: bool = True) -> Batch:
+    def _encode(self, source: Source, targets: bool = True) -> Any:
         require(source, [self.text])
+        if isinstance(source, Documents) and source.len_bytes > IN_MEMORY_BYTES:
+            return LazyText(source)
         records = list(source)
         tokens = self._tokens([record[self.text] or "" for record in records])
         inputs, answers = self._shifted(tokens)
@@ -187,39 +196,64 @@ class LanguageModel(Task):
     def _shifted(self, tokens: Ragged) -> tuple[Ragged, Ragged]:
         """What is read and what should follow: the boundary comes first, and last where there are several texts."""
         edge = tokens.values.new_full((tokens.batch_size,), self.boundary_)
-        before = _with_edges(edge, tokens, after=False)
+        before = with_edges(edge, tokens, after=False)
         if self.many_:
-            return before, _with_edges(edge, tokens, after=True)
+            return before, with_edges(edge, tokens, after=True)
         return before.slice(0, tokens.lengths), tokens
 
-    def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
-        rows = options.batch_size or 64
-        if self.given_ is None and options.bptt_steps:
-            return Lanes(examples, rows, options.bptt_steps, seed=options.seed, shuffle=shuffle)
-        return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
+    def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
+        if self.given_ is not None or not options.bptt_steps:
+            if isinstance(examples, LazyText):
+                raise OptionError(
+                    message("bptt_steps", expected="a number > 0 for text that does not fit in memory", received=0)
+                )
+            return Buckets(examples, options.batch_size or batch_size_for(examples.batch_size), options.seed, shuffle)
+        # few enough lanes that a small text still gives a good number of updates
+        rows = options.batch_size or min(MAX_LANES, max(1, examples.num_steps // (MIN_UPDATES * options.bptt_steps)))
+        if isinstance(examples, LazyText):
+            return StreamLanes(
+                examples.documents,
+                lambda text: self._tokens([text]).values,
+                self.boundary_,
+                rows,
+                options.bptt_steps,
+                name=TEXT,
+                ends=self.many_,
+                seed=options.seed,
+                shuffle=shuffle,
+                whole_words=self.codec_.name != "characters",
+            )
+        return Lanes(examples, rows, options.bptt_steps, seed=options.seed, shuffle=shuffle)
 
     # ---- answers ----------------------------------------------------------------------------
 
     def _nats(self, examples: Batch) -> np.ndarray:
         """Negative log probability of every text, (B,), read from its start with the state carried."""
-        network = self._fitted().eval()
+        owner, start, stop, counted = parts_of(examples.lengths)
         totals = torch.zeros(examples.batch_size, dtype=torch.float64)
-        longest = int(examples.lengths.max()) if examples.batch_size else 0
-        for rows in torch.argsort(examples.lengths, stable=True).split(SCORE_ROWS):
-            batch, state = examples.select(rows), None
-            for start in range(0, longest, SCORE_STEPS):
-                part = batch.slice_time(start, start + SCORE_STEPS)
-                if not part.num_steps:
-                    break
-                with torch.no_grad():
-                    raw, state = network(part, state)
-                assert isinstance(part.targets, Ragged)
-                costs = self.network_.output.loss(raw.values, part.targets.values).double()  # (N,)
-                totals[rows] += torch.zeros(len(rows), dtype=torch.float64).index_add(0, raw.sequence_ids, costs)
+        for rows in torch.argsort(stop - start, stable=True).split(SCORE_ROWS):
+            batch = examples.select(owner[rows]).slice_time(start[rows], stop[rows])
+            totals.index_add_(0, owner[rows], self._costs(batch, counted[rows]))
         return totals.numpy()
+
+    def _costs(self, batch: Batch, counted: Tensor) -> Tensor:
+        """Nats of every sequence from its step number `counted` on, (B,)."""
+        network = self._fitted().eval()
+        sums, state = torch.zeros(batch.batch_size, dtype=torch.float64), None
+        for start in range(0, int(batch.lengths.max()), SCORE_STEPS):
+            part = batch.slice_time(start, start + SCORE_STEPS)
+            with torch.no_grad():
+                raw, state = network(part, state)
+            assert isinstance(part.targets, Ragged)
+            costs = network.output.loss(raw.values, part.targets.values).double()  # (N,)
+            counts = raw.positions + start >= counted[raw.sequence_ids]
+            sums.index_add_(0, raw.sequence_ids, costs * counts)
+        return sums
 
     def score_texts(self, texts: Sequence[str] | str) -> np.ndarray:
         """Log probability of each text in nats, (B,); higher is likelier.
+
+        A text of more than 8,192 tokens is read in parts side by side, each after 512 tokens that do not count.
 
         Args:
             texts: one text or several; columns named by `given` need `evaluate` or records instead.
@@ -258,7 +292,7 @@ class LanguageModel(Task):
             logits, state = self._read(record)
 
             def step(token: Tensor, state: Any) -> tuple[Tensor, Any]:
-                raw, state = network.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)  # type: ignore[operator]
+                raw, state = network.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)
                 return self._legal(raw), state
 
             written: list[int] = []
@@ -296,7 +330,7 @@ class LanguageModel(Task):
         tokens = self._tokens([record[self.text]])
         edge = torch.tensor([self.boundary_])
         statics = {} if self.given_ is None else self.given_.encode_all([record]).statics
-        return Batch({TEXT: _with_edges(edge, tokens, after=False)}, statics)
+        return Batch({TEXT: with_edges(edge, tokens, after=False)}, statics)
 
     def predict(self, data: Any) -> list[str]:
         """For each text the likeliest next token, as text; empty where the text most likely ends."""
@@ -319,7 +353,7 @@ class LanguageModel(Task):
         source = self._source(data)
         totals = {"model": 0.0}
         steps = characters = 0
-        for records in _chunks(source, CHUNK_CHARACTERS, self.text):
+        for records in chunks_of(source, CHUNK_CHARACTERS, self.text):
             table = as_source(records)
             examples = self._encode(table)
             assert isinstance(examples.targets, Ragged)
@@ -331,13 +365,13 @@ class LanguageModel(Task):
                 totals[baseline.name] = totals.get(baseline.name, 0.0) + float(np.sum(baseline.predict(ids)))
             if self.rival_ is not None:
                 name = "causal convolution net of the same size"
-                totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())  # type: ignore[attr-defined]
+                totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())
         return language_scores(totals, steps=steps, characters=characters)
 
     # ---- baselines --------------------------------------------------------------------------
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
-        examples = self._encode(as_source(next(_chunks(source, CHUNK_CHARACTERS, self.text))))
+        examples = self._encode(as_source(next(chunks_of(source, CHUNK_CHARACTERS, self.text))))
         assert isinstance(examples.targets, Ragged)
         ids = [sequence.numpy() for sequence in examples.targets]
         return {key: baseline.fit(ids, ids) for key, baseline in language_baselines(self.boundary_ + 1).items()}
@@ -352,23 +386,3 @@ class LanguageModel(Task):
         self.codec_ = codec_from_json(data["codec"])
         self.given_ = None if data["given"] is None else Record.from_json(data["given"])
         self.many_ = bool(data["many"])
-
-
-def _with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
-    """Every sequence with one token more, in front or behind: edge (B,)."""
-    rows = [torch.cat([row, end] if after else [end, row]) for row, end in zip(tokens, edge.split(1), strict=True)]
-    return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
-
-
-def _chunks(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Records in lists of about so many characters, so that memory stays flat; at least one list."""
-    waiting: list[Mapping[str, Any]] = []
-    size = 0
-    for record in source:
-        waiting.append(record)
-        size += len(record[column] or "")
-        if size >= characters:
-            yield waiting
-            waiting, size = [], 0
-    if waiting:
-        yield waiting

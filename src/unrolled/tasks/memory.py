@@ -1,11 +1,11 @@
 """An estimate of the memory a run needs, made before anything is allocated."""
 
 import os
+from typing import Any
 
 import torch
 from torch import nn
 
-from unrolled.batch import Batch
 from unrolled.errors import OptionError, message
 from unrolled.nn.layers import count_weights
 from unrolled.training.options import TrainingOptions
@@ -14,7 +14,7 @@ WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights s
 STEP_COPIES = 14  # what forward and backward keep of each hidden unit and step: gates, states, their gradients
 
 
-def estimate_memory(network: nn.Module, examples: Batch, options: TrainingOptions) -> int:
+def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> int:
     """Bytes that training needs at least: weights, optimiser, and one batch of activations.
 
     Args:
@@ -40,7 +40,7 @@ def free_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def check_memory(network: nn.Module, examples: Batch, options: TrainingOptions) -> None:
+def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> None:
     """Refuse a run that cannot fit, before it starts.
 
     Raises:

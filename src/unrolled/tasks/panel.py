@@ -219,6 +219,22 @@ class Panel:
         missing = next((i for i, time in enumerate(wanted) if time not in found), horizon)
         return replace(series, future=known[[found[time] for time in wanted[:missing]]])
 
+    def require_startable(self, series: Sequence[Series], horizon: int) -> None:
+        """Refuse series without a known value, or without the future covariates that the codecs ask for."""
+        for one in series:
+            name = "" if one.name is None else f" of series {one.name!r}"
+            if not np.isfinite(one.values).any():
+                raise DataError(message("data", expected=f"a known value{name}", received="none"))
+            if self.codecs["future"] and len(one.future) < horizon:
+                raise DataError(
+                    message(
+                        "future",
+                        expected=f"future covariates for {horizon} steps after the last known value{name}",
+                        received=f"{len(one.future)} rows",
+                        remedy="add rows with an empty target to the table, or give future=",
+                    )
+                )
+
     def calendar_of(self, series: Series, ahead: int) -> np.ndarray:
         """Calendar features of every step and of `ahead` steps after the last, (T + ahead, C)."""
         if self.calendar is None or not len(series):

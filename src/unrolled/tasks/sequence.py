@@ -21,7 +21,7 @@ from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
-from unrolled.tasks.base import Task
+from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import require
 from unrolled.training.options import TrainingOptions
 
@@ -47,7 +47,6 @@ class SequenceModel(Task):
     """
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
-        "batch_size": 16,
         "learning_rate": 2e-3,
         "epochs": 60,
         "patience": 15,
@@ -108,7 +107,7 @@ class SequenceModel(Task):
         return NextStep(inputs, layers, self._output(), self.dropout)
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
-        rows = options.batch_size or 16
+        rows = options.batch_size or batch_size_for(examples.batch_size)
         if options.bptt_steps:
             return Lanes(examples, rows, options.bptt_steps, seed=options.seed, shuffle=shuffle)
         return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
@@ -145,10 +144,13 @@ class SequenceModel(Task):
             raise OptionError(message("temperature", expected="0, or above 0 for binary frames", received=temperature))
         network = self._fitted()
         generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        if not len(prompt):
+            raise DataError(message("prompt", expected="at least one frame", received="none"))
         start = self.codec_.encode([{self.codec_.columns[0]: [list(frame) for frame in prompt]}])
-        state = network.initial_state(1)  # type: ignore[operator]
+        state = network.initial_state(1)
         drawn = []
         with torch.no_grad():
+            raw = torch.empty(0)
             for frame in start.values:
                 raw, state = self._step(frame, state)
             for _ in range(length):
@@ -159,7 +161,7 @@ class SequenceModel(Task):
         return np.asarray(self.codec_.decode(answer)[0])
 
     def _step(self, frame: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        return self.network_.step(Batch({"frames": Ragged(frame[None], torch.ones(1, dtype=torch.int64))}), state)  # type: ignore[operator]
+        return self.network_.step(Batch({"frames": Ragged(frame[None], torch.ones(1, dtype=torch.int64))}), state)
 
     def _draw(self, raw: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
         if not self.codec_.binary_:
@@ -182,7 +184,7 @@ class SequenceModel(Task):
         before = self._plain(examples)
         rivals = {baseline.name: baseline.predict(before) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
-            rivals["causal convolution net of the same size"] = self.rival_._next(examples)  # type: ignore[attr-defined]
+            rivals["causal convolution net of the same size"] = self.rival_._next(examples)
         return frame_scores(truth, self._next(examples), rivals, binary=self.codec_.binary_)
 
     # ---- baselines --------------------------------------------------------------------------

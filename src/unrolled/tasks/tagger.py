@@ -43,13 +43,14 @@ class Tagger(Task):
 
     Example:
         >>> import unrolled as ur
-        >>> data = [{"words": ["the", "cat"], "tags": ["DET", "NOUN"]}, {"words": ["a", "dog"], "tags": ["DET", "NOUN"]}]
-        >>> model = ur.Tagger(hidden_size=8).fit(data * 8, epochs=30)
+        >>> tags = ["DET", "NOUN"]
+        >>> data = [{"words": ["the", "cat"], "tags": tags}, {"words": ["a", "dog"], "tags": tags}]
+        >>> model = ur.Tagger(hidden_size=8).fit(data * 16, epochs=20)
         >>> [str(tag) for tag in model.predict([{"words": ["the", "dog"]}])[0]]
         ['DET', 'NOUN']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"batch_size": 32, "learning_rate": 3e-3, "epochs": 6}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "epochs": 6}
 
     def __init__(
         self,

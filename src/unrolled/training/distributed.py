@@ -1,19 +1,24 @@
 """Several processes under `torchrun`: torch.distributed does the work, this room only says who does what.
 
-Each process takes every world-th row of every batch. Losses are summed, not averaged, so that after DDP's mean of
-the gradients one factor, world / count of the whole batch, gives the gradient that one process would have computed.
+Each process takes every world-th row of every batch and adds up the gradient of its summed loss. One message an
+update then adds the processes' gradients, and dividing by the count of the whole batch gives the gradient that one
+process would have computed, also when a process has fewer rows, or none.
+
+DistributedDataParallel would average where a sum is wanted, and wait for a gradient that a process without rows, or
+with a weight its rows do not use, never computes.
 """
 
 import atexit
+import importlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from unrolled.batch import Batch, LossSum
+from unrolled.batch import Batch
 from unrolled.errors import OptionError, message
 
 
@@ -33,6 +38,9 @@ class Processes:
         if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
+            # Its functions keep the group of the moment they are imported. An optimiser imports them: after the next
+            # line, the group's threads would outlive it and abort some processes as they end.
+            importlib.import_module("torch.distributed.nn.functional")
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
             atexit.register(_leave)
         joined = dist.is_initialized()
@@ -44,12 +52,9 @@ class Processes:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 
-    def shard(self, batch: Batch) -> tuple[Batch, float]:
-        """This process's rows, and 1; or one row to go through the motions with, and 0, when none is left for it."""
-        if self.world == 1:
-            return batch, 1.0
-        rows = torch.arange(batch.batch_size)[self.rank :: self.world]
-        return (batch.select(rows), 1.0) if len(rows) else (batch.select(torch.zeros(1, dtype=torch.int64)), 0.0)
+    def shard(self, batch: Batch) -> Batch:
+        """This process's rows; none when there are fewer rows than processes."""
+        return batch if self.world == 1 else batch.select(torch.arange(batch.batch_size)[self.rank :: self.world])
 
     def sum(self, *values: float) -> tuple[float, ...]:
         """The sum of every value over the processes, the same in all of them."""
@@ -67,48 +72,23 @@ class Processes:
         dist.gather_object(value, gathered)
         return gathered or []
 
-    def join(self, model: nn.Module) -> "LossEngine":
-        """The model's loss, with gradients averaged over the processes."""
-        return LossEngine(model, self.world)
+    def share_weights(self, weights: Sequence[Tensor]) -> None:
+        """Give every process the first one's weights, in place."""
+        if self.world > 1:
+            for tensor in weights:
+                dist.broadcast(tensor.detach(), src=0)
 
-
-class LossEngine:
-    """Calls `model.loss(batch, state)`, through torch's DDP where several processes train."""
-
-    def __init__(self, model: nn.Module, world: int) -> None:
-        self.forwarding = _Forwarding(model, world)
-        # weights may go unused in a batch, such as a learnt initial state where the state is carried
-        self.engine: nn.Module = (
-            DistributedDataParallel(self.forwarding, find_unused_parameters=True) if world > 1 else self.forwarding
-        )
-
-    def __call__(self, batch: Batch, state: Any) -> LossSum:
-        total = self.engine(batch, state)
-        result = self.forwarding.result
-        self.forwarding.result = None
-        assert result is not None
-        return LossSum(total, result.count, result.state)
-
-
-class _Forwarding(nn.Module):
-    """DDP watches `forward`; this one asks for the loss and keeps what is not a tensor to itself."""
-
-    def __init__(self, model: nn.Module, world: int) -> None:
-        super().__init__()
-        self.model = model
-        self.result: LossSum | None = None
-        self.world = world
-        if world > 1:
-            # never used, so that DDP does not warn that it looked for unused weights in vain
-            self.unused = nn.Parameter(torch.zeros((), device=next(model.parameters()).device))
-
-    def forward(self, batch: Batch, state: Any) -> Tensor:
-        result: LossSum = self.model.loss(batch, state)  # type: ignore[operator]
-        self.result = LossSum(result.total.detach(), result.count, result.state)
-        if self.world > 1 and not result.total.requires_grad:
-            # this process's rows have ended: it still has to take part in the exchange, with a gradient of zero
-            return result.total + 0.0 * torch.stack([p.sum() for p in self.model.parameters()]).sum()
-        return result.total
+    def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Make every `.grad` the sum over the processes; a parameter that none of them used keeps none."""
+        if self.world == 1:
+            return
+        used = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        packed = torch.cat([used, *(part.flatten() for part in parts)])
+        dist.all_reduce(packed)
+        used, *sums = packed.split([len(parameters), *(part.numel() for part in parts)])
+        for parameter, users, total in zip(parameters, used.tolist(), sums, strict=True):
+            parameter.grad = total.view_as(parameter).to(parameter.dtype) if users else None
 
 
 def choose_device(name: str) -> torch.device:

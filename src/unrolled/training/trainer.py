@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unrolled.batch import Batch
+from unrolled.batch import Batch, LossSum
 from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
@@ -65,7 +65,6 @@ class Trainer:
         self.history = History()
         self.at = Position()
         self.tally = Tally()
-        self.loss_of: Any = None  # (batch, state) -> LossSum, while training runs
         self.state: Any = None  # what the batch before left behind, detached
         self.loss = self.grad_norm = math.nan  # of the last update
         self.checkpoint_file = ""
@@ -123,28 +122,28 @@ class Trainer:
         """Add one batch's gradient: of the summed loss, so that batches weigh by what they count."""
         self.at.batch += 1
         self._pending += 1
-        if not len(whole):
+        self.tally.steps += whole.num_steps
+        batch = self.processes.shard(whole)
+        if not len(batch):
             return
-        batch, share = self.processes.shard(whole)
         if self.device.type != "cpu":
             batch = batch.to(self.device)
         for callback in self.callbacks:
             callback.on_batch_start(self, batch)
         with self._autocast():
-            result = self.loss_of(batch, self.state if batch.carries else None)
-        total = result.total * share if share != 1.0 else result.total
-        if total.requires_grad or result.count:
-            total.backward()
+            result: LossSum = self.model.loss(batch, self.state if batch.carries else None)  # type: ignore[operator]
+        if result.total.requires_grad or result.count:
+            result.total.backward()
         self.state = detach(result.state)  # truncated back-propagation: the state goes on, the gradient does not
-        self._loss = self._loss + total.detach().double()
-        self._count += result.count * share
-        self.tally.steps += whole.num_steps
+        self._loss = self._loss + result.total.detach().double()
+        self._count += result.count
 
     def _update(self) -> None:
         """One step of the optimiser from the gradients added so far."""
         loss, count = self._agree()
         if count:
-            scale(self._gradients(), self.processes.world / count)
+            self.processes.add_gradients([parameter for _, parameter in self.named_parameters])
+            scale(self._gradients(), 1.0 / count)
             for callback in self.callbacks:
                 callback.on_grad_computed(self, self.named_parameters)
             options = self.options
@@ -259,7 +258,7 @@ class Trainer:
         if options.checkpoint:
             self.processes.sum(0.0)  # nobody writes before all have read
             self._save()  # a folder that cannot be written is reported now, not after an hour
-        self.loss_of = self.processes.join(self.model)
+        self.processes.share_weights(list(self.weights.values()))
         self.model.train()
         self._started = time.perf_counter() - self.at.seconds
         self._saved_at = self.at.seconds
@@ -284,7 +283,6 @@ class Trainer:
             write_weights(self.weights, healthy)
         self.optimizer.zero_grad()
         self.model.eval()
-        self.loss_of = None  # DDP's hooks on the weights go with it
 
     def _save_when_due(self) -> None:
         if self.at.seconds - self._saved_at >= 60.0 * self.options.checkpoint_minutes:
@@ -293,9 +291,15 @@ class Trainer:
     def _save(self) -> None:
         if not self.options.checkpoint:
             return
-        captured = capture(self)
-        if captured is not None:
-            self.checkpoint_file = str(write_checkpoint(self.options.checkpoint, self.at.update, *captured))
+        captured, fault = capture(self), None
+        try:
+            if captured is not None:
+                self.checkpoint_file = str(write_checkpoint(self.options.checkpoint, self.at.update, *captured))
+        except ArtifactError as caught:
+            fault = caught
+        # the other processes wait here, so that none reads a file while it is replaced, and all end on a full disk
+        if self.processes.sum(float(fault is not None))[0]:
+            raise fault or ArtifactError("checkpoint: the first process could not write it; see its message")
         self._saved_at = self.at.seconds
 
     def _load(self) -> None:

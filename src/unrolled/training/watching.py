@@ -91,10 +91,8 @@ class Watch:
     def _sums(self, model: nn.Module, batches: Batches) -> tuple[float, float]:
         total, count, state = 0.0, 0.0, None
         for whole in batches.epoch(0):
-            if not len(whole):
-                continue
-            batch, share = self.processes.shard(whole)
-            if not share:
+            batch = self.processes.shard(whole)
+            if not len(batch):
                 continue
             batch = batch if self.device.type == "cpu" else batch.to(self.device)
             with self.autocast():

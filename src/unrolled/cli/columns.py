@@ -1,0 +1,34 @@
+"""Column flags to codecs: `--text review` is Words("review"), and so on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# flag, and what its text says; several columns between commas
+FLAGS = {
+    "text": "text columns, read word by word",
+    "characters": "text columns, read character by character",
+    "subwords": "text columns, read in subwords learnt from the data",
+    "numbers": "number columns, or columns of lists of numbers, read side by side",
+    "category": "columns of categories",
+    "frames": "columns of lists of vectors",
+}
+
+
+def codecs_from(flags: Mapping[str, str]) -> list[Any] | None:
+    """Codecs for the flags that were given; None when none was, so that the task chooses."""
+    from unrolled.codecs.category import Categories
+    from unrolled.codecs.frames import Frames
+    from unrolled.codecs.numeric import Numbers
+    from unrolled.codecs.subwords import Subwords
+    from unrolled.codecs.text import Characters
+    from unrolled.codecs.words import Words
+
+    makers = {"text": Words, "characters": Characters, "subwords": Subwords, "category": Categories, "frames": Frames}
+    codecs: list[Any] = []
+    for flag, columns in flags.items():
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        if flag == "numbers" and names:
+            codecs.append(Numbers(names))
+        else:
+            codecs += [makers[flag](name) for name in names]
+    return codecs or None

@@ -1,0 +1,52 @@
+"""A run as a TOML file: every option by its name, so that the run can be repeated."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import DataError, OptionError, message, unknown
+
+
+def read_config(path: str, known: list[str], command: str) -> dict[str, Any]:
+    """Options from a TOML file; sections only group them.
+
+    Raises:
+        DataError: no such file, or not TOML.
+        OptionError: an option this command does not have; the nearest is suggested.
+    """
+    try:
+        record = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise DataError(message("--config", expected="a file", received=f"{path} ({fault.strerror})")) from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise DataError(message("--config", expected="TOML", received=f"{path}: {fault}")) from fault
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        # a mapping is a section, unless it is itself the value of an option
+        flat |= value if isinstance(value, dict) and name not in known else {name: value}
+    if flat.pop("command", command) != command:
+        raise OptionError(message("--config", expected=f"a config of {command}", received=str(record["command"])))
+    for name in flat:
+        if name not in known:
+            raise unknown(f"--config {path}", name, known)
+    return flat
+
+
+def write_config(values: Mapping[str, Any]) -> str:
+    """The options as TOML; those that are None are left out, as TOML has no null."""
+    lines = ["# this run, complete: unrolled fit ... --config config.toml repeats it"]
+    lines += [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON's strings, integers and floats are TOML's too
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,234 @@
+"""`unrolled fit TASK DATA`: learn, compare and save."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from unrolled.cli.arguments import Argument, arguments_of, parse
+from unrolled.cli.columns import FLAGS, codecs_from
+from unrolled.cli.config import read_config, write_config
+from unrolled.cli.reading import FORMATS, read_data
+from unrolled.errors import OptionError, message
+
+
+class Kind(NamedTuple):
+    """One task on the command line.
+
+    Args:
+        task: class name in `unrolled.tasks.registry.TASKS`.
+        text: one line of help.
+        flags: column flags it understands.
+        own: further options: name to text.
+        leave_out: constructor arguments that the flags stand for.
+    """
+
+    task: str
+    text: str
+    flags: tuple[str, ...]
+    own: dict[str, str]
+    leave_out: tuple[str, ...]
+
+
+INTERRUPTED = 130  # what a shell reports of a command ended by Ctrl-C
+ALL_FLAGS = tuple(FLAGS)
+KINDS = {
+    "classify": Kind(
+        "Classifier",
+        "One label for a whole sequence: text, numbers, DNA, mixed columns.",
+        ALL_FLAGS,
+        {"label": "the label column", "labels": "a column of lists of labels, any number at once"},
+        ("inputs", "target"),
+    ),
+    "tag": Kind(
+        "Tagger",
+        "A label for every step, such as a part of speech for every word.",
+        ALL_FLAGS,
+        {"label": "the column of lists of labels"},
+        ("inputs", "target"),
+    ),
+    "forecast": Kind("Forecaster", "The next steps of one series or many.", (), {}, ()),
+    "language": Kind(
+        "LanguageModel",
+        "The next character, word or subword; writes text.",
+        (),
+        {"given": "columns that start each text, between commas"},
+        ("given",),
+    ),
+    "sequence": Kind("SequenceModel", "The next vector of a sequence of vectors, such as a piano roll.", (), {}, ()),
+}
+READING = {
+    "format": f"{', '.join(FORMATS)}; auto goes by the suffix",
+    "time": "column of timestamps, for a table with a row for each time step",
+    "group": "column that tells series apart",
+    "columns": "names of the fields of a conll file, between commas",
+}
+
+
+def fit_app(chosen: str) -> typer.Typer:
+    """The group of tasks. Only the chosen one gets its options, as reading them off the API imports torch."""
+    app = typer.Typer(help="Learn a model from data, compare it with baselines, and save it.", no_args_is_help=True)
+    for name, kind in KINDS.items():
+        function = _command(name, kind) if name == chosen else _nothing
+        app.command(name, help=kind.text)(function)
+    return app
+
+
+def _nothing() -> None:
+    """Stands for a task that was not chosen."""
+
+
+def _command(name: str, kind: Kind) -> Callable[..., None]:
+    """A function whose signature holds every option of the task and of training, for typer to read."""
+    from unrolled.tasks.registry import task_class
+    from unrolled.training.options import TrainingOptions
+
+    task = task_class(kind.task)
+    model = arguments_of(task, ("training", *kind.leave_out))
+    training = [argument._replace(default=task.training_defaults.get(argument.name, argument.default))
+                for argument in arguments_of(TrainingOptions)]  # fmt: skip
+    rival = Argument("rival", bool, bool, False, "also train a convolution net of the same size to compare with")
+    columns = {flag: FLAGS[flag] for flag in kind.flags} | kind.own
+    parameters = [
+        _parameter("data", Annotated[str | None, typer.Argument(help="file or folder to learn from")]),
+        _parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
+        _parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
+        *(_option(Argument(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
+        *(_option(Argument(flag, str, str, None, text), "Reading") for flag, text in READING.items()),
+        _option(
+            Argument("header", bool, bool, None, "the first line of a csv or tsv file names the columns"), "Reading"
+        ),
+        *(_option(argument, "Model") for argument in model),
+        *(_option(argument, "Training") for argument in [*training, rival]),
+    ]
+    run = _runner(name, kind, task, {argument.name: argument for argument in (*model, *training, rival)})
+    run.__signature__ = inspect.Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _option(argument: Argument, panel: str) -> inspect.Parameter:
+    shown = "" if argument.default in (None, "", (), False) else f" (default: {_short(argument.default)})"
+    metavar = {list: "A,B,...", dict: "NAME=VALUE,..."}.get(argument.kind, argument.kind.__name__.upper())
+    switch = argument.kind is bool
+    option = typer.Option(
+        f"{argument.flag}/--no-{argument.flag[2:]}" if switch else argument.flag,
+        help=argument.text + shown,
+        rich_help_panel=panel,
+        metavar=None if switch else metavar,
+        show_default=False,
+    )
+    return _parameter(argument.name, Annotated[bool | None if switch else str | None, option])
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    # every value arrives as it was typed, or as None: what was given can be told from a default
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+
+
+def _short(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Callable[..., None]:
+    plain = ["data", "out", *kind.flags, *kind.own, *READING, "header"]
+
+    def run(config: str | None, **given: str | bool | None) -> None:
+        typed = {key: value for key, value in given.items() if value is not None}
+        values: dict[str, Any] = read_config(config, [*plain, *known], name) if config else {}
+        values |= {
+            key: parse(known[key], text) if key in known and isinstance(text, str) else text
+            for key, text in typed.items()
+        }
+        if not values.get("data"):
+            raise OptionError(message("DATA", expected="a file or folder to learn from", received="nothing"))
+        if not values.get("out"):
+            raise OptionError(
+                message("--out", expected="a folder for the model", received="nothing", remedy="add --out my-model")
+            )
+        _fit_and_save(name, kind, task, known, values)
+
+    return run
+
+
+def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], values: dict[str, Any]) -> None:
+    from unrolled.artifacts import refuse_foreign
+    from unrolled.training.options import TrainingOptions
+
+    refuse_foreign(values["out"])
+    reading = {
+        "form": values.get("format") or ("conll" if name == "tag" and _is_tokens(values["data"]) else "auto"),
+        "time": values.get("time", ""),
+        "group": values.get("group", ""),
+        "columns": values.get("columns", ""),
+        "header": values.get("header") is not False,
+    }
+    source = read_data(values["data"], **reading)
+    training_names = {argument.name for argument in arguments_of(TrainingOptions)}
+    arguments = {key: value for key, value in values.items() if key in known and key not in {*training_names, "rival"}}
+    training = {key: value for key, value in values.items() if key in training_names}
+    if isinstance(training.get("clip_band"), list):
+        training["clip_band"] = tuple(training["clip_band"])
+    model = task(**arguments, **_columns(name, kind, values, source))
+    settings = {"progress": sys.stderr.isatty(), **training}
+    model.fit(source, rival=bool(values.get("rival", False)), **settings)
+    model.reading_ = reading
+    model.config_ = write_config({"command": name, **values, **_resolved(model, settings)})
+    folder = model.save(values["out"])
+    _report(model, str(folder), values["data"])
+    if model.history_.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
+    """Constructor arguments from the column flags."""
+    from unrolled.codecs.labels import MultiLabels
+
+    chosen = codecs_from({flag: values[flag] for flag in kind.flags if values.get(flag)})
+    if name == "language":
+        given = [column.strip() for column in str(values.get("given") or "").split(",") if column.strip()]
+        return {"given": given or None}
+    if name not in ("classify", "tag"):
+        return {}
+    found: dict[str, Any] = {"inputs": chosen}
+    if name == "classify" and values.get("labels"):
+        found["target"] = MultiLabels(values["labels"])
+    elif values.get("label"):
+        found["target"] = values["label"]
+    elif "label" in source.columns:
+        found["target"] = "label"
+    else:
+        raise OptionError(
+            message("--label", expected="the column to predict", received="nothing", remedy=f"one of {source.columns}")
+        )
+    return found
+
+
+def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Every option of the run, defaults included."""
+    from unrolled.training.options import TrainingOptions
+
+    options = asdict(TrainingOptions.from_keywords(settings, dict(model.training_defaults)))
+    del options["progress"]  # belongs to the terminal, not to the run
+    known = {argument.name for argument in arguments_of(type(model), ("training", "inputs", "target", "given"))}
+    own = {name: value for name, value in model.get_params(deep=False).items() if name in known}
+    return own | options
+
+
+def _is_tokens(path: str) -> bool:
+    return path.lower().endswith((".tsv", ".txt", ".conll", ".conllu"))
+
+
+def _report(model: Any, folder: str, data: str) -> None:
+    history = model.history_
+    if history.rows:
+        last = history.rows[-1]
+        print(f"trained {last.epoch:.3g} epochs, {last.update:,} updates, {last.seconds:.0f} s ({history.stopped})")
+    if model.scores_ is not None:
+        print(f"\nOn held-out data:\n{model.scores_}")
+    print(f"\nsaved: {folder}")
+    follow = f"unrolled generate {folder} --prompt ..." if hasattr(model, "score_texts") else ""
+    print("next: " + (follow or f"unrolled predict {folder} NEW_DATA   unrolled evaluate {folder} {data}"))

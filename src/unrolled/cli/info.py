@@ -1,0 +1,34 @@
+"""`unrolled info`: this machine, or a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(model: Annotated[str, typer.Argument(help="model folder; without, the machine is described")] = "") -> None:
+    """Say what this machine can do, or what a model is and how good."""
+    if model:
+        from unrolled.artifacts import CARD, read_model
+
+        read_model(model)  # a damaged folder is refused, not half shown
+        print((Path(model) / CARD).read_text(encoding="utf-8"))
+        return
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    from unrolled.cells.registry import CELLS, make_cell
+    from unrolled.kernels.choose import choose
+    from unrolled.ragged import Ragged
+
+    print(f"unrolled {version('unrolled')}, Python {platform.python_version()}, torch {torch.__version__}")
+    print(f"CPU: {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads")
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use"
+    print(f"GPU: {gpu}\n\nKernels for a ragged float32 batch:")
+    inputs = Ragged(torch.zeros(3, 8), torch.tensor([1, 2]))
+    for name in CELLS:
+        chosen = choose(make_cell(name, 8, 8), inputs)
+        why = "".join(f"; not {other}: {reason}" for other, reason in chosen.refused.items())
+        print(f"  {name:<12} {chosen.name}{why}")

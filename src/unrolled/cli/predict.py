@@ -1,0 +1,86 @@
+"""`unrolled predict MODEL DATA`: answers beside the data."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unrolled.cli.reading import read_data, reading_of
+from unrolled.errors import ArtifactError, OptionError, message, unknown
+
+WRITERS = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="model folder")],
+    data: Annotated[str, typer.Argument(help="data to answer for")],
+    out: Annotated[str, typer.Option(help="file to write: .csv, .jsonl or .parquet; without, JSONL is printed")] = "",
+    probabilities: Annotated[bool, typer.Option(help="add a column for the probability of each label")] = False,
+) -> None:
+    """Answer for every record; the answers stand beside the record's columns."""
+    from unrolled.tasks.registry import load
+
+    target = Path(out) if out else None
+    if target is not None and target.suffix not in WRITERS:
+        raise unknown("--out", target.suffix or out, WRITERS)
+    if target is not None and target.exists() and target.samefile(data):
+        raise OptionError(message("--out", expected="another file than the data", received=out))
+    task = load(model)
+    frame = answers(task, read_data(data, **reading_of(task)), probabilities)
+    if target is None:
+        sys.stdout.write(frame.write_ndjson())
+    else:
+        write(frame, target)
+        print(f"{frame.height:,} rows: {target}", file=sys.stderr)
+
+
+def answers(task: Any, source: Any, probabilities: bool) -> Any:
+    """The data with a column of predictions, as a polars DataFrame."""
+    import polars as pl
+
+    from unrolled.data.memory import frame_of
+
+    predicted = task.predict(source)
+    if isinstance(predicted, pl.DataFrame):
+        return predicted
+    frame = getattr(source, "frame", None)
+    frame = frame_of(list(source)) if frame is None else frame
+    rows = [value.tolist() if hasattr(value, "tolist") else value for value in predicted]
+    frame = frame.with_columns(pl.Series("prediction", rows))
+    if probabilities:
+        if not hasattr(task, "predict_proba") or not hasattr(task, "target_codec_"):
+            raise OptionError(message("--probabilities", expected="a classifier", received=type(task).__name__))
+        shares = task.predict_proba(source)
+        if isinstance(shares, list):
+            return frame.with_columns(pl.Series("probabilities", [rows.tolist() for rows in shares]))
+        names = [f"probability({label})" for label in task.classes_]
+        frame = frame.with_columns(pl.Series(name, shares[:, place]) for place, name in enumerate(names))
+    return frame
+
+
+def write(frame: Any, target: Path) -> None:
+    """Write under a temporary name, then rename: a failure leaves an older file whole."""
+    import polars as pl
+
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    if target.suffix == ".csv" and nested:
+        raise OptionError(
+            message("--out", expected=".jsonl or .parquet for columns of lists", received=f".csv for {nested[0]!r}")
+        )
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+        getattr(frame, WRITERS[target.suffix])(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except (OSError, pl.exceptions.PolarsError) as fault:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        reason = getattr(fault, "strerror", None) or str(fault)
+        raise ArtifactError(
+            message("--out", expected="a file that can be written", received=f"{target} ({reason})")
+        ) from fault

@@ -1,0 +1,53 @@
+"""How the command line reads data: the format, and the columns a format needs to be told."""
+
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import unknown
+
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll")
+
+
+def read_data(
+    path: str, form: str = "auto", time: str = "", group: str = "", columns: str = "", header: bool = True
+) -> Any:
+    """The Source a path stands for.
+
+    Args:
+        path: file or folder.
+        form: one of `FORMATS`; auto goes by the suffix.
+        time: column of timestamps, for long-format tables.
+        group: column that tells series apart.
+        columns: names of the fields of a conll file, between commas.
+        header: whether the first line of a csv or tsv file names its columns.
+    """
+    from unrolled.data import readers
+
+    if form not in FORMATS:
+        raise unknown("--format", form, FORMATS)
+    named = [name.strip() for name in columns.split(",") if name.strip()] or None
+    times: dict[str, Any] = {"time": time or None, "group": group or None}
+    suffix = Path(path).suffix.lower()
+    if form == "auto" and named:
+        form = "conll"
+    if form == "auto" and suffix in (".csv", ".tsv", ".tab"):
+        form = "csv" if suffix == ".csv" else "tsv"
+    if form == "csv":
+        return readers.read_csv(path, header=header, **times)
+    if form == "tsv":
+        return readers.read_tsv(path, header=header, **times)
+    if form in ("text", "lines"):
+        return readers.read_text(path, kind="lines" if form == "lines" else None)
+    if form == "conll":
+        return readers.read_conll(path, named)
+    if form in ("jsonl", "parquet"):
+        return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **times)
+    if form in ("fasta", "ts"):
+        return {"fasta": readers.read_fasta, "ts": readers.read_ts}[form](path)
+    return readers.read(path, **times)
+
+
+def reading_of(model: Any) -> dict[str, Any]:
+    """How a model's training data was read, so that other data is read the same way."""
+    known = getattr(model, "reading_", None) or {}
+    return {name: known[name] for name in ("form", "time", "group", "columns", "header") if name in known}

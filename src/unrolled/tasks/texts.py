@@ -1,0 +1,74 @@
+"""Texts as language models read and score them: with boundaries, in parts, in chunks, or lazily."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.data.documents import Documents
+from unrolled.data.source import Source
+from unrolled.ragged import Ragged
+
+PART_STEPS = 8192  # a text longer than this is scored in parts side by side, each after WARM_UP steps that do not count
+WARM_UP = 512
+
+
+class LazyText:
+    """Text that is read again in every epoch; its sizes are estimates, a token a byte.
+
+    Args:
+        documents: the text.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.num_steps = documents.len_bytes
+        self.lengths = torch.tensor([documents.len_bytes])
+        self.batch_size = 1
+
+
+def parts_of(lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Long sequences as parts: whose each is, its first and last step, and the step in it where counting begins."""
+    rows = []
+    for owner, length in enumerate(lengths.tolist()):
+        edges = range(0, max(length, 1), PART_STEPS)
+        for first in edges:
+            start = max(0, first - WARM_UP)
+            rows.append((owner, start, min(first + PART_STEPS, length), first - start))
+    owner, start, stop, counted = torch.tensor(rows, dtype=torch.int64).view(-1, 4).unbind(1)
+    return owner, start, stop, counted
+
+
+def with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
+    """Every sequence with one token more, in front or behind: edge (B,)."""
+    rows = [torch.cat([row, end] if after else [end, row]) for row, end in zip(tokens, edge.split(1), strict=True)]
+    return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
+
+
+def chunks_of(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:
+    """Records in lists of about so many characters, so that memory stays flat; a longer text is cut."""
+    waiting: list[Mapping[str, Any]] = []
+    size = 0
+    for record in _bounded(source, characters) if isinstance(source, Documents) else source:
+        waiting.append(record)
+        size += len(record[column] or "")
+        if size >= characters:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
+
+
+def _bounded(documents: Documents, characters: int) -> Iterator[dict[str, Any]]:
+    for text in documents.texts():
+        parts: list[str] = []
+        size = 0
+        for piece in text:
+            parts.append(piece)
+            size += len(piece)
+            if size >= characters:
+                yield {documents.column: "".join(parts)}
+                parts, size = [], 0
+        if parts:
+            yield {documents.column: "".join(parts)}

@@ -1,0 +1,116 @@
+"""What each classifying baseline can see, and what it cannot."""
+
+import numpy as np
+import pytest
+
+from unrolled.baselines.classification import (
+    BagOfWords,
+    CharacterNGrams,
+    FixedWindow,
+    Majority,
+    PositionalNaiveBayes,
+    SummaryStatistics,
+)
+from unrolled.baselines.registry import classification_baselines
+
+ONE = "David is good at math but bad in science"
+OTHER = "David is bad at math but good in science"
+
+
+def accuracy(baseline, inputs, labels):
+    return float((baseline.predict(inputs).argmax(1) == labels).mean())
+
+
+def orders(count=60):
+    """Texts of the same words in two orders."""
+    names = [f"Pupil{number % 7}" for number in range(count)]
+    texts = [{"x": (ONE if number % 2 else OTHER).replace("David", name)} for number, name in enumerate(names)]
+    return texts, [number % 2 for number in range(count)]
+
+
+def test_a_bag_of_words_is_blind_to_order():
+    texts, labels = orders()
+    baseline = BagOfWords(2).fit(texts, labels)
+    one, other = baseline.predict([{"x": ONE}, {"x": OTHER}])
+    np.testing.assert_allclose(one, other)
+    assert accuracy(baseline, texts, labels) < 0.7
+
+
+def test_character_ngrams_see_local_order():
+    texts, labels = orders()
+    baseline = CharacterNGrams(2).fit(texts, labels)
+    one, other = baseline.predict([{"x": ONE}, {"x": OTHER}])
+    assert abs(one[0] - other[0]) > 0.05
+    assert accuracy(baseline, texts, labels) == 1
+
+
+def test_a_bag_of_words_learns_words_in_any_case_and_place():
+    texts = [{"x": "what a GOOD film"}, {"x": "bad, bad film"}] * 10
+    baseline = BagOfWords(2).fit(texts, [1, 0] * 10)
+    assert baseline.predict([{"x": "film was good"}, {"x": "so Bad"}]).argmax(1).tolist() == [1, 0]
+
+
+def test_the_same_word_in_another_column_is_another_feature():
+    rows = [{"title": "up", "body": "down"}, {"title": "down", "body": "up"}] * 10
+    assert accuracy(BagOfWords(2).fit(rows, [0, 1] * 10), rows, np.array([0, 1] * 10)) == 1
+
+
+def test_lists_of_tokens_and_categories_are_words_too():
+    rows = [{"events": ["login", "buy"], "plan": 1}, {"events": ["login", "leave"], "plan": 1}] * 10
+    assert accuracy(BagOfWords(2).fit(rows, [0, 1] * 10), rows, np.array([0, 1] * 10)) == 1
+
+
+def test_majority_says_the_shares_of_training():
+    shares = Majority(3).fit([{}] * 4, [2, 2, 0, 2]).predict([{"x": 1}])
+    np.testing.assert_allclose(shares, [[0.25, 0, 0.75]], atol=1e-3)
+
+
+def test_balanced_regression_does_not_neglect_the_rare_class():
+    texts = [{"x": "noise"}] * 90 + [{"x": "noise"}] * 10
+    labels = [0] * 90 + [1] * 10
+    plain, balanced = (BagOfWords(2, balanced=b).fit(texts, labels).predict(texts[:1])[0, 1] for b in (False, True))
+    assert plain == pytest.approx(0.1, abs=0.02)
+    assert balanced == pytest.approx(0.5, abs=0.02)
+
+
+def test_naive_bayes_reads_positions():
+    rows = [{"x": "ACGT"}, {"x": "TGCA"}] * 20  # the same letters
+    labels = np.array([0, 1] * 20)
+    assert accuracy(PositionalNaiveBayes(2).fit(rows, labels), rows, labels) == 1
+    assert accuracy(BagOfWords(2).fit([{"x": " ".join(sorted(r["x"]))} for r in rows], labels), rows, labels) == 0.5
+
+
+def test_a_fixed_window_sees_places_and_summary_statistics_see_shape():
+    up = [{"x": [0.0, 1, 2, 3]}, {"x": [3.0, 2, 1, 0]}] * 20
+    labels = np.array([0, 1] * 20)
+    assert accuracy(FixedWindow(2).fit(up, labels), up, labels) == 1
+    noisy = [{"x": (np.random.default_rng(n).normal(size=n % 9 + 8) * (1 + 4 * (n % 2))).tolist()} for n in range(40)]
+    assert accuracy(SummaryStatistics(2).fit(noisy, labels), noisy, labels) >= 0.95
+
+
+def test_missing_numbers_do_not_spread():
+    rows = [{"x": [0.0, None, 0.0]}, {"x": [5.0, 5.0, None]}] * 10
+    for kind in (FixedWindow, SummaryStatistics):
+        shares = kind(2).fit(rows, [0, 1] * 10).predict([*rows[:2], {"x": [None]}])
+        assert np.isfinite(shares).all()
+        assert shares[:2].argmax(1).tolist() == [0, 1]
+
+
+def test_all_channels_count():
+    rows = [{"x_0": [1.0, 2.0], "x_1": [0.0, 0.0]}, {"x_0": [1.0, 2.0], "x_1": [9.0, 9.0]}] * 10
+    for kind in (FixedWindow, SummaryStatistics):
+        assert accuracy(kind(2).fit(rows, [0, 1] * 10), rows, np.array([0, 1] * 10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "want"),
+    [
+        ([{"x": "two words"}, {"x": "three whole words"}], {"majority", "bag_of_words", "character_ngrams"}),
+        ([{"x": "anna"}, {"x": "bob"}], {"majority", "character_ngrams"}),
+        ([{"x": "ACGT"}, {"x": "AAGT"}], {"majority", "character_ngrams", "positional_naive_bayes"}),
+        ([{"x": [1.0, 2.0]}, {"x": [3.0]}], {"majority", "fixed_window", "summary_statistics"}),
+        ([{"x": ["a", "b"]}, {"x": ["c"]}], {"majority", "bag_of_words"}),
+    ],
+)
+def test_which_baselines_stand_beside_a_classifier_depends_on_the_data(rows, want):
+    assert set(classification_baselines(rows, 2)) == want

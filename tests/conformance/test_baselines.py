@@ -1,0 +1,205 @@
+"""Laws that every baseline keeps."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from unrolled.baselines.base import Baseline
+from unrolled.baselines.registry import BASELINES, baseline_from_state
+from unrolled.errors import ArtifactError
+
+
+class Case:
+    """A baseline maker, what it learns from, and what it is asked."""
+
+    def __init__(self, make: Any, inputs: list[Any], targets: list[Any], asked: list[Any], empty: Any) -> None:
+        self.make, self.inputs, self.targets, self.asked, self.empty = make, inputs, targets, asked, empty
+
+    def fitted(self, inputs: Any = None, targets: Any = None) -> Baseline:
+        return self.make().fit(inputs or self.inputs, targets or self.targets)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def sentences(count: int) -> list[str]:
+    draw = rng()
+    words = ["good", "bad", "maths", "Grüße", "but", "日本", "42"]
+    return [" ".join(draw.choice(words, draw.integers(1, 7))) for _ in range(count)]
+
+
+def signals(count: int) -> list[list[float]]:
+    draw = rng()
+    return [(draw.normal(size=draw.integers(1, 9)) + number % 3).tolist() for number in range(count)]
+
+
+def rolls(count: int, binary: bool) -> list[np.ndarray]:
+    draw = rng()
+    frames = [draw.normal(size=(draw.integers(2, 8), 3)) for _ in range(count)]
+    return [(rows > 0.3).astype(float) for rows in frames] if binary else frames
+
+
+TEXTS = [{"x": text} for text in sentences(40)]
+DNA = [{"x": "".join(row)} for row in rng().choice(list("ACGT"), (40, 12))]
+SERIES = [{"x": values} for values in signals(40)]
+THREE = [number % 3 for number in range(40)]
+WORDS = [text.split() for text in sentences(40)]
+TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
+IDS = [rng().integers(0, 7, number % 9) for number in range(1, 40)]
+HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
+KEYS, NUMBERS = rolls(12, True), rolls(12, False)
+NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
+NOTHING = np.zeros((0, 3))
+
+
+def classification(key: str, inputs: list[Any], new: Any, empty: Any) -> Case:
+    return Case(lambda: BASELINES[key](3), inputs, THREE, [*inputs[:7], new], empty)
+
+
+def frames(key: str, rows: list[np.ndarray]) -> Case:
+    return Case(BASELINES[key], [r[:-1] for r in rows], [r[1:] for r in rows], rows[:5], NOTHING)
+
+
+def forecasting(key: str) -> Case:
+    return Case(lambda: BASELINES[key](4, 3), HISTORIES, HISTORIES, [h[:30] for h in HISTORIES], np.zeros(0))
+
+
+CASES = {
+    "majority": classification("majority", TEXTS, NEW_TEXT, {"x": ""}),
+    "bag_of_words": classification("bag_of_words", TEXTS, NEW_TEXT, {"x": ""}),
+    "character_ngrams": classification("character_ngrams", TEXTS, NEW_TEXT, {"x": ""}),
+    "positional_naive_bayes": classification("positional_naive_bayes", DNA, {"x": "ACGTNNNNACGTACGTAC"}, {"x": ""}),
+    "fixed_window": classification("fixed_window", SERIES, NEW_SERIES, {"x": []}),
+    "summary_statistics": classification("summary_statistics", SERIES, NEW_SERIES, {"x": []}),
+    "most_frequent_tag": Case(BASELINES["most_frequent_tag"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
+    "window_tagger": Case(BASELINES["window_tagger"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
+    "ngram": Case(lambda: BASELINES["ngram"](9, 3), IDS, IDS, [np.array([8, 8, 1, 2]), *IDS[:9]], IDS[0][:0]),
+    "marginal": frames("marginal", KEYS),
+    "key_transitions": frames("key_transitions", KEYS),
+    "last_frame": frames("last_frame", NUMBERS),
+    "frame_ridge": frames("frame_ridge", NUMBERS),
+    "last_value": forecasting("last_value"),
+    "seasonal_naive": forecasting("seasonal_naive"),
+    "drift": forecasting("drift"),
+    "ridge_window": forecasting("ridge_window"),
+}
+
+NO_STEPS = ("ngram", "last_value", "seasonal_naive", "drift", "ridge_window")  # one answer for a whole sequence
+every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and one and isinstance(one[0], list):
+        return one == other
+    return len(one) == len(other) and all(
+        np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_every_baseline_is_under_these_laws():
+    assert set(CASES) == set(BASELINES)
+
+
+@every
+def test_there_is_one_answer_for_each_question(case):
+    assert len(case.fitted().predict(case.asked)) == len(case.asked)
+
+
+@every
+def test_state_survives_json_and_arrays(case):
+    baseline = case.fitted()
+    plain, arrays = {}, {}
+    for name, value in baseline.state().items():
+        (arrays if isinstance(value, np.ndarray) else plain)[name] = value
+    state = {**json.loads(json.dumps(plain, allow_nan=False)), **arrays}
+    again = baseline_from_state(f"{baseline.key}:variant", state)
+    assert type(again) is type(baseline)
+    assert again.name == baseline.name
+    assert same(again.predict(case.asked), baseline.predict(case.asked))
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+@every
+def test_fitting_twice_gives_the_same(case):
+    assert same(case.fitted().predict(case.asked), case.fitted().predict(case.asked))
+
+
+@every
+def test_an_answer_does_not_depend_on_its_neighbours(case):
+    baseline = case.fitted()
+    together = baseline.predict(case.asked)
+    order = [3, 0, 4, 1, 2]
+    shuffled = baseline.predict([case.asked[place] for place in order])
+    assert same([together[place] for place in order], list(shuffled))
+    assert same(baseline.predict(case.asked[1:2]), together[1:2])
+
+
+@every
+def test_the_order_of_examples_does_not_matter(case):
+    turned = case.fitted(case.inputs[::-1], case.targets[::-1])
+    for one, other in zip(case.fitted().predict(case.asked), turned.predict(case.asked), strict=True):
+        if isinstance(one, list):
+            assert one == other
+        else:
+            np.testing.assert_allclose(one, other, rtol=1e-2, atol=2e-3)  # solvers stop near the optimum
+
+
+@every
+def test_empty_sequences_survive_training_and_answering(case):
+    baseline = case.fitted(
+        [case.empty, *case.inputs], [case.targets[0] if is_label(case) else case.empty, *case.targets]
+    )
+    answers = baseline.predict([case.empty, *case.asked])
+    assert len(answers) == len(case.asked) + 1
+    if case.make().key not in NO_STEPS and not is_label(case):
+        assert len(answers[0]) == 0
+    for answer in answers:
+        if not isinstance(answer, list):
+            assert np.isfinite(answer).all()
+
+
+def is_label(case: Case) -> bool:
+    return isinstance(case.targets[0], int)
+
+
+@every
+def test_nobody_asked_nobody_answers(case):
+    assert len(case.fitted().predict([])) == 0
+
+
+@every
+def test_inputs_are_not_changed(case):
+    before = repr([case.inputs, case.targets, case.asked])
+    case.fitted().predict(case.asked)
+    assert repr([case.inputs, case.targets, case.asked]) == before
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if is_label(case)])
+def test_probabilities_are_some(key):
+    shares = CASES[key].fitted().predict(CASES[key].asked)
+    assert shares.shape == (len(CASES[key].asked), 3)
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if is_label(case)])
+def test_one_class_alone_is_learnt(key):
+    case = CASES[key]
+    shares = case.fitted(targets=[1] * len(case.inputs)).predict(case.asked)
+    assert (shares.argmax(1) == 1).all()
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if is_label(case)])
+def test_a_class_that_never_occurs_gets_next_to_nothing(key):
+    case = CASES[key]
+    shares = case.fitted(targets=[2 * (number % 2) for number in range(len(case.inputs))]).predict(case.asked)
+    assert (shares[:, 1] < 0.2).all()
+    assert (shares.argmax(1) != 1).all()
+
+
+def test_an_unknown_baseline_in_a_saved_model_is_refused():
+    with pytest.raises(ArtifactError, match="bag_of_words"):
+        baseline_from_state("bag_of_word", {})
