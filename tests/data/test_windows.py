@@ -15,9 +15,7 @@ def brute_force(lengths, context, horizon, stride):
     """Beginnings counted backwards from the last window of every series."""
     size = context + horizon
     return [
-        (series, start)
-        for series, length in enumerate(lengths)
-        for start in sorted(range(length - size, -1, -stride))
+        (series, start) for series, length in enumerate(lengths) for start in sorted(range(length - size, -1, -stride))
     ]
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from unrolled.batch import Batch, LossSum
+from unrolled.errors import OptionError, message
 from unrolled.nn.heads import Output
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -47,6 +48,8 @@ class Head(nn.Module):
 
     def __init__(self, input_size: int, output: Output, dropout: float = 0.0) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(input_size, output.width)
 

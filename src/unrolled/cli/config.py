@@ -9,8 +9,14 @@ from typing import Any
 from unrolled.errors import DataError, OptionError, message, unknown
 
 
-def read_config(path: str, known: list[str], command: str) -> dict[str, Any]:
+def read_config(path: str, known: list[str], mappings: list[str], command: str) -> dict[str, Any]:
     """Options from a TOML file; sections only group them.
+
+    Args:
+        path: the file.
+        known: names of all options.
+        mappings: those of them whose own value is a mapping, so that no section can have their name.
+        command: the task on the command line.
 
     Raises:
         DataError: no such file, or not TOML.
@@ -24,8 +30,7 @@ def read_config(path: str, known: list[str], command: str) -> dict[str, Any]:
         raise DataError(message("--config", expected="TOML", received=f"{path}: {fault}")) from fault
     flat: dict[str, Any] = {}
     for name, value in record.items():
-        # a mapping is a section, unless it is itself the value of an option
-        flat |= value if isinstance(value, dict) and name not in known else {name: value}
+        flat |= value if isinstance(value, dict) and name not in mappings else {name: value}
     if flat.pop("command", command) != command:
         raise OptionError(message("--config", expected=f"a config of {command}", received=str(record["command"])))
     for name in flat:

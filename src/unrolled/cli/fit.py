@@ -135,10 +135,11 @@ def _short(value: Any) -> str:
 
 def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Callable[..., None]:
     plain = ["data", "out", *kind.flags, *kind.own, *READING, "header"]
+    mappings = [argument.name for argument in known.values() if argument.kind is dict]
 
     def run(config: str | None, **given: str | bool | None) -> None:
         typed = {key: value for key, value in given.items() if value is not None}
-        values: dict[str, Any] = read_config(config, [*plain, *known], name) if config else {}
+        values: dict[str, Any] = read_config(config, [*plain, *known], mappings, name) if config else {}
         values |= {
             key: parse(known[key], text) if key in known and isinstance(text, str) else text
             for key, text in typed.items()

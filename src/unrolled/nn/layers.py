@@ -13,6 +13,7 @@ from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
+OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state")  # of a Stack, beside its shape
 
 
 def make_layers(
@@ -40,6 +41,11 @@ def make_layers(
     """
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
+    if not 0 <= dropout < 1:
+        raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+    for option in options:
+        if option not in OPTIONS:
+            raise unknown("layers", option, OPTIONS)
     if cell != CONV:
         between = dropout if num_layers > 1 else 0.0
         return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)

@@ -10,6 +10,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
 """
 
 import copy
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from unrolled.batch import Batch
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
-from unrolled.errors import DataError, NotFittedError, OptionError, message
+from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
 from unrolled.metrics import Scores
 from unrolled.tasks.card import write_card
 from unrolled.tasks.memory import check_memory
@@ -194,6 +195,11 @@ class Task(BaseEstimator, ABC):
             raise NotFittedError(f"this {type(self).__name__} has learnt nothing yet; call fit(data) or load a model")
         return network
 
+    def _asked(self, data: Any) -> Any:
+        """What a user asks about as numbers; refused before `fit`."""
+        self._fitted()
+        return self._encode(self._source(data), targets=False)
+
     def _answers(self, examples: Batch) -> Iterator[tuple[Tensor, Any]]:
         """Raw answers in batches of similar length: rows and what the network says about them."""
         network = self._fitted().eval()
@@ -213,6 +219,8 @@ class Task(BaseEstimator, ABC):
             ArtifactError: the folder cannot be written, or holds something else.
         """
         self._fitted()
+        if int(os.environ.get("RANK", "0")):
+            return Path(folder)  # under torchrun every process holds the same model: the first one writes it
         refuse_foreign(folder)
         record, tensors = self._to_record()
         record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
@@ -279,7 +287,19 @@ class Task(BaseEstimator, ABC):
             raise OptionError(
                 message("folder", expected=f"a {cls.__name__}", received=f"a {record.get('task')}", remedy="ur.load()")
             )
-        return cls._from_record(record, tensors)
+        try:
+            return cls._from_record(record, tensors)
+        except ArtifactError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as fault:
+            raise ArtifactError(
+                message(
+                    "model",
+                    expected="a whole model folder",
+                    received=f"{folder} ({type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''})",
+                    remedy="it is damaged: restore a copy or fit again",
+                )
+            ) from fault
 
 
 def batch_size_for(sequences: int) -> int:

@@ -156,7 +156,7 @@ class Classifier(ClassifierMixin, Task):
 
     def predict_proba(self, data: Any) -> np.ndarray:
         """Probabilities in the order of `classes_`, (B, V)."""
-        return self._probabilities(self._encode(self._source(data), targets=False))
+        return self._probabilities(self._asked(data))
 
     def _probabilities(self, examples: Batch) -> np.ndarray:
         self._fitted()

@@ -13,13 +13,14 @@ from unrolled.errors import DataError, message, unknown
 Inputs = str | Codec | Sequence[str | Codec] | None
 
 
-def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = ()) -> list[Codec]:
+def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = (), sequence: bool = True) -> list[Codec]:
     """Unfitted copies of the codecs asked for; a plain column name gets the codec its values suggest.
 
     Args:
         inputs: a codec, a column name, a list of either, or None for every column that is not reserved.
         source: the data, to look at column names and values.
         reserved: columns that are targets, times or groups.
+        sequence: whether at least one of them has to hold sequences.
 
     Raises:
         DataError: a column that does not exist, or nothing to read.
@@ -33,8 +34,8 @@ def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = ())
     codecs = [copy.deepcopy(codec) for codec in wanted if isinstance(codec, Codec)]
     if names:
         inferred = infer_codecs(source, ignore=[name for name in source.columns if name not in names])
-        # a task reads sequences: where every text looks like a category, its characters are the sequence
-        only_categories = not codecs and all(isinstance(codec, Categories) for codec in inferred)
+        # where a sequence is needed and every text looks like a category, its characters are the sequence
+        only_categories = sequence and not codecs and all(isinstance(codec, Categories) for codec in inferred)
         codecs += (
             [Characters(c.columns[0]) for c in inferred] if only_categories and _texts(source, names) else inferred
         )

@@ -143,7 +143,7 @@ class LanguageModel(Task):
         else:
             raise unknown("unit", str(self.unit), UNITS)
         self.codec_ = codec.fit(source.pieces() if isinstance(source, Documents) else source)
-        given = None if self.given is None else Record(resolve_inputs(self.given, source)).fit(source)
+        given = None if self.given is None else Record(resolve_inputs(self.given, source, sequence=False)).fit(source)
         if given is not None and any(spec.per_step for spec in given.specs.values()):
             raise OptionError(
                 message("given", expected="columns with one value for each text", received="a sequence column")
@@ -258,6 +258,7 @@ class LanguageModel(Task):
         Args:
             texts: one text or several; columns named by `given` need `evaluate` or records instead.
         """
+        self._fitted()
         return -self._nats(self._encode(self._source(texts)))
 
     def generate(
@@ -335,8 +336,10 @@ class LanguageModel(Task):
     def predict(self, data: Any) -> list[str]:
         """For each text the likeliest next token, as text; empty where the text most likely ends."""
         self._fitted().eval()
+        source = self._source(data)
+        require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
         answers = []
-        for record in self._source(data):
+        for record in source:
             with torch.no_grad():
                 best = self._read(record)[0].argmax(1)
             answers.append("" if int(best) == self.boundary_ else self._spell(best))

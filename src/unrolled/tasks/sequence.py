@@ -116,7 +116,7 @@ class SequenceModel(Task):
 
     def predict(self, data: Any) -> list[np.ndarray]:
         """For each sequence and step what comes next, (T, V): probabilities of binary keys, or values."""
-        return self._next(self._encode(self._source(data), targets=False))
+        return self._next(self._asked(data))
 
     def _next(self, examples: Batch) -> list[np.ndarray]:
         answers: list[np.ndarray] = [np.empty(0)] * examples.batch_size

@@ -131,7 +131,7 @@ class Tagger(Task):
 
     def predict_proba(self, data: Any) -> list[np.ndarray]:
         """For each sequence the probabilities of every label at every step, (T, V)."""
-        examples = self._encode(self._source(data), targets=False)
+        examples = self._asked(data)
         answers: list[np.ndarray] = [np.empty(0)] * examples.batch_size
         for rows, raw in self._answers(examples):
             for row, sequence in zip(rows.tolist(), raw, strict=True):
