@@ -54,7 +54,7 @@ TEXTS = [
         "text": " ".join(words),
         "other": " ".join(words[::-1]),
         "kind": "ab"[len(words) % 2],
-        "y": "uvw"[row % 3],
+        "y": "uvwu"[row % 4],
         "z": row % 2,
     }
     for row, words in enumerate(WORDS)

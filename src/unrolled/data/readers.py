@@ -248,7 +248,7 @@ def _refuse_other_encodings(path: Path) -> None:
 
 
 def _text(path: Place) -> str:
-    """A whole small file as text, its lines ended by \\n."""
+    """A whole small file as text, with Unix line ends."""
     place = Path(path)
     with open_file(place) as file:
         raw = file.read()

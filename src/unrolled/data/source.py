@@ -159,16 +159,18 @@ class Table(Source):
                 message("split_at", expected="a table with a time column", received="none", remedy="read it with time=")
             )
         frame = self.frame
-        edge = parse_times(pl.Series(self.time, [time]))[0]
+        times, edge = frame[self.time], parse_times(pl.Series(self.time, [time]))
+        if times.dtype.is_temporal() and edge.dtype.is_temporal():  # a day is its midnight
+            times, edge = times.cast(pl.Datetime("us")), edge.cast(pl.Datetime("us"))
         try:
-            past = (frame[self.time] < edge).fill_null(False)
+            past = (times < edge[0]).fill_null(False)
         except (TypeError, NotImplementedError, pl.exceptions.PolarsError) as fault:
             raise DataError(
                 message("split_at", expected=f"a time like {frame[self.time][0]}", received=time)
             ) from fault
         if past.all() or not past.any():
             first, last = frame[self.time].min(), frame[self.time].max()
-            raise DataError(message("split_at", expected=f"a time between {first} and {last}", received=str(edge)))
+            raise DataError(message("split_at", expected=f"a time between {first} and {last}", received=str(edge[0])))
         return self._around(frame.filter(past)), self._around(frame.filter(~past))
 
     def series(self) -> Iterator[tuple[Any, pl.DataFrame]]:

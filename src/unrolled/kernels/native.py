@@ -23,7 +23,7 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
     """Why torch's layers cannot run this; empty when they can."""
     if not cell.torch_layer:
         return f"torch has no layer for {type(cell).__name__}"
-    if inputs.values.dtype != cell.weight_ih.dtype:
+    if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
     return ""
 

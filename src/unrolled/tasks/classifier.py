@@ -96,7 +96,7 @@ class Classifier(ClassifierMixin, Task):
                 )
             )
         self.target_codec_ = copy.deepcopy(target).fit(source)
-        self.classes_ = np.array(self.target_codec_.classes_, dtype=object)
+        self.classes_ = _array(self.target_codec_.classes_)
         self.class_weights_ = self._weights(source)
 
     def _weights(self, source: Source) -> list[float] | None:
@@ -227,5 +227,11 @@ class Classifier(ClassifierMixin, Task):
         target = codec_from_json(data["target"])
         assert isinstance(target, Labels | MultiLabels)
         self.target_codec_ = target
-        self.classes_ = np.array(target.classes_, dtype=object)
+        self.classes_ = _array(target.classes_)
         self.class_weights_ = data["class_weights"]
+
+
+def _array(labels: Sequence[Any]) -> np.ndarray:
+    """Numbers as numbers, which scikit-learn's scorers ask for; anything else as it is."""
+    kinds = {type(label) for label in labels}
+    return np.array(labels, dtype=kinds.pop() if kinds in ({bool}, {int}, {float}) else object)

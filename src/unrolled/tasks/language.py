@@ -80,6 +80,7 @@ class LanguageModel(Task):
         "learning_rate": 4e-3,
         "epochs": 10,
         "validation": 0.05,
+        "precision": "auto",
     }
 
     def __init__(

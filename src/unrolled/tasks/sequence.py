@@ -1,7 +1,7 @@
 """SequenceModel: the next vector of a sequence of vectors, such as the next frame of a piano roll."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,9 +90,13 @@ class SequenceModel(Task):
             raise DataError(message("data", expected="a sequence of at least 2 frames", received="only shorter ones"))
         return Batch({"frames": before}, targets=after)
 
+    @property
+    def _binary(self) -> bool:
+        return self.codec_.binary_ and self.codec_.scaling == "none"
+
     def _output(self) -> Output:
         width = self.codec_.spec.size
-        return BinaryVectorOutput(width) if self.codec_.binary_ else NumberOutput(width)
+        return BinaryVectorOutput(width) if self._binary else NumberOutput(width)
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer({"frames": self.codec_.spec}, self.dropout)
@@ -116,7 +120,18 @@ class SequenceModel(Task):
 
     def predict(self, data: Any) -> list[np.ndarray]:
         """For each sequence and step what comes next, (T, V): probabilities of binary keys, or values."""
-        return self._next(self._asked(data))
+        return self._own_units(self._next(self._asked(data)))
+
+    def _own_units(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Frames of numbers in the form the column has; probabilities stay."""
+        if self._binary:
+            return list(sequences)
+        return [
+            np.asarray(self.codec_.decode(Ragged(torch.from_numpy(frames), torch.tensor([len(frames)])))[0])
+            if len(frames)
+            else frames
+            for frames in sequences
+        ]
 
     def _next(self, examples: Batch) -> list[np.ndarray]:
         answers: list[np.ndarray] = [np.empty(0)] * examples.batch_size
@@ -140,9 +155,11 @@ class SequenceModel(Task):
         Raises:
             OptionError: a temperature for frames of numbers, which are not drawn, or one below 0.
         """
-        if temperature < 0 or (temperature and not self.codec_.binary_):
-            raise OptionError(message("temperature", expected="0, or above 0 for binary frames", received=temperature))
         network = self._fitted()
+        if temperature < 0 or (temperature and not self._binary):
+            raise OptionError(message("temperature", expected="0, or above 0 for binary frames", received=temperature))
+        if length < 0:
+            raise OptionError(message("length", expected="an integer >= 0", received=length))
         generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
         if not len(prompt):
             raise DataError(message("prompt", expected="at least one frame", received="none"))
@@ -157,6 +174,8 @@ class SequenceModel(Task):
                 frame = self._draw(raw, temperature, generator)
                 drawn.append(frame)
                 raw, state = self._step(frame, state)
+        if not drawn:
+            return np.empty((0, self.codec_.spec.size))
         answer = Ragged(torch.stack(drawn), torch.tensor([length]))
         return np.asarray(self.codec_.decode(answer)[0])
 
@@ -164,7 +183,7 @@ class SequenceModel(Task):
         return self.network_.step(Batch({"frames": Ragged(frame[None], torch.ones(1, dtype=torch.int64))}), state)
 
     def _draw(self, raw: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
-        if not self.codec_.binary_:
+        if not self._binary:
             return raw[0]
         if not temperature:
             return (raw[0] > 0).float()
@@ -180,12 +199,12 @@ class SequenceModel(Task):
         self._fitted()
         examples = self._encode(self._source(data))
         assert isinstance(examples.targets, Ragged)
-        truth = [frames.numpy() for frames in examples.targets]
+        truth = self._own_units([frames.numpy() for frames in examples.targets])
         before = self._plain(examples)
-        rivals = {baseline.name: baseline.predict(before) for baseline in self.baselines_.values()}
+        rivals = {baseline.name: self._own_units(baseline.predict(before)) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
-            rivals["causal convolution net of the same size"] = self.rival_._next(examples)
-        return frame_scores(truth, self._next(examples), rivals, binary=self.codec_.binary_)
+            rivals["causal convolution net of the same size"] = self._own_units(self.rival_._next(examples))
+        return frame_scores(truth, self._own_units(self._next(examples)), rivals, binary=self._binary)
 
     # ---- baselines --------------------------------------------------------------------------
 
@@ -200,7 +219,7 @@ class SequenceModel(Task):
         targets = [frames.numpy() for frames in examples.targets]
         return {
             key: baseline.fit(self._plain(examples), targets)
-            for key, baseline in frame_baselines(self.codec_.binary_).items()
+            for key, baseline in frame_baselines(self._binary).items()
         }
 
     # ---- saving -----------------------------------------------------------------------------

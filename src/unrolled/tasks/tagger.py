@@ -167,7 +167,7 @@ class Tagger(Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain(self, records: list[Any]) -> list[list[str]]:
-        column = self.words if self.inputs is None else self.codecs_.columns[0]
+        column = self.codecs_.columns[0]
         return [[str(value) for value in record[column]] for record in records]
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:

@@ -10,7 +10,7 @@ from unrolled.training.schedules import SCHEDULES
 
 DEFAULT_EPOCHS = 10
 DEFAULT_MAX_GRAD_NORM = 1.0
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TrainingOptions:
         clip_value: clip every element of the gradient to [-clip_value, clip_value]; 0 does not clip.
         clip_band: keep the gradient's norm within (low, high), scaling it up or down, in place of max_grad_norm.
         accumulate: batches whose gradients are added before one update.
-        precision: float32, or bfloat16 for autocast with float32 weights.
+        precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 where it is fast.
         patience: stop after this many epochs without a better validation loss; 0 never stops early.
         validation: share of the training data held out to watch; 0 watches the training loss.
         average: decay of an exponential moving average of the weights, which is then what is kept; 0 keeps no average.

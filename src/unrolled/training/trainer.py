@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
+from unrolled.kernels.host import fast_bfloat16
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, read_newest, write_checkpoint
@@ -349,7 +350,9 @@ class Trainer:
         return own
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16")
+        wanted = self.options.precision
+        enabled = wanted == "bfloat16" or (wanted == "auto" and self.device.type == "cpu" and fast_bfloat16())
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def _gradients(self) -> list[Tensor]:
         return [parameter.grad for _, parameter in self.named_parameters if parameter.grad is not None]
