@@ -11,11 +11,12 @@ from example import arguments, show
 import unrolled as ur
 
 
-def main(seed: int, out: Path, minutes: float | None = None) -> float:
-    """Train for a minute on nine tenths of the manual, score the rest beside n-grams, and write."""
+def main(seed: int, out: Path, minutes: float | None = None, epochs: int = 0) -> float:
+    """Train for some minutes, or epochs, on nine tenths of the manual, score the rest beside n-grams, and write."""
     text = "\n".join(pydoc_data.topics.topics.values())
     cut = int(len(text) * 0.9)
-    model = ur.LanguageModel(hidden_size=256).fit(text[:cut], epochs=0, minutes=minutes or 1, seed=seed)
+    budget = {"epochs": epochs} if epochs else {"minutes": minutes or 1}
+    model = ur.LanguageModel(hidden_size=256).fit(text[:cut], seed=seed, **budget)
     scores = model.evaluate(text[cut:])
     print(scores)
     print("\nIt writes:\n" + model.generate("The import statement", length=300, temperature=0.6, seed=seed))

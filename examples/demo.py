@@ -47,7 +47,7 @@ def manual(seed: int, out: Path) -> dict:
     print(scores)
     model.save(out / "manual-model")
     print("\nIt writes: " + " ".join(model.generate("The import", length=160, temperature=0.5, seed=seed).split()))
-    return _bars("Python's manual: nats a character", scores)
+    return _bars("Python's manual: nats a character (lower is better)", scores)
 
 
 def digits(seed: int, out: Path) -> dict:

@@ -29,11 +29,17 @@ def main(seed: int, out: Path) -> float:
     days = range(-HORIZON, 0)
     lines = {
         "measured": (range(-CONTEXT_SHOWN - HORIZON, 0), [*known[-CONTEXT_SHOWN:], *truth]),
-        "forecast (median)": (days, forecast["q0.5"].to_list()),
-        "10 %": (days, forecast["q0.1"].to_list()),
-        "90 %": (days, forecast["q0.9"].to_list()),
+        "forecast, with its 80 % band": (days, forecast["q0.5"].to_list()),
     }
-    show(out, "Seattle, daily maximum temperature", lines=lines, x="days before the end of 2015", y="degrees C")
+    band = (days, forecast["q0.1"].to_list(), forecast["q0.9"].to_list())
+    show(
+        out,
+        "Seattle, daily maximum temperature",
+        lines=lines,
+        band=band,
+        x="days before the end of 2015",
+        y="degrees C",
+    )
     return scores.model["mase"]
 
 

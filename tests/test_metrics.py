@@ -19,6 +19,7 @@ from unrolled.metrics import (
     macro_f1,
     multilabel_scores,
     tagging_scores,
+    top_k_accuracy,
 )
 
 CLASSES = 4
@@ -77,6 +78,23 @@ def test_perfect_answers_score_one_and_zero():
     assert got.model == {"accuracy": 1.0, "macro_f1": 1.0, "log_loss": 0.0}
 
 
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 99))
+def test_top_k_accuracy_is_the_share_of_truths_among_the_k_likeliest(rows, k, seed):
+    shares, truth = rng(seed).dirichlet(np.ones(12), rows), rng(seed + 1).integers(0, 12, rows)
+    named = [sorted(range(12), key=lambda label: -row[label])[:k] for row in shares]
+    want = sum(label in row for label, row in zip(truth, named, strict=True)) / rows
+    assert top_k_accuracy(truth, shares, k) == pytest.approx(want)
+    assert classification_scores(truth, shares, {}, 12).model["top_5"] == top_k_accuracy(truth, shares, 5)
+
+
+def test_saying_nothing_in_particular_is_not_rewarded_by_top_k():
+    assert top_k_accuracy(np.arange(12), np.full((12, 12), 1 / 12), 5) == 0
+
+
+def test_few_classes_have_no_top_five():
+    assert "top_5" not in classification_scores(np.arange(10), np.eye(10), {}, 10).model
+
+
 @given(st.integers(1, 12), st.integers(0, 99))
 def test_multilabel_scores_are_those_of_a_loop(rows, seed):
     truth = rng(seed).random((rows, 3)) < 0.4
@@ -103,6 +121,14 @@ def test_tagging_scores_count_steps_and_whole_sequences():
     flat = [[label for row in rows for label in row] for rows in (truth, guess)]
     assert got.model["macro_f1"] == pytest.approx(f1_by_counting(*flat))
     assert got.baselines["all N"]["accuracy"] == pytest.approx(3 / 6)
+
+
+def test_steps_without_a_known_label_do_not_count():
+    truth, guess = [["D", None, "N"], [None]], [["D", "N", "V"], ["N"]]
+    got = tagging_scores(truth, guess, {"rival": guess})
+    want = tagging_scores([["D", "N"], []], [["D", "V"], []], {"rival": [["D", "V"], []]})
+    assert got == want
+    assert got.n == 2
 
 
 @given(st.lists(st.floats(0.01, 5), min_size=1, max_size=20), st.integers(1, 50))
@@ -172,6 +198,17 @@ def test_quantiles_are_scored_by_pinball_loss_and_coverage():
             losses.append(level * error if error > 0 else (level - 1) * error)
     assert got["pinball"] == pytest.approx(sum(losses) / len(losses))
     assert got["coverage_80%"] == pytest.approx(2 / 3)
+
+
+def test_quantiles_of_baselines_are_scored_as_those_of_the_model():
+    truth, _, guess, scale = forecasts(3)
+    quantiles = guess[:, :, None] + np.array([-1.0, 0.0, 1.0])
+    levels = [0.1, 0.5, 0.9]
+    got = forecast_scores(
+        truth, guess, {"a": guess, "b": guess + 9}, scale, (levels, quantiles), rival_quantiles={"a": quantiles}
+    )
+    assert got.baselines["a"] == got.model
+    assert "pinball" not in got.baselines["b"]
 
 
 def test_smape_of_zero_by_zero_is_no_error():
@@ -249,3 +286,17 @@ def test_a_model_without_the_leading_metric_beats_nobody():
     broken = Scores(1, "steps", {}, {"majority": {"accuracy": 0.1}}, "accuracy", True)
     assert not broken.wins
     assert "LOSES" in str(broken)
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_baseline_that_failed_is_not_the_best_one(higher):
+    table = scores(0.5, higher, broken=float("nan"), endless=float("inf"), sound=0.4)
+    assert table.best_baseline == "sound"
+    assert table.wins == higher
+
+
+def test_a_model_that_failed_loses_in_words():
+    table = scores(float("nan"), majority=0.1)
+    assert not table.wins
+    assert "LOSES" in table.verdict
+    assert "nan" not in table.verdict

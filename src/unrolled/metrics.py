@@ -8,6 +8,7 @@ import numpy as np
 
 IGNORED = -100  # a label that does not count
 TINY = 1e-7
+TOP = 5  # among how many classes the truth is looked for, where there are more than twice as many
 
 Metrics = dict[str, float]
 
@@ -40,7 +41,11 @@ class Scores:
     @property
     def best_baseline(self) -> str | None:
         """Name of the baseline with the best leading metric; None without baselines."""
-        known = {name: values[self.leading] for name, values in self.baselines.items() if self.leading in values}
+        known = {
+            name: values[self.leading]
+            for name, values in self.baselines.items()
+            if np.isfinite(values.get(self.leading, np.nan))
+        }
         if not known:
             return None
         return (max if self.higher_is_better else min)(known, key=lambda name: known[name])
@@ -63,6 +68,8 @@ class Scores:
         best = self.best_baseline
         if best is None:
             return "No baseline was run."
+        if np.isnan(self.difference):
+            return f"The model LOSES to a simple baseline: it has no {self.leading.replace('_', ' ')}, and {best} has."
         size = f"{abs(self.difference):.4f} {self.leading.replace('_', ' ')}"
         if self.wins:
             return f"The model beats the best baseline ({best}) by {size}."
@@ -108,7 +115,7 @@ def _known(values: Mapping[str, float | None]) -> Metrics:
 
 
 def classification_scores(truth: np.ndarray, shares: np.ndarray, rivals: Mapping[str, np.ndarray], size: int) -> Scores:
-    """Accuracy, macro-F1 (the mean over the classes that occur) and log loss.
+    """Accuracy, macro-F1 (the mean over the classes that occur) and log loss; of many classes, top-5 accuracy too.
 
     Args:
         truth: class indices, (B,); `IGNORED` ones are skipped.
@@ -124,7 +131,24 @@ def classification_scores(truth: np.ndarray, shares: np.ndarray, rivals: Mapping
 def _classes(truth: np.ndarray, shares: np.ndarray, size: int) -> Metrics:
     guess = shares.argmax(1) if len(shares) else np.empty(0, dtype=int)
     nats = -np.log(np.clip(shares[np.arange(len(truth)), truth], TINY, 1))
-    return {"accuracy": _mean(guess == truth), "macro_f1": macro_f1(truth, guess, size), "log_loss": _mean(nats)}
+    metrics = {"accuracy": _mean(guess == truth), "macro_f1": macro_f1(truth, guess, size), "log_loss": _mean(nats)}
+    return metrics | ({f"top_{TOP}": top_k_accuracy(truth, shares, TOP)} if size > 2 * TOP else {})
+
+
+def top_k_accuracy(truth: np.ndarray, shares: np.ndarray, k: int) -> float:
+    """How often the truth is among the k likeliest classes; equal shares count against it.
+
+    Args:
+        truth: class indices, (B,).
+        shares: probabilities, (B, V).
+        k: classes that may be named.
+
+    Example:
+        >>> top_k_accuracy(np.array([0, 1]), np.array([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]]), 2)
+        0.5
+    """
+    own = shares[np.arange(len(truth)), truth][:, None]
+    return _mean((shares >= own).sum(1) <= k)
 
 
 def macro_f1(truth: np.ndarray, guess: np.ndarray, size: int) -> float:
@@ -157,13 +181,19 @@ def tagging_scores(
     """Accuracy by step, macro-F1, and the share of sequences without a mistake.
 
     Args:
-        truth: labels of every step of every sequence.
+        truth: labels of every step of every sequence; steps whose label is None do not count.
         guess: the model's labels.
         rivals: the baselines' labels by name.
     """
+    known = [[place for place, label in enumerate(row) if label is not None] for row in truth]
+    truth = _steps(truth, known)
     names = sorted({label for row in truth for label in row}, key=str)
-    rows = {name: _tags(truth, labels, names) for name, labels in {"": guess, **rivals}.items()}
+    rows = {name: _tags(truth, _steps(labels, known), names) for name, labels in {"": guess, **rivals}.items()}
     return Scores(sum(map(len, truth)), "steps", rows.pop(""), rows, "accuracy", True)
+
+
+def _steps(rows: Sequence[Sequence[Any]], places: Sequence[Sequence[int]]) -> list[list[Any]]:
+    return [[row[place] for place in chosen] for row, chosen in zip(rows, places, strict=True)]
 
 
 def _tags(truth: Sequence[Sequence[Any]], guess: Sequence[Sequence[Any]], names: list[Any]) -> Metrics:
@@ -251,6 +281,7 @@ def forecast_scores(
     scale: np.ndarray,
     quantiles: tuple[Sequence[float], np.ndarray] | None = None,
     reference: str = "",
+    rival_quantiles: Mapping[str, np.ndarray] | None = None,
 ) -> Scores:
     """MASE, MAE, RMSE, sMAPE and skill over a reference; pinball loss and coverage for quantiles.
 
@@ -261,6 +292,7 @@ def forecast_scores(
         scale: what an error is divided by in MASE, the in-sample error of the seasonal naive, (M,).
         quantiles: levels, and forecasts (M, H, Q).
         reference: name of the baseline that skill is measured against: 1 - its share of the absolute error.
+        rival_quantiles: the baselines' quantiles at the same levels by name, (M, H, Q).
 
     Source of MASE: R. Hyndman and A. Koehler, "Another look at measures of forecast accuracy", 2006, section 3.
     """
@@ -270,12 +302,8 @@ def forecast_scores(
         for values in rows.values():
             values["skill"] = 1 - values["mae"] / against if against else 0.0
     if quantiles is not None:
-        levels = np.asarray(quantiles[0])
-        known = ~np.isnan(truth)
-        error = truth[known][:, None] - quantiles[1][known]  # (K, Q)
-        rows[""]["pinball"] = _mean(np.maximum(levels * error, (levels - 1) * error))
-        inside = (quantiles[1][known][:, 0] <= truth[known]) & (truth[known] <= quantiles[1][known][:, -1])
-        rows[""][f"coverage_{levels[-1] - levels[0]:.0%}"] = _mean(inside)
+        for name, values in {"": quantiles[1], **(rival_quantiles or {})}.items():
+            rows[name] |= _quantiles(truth, values, np.asarray(quantiles[0]))
     return Scores(int((~np.isnan(truth)).sum()), "values", rows.pop(""), rows, "mase", False)
 
 
@@ -290,6 +318,16 @@ def _forecasts(truth: np.ndarray, guess: np.ndarray, scale: np.ndarray) -> Metri
         "mae": _mean(error[known]),
         "rmse": float(np.sqrt(_mean(error[known] ** 2))),
         "smape": 100 * _mean(relative),
+    }
+
+
+def _quantiles(truth: np.ndarray, guess: np.ndarray, levels: np.ndarray) -> Metrics:
+    known = ~np.isnan(truth)
+    error = truth[known][:, None] - guess[known]  # (K, Q)
+    inside = (guess[known][:, 0] <= truth[known]) & (truth[known] <= guess[known][:, -1])
+    return {
+        "pinball": _mean(np.maximum(levels * error, (levels - 1) * error)),
+        f"coverage_{levels[-1] - levels[0]:.0%}": _mean(inside),
     }
 
 

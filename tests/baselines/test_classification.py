@@ -6,6 +6,7 @@ import pytest
 from unrolled.baselines.classification import (
     BagOfWords,
     CharacterNGrams,
+    EveryColumn,
     FixedWindow,
     Majority,
     PositionalNaiveBayes,
@@ -102,6 +103,48 @@ def test_all_channels_count():
         assert accuracy(kind(2).fit(rows, [0, 1] * 10), rows, np.array([0, 1] * 10)) == 1
 
 
+def test_every_column_needs_both_words_and_numbers_where_the_label_does():
+    draw = np.random.default_rng(0)
+    words, signs = draw.integers(0, 2, 80), draw.integers(0, 2, 80)
+    labels = 2 * words + signs
+    rows = [
+        {"x": f"so {['bad', 'good'][word]}", "y": [float(sign), 1.0 * sign, 0.5]}
+        for word, sign in zip(words, signs, strict=True)
+    ]
+    assert accuracy(EveryColumn(4).fit(rows, labels), rows, labels) == 1
+    for blind in (BagOfWords, SummaryStatistics):
+        assert accuracy(blind(4).fit(rows, labels), rows, labels) < 0.75
+
+
+def test_a_lone_number_beside_a_text_counts():
+    rows = [{"x": "same words", "age": float(number % 2)} for number in range(40)]
+    labels = np.arange(40) % 2
+    assert "every_column" in classification_baselines(rows, 2)
+    assert accuracy(EveryColumn(2).fit(rows, labels), rows, labels) == 1
+
+
+def test_arrays_are_read_as_lists_are():
+    numbers = [[0.0, np.nan, 2.0], [5.0, 5.0, 4.0]] * 10
+    lists, arrays = [{"x": row} for row in numbers], [{"x": np.array(row)} for row in numbers]
+    for kind in (FixedWindow, SummaryStatistics):
+        one, other = (kind(2).fit(rows, [0, 1] * 10).predict(rows) for rows in (lists, arrays))
+        np.testing.assert_array_equal(one, other)
+    words = [["a", "b"], ["a", "c"]] * 10
+    lists, arrays = [{"x": row} for row in words], [{"x": np.array(row)} for row in words]
+    one, other = (BagOfWords(2).fit(rows, [0, 1] * 10).predict(rows) for rows in (lists, arrays))
+    np.testing.assert_array_equal(one, other)
+    assert accuracy(BagOfWords(2).fit(arrays, [0, 1] * 10), arrays, np.array([0, 1] * 10)) == 1
+
+
+def test_naive_bayes_is_the_product_of_its_counts():
+    rows = [{"x": text} for text in ("AC", "AG", "TC")]
+    shares = PositionalNaiveBayes(2).fit(rows, [0, 0, 1]).predict([{"x": "TC"}])[0]
+    six = 6  # the letters and both end marks; each counts once more than it was seen
+    ends = [((2 + 1) / (2 + six)) ** 2, ((1 + 1) / (1 + six)) ** 2]
+    want = [2 * ends[0] * (1 / (2 + six)) * (2 / (2 + six)), 1 * ends[1] * (2 / (1 + six)) * (2 / (1 + six))]
+    assert shares[0] / shares[1] == pytest.approx(want[0] / want[1], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("rows", "want"),
     [
@@ -110,6 +153,11 @@ def test_all_channels_count():
         ([{"x": "ACGT"}, {"x": "AAGT"}], {"majority", "character_ngrams", "positional_naive_bayes"}),
         ([{"x": [1.0, 2.0]}, {"x": [3.0]}], {"majority", "fixed_window", "summary_statistics"}),
         ([{"x": ["a", "b"]}, {"x": ["c"]}], {"majority", "bag_of_words"}),
+        ([{"x": "A" * 2000}, {"x": "C" * 2000}], {"majority", "character_ngrams"}),
+        (
+            [{"x": [1.0], "y": ["a"]}, {"x": [3.0], "y": ["b"]}],
+            {"majority", "bag_of_words", "fixed_window", "summary_statistics", "every_column"},
+        ),
     ],
 )
 def test_which_baselines_stand_beside_a_classifier_depends_on_the_data(rows, want):

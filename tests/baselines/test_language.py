@@ -77,3 +77,26 @@ def test_nothing_learnt_is_the_uniform_distribution():
 def test_its_name_says_the_order():
     assert NGram(SIZE, 5).name == "5-gram, Witten-Bell"
     assert NGram(SIZE, 1).name == "token frequencies"
+
+
+@given(texts, st.integers(1, 12), st.integers(1, 3))
+def test_only_the_first_tokens_count_and_the_name_says_so(seen, most, order):
+    kept, left = [], most
+    for sequence in seen:
+        kept.append(sequence[: max(left, 0)])
+        left -= len(sequence)
+    cut, whole = NGram(SIZE, order, max_steps=most).fit(arrays(seen), []), NGram(SIZE, order).fit(arrays(kept), [])
+    np.testing.assert_allclose(cut.predict(arrays(seen)), whole.predict(arrays(seen)))
+    total = sum(map(len, seen))
+    assert cut.name == (whole.name if total <= most else f"{whole.name} ({most} of {total} tokens)")
+
+
+def test_a_note_stands_behind_the_name_and_is_saved():
+    model = NGram(SIZE, 2, note="first page").fit(arrays([[0, 1]]), [])
+    assert model.name == "2-gram, Witten-Bell (first page)"
+    assert NGram.from_state(model.state()).name == model.name
+
+
+def test_ids_that_training_never_saw_cost_less_than_impossible():
+    model = NGram(SIZE, 2).fit(arrays([[0, 1, 0, 1]]), [])
+    assert math.log(SIZE) < model.predict(arrays([[SIZE - 1]]))[0] < 10

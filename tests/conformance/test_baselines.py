@@ -1,6 +1,7 @@
 """Laws that every baseline keeps."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
+from unrolled.metrics import IGNORED
 
 
 class Case:
@@ -45,6 +47,7 @@ def rolls(count: int, binary: bool) -> list[np.ndarray]:
 TEXTS = [{"x": text} for text in sentences(40)]
 DNA = [{"x": "".join(row)} for row in rng().choice(list("ACGT"), (40, 12))]
 SERIES = [{"x": values} for values in signals(40)]
+MIXED = [{**text, "values": row["x"], "age": len(row["x"]) / 2} for text, row in zip(TEXTS, SERIES, strict=True)]
 THREE = [number % 3 for number in range(40)]
 WORDS = [text.split() for text in sentences(40)]
 TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
@@ -74,6 +77,9 @@ CASES = {
     "positional_naive_bayes": classification("positional_naive_bayes", DNA, {"x": "ACGTNNNNACGTACGTAC"}, {"x": ""}),
     "fixed_window": classification("fixed_window", SERIES, NEW_SERIES, {"x": []}),
     "summary_statistics": classification("summary_statistics", SERIES, NEW_SERIES, {"x": []}),
+    "every_column": classification(
+        "every_column", MIXED, {"x": "?", "values": [1.0], "age": None}, {"x": "", "values": []}
+    ),
     "most_frequent_tag": Case(BASELINES["most_frequent_tag"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
     "window_tagger": Case(BASELINES["window_tagger"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
     "ngram": Case(lambda: BASELINES["ngram"](9, 3), IDS, IDS, [np.array([8, 8, 1, 2]), *IDS[:9]], IDS[0][:0]),
@@ -81,6 +87,7 @@ CASES = {
     "key_transitions": frames("key_transitions", KEYS),
     "last_frame": frames("last_frame", NUMBERS),
     "frame_ridge": frames("frame_ridge", NUMBERS),
+    "frame_logistic": frames("frame_logistic", KEYS),
     "last_value": forecasting("last_value"),
     "seasonal_naive": forecasting("seasonal_naive"),
     "drift": forecasting("drift"),
@@ -200,6 +207,62 @@ def test_a_class_that_never_occurs_gets_next_to_nothing(key):
     assert (shares.argmax(1) != 1).all()
 
 
+TAGGERS = ["most_frequent_tag", "window_tagger"]
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if is_label(case)])
+def test_examples_whose_class_nobody_knows_change_nothing(key):
+    case = CASES[key]
+    more = case.fitted([*case.inputs, case.inputs[0], case.inputs[3]], [*case.targets, IGNORED, IGNORED])
+    assert same(more.predict(case.asked), case.fitted().predict(case.asked))
+
+
+@pytest.mark.parametrize("key", TAGGERS)
+def test_steps_whose_label_nobody_knows_are_not_learnt(key):
+    case = CASES[key]
+    some = case.fitted(case.inputs, [[None, *row[1:]] for row in case.targets])
+    answers = some.predict([*case.inputs, ["never", "seen"]])
+    assert {label for row in answers for label in row} == {"UP", "LOW"}
+
+
 def test_an_unknown_baseline_in_a_saved_model_is_refused():
     with pytest.raises(ArtifactError, match="bag_of_words"):
         baseline_from_state("bag_of_word", {})
+
+
+MANY = 30
+CUT = {  # the constant that bounds the fit, and a case with more than that allows
+    "bag_of_words": ("classification.MAX_ROWS", MANY),
+    "character_ngrams": ("classification.MAX_ROWS", MANY),
+    "fixed_window": ("classification.MAX_ROWS", MANY),
+    "summary_statistics": ("classification.MAX_ROWS", MANY),
+    "every_column": ("classification.MAX_ROWS", MANY),
+    "window_tagger": ("tagging.MAX_STEPS", MANY),
+    "frame_ridge": ("frames.MAX_FRAMES", MANY),
+    "frame_logistic": ("frames.MAX_FRAMES", MANY),
+    "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
+}
+
+
+@pytest.mark.parametrize("key", CUT)
+def test_a_baseline_fitted_on_a_part_says_so_and_keeps_saying_so(key, monkeypatch):
+    case = CASES[key]
+    whole = case.fitted()
+    limit, most = CUT[key]
+    monkeypatch.setattr(f"unrolled.baselines.{limit}", most)
+    part = case.fitted()
+    found = re.fullmatch(r"(.*) \((\d+) of (\d+) \w+\)", part.name)
+    assert found is not None
+    assert found[1] == whole.name
+    assert 0 < int(found[2]) <= most < int(found[3])
+    assert BASELINES[key].from_state(part.state()).name == part.name
+    assert len(part.predict(case.asked)) == len(case.asked)
+
+
+def test_fitting_again_on_everything_forgets_that_it_was_a_part(monkeypatch):
+    case = CASES["window_tagger"]
+    model = case.make()
+    with monkeypatch.context() as bounded:
+        bounded.setattr("unrolled.baselines.tagging.MAX_STEPS", MANY)
+        assert " of " in model.fit(case.inputs, case.targets).name.replace("window of", "")
+    assert model.fit(case.inputs, case.targets).name == type(model).name

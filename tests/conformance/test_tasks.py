@@ -357,7 +357,8 @@ said = {}
 for name, data in asked.items():
     task = load(folder / name)
     answer = task.predict(data)
-    said[name] = {"predict": json.loads(json.dumps(answer, default=lambda a: a.tolist())), "scores": task.evaluate(data).to_json()}
+    plain = json.loads(json.dumps(answer, default=lambda array: array.tolist()))
+    said[name] = {"predict": plain, "scores": task.evaluate(data).to_json()}
 print(json.dumps(said))
 """
 
@@ -446,7 +447,7 @@ def test_an_illegal_option_is_refused_by_name(name, options, words):
 
 @every
 def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_is_made(name):
-    with pytest.raises(OptionError, match="free memory.*hidden_size"):
+    with pytest.raises(OptionError, match=r"free memory.*hidden_size"):
         CASES[name].make(hidden_size=10**6).fit(CASES[name].data, baselines=False)
 
 

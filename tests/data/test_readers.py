@@ -177,7 +177,7 @@ def test_fasta_joins_lines_and_splits_names(tmp_path):
 
 
 def test_letters_before_the_first_name_are_refused(tmp_path):
-    with pytest.raises(DataError, match="line 1.*>"):
+    with pytest.raises(DataError, match=r"line 1.*>"):
         read_fasta(put(tmp_path, "a.fna", "ACGT\n>x\nA\n"))
 
 
@@ -194,7 +194,7 @@ def test_conll_with_tabs_keeps_blanks_inside_fields_and_hashes_as_tokens(tmp_pat
 
 
 def test_a_ragged_conll_line_is_named(tmp_path):
-    with pytest.raises(DataError, match="line 3.*2 fields.*3"):
+    with pytest.raises(DataError, match=r"line 3.*2 fields.*3"):
         read_conll(put(tmp_path, "a.conll", "a b\nc d\ne f g\n"))
     with pytest.raises(DataError, match="2 names"):
         read_conll(put(tmp_path, "b.conll", "a b\n"), columns=["words"])
@@ -225,7 +225,7 @@ COLUMNS = {"text": ["a", "b"], "values": [[1.0, 2.0], [3.0]]}
         dict,
         lambda columns: [{"text": "a", "values": [1.0, 2.0]}, {"text": "b", "values": (3.0,)}],
         lambda columns: [{"text": "a", "values": np.array([1.0, 2.0])}, {"text": "b", "values": [3.0]}],
-        lambda columns: as_source(columns),
+        as_source,
     ],
 )
 def test_tables_in_memory_of_any_library_are_the_same_records(make):
@@ -344,9 +344,9 @@ def test_another_encoding_inside_gzip_is_refused_too(tmp_path, name):
 
 
 def test_a_bad_json_line_is_numbered(tmp_path):
-    with pytest.raises(DataError, match="line 3.*JSON"):
+    with pytest.raises(DataError, match=r"line 3.*JSON"):
         read(put(tmp_path, "a.jsonl", '{"a": 1}\n\n{"a": 1,}\n'))
-    with pytest.raises(DataError, match="line 2.*JSON object.*list"):
+    with pytest.raises(DataError, match=r"line 2.*JSON object.*list"):
         read(put(tmp_path, "b.jsonl", '{"a": 1}\n[1]\n'))
 
 
@@ -368,7 +368,7 @@ def test_a_file_that_is_no_gzip_or_parquet_is_one_sentence(tmp_path):
 
 
 def test_an_unknown_suffix_suggests_the_nearest(tmp_path):
-    with pytest.raises(DataError, match="did you mean '.jsonl'"):
+    with pytest.raises(DataError, match=r"did you mean '.jsonl'"):
         read(put(tmp_path, "a.json", "{}"))
     with pytest.raises(DataError, match="file type"):
         read(put(tmp_path, "noname", "x"))

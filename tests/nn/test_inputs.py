@@ -21,9 +21,9 @@ def indices(lengths: list[int], seed: int = 0, size: int = V) -> Ragged:
 
 
 @given(lengths=some_lengths(), seed=seeds)
-def test_one_hot_is_the_embedding_with_the_identity(lengths, seed):
+def test_one_hot_of_unit_mean_square_is_the_embedding_with_the_scaled_identity(lengths, seed):
     one_hot, embedded = InputLayer({"x": Spec("index", V)}), InputLayer({"x": Spec("index", V, embedding_size=V)})
-    embedded.columns["[x]"].embedding.weight.data = torch.eye(V)
+    embedded.columns["[x]"].embedding.weight.data = torch.eye(V) * V**0.5
     batch = Batch({"x": indices(lengths, seed)})
     assert one_hot.size == embedded.size == V
     assert_close(one_hot(batch), embedded(batch))
@@ -43,7 +43,7 @@ def test_columns_stand_side_by_side_in_the_order_given():
     s, t = noise(2, 3, dtype=torch.float32), torch.tensor([3, 0])
     batch = Batch({"b": b, "a": a}, {"t": t, "s": s})
     assert (layer.size, layer.static_size) == (2 + V, 3 + 6)
-    assert_close(layer(batch).values, torch.cat([a.values, torch.eye(V)[b.values]], 1))
+    assert_close(layer(batch).values, torch.cat([a.values, V**0.5 * torch.eye(V)[b.values]], 1))
     assert_close(layer.static(batch), torch.cat([s, layer.columns["[t]"].embedding.weight[t]], 1))
 
 
@@ -83,7 +83,7 @@ def test_dropout_acts_in_training_only():
 
 def test_known_values_are_shown_as_unknown_now_and_then_in_training_only():
     layer = InputLayer({"x": Spec("index", V, embedding_size=V, unknown_index=0)})
-    layer.columns["[x]"].embedding.weight.data = torch.eye(V)
+    layer.columns["[x]"].embedding.weight.data = torch.eye(V) * V**0.5
     batch = Batch({"x": Ragged(torch.full((10_000,), 3), [10_000])})
     seen = layer.train()(batch).values.argmax(1)
     assert set(seen.tolist()) == {0, 3}

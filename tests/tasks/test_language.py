@@ -19,7 +19,7 @@ FAST = {"epochs": 15, "learning_rate": 0.02, "batch_size": 8, "bptt_steps": 32}
 
 @pytest.fixture(scope="module")
 def cyclic():
-    return LanguageModel(hidden_size=16).fit(CYCLE * 400, **FAST)
+    return LanguageModel(hidden_size=16).fit(CYCLE * 400, **FAST, validation=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +56,17 @@ def test_one_text_has_no_end(cyclic):
 
 
 def test_an_end_held_out_from_the_text_is_scored(cyclic):
-    assert cyclic.scores_.wins or cyclic.scores_.model["nats_per_token"] < 0.1
+    assert cyclic.scores_.n == 320
+    assert cyclic.scores_.model["nats_per_token"] < 0.05
     assert cyclic.history_.rows[-1].validation_loss is not None
 
 
 def test_ends_are_learnt_from_several_documents(names):
     assert names.generate("ann", temperature=0) == "a"
     assert names.generate("hanna", temperature=0) == "h"
-    drawn = {names.generate(seed=seed, temperature=0.5, length=30) for seed in range(12)}
-    assert drawn <= {"anna", "otto", "hannah", "hanna", "annah"}
-    assert len(drawn) > 1
+    drawn = [names.generate(seed=seed, temperature=0.3, length=30) for seed in range(12)]
+    assert sum(name in ("anna", "otto", "hannah") for name in drawn) >= 9
+    assert len(set(drawn)) > 1
     assert names.predict(["otto"]) == [""]
 
 
@@ -146,7 +147,7 @@ def test_given_values_are_used_in_scores(greetings):
 
 
 def test_given_columns_that_are_missing_or_unknown_are_refused(greetings, cyclic):
-    with pytest.raises(OptionError, match="given.*'lang'"):
+    with pytest.raises(OptionError, match=r"given.*'lang'"):
         greetings.generate("h")
     with pytest.raises(InputError, match="did you mean 'lang'"):
         greetings.generate("h", given={"lang": "en", "lan": "de"})
@@ -154,8 +155,8 @@ def test_given_columns_that_are_missing_or_unknown_are_refused(greetings, cyclic
         cyclic.generate("a", given={"lang": "en"})
     with pytest.raises(UnrolledError, match="lang"):
         greetings.score_texts(["hallo welt"])
+    rows = [{"text": "a b", "other": "some longer text here"}] * 9
     with pytest.raises(InputError, match="sequence"):
-        rows = [{"text": "a b", "other": "some longer text here"}] * 9
         LanguageModel(hidden_size=4, given=["other"]).fit(rows, epochs=1)
 
 
@@ -171,7 +172,8 @@ PROSE = "the cat sat on the mat and the dog sat on the cat . " * 40
 
 
 @pytest.mark.parametrize(
-    ("unit", "kind"), [("words", Words), ("subwords", Subwords), (Characters("text"), Characters), (Words("text"), Words)]
+    ("unit", "kind"),
+    [("words", Words), ("subwords", Subwords), (Characters("text"), Characters), (Words("text"), Words)],
 )
 def test_words_and_subwords_are_units_too(unit, kind, tmp_path):
     model = LanguageModel(unit=unit, hidden_size=16).fit(PROSE, **{**FAST, "bptt_steps": 16})
@@ -195,7 +197,13 @@ def test_a_file_a_text_and_a_record_are_the_same(tmp_path):
     options = {"epochs": 1, "validation": 0.0, "batch_size": 4}
     scores = [
         LanguageModel(hidden_size=4).fit(data, **options).evaluate(CYCLE * 10)
-        for data in (CYCLE * 100, [CYCLE * 100], [{"text": CYCLE * 100}], read_text(tmp_path / "a.txt"), tmp_path / "a.txt")
+        for data in (
+            CYCLE * 100,
+            [CYCLE * 100],
+            [{"text": CYCLE * 100}],
+            read_text(tmp_path / "a.txt"),
+            tmp_path / "a.txt",
+        )
     ]
     assert all(score.model == pytest.approx(scores[0].model, rel=1e-5) for score in scores)
 

@@ -73,7 +73,9 @@ def test_steps_that_are_numbers_are_tagged():
 
 
 def test_characters_of_a_text_are_steps_too(tmp_path):
-    rows = [{"text": text, "tags": ["v" if c in "aeiou" else "c" for c in text]} for text in ("banana", "orange", "fig")]
+    rows = [
+        {"text": text, "tags": ["v" if c in "aeiou" else "c" for c in text]} for text in ("banana", "orange", "fig")
+    ]
     model = Tagger(inputs=[Characters("text")], hidden_size=8, dropout=0.0).fit(rows * 12, **FAST)
     assert model.predict([{"text": "bio"}]) == [["c", "v", "v"]]
     scores = model.evaluate(rows)
@@ -84,7 +86,7 @@ def test_characters_of_a_text_are_steps_too(tmp_path):
 
 def test_label_lists_of_another_length_are_refused():
     rows = [{"words": ["a", "b"], "tags": ["X"]}] * 10
-    with pytest.raises(InputError, match="tags|words|length"):
+    with pytest.raises(InputError, match=r"tags|words|length"):
         Tagger(hidden_size=4).fit(rows, epochs=1)
 
 

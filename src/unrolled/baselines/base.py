@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-MAX_ROWS = 50_000  # a linear baseline is fitted on at most this many rows, so that its time is bounded
 MAX_ITERATIONS = 200
 
 
@@ -20,7 +19,7 @@ class Baseline(ABC):
     """
 
     key: ClassVar[str]  # the name in BASELINES and in saved models
-    name: str  # what a table of scores calls it
+    name: str  # what a table of scores calls it; one fitted on a part of the data says so here, see `partly`
 
     @abstractmethod
     def fit(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Self:
@@ -53,7 +52,7 @@ class Linear:
 
     @classmethod
     def fit(cls, features: Any, targets: Sequence[int], size: int, balanced: bool = False, c: float = 1.0) -> "Linear":
-        """Fit on at most MAX_ROWS rows, drawn with a fixed seed.
+        """Fit with at most MAX_ITERATIONS steps of L-BFGS.
 
         Args:
             features: (M, D).
@@ -63,9 +62,6 @@ class Linear:
             c: inverse strength of the L2 penalty.
         """
         labels = np.asarray(targets)
-        if len(labels) > MAX_ROWS:
-            rows = np.random.default_rng(0).permutation(len(labels))[:MAX_ROWS]
-            features, labels = features[rows], labels[rows]
         weights = np.zeros((features.shape[1], size), dtype=np.float32)
         bias = np.full(size, -30.0, dtype=np.float32)
         seen = np.unique(labels)
@@ -74,9 +70,8 @@ class Linear:
             return cls(weights, bias)
         model: Any = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced" if balanced else None)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # where it stands after MAX_ITERATIONS is a baseline too
+            # where it stands after MAX_ITERATIONS is a baseline too
+            warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features, labels)
         if len(seen) == 2:  # one row of weights for two classes: the first one's are zero
             weights[:, seen[1]], bias[seen] = model.coef_[0], [0.0, model.intercept_[0]]
@@ -93,3 +88,32 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     """Rows that sum to 1."""
     shares = np.exp(scores - scores.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
+
+
+def sample(sizes: Sequence[int], most: int) -> list[int]:
+    """Which examples to fit on, in their order: all, or as many, drawn with a fixed seed, as hold `most` units.
+
+    Args:
+        sizes: units of each example, such as characters or steps, (M,).
+        most: units to fit on; the first example drawn is kept even where it holds more.
+
+    Example:
+        >>> sample([4, 4, 4], 12), len(sample([4, 4, 4], 8))
+        ([0, 1, 2], 2)
+    """
+    units = np.asarray(sizes, dtype=np.int64)
+    if units.sum() <= most:
+        return list(range(len(units)))
+    drawn = np.random.default_rng(0).permutation(len(units))
+    kept = int(np.searchsorted(np.cumsum(units[drawn]), most, side="right"))
+    return sorted(drawn[: max(kept, 1)].tolist())
+
+
+def partly(name: str, used: int, total: int, unit: str) -> str:
+    """The name of a baseline that was fitted on a part of the data only.
+
+    Example:
+        >>> partly("bag of words", 50_000, 80_000, "sequences")
+        'bag of words (50,000 of 80,000 sequences)'
+    """
+    return name if used == total else f"{name} ({used:,} of {total:,} {unit})"

@@ -4,13 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from unrolled.baselines.base import Baseline, Linear
-from unrolled.baselines.values import Example, series, texts, tokens
+from unrolled.baselines.base import Baseline, Linear, partly, sample, softmax
+from unrolled.baselines.values import Example, series, size_of, texts, tokens
+from unrolled.metrics import IGNORED
 
+MAX_ROWS = 50_000  # sequences a linear baseline is fitted on, so that its time is bounded
 MAX_FEATURES = 50_000
 LONGEST_WINDOW = 50
+LONGEST_TEXT = 1000  # positions that a positional model tells apart
+
+
+def _labelled(inputs: Sequence[Example], targets: Sequence[int]) -> tuple[list[Example], list[int]]:
+    """Without the examples whose class nobody knows."""
+    rows = [row for row, target in enumerate(targets) if target != IGNORED]
+    return [inputs[row] for row in rows], [targets[row] for row in rows]
 
 
 class Majority(Baseline):
@@ -23,7 +33,8 @@ class Majority(Baseline):
         self.size = size
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
-        counts = np.bincount(targets, minlength=self.size) + 1e-3
+        _, targets = _labelled(inputs, targets)
+        counts = np.bincount(np.asarray(targets, dtype=np.int64), minlength=self.size) + 1e-3
         self.shares_ = counts / counts.sum()
         return self
 
@@ -41,18 +52,30 @@ class Majority(Baseline):
 
 
 class _LinearBaseline(Baseline):
-    """Features, then logistic regression; a subclass says what the features are."""
+    """Features, then logistic regression; a subclass says what the features are.
+
+    Args:
+        size: classes, K.
+        balanced: let rare classes count as much as frequent ones.
+    """
 
     arrays: ClassVar[tuple[str, ...]] = ()  # learnt attributes that `_features` needs, beside the weights
     values: ClassVar[tuple[str, ...]] = ()
+    most: ClassVar[int] = 20_000_000  # characters, tokens or numbers it is fitted on
 
     def __init__(self, size: int, balanced: bool = False) -> None:
         self.size = size
         self.balanced = balanced
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
-        self._learn(inputs)
-        self.linear_ = Linear.fit(self._features(inputs), targets, self.size, self.balanced)
+        inputs, targets = _labelled(inputs, targets)
+        # a short sequence counts as much as it takes to keep to MAX_ROWS of them
+        costs = [max(size_of(example), self.most // MAX_ROWS) for example in inputs]
+        rows = sample(costs, self.most)
+        self.name = partly(type(self).name, len(rows), len(inputs), "sequences")
+        kept = [inputs[row] for row in rows]
+        self._learn(kept)
+        self.linear_ = Linear.fit(self._features(kept), [targets[row] for row in rows], self.size, self.balanced)
         return self
 
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
@@ -66,12 +89,13 @@ class _LinearBaseline(Baseline):
 
     def state(self) -> dict[str, Any]:
         learnt = {name: getattr(self, f"{name}_") for name in (*self.arrays, *self.values)}
-        own = {"size": self.size, "balanced": self.balanced}
+        own = {"size": self.size, "balanced": self.balanced, "name": self.name}
         return {**own, **learnt, "weights": self.linear_.weights, "bias": self.linear_.bias}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         baseline = cls(int(state["size"]), bool(state["balanced"]))
+        baseline.name = state.get("name", cls.name)
         for name in (*cls.arrays, *cls.values):
             setattr(baseline, f"{name}_", state[name])
         baseline.linear_ = Linear(np.asarray(state["weights"]), np.asarray(state["bias"]))
@@ -86,15 +110,25 @@ class BagOfWords(_LinearBaseline):
     values = ("vocabulary",)
 
     def _learn(self, inputs: Sequence[Example]) -> None:
-        counter = self._counter(max_features=MAX_FEATURES)
-        bags = inputs if any(map(tokens, inputs)) else [*inputs, {"": "nothing"}]
-        self.vocabulary_ = counter.fit(bags).get_feature_names_out().tolist()
+        self.vocabulary_ = _vocabulary(inputs)
 
     def _features(self, inputs: Sequence[Example]) -> Any:
-        return self._counter(vocabulary=self.vocabulary_).transform(inputs).log1p()
+        return _bags(inputs, self.vocabulary_)
 
-    def _counter(self, **options: Any) -> Any:
-        return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
+
+def _vocabulary(inputs: Sequence[Example]) -> list[str]:
+    """The most frequent words, at least one."""
+    bags = inputs if any(map(tokens, inputs)) else [*inputs, {"": "nothing"}]
+    return _counter(max_features=MAX_FEATURES).fit(bags).get_feature_names_out().tolist()
+
+
+def _bags(inputs: Sequence[Example], vocabulary: list[str]) -> Any:
+    """Logarithms of one plus how often each word occurs, sparse, (M, D)."""
+    return _counter(vocabulary=vocabulary).transform(inputs).log1p()
+
+
+def _counter(**options: Any) -> Any:
+    return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
 
 
 class CharacterNGrams(_LinearBaseline):
@@ -104,6 +138,7 @@ class CharacterNGrams(_LinearBaseline):
     name = "character n-grams + logistic regression"
     arrays = ("idf",)
     values = ("vocabulary",)
+    most = 4_000_000
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         counter = self._counter(max_features=MAX_FEATURES)
@@ -128,7 +163,10 @@ def _text(example: Example) -> str:
 
 
 class PositionalNaiveBayes(Baseline):
-    """Each position's character on its own, as if positions were independent; for texts of one length, such as DNA."""
+    """Each position's character on its own, as if positions were independent; for texts of one length, such as DNA.
+
+    Positions after the first 1000 do not count.
+    """
 
     key = "positional_naive_bayes"
     name = "positional naive Bayes"
@@ -137,12 +175,12 @@ class PositionalNaiveBayes(Baseline):
         self.size = size
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
-        rows = [_text(example) for example in inputs]
-        self.alphabet_ = "".join(sorted({character for row in rows for character in row}))
+        inputs, targets = _labelled(inputs, targets)
+        rows = [_codes(example) for example in inputs]
+        self.alphabet_ = np.unique(np.concatenate(rows))
         counts = np.ones((max(map(len, rows)), len(self.alphabet_), self.size))
         for row, target in zip(rows, targets, strict=True):
-            for place, character in enumerate(row):
-                counts[place, self.alphabet_.index(character), target] += 1
+            counts[np.arange(len(row)), np.searchsorted(self.alphabet_, row), target] += 1
         self.logs_ = np.log(counts / counts.sum(1, keepdims=True))
         priors = np.bincount(targets, minlength=self.size) + 1e-3
         self.prior_ = np.log(priors / priors.sum())
@@ -151,12 +189,11 @@ class PositionalNaiveBayes(Baseline):
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
         scores = np.tile(self.prior_, (len(inputs), 1))
         for number, example in enumerate(inputs):
-            for place, character in enumerate(_text(example)[: len(self.logs_)]):
-                known = self.alphabet_.find(character)
-                if known >= 0:
-                    scores[number] += self.logs_[place, known]
-        shares = np.exp(scores - scores.max(1, keepdims=True))
-        return shares / shares.sum(1, keepdims=True)
+            row = _codes(example)[: len(self.logs_)]
+            place = np.minimum(np.searchsorted(self.alphabet_, row), len(self.alphabet_) - 1)
+            known = self.alphabet_[place] == row
+            scores[number] += self.logs_[np.flatnonzero(known), place[known]].sum(0)
+        return softmax(scores) if len(inputs) else scores
 
     def state(self) -> dict[str, Any]:
         return {"size": self.size, "alphabet": self.alphabet_, "logs": self.logs_, "prior": self.prior_}
@@ -164,9 +201,14 @@ class PositionalNaiveBayes(Baseline):
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         baseline = cls(int(state["size"]))
-        baseline.alphabet_ = state["alphabet"]
+        baseline.alphabet_ = np.asarray(state["alphabet"])
         baseline.logs_, baseline.prior_ = np.asarray(state["logs"]), np.asarray(state["prior"])
         return baseline
+
+
+def _codes(example: Example) -> np.ndarray:
+    """Code points of a record's texts, at most LONGEST_TEXT."""
+    return np.array([ord(character) for character in _text(example)[:LONGEST_TEXT]], dtype=np.int64)
 
 
 class _SeriesBaseline(_LinearBaseline):
@@ -188,7 +230,7 @@ class _SeriesBaseline(_LinearBaseline):
 
     def _features(self, inputs: Sequence[Example]) -> np.ndarray:
         rows = self._rows([series(example) for example in inputs])
-        return np.nan_to_num((rows - self.mean_) / self.scale_).astype(np.float32)
+        return np.nan_to_num((rows - self.mean_) / self.scale_).clip(-1e6, 1e6).astype(np.float32)
 
     def _rows(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         return np.array([self._row(_channels(array, self.channels_)) for array in arrays]).reshape(len(arrays), -1)
@@ -220,11 +262,32 @@ class SummaryStatistics(_SeriesBaseline):
     name = "summary statistics + logistic regression"
 
     def _row(self, array: np.ndarray) -> np.ndarray:
-        channels = [column[~np.isnan(column)] for column in array.T]
-        rows = [
-            (c.mean(), c.std(), c.min(), c.max(), c[0], c[-1], np.abs(np.diff(c)).mean() if len(c) > 1 else 0.0)
-            if len(c)
-            else (np.nan,) * 7
-            for c in channels
-        ]
+        if len(array) > 1 and not np.isnan(array).any():
+            rows = _summary(array).T
+        else:
+            rows = [_summary(column[~np.isnan(column)][:, None])[:, 0] for column in array.T]
         return np.array([*np.ravel(rows), len(array)])
+
+
+def _summary(array: np.ndarray) -> np.ndarray:
+    """Seven numbers on each column, (7, F); NaN where there is nothing to tell."""
+    if not len(array):
+        return np.full((7, array.shape[1]), np.nan)
+    jumps = np.abs(np.diff(array, axis=0)).mean(0) if len(array) > 1 else np.zeros(array.shape[1])
+    ends = array[0], array[-1]
+    return np.stack([array.mean(0), array.std(0), array.min(0), array.max(0), *ends, jumps])
+
+
+class EveryColumn(SummaryStatistics):
+    """Words of the columns that hold words, summary statistics of those that hold numbers; then logistic regression."""
+
+    key = "every_column"
+    name = "words and numbers + logistic regression"
+    values = (*SummaryStatistics.values, "vocabulary")
+
+    def _learn(self, inputs: Sequence[Example]) -> None:
+        super()._learn(inputs)
+        self.vocabulary_ = _vocabulary(inputs)
+
+    def _features(self, inputs: Sequence[Example]) -> Any:
+        return hstack([_bags(inputs, self.vocabulary_), csr_matrix(super()._features(inputs))], format="csr")

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.baselines.base import Baseline
+from unrolled.baselines.base import Baseline, partly
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -19,27 +19,42 @@ class NGram(Baseline):
     Args:
         size: vocabulary, V.
         order: n; 1 counts tokens alone.
+        max_steps: tokens it counts; the first ones, and the name says so where there are more.
+        note: said behind the name, such as what the text was cut to.
+
+    Example:
+        >>> ids = np.array([0, 1, 0, 1, 0, 1])
+        >>> model = NGram(2, order=2).fit([ids], [ids])
+        >>> bool(model.predict([ids])[0] < 6 * np.log(2))
+        True
 
     Source: S. Chen and J. Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling", 1998, 2.5.
     """
 
     key = "ngram"
 
-    def __init__(self, size: int, order: int = 5) -> None:
+    def __init__(self, size: int, order: int = 5, max_steps: int = 10_000_000, note: str = "") -> None:
         self.size = size
         self.order = order
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return f"{self.order}-gram, Witten-Bell" if self.order > 1 else "token frequencies"
+        self.max_steps = max_steps
+        self.note = note
+        self.name = self._title()
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
+        """Count the sequences of ids; `targets` are the same and not used."""
+        total = sum(map(len, inputs))
+        kept, left = [], self.max_steps
+        for ids in inputs:
+            if left <= 0:
+                break
+            kept.append(np.asarray(ids)[:left])
+            left -= len(ids)
+        self.name = partly(self._title(), min(total, self.max_steps), total, "tokens")
         self.tables_: list[dict[str, np.ndarray]] = []
         for order in range(1, self.order + 1):
-            contexts, whole = self._hashes(inputs, order)
-            grams, gram_counts = np.unique(whole, return_counts=True)
+            contexts, whole = self._hashes(kept, order)
             # each distinct n-gram once: how many different tokens follow a context
-            first = np.unique(whole, return_index=True)[1]
+            grams, first, gram_counts = np.unique(whole, return_index=True, return_counts=True)
             names, counts = np.unique(contexts, return_counts=True)
             kinds = np.unique(contexts[first], return_counts=True)[1]
             self.tables_.append(
@@ -52,6 +67,10 @@ class NGram(Baseline):
                 }
             )
         return self
+
+    def _title(self) -> str:
+        plain = f"{self.order}-gram, Witten-Bell" if self.order > 1 else "token frequencies"
+        return f"{plain} ({self.note})" if self.note else plain
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Nats of every sequence, (B,)."""
@@ -71,19 +90,15 @@ class NGram(Baseline):
 
     def _hashes(self, sequences: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.ndarray]:
         """A 64-bit name for the context of every token, and for context and token together: (N,) both."""
-        ids = [np.asarray(sequence, dtype=np.uint64) + np.uint64(2) for sequence in sequences]
-        edge = np.ones(order - 1, dtype=np.uint64)  # before the first token
-        contexts, whole = [], []
-        with np.errstate(over="ignore"):
-            for sequence in ids:
-                padded = np.concatenate([edge, sequence])
-                name = np.full(len(sequence), order, dtype=np.uint64)
-                for back in range(order - 1):
-                    name = _mix(name ^ padded[back : back + len(sequence)])
-                contexts.append(name)
-                whole.append(_mix(name ^ sequence))
-        nothing = np.zeros(0, dtype=np.uint64)
-        return np.concatenate([nothing, *contexts]), np.concatenate([nothing, *whole])
+        lengths = np.array([len(ids) for ids in sequences], dtype=np.int64)
+        tokens = np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.uint64) + np.uint64(2)  # (N,)
+        place = np.arange(len(tokens))
+        before = place - np.repeat(np.cumsum(lengths) - lengths, lengths)  # (N,) tokens before it in its sequence
+        name = np.full(len(tokens), order, dtype=np.uint64)
+        for back in range(order - 1, 0, -1):
+            # 1 stands for the edge before the first token
+            name = _mix(name ^ np.where(before >= back, tokens[place - np.minimum(back, before)], np.uint64(1)))
+        return name, _mix(name ^ tokens)
 
     def state(self) -> dict[str, Any]:
         # safetensors holds no unsigned 64-bit numbers everywhere: names travel as signed ones
@@ -92,11 +107,13 @@ class NGram(Baseline):
             for order, t in enumerate(self.tables_)
             for name, values in t.items()
         }
-        return {"size": self.size, "order": self.order, **arrays}
+        own = {"size": self.size, "order": self.order, "max_steps": self.max_steps, "note": self.note}
+        return {**own, "name": self.name, **arrays}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        baseline = cls(int(state["size"]), int(state["order"]))
+        baseline = cls(*(state[name] for name in ("size", "order", "max_steps", "note")))
+        baseline.name = state["name"]
         baseline.tables_ = [
             {
                 name: np.asarray(state[f"{name}_{order}"]).view(

@@ -5,7 +5,7 @@ from typing import Any
 
 from unrolled.baselines import classification, forecasting, frames, language, tagging
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.values import Example, has_series, texts, tokens
+from unrolled.baselines.values import Example, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -17,6 +17,7 @@ BASELINES: dict[str, type[Baseline]] = {
         classification.PositionalNaiveBayes,
         classification.FixedWindow,
         classification.SummaryStatistics,
+        classification.EveryColumn,
         tagging.MostFrequentTag,
         tagging.WindowTagger,
         language.NGram,
@@ -24,6 +25,7 @@ BASELINES: dict[str, type[Baseline]] = {
         frames.KeyTransitions,
         frames.LastFrame,
         frames.FrameRidge,
+        frames.FrameLogistic,
         forecasting.LastValue,
         forecasting.SeasonalNaive,
         forecasting.Drift,
@@ -59,10 +61,12 @@ def classification_baselines(inputs: Sequence[Example], size: int, balanced: boo
         chosen.append(classification.BagOfWords(size, balanced))
     if written:
         chosen.append(classification.CharacterNGrams(size, balanced))
-        if len({len(text) for text in written}) == 1:
+        if len({len(text) for text in written}) == 1 <= len(written[0]) <= classification.LONGEST_TEXT:
             chosen.append(classification.PositionalNaiveBayes(size))
-    if has_series(inputs):
+    if has_numbers(inputs):
         chosen += [classification.FixedWindow(size, balanced), classification.SummaryStatistics(size, balanced)]
+        if has_words(inputs):
+            chosen.append(classification.EveryColumn(size, balanced))
     return _by_key(chosen)
 
 
@@ -71,15 +75,20 @@ def tagging_baselines() -> dict[str, Baseline]:
     return _by_key([tagging.MostFrequentTag(), tagging.WindowTagger()])
 
 
-def language_baselines(size: int) -> dict[str, Baseline]:
-    """Baselines for the next token of a vocabulary of this size."""
-    return {f"ngram:{order}": language.NGram(size, order) for order in (5, 3, 1)}
+def language_baselines(size: int, note: str = "") -> dict[str, Baseline]:
+    """Baselines for the next token.
+
+    Args:
+        size: vocabulary, V.
+        note: what their names say beside the order, such as what the text they see was cut to.
+    """
+    return {f"ngram:{order}": language.NGram(size, order, note=note) for order in (5, 3, 1)}
 
 
 def frame_baselines(binary: bool) -> dict[str, Baseline]:
     """Baselines for the next vector."""
     if binary:
-        return _by_key([frames.Marginal(), frames.KeyTransitions()])
+        return _by_key([frames.Marginal(), frames.KeyTransitions(), frames.FrameLogistic()])
     return _by_key([frames.Marginal(), frames.LastFrame(), frames.FrameRidge()])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from unrolled.codecs.words import split_words
 
 Example = Mapping[str, Any]
+LARGEST = 1e100  # squares of larger numbers overflow
 
 
 def texts(example: Example) -> Iterator[tuple[str, str]]:
@@ -23,10 +24,33 @@ def is_number(value: Any) -> bool:
 def is_series(value: Any) -> bool:
     """Whether a value is a sequence of numbers or of vectors."""
     if isinstance(value, np.ndarray):
-        return True
+        return value.ndim > 0 and value.dtype.kind in "biuf"
     if not isinstance(value, list | tuple):
         return False
     return all(is_number(step) or (isinstance(step, list | tuple) and all(map(is_number, step))) for step in value)
+
+
+def has_numbers(inputs: Sequence[Example]) -> bool:
+    """Whether any column holds sequences of numbers, or numbers that are no categories."""
+    return has_series(inputs) or any(
+        isinstance(value, float | np.floating) for example in inputs[:100] for value in example.values()
+    )
+
+
+def has_words(inputs: Sequence[Example]) -> bool:
+    """Whether any column holds texts, or sequences of them."""
+    return any(
+        isinstance(value, str) or (isinstance(value, list | tuple) and any(isinstance(step, str) for step in value))
+        for example in inputs[:100]
+        for value in example.values()
+    )
+
+
+def size_of(example: Example) -> int:
+    """Characters, tokens and numbers in a record: what reading it costs; never 0."""
+    return 1 + sum(
+        np.size(v) if isinstance(v, np.ndarray) else len(v) if hasattr(v, "__len__") else 1 for v in example.values()
+    )
 
 
 def has_series(inputs: Sequence[Example]) -> bool:
@@ -38,11 +62,13 @@ def tokens(example: Example) -> list[str]:
     """Everything in a record that can be counted: words, tokens, whole numbers, categories."""
     bag: list[str] = []
     for column, value in example.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+            value = value.tolist()
         if isinstance(value, str):
             bag += [f"{column}:{word.lower()}" for word in split_words(value)]
         elif isinstance(value, list | tuple):
             bag += [f"{column}:{step}" for step in value if isinstance(step, str | int | bool)]
-        elif value is not None and not isinstance(value, float):
+        elif value is not None and not isinstance(value, float | np.floating | np.ndarray):
             bag.append(f"{column}:{value}")
     return bag
 
@@ -59,7 +85,8 @@ def series(example: Example) -> np.ndarray:
     if not parts:
         return np.zeros((0, 1))
     steps = max(map(len, parts))
-    return np.concatenate([_stretch(part, steps) for part in parts if part.shape[1]], axis=1)
+    joined = np.concatenate([_stretch(part, steps) for part in parts if part.shape[1]], axis=1)
+    return np.clip(joined, -LARGEST, LARGEST)
 
 
 def _stretch(part: np.ndarray, steps: int) -> np.ndarray:

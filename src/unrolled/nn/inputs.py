@@ -14,6 +14,9 @@ from unrolled.ragged import Ragged
 
 # how often a known value is shown as the unknown one while training, so that the unknown's vector is learnt
 UNKNOWN_RATE = 0.02
+# the vectors of a small alphabet are seen often and may start with unit variance, which a wide layer notices at once;
+# a rare word keeps much of its first vector, so that it must start small
+SMALL_ALPHABET = 512
 
 
 class InputLayer(nn.Module):
@@ -73,8 +76,8 @@ class _Column(nn.Module):
             self.size = self.pieces.size
         elif spec.kind == "index" and spec.embedding_size:
             self.embedding = nn.Embedding(spec.size, spec.embedding_size)
-            # torch's unit variance drowns the recurrent product of wide layers; this is the scale of word2vec's
-            nn.init.normal_(self.embedding.weight, std=spec.embedding_size**-0.5)
+            if spec.size > SMALL_ALPHABET:
+                nn.init.normal_(self.embedding.weight, std=spec.embedding_size**-0.5)
             self.size = spec.embedding_size
         else:
             self.size = spec.size
@@ -93,18 +96,18 @@ class _Column(nn.Module):
             values = values.masked_fill(hidden, self.spec.unknown_index)
         if self.embedding is not None:
             return self.embedding(values)
-        return one_hot(values, self.spec.size).to(torch.get_default_dtype())
+        # unit mean square, as Glorot's weights expect: unscaled, a wide layer needs hundreds of updates to notice it
+        return one_hot(values, self.spec.size).to(torch.get_default_dtype()) * self.spec.size**0.5
 
 
 class _Pieces(nn.Module):
-    """A bidirectional GRU over the inner sequences, once for each distinct one in the batch."""
+    """A bidirectional LSTM over the inner sequences, once for each distinct one in the batch."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
         width = spec.embedding_size or 32
         self.embedding = nn.Embedding(spec.size, width)
-        nn.init.normal_(self.embedding.weight, std=width**-0.5)
-        self.stack = Stack(width, width, cell="gru", bidirectional=True)
+        self.stack = Stack(width, width, cell="lstm", bidirectional=True)
         self.size = 2 * width
 
     def forward(self, values: Nested) -> Tensor:

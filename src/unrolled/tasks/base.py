@@ -37,6 +37,7 @@ from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
 from unrolled.training.options import TrainingOptions
 from unrolled.training.seeds import seed_everything
+from unrolled.training.threads import fitting_threads
 from unrolled.training.trainer import Trainer
 
 # a held-out share smaller than this many records says nothing; train on everything instead
@@ -180,7 +181,8 @@ class Task(BaseEstimator, ABC):
             validate=validate,
             callbacks=callbacks,
         )
-        self.history_: History = trainer.run()
+        with fitting_threads(self.network_, rows=settings.batch_size or 32):
+            self.history_: History = trainer.run()
         self.network_.to("cpu").eval()
 
     def _fit_rival(self, train: Source, held: Source | None, options: Mapping[str, Any]) -> "Task":

@@ -19,7 +19,7 @@ from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.metrics import Scores, classification_scores, multilabel_scores
+from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
@@ -107,7 +107,8 @@ class Classifier(ClassifierMixin, Task):
         if isinstance(self.class_weights, str):
             if self.class_weights != "balanced":
                 raise unknown("class_weights", self.class_weights, ["balanced"])
-            counts = np.bincount(self._targets(source).numpy(), minlength=len(self.classes_))
+            targets = self._targets(source)
+            counts = np.bincount(targets[targets != IGNORED].numpy(), minlength=len(self.classes_))
             return [float(w) for w in counts.sum() / (len(counts) * counts.clip(1))]
         for label in self.class_weights:
             if label not in self.target_codec_.classes_:
@@ -205,7 +206,12 @@ class Classifier(ClassifierMixin, Task):
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
             return {}
-        inputs, labels = self._plain_inputs(source), self._targets(source).tolist()
+        known = [
+            (example, label)
+            for example, label in zip(self._plain_inputs(source), self._targets(source).tolist(), strict=True)
+            if label != IGNORED
+        ]
+        inputs, labels = [example for example, _ in known], [label for _, label in known]
         return {
             key: baseline.fit(inputs, labels)
             for key, baseline in classification_baselines(

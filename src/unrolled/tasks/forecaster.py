@@ -349,7 +349,9 @@ class Forecaster(Task):
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
         units = np.array([self._naive_error(one) for one in series])[origins.owner]
         points = point_of(answers, self.quantiles)
-        return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name)
+        fitted: Any = self.baselines_.values()
+        spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
+        return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
 
     def _naive_error(self, series: Series) -> float:
         """The unit of MASE: from the training data, or a stranger's own history."""

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,7 +40,7 @@ from unrolled.tasks.texts import LazyText, chunks_of, parts_of, with_edges
 from unrolled.training.options import TrainingOptions
 
 TEXT = "text"
-UNITS = {"characters": Characters, "words": Words, "subwords": Subwords}
+UNITS = {"characters": partial(Characters, embedding_size=128), "words": Words, "subwords": Subwords}
 # texts up to this many bytes are encoded once and kept (about 40 bytes a character); longer ones are read lazily
 IN_MEMORY_BYTES = 8_000_000
 MAX_HELD_OUT_BYTES = 1_000_000  # more would take longer to watch than to learn from
@@ -77,7 +78,7 @@ class LanguageModel(Task):
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
         "bptt_steps": 64,
-        "learning_rate": 4e-3,
+        "learning_rate": 6e-3,
         "epochs": 10,
         "validation": 0.05,
         "precision": "auto",
@@ -125,7 +126,7 @@ class LanguageModel(Task):
             return super()._hold_out(source, share, seed)
         # one text has no records to deal out: its end is held out
         require(source, [self.text])
-        text = next(iter(source))[self.text]
+        text = next(iter(source))[self.text] or ""
         cut = round(len(text) * (1 - share))
         if len(text) - cut < MIN_HELD_OUT_TEXT:
             return source, None
@@ -163,7 +164,9 @@ class LanguageModel(Task):
         width = self.codec_.spec.embedding_size
         if not width and size > ONE_HOT_LIMIT:
             width = min(256, 16 * math.ceil(size**0.25))
-        specs = {TEXT: Spec("index", size, width, unknown_index=self.codec_.spec.unknown_index)}
+        # hiding known characters now and then costs more than knowing the unknown one brings
+        unknown_index = self.codec_.spec.unknown_index if isinstance(self.codec_, Words) else None
+        specs = {TEXT: Spec("index", size, width, unknown_index=unknown_index)}
         return specs if self.given_ is None else specs | self.given_.specs
 
     def _make_network(self) -> nn.Module:
@@ -286,6 +289,8 @@ class LanguageModel(Task):
         Returns:
             What was written, without the prompt.
         """
+        if length < 0:
+            raise OptionError(message("length", expected="an integer >= 0", received=length))
         network = self._fitted().eval()
         generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
         record = {**(given or {}), self.text: prompt}
@@ -375,10 +380,12 @@ class LanguageModel(Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
-        examples = self._encode(as_source(next(chunks_of(source, CHUNK_CHARACTERS, self.text))))
+        chunks = chunks_of(source, CHUNK_CHARACTERS, self.text)
+        examples = self._encode(as_source(next(chunks)))
         assert isinstance(examples.targets, Ragged)
         ids = [sequence.numpy() for sequence in examples.targets]
-        return {key: baseline.fit(ids, ids) for key, baseline in language_baselines(self.boundary_ + 1).items()}
+        note = f"first {CHUNK_CHARACTERS:,} characters" if next(chunks, None) else ""
+        return {key: baseline.fit(ids, ids) for key, baseline in language_baselines(self.boundary_ + 1, note).items()}
 
     # ---- saving -----------------------------------------------------------------------------
 

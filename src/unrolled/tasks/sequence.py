@@ -218,8 +218,7 @@ class SequenceModel(Task):
         assert isinstance(examples.targets, Ragged)
         targets = [frames.numpy() for frames in examples.targets]
         return {
-            key: baseline.fit(self._plain(examples), targets)
-            for key, baseline in frame_baselines(self._binary).items()
+            key: baseline.fit(self._plain(examples), targets) for key, baseline in frame_baselines(self._binary).items()
         }
 
     # ---- saving -----------------------------------------------------------------------------

@@ -1,0 +1,29 @@
+"""How many threads a model is worth: decided by its size alone, so that the same run gives the same weights."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+# multiply-adds of one time step below which a second thread gains little, and waits dearly on a busy machine
+WORTH_THREADS = 12_000_000
+
+
+@contextmanager
+def fitting_threads(model: nn.Module, rows: int) -> Generator[None]:
+    """Let torch use one thread inside for a small model, all of its threads for a large one.
+
+    Args:
+        model: its weight matrices are counted, embeddings are not.
+        rows: sequences that advance together.
+    """
+    before = torch.get_num_threads()
+    tables = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
+    matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in tables)
+    if matrices * rows < WORTH_THREADS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,53 @@
+"""Every example runs as a user runs it, reaches its score, and saves its picture."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# name, the least or the most that its score may be
+BOUNDS = {
+    "echo": (0.99, 1.0),
+    "david": (0.97, 1.0),
+    "running_sum": (0.97, 1.0),
+    "moving_square": (0.95, 1.0),
+    "speakers": (0.85, 1.0),
+    "damped_sine": (0.0, 0.6),  # error as a share of repeating the last value
+    "weather": (0.0, 0.8),  # MASE; the seasonal naive has 0.95
+    "characters": (0.0, 2.7),  # nats after one epoch; frequencies alone have 3.23
+}
+
+
+def test_every_example_is_tested() -> None:
+    programs = {path.stem for path in EXAMPLES.glob("*.py")} - {"example", "demo"}
+    assert programs == set(BOUNDS)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_an_example_reaches_its_score(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    module = importlib.import_module(name)
+    picture = tmp_path / f"{name}.png"
+    arguments = {"epochs": 1} if name == "characters" else {}  # a time budget would test the machine
+    low, high = BOUNDS[name]
+    assert low <= module.main(seed=0, out=picture, **arguments) <= high
+    assert picture.stat().st_size > 5000
+    assert "scored" in capsys.readouterr().out
+
+
+def test_an_example_explains_itself() -> None:
+    words = [sys.executable, str(EXAMPLES / "echo.py"), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, env=dict(os.environ), check=True)
+    assert "five random numbers are fed one-hot" in done.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 110
