@@ -45,7 +45,7 @@ UNITS = {"characters": partial(Characters, embedding_size=128), "words": Words, 
 IN_MEMORY_BYTES = 8_000_000
 MAX_HELD_OUT_BYTES = 1_000_000  # more would take longer to watch than to learn from
 MIN_HELD_OUT_TEXT = 200  # characters
-MAX_LANES = 64
+MAX_LANES = 32  # more would make fewer updates of the same text, and learn less in the same time
 MIN_UPDATES = 50  # of an epoch, where the text is long enough
 SCORE_ROWS = 32
 CHUNK_CHARACTERS = 5_000_000  # what is scored, or shown to a baseline, at once
@@ -78,7 +78,7 @@ class LanguageModel(Task):
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
         "bptt_steps": 64,
-        "learning_rate": 6e-3,
+        "learning_rate": 5e-3,
         "epochs": 10,
         "validation": 0.05,
         "precision": "auto",
