@@ -2,7 +2,8 @@
 
 Run: python bench/quality.py --data FOLDER [--only NAME ...] [--seeds 3]
 
-FOLDER holds one folder for each data set, as README.md lists them; a data set that is not there is skipped by name.
+FOLDER holds ucr/, stocks/, surname_lang/, jsb_chorales/, ud_ewt/ and tinyshakespeare/ with the files that the functions
+below name; a data set that is not there is skipped by name.
 Nothing here is tuned: every task runs with its defaults, on the official split where there is one.
 """
 

@@ -1,0 +1,21 @@
+"""Every measurement that needs no data of its own, one after another; `bench/quality.py` needs a data folder.
+
+Run: python bench/run.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAMS = ("throughput.py", "codecs.py")
+
+
+def main() -> None:
+    """Run each program in a process of its own and stop at the first that fails."""
+    for name in PROGRAMS:
+        print(f"\n== {name}", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).parent / name)], check=True)
+
+
+if __name__ == "__main__":
+    main()
