@@ -47,9 +47,9 @@ class SequenceModel(Task):
     """
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": 2e-3,
-        "epochs": 60,
-        "patience": 15,
+        "learning_rate": 5e-3,
+        "epochs": 150,
+        "patience": 30,
     }
 
     def __init__(
@@ -58,7 +58,7 @@ class SequenceModel(Task):
         cell: str = "lstm",
         hidden_size: int = 200,
         num_layers: int = 1,
-        dropout: float = 0.4,
+        dropout: float = 0.2,
         layers: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:
