@@ -54,7 +54,7 @@ def digits(seed: int, out: Path) -> dict:
     """Read 8 x 8 pictures as 8 rows of 8 pixels; test on a fifth of them."""
     pictures, labels = load_digits(return_X_y=True)
     train, test = ur.as_source(pictures.reshape(-1, 8, 8) / 16, labels).split(test=0.2, seed=seed, stratify="y")
-    model = ur.Classifier(target="y", hidden_size=64).fit(train, epochs=12, seed=seed)
+    model = ur.Classifier(target="y").fit(train, epochs=20, seed=seed)
     scores = model.evaluate(test)
     print(scores)
     model.save(out / "digits-model")
