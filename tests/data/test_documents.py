@@ -165,3 +165,15 @@ def test_words_are_kept_whole_for_the_encoder(tmp_path: Path) -> None:
     assert sum(batch.num_steps for batch in source.epoch(0)) == len(text)
     assert len(seen) > 1
     assert all(piece.endswith(" ") and piece.split() == ["word"] * (len(piece) // 5) for piece in seen)
+
+
+@same_folder
+@given(text=TEXT, share=st.floats(0.01, 0.99), stretches=st.integers(1, 12))
+def test_spread_deals_out_every_character_once_and_leaves_one_text(
+    tmp_path: Path, text: str, share: float, stretches: int
+) -> None:
+    kept, held = read_text(write(tmp_path, text)).spread(share, stretches)
+    together = "".join(t for part in (kept, held) for record in part for t in record["text"])
+    assert sorted(together) == sorted(text)
+    assert len(kept) <= 1
+    assert abs(held.len_bytes - share * len(text.encode())) <= 4 * stretches + 4

@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterator, Sequence
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +102,16 @@ class Documents(Source):
     @property
     def single(self) -> bool:
         """True when all is one text."""
-        return self.kind != "lines" and len(self.spans) == 1
+        return self.kind != "lines" and len(self) == 1
 
     def texts(self) -> Iterator[Iterator[str]]:
         """Every document as an iterator of pieces of bounded size."""
-        for span in self.spans:
-            if self.kind == "lines":
+        if self.kind == "lines":
+            for span in self.spans:
                 yield from ((line,) for line in _lines(span))  # type: ignore[misc]
-            else:
-                yield span.pieces()
+        else:  # what is left of one file is one text
+            for _, spans in groupby(self.spans, key=lambda span: span.path):
+                yield chain.from_iterable(span.pieces() for span in spans)
 
     def pieces(self) -> Iterator[dict[str, Any]]:
         """All text as records of bounded size, cut between words, however long a document is; for counting."""
@@ -123,7 +125,7 @@ class Documents(Source):
 
     def __len__(self) -> int:
         if self.kind != "lines":
-            return len(self.spans)
+            return sum(1 for _ in groupby(self.spans, key=lambda span: span.path))
         if self._count is None:
             self._count = sum(1 for _ in self.texts())
         return self._count
@@ -153,6 +155,19 @@ class Documents(Source):
         cut = round(self.len_bytes * (1 - test))
         return self.around(self.cut(0, cut)), self.around(self.cut(cut, self.len_bytes))
 
+    def spread(self, share: float, stretches: int) -> tuple["Documents", "Documents"]:
+        """Two parts, the second made of stretches at equal distances; what a text leaves stays one text.
+
+        Args:
+            share: share of the bytes that goes to the second part.
+            stretches: how many.
+        """
+        edges = stretches_of(self.len_bytes, share, stretches)
+        places = [0, *(place for edge in edges for place in edge), self.len_bytes]
+        spans = [self.cut(start, stop) for start, stop in pairwise(places)]
+        kept, held = (list(chain.from_iterable(spans[side::2])) for side in (0, 1))
+        return self.around(kept), self.around(held)
+
     def cut(self, start: int, stop: int) -> list[Span]:
         """The spans between two bytes of all texts end to end, moved to the next character or line."""
         spans, place = [], 0
@@ -166,6 +181,15 @@ class Documents(Source):
                     spans.append(Span(span.path, first, last))
             place += size
         return spans
+
+
+def stretches_of(length: int, share: float, stretches: int) -> list[tuple[int, int]]:
+    """The end of each of so many equal parts of a length, together the share of it."""
+    edges = [
+        (round(length * (part + 1 - share) / stretches), round(length * (part + 1) / stretches))
+        for part in range(stretches)
+    ]
+    return [(start, stop) for start, stop in edges if start < stop]
 
 
 def _align(span: Span, place: int, lines: bool) -> int:

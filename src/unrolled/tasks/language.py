@@ -36,15 +36,13 @@ from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
-from unrolled.tasks.texts import LazyText, chunks_of, parts_of, with_edges
+from unrolled.tasks.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
 from unrolled.training.options import TrainingOptions
 
 TEXT = "text"
 UNITS = {"characters": partial(Characters, embedding_size=128), "words": Words, "subwords": Subwords}
 # texts up to this many bytes are encoded once and kept (about 40 bytes a character); longer ones are read lazily
 IN_MEMORY_BYTES = 8_000_000
-MAX_HELD_OUT_BYTES = 1_000_000  # more would take longer to watch than to learn from
-MIN_HELD_OUT_TEXT = 200  # characters
 MAX_LANES = 32  # more would make fewer updates of the same text, and learn less in the same time
 MIN_UPDATES = 50  # of an epoch, where the text is long enough
 SCORE_ROWS = 32
@@ -119,18 +117,12 @@ class LanguageModel(Task):
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         if isinstance(source, Documents):
-            share = min(share, MAX_HELD_OUT_BYTES / source.len_bytes)
-            few = source.len_bytes * share < MIN_HELD_OUT_TEXT
-            return (source, None) if few else source.split(test=share, seed=seed)
+            return hold_out(source, share, seed)
         if len(source) != 1:
             return super()._hold_out(source, share, seed)
-        # one text has no records to deal out: its end is held out
         require(source, [self.text])
-        text = next(iter(source))[self.text] or ""
-        cut = round(len(text) * (1 - share))
-        if len(text) - cut < MIN_HELD_OUT_TEXT:
-            return source, None
-        return as_source([{self.text: text[:cut]}]), as_source([{self.text: text[cut:]}])
+        kept, held = spread(next(iter(source))[self.text] or "", share)
+        return as_source([{self.text: kept}]), as_source([{self.text: held}]) if held else None
 
     def _learn(self, source: Source) -> None:
         require(source, [self.text])

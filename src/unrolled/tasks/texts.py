@@ -1,17 +1,20 @@
 """Texts as language models read and score them: with boundaries, in parts, in chunks, or lazily."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from unrolled.data.documents import Documents
+from unrolled.data.documents import Documents, stretches_of
 from unrolled.data.source import Source
 from unrolled.ragged import Ragged
 
 PART_STEPS = 8192  # a text longer than this is scored in parts side by side, each after WARM_UP steps that do not count
 WARM_UP = 512
+MIN_HELD_OUT, MAX_HELD_OUT = 200, 50_000  # characters; more would take longer to watch than it is worth
+STRETCHES = 10  # held out at equal distances: a name that only the end of a text knows can then be learnt
 
 
 class LazyText:
@@ -26,6 +29,30 @@ class LazyText:
         self.num_steps = documents.len_bytes
         self.lengths = torch.tensor([documents.len_bytes])
         self.batch_size = 1
+
+
+def hold_out(documents: Documents, share: float, seed: int) -> tuple[Documents, Documents | None]:
+    """What to learn from and what to watch: whole files, or stretches of one text or of its lines."""
+    share = _bounded_share(share, documents.len_bytes)
+    if not share:
+        return documents, None
+    if documents.kind == "files" and not documents.single:
+        return documents.split(test=share, seed=seed)
+    return documents.spread(share, STRETCHES)
+
+
+def spread(text: str, share: float) -> tuple[str, str]:
+    """Two parts of a text, the second made of stretches at equal distances, as `Documents.spread` does it."""
+    share = _bounded_share(share, len(text))
+    places = [0, *(place for edge in stretches_of(len(text), share, STRETCHES) for place in edge), len(text)]
+    parts = [text[start:stop] for start, stop in pairwise(places)]
+    return "".join(parts[::2]), "".join(parts[1::2])
+
+
+def _bounded_share(share: float, length: int) -> float:
+    if length * share < MIN_HELD_OUT:
+        return 0.0
+    return min(share, MAX_HELD_OUT / length)
 
 
 def parts_of(lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
