@@ -57,8 +57,10 @@ _HOME = {
     "Tagger": "unrolled.tasks.tagger",
     "load": "unrolled.tasks.registry",
 }
+_ROOMS = ("nn",)  # used by attribute, as torch.nn is
 
 if TYPE_CHECKING:
+    from unrolled import nn as nn
     from unrolled.cells.elman import Elman as Elman
     from unrolled.cells.gru import GRU as GRU
     from unrolled.cells.lstm import LSTM as LSTM
@@ -98,12 +100,14 @@ if TYPE_CHECKING:
     from unrolled.tasks.tagger import Tagger as Tagger
     from unrolled.training.callbacks import Callback as Callback
 
-__all__ = [*_HOME, "errors"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_HOME, *_ROOMS, "errors"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds a misspelt name
 
     def __getattr__(name: str) -> object:
         """Import a public name from its home when it is first used."""
+        if name in _ROOMS:
+            return import_module(f"unrolled.{name}")
         if name not in _HOME:
             raise AttributeError(f"module 'unrolled' has no attribute {name!r}; {errors.nearest(name, __all__)}")
         value = getattr(import_module(_HOME[name]), name)

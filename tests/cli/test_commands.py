@@ -123,7 +123,7 @@ def test_language_writes_and_forecast_and_tag_and_sequence_learn(
 
 def test_info_says_which_kernel_runs(capsys: pytest.CaptureFixture[str]) -> None:
     call("info")
-    assert "native" in capsys.readouterr().out
+    assert "tiles" in capsys.readouterr().out
 
 
 # ---- mistakes -------------------------------------------------------------------------------------

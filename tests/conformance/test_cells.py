@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from random_sequences import assert_close, noise, seeds, shake, some_lengths, some_ragged, tensors_of
+import random_sequences
+from random_sequences import noise, seeds, shake, some_lengths, some_ragged, tensors_of
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.errors import OptionError, ShapeError
@@ -28,14 +29,31 @@ cells = pytest.mark.parametrize("name", CELLS)
 kernels = pytest.mark.parametrize("kernel", KERNELS)
 
 
-def a_cell(name: str, hidden_size: int = 4, learn: bool = False, seed: int = 0, input_size: int = F) -> Cell:
-    """A float64 cell in which no weight is zero."""
-    return shake(make_cell(name, input_size, hidden_size, learn_initial_state=learn).double(), seed)
+def dtype_of(kernel: str) -> torch.dtype:
+    """float64, unless the kernel has only float32."""
+    return torch.float32 if kernel == "tiles" else torch.float64
+
+
+def a_cell(
+    name: str, hidden_size: int = 4, learn: bool = False, seed: int = 0, input_size: int = F, kernel: str = "reference"
+) -> Cell:
+    """A cell in which no weight is zero, in the kernel's precision."""
+    cell = make_cell(name, input_size, hidden_size, learn_initial_state=learn)
+    return shake(cell.to(dtype_of(kernel)), seed)
+
+
+def assert_close(got: Any, want: Any, tolerance: float | None = None) -> None:
+    """As `random_sequences.assert_close`, as close as the precision allows."""
+    if tolerance is None:
+        tensors = tensors_of(got.values if isinstance(got, Ragged) else got)
+        tolerance = 2e-5 if any(tensor.dtype == torch.float32 for tensor in tensors) else 1e-12
+    random_sequences.assert_close(got, want, tolerance)
 
 
 def a_state(cell: Cell, batch_size: int, seed: int = 0) -> Any:
     fields = len(cell.state_type._fields)
-    return cell.state_type(*(noise(batch_size, cell.hidden_size, seed=seed + 91 + i) for i in range(fields)))
+    rows = [noise(batch_size, cell.hidden_size, seed=seed + 91 + i) for i in range(fields)]
+    return cell.state_type(*(row.to(cell.weight_hh) for row in rows))
 
 
 def rows_of(state: Any, rows: Tensor | slice) -> Any:
@@ -50,7 +68,7 @@ def rows_of(state: Any, rows: Tensor | slice) -> Any:
 @given(lengths=some_lengths(), cuts=st.lists(st.integers(0, 6), max_size=3), seed=seeds)
 @settings(max_examples=10)
 def test_chunks_that_hand_the_state_on_equal_one_pass(name, kernel, lengths, cuts, seed):
-    cell, inputs = a_cell(name), some_ragged(lengths, F, seed)
+    cell, inputs = a_cell(name, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     before = a_state(cell, len(lengths), seed)
     whole, final = unroll(cell, inputs, before, kernel=kernel)
     for start, stop in pairwise([0, *sorted(cuts), 9]):
@@ -64,7 +82,7 @@ def test_chunks_that_hand_the_state_on_equal_one_pass(name, kernel, lengths, cut
 @given(lengths=some_lengths(), seed=seeds)
 @settings(max_examples=10)
 def test_single_steps_of_single_users_equal_the_batch(name, kernel, lengths, seed):
-    cell, inputs = a_cell(name, learn=True), some_ragged(lengths, F, seed)
+    cell, inputs = a_cell(name, learn=True, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     outputs, final = unroll(cell, inputs, kernel=kernel)
     for row, sequence in enumerate(inputs):
         state = cell.initial_state(1)
@@ -79,7 +97,7 @@ def test_single_steps_of_single_users_equal_the_batch(name, kernel, lengths, see
 @given(lengths=some_lengths(min_size=1), seed=seeds)
 @settings(max_examples=10)
 def test_sequences_joined_by_resets_equal_sequences_apart(name, kernel, lengths, seed):
-    cell, apart = a_cell(name, learn=True), some_ragged(lengths, F, seed)
+    cell, apart = a_cell(name, learn=True, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     want, want_state = unroll(cell, apart)
     joined = Ragged(apart.values, [apart.num_steps])
     reset = apart.positions == 0
@@ -95,7 +113,7 @@ def test_sequences_joined_by_resets_equal_sequences_apart(name, kernel, lengths,
 @given(lengths=some_lengths(min_size=1), seed=seeds)
 @settings(max_examples=10)
 def test_backwards_a_reset_cuts_between_the_same_two_steps(name, kernel, lengths, seed):
-    cell, apart = a_cell(name, learn=True), some_ragged(lengths, F, seed)
+    cell, apart = a_cell(name, learn=True, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     want, want_state = unroll(cell, apart, reverse=True)
     joined = Ragged(apart.values, [apart.num_steps])
     got, state = unroll(cell, joined, reset=apart.positions == 0, reverse=True, kernel=kernel)
@@ -139,12 +157,12 @@ def test_reading_backwards_is_reading_the_reversed_sequences(name):
 @cells
 @kernels
 def test_an_empty_sequence_keeps_its_state_and_an_empty_batch_is_legal(name, kernel):
-    cell, before = a_cell(name), a_state(a_cell(name), 2)
+    cell, before = a_cell(name, kernel=kernel), a_state(a_cell(name, kernel=kernel), 2)
     for reset in (None, torch.zeros(0, dtype=torch.bool)):
-        outputs, after = unroll(cell, some_ragged([0, 0], F), before, reset, kernel=kernel)
+        outputs, after = unroll(cell, some_ragged([0, 0], F, dtype=dtype_of(kernel)), before, reset, kernel=kernel)
         assert outputs.values.shape == (0, 4)
         assert_close(after, before)
-    outputs, after = unroll(cell, some_ragged([], F), kernel=kernel)
+    outputs, after = unroll(cell, some_ragged([], F, dtype=dtype_of(kernel)), kernel=kernel)
     assert outputs.values.shape == (0, 4)
     assert [tuple(field.shape) for field in after] == [(0, 4)] * len(before)
 
@@ -157,7 +175,7 @@ def test_an_empty_sequence_keeps_its_state_and_an_empty_batch_is_legal(name, ker
 @given(lengths=some_lengths(min_size=1), seed=seeds, data=st.data())
 @settings(max_examples=10)
 def test_a_result_depends_neither_on_batch_mates_nor_on_their_order(name, kernel, lengths, seed, data):
-    cell, inputs = a_cell(name), some_ragged(lengths, F, seed)
+    cell, inputs = a_cell(name, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     before = a_state(cell, len(lengths))
     rows = torch.tensor(data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=6)))
     outputs, state = unroll(cell, inputs, before, kernel=kernel)
@@ -170,7 +188,7 @@ def test_a_result_depends_neither_on_batch_mates_nor_on_their_order(name, kernel
 @kernels
 @pytest.mark.parametrize("want_state", [True, False])
 def test_a_nan_stays_in_its_sequence(name, kernel, want_state):
-    cell, inputs = a_cell(name), some_ragged([4, 2, 0, 4, 3], F)
+    cell, inputs = a_cell(name, kernel=kernel), some_ragged([4, 2, 0, 4, 3], F, dtype=dtype_of(kernel))
     bad = inputs.values.clone()
     bad[4:6] = torch.nan  # all of sequence 1
     want, want_state_ = unroll(cell, inputs, kernel=kernel)
@@ -215,8 +233,8 @@ def test_every_kernel_equals_the_reference_forward_and_backward(
     name, kernel, lengths, sizes, seed, reverse, restart, learn, call_cost
 ):
     features, hidden_size = sizes
-    cell = a_cell(name, hidden_size, learn, seed, features)
-    inputs = some_ragged(lengths, features, seed)
+    cell = a_cell(name, hidden_size, learn, seed, features, kernel=kernel)
+    inputs = some_ragged(lengths, features, seed, dtype=dtype_of(kernel))
     reset = noise(inputs.num_steps, seed=seed) > 0.5 if restart else None
     state = None if learn else a_state(cell, len(lengths), seed)
     with pytest.MonkeyPatch.context() as patch:
@@ -224,7 +242,8 @@ def test_every_kernel_equals_the_reference_forward_and_backward(
         want = everything(cell, inputs, state, reset=reset, reverse=reverse, kernel="reference")
         got = everything(cell, inputs, state, reset=reset, reverse=reverse, kernel=kernel)
     for part, tensor in want.items():
-        torch.testing.assert_close(got[part], tensor, rtol=1e-9, atol=1e-10, msg=lambda text, part=part: part + text)
+        rtol, atol = (1e-9, 1e-10) if dtype_of(kernel) == torch.float64 else (1e-4, 2e-5)
+        torch.testing.assert_close(got[part], tensor, rtol=rtol, atol=atol, msg=lambda text, part=part: part + text)
 
 
 @cells
@@ -233,7 +252,7 @@ def test_every_kernel_equals_the_reference_forward_and_backward(
 @given(lengths=some_lengths(min_size=1, max_size=7, longest=9), seed=seeds)
 @settings(max_examples=10)
 def test_without_the_final_state_outputs_and_hidden_state_are_the_same(name, kernel, call_cost, lengths, seed):
-    cell, inputs = a_cell(name), some_ragged(lengths, F, seed)
+    cell, inputs = a_cell(name, kernel=kernel), some_ragged(lengths, F, seed, dtype=dtype_of(kernel))
     before = a_state(cell, len(lengths), seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "CALL_COST", call_cost)
@@ -307,7 +326,7 @@ class Unrolled(torch.nn.Module):
 @cells
 @kernels
 def test_a_learnt_initial_state_receives_gradients_from_every_sequence(name, kernel):
-    cell, inputs = a_cell(name, learn=True), some_ragged([2, 3], F)
+    cell, inputs = a_cell(name, learn=True, kernel=kernel), some_ragged([2, 3], F, dtype=dtype_of(kernel))
     gradients = []
     for rows in ([0], [1], [0, 1]):
         outputs, _ = unroll(cell, inputs.select(rows), kernel=kernel)

@@ -35,14 +35,18 @@ class Counter(Cell):
 
 
 def test_the_fastest_kernel_that_can_is_chosen():
-    assert choose(LSTM(3, 4), INPUTS) == ("native", {})
+    assert choose(LSTM(3, 4), INPUTS) == ("tiles", {})
+    assert choose(LSTM(3, 4).double(), some_ragged([2], 3)).name == "native"
     assert choose(LSTM(3, 4), INPUTS, "reference") == ("reference", {})
     assert list(KERNELS)[-1] == "reference"
 
 
 def test_a_cell_that_torch_does_not_have_runs_by_its_step():
     cell = Counter(3, 3)
-    assert choose(cell, INPUTS) == ("reference", {"native": "torch has no layer for Counter"})
+    assert choose(cell, INPUTS) == (
+        "reference",
+        {"tiles": "the tiles have no Counter", "native": "torch has no layer for Counter"},
+    )
     outputs, state = unroll(cell, INPUTS)
     assert_close(state.hidden, torch.stack([sequence.sum(0) for sequence in INPUTS]), 1e-5)
     assert_close(outputs[1], INPUTS[1].cumsum(0), 1e-5)
@@ -54,6 +58,10 @@ def test_a_kernel_asked_for_by_name_says_why_it_cannot_run():
         choose(Counter(3, 3), INPUTS, "native")
     with pytest.raises(UnsupportedError, match=r"inputs are torch.float64, weights torch.float32"):
         choose(LSTM(3, 4), some_ragged([2], 3), "native")
+    with pytest.raises(UnsupportedError, match=r"the tiles compute in float32"):
+        choose(LSTM(3, 4), some_ragged([2], 3), "tiles")
+    with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(UnsupportedError, match="autocast is on"):
+        choose(LSTM(3, 4), INPUTS, "tiles")
 
 
 def test_an_unknown_kernel_is_answered_with_the_nearest():

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from unrolled.cells.base import Cell
 from unrolled.errors import UnsupportedError, unknown
 from unrolled.kernels import native, reference
+from unrolled.kernels.cpu import kernel as tiles
 from unrolled.ragged import Ragged
 
 # fastest first; the reference comes last and refuses nothing
-KERNELS: dict[str, ModuleType] = {"native": native, "reference": reference}
+KERNELS: dict[str, ModuleType] = {"tiles": tiles, "native": native, "reference": reference}
 
 
 class Choice(NamedTuple):

@@ -1,0 +1,121 @@
+"""The kernels as one operation of torch's autograd."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.base import Cell, State
+from unrolled.kernels import reference
+from unrolled.kernels.cpu import calls
+from unrolled.kernels.cpu.layer import Layer
+from unrolled.kernels.cpu.machine import Machine
+from unrolled.ragged import Ragged
+
+WEIGHTS = 4
+
+
+class Recurrence(torch.autograd.Function):
+    """A cell along every sequence of a ragged batch.
+
+    Gradients of gradients come from the reference kernel, which is differentiable twice.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, cell: Cell, name: str, machine: Machine, lengths: Tensor, inputs: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Outputs (N, H), then the final states (B, H); `rest` is the four weights and the states before."""
+        layer = Layer(name, machine, rest[:WEIGHTS])
+        state = rest[WEIGHTS:]
+        outputs, parts = calls.forward(layer, inputs, lengths, state, keep=True)
+        ctx.set_materialize_grads(False)
+        ctx.cell, ctx.layer, ctx.lengths, ctx.parts = cell, layer, lengths, parts
+        finals = [calls.padded_to(field, layer.padded).clone() for field in state]  # of an empty sequence: as before
+        for part in parts:
+            for final, field in zip(finals, part.final(outputs, keep=True), strict=True):
+                final[part.sequences] = field
+        answer = _narrow(outputs, layer.hidden_size)
+        ctx.save_for_backward(inputs, answer, *rest)
+        return answer, *(_narrow(final, layer.hidden_size) for final in finals)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
+        """Gradients of the inputs, the weights and the states before."""
+        inputs, answer, *rest = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
+        layer, state = ctx.layer, rest[WEIGHTS:]
+        outputs, parts = calls.padded_to(answer, layer.padded), ctx.parts
+        ctx.parts = None
+        if parts is None:  # the graph is kept and walked again: the slots were used up by the first time
+            outputs, parts = calls.forward(layer, inputs, ctx.lengths, state, keep=True)
+        d_outputs, *d_final = gradients
+        d_inputs, d_weights, d_first = calls.backward(
+            layer, inputs, outputs, parts, d_outputs, d_final, want_inputs=ctx.needs_input_grad[4]
+        )
+        d_state = []
+        for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
+            total = torch.zeros_like(before) if given is None else given.clone()  # an empty sequence passes it on
+            for part, first in zip(parts, d_first, strict=True):
+                total[part.sequences] = first[index][:, : layer.hidden_size]
+            d_state.append(total)
+        return None, None, None, None, d_inputs, *d_weights, *d_state
+
+
+def run(cell: Cell, name: str, machine: Machine, inputs: Ragged, state: State) -> tuple[Ragged, State]:
+    """As `reference.run`."""
+    given = (inputs.values, *cell.weights, *state)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
+        values, *final = Recurrence.apply(cell, name, machine, inputs.lengths, *given)
+        return inputs.with_values(values), type(state)(*final)
+    layer = Layer(name, machine, cell.weights)
+    outputs, parts = calls.forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
+    finals = [field.clone() for field in state]
+    for part in parts:
+        for final, field in zip(finals, part.final(outputs, keep=False), strict=True):
+            final[part.sequences] = field[:, : layer.hidden_size]
+    return inputs.with_values(_narrow(outputs, layer.hidden_size)), type(state)(*finals)
+
+
+class _Reference(torch.nn.Module):
+    """The reference kernel as a module, so that the weights of the forward pass can be put in."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self._cell = cell
+
+    def forward(self, inputs: Ragged, state: State) -> tuple[Ragged, State]:
+        return reference.run(self._cell, inputs, state)
+
+
+def _narrow(padded: Tensor, width: int) -> Tensor:
+    return padded if padded.shape[1] == width else padded[:, :width].contiguous()
+
+
+def _through_reference(
+    ctx: Any, inputs: Tensor, rest: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    cell = ctx.cell
+    weights: dict[str, Tensor] = dict(
+        zip(("_cell.weight_ih", "_cell.weight_hh", "_cell.bias_ih", "_cell.bias_hh"), rest, strict=False)
+    )
+    given = (Ragged(inputs, ctx.lengths), cell.state_type(*rest[WEIGHTS:]))
+    outputs, final = torch.func.functional_call(_Reference(cell), weights, given)
+    wanted = [tensor for tensor in (inputs, *rest) if tensor.requires_grad]
+    pairs = [
+        (answer, gradient)
+        for answer, gradient in zip((outputs.values, *final), gradients, strict=True)
+        if gradient is not None
+    ]
+    found = iter(
+        torch.autograd.grad(
+            [answer for answer, _ in pairs],
+            wanted,
+            [gradient for _, gradient in pairs],
+            create_graph=True,
+            allow_unused=True,
+        )
+    )
+    return [next(found) if tensor.requires_grad else None for tensor in (inputs, *rest)]

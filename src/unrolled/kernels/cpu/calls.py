@@ -1,0 +1,198 @@
+"""Calling the compiled kernels: buffers, addresses and threads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.cpu import compiler
+from unrolled.kernels.cpu.backward import Backward, write_backward
+from unrolled.kernels.cpu.forward import Forward, write_forward
+from unrolled.kernels.cpu.layer import Layer, WeightGradients
+from unrolled.kernels.cpu.layout import Chunk, chunks_of
+from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
+
+BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
+TABLES = 6  # what the backward pass needs; the forward pass uses some of them
+THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
+
+
+@dataclass(eq=False)
+class Part:
+    """One chunk's buffers, which the forward pass leaves for the backward pass."""
+
+    chunk: Chunk
+    sequences: Tensor  # (C,)
+    hidden: Tensor  # (C, padded) before the first step
+    gates: Tensor  # (rows, slots of all units)
+    cells: Tensor  # (C + rows, padded); in inference (C, padded)
+    table: Tensor  # room for the addresses of a block's rows
+
+    def final(self, outputs: Tensor, keep: bool) -> list[Tensor]:
+        """The states after the last steps, (C, padded) each."""
+        last = torch.from_numpy(self.chunk.firsts + self.chunk.lengths - 1)
+        states = [outputs[last]]
+        if self.cells.numel():
+            states.append(self.cells[torch.from_numpy(self.chunk.last_rows()) + len(last)] if keep else self.cells)
+        return states
+
+
+def forward(
+    layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
+) -> tuple[Tensor, list[Part]]:
+    """Run a layer over a ragged batch.
+
+    Args:
+        layer: the weights.
+        inputs: (N, F), contiguous.
+        lengths: (B,).
+        state: hidden, and cell where there is one, before the first step, (B, H).
+        keep: keep what `backward` needs.
+
+    Returns:
+        outputs (N, padded), and the buffers of every chunk.
+    """
+    outputs = inputs.new_empty(inputs.shape[0], layer.padded)
+    weights, parts, tasks = layer.forward_weights(keep), [], []
+    kernel = _forward_kernel(layer.name, layer.plan, keep)
+    for chunk in _chunks(layer, lengths):
+        part = _part(layer, chunk, state, keep)
+        parts.append(part)
+        given: dict[Any, Any] = _common(Forward, layer, part, inputs, outputs)
+        given |= {
+            Forward.bias: layer.bias,
+            Forward.input_weights: weights[0],
+            Forward.recurrent_weights: weights[1],
+        }
+        tasks.append(_addresses(Forward, given))
+    run_all(kernel, tasks)
+    return outputs, parts
+
+
+def backward(
+    layer: Layer,
+    inputs: Tensor,
+    outputs: Tensor,
+    parts: Sequence[Part],
+    d_outputs: Tensor | None,
+    d_final: Sequence[Tensor | None],
+    want_inputs: bool,
+) -> tuple[Tensor | None, list[Tensor], list[list[Tensor]]]:
+    """The gradients of everything; the parts' slots are used up.
+
+    Args:
+        layer: the weights.
+        inputs: (N, F), as in `forward`.
+        outputs: (N, padded), as `forward` answered.
+        parts: as `forward` answered.
+        d_outputs: (N, H); None = zeros.
+        d_final: of every final state, (B, H); None = zeros.
+        want_inputs: whether the gradient of the inputs is asked for.
+
+    Returns:
+        gradients of the inputs (N, F), of the four weights, and for every part of its first states (C, padded).
+    """
+    d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.padded)
+    d_inputs = inputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
+    weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
+    kernel = _backward_kernel(layer.name, layer.plan)
+    for part in parts:
+        d_state = [
+            inputs.new_zeros(len(part.sequences), layer.padded)
+            if given is None
+            else padded_to(given[part.sequences], layer.padded)  # indexing copies: the kernel writes into it
+            for given in d_final
+        ]
+        total = layer.zero_gradients()
+        totals.append(total)
+        d_first.append(d_state)
+        given: dict[Any, Any] = _common(Backward, layer, part, inputs, outputs)
+        given |= {
+            Backward.d_outputs: d_outputs,
+            Backward.d_hidden: d_state[0],
+            Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
+            Backward.d_inputs: 0 if d_inputs is None else d_inputs,
+            Backward.padded_inputs: layer.padded_inputs,
+            Backward.input_weights: weights[0],
+            Backward.recurrent_weights: weights[1],
+            Backward.d_input_weights: total.input_weights,
+            Backward.d_recurrent_weights: total.recurrent_weights,
+            Backward.d_bias: total.bias,
+        }
+        tasks.append(_addresses(Backward, given))
+    run_all(kernel, tasks)
+    return (
+        None if d_inputs is None else d_inputs[:, : layer.input_size],
+        layer.unpack(WeightGradients.sum_of(totals)),
+        d_first,
+    )
+
+
+def padded_to(values: Tensor, width: int) -> Tensor:
+    """Rows filled up with zeros to this width, contiguous; a copy only where something changes."""
+    if values.shape[-1] < width:
+        values = torch.nn.functional.pad(values, (0, width - values.shape[-1]))
+    return values.contiguous()
+
+
+def _chunks(layer: Layer, lengths: Tensor) -> list[Chunk]:
+    work = int(lengths.sum()) * layer.row_width * (layer.input_size + layer.hidden_size)
+    return chunks_of(lengths, threads_for(work, THREAD_WORK), max(8, BLOCK_VALUES // layer.row_width))
+
+
+def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Part:
+    sequences = torch.from_numpy(chunk.sequences)
+    count, new = len(sequences), layer.weight_hh.new_empty
+    hidden, *cell = (padded_to(field.detach()[sequences], layer.padded) for field in state)
+    rows = chunk.num_rows if keep else chunk.block_rows
+    cells = new(0, layer.padded)
+    if cell:
+        cells = new(count + (rows if keep else 0), layer.padded)
+        cells[:count] = cell[0]
+    table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
+    return Part(chunk, sequences, hidden, new(rows, layer.row_width), cells, table)
+
+
+def _common(names: Any, layer: Layer, part: Part, inputs: Tensor, outputs: Tensor) -> dict[Any, Tensor | int]:
+    """The arguments that both passes take."""
+    chunk = part.chunk
+    return {
+        names.blocks: chunk.blocks.ctypes.data,
+        names.num_blocks: len(chunk.blocks) - 1,
+        names.offsets: chunk.offsets.ctypes.data,
+        names.firsts: chunk.firsts.ctypes.data,
+        names.direction: 1,
+        names.table: part.table,
+        names.table_rows: chunk.block_rows,
+        names.groups: layer.groups,
+        names.input_size: layer.input_size,
+        names.hidden_size: layer.hidden_size,
+        names.padded_size: layer.padded,
+        names.inputs: inputs,
+        names.outputs: outputs,
+        names.hidden: part.hidden,
+        names.gates: part.gates,
+        names.cells: part.cells,
+        names.num_sequences: len(part.sequences),
+    }
+
+
+def _addresses(names: type[IntEnum], given: Mapping[Any, Tensor | int]) -> list[int]:
+    values = [given[name] for name in names]
+    return [value if isinstance(value, int) else value.data_ptr() for value in values]
+
+
+@cache
+def _forward_kernel(name: str, plan: Plan, keep: bool) -> Kernel:
+    kind = "training" if keep else "inference"
+    return compiler.load(f"{name}-{plan.panels}-{kind}", plan.machine, lambda module: write_forward(module, plan, keep))
+
+
+@cache
+def _backward_kernel(name: str, plan: Plan) -> Kernel:
+    return compiler.load(f"{name}-{plan.panels}-backward", plan.machine, lambda module: write_backward(module, plan))

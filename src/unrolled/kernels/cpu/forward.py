@@ -1,0 +1,161 @@
+"""The forward pass of one chunk of sequences, in training (everything kept) and inference (only what runs on)."""
+
+from enum import IntEnum, auto
+
+from llvmlite import ir
+
+from unrolled.kernels.cpu.emit import Code, Number, Pointer
+from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_row
+from unrolled.kernels.cpu.tile import by_rows
+
+
+class Forward(IntEnum):
+    """Places of the arguments; sizes in float32 values, the rest addresses."""
+
+    blocks = 0  # steps at which each block begins, then the last step
+    num_blocks = auto()
+    offsets = auto()  # see `rows`
+    firsts = auto()
+    direction = auto()
+    table = auto()  # room for three addresses for each row of a block
+    table_rows = auto()
+    groups = auto()
+    input_size = auto()
+    hidden_size = auto()  # terms of the recurrent product
+    padded_size = auto()  # values of a hidden row
+    inputs = auto()  # (N, input_size)
+    outputs = auto()  # (N, padded_size)
+    hidden = auto()  # (B, padded_size) before the first step, in the chunk's order
+    gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
+    cells = auto()  # training: (B + rows, padded_size), the first B before the first step; inference: (B, ...)
+    num_sequences = auto()
+    bias = auto()  # (groups, slots)
+    input_weights = auto()  # (groups, input_size, input slots)
+    recurrent_weights = auto()  # (groups, hidden_size, recurrent slots)
+
+
+def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
+    """Write the function `kernel`.
+
+    Args:
+        module: where to.
+        plan: the cell's layout.
+        keep: training: keep in the slots and cells what the backward pass needs.
+    """
+    machine, width = plan.machine, plan.machine.width
+    input_tile, recurrent_tile = machine.tile_rows(plan.input_vectors), machine.tile_rows(plan.recurrent_vectors)
+    drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
+    advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
+
+    code = Code(module, machine, "kernel", 1, internal=False)
+    given = code.pointer(code.arguments[0])
+    a = {name: given.entry(int(name)) for name in Forward}
+    at = {name: code.pointer(value) for name, value in a.items()}
+    blocks, offsets, firsts = at[Forward.blocks], at[Forward.offsets], at[Forward.firsts]
+    groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
+    row_width = groups * plan.width
+    room = a[Forward.table_rows] * 8
+    inputs_at, before_at, after_at = (code.pointer(a[Forward.table] + room * index) for index in range(3))
+    outputs_row = user_row(a[Forward.outputs], padded, firsts, a[Forward.direction])
+    addresses = (
+        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_size], firsts, a[Forward.direction])),
+        (before_at, before_row(code, a[Forward.hidden], padded, outputs_row)),
+        (after_at, outputs_row),
+    )
+
+    with code.loop(0, a[Forward.num_blocks]) as block:
+        begin, end = blocks.entry(block.index), blocks.entry(block.index + 1)
+        origin = offsets.entry(begin)
+        for table, address in addresses:
+            fill_addresses(code, table, begin, end, offsets, address)
+        gates = at[Forward.gates] + (origin * row_width if keep else 0)
+
+        with code.loop(0, groups) as group:
+            depth = a[Forward.input_size]
+            weights = at[Forward.input_weights] + group.index * depth * (plan.input_vectors * width)
+            bias = at[Forward.bias] + group.index * plan.width
+            place = gates + group.index * plan.width
+
+            def project(rows: int, first: Number) -> None:
+                rows_at, into = inputs_at.address + first * 8, place + first * row_width
+                code.call(drive[rows], rows_at, depth, weights.address, bias.address, into.address, row_width)
+
+            tiled(code, offsets.entry(end) - origin, input_tile, project)
+
+        with code.loop(begin, end) as step:
+            count = offsets.entry(step.index + 1) - offsets.entry(step.index)
+            local = offsets.entry(step.index) - origin
+            earlier, later = code.integer(0), code.integer(0)
+            if keep:
+                earlier, later = cell_rows(code, step.index, offsets, sequences)
+            with code.loop(0, groups) as group:
+                depth, unit = a[Forward.hidden_size], group.index * plan.units
+                weights = at[Forward.recurrent_weights] + group.index * depth * (plan.recurrent_vectors * width)
+                place = gates + local * row_width + group.index * plan.width
+
+                def advance_rows(rows: int, first: Number) -> None:
+                    cells = [at[Forward.cells] + (row + first) * padded + unit for row in (earlier, later)]
+                    code.call(
+                        advance[rows],
+                        before_at.address + (local + first) * 8,
+                        after_at.address + (local + first) * 8,
+                        depth,
+                        weights.address,
+                        (place + first * row_width).address,
+                        row_width,
+                        *(cell.address for cell in cells),
+                        padded,
+                        unit,
+                    )
+
+                tiled(code, count, recurrent_tile, advance_rows)
+    code.done()
+
+
+def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
+    """slots = bias, plus the inputs' product where the cell has one."""
+    code = Code(module, plan.machine, f"input_{rows}", 6)
+    table, depth, weights, bias, place, row_width = code.arguments
+    bias, place, vector = code.pointer(bias), code.pointer(place), plan.machine.width
+    starts = [(bias + index * vector).vector() for index in range(plan.vectors)]
+    left = [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
+    begin = [starts[: plan.input_vectors] for _ in range(rows)]
+    sums = by_rows(code, begin, left, code.pointer(weights), depth)
+    for row in range(rows):
+        for index, number in enumerate([*sums[row], *starts[plan.input_vectors :]]):
+            (place + row_width * row + index * vector).store(number)
+    code.done()
+    return code
+
+
+def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
+    """slots += the recurrent product; then the cell's own arithmetic, while the sums are in registers."""
+    code = Code(module, plan.machine, f"recurrent_{rows}", 10)
+    before, after, depth, weights, place, row_width, cells, next_cells, padded, unit = code.arguments
+    vector, cell = plan.machine.width, plan.cell
+    place, cells, next_cells = code.pointer(place), code.pointer(cells), code.pointer(next_cells)
+    before_rows = [code.pointer(code.pointer(before).entry(row)) for row in range(rows)]
+    after_rows = [code.pointer(code.pointer(after).entry(row)) for row in range(rows)]
+    begin: list[list[Number]] = [
+        [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
+        for row in range(rows)
+    ]
+    sums = by_rows(code, begin, before_rows, code.pointer(weights), depth)
+    for row in range(rows):
+        slots_at: Pointer = place + row_width * row
+        untouched = [(slots_at + index * vector).vector() for index in range(plan.recurrent_start)]
+        slots = [*untouched, *sums[row]]
+        for panel in range(plan.panels):
+            own = slots[panel * cell.slots : (panel + 1) * cell.slots]
+            at = unit + panel * vector
+            old = (cells + padded * row + panel * vector).vector() if cell.has_cell else code.number(0.0)
+            kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old)
+            (after_rows[row] + at).store(hidden)
+            if new is not None:
+                (next_cells + padded * row + panel * vector).store(new)
+            if keep:
+                for index, number in enumerate(kept):
+                    (slots_at + (panel * cell.slots + index) * vector).store(number)
+    code.done()
+    return code

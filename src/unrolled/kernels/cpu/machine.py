@@ -1,0 +1,70 @@
+"""What a processor offers a register tile: vector width, registers, and the names LLVM gives them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding as llvm
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A processor as the tiles see it.
+
+    Args:
+        name: key in `MACHINES`.
+        width: float32 values in one vector register.
+        registers: vector registers.
+        cpu: LLVM's name of the processor; "" for the plainest one of this architecture.
+        features: LLVM's switches, such as "+avx2,+fma".
+    """
+
+    name: str
+    width: int
+    registers: int
+    cpu: str
+    features: str
+
+    @property
+    def product_vectors(self) -> int:
+        """Vectors side by side in a tile of a plain product: four, or two where registers are few."""
+        return 4 if self.registers >= 32 else 2
+
+    def tile_rows(self, vectors: int) -> int:
+        """Rows of a tile so many vectors wide whose sums all stay in registers."""
+        return max(1, min(8, (self.registers - vectors - 1) // vectors))
+
+
+# what a host must have, the widest first; the last runs anywhere
+MACHINES = {
+    "avx512": (("avx512f", "avx512dq", "avx512vl", "avx512bw"), 16, 32),
+    "avx2": (("avx2", "fma"), 8, 16),
+    "neon": (("neon",), 4, 32),
+    "scalar": ((), 1, 16),
+}
+
+
+@cache
+def host() -> Machine:
+    """The widest machine that this processor can be."""
+    return available()[0]
+
+
+@cache
+def available() -> list[Machine]:
+    """Every machine that this processor can be, the widest first; the narrower ones are for tests."""
+    _start()
+    has = dict(llvm.get_host_cpu_features())
+    found = []
+    for name, (needs, width, registers) in MACHINES.items():
+        if all(has.get(need, False) for need in needs):
+            widest = not found
+            cpu = llvm.get_host_cpu_name() if widest else ""
+            features = llvm.get_host_cpu_features().flatten() if widest else ",".join(f"+{need}" for need in needs)
+            found.append(Machine(name, width, registers, cpu, features))
+    return found
+
+
+@cache
+def _start() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()

@@ -1,0 +1,100 @@
+"""Weights in the order in which the tiles read them, and their gradients back in torch's order."""
+
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.cpu.plan import Plan
+
+
+class _Packed(NamedTuple):
+    weight: weakref.ref[Tensor]
+    values: Tensor  # of the weight when it was packed
+    packed: Tensor
+
+
+_packed: dict[tuple[Any, ...], _Packed] = {}
+
+
+def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
+    """For products whose result is the slots: (groups, depth, vectors of a group, width)."""
+    return _by_group(weight, gates, plan, hidden_size).permute(1, 4, 2, 0, 3).contiguous()
+
+
+def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, columns: int) -> Tensor:
+    """For products whose left side is the slots: column tiles, each (values of the slots, columns), end to end."""
+    rows = _by_group(weight, gates, plan, hidden_size).permute(1, 2, 0, 3, 4).flatten(0, 3)  # (slots, depth)
+    width = plan.machine.width
+    if columns > rows.shape[1]:
+        rows = torch.nn.functional.pad(rows, (0, columns - rows.shape[1]))
+    tile = plan.machine.product_vectors * width
+    covered = rows.shape[1] // tile * tile
+    parts = [
+        part.unflatten(1, (-1, size)).transpose(0, 1).reshape(-1)
+        for part, size in ((rows[:, :covered], tile), (rows[:, covered:], width))
+        if part.shape[1]
+    ]
+    return torch.cat(parts)
+
+
+def unpacked(gradient: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, blocks: int) -> Tensor:
+    """A gradient in the layout of `along_units`, in torch's order: (blocks * H, depth)."""
+    depth = gradient.shape[1]
+    by_gate = gradient.view(-1, depth, plan.panels, len(gates), plan.machine.width).permute(3, 0, 2, 4, 1)
+    rows = by_gate.reshape(len(gates), -1, depth)[:, :hidden_size]
+    whole = gradient.new_empty(blocks, hidden_size, depth)
+    whole[list(gates)] = rows
+    return whole.flatten(0, 1)
+
+
+def bias_of(bias_ih: Tensor, bias_hh: Tensor, plan: Plan, hidden_size: int) -> Tensor:
+    """What every slot starts from, (groups, vectors of a group, width)."""
+    cell = plan.cell
+    slots = bias_ih.new_zeros(cell.slots, plan.padded(hidden_size))
+    slots[: len(cell.input_gates), :hidden_size] += bias_ih.view(-1, hidden_size)[list(cell.input_gates)]
+    slots[-len(cell.recurrent_gates) :, :hidden_size] += bias_hh.view(-1, hidden_size)[list(cell.recurrent_gates)]
+    return slots.view(cell.slots, -1, plan.panels, plan.machine.width).permute(1, 2, 0, 3).contiguous()
+
+
+def biases_from(gradient: Tensor, plan: Plan, hidden_size: int) -> tuple[Tensor, Tensor]:
+    """Gradients of `bias_ih` and `bias_hh` from that of the slots."""
+    cell = plan.cell
+    slots = gradient.view(-1, plan.panels, cell.slots, plan.machine.width).permute(2, 0, 1, 3)
+    slots = slots.reshape(cell.slots, -1)[:, :hidden_size]
+    both = []
+    for gates, part in (
+        (cell.input_gates, slots[: len(cell.input_gates)]),
+        (cell.recurrent_gates, slots[-len(cell.recurrent_gates) :]),
+    ):
+        whole = torch.empty_like(part)
+        whole[list(gates)] = part
+        both.append(whole.flatten())
+    return both[0], both[1]
+
+
+def kept(weight: Tensor, form: Hashable, pack: Callable[[Tensor], Tensor]) -> Tensor:
+    """The packed form of a weight, packed again only when the weight has changed.
+
+    torch's version counters miss some changes (fused optimizers, `.data`), so the values themselves are compared:
+    that reads each weight once, packing reads and writes it in strides.
+    """
+    key = (id(weight), form)
+    found = _packed.get(key)
+    if found is not None and found.weight() is weight and torch.equal(found.values, weight):
+        return found.packed
+    values = weight.detach().clone()
+    packed = pack(values)
+    _packed[key] = _Packed(weakref.ref(weight, lambda _: _packed.pop(key, None)), values, packed)
+    return packed
+
+
+def _by_group(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
+    blocks = weight.view(-1, hidden_size, weight.shape[1])  # (gates, H, depth)
+    if gates != tuple(range(len(blocks))):
+        blocks = blocks[list(gates)]
+    if plan.padded(hidden_size) > hidden_size:
+        blocks = torch.nn.functional.pad(blocks, (0, 0, 0, plan.padded(hidden_size) - hidden_size))
+    return blocks.view(len(gates), -1, plan.panels, plan.machine.width, weight.shape[1])

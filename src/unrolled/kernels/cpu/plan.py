@@ -1,0 +1,64 @@
+"""How a cell's units are laid out for the tiles."""
+
+from dataclasses import dataclass
+
+from unrolled.kernels.cpu.machine import Machine
+from unrolled.kernels.cpu.pointwise.base import Pointwise
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of one cell on one machine.
+
+    Units go into groups of `panels` vectors; a group's slots lie together, so that one tile holds every sum that a
+    unit needs. A cell of one slot takes several vectors of units into a group, to fill the tile's registers.
+
+    Args:
+        cell: the pointwise part.
+        machine: the processor.
+        panels: vectors of units in a group; above 1 only for a cell of one slot.
+    """
+
+    cell: Pointwise
+    machine: Machine
+    panels: int
+
+    @staticmethod
+    def of(cell: Pointwise, machine: Machine, hidden_size: int) -> "Plan":
+        """The plan for so many units."""
+        vectors = -(-hidden_size // machine.width)
+        return Plan(cell, machine, 1 if cell.slots > 1 else min(machine.product_vectors, vectors))
+
+    def padded(self, hidden_size: int) -> int:
+        """Units rounded up to whole groups."""
+        return -(-hidden_size // self.units) * self.units
+
+    @property
+    def units(self) -> int:
+        """Units of a group."""
+        return self.panels * self.machine.width
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of a group's slots."""
+        return self.panels * self.cell.slots
+
+    @property
+    def width(self) -> int:
+        """float32 values of a group's slots."""
+        return self.vectors * self.machine.width
+
+    @property
+    def input_vectors(self) -> int:
+        """Vectors of a group that the input product fills."""
+        return self.panels * len(self.cell.input_gates)
+
+    @property
+    def recurrent_vectors(self) -> int:
+        """Vectors of a group that the recurrent product adds to."""
+        return self.panels * len(self.cell.recurrent_gates)
+
+    @property
+    def recurrent_start(self) -> int:
+        """The first vector of a group that the recurrent product adds to."""
+        return self.vectors - self.recurrent_vectors

@@ -1,0 +1,37 @@
+"""Elman's cell: one slot; tanh or relu."""
+
+from collections.abc import Callable, Sequence
+
+from unrolled.kernels.cpu.activations import relu, tanh
+from unrolled.kernels.cpu.emit import Number
+from unrolled.kernels.cpu.pointwise.base import At, Pointwise
+
+
+def elman(activation: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Pointwise:
+    """Elman's cell with this activation.
+
+    Args:
+        activation: from the sum to the hidden state.
+        slope: its derivative, from the hidden state.
+    """
+
+    def forward(sums: Sequence[Number], hidden: Number, cell: Number) -> tuple[list[Number], Number, None]:
+        """`cells.elman.Elman.step` between the products."""
+        hidden = activation(sums[0])
+        return [hidden], hidden, None
+
+    def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> tuple[list[Number], None, None]:
+        """Its derivative."""
+        return [d_hidden * slope(kept[0])], None, None
+
+    return Pointwise(1, (0,), (0,), has_cell=False, forward=forward, backward=backward)
+
+
+def _relu_slope(hidden: Number) -> Number:
+    """1 where the unit is active."""
+    code = hidden.code
+    return code.choose(hidden.compare(">", 0.0), code.number(1.0), code.number(0.0))
+
+
+ELMAN_TANH = elman(tanh, lambda hidden: 1 - hidden * hidden)
+ELMAN_RELU = elman(relu, _relu_slope)

@@ -1,0 +1,31 @@
+"""LSTM: slots i, f, g, o."""
+
+from collections.abc import Sequence
+
+from unrolled.kernels.cpu.activations import sigmoid, tanh
+from unrolled.kernels.cpu.emit import Number
+from unrolled.kernels.cpu.pointwise.base import At, Pointwise
+
+
+def forward(sums: Sequence[Number], hidden: Number, cell: Number) -> tuple[list[Number], Number, Number]:
+    """`cells.lstm.LSTM.step` between the products."""
+    store, forget, candidate, output = sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
+    cell = forget * cell + store * candidate
+    return [store, forget, candidate, output], output * tanh(cell), cell
+
+
+def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> tuple[list[Number], None, Number]:
+    """Its derivative."""
+    store, forget, candidate, output = kept
+    shown = tanh(at.cell)
+    d_cell = d_cell + d_hidden * output * (1 - shown * shown)
+    d_sums = [
+        d_cell * candidate * store * (1 - store),
+        d_cell * at.cell_before * forget * (1 - forget),
+        d_cell * store * (1 - candidate * candidate),
+        d_hidden * shown * output * (1 - output),
+    ]
+    return d_sums, None, d_cell * forget
+
+
+LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), has_cell=True, forward=forward, backward=backward)

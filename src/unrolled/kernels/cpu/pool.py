@@ -1,0 +1,107 @@
+"""Several threads for one call: torch's own OpenMP team where it can be found, else threads of Python's.
+
+A second pool beside torch's would fight it for the cores: its threads keep spinning for a while after each operation.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from llvmlite import ir
+
+from unrolled.kernels.cpu.emit import INT32, INT64, Code, Number
+from unrolled.kernels.cpu.machine import Machine
+
+_forked: list[bool] = []  # a forked child has none of its parent's threads, and OpenMP does not notice
+_executors: dict[int, ThreadPoolExecutor] = {}  # by process
+
+
+class Kernel(NamedTuple):
+    """A compiled kernel.
+
+    Args:
+        run: takes the address of its arguments, 64-bit integers.
+        team: address of the function that `write_team` writes.
+    """
+
+    run: Callable[[int], None]
+    team: int
+
+
+class Team(NamedTuple):
+    """OpenMP's entry points."""
+
+    parallel: object  # GOMP_parallel
+    thread_num: int  # addresses
+    num_threads: int
+
+
+def threads_for(work: float, least: float) -> int:
+    """How many threads some work is worth: torch's number, or one where handing over would cost more."""
+    return 1 if work < least else torch.get_num_threads()
+
+
+def run_all(kernel: Kernel, arguments: Sequence[Sequence[int]]) -> None:
+    """Run the kernel once for each list of arguments; all have ended when it returns."""
+    packed = [(ctypes.c_int64 * len(values))(*values) for values in arguments]
+    addresses = [ctypes.addressof(values) for values in packed]
+    if len(addresses) < 2:
+        for address in addresses:
+            kernel.run(address)
+        return
+    team = None if _forked else _team()
+    if team is not None:
+        values = [team.thread_num, team.num_threads, len(addresses), *addresses]
+        shared = (ctypes.c_int64 * len(values))(*values)
+        team.parallel(kernel.team, ctypes.addressof(shared), len(addresses), 0)  # type: ignore[operator]
+        return
+    for future in [_executor().submit(kernel.run, address) for address in addresses]:
+        future.result()
+
+
+def write_team(module: ir.Module, machine: Machine) -> None:
+    """Write the function `team`, which each thread of an OpenMP team calls: every so many-th call of `kernel`."""
+    code = Code(module, machine, "team", 1, internal=False)
+    given = code.pointer(code.arguments[0])
+    number, threads = (_answer(code, given.entry(place)) for place in range(2))
+    with code.loop(number, given.entry(2), threads) as turn:
+        code.builder.call(module.globals["kernel"], [given.entry(turn.index + 3).value])
+    code.done()
+
+
+def _answer(code: Code, function: Number) -> Number:
+    """The answer of a function without arguments, given by its address."""
+    pointer = code.builder.inttoptr(function.value, ir.FunctionType(INT32, []).as_pointer())
+    answer = code.builder.call(pointer, [])
+    return Number(code, code.builder.sext(answer, INT64))
+
+
+@cache
+def _team() -> Team | None:
+    root = Path(torch.__file__).parent
+    for path in [*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")]:
+        library = ctypes.CDLL(str(path))  # the one that torch has loaded already
+        addresses = [
+            ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+            for name in ("omp_get_thread_num", "omp_get_num_threads")
+        ]
+        library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        library.GOMP_parallel.restype = None
+        return Team(library.GOMP_parallel, *addresses)
+    return None
+
+
+def _executor() -> ThreadPoolExecutor:
+    process = os.getpid()
+    if process not in _executors:
+        _executors[process] = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="unrolled")
+    return _executors[process]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _forked.append(True))

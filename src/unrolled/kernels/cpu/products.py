@@ -1,0 +1,139 @@
+"""The three large products of a backward pass, each covering its result with tiles."""
+
+from llvmlite import ir
+
+from unrolled.kernels.cpu.emit import Code, Number, Pointer
+from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.rows import tiled
+from unrolled.kernels.cpu.tile import by_columns, by_rows
+
+
+class Back:
+    """rows += gradients of the sums @ weights, for rows anywhere in memory.
+
+    The gradients lie as the slots do: one segment of `depth` values in each group.
+
+    Args:
+        module: where the tiles go.
+        plan: the cell's layout.
+        name: of the tiles.
+        depth: values of a segment.
+    """
+
+    def __init__(self, module: ir.Module, plan: Plan, name: str, depth: int) -> None:
+        self.plan, self.depth, machine = plan, depth, plan.machine
+        self.tiles = {
+            (rows, vectors): _back_tile(module, plan, f"{name}_{rows}_{vectors}", rows, vectors, depth)
+            for vectors in {1, machine.product_vectors}
+            for rows in range(1, machine.tile_rows(vectors) + 1)
+        }
+
+    def emit(
+        self,
+        code: Code,
+        count: Number,
+        left: Pointer,
+        row_width: Number,
+        weights: Pointer,
+        groups: Number,
+        table: Pointer,
+        width: Number,
+    ) -> None:
+        """Cover `count` rows of `width` values, whose addresses the table holds."""
+        wide, vector = self.plan.machine.product_vectors, self.plan.machine.width
+        vectors = width // vector
+        covered = vectors // wide * wide
+        for size, begin, end in ((wide, code.integer(0), covered), (1, covered, vectors)):
+            with code.loop(begin, end, size) as place:
+                column = place.index * vector
+                packed = weights + column * groups * self.depth
+
+                def tile(
+                    rows: int, first: Number, size: int = size, packed: Pointer = packed, column: Number = column
+                ) -> None:
+                    code.call(
+                        self.tiles[rows, size],
+                        (left + first * row_width).address,
+                        row_width,
+                        packed.address,
+                        groups,
+                        table.address + first * 8,
+                        column,
+                    )
+
+                tiled(code, count, self.plan.machine.tile_rows(size), tile)
+
+
+def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int, depth: int) -> Code:
+    code = Code(module, plan.machine, name, 6)
+    left, row_width, weights, groups, table, column = code.arguments
+    left, table = code.pointer(left), code.pointer(table)
+    into = [code.pointer(table.entry(row)) + column for row in range(rows)]
+    vector = plan.machine.width
+    sums = [[(row + index * vector).vector() for index in range(vectors)] for row in into]
+    begin = [left + row_width * row for row in range(rows)]
+    sums = by_rows(code, sums, begin, code.pointer(weights), code.integer(depth), groups, plan.width)
+    for row, numbers in zip(into, sums, strict=True):
+        for index, number in enumerate(numbers):
+            (row + index * vector).store(number)
+    code.done()
+    return code
+
+
+class Outer:
+    """weight gradients += left rows, transposed, @ gradients of the sums; in the layout of packed weights.
+
+    Args:
+        module: where the tiles go.
+        plan: the cell's layout.
+        vectors: vectors of a group that the product takes.
+    """
+
+    def __init__(self, module: ir.Module, plan: Plan, vectors: int) -> None:
+        self.plan, self.vectors = plan, vectors
+        self.rows = plan.machine.tile_rows(vectors)
+        self.tiles = {rows: _outer_tile(module, plan, rows, vectors) for rows in range(1, self.rows + 1)}
+
+    def emit(
+        self,
+        code: Code,
+        count: Number,
+        table: Pointer,
+        width: Number,
+        right: Pointer,
+        row_width: Number,
+        into: Pointer,
+        groups: Number,
+    ) -> None:
+        """Add `count` rows, whose left sides of `width` values the table names."""
+        span = self.vectors * self.plan.machine.width
+        with code.loop(0, groups) as group:
+            gradients = right + group.index * self.plan.width
+            panel = into + group.index * width * span
+
+            def tile(rows: int, first: Number) -> None:
+                code.call(
+                    self.tiles[rows],
+                    table.address,
+                    first,
+                    gradients.address,
+                    row_width,
+                    count,
+                    (panel + first * span).address,
+                )
+
+            tiled(code, width, self.rows, tile)
+
+
+def _outer_tile(module: ir.Module, plan: Plan, rows: int, vectors: int) -> Code:
+    code = Code(module, plan.machine, f"outer_{rows}_{vectors}", 6)
+    table, column, right, row_width, depth, into = code.arguments
+    into, vector = code.pointer(into), plan.machine.width
+    places = [[into + (row * vectors + index) * vector for index in range(vectors)] for row in range(rows)]
+    sums = [[place.vector() for place in row] for row in places]
+    sums = by_columns(code, sums, code.pointer(table), column, code.pointer(right), row_width, depth)
+    for row, numbers in zip(places, sums, strict=True):
+        for place, number in zip(row, numbers, strict=True):
+            place.store(number)
+    code.done()
+    return code

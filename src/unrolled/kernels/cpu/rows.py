@@ -1,0 +1,48 @@
+"""Which memory a step's rows are: the loop runs over sequences sorted by length, the user's tensors are not sorted.
+
+The rows of a chunk are numbered in time-major order: all first steps, then all second steps of the sequences that
+have one. Step t of the chunk's sequence q is row `offsets[t] + q` here, and row `firsts[q] + t * direction` of the
+user's inputs and outputs.
+"""
+
+from collections.abc import Callable
+
+from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
+
+Address = Callable[[Number, Number], Number]  # of a step and a row of it
+
+
+def fill_addresses(code: Code, table: Pointer, begin: Number, end: Number, offsets: Pointer, address: Address) -> None:
+    """The address of every row of the steps from begin up to end, one after another."""
+    origin = offsets.entry(begin)
+    with code.loop(begin, end) as step:
+        first = offsets.entry(step.index)
+        with code.loop(0, offsets.entry(step.index + 1) - first) as row:
+            table.set_entry(first - origin + row.index, address(step.index, row.index))
+
+
+def user_row(base: Number, width: Number, firsts: Pointer, direction: Number) -> Address:
+    """Address of a step's row in a user's tensor of this width."""
+    return lambda step, row: base + (firsts.entry(row) + step * direction) * width * BYTES
+
+
+def before_row(code: Code, start: Number, width: Number, outputs_row: Address) -> Address:
+    """Address of the hidden state before a step: the given one, or the step before's output."""
+    return lambda step, row: code.choose(step.compare("==", 0), start + row * width * BYTES, outputs_row(step - 1, row))
+
+
+def cell_rows(code: Code, step: Number, offsets: Pointer, sequences: Number) -> tuple[Number, Number]:
+    """Where the cells before and after a step begin: the first rows are those before the first step."""
+    before = code.choose(step.compare("==", 0), code.integer(0), offsets.entry(step - 1) + sequences)
+    return before, offsets.entry(step) + sequences
+
+
+def tiled(code: Code, rows: Number, tile: int, call: Callable[[int, Number], None]) -> None:
+    """Cover rows by tiles: as many full ones as fit, then one of the rows that are left."""
+    with code.loop(0, rows - (tile - 1), tile) as loop:
+        call(tile, loop.index)
+    covered = rows // tile * tile
+    left = rows - covered
+    for few in range(1, tile):
+        with code.when(left.compare("==", few)):
+            call(few, covered)

@@ -1,0 +1,88 @@
+"""The register tile: a few rows times a few vectors of columns, whose sums never leave the registers.
+
+Every product of the kernels is one of these: rows x columns += left (rows x depth) @ right (depth x columns).
+The right side lies packed, so that each step along the depth reads one stretch of memory; the left side is read
+one value at a time and spread over a vector. KERNELS in the documentation tells why this is the fastest form.
+"""
+
+from collections.abc import Sequence
+
+from unrolled.kernels.cpu.emit import Code, Number, Pointer
+
+Sums = list[list[Number]]  # rows of vectors
+
+
+def by_rows(
+    code: Code,
+    sums: Sums,
+    left: Sequence[Pointer],
+    right: Pointer,
+    depth: Number,
+    segments: Number | None = None,
+    segment_step: Number | int = 0,
+) -> Sums:
+    """Sums of a product whose left rows are contiguous.
+
+    Args:
+        code: where to write.
+        sums: what to add to, rows of vectors.
+        left: where each row begins.
+        right: packed, (depth, vectors).
+        depth: terms of one segment.
+        segments: how many segments of a row there are; None = one.
+        segment_step: float32 values from one segment of a row to the next.
+    """
+    rows, vectors = len(sums), len(sums[0])
+    flat = [number for row in sums for number in row]
+
+    def along(offset: Number | int, packed: Pointer, carried: list[Number]) -> list[Number]:
+        begins = [row + offset for row in left]
+        with code.loop(0, depth, carry=carried) as loop:
+            place = packed + loop.index * (vectors * code.machine.width)
+            columns = [(place + vector * code.machine.width).vector() for vector in range(vectors)]
+            loop.next = []
+            for row in range(rows):
+                value = (begins[row] + loop.index).spread()
+                loop.next += [
+                    code.fused(value, column, loop.carried[row * vectors + index])
+                    for index, column in enumerate(columns)
+                ]
+        return loop.carried
+
+    if segments is None:
+        flat = along(0, right, flat)
+    else:
+        with code.loop(0, segments, carry=flat) as outer:
+            packed = right + outer.index * depth * (vectors * code.machine.width)
+            outer.next = along(outer.index * segment_step, packed, outer.carried)
+        flat = outer.carried
+    return [flat[row * vectors : (row + 1) * vectors] for row in range(rows)]
+
+
+def by_columns(
+    code: Code, sums: Sums, left_rows: Pointer, column: Number, right: Pointer, right_step: Number, depth: Number
+) -> Sums:
+    """Sums of a product whose left side is transposed: row r of the sums takes value `column + r` of each left row.
+
+    Args:
+        code: where to write.
+        sums: what to add to, rows of vectors.
+        left_rows: the addresses of the left rows, one for each term.
+        column: which value of a left row belongs to the first row of sums.
+        right: where the first term's vectors lie.
+        right_step: float32 values from one term to the next.
+        depth: terms.
+    """
+    rows, vectors = len(sums), len(sums[0])
+    with code.loop(0, depth, carry=[number for row in sums for number in row]) as loop:
+        place = right + loop.index * right_step
+        columns = [(place + vector * code.machine.width).vector() for vector in range(vectors)]
+        begin = code.pointer(left_rows.entry(loop.index)) + column
+        loop.next = []
+        for row in range(rows):
+            value = (begin + row).spread()
+            loop.next += [
+                code.fused(value, column_vector, loop.carried[row * vectors + index])
+                for index, column_vector in enumerate(columns)
+            ]
+    return [loop.carried[row * vectors : (row + 1) * vectors] for row in range(rows)]

@@ -1,0 +1,227 @@
+"""What unrolled.nn's LSTM, GRU and RNN share: torch's modules with another `forward`.
+
+Where a kernel of ours has nothing to add, torch's own `forward` runs: on a GPU, under autocast, with a projection, for
+a single step, and for every input that torch refuses, so that its error message is the one to see.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.cells.base import Cell
+from unrolled.errors import OptionError, ShapeError, message, unknown
+from unrolled.kernels import native
+from unrolled.kernels.choose import KERNELS, choose
+from unrolled.nn.packing import Packed, Padded, pack
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+
+# steps from which torch's packed backward pass, quadratic in time, costs more than the native kernel's dense calls;
+# measured on a CPU at H = 32 to 128
+LONG = 100
+
+Fields = tuple[Tensor, ...]  # what torch calls hx, one (L, B, H) tensor for each field of the cell's state
+
+
+class DropIn(nn.RNNBase):
+    """What the three share: a `forward` that runs every layer and direction through `unroll`."""
+
+    kernel: str
+    cell_type: ClassVar[type[Cell]]
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Run whole sequences.
+
+        Args:
+            input: (T, B, F), or (B, T, F) with `batch_first`; (T, F) for one sequence; a PackedSequence; a Ragged.
+            hx: state before the first step, (L, B, H) or (L, H) for one sequence, where L counts layers times
+                directions; for an LSTM the pair (h_0, c_0); None = zeros.
+
+        Returns:
+            outputs in the form of the input, with H features or 2 * H in two directions; and the state after
+            the last step of every sequence in the form of hx. An empty sequence of a Ragged keeps its state.
+
+        Raises:
+            RuntimeError, ValueError: what torch raises for a tensor or PackedSequence of the wrong shape or dtype.
+            ShapeError: a Ragged, or hx beside a Ragged, of the wrong shape.
+            UnsupportedError: the kernel asked for cannot run this.
+        """
+        # torch.compile leaves recurrent modules alone, but would compile each function that ours calls
+        compiler_loaded = "torch._dynamo" in sys.modules and not torch.compiler.is_compiling()
+        return (_uncompiled() if compiler_loaded else DropIn._forward)(self, input, hx)
+
+    def _forward(self, input: Any, hx: Any) -> Any:
+        self._update_flat_weights()
+        if isinstance(input, Ragged):
+            return self._forward_ragged(input, hx)
+        batch = self._readable(input)
+        state = None if batch is None else self._readable_state(hx, batch.rows, batch.batch_shape)
+        if batch is None or state is None:
+            return super().forward(input, hx)
+        whole = Ragged(batch.rows, batch.lengths)  # its steps may be in another order, which no choice depends on
+        if self._torch_is_as_good(whole, dense=isinstance(batch, Padded)):
+            return super().forward(input, hx)
+        outputs, final = self._layers(batch.to_ragged(), tuple(batch.state_to_ragged(field) for field in state))
+        return batch.from_ragged(outputs), _answer(tuple(batch.state_from_ragged(field) for field in final))
+
+    # ---- what came in -----------------------------------------------------------------------------
+
+    def _readable(self, given: Any) -> Padded | Packed | None:
+        """The input as our layers read it, or None where it is torch's to run or to refuse."""
+        if isinstance(given, PackedSequence) and given.data.ndim == 2:
+            batch = Packed(given)
+        elif isinstance(given, Tensor) and given.ndim in (2, 3):
+            batch = Padded(given, self.batch_first)
+        else:
+            return None
+        rows = batch.rows
+        if self._torch_must(rows, batch.steps) or not rows.numel():
+            return None
+        fits = rows.shape[1] == self.input_size and rows.dtype == self._weights(0, False)[0].dtype
+        return batch if fits else None
+
+    def _readable_state(self, hx: Any, rows: Tensor, batch_shape: tuple[int, ...]) -> Fields | None:
+        """The fields of hx, zeros in place of None; None where torch has something to say about it."""
+        shapes = self._state_shapes(batch_shape)
+        if hx is None:
+            return tuple(rows.new_zeros(shape) for shape in shapes)
+        fields = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        fits = len(fields) == len(shapes) and all(
+            isinstance(field, Tensor)
+            and field.shape == shape
+            and (field.dtype, field.device) == (rows.dtype, rows.device)
+            for field, shape in zip(fields, shapes, strict=True)
+        )
+        return fields if fits else None
+
+    def _state_shapes(self, batch_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shape of each field of hx; a projection narrows the first, what the layer shows."""
+        layers = self.num_layers * (2 if self.bidirectional else 1)
+        widths = [self.proj_size or self.hidden_size, self.hidden_size]
+        return [(layers, *batch_shape, width) for width in widths[: len(self.cell_type.state_type._fields)]]
+
+    # ---- who runs it ------------------------------------------------------------------------------
+
+    def _torch_must(self, rows: Tensor, steps: int) -> bool:
+        """Whether torch's forward runs, whatever the kernels say.
+
+        A projection, autocast, a graph being recorded, a transform of torch.func, which no kernel of ours can read,
+        and a single step, where there is nothing to unfold.
+        """
+        if self.proj_size:
+            return True
+        if self.kernel != "auto":
+            return False
+        kind = rows.device.type
+        autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        return steps == 1 or autocast or recorded or torch._C._are_functorch_transforms_active()
+
+    def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
+        """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
+        if self._torch_must(inputs.values, inputs.max_length):
+            return True
+        chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
+        learns_long = torch.is_grad_enabled() and inputs.max_length >= LONG and not dense
+        return chosen is native and not (learns_long and inputs.values.device.type == "cpu")
+
+    # ---- running it -------------------------------------------------------------------------------
+
+    def _forward_ragged(self, inputs: Ragged, hx: Any) -> tuple[Ragged, Any]:
+        if inputs.feature_shape != (self.input_size,):
+            raise ShapeError(message("input", expected=f"a Ragged of shape (N, {self.input_size})", received=inputs))
+        state = self._readable_state(hx, inputs.values, (inputs.batch_size,))
+        if state is None:
+            shapes = " and ".join(map(str, self._state_shapes((inputs.batch_size,))))
+            expected = f"{shapes} of {inputs.values.dtype} on {inputs.values.device}"
+            raise ShapeError(message("hx", expected=expected, received=_shown(hx)))
+        if not inputs.num_steps:
+            width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
+            return inputs.with_values(inputs.values.new_zeros(0, width)), _answer(state)
+        torch_runs = self._torch_is_as_good(inputs, dense=False)
+        outputs, final = (self._torch_layers if torch_runs else self._layers)(inputs, state)
+        return outputs, _answer(final)
+
+    def _layers(self, inputs: Ragged, state: Fields) -> tuple[Ragged, Fields]:
+        """Every layer and direction by the kernel that is chosen for it."""
+        directions = (False, True) if self.bidirectional else (False,)
+        final = []
+        hidden = inputs
+        for layer in range(self.num_layers):
+            given = self._dropped(hidden) if layer else hidden
+            outputs = []
+            for reverse in directions:
+                before = self.cell_type.state_type(*(field[len(final)] for field in state))
+                output, after = unroll(self._cell(layer, reverse), given, before, reverse=reverse, kernel=self.kernel)
+                outputs.append(output.values)
+                final.append(after)
+            hidden = given.with_values(torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0])  # (N, H or 2 * H)
+        return hidden, tuple(torch.stack(fields) for fields in zip(*final, strict=True))
+
+    def _dropped(self, hidden: Ragged) -> Ragged:
+        """Dropout between layers; drawn in torch's order of steps, so that a seed gives torch's mask on a CPU."""
+        if not self.training or not self.dropout:
+            return hidden
+        mask = nn.functional.dropout(torch.ones_like(hidden.values), self.dropout)  # (N, H), all first steps first
+        return hidden.with_values(hidden.values * mask[hidden.time_major.scatter.to(mask.device)])
+
+    def _torch_layers(self, inputs: Ragged, state: Fields) -> tuple[Ragged, Fields]:
+        """The same by torch's forward, which takes no empty sequence."""
+        layout = inputs.time_major
+        order, rank = layout.order.to(inputs.values.device), layout.rank.to(inputs.values.device)
+        alive = int(layout.batch_sizes[0])
+        start = tuple(field[:, order] for field in state)  # (L, B, H) each, longest first
+        packed, hx = super().forward(pack(inputs), _answer(tuple(field[:, :alive] for field in start)))
+        ended = hx if isinstance(hx, tuple) else (hx,)
+        final = (torch.cat([new, old[:, alive:]], 1)[:, rank] for new, old in zip(ended, start, strict=True))
+        return inputs.with_values(packed.data[layout.scatter.to(packed.data.device)]), tuple(final)
+
+    # ---- its weights ------------------------------------------------------------------------------
+
+    def _weights(self, layer: int, reverse: bool) -> list[Tensor]:
+        """The four weights of one layer and direction; zeros for the biases of a module without."""
+        suffix = f"_l{layer}{'_reverse' if reverse else ''}"
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
+        weights = [getattr(self, name + suffix) for name in names]
+        return weights if self.bias else [*weights, *[weights[0].new_zeros(len(weights[0]))] * 2]
+
+    def _cell(self, layer: int, reverse: bool) -> Cell:
+        """The weights of one layer and direction as a cell, made anew for each call, so that it is never stale."""
+        cell = self.cell_type.__new__(self.cell_type)
+        nn.Module.__init__(cell)
+        weights = self._weights(layer, reverse)
+        # plain attributes: the parameters stay the module's own, and need not be Parameters (functional_call)
+        vars(cell).update(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True))
+        vars(cell).update(input_size=weights[0].shape[1], hidden_size=self.hidden_size, initial={})
+        return cell
+
+    def _set_kernel(self, kernel: str) -> None:
+        """Take the kernel's name, checked; the last act of a constructor."""
+        if kernel != "auto" and kernel not in KERNELS:
+            raise unknown("kernel", kernel, ["auto", *KERNELS])
+        if kernel != "auto" and self.proj_size:
+            raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
+        self.kernel = kernel
+
+
+@cache
+def _uncompiled() -> Callable[..., Any]:
+    """The forward pass out of the compiler's sight; made on demand, because it imports the compiler."""
+    return torch.compiler.disable(fn=DropIn._forward)
+
+
+def _answer(fields: Fields) -> Tensor | Fields:
+    """A state as torch takes it and hands it out: a tensor, or a tuple where there are several fields."""
+    return fields[0] if len(fields) == 1 else fields
+
+
+def _shown(hx: Any) -> str:
+    """What a message says of a state that does not fit."""
+    fields = hx if isinstance(hx, tuple | list) else (hx,)
+    known = [f"{tuple(f.shape)} of {f.dtype} on {f.device}" if isinstance(f, Tensor) else repr(f) for f in fields]
+    return " and ".join(known)
