@@ -69,16 +69,16 @@ def test_where_nothing_can_be_written_the_kernels_still_run(tmp_path):
 def test_the_cache_is_read_and_not_compiled_twice(tmp_path, monkeypatch):
     monkeypatch.setenv(compiler.FOLDER_VARIABLE, str(tmp_path))
     assert start(tmp_path).communicate(timeout=120)[0] == "right\n"
-    calls._forward_kernel.cache_clear()
+    calls.forward_kernel.cache_clear()
     monkeypatch.setattr(compiler, "_loaded", {})
     monkeypatch.setattr(compiler, "compiled", lambda *_: pytest.fail("compiled again"))
     with torch.no_grad():
         some = some_ragged([2, 3], 2, dtype=torch.float32)
         cell = make_cell("gru", 2, 3)
-        calls._forward_kernel.cache_clear()
+        calls.forward_kernel.cache_clear()
         with torch.enable_grad():
             unroll(cell, some, kernel="tiles")
-    calls._forward_kernel.cache_clear()
+    calls.forward_kernel.cache_clear()
 
 
 @pytest.mark.parametrize("openmp", [True, False])

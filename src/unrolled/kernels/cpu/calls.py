@@ -59,7 +59,7 @@ def forward(
     """
     outputs = inputs.new_empty(inputs.shape[0], layer.padded)
     weights, parts, tasks = layer.forward_weights(keep), [], []
-    kernel = _forward_kernel(layer.name, layer.plan, keep)
+    kernel = forward_kernel(layer.name, layer.plan, keep)
     for chunk in _chunks(layer, lengths):
         part = _part(layer, chunk, state, keep)
         parts.append(part)
@@ -188,7 +188,8 @@ def _addresses(names: type[IntEnum], given: Mapping[Any, Tensor | int]) -> list[
 
 
 @cache
-def _forward_kernel(name: str, plan: Plan, keep: bool) -> Kernel:
+def forward_kernel(name: str, plan: Plan, keep: bool) -> Kernel:
+    """The compiled forward pass, in training or inference."""
     kind = "training" if keep else "inference"
     return compiler.load(f"{name}-{plan.panels}-{kind}", plan.machine, lambda module: write_forward(module, plan, keep))
 

@@ -46,22 +46,39 @@ def threads_for(work: float, least: float) -> int:
     return 1 if work < least else torch.get_num_threads()
 
 
+class Calls:
+    """Several calls of one kernel, to be run side by side; bound once, run any number of times.
+
+    Args:
+        kernel: which one.
+        arguments: 64-bit integers for each call; what they point to must outlive this object.
+    """
+
+    def __init__(self, kernel: Kernel, arguments: Sequence[Sequence[int]]) -> None:
+        self.kernel = kernel
+        self._held = [(ctypes.c_int64 * len(values))(*values) for values in arguments]
+        self.addresses = [ctypes.addressof(values) for values in self._held]
+        self._team = _team() if len(arguments) > 1 else None
+        if self._team is not None:
+            values = [self._team.thread_num, self._team.num_threads, len(self.addresses), *self.addresses]
+            self._shared = (ctypes.c_int64 * len(values))(*values)
+
+    def run(self) -> None:
+        """Run every call; all have ended when it returns."""
+        if len(self.addresses) == 1:
+            self.kernel.run(self.addresses[0])
+        elif self._team is not None and not _forked:
+            shared = ctypes.addressof(self._shared)
+            self._team.parallel(self.kernel.team, shared, len(self.addresses), 0)  # type: ignore[operator]
+        else:
+            for future in [_executor().submit(self.kernel.run, address) for address in self.addresses]:
+                future.result()
+
+
 def run_all(kernel: Kernel, arguments: Sequence[Sequence[int]]) -> None:
-    """Run the kernel once for each list of arguments; all have ended when it returns."""
-    packed = [(ctypes.c_int64 * len(values))(*values) for values in arguments]
-    addresses = [ctypes.addressof(values) for values in packed]
-    if len(addresses) < 2:
-        for address in addresses:
-            kernel.run(address)
-        return
-    team = None if _forked else _team()
-    if team is not None:
-        values = [team.thread_num, team.num_threads, len(addresses), *addresses]
-        shared = (ctypes.c_int64 * len(values))(*values)
-        team.parallel(kernel.team, ctypes.addressof(shared), len(addresses), 0)  # type: ignore[operator]
-        return
-    for future in [_executor().submit(kernel.run, address) for address in addresses]:
-        future.result()
+    """Run the kernel once for each list of arguments."""
+    if arguments:
+        Calls(kernel, arguments).run()
 
 
 def write_team(module: ir.Module, machine: Machine) -> None:

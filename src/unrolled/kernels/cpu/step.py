@@ -1,0 +1,132 @@
+"""One step at a time, without torch between an event and its answer: buffers and addresses are bound beforehand."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unrolled.cells.base import Cell, State
+from unrolled.errors import ShapeError, UnsupportedError, message
+from unrolled.kernels.cpu.calls import THREAD_WORK, forward_kernel
+from unrolled.kernels.cpu.forward import Forward
+from unrolled.kernels.cpu.layer import Layer
+from unrolled.kernels.cpu.machine import Machine, host
+from unrolled.kernels.cpu.pointwise.registry import name_of
+from unrolled.kernels.cpu.pool import Calls, threads_for
+
+Floats = NDArray[np.float32]
+
+
+class Stepper:
+    """A cell that remembers where it is, for many streams side by side.
+
+    Args:
+        cell: a float32 cell on the CPU that the tiles have; its weights are taken as they are now.
+        batch_size: streams, B; they step together.
+        machine: the processor to run as; None = this one.
+
+    Raises:
+        UnsupportedError: the tiles do not have this cell, or not in this precision.
+
+    Example:
+        >>> import numpy as np
+        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.kernels.cpu.step import Stepper
+        >>> stepper = Stepper(GRU(3, 4), batch_size=2)
+        >>> stepper.step(np.zeros((2, 3), dtype=np.float32)).shape
+        (2, 4)
+    """
+
+    def __init__(self, cell: Cell, batch_size: int = 1, machine: Machine | None = None) -> None:
+        if not name_of(cell) or cell.weight_hh.dtype != torch.float32 or cell.weight_hh.device.type != "cpu":
+            received = f"{type(cell).__name__} of {cell.weight_hh.dtype} on {cell.weight_hh.device}"
+            raise UnsupportedError(message("cell", expected="a float32 cell of the tiles on a CPU", received=received))
+        machine = host() if machine is None else machine
+        layer = Layer(name_of(cell), machine, [weight.detach() for weight in cell.weights])
+        plan, self._state_type, self._hidden_size = layer.plan, cell.state_type, layer.hidden_size
+        self.inputs: Floats = np.zeros((batch_size, layer.input_size), dtype=np.float32)
+        self._cells: Floats = np.zeros((batch_size if plan.cell.has_cell else 0, layer.padded), dtype=np.float32)
+        # what one step writes the next one reads, so there are two, taking turns
+        self._hidden: list[Floats] = [np.zeros((batch_size, layer.padded), dtype=np.float32) for _ in range(2)]
+        self._shown = [hidden[:, : layer.hidden_size] for hidden in self._hidden]
+        self._turn = 0
+
+        work = batch_size * layer.row_width * (layer.input_size + layer.hidden_size)
+        threads = min(batch_size, threads_for(work, THREAD_WORK))
+        edges = [batch_size * thread // threads for thread in range(threads + 1)]
+        weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
+        self._held: list[Any] = [weights, layer.bias]
+        kernel = forward_kernel(layer.name, plan, keep=False)
+        self._calls = []
+        for turn in range(2):
+            arguments = [self._arguments(layer, weights, start, stop, turn) for start, stop in pairwise(edges)]
+            self._calls.append(Calls(kernel, arguments))
+        self.state = cell.initial_state(batch_size)
+
+    def step(self, inputs: Floats) -> Floats:
+        """Advance every stream by one step.
+
+        Args:
+            inputs: (B, F); or fill `inputs` of this object in place and pass that.
+
+        Returns:
+            outputs (B, H); overwritten by the step after the next.
+        """
+        if inputs is not self.inputs:
+            self.inputs[:] = inputs
+        self._calls[self._turn].run()
+        self._turn = 1 - self._turn
+        return self._shown[self._turn]
+
+    @property
+    def state(self) -> State:
+        """A copy of the state of every stream, fields (B, H)."""
+        fields = [self._shown[self._turn], self._cells[:, : self._hidden_size]][: len(self._state_type._fields)]
+        return self._state_type(*(torch.from_numpy(field.copy()) for field in fields))
+
+    @state.setter
+    def state(self, state: State) -> None:
+        for into, field in zip([self._hidden[self._turn], self._cells], state, strict=False):
+            values = field.detach().numpy()
+            if values.shape != (len(self.inputs), self._hidden_size):
+                expected = f"shape ({len(self.inputs)}, {self._hidden_size})"
+                raise ShapeError(message("state", expected=expected, received=values.shape))
+            into[:, : self._hidden_size] = values
+
+    def _arguments(self, layer: Layer, weights: list[torch.Tensor], start: int, stop: int, turn: int) -> list[int]:
+        count = stop - start
+        offsets = np.array([0, count], dtype=np.int64)
+        blocks, firsts = np.array([0, 1], dtype=np.int64), np.arange(count, dtype=np.int64)
+        table, gates = np.empty(3 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
+        self._held += [offsets, blocks, firsts, table, gates]
+        values = {
+            Forward.blocks: blocks,
+            Forward.num_blocks: 1,
+            Forward.offsets: offsets,
+            Forward.firsts: firsts,
+            Forward.direction: 1,
+            Forward.table: table,
+            Forward.table_rows: count,
+            Forward.groups: layer.groups,
+            Forward.input_size: layer.input_size,
+            Forward.hidden_size: layer.hidden_size,
+            Forward.padded_size: layer.padded,
+            Forward.inputs: self.inputs[start:],
+            Forward.outputs: self._hidden[1 - turn][start:],
+            Forward.hidden: self._hidden[turn][start:],
+            Forward.gates: gates,
+            Forward.cells: self._cells[start:],
+            Forward.num_sequences: count,
+            Forward.bias: layer.bias,
+            Forward.input_weights: weights[0],
+            Forward.recurrent_weights: weights[1],
+        }
+        return [_address(values[name]) for name in Forward]
+
+
+def _address(value: Any) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.data_ptr()
+    return int(value) if isinstance(value, int) else int(value.ctypes.data)
