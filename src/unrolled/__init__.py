@@ -44,6 +44,13 @@ _HOME = {
     "Elman": "unrolled.cells.elman",
     "GRU": "unrolled.cells.gru",
     "LSTM": "unrolled.cells.lstm",
+    "LayerNormGRU": "unrolled.cells.layer_norm_gru",
+    "LayerNormLSTM": "unrolled.cells.layer_norm_lstm",
+    "LinearRecurrence": "unrolled.cells.linear_recurrence",
+    "MinGRU": "unrolled.cells.min_gru",
+    "MinLSTM": "unrolled.cells.min_lstm",
+    "PeepholeLSTM": "unrolled.cells.peephole_lstm",
+    "ProjectedLSTM": "unrolled.cells.projected_lstm",
     "Stack": "unrolled.nn.stack",
     "unroll": "unrolled.nn.unroll",
     # training
@@ -63,7 +70,14 @@ if TYPE_CHECKING:
     from unrolled import nn as nn
     from unrolled.cells.elman import Elman as Elman
     from unrolled.cells.gru import GRU as GRU
+    from unrolled.cells.layer_norm_gru import LayerNormGRU as LayerNormGRU
+    from unrolled.cells.layer_norm_lstm import LayerNormLSTM as LayerNormLSTM
+    from unrolled.cells.linear_recurrence import LinearRecurrence as LinearRecurrence
     from unrolled.cells.lstm import LSTM as LSTM
+    from unrolled.cells.min_gru import MinGRU as MinGRU
+    from unrolled.cells.min_lstm import MinLSTM as MinLSTM
+    from unrolled.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
+    from unrolled.cells.projected_lstm import ProjectedLSTM as ProjectedLSTM
     from unrolled.codecs.category import Categories as Categories
     from unrolled.codecs.frames import Frames as Frames
     from unrolled.codecs.labels import Labels as Labels

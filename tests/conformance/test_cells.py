@@ -18,7 +18,7 @@ import random_sequences
 from random_sequences import noise, seeds, shake, some_lengths, some_ragged, tensors_of
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
-from unrolled.errors import OptionError, ShapeError
+from unrolled.errors import OptionError, ShapeError, UnsupportedError
 from unrolled.kernels import native, reference
 from unrolled.kernels.choose import KERNELS
 from unrolled.nn.unroll import map_state, unroll
@@ -26,7 +26,8 @@ from unrolled.ragged import Ragged
 
 F = 3
 cells = pytest.mark.parametrize("name", CELLS)
-kernels = pytest.mark.parametrize("kernel", KERNELS)
+TORCHS = [name for name in CELLS if make_cell(name, 1, 1).torch_layer]
+torchs_cells = pytest.mark.parametrize("name", TORCHS)
 
 
 def dtype_of(kernel: str) -> torch.dtype:
@@ -51,9 +52,17 @@ def assert_close(got: Any, want: Any, tolerance: float | None = None) -> None:
 
 
 def a_state(cell: Cell, batch_size: int, seed: int = 0) -> Any:
-    fields = len(cell.state_type._fields)
-    rows = [noise(batch_size, cell.hidden_size, seed=seed + 91 + i) for i in range(fields)]
-    return cell.state_type(*(row.to(cell.weight_hh) for row in rows))
+    rows = [noise(batch_size, size, seed=seed + 91 + i) for i, size in enumerate(cell.state_sizes.values())]
+    return cell.state_type(*(row.to(cell.weight_ih) for row in rows))
+
+
+def refusal(name: str, kernel: str) -> str:
+    """Why a kernel does not run a cell; empty where it does, and then it must be right."""
+    return KERNELS[kernel].refuses(a_cell(name, kernel=kernel), some_ragged([2], F, dtype=dtype_of(kernel)))
+
+
+RUNS = [(name, kernel) for name in CELLS for kernel in KERNELS if not refusal(name, kernel)]
+cells_in_kernels = pytest.mark.parametrize(("name", "kernel"), RUNS)
 
 
 def rows_of(state: Any, rows: Tensor | slice) -> Any:
@@ -63,8 +72,7 @@ def rows_of(state: Any, rows: Tensor | slice) -> Any:
 # ---- law 1 ----------------------------------------------------------------------------------------
 
 
-@cells
-@kernels
+@cells_in_kernels
 @given(lengths=some_lengths(), cuts=st.lists(st.integers(0, 6), max_size=3), seed=seeds)
 @settings(max_examples=10)
 def test_chunks_that_hand_the_state_on_equal_one_pass(name, kernel, lengths, cuts, seed):
@@ -77,8 +85,7 @@ def test_chunks_that_hand_the_state_on_equal_one_pass(name, kernel, lengths, cut
     assert_close(before, final)
 
 
-@cells
-@kernels
+@cells_in_kernels
 @given(lengths=some_lengths(), seed=seeds)
 @settings(max_examples=10)
 def test_single_steps_of_single_users_equal_the_batch(name, kernel, lengths, seed):
@@ -92,8 +99,7 @@ def test_single_steps_of_single_users_equal_the_batch(name, kernel, lengths, see
         assert_close(state, rows_of(final, slice(row, row + 1)))
 
 
-@cells
-@kernels
+@cells_in_kernels
 @given(lengths=some_lengths(min_size=1), seed=seeds)
 @settings(max_examples=10)
 def test_sequences_joined_by_resets_equal_sequences_apart(name, kernel, lengths, seed):
@@ -108,8 +114,7 @@ def test_sequences_joined_by_resets_equal_sequences_apart(name, kernel, lengths,
     assert_close(state, rows_of(want_state, filled[-1:]) if filled else given_state)
 
 
-@cells
-@kernels
+@cells_in_kernels
 @given(lengths=some_lengths(min_size=1), seed=seeds)
 @settings(max_examples=10)
 def test_backwards_a_reset_cuts_between_the_same_two_steps(name, kernel, lengths, seed):
@@ -154,24 +159,22 @@ def test_reading_backwards_is_reading_the_reversed_sequences(name):
     assert_close(state, want_state)
 
 
-@cells
-@kernels
+@cells_in_kernels
 def test_an_empty_sequence_keeps_its_state_and_an_empty_batch_is_legal(name, kernel):
     cell, before = a_cell(name, kernel=kernel), a_state(a_cell(name, kernel=kernel), 2)
     for reset in (None, torch.zeros(0, dtype=torch.bool)):
         outputs, after = unroll(cell, some_ragged([0, 0], F, dtype=dtype_of(kernel)), before, reset, kernel=kernel)
-        assert outputs.values.shape == (0, 4)
+        assert outputs.values.shape == (0, cell.output_size)
         assert_close(after, before)
     outputs, after = unroll(cell, some_ragged([], F, dtype=dtype_of(kernel)), kernel=kernel)
-    assert outputs.values.shape == (0, 4)
-    assert [tuple(field.shape) for field in after] == [(0, 4)] * len(before)
+    assert outputs.values.shape == (0, cell.output_size)
+    assert [tuple(field.shape) for field in after] == [(0, size) for size in cell.state_sizes.values()]
 
 
 # ---- law 2 ----------------------------------------------------------------------------------------
 
 
-@cells
-@kernels
+@cells_in_kernels
 @given(lengths=some_lengths(min_size=1), seed=seeds, data=st.data())
 @settings(max_examples=10)
 def test_a_result_depends_neither_on_batch_mates_nor_on_their_order(name, kernel, lengths, seed, data):
@@ -184,8 +187,7 @@ def test_a_result_depends_neither_on_batch_mates_nor_on_their_order(name, kernel
     assert_close(fewer_state, rows_of(state, rows))
 
 
-@cells
-@kernels
+@cells_in_kernels
 @pytest.mark.parametrize("want_state", [True, False])
 def test_a_nan_stays_in_its_sequence(name, kernel, want_state):
     cell, inputs = a_cell(name, kernel=kernel), some_ragged([4, 2, 0, 4, 3], F, dtype=dtype_of(kernel))
@@ -217,8 +219,7 @@ def everything(cell: Cell, inputs: Ragged, state: Any, **options: Any) -> dict[s
     return found | {f"gradient of {name}": g for name, g in zip(leaves, gradients, strict=True)}
 
 
-@cells
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "reference"])
+@pytest.mark.parametrize(("name", "kernel"), [run for run in RUNS if run[1] != "reference"])
 @given(
     lengths=some_lengths(min_size=1, longest=7).filter(any),
     sizes=st.tuples(st.integers(1, 4), st.sampled_from([1, 3, 5, 16])),
@@ -246,8 +247,7 @@ def test_every_kernel_equals_the_reference_forward_and_backward(
         torch.testing.assert_close(got[part], tensor, rtol=rtol, atol=atol, msg=lambda text, part=part: part + text)
 
 
-@cells
-@kernels
+@cells_in_kernels
 @pytest.mark.parametrize("call_cost", [0, 3, 100])
 @given(lengths=some_lengths(min_size=1, max_size=7, longest=9), seed=seeds)
 @settings(max_examples=10)
@@ -262,7 +262,7 @@ def test_without_the_final_state_outputs_and_hidden_state_are_the_same(name, ker
     assert_close(state.hidden, want_state.hidden)
 
 
-@cells
+@torchs_cells
 @given(lengths=some_lengths(min_size=1).filter(any), seed=seeds)
 @settings(max_examples=10)
 def test_the_packed_path_of_the_native_kernel_equals_the_reference(name, lengths, seed):
@@ -277,7 +277,7 @@ def test_the_packed_path_of_the_native_kernel_equals_the_reference(name, lengths
     assert_close(tuple(field.squeeze(0)[layout.rank] for field in final), tuple(want_state))
 
 
-@cells
+@torchs_cells
 @pytest.mark.parametrize(("hidden_size", "lengths"), [(33, [40, 1, 0, 17, 17]), (64, [25]), (1, [5, 60])])
 def test_in_float32_the_native_kernel_is_within_2e6th_of_the_exact_reference(name, hidden_size, lengths):
     cell = make_cell(name, 8, hidden_size)
@@ -287,6 +287,18 @@ def test_in_float32_the_native_kernel_is_within_2e6th_of_the_exact_reference(nam
     for part, tensor in exact.items():
         error = (got[part].double() - tensor).norm() / tensor.norm().clamp(min=1e-30)
         assert error <= 2e-6, f"{part}: relative error {error:.1e}"
+
+
+def test_the_native_kernel_runs_the_cells_that_torch_has_and_the_reference_every_cell():
+    assert [name for name, kernel in RUNS if kernel == "native"] == TORCHS
+    assert [name for name, kernel in RUNS if kernel == "reference"] == list(CELLS)
+
+
+@pytest.mark.parametrize(("name", "kernel"), [(n, k) for n in CELLS for k in KERNELS if (n, k) not in RUNS])
+def test_a_kernel_that_does_not_run_a_cell_says_so(name, kernel):
+    cell, inputs = a_cell(name, kernel=kernel), some_ragged([2], F, dtype=dtype_of(kernel))
+    with pytest.raises(UnsupportedError, match=f"kernel '{kernel}' cannot run here: .*{type(cell).__name__}"):
+        unroll(cell, inputs, kernel=kernel)
 
 
 @cells
@@ -323,8 +335,7 @@ class Unrolled(torch.nn.Module):
 # ---- the initial state ------------------------------------------------------------------------------
 
 
-@cells
-@kernels
+@cells_in_kernels
 def test_a_learnt_initial_state_receives_gradients_from_every_sequence(name, kernel):
     cell, inputs = a_cell(name, learn=True, kernel=kernel), some_ragged([2, 3], F, dtype=dtype_of(kernel))
     gradients = []
@@ -348,7 +359,7 @@ def test_the_initial_state_is_zero_unless_it_is_learnt(name):
 # ---- torch's weights ----------------------------------------------------------------------------------
 
 
-@cells
+@torchs_cells
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("layer", "reverse"), [(0, False), (1, False), (0, True), (1, True)])
 def test_a_cell_with_torchs_weights_gives_torchs_outputs(name, bias, layer, reverse):
@@ -370,7 +381,7 @@ def test_a_cell_with_torchs_weights_gives_torchs_outputs(name, bias, layer, reve
     assert_close(unroll(cell, inputs, reverse=reverse)[0], got)
 
 
-@cells
+@torchs_cells
 def test_a_cell_becomes_a_torch_layer_and_comes_back(name):
     cell, inputs = a_cell(name), some_ragged([5], F)
     layer = cell.to_torch()
@@ -416,6 +427,16 @@ def test_a_module_that_does_not_fit_is_refused(module, layer, says):
         CELLS["lstm"].from_torch(module, layer)
 
 
+@pytest.mark.parametrize("name", [name for name in CELLS if name not in TORCHS])
+def test_a_cell_that_torch_does_not_have_exchanges_no_weights_with_it(name):
+    cell = a_cell(name)
+    says = f"a {type(cell).__name__} shares its weights with no torch.nn layer"
+    with pytest.raises(UnsupportedError, match=says):
+        cell.to_torch()
+    with pytest.raises(UnsupportedError, match=says):
+        type(cell).from_torch(torch.nn.LSTM(F, 4))
+
+
 # ---- refusals -------------------------------------------------------------------------------------------
 
 
@@ -428,10 +449,12 @@ def test_a_state_of_another_cell_batch_or_width_is_refused(name):
         unroll(cell, inputs, other.initial_state(2))
     with pytest.raises(ShapeError, match=f"state: expected {kind}, received tuple"):
         unroll(cell, inputs, tuple(a_state(cell, 2)))
-    with pytest.raises(ShapeError, match=r"state.hidden: expected shape \(2, 4\), received \(3, 4\)"):
+    wide = a_cell(name, 6)
+    size, other_size = cell.state_sizes["hidden"], wide.state_sizes["hidden"]
+    with pytest.raises(ShapeError, match=rf"state.hidden: expected shape \(2, {size}\), received \(3, {size}\)"):
         unroll(cell, inputs, a_state(cell, 3))
-    with pytest.raises(ShapeError, match=r"state.hidden: expected shape \(2, 4\), received \(2, 5\)"):
-        unroll(cell, inputs, a_state(a_cell(name, 5), 2))
+    with pytest.raises(ShapeError, match=rf"state.hidden: expected shape \(2, {size}\), received \(2, {other_size}\)"):
+        unroll(cell, inputs, a_state(wide, 2))
 
 
 @cells

@@ -23,6 +23,7 @@ F, H = 3, 4
 CAUSAL: dict[str, Callable[[], Any]] = {
     **{cell: lambda cell=cell: Stack(F, H, cell) for cell in CELLS},
     "two layers": lambda: Stack(F, H, "lstm", num_layers=2),
+    "two projected layers": lambda: Stack(F, H, "lstm_projected", num_layers=2, dropout=0.3, layer_norm=True),
     "everything": lambda: Stack(
         H, H, "gru", 3, dropout=0.3, variational=True, layer_norm=True, residual=True, learn_initial_state=True
     ),

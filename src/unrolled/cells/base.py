@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from unrolled.errors import OptionError, ShapeError, message
+from unrolled.errors import OptionError, ShapeError, UnsupportedError, message
 from unrolled.shapes import StepInputs, StepOutputs
 
-State = Any  # a NamedTuple of (B, H) tensors, one type per cell
+State = Any  # a NamedTuple of (B, width) tensors, one type per cell; the widths are `Cell.state_sizes`
 
 
 class Cell(nn.Module, ABC):
@@ -20,7 +20,8 @@ class Cell(nn.Module, ABC):
 
     Weights are named as in `torch.nn.LSTMCell`: `weight_ih` (gates * H, F), `weight_hh` (gates * H, H),
     `bias_ih` and `bias_hh` (gates * H). They start as Glorot-uniform input weights, orthogonal recurrent
-    weights for each gate, and zero biases.
+    weights for each gate, and zero biases. A cell with other weights says so in `weight_shapes`, one whose state
+    is not H wide in `state_sizes`.
 
     Args:
         input_size: features of one step, F.
@@ -35,6 +36,11 @@ class Cell(nn.Module, ABC):
     gates: ClassVar[int]  # how many blocks of H rows each weight matrix stacks
     torch_layer: ClassVar[str] = ""  # the torch.nn layer with the same equation, "" when there is none
 
+    weight_ih: nn.Parameter
+    weight_hh: nn.Parameter
+    bias_ih: nn.Parameter
+    bias_hh: nn.Parameter
+
     def __init__(self, input_size: int, hidden_size: int, learn_initial_state: bool = False) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
@@ -42,12 +48,10 @@ class Cell(nn.Module, ABC):
                 raise OptionError(message(name, expected="an integer >= 1", received=size))
         self.input_size = input_size
         self.hidden_size = hidden_size
-        self.weight_ih = nn.Parameter(torch.empty(self.gates * hidden_size, input_size))  # (gates * H, F)
-        self.weight_hh = nn.Parameter(torch.empty(self.gates * hidden_size, hidden_size))  # (gates * H, H)
-        self.bias_ih = nn.Parameter(torch.zeros(self.gates * hidden_size))
-        self.bias_hh = nn.Parameter(torch.zeros(self.gates * hidden_size))
-        fields = self.state_type._fields if learn_initial_state else ()
-        self.initial = nn.ParameterDict({name: nn.Parameter(torch.zeros(hidden_size)) for name in fields})
+        for name, shape in self.weight_shapes.items():
+            setattr(self, name, nn.Parameter(torch.zeros(shape)))
+        learnt = self.state_sizes if learn_initial_state else {}
+        self.initial = nn.ParameterDict({name: nn.Parameter(torch.zeros(size)) for name, size in learnt.items()})
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -55,8 +59,25 @@ class Cell(nn.Module, ABC):
         with torch.no_grad():
             for block in self.weight_ih.split(self.hidden_size):
                 nn.init.xavier_uniform_(block)
-            for block in self.weight_hh.split(self.hidden_size):
-                nn.init.orthogonal_(block)
+            if "weight_hh" in self.weight_shapes:
+                for block in self.weight_hh.split(self.hidden_size):
+                    nn.init.orthogonal_(block)
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every weight's shape by its name, torch's four first and in torch's order."""
+        rows = self.gates * self.hidden_size
+        return {
+            "weight_ih": (rows, self.input_size),
+            "weight_hh": (rows, self.output_size),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        """Every state field's width by its name."""
+        return dict.fromkeys(self.state_type._fields, self.hidden_size)
 
     @property
     def output_size(self) -> int:
@@ -71,13 +92,12 @@ class Cell(nn.Module, ABC):
         """The state before the first step: zeros, or the learnt one, for `batch_size` rows."""
         if self.initial:
             return self.state_type(*(self.initial[f].expand(batch_size, -1) for f in self.state_type._fields))
-        zeros = self.weight_hh.new_zeros(batch_size, self.hidden_size)  # (B, H)
-        return self.state_type(*(zeros for _ in self.state_type._fields))
+        return self.state_type(*(self.weight_ih.new_zeros(batch_size, size) for size in self.state_sizes.values()))
 
     @property
     def weights(self) -> list[nn.Parameter]:
-        """The four weights in the order torch's functions take them."""
-        return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+        """The weights in the order of `weight_shapes`, which is that in which torch's functions take the four."""
+        return [getattr(self, name) for name in self.weight_shapes]
 
     @classmethod
     def from_torch(cls, module: nn.Module, layer: int = 0, reverse: bool = False) -> Self:
@@ -90,7 +110,9 @@ class Cell(nn.Module, ABC):
 
         Raises:
             OptionError: a module of another kind, without that layer, or with a projection.
+            UnsupportedError: torch has no layer with this cell's equation and state.
         """
+        cls._need_torch_layer()
         kind = type(module).__name__
         if kind not in (cls.torch_layer, f"{cls.torch_layer}Cell"):
             raise OptionError(message("module", expected=f"a torch.nn.{cls.torch_layer}", received=kind))
@@ -106,7 +128,7 @@ class Cell(nn.Module, ABC):
         cell = cls(weight_ih.shape[1], source[f"weight_hh{suffix}"].shape[1], **cls._torch_arguments(module))
         cell.to(weight_ih)
         with torch.no_grad():
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            for name in cell.weight_shapes:
                 target = getattr(cell, name)
                 given = source.get(f"{name}{suffix}")
                 target.copy_(torch.zeros_like(target) if given is None else given)
@@ -118,16 +140,24 @@ class Cell(nn.Module, ABC):
         return {}
 
     def to_torch(self) -> nn.Module:
-        """A one-layer torch.nn module with a copy of these weights; it has no place for a learnt initial state."""
+        """A one-layer torch.nn module with a copy of these weights; it has no place for a learnt initial state.
+
+        Raises:
+            UnsupportedError: torch has no layer with this cell's equation and state.
+        """
+        self._need_torch_layer()
         module = getattr(nn, self.torch_layer)(self.input_size, self.hidden_size, **self._to_torch_arguments())
         module.to(self.weight_ih)
-        module.load_state_dict(
-            {f"{name}_l0": getattr(self, name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-        )
+        module.load_state_dict({f"{name}_l0": getattr(self, name) for name in self.weight_shapes})
         return module
 
     def _to_torch_arguments(self) -> dict[str, Any]:
         return {}
+
+    @classmethod
+    def _need_torch_layer(cls) -> None:
+        if not cls.torch_layer:
+            raise UnsupportedError(f"a {cls.__name__} shares its weights with no torch.nn layer; use its state_dict()")
 
     def check_inputs(self, features: int) -> None:
         """Refuse inputs of another width than the cell was built for."""

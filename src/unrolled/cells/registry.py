@@ -5,7 +5,14 @@ from functools import partial
 from unrolled.cells.base import Cell
 from unrolled.cells.elman import Elman
 from unrolled.cells.gru import GRU
+from unrolled.cells.layer_norm_gru import LayerNormGRU
+from unrolled.cells.layer_norm_lstm import LayerNormLSTM
+from unrolled.cells.linear_recurrence import LinearRecurrence
 from unrolled.cells.lstm import LSTM
+from unrolled.cells.min_gru import MinGRU
+from unrolled.cells.min_lstm import MinLSTM
+from unrolled.cells.peephole_lstm import PeepholeLSTM
+from unrolled.cells.projected_lstm import ProjectedLSTM
 from unrolled.errors import unknown
 
 CELLS = {
@@ -13,6 +20,13 @@ CELLS = {
     "elman_relu": partial(Elman, activation="relu"),
     "lstm": LSTM,
     "gru": GRU,
+    "lstm_layer_norm": LayerNormLSTM,
+    "lstm_peephole": PeepholeLSTM,
+    "lstm_projected": ProjectedLSTM,
+    "gru_layer_norm": LayerNormGRU,
+    "min_lstm": MinLSTM,
+    "min_gru": MinGRU,
+    "linear": LinearRecurrence,
 }
 
 

@@ -31,4 +31,4 @@ def info(model: Annotated[str, typer.Argument(help="model folder; without, the m
     for name in CELLS:
         chosen = choose(make_cell(name, 8, 8), inputs)
         why = "".join(f"; not {other}: {reason}" for other, reason in chosen.refused.items())
-        print(f"  {name:<12} {chosen.name}{why}")
+        print(f"  {name:<16} {chosen.name}{why}")

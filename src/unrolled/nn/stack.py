@@ -129,7 +129,14 @@ class Stack(nn.Module):
             raise OptionError(message("num_layers", expected="an integer >= 1", received=num_layers))
         if not 0 <= dropout < 1:
             raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
-        output_size = hidden_size * (2 if bidirectional else 1)
+
+        def layer(width: int) -> nn.Module:
+            if bidirectional:
+                return Bidirectional(*(make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2)))
+            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state))
+
+        first = layer(input_size)
+        output_size: int = first.output_size  # type: ignore[assignment]
         widths = [input_size] + [output_size] * (num_layers - 1)
         for name, asked, needs, holds in (
             ("dropout", dropout, "num_layers >= 2", num_layers > 1),
@@ -139,20 +146,14 @@ class Stack(nn.Module):
         ):
             if asked and not holds:
                 raise OptionError(message(name, expected=needs, received=asked, remedy="it would change nothing here"))
-
-        def layer(width: int) -> nn.Module:
-            if bidirectional:
-                return Bidirectional(*(make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2)))
-            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state))
-
-        self.layers = nn.ModuleList(layer(width) for width in widths)
+        self.layers = nn.ModuleList([first, *(layer(width) for width in widths[1:])])
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths[1:]) if layer_norm else None
         self.dropout = dropout
         self.variational = variational
         self.residual = residual
         self.input_size = input_size
         self.causal = not bidirectional
-        self.output_size: int = self.layers[-1].output_size  # type: ignore[assignment]
+        self.output_size = output_size
 
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True

@@ -27,7 +27,7 @@ def unroll(
     Args:
         cell: the cell; its `step` is the definition, a kernel is how it runs.
         inputs: (N, F) ragged.
-        state: state before the first step, fields (B, H); None = `cell.initial_state`.
+        state: state before the first step, fields (B, `cell.state_sizes`); None = `cell.initial_state`.
         reset: (N,) bool in the order of `inputs.values`; True = the state restarts before this step.
         reverse: run every sequence backwards by its true length; outputs stay in forward order.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
@@ -55,7 +55,7 @@ def unroll(
         raise ShapeError(message("inputs", expected="values of shape (N, F)", received=tuple(inputs.values.shape)))
     cell.check_inputs(inputs.values.shape[1])
     state = cell.initial_state(inputs.batch_size) if state is None else state
-    check_state(state, cell.state_type, inputs.batch_size, cell.hidden_size)
+    check_state(state, cell, inputs.batch_size)
 
     def run(sequences: Ragged, before: State) -> tuple[Ragged, State]:
         if not sequences.num_steps:
@@ -131,14 +131,14 @@ def check_reset(reset: Reset, inputs: Ragged) -> None:
         raise ShapeError(message("reset", expected=f"shape ({inputs.num_steps},)", received=tuple(reset.shape)))
 
 
-def check_state(state: Any, state_type: type, batch_size: int, hidden_size: int) -> None:
+def check_state(state: Any, cell: Cell, batch_size: int) -> None:
     """Refuse a state of another cell, batch or width, in one sentence."""
-    if not isinstance(state, state_type):
-        raise ShapeError(message("state", expected=state_type.__name__, received=type(state).__name__))
-    for name, field in zip(state._fields, state, strict=True):
-        if tuple(field.shape) != (batch_size, hidden_size):
+    if not isinstance(state, cell.state_type):
+        raise ShapeError(message("state", expected=cell.state_type.__name__, received=type(state).__name__))
+    for (name, size), field in zip(cell.state_sizes.items(), state, strict=True):
+        if tuple(field.shape) != (batch_size, size):
             raise ShapeError(
-                message(f"state.{name}", expected=f"shape ({batch_size}, {hidden_size})", received=tuple(field.shape))
+                message(f"state.{name}", expected=f"shape ({batch_size}, {size})", received=tuple(field.shape))
             )
 
 

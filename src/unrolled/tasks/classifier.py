@@ -33,7 +33,7 @@ class Classifier(ClassifierMixin, Task):
     Args:
         inputs: columns to read: codecs such as `Words("review")`, column names, or None for all but the target.
         target: the label column, `Labels("stars")`, or `MultiLabels("topics")` for any number of labels at once.
-        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, on the inputs, between layers and before the answer.

@@ -52,7 +52,7 @@ class Forecaster(Task):
         strategy: "direct" answers for all steps at once; "recursive" one step at a time from its own answers, with
             past covariates standing still at their last values.
         season: steps after which things repeat; 0 finds it, 1 means none.
-        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, between layers and before the answer.

@@ -60,7 +60,7 @@ class LanguageModel(Task):
         text: the column of texts; a plain text, a list of texts or `read_text(path)` need none.
         unit: characters, words or subwords; or a codec such as `Subwords("text", size=8000)`.
         given: columns that start each text, such as a language or a topic; the model then writes from them.
-        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, on the inputs, between layers and before the answer.

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, message
 from unrolled.nn.layers import count_weights
 from unrolled.training.options import TrainingOptions
@@ -26,7 +27,7 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
     longest = int(examples.lengths.max()) if examples.batch_size else 0
     steps = min(longest, options.bptt_steps or longest)
     rows = options.batch_size or 32
-    widths = sum(p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight_hh"))
+    widths = sum(module.hidden_size for module in network.modules() if isinstance(module, Cell))
     batch_steps = min(rows * steps, examples.num_steps)
     return 4 * (WEIGHT_COPIES * weights + STEP_COPIES * batch_steps * widths)
 

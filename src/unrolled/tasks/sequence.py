@@ -31,7 +31,7 @@ class SequenceModel(Task):
 
     Args:
         frames: the column that holds a list of equally long vectors, or `Frames("roll")`.
-        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, on the inputs, between layers and before the answer.

@@ -33,7 +33,7 @@ class Tagger(Task):
         words: the column of word lists that is read by default, as words and as characters.
         inputs: codecs or columns to read instead of `words`, one value for each step.
         target: the column of label lists, or `Labels("tags")`.
-        cell: elman, elman_relu, lstm, gru, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, on the inputs, between layers and before the answer.

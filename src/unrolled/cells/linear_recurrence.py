@@ -1,0 +1,72 @@
+"""The linear recurrence: every unit forgets at a pace of its own, and nothing bends."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import linear, softplus
+
+from unrolled.cells.base import Cell
+from unrolled.shapes import HiddenState, StepInputs, StepOutputs
+
+SLOWEST, FASTEST = 0.999, 0.9  # what a fresh unit keeps of its state from step to step: memories of 1000 to 10 steps
+
+
+class LinearRecurrenceState(NamedTuple):
+    """What a linear recurrence remembers."""
+
+    hidden: HiddenState
+
+
+class LinearRecurrence(Cell):
+    """Diagonal linear recurrence with real factors: the real-valued variant of the linear recurrent unit.
+
+        a   = exp(-softplus(decay))                                   in (0, 1), one for each unit, learnt
+        h_t = a * h_{t-1} + sqrt(1 - a^2) * (U x_t + b)
+
+    However slowly a unit forgets, the root gives h the variance of its drive, where the drives of different steps are
+    uncorrelated. The paper's unit has complex factors, exp(-exp(nu) + i theta), and reads out a real part; here theta
+    is 0, softplus stands for the inner exp, and the layers around the recurrence are separate. A fresh unit draws a^2
+    uniformly from 0.9^2 to 0.999^2. There is no `weight_hh` and no `bias_hh`, and all steps of a sequence can be
+    computed side by side.
+
+    Args:
+        input_size: features of one step, F.
+        hidden_size: hidden units, H.
+        learn_initial_state: make the state before the first step a parameter.
+
+    Source: A. Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML 2023, sections 3.2
+    (diagonal, and how it starts), 3.3 (the exponential) and 3.4 (the root).
+
+    Example:
+        >>> import torch
+        >>> from unrolled.cells.linear_recurrence import LinearRecurrence
+        >>> cell = LinearRecurrence(3, 4)
+        >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
+        >>> [name for name, _ in cell.named_parameters()]
+        ['weight_ih', 'bias_ih', 'decay']
+    """
+
+    state_type = LinearRecurrenceState
+    gates = 1
+    decay: nn.Parameter
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """No recurrent weights but one number for each unit."""
+        size = self.hidden_size
+        return {"weight_ih": (size, self.input_size), "bias_ih": (size,), "decay": (size,)}
+
+    def reset_parameters(self) -> None:
+        """Draw fresh weights, and how fast each unit forgets."""
+        super().reset_parameters()
+        with torch.no_grad():
+            pace = self.decay.uniform_(FASTEST**2, SLOWEST**2).log().div(-2)  # (H,) -log a
+            self.decay.copy_(pace.expm1().log())  # the inverse of softplus
+
+    def step(self, inputs: StepInputs, state: LinearRecurrenceState) -> tuple[StepOutputs, LinearRecurrenceState]:
+        """One time step: (B, F) and a state to (B, H) and the next state."""
+        pace = softplus(self.decay)  # (H,) -log a
+        scale = (-(-2 * pace).expm1()).sqrt()  # (H,) exact where a is close to 1, as 1 - a^2 is not
+        hidden = (-pace).exp() * state.hidden + scale * linear(inputs, self.weight_ih, self.bias_ih)  # (B, H)
+        return hidden, LinearRecurrenceState(hidden)
