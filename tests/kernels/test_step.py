@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from random_sequences import noise, seeds, shake
-from unrolled.cells.registry import make_cell
+from unrolled.cells.registry import CELLS, make_cell
 from unrolled.errors import ShapeError, UnsupportedError
 from unrolled.kernels.cpu import step as module
 from unrolled.kernels.cpu.machine import available
+from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.kernels.cpu.step import Stepper
 
-cells = pytest.mark.parametrize("name", ["lstm", "gru", "elman", "elman_relu"])
+cells = pytest.mark.parametrize("name", [name for name in CELLS if name_of(make_cell(name, 1, 1))])
 
 
 @cells

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from random_sequences import noise, seeds, some_lengths, some_ragged
 from unrolled.cells.base import Cell
-from unrolled.cells.registry import make_cell
+from unrolled.cells.registry import CELLS, make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import autograd, calls
 from unrolled.kernels.cpu.layout import chunks_of
 from unrolled.kernels.cpu.machine import Machine, available
-from unrolled.kernels.cpu.pointwise.registry import name_of
+from unrolled.kernels.cpu.pointwise.registry import POINTWISE, name_of
 from unrolled.ragged import Ragged
 
-NAMES = ["lstm", "gru", "elman", "elman_relu"]
+NAMES = [name for name in CELLS if name_of(make_cell(name, 1, 1))]
 TOLERANCE = 2e-6
 machines = pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
 cells = pytest.mark.parametrize("name", NAMES)
@@ -65,12 +65,16 @@ def check(machine: Machine, cell: Cell, inputs: Ragged, state: Any, least: float
     with torch.no_grad():
         quick, final = on(machine)(cell, inputs, state)
     got |= {"inference": quick.values.double()} | {f"inference {k}": v.double() for k, v in final._asdict().items()}
+    rounded = everything(reference.run, cell, inputs, state) if name_of(cell) == "LinearRecurrence" else {}
     state = cell.state_type(*(field.double() for field in state))
     exact = everything(reference.run, cell.double(), inputs.to(torch.float64), state)
-    exact |= {"inference": exact["outputs"]} | {f"inference {k}": exact[f"final {k}"] for k in final._fields}
+    for found in filter(None, (exact, rounded)):
+        found |= {"inference": found["outputs"]} | {f"inference {k}": found[f"final {k}"] for k in final._fields}
     for part, tensor in exact.items():
         error = float((got[part] - tensor).norm() / tensor.norm().clamp(min=least))
-        assert error <= TOLERANCE, f"{part}: relative error {error:.1e}"
+        # a factor close to 1 is itself rounded: after 2,000 steps no way to compute in float32 is closer
+        usual = float((rounded[part] - tensor).norm() / tensor.norm().clamp(min=least)) if part in rounded else 0.0
+        assert error <= max(TOLERANCE, 2 * usual), f"{part}: relative error {error:.1e}"
 
 
 @machines
@@ -107,8 +111,9 @@ def test_two_thousand_steps_are_as_exact_as_two(machine, name):
 def test_saturated_gates_are_exact(machine, name):
     cell = make_cell(name, 4, 16)
     inputs = some_ragged([3, 5], 4, dtype=torch.float32)
-    with torch.no_grad():
-        cell.weight_hh *= 0.1  # a growing relu would amplify every rounding
+    if name == "elman_relu":
+        with torch.no_grad():
+            cell.weight_hh *= 0.1  # a growing state would amplify every rounding
     check(machine, cell, inputs.with_values(inputs.values * 40), a_state(cell, 2))
 
 
@@ -201,6 +206,10 @@ def test_nothing_is_read_or_written_beyond_a_buffer(machine, name, sizes, monkey
     got = everything(on(machine), cell, inputs, a_state(cell, 7))
     for part, tensor in want.items():
         torch.testing.assert_close(got[part], tensor, rtol=1e-5, atol=1e-6, msg=lambda text, part=part: part + text)
+
+
+def test_every_pointwise_part_is_some_cells():
+    assert {name_of(make_cell(name, 1, 1)) for name in NAMES} == set(POINTWISE)
 
 
 @given(lengths=some_lengths(max_size=20, longest=30), threads=st.integers(1, 5), rows=st.integers(1, 40))

@@ -17,7 +17,7 @@ from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
 LENGTHS = [4, 0, 7, 2]
-cells = pytest.mark.parametrize("name", ["lstm", "gru", "elman"])
+cells = pytest.mark.parametrize("name", ["lstm", "gru", "elman", "lstm_peephole", "min_lstm", "linear"])
 
 
 def a_cell(name: str = "lstm") -> Cell:

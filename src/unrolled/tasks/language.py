@@ -90,7 +90,7 @@ class LanguageModel(Task):
         cell: str = "lstm",
         hidden_size: int = 512,
         num_layers: int = 1,
-        dropout: float = 0.0,
+        dropout: float = 0.2,
         layers: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:

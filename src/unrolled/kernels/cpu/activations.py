@@ -1,5 +1,7 @@
 """exp, sigmoid and tanh of a vector, to about two units in the last place of float32; NaN stays NaN."""
 
+import math
+
 from llvmlite import ir
 
 from unrolled.kernels.cpu.emit import INT32, Code, Number, constant
@@ -32,8 +34,10 @@ def exp(x: Number) -> Number:
 
 
 def sigmoid(x: Number) -> Number:
-    """1 / (1 + e^-x)."""
-    return 1.0 / (exp(-x) + 1.0)
+    """1 / (1 + e^-x); exactly 0 where the power leaves the range of float32."""
+    code: Code = x.code
+    power = code.choose(x.compare("<", -EXP_RANGE[1]), code.number(math.inf), exp(-x))
+    return 1.0 / (power + 1.0)
 
 
 def tanh(x: Number) -> Number:

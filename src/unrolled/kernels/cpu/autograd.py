@@ -13,8 +13,6 @@ from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.ragged import Ragged
 
-WEIGHTS = 4
-
 
 class Recurrence(torch.autograd.Function):
     """A cell along every sequence of a ragged batch.
@@ -26,9 +24,10 @@ class Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any, cell: Cell, name: str, machine: Machine, lengths: Tensor, inputs: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the final states (B, H); `rest` is the four weights and the states before."""
-        layer = Layer(name, machine, rest[:WEIGHTS])
-        state = rest[WEIGHTS:]
+        """Outputs (N, H), then the final states (B, H); `rest` is the cell's weights and the states before."""
+        names = list(cell.weight_shapes)
+        layer = Layer(name, machine, dict(zip(names, rest, strict=False)))
+        state = rest[len(names) :]
         outputs, parts = calls.forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
         ctx.cell, ctx.layer, ctx.lengths, ctx.parts = cell, layer, lengths, parts
@@ -46,7 +45,7 @@ class Recurrence(torch.autograd.Function):
         inputs, answer, *rest = ctx.saved_tensors
         if torch.is_grad_enabled():
             return None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
-        layer, state = ctx.layer, rest[WEIGHTS:]
+        layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
         outputs, parts = calls.padded_to(answer, layer.padded), ctx.parts
         ctx.parts = None
         if parts is None:  # the graph is kept and walked again: the slots were used up by the first time
@@ -70,13 +69,18 @@ def run(cell: Cell, name: str, machine: Machine, inputs: Ragged, state: State) -
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
         values, *final = Recurrence.apply(cell, name, machine, inputs.lengths, *given)
         return inputs.with_values(values), type(state)(*final)
-    layer = Layer(name, machine, cell.weights)
+    layer = Layer(name, machine, weights_of(cell))
     outputs, parts = calls.forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
     finals = [field.clone() for field in state]
     for part in parts:
         for final, field in zip(finals, part.final(outputs, keep=False), strict=True):
             final[part.sequences] = field[:, : layer.hidden_size]
     return inputs.with_values(_narrow(outputs, layer.hidden_size)), type(state)(*finals)
+
+
+def weights_of(cell: Cell) -> dict[str, Tensor]:
+    """The cell's weights by name."""
+    return dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
 class _Reference(torch.nn.Module):
@@ -97,11 +101,9 @@ def _narrow(padded: Tensor, width: int) -> Tensor:
 def _through_reference(
     ctx: Any, inputs: Tensor, rest: Sequence[Tensor], gradients: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    cell = ctx.cell
-    weights: dict[str, Tensor] = dict(
-        zip(("_cell.weight_ih", "_cell.weight_hh", "_cell.bias_ih", "_cell.bias_hh"), rest, strict=False)
-    )
-    given = (Ragged(inputs, ctx.lengths), cell.state_type(*rest[WEIGHTS:]))
+    cell, names = ctx.cell, [f"_cell.{name}" for name in ctx.cell.weight_shapes]
+    weights: dict[str, Tensor] = dict(zip(names, rest, strict=False))
+    given = (Ragged(inputs, ctx.lengths), cell.state_type(*rest[len(names) :]))
     outputs, final = torch.func.functional_call(_Reference(cell), weights, given)
     wanted = [tensor for tensor in (inputs, *rest) if tensor.requires_grad]
     pairs = [

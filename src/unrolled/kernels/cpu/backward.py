@@ -41,6 +41,8 @@ class Backward(IntEnum):
     d_input_weights = auto()  # (groups, input_size, input slots), added to
     d_recurrent_weights = auto()  # (groups, hidden_size, recurrent slots), added to
     d_bias = auto()  # (groups, slots), added to
+    own = auto()  # (groups * panels, own numbers, width)
+    d_own = auto()  # as own, added to
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
@@ -48,11 +50,9 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     machine, width = plan.machine, plan.machine.width
     recurrent_begin = plan.recurrent_start * width
     unstep, add_bias = _pointwise(module, plan), _column_sums(module, plan)
-    to_hidden = Back(module, plan, "to_hidden", plan.recurrent_vectors * width)
-    to_inputs = to_hidden
-    if plan.input_vectors != plan.recurrent_vectors:
-        to_inputs = Back(module, plan, "to_inputs", plan.input_vectors * width)
-    outer = {vectors: Outer(module, plan, vectors) for vectors in {plan.input_vectors, plan.recurrent_vectors}}
+    counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
+    back = {count: Back(module, plan, f"back_{count}", count * width) for count in counts}
+    outer = {count: Outer(module, plan, count) for count in counts}
 
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])
@@ -89,8 +89,8 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
             fill_addresses(code, table, begin, end, offsets, address)
         gates = at[Backward.gates] + origin * row_width
 
-        with code.loop(0, end - begin) as back:
-            step = end - 1 - back.index
+        with code.loop(0, end - begin) as turn_back:
+            step = end - 1 - turn_back.index
             first_row = offsets.entry(step)
             count = offsets.entry(step + 1) - first_row
             local = first_row - origin
@@ -106,25 +106,29 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     d_hidden_at.entry(row.index),
                     (at[Backward.d_cells] + row.index * padded).address,
                     groups,
+                    a[Backward.own],
+                    a[Backward.d_own],
                 )
-            left = step_gates + recurrent_begin
-            to_hidden.emit(code, count, left, row_width, at[Backward.recurrent_weights], groups, d_hidden_at, padded)
+            if plan.recurrent_vectors:
+                left, weights = step_gates + recurrent_begin, at[Backward.recurrent_weights]
+                back[plan.recurrent_vectors].emit(code, count, left, row_width, weights, groups, d_hidden_at, padded)
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
-            to_inputs.emit(code, rows, gates, row_width, weights, groups, d_inputs_at, size)
+            back[plan.input_vectors].emit(code, rows, gates, row_width, weights, groups, d_inputs_at, size)
         into, size = at[Backward.d_input_weights], a[Backward.input_size]
         outer[plan.input_vectors].emit(code, rows, inputs_at, size, gates, row_width, into, groups)
-        into, size, right = at[Backward.d_recurrent_weights], a[Backward.hidden_size], gates + recurrent_begin
-        outer[plan.recurrent_vectors].emit(code, rows, before_at, size, right, row_width, into, groups)
+        if plan.recurrent_vectors:
+            into, size, right = at[Backward.d_recurrent_weights], a[Backward.hidden_size], gates + recurrent_begin
+            outer[plan.recurrent_vectors].emit(code, rows, before_at, size, right, row_width, into, groups)
         code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
     code.done()
 
 
 def _pointwise(module: ir.Module, plan: Plan) -> Code:
     """One row: from what forward kept to the gradients of the sums, and of the states before."""
-    code = Code(module, plan.machine, "unstep", 9)
-    before, after, d_after, gates, cells, next_cells, d_hidden, d_cells, groups = code.arguments
+    code = Code(module, plan.machine, "unstep", 11)
+    before, after, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, own_at, d_own_at = code.arguments
     places = [code.pointer(address) for address in (before, after, d_after, cells, next_cells, d_hidden, d_cells)]
     gates, width, cell = code.pointer(gates), plan.machine.width, plan.cell
     with code.loop(0, groups) as group:
@@ -132,19 +136,24 @@ def _pointwise(module: ir.Module, plan: Plan) -> Code:
         for panel in range(plan.panels):
             unit = group.index * plan.units + panel * width
             before_at, after_at, d_after_at, cell_at, next_cell_at, d_hidden_at, d_cell_at = (p + unit for p in places)
-            own = [slots + (panel * cell.slots + index) * width for index in range(cell.slots)]
+            slot_at = [slots + (panel * cell.slots + index) * width for index in range(cell.slots)]
+            numbers = [unit * cell.num_own + index * width for index in range(cell.num_own)]
+            own = [(code.pointer(own_at) + number).vector() for number in numbers]
             states = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
-            d_slots, d_before, d_cell = cell.backward(
-                [place.vector() for place in own],
-                At(before_at.vector(), after_at.vector(), *states),
+            found = cell.backward(
+                [place.vector() for place in slot_at],
+                At(before_at.vector(), after_at.vector(), states[0], states[1], own),
                 d_after_at.vector() + d_hidden_at.vector(),
                 d_cell_at.vector() if cell.has_cell else code.number(0.0),
             )
-            for place, number in zip(own, d_slots, strict=True):
+            for place, number in zip(slot_at, found.sums, strict=True):
                 place.store(number)
-            d_hidden_at.store(code.number(0.0) if d_before is None else d_before)
-            if d_cell is not None:
-                d_cell_at.store(d_cell)
+            d_hidden_at.store(code.number(0.0) if found.hidden is None else found.hidden)
+            if found.cell is not None:
+                d_cell_at.store(found.cell)
+            for number, gradient in zip(numbers, found.own, strict=True):
+                total = code.pointer(d_own_at) + number
+                total.store(total.vector() + gradient)
     code.done()
     return code
 

@@ -67,7 +67,8 @@ def forward(
         given |= {
             Forward.bias: layer.bias,
             Forward.input_weights: weights[0],
-            Forward.recurrent_weights: weights[1],
+            Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
+            Forward.own: layer.own,
         }
         tasks.append(_addresses(Forward, given))
     run_all(kernel, tasks)
@@ -95,7 +96,7 @@ def backward(
         want_inputs: whether the gradient of the inputs is asked for.
 
     Returns:
-        gradients of the inputs (N, F), of the four weights, and for every part of its first states (C, padded).
+        gradients of the inputs (N, F), of the weights, and for every part of its first states (C, padded).
     """
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.padded)
     d_inputs = inputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
@@ -119,10 +120,12 @@ def backward(
             Backward.d_inputs: 0 if d_inputs is None else d_inputs,
             Backward.padded_inputs: layer.padded_inputs,
             Backward.input_weights: weights[0],
-            Backward.recurrent_weights: weights[1],
+            Backward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
             Backward.d_input_weights: total.input_weights,
             Backward.d_recurrent_weights: total.recurrent_weights,
             Backward.d_bias: total.bias,
+            Backward.own: layer.own,
+            Backward.d_own: total.own,
         }
         tasks.append(_addresses(Backward, given))
     run_all(kernel, tasks)
@@ -147,7 +150,7 @@ def _chunks(layer: Layer, lengths: Tensor) -> list[Chunk]:
 
 def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Part:
     sequences = torch.from_numpy(chunk.sequences)
-    count, new = len(sequences), layer.weight_hh.new_empty
+    count, new = len(sequences), layer.weights["weight_ih"].new_empty
     hidden, *cell = (padded_to(field.detach()[sequences], layer.padded) for field in state)
     rows = chunk.num_rows if keep else chunk.block_rows
     cells = new(0, layer.padded)

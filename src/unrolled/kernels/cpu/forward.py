@@ -32,7 +32,8 @@ class Forward(IntEnum):
     num_sequences = auto()
     bias = auto()  # (groups, slots)
     input_weights = auto()  # (groups, input_size, input slots)
-    recurrent_weights = auto()  # (groups, hidden_size, recurrent slots)
+    recurrent_weights = auto()  # (groups, hidden_size, recurrent slots); address 0 without a recurrent product
+    own = auto()  # (groups * panels, own numbers, width)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
@@ -107,6 +108,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                         *(cell.address for cell in cells),
                         padded,
                         unit,
+                        (at[Forward.own] + unit * plan.cell.num_own).address,
                     )
 
                 tiled(code, count, recurrent_tile, advance_rows)
@@ -131,8 +133,8 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
     """slots += the recurrent product; then the cell's own arithmetic, while the sums are in registers."""
-    code = Code(module, plan.machine, f"recurrent_{rows}", 10)
-    before, after, depth, weights, place, row_width, cells, next_cells, padded, unit = code.arguments
+    code = Code(module, plan.machine, f"recurrent_{rows}", 11)
+    before, after, depth, weights, place, row_width, cells, next_cells, padded, unit, own_at = code.arguments
     vector, cell = plan.machine.width, plan.cell
     place, cells, next_cells = code.pointer(place), code.pointer(cells), code.pointer(next_cells)
     before_rows = [code.pointer(code.pointer(before).entry(row)) for row in range(rows)]
@@ -141,7 +143,7 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
     ]
-    sums = by_rows(code, begin, before_rows, code.pointer(weights), depth)
+    sums = by_rows(code, begin, before_rows, code.pointer(weights), depth) if plan.recurrent_vectors else begin
     for row in range(rows):
         slots_at: Pointer = place + row_width * row
         untouched = [(slots_at + index * vector).vector() for index in range(plan.recurrent_start)]
@@ -150,7 +152,11 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
             own = slots[panel * cell.slots : (panel + 1) * cell.slots]
             at = unit + panel * vector
             old = (cells + padded * row + panel * vector).vector() if cell.has_cell else code.number(0.0)
-            kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old)
+            numbers = [
+                (code.pointer(own_at) + (panel * cell.num_own + index) * vector).vector()
+                for index in range(cell.num_own)
+            ]
+            kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old, numbers)
             (after_rows[row] + at).store(hidden)
             if new is not None:
                 (next_cells + padded * row + panel * vector).store(new)

@@ -1,6 +1,6 @@
 """A layer as the kernels see it: a cell's name, a machine, and weights packed for its tiles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import NamedTuple
 
@@ -19,14 +19,15 @@ class Layer:
     Args:
         name: key in `POINTWISE`.
         machine: the processor to run as.
-        weights: weight_ih (gates * H, F), weight_hh (gates * H, H), bias_ih and bias_hh (gates * H).
+        weights: by name, as `Cell.weight_shapes` has them: weight_ih (gates * H, F), bias_ih (gates * H), and what
+            else the cell has.
     """
 
-    def __init__(self, name: str, machine: Machine, weights: Sequence[Tensor]) -> None:
-        self.name, self.machine = name, machine
-        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = weights
-        self.hidden_size: int = self.weight_hh.shape[1]
-        self.input_size: int = self.weight_ih.shape[1]
+    def __init__(self, name: str, machine: Machine, weights: Mapping[str, Tensor]) -> None:
+        self.name, self.machine, self.weights = name, machine, weights
+        cell = POINTWISE[name]
+        self.input_size: int = weights["weight_ih"].shape[1]
+        self.hidden_size: int = weights["weight_ih"].shape[0] // len(cell.input_gates)
         self.plan = _plan(name, machine, self.hidden_size)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
@@ -36,12 +37,19 @@ class Layer:
     @cached_property
     def bias(self) -> Tensor:
         """What every slot starts from."""
-        return packing.bias_of(self.bias_ih, self.bias_hh, self.plan, self.hidden_size)
+        return packing.bias_of(self.weights["bias_ih"], self.weights.get("bias_hh"), self.plan, self.hidden_size)
+
+    @cached_property
+    def own(self) -> Tensor:
+        """The units' own numbers; empty where they have none."""
+        with torch.no_grad():
+            numbers = self.plan.cell.own_numbers(self.weights)
+        return packing.own_of(numbers, self.weights["weight_ih"], self.plan, self.hidden_size)
 
     def forward_weights(self, keep: bool) -> list[Tensor]:
         """Both weights for products whose result is the slots; in training they are new at each call."""
         plan, packed = self.plan, []
-        for weight, gates in self._both():
+        for weight, gates in self._products():
             pack = partial(packing.along_units, gates=gates, plan=plan, hidden_size=self.hidden_size)
             packed.append(pack(weight) if keep else packing.kept(weight, (plan, gates), pack))
         return packed
@@ -51,30 +59,38 @@ class Layer:
         widths = (self.padded_inputs, self.padded)
         return [
             packing.along_depth(weight, gates, self.plan, self.hidden_size, columns)
-            for (weight, gates), columns in zip(self._both(), widths, strict=True)
+            for (weight, gates), columns in zip(self._products(), widths, strict=False)
         ]
 
     def zero_gradients(self) -> "WeightGradients":
         """Room for the gradients of one chunk."""
-        zeros, width = self.weight_hh.new_zeros, self.machine.width
+        zeros, width = self.weights["weight_ih"].new_zeros, self.machine.width
         return WeightGradients(
             zeros(self.groups, self.input_size, self.plan.input_vectors * width),
             zeros(self.groups, self.hidden_size, self.plan.recurrent_vectors * width),
             zeros(self.groups, self.plan.width),
+            zeros(self.own.shape),
         )
 
     def unpack(self, gradients: "WeightGradients") -> list[Tensor]:
-        """Gradients of the four weights in torch's layout."""
-        cell, blocks = self.plan.cell, self.weight_hh.shape[0] // self.hidden_size
-        return [
-            packing.unpacked(gradients.input_weights, cell.input_gates, self.plan, self.hidden_size, blocks),
-            packing.unpacked(gradients.recurrent_weights, cell.recurrent_gates, self.plan, self.hidden_size, blocks),
-            *packing.biases_from(gradients.bias, self.plan, self.hidden_size),
-        ]
+        """Gradients of all weights in torch's layout, in the order they were given."""
+        plan, found = self.plan, packing.biases_from(gradients.bias, self.plan, self.hidden_size)
+        products = zip(("weight_ih", "weight_hh"), self._products(), gradients[:2], strict=False)
+        for name, (_, gates), gradient in products:
+            found[name] = packing.unpacked(gradient, gates, plan, self.hidden_size, len(gates))
+        if plan.cell.num_own:
+            others = {name: weight for name, weight in self.weights.items() if name not in found}
+            with torch.enable_grad():
+                leaves = {name: weight.detach().requires_grad_() for name, weight in others.items()}
+                numbers = plan.cell.own_numbers(leaves)
+            given = packing.own_from(gradients.own, plan, self.hidden_size)
+            found |= dict(zip(leaves, torch.autograd.grad(numbers, list(leaves.values()), given), strict=True))
+        return [found[name] for name in self.weights]
 
-    def _both(self) -> list[tuple[Tensor, tuple[int, ...]]]:
+    def _products(self) -> list[tuple[Tensor, tuple[int, ...]]]:
         cell = self.plan.cell
-        return [(self.weight_ih, cell.input_gates), (self.weight_hh, cell.recurrent_gates)]
+        pairs = [(self.weights["weight_ih"], cell.input_gates)]
+        return pairs + ([(self.weights["weight_hh"], cell.recurrent_gates)] if cell.recurrent_gates else [])
 
 
 class WeightGradients(NamedTuple):
@@ -83,6 +99,7 @@ class WeightGradients(NamedTuple):
     input_weights: Tensor
     recurrent_weights: Tensor
     bias: Tensor
+    own: Tensor
 
     @staticmethod
     def sum_of(parts: Sequence["WeightGradients"]) -> "WeightGradients":

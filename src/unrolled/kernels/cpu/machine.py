@@ -30,8 +30,8 @@ class Machine:
         return 4 if self.registers >= 32 else 2
 
     def tile_rows(self, vectors: int) -> int:
-        """Rows of a tile so many vectors wide whose sums all stay in registers."""
-        return max(1, min(8, (self.registers - vectors - 1) // vectors))
+        """Rows of a tile so many vectors wide whose sums all stay in registers; 1 where there is no product."""
+        return 1 if not vectors else max(1, min(8, (self.registers - vectors - 1) // vectors))
 
 
 # what a host must have, the widest first; the last runs anywhere

@@ -50,29 +50,43 @@ def unpacked(gradient: Tensor, gates: Sequence[int], plan: Plan, hidden_size: in
     return whole.flatten(0, 1)
 
 
-def bias_of(bias_ih: Tensor, bias_hh: Tensor, plan: Plan, hidden_size: int) -> Tensor:
+def bias_of(bias_ih: Tensor, bias_hh: Tensor | None, plan: Plan, hidden_size: int) -> Tensor:
     """What every slot starts from, (groups, vectors of a group, width)."""
     cell = plan.cell
     slots = bias_ih.new_zeros(cell.slots, plan.padded(hidden_size))
     slots[: len(cell.input_gates), :hidden_size] += bias_ih.view(-1, hidden_size)[list(cell.input_gates)]
-    slots[-len(cell.recurrent_gates) :, :hidden_size] += bias_hh.view(-1, hidden_size)[list(cell.recurrent_gates)]
-    return slots.view(cell.slots, -1, plan.panels, plan.machine.width).permute(1, 2, 0, 3).contiguous()
+    if bias_hh is not None:
+        slots[-len(cell.recurrent_gates) :, :hidden_size] += bias_hh.view(-1, hidden_size)[list(cell.recurrent_gates)]
+    return _by_panel(slots, plan)
 
 
-def biases_from(gradient: Tensor, plan: Plan, hidden_size: int) -> tuple[Tensor, Tensor]:
-    """Gradients of `bias_ih` and `bias_hh` from that of the slots."""
+def biases_from(gradient: Tensor, plan: Plan, hidden_size: int) -> dict[str, Tensor]:
+    """Gradients of `bias_ih`, and of `bias_hh` where there is one, from that of the slots."""
     cell = plan.cell
-    slots = gradient.view(-1, plan.panels, cell.slots, plan.machine.width).permute(2, 0, 1, 3)
-    slots = slots.reshape(cell.slots, -1)[:, :hidden_size]
-    both = []
-    for gates, part in (
-        (cell.input_gates, slots[: len(cell.input_gates)]),
-        (cell.recurrent_gates, slots[-len(cell.recurrent_gates) :]),
+    slots = _from_panels(gradient, cell.slots, plan)[:, :hidden_size]
+    found = {}
+    for name, gates, first in (
+        ("bias_ih", cell.input_gates, 0),
+        ("bias_hh", cell.recurrent_gates, cell.slots - len(cell.recurrent_gates)),
     ):
-        whole = torch.empty_like(part)
-        whole[list(gates)] = part
-        both.append(whole.flatten())
-    return both[0], both[1]
+        if gates:
+            whole = slots.new_empty(len(gates), hidden_size)
+            whole[list(gates)] = slots[first : first + len(gates)]
+            found[name] = whole.flatten()
+    return found
+
+
+def own_of(numbers: Sequence[Tensor], like: Tensor, plan: Plan, hidden_size: int) -> Tensor:
+    """The units' own numbers, (groups, panels, own numbers, width)."""
+    rows = like.new_zeros(len(numbers), plan.padded(hidden_size))
+    for row, number in zip(rows, numbers, strict=True):
+        row[:hidden_size] = number
+    return _by_panel(rows, plan)
+
+
+def own_from(gradient: Tensor, plan: Plan, hidden_size: int) -> list[Tensor]:
+    """Gradients of the units' own numbers, (H,) each."""
+    return list(_from_panels(gradient, plan.cell.num_own, plan)[:, :hidden_size])
 
 
 def kept(weight: Tensor, form: Hashable, pack: Callable[[Tensor], Tensor]) -> Tensor:
@@ -89,6 +103,17 @@ def kept(weight: Tensor, form: Hashable, pack: Callable[[Tensor], Tensor]) -> Te
     packed = pack(values)
     _packed[key] = _Packed(weakref.ref(weight, lambda _: _packed.pop(key, None)), values, packed)
     return packed
+
+
+def _by_panel(rows: Tensor, plan: Plan) -> Tensor:
+    """(rows, padded units) as (groups, panels, rows, width)."""
+    by_panel = (len(rows), rows.shape[1] // plan.units, plan.panels, plan.machine.width)
+    return rows.view(by_panel).permute(1, 2, 0, 3).contiguous()
+
+
+def _from_panels(packed: Tensor, rows: int, plan: Plan) -> Tensor:
+    """The inverse: (rows, padded units)."""
+    return packed.view(-1, plan.panels, rows, plan.machine.width).permute(2, 0, 1, 3).reshape(rows, -1)
 
 
 def _by_group(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:

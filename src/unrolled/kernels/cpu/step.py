@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, UnsupportedError, message
+from unrolled.kernels.cpu.autograd import weights_of
 from unrolled.kernels.cpu.calls import THREAD_WORK, forward_kernel
 from unrolled.kernels.cpu.forward import Forward
 from unrolled.kernels.cpu.layer import Layer
@@ -40,11 +41,11 @@ class Stepper:
     """
 
     def __init__(self, cell: Cell, batch_size: int = 1, machine: Machine | None = None) -> None:
-        if not name_of(cell) or cell.weight_hh.dtype != torch.float32 or cell.weight_hh.device.type != "cpu":
-            received = f"{type(cell).__name__} of {cell.weight_hh.dtype} on {cell.weight_hh.device}"
+        if not name_of(cell) or cell.weight_ih.dtype != torch.float32 or cell.weight_ih.device.type != "cpu":
+            received = f"{type(cell).__name__} of {cell.weight_ih.dtype} on {cell.weight_ih.device}"
             raise UnsupportedError(message("cell", expected="a float32 cell of the tiles on a CPU", received=received))
         machine = host() if machine is None else machine
-        layer = Layer(name_of(cell), machine, [weight.detach() for weight in cell.weights])
+        layer = Layer(name_of(cell), machine, {name: weight.detach() for name, weight in weights_of(cell).items()})
         plan, self._state_type, self._hidden_size = layer.plan, cell.state_type, layer.hidden_size
         self.inputs: Floats = np.zeros((batch_size, layer.input_size), dtype=np.float32)
         self._cells: Floats = np.zeros((batch_size if plan.cell.has_cell else 0, layer.padded), dtype=np.float32)
@@ -57,7 +58,7 @@ class Stepper:
         threads = min(batch_size, threads_for(work, THREAD_WORK))
         edges = [batch_size * thread // threads for thread in range(threads + 1)]
         weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
-        self._held: list[Any] = [weights, layer.bias]
+        self._held: list[Any] = [weights, layer.bias, layer.own]
         kernel = forward_kernel(layer.name, plan, keep=False)
         self._calls = []
         for turn in range(2):
@@ -121,7 +122,8 @@ class Stepper:
             Forward.num_sequences: count,
             Forward.bias: layer.bias,
             Forward.input_weights: weights[0],
-            Forward.recurrent_weights: weights[1],
+            Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
+            Forward.own: layer.own,
         }
         return [_address(values[name]) for name in Forward]
 

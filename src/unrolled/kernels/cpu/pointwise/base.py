@@ -1,7 +1,9 @@
 """What the shared recurrent loop needs to know about a cell."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+from torch import Tensor
 
 from unrolled.kernels.cpu.emit import Number
 
@@ -13,6 +15,16 @@ class At(NamedTuple):
     hidden: Number
     cell_before: Number
     cell: Number
+    own: Sequence[Number]  # the unit's own numbers, as `Pointwise.own_numbers` orders them
+
+
+class Back(NamedTuple):
+    """What the backward pass of one step answers."""
+
+    sums: list[Number]
+    hidden: Number | None = None  # of the state before; None: it acts only through the product
+    cell: Number | None = None
+    own: Sequence[Number] = ()
 
 
 class Pointwise(NamedTuple):
@@ -23,18 +35,21 @@ class Pointwise(NamedTuple):
 
     Args:
         slots: values of a unit.
-        input_gates: which block of torch's weight_ih belongs to slots 0, 1, ...
-        recurrent_gates: which block of weight_hh belongs to the last slots.
+        input_gates: which block of weight_ih belongs to slots 0, 1, ...
+        recurrent_gates: which block of weight_hh belongs to the last slots; none without a recurrent product.
         has_cell: a second state beside the hidden one.
-        forward: from the slots' sums, the hidden and the cell state before: what to keep in the slots for the backward
-            pass, the next hidden state and the next cell state (None without one).
-        backward: from what was kept, the surroundings, and the gradients of the hidden and the cell state: the
-            gradients of the sums, and of the state before, hidden (None: it acts only through the product) and cell.
+        forward: from the slots' sums, the hidden and the cell state before, and the unit's own numbers: what to keep
+            in the slots for the backward pass, the next hidden state and the next cell state (None without one).
+        backward: from what was kept, the surroundings, and the gradients of the hidden and the cell state.
+        num_own: numbers that each unit has beside its weights.
+        own_numbers: these numbers, (H,) each, from the cell's weights by name.
     """
 
     slots: int
     input_gates: tuple[int, ...]
     recurrent_gates: tuple[int, ...]
     has_cell: bool
-    forward: Callable[[Sequence[Number], Number, Number], tuple[list[Number], Number, Number | None]]
-    backward: Callable[[Sequence[Number], At, Number, Number], tuple[list[Number], Number | None, Number | None]]
+    forward: Callable[[Sequence[Number], Number, Number, Sequence[Number]], tuple[list[Number], Number, Number | None]]
+    backward: Callable[[Sequence[Number], At, Number, Number], Back]
+    num_own: int = 0
+    own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]] = lambda weights: []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from unrolled.kernels.cpu.activations import relu, tanh
 from unrolled.kernels.cpu.emit import Number
-from unrolled.kernels.cpu.pointwise.base import At, Pointwise
+from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 
 
 def elman(activation: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Pointwise:
@@ -15,14 +15,16 @@ def elman(activation: Callable[[Number], Number], slope: Callable[[Number], Numb
         slope: its derivative, from the hidden state.
     """
 
-    def forward(sums: Sequence[Number], hidden: Number, cell: Number) -> tuple[list[Number], Number, None]:
+    def forward(
+        sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
+    ) -> tuple[list[Number], Number, None]:
         """`cells.elman.Elman.step` between the products."""
         hidden = activation(sums[0])
         return [hidden], hidden, None
 
-    def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> tuple[list[Number], None, None]:
+    def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
         """Its derivative."""
-        return [d_hidden * slope(kept[0])], None, None
+        return Back([d_hidden * slope(kept[0])])
 
     return Pointwise(1, (0,), (0,), has_cell=False, forward=forward, backward=backward)
 

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 from unrolled.kernels.cpu.activations import sigmoid, tanh
 from unrolled.kernels.cpu.emit import Number
-from unrolled.kernels.cpu.pointwise.base import At, Pointwise
+from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 
 
-def forward(sums: Sequence[Number], hidden: Number, cell: Number) -> tuple[list[Number], Number, Number]:
+def forward(
+    sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
+) -> tuple[list[Number], Number, Number]:
     """`cells.lstm.LSTM.step` between the products."""
     store, forget, candidate, output = sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
     cell = forget * cell + store * candidate
     return [store, forget, candidate, output], output * tanh(cell), cell
 
 
-def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> tuple[list[Number], None, Number]:
+def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
     """Its derivative."""
     store, forget, candidate, output = kept
     shown = tanh(at.cell)
@@ -25,7 +27,7 @@ def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -
         d_cell * store * (1 - candidate * candidate),
         d_hidden * shown * output * (1 - output),
     ]
-    return d_sums, None, d_cell * forget
+    return Back(d_sums, cell=d_cell * forget)
 
 
 LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), has_cell=True, forward=forward, backward=backward)

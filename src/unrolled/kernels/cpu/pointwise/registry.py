@@ -3,21 +3,29 @@
 from unrolled.cells.base import Cell
 from unrolled.cells.elman import Elman
 from unrolled.cells.gru import GRU
+from unrolled.cells.linear_recurrence import LinearRecurrence
 from unrolled.cells.lstm import LSTM
-from unrolled.kernels.cpu.pointwise import elman, gru, lstm
+from unrolled.cells.min_gru import MinGRU
+from unrolled.cells.min_lstm import MinLSTM
+from unrolled.cells.peephole_lstm import PeepholeLSTM
+from unrolled.kernels.cpu.pointwise import elman, gru, linear, lstm, min_gru, min_lstm, peephole_lstm
 from unrolled.kernels.cpu.pointwise.base import Pointwise
 
 POINTWISE: dict[str, Pointwise] = {
-    "lstm": lstm.LSTM,
-    "gru": gru.GRU,
-    "elman_tanh": elman.ELMAN_TANH,
-    "elman_relu": elman.ELMAN_RELU,
+    "LSTM": lstm.LSTM,
+    "GRU": gru.GRU,
+    "Elman_tanh": elman.ELMAN_TANH,
+    "Elman_relu": elman.ELMAN_RELU,
+    "PeepholeLSTM": peephole_lstm.PEEPHOLE_LSTM,
+    "MinGRU": min_gru.MIN_GRU,
+    "MinLSTM": min_lstm.MIN_LSTM,
+    "LinearRecurrence": linear.LINEAR,
 }
-_NAMES = {LSTM: "lstm", GRU: "gru"}
+_OURS = (LSTM, GRU, PeepholeLSTM, MinGRU, MinLSTM, LinearRecurrence)
 
 
 def name_of(cell: Cell) -> str:
     """The key in `POINTWISE` of a cell; "" when it has none. A subclass may compute something else."""
     if type(cell) is Elman:
-        return f"elman_{cell.activation}"
-    return _NAMES.get(type(cell), "")
+        return f"Elman_{cell.activation}"
+    return type(cell).__name__ if type(cell) in _OURS else ""
