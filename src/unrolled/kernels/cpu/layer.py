@@ -42,6 +42,8 @@ class Layer:
     @cached_property
     def own(self) -> Tensor:
         """The units' own numbers; empty where they have none."""
+        if not self.plan.cell.num_own:
+            return self.weights["weight_ih"].new_empty(0)
         with torch.no_grad():
             numbers = self.plan.cell.own_numbers(self.weights)
         return packing.own_of(numbers, self.weights["weight_ih"], self.plan, self.hidden_size)

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Hashable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -52,12 +53,28 @@ def unpacked(gradient: Tensor, gates: Sequence[int], plan: Plan, hidden_size: in
 
 def bias_of(bias_ih: Tensor, bias_hh: Tensor | None, plan: Plan, hidden_size: int) -> Tensor:
     """What every slot starts from, (groups, vectors of a group, width)."""
+    inputs_at, recurrent_at = _bias_places(plan, hidden_size)
+    nothing = bias_ih.new_zeros(1)
+    if bias_hh is None:
+        return torch.cat([nothing, bias_ih])[inputs_at]
+    both = torch.cat([nothing, bias_ih, bias_hh])
+    return both[inputs_at] + both[recurrent_at]
+
+
+@cache
+def _bias_places(plan: Plan, hidden_size: int) -> tuple[Tensor, Tensor]:
+    """Where in (0, bias_ih, bias_hh) the two parts of every slot's bias lie."""
     cell = plan.cell
-    slots = bias_ih.new_zeros(cell.slots, plan.padded(hidden_size))
-    slots[: len(cell.input_gates), :hidden_size] += bias_ih.view(-1, hidden_size)[list(cell.input_gates)]
-    if bias_hh is not None:
-        slots[-len(cell.recurrent_gates) :, :hidden_size] += bias_hh.view(-1, hidden_size)[list(cell.recurrent_gates)]
-    return _by_panel(slots, plan)
+    places = torch.zeros(2, cell.slots, plan.padded(hidden_size), dtype=torch.int64)
+    begin = 1
+    for part, gates, first in (
+        (0, cell.input_gates, 0),
+        (1, cell.recurrent_gates, cell.slots - len(cell.recurrent_gates)),
+    ):
+        for slot, gate in enumerate(gates, first):
+            places[part, slot, :hidden_size] = begin + gate * hidden_size + torch.arange(hidden_size)
+        begin += len(gates) * hidden_size
+    return _by_panel(places[0], plan), _by_panel(places[1], plan)
 
 
 def biases_from(gradient: Tensor, plan: Plan, hidden_size: int) -> dict[str, Tensor]:
