@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("throughput.py", "codecs.py")
+PROGRAMS = ("kernels.py", "throughput.py", "codecs.py")
 
 
 def main() -> None:

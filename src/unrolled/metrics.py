@@ -222,7 +222,7 @@ def language_scores(totals: Mapping[str, float], steps: int, characters: int) ->
         return {
             "nats_per_token": per_token,
             "perplexity": float(np.exp(min(per_token, 700))),
-            "bits_per_character": nats / np.log(2) / max(characters, 1),
+            "bits_per_character": float(nats / np.log(2) / max(characters, 1)),
         }
 
     rows = {name: metrics(nats) for name, nats in totals.items()}

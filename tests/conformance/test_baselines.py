@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unrolled.baselines.base import Baseline
+from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
 from unrolled.metrics import IGNORED
@@ -79,6 +80,13 @@ CASES = {
     "summary_statistics": classification("summary_statistics", SERIES, NEW_SERIES, {"x": []}),
     "every_column": classification(
         "every_column", MIXED, {"x": "?", "values": [1.0], "age": None}, {"x": "", "values": []}
+    ),
+    "per_label": Case(
+        lambda: PerLabel(BASELINES["bag_of_words"], 2),
+        TEXTS,
+        [(number % 2, number % 3 == 0) for number in range(40)],
+        [*TEXTS[:7], NEW_TEXT],
+        {"x": ""},
     ),
     "most_frequent_tag": Case(BASELINES["most_frequent_tag"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
     "window_tagger": Case(BASELINES["window_tagger"], WORDS, TAGS, [["New", "good"], *WORDS[:5]], []),
@@ -169,7 +177,7 @@ def test_empty_sequences_survive_training_and_answering(case):
 
 
 def is_label(case: Case) -> bool:
-    return isinstance(case.targets[0], int)
+    return isinstance(case.targets[0], int | tuple)  # one answer for a sequence, not one for each step
 
 
 @every

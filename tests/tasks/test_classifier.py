@@ -106,6 +106,8 @@ def test_any_number_of_labels_at_once(tmp_path):
     assert [sorted(labels) for labels in model.predict(rows)] == [sorted(row["topics"]) for row in rows]
     scores = model.evaluate(rows)
     assert scores.model["micro_f1"] >= 0.95
+    assert scores.baselines["bag of words + logistic regression, a label at a time"]["micro_f1"] >= 0.95
+    assert scores.baselines["label frequency"]["micro_f1"] < 0.9
     shares = model.predict_proba([{"text": "the of"}, {"text": "art law sea"}])
     assert shares.shape == (2, 3)
     assert shares[1].sum() > 2 > 1 > shares[0].sum()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unrolled.baselines import classification, forecasting, frames, language, tagging
+from unrolled.baselines import classification, forecasting, frames, language, per_label, tagging
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
@@ -18,6 +18,7 @@ BASELINES: dict[str, type[Baseline]] = {
         classification.FixedWindow,
         classification.SummaryStatistics,
         classification.EveryColumn,
+        per_label.PerLabel,
         tagging.MostFrequentTag,
         tagging.WindowTagger,
         language.NGram,
@@ -68,6 +69,17 @@ def classification_baselines(inputs: Sequence[Example], size: int, balanced: boo
         if has_words(inputs):
             chosen.append(classification.EveryColumn(size, balanced))
     return _by_key(chosen)
+
+
+def multilabel_baselines(inputs: Sequence[Example], size: int) -> dict[str, Baseline]:
+    """Baselines for any number of labels at once: those for whole sequences, a label at a time.
+
+    Args:
+        inputs: raw values by column.
+        size: labels, V.
+    """
+    kinds = [type(baseline) for baseline in classification_baselines(inputs, 2).values()]
+    return {f"per_label:{kind.key}": per_label.PerLabel(kind, size) for kind in kinds}
 
 
 def tagging_baselines() -> dict[str, Baseline]:

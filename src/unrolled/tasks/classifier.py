@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.registry import classification_baselines
+from unrolled.baselines.registry import classification_baselines, multilabel_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.labels import Labels, MultiLabels
@@ -205,7 +205,9 @@ class Classifier(ClassifierMixin, Task):
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
-            return {}
+            inputs, truth = self._plain_inputs(source), self._targets(source).numpy()
+            baselines = multilabel_baselines(inputs, len(self.classes_))
+            return {key: baseline.fit(inputs, truth) for key, baseline in baselines.items()}
         known = [
             (example, label)
             for example, label in zip(self._plain_inputs(source), self._targets(source).tolist(), strict=True)

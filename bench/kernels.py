@@ -1,0 +1,263 @@
+"""Our kernels beside torch's layers and, where it is installed, ONNX Runtime: interleaved in one run, as ratios.
+
+Every row times its contestants in turn, several rounds, and compares medians: what else the machine does meets all of
+them alike. The ceiling is what one large matrix product reaches through torch on the same threads.
+
+Run: python bench/kernels.py [--only WORD ...] [--rounds 9] [--threads 2] [--json FILE]
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+
+from unrolled.cells.base import Cell
+from unrolled.cells.registry import make_cell
+from unrolled.kernels.cpu.step import Stepper
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+
+Contestants = dict[str, Callable[[], object]]
+OURS = "tiles"
+TORCH = {"lstm": "nn.LSTM", "gru": "nn.GRU", "elman": "nn.RNN"}
+RANDOM = np.random.RandomState(0)
+LOG_NORMAL = RANDOM.lognormal(3.5, 0.7, 32).astype(int).clip(4, 300).tolist()
+UNIFORM = RANDOM.randint(100, 1000, 32).tolist()
+
+
+class Batch:
+    """The same sequences in every form a contestant wants."""
+
+    def __init__(self, lengths: list[int], features: int, gradient: bool) -> None:
+        self.lengths = torch.tensor(lengths)
+        values = torch.randn(sum(lengths), features)
+        self.ragged = Ragged(values.clone().requires_grad_(gradient), self.lengths)
+        self.padded = pad_sequence(list(values.split(lengths)))  # (T, B, F)
+        self.packed = pack_padded_sequence(self.padded, self.lengths, enforce_sorted=False)
+        self.mask = (torch.arange(max(lengths))[:, None] < self.lengths[None])[..., None]  # (T, B, 1)
+        self.padded.requires_grad_(gradient)
+
+
+def training(name: str, lengths: list[int], features: int, hidden_size: int, packed: bool = True) -> Contestants:
+    """Forward and backward of the sum of squared outputs."""
+    cell, batch = make_cell(name, features, hidden_size), Batch(lengths, features, gradient=True)
+    layer = cell.to_torch()
+
+    def ours() -> None:
+        outputs, _ = unroll(cell, batch.ragged, kernel="tiles", want_state=False)
+        (outputs.values**2).sum().backward()
+
+    def padded() -> None:
+        outputs, _ = layer(batch.padded)
+        ((outputs * batch.mask) ** 2).sum().backward()
+
+    def packed_() -> None:
+        (layer(batch.packed)[0].data ** 2).sum().backward()
+
+    contestants: Contestants = {OURS: ours, f"{TORCH[name]} padded": padded}
+    if packed and len(set(lengths)) > 1:
+        contestants[f"{TORCH[name]} packed"] = packed_
+    return contestants
+
+
+def variant(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
+    """A cell that torch has no layer for, beside the loop over its steps, and our LSTM."""
+    batch = Batch(lengths, features, gradient=True)
+
+    def run(cell: Cell, kernel: str) -> Callable[[], None]:
+        def once() -> None:
+            outputs, _ = unroll(cell, batch.ragged, kernel=kernel, want_state=False)
+            (outputs.values**2).sum().backward()
+
+        return once
+
+    cell = make_cell(name, features, hidden_size)
+    plain = make_cell("lstm", features, hidden_size)
+    return {OURS: run(cell, "tiles"), "loop of steps": run(cell, "reference"), "our LSTM": run(plain, "tiles")}
+
+
+def inference(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
+    """Whole sequences without gradients."""
+    cell, batch = make_cell(name, features, hidden_size), Batch(lengths, features, gradient=False)
+    layer = cell.to_torch()
+    contestants: Contestants = {
+        OURS: torch.no_grad()(lambda: unroll(cell, batch.ragged, kernel="tiles", want_state=False)),
+        f"{TORCH[name]} padded": torch.inference_mode()(lambda: layer(batch.padded)),
+    }
+    session = onnx_session(cell)
+    if session is not None:
+        given = {"x": batch.padded.numpy(), "lengths": batch.lengths.numpy().astype(np.int32)}
+        state = np.zeros((1, len(lengths), hidden_size), dtype=np.float32)
+        contestants["onnxruntime"] = lambda: session.run(None, given | {"h": state, "c": state})
+    return contestants
+
+
+def stepping(name: str, streams: int, features: int, hidden_size: int) -> Contestants:
+    """One step of so many streams, called from Python."""
+    cell = make_cell(name, features, hidden_size)
+    stepper, inputs = Stepper(cell, streams), RANDOM.randn(streams, features).astype(np.float32)
+    peer = getattr(torch.nn, f"{cell.torch_layer}Cell")(features, hidden_size)
+    given, state = torch.from_numpy(inputs), [None]
+    times = 200 if streams == 1 else 5
+
+    def theirs() -> None:
+        with torch.inference_mode():
+            for _ in range(times):
+                state[0] = peer(given, state[0])
+
+    def ours() -> None:
+        for _ in range(times):
+            stepper.step(inputs)
+
+    contestants: Contestants = {OURS: ours, f"{TORCH[name]}Cell": theirs}
+    session = onnx_session(cell)
+    if session is not None:
+        zeros = np.zeros((1, streams, hidden_size), dtype=np.float32)
+        whole = {"x": inputs[None], "lengths": np.ones(streams, dtype=np.int32), "h": zeros, "c": zeros}
+
+        def runtime() -> None:
+            for _ in range(times):
+                session.run(None, whole)
+
+        contestants["onnxruntime"] = runtime
+    return contestants
+
+
+def onnx_session(cell: Cell) -> Any:
+    """An ONNX Runtime session of an LSTM with these weights; None without the runtime, or for another cell."""
+    if cell.torch_layer != "LSTM" or not (find_spec("onnxruntime") and find_spec("onnx")):
+        return None
+    import onnx  # type: ignore[import-not-found]
+    import onnxruntime  # type: ignore[import-not-found]
+    from onnx import TensorProto, helper, numpy_helper  # type: ignore[import-not-found]
+
+    def iofc(weight: torch.Tensor) -> np.ndarray:  # ONNX orders the gates i, o, f, c
+        store, forget, candidate, output = weight.detach().chunk(4)
+        return torch.cat([store, output, forget, candidate]).numpy()
+
+    weights = {
+        "W": iofc(cell.weight_ih)[None],
+        "R": iofc(cell.weight_hh)[None],
+        "B": np.concatenate([iofc(cell.bias_ih), iofc(cell.bias_hh)])[None],
+    }
+    names = ["x", "W", "R", "B", "lengths", "h", "c"]
+    node = helper.make_node("LSTM", names, ["y", "yh", "yc"], hidden_size=cell.hidden_size)
+    kinds = {"x": TensorProto.FLOAT, "lengths": TensorProto.INT32, "h": TensorProto.FLOAT, "c": TensorProto.FLOAT}
+    graph = helper.make_graph(
+        [node],
+        "lstm",
+        [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "yh", "yc")],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
+    """Every row: its name, the multiply-adds of one run, and how to make its contestants."""
+    found: dict[str, tuple[float, Callable[[], Contestants]]] = {}
+
+    def add(
+        kind: str, make: Callable[..., Contestants], name: str, lengths: list[int], f: int, h: int, **how: Any
+    ) -> None:
+        passes = 1 if make is inference else 3
+        gates = make_cell(name, 1, 1).gates
+        work = passes * sum(lengths) * gates * h * (f + h)
+        found[f"{kind} {name} B{len(lengths)} T{max(lengths)} I{f} H{h}"] = (
+            work,
+            lambda: make(name, lengths, f, h, **how),
+        )
+
+    for name in TORCH:
+        add("dense training", training, name, [100] * 32, 64, 128)
+        add("dense training", training, name, [100] * 64, 128, 256)
+        add("ragged training", training, name, LOG_NORMAL, 64, 128)
+        for batch, steps in ((1, 1000), (4, 1000), (1, 10_000)):
+            add("long training", training, name, [steps] * batch, 64, 64)
+    add("ragged training", training, "lstm", UNIFORM, 64, 128, packed=False)
+    for name in ("lstm_peephole", "min_gru", "min_lstm", "linear"):
+        add("variant training", variant, name, [100] * 32, 64, 128)
+    add("inference", inference, "lstm", LOG_NORMAL * 2, 64, 128)
+    for name in TORCH:
+        for streams, sizes in ((1, (64, 128, 256)), (64, (128,)), (1024, (128,))):
+            for size in sizes:
+                work = streams * make_cell(name, 1, 1).gates * size * (32 + size) * (200 if streams == 1 else 5)
+                found[f"step {name} of {streams} streams I32 H{size}"] = (
+                    work,
+                    lambda name=name, streams=streams, size=size: stepping(name, streams, 32, size),
+                )
+    return found
+
+
+def medians(contestants: Contestants, rounds: int) -> dict[str, float]:
+    """Seconds of each contestant: the median of the rounds, in which they take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 2):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            if turn > 1:  # the first two warm up: compilation, caches, threads
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def ceiling() -> float:
+    """Multiply-adds a second of a large matrix product through torch, the best of several."""
+    matrix = torch.randn(1536, 1536)
+    best = min(medians({"product": lambda: matrix @ matrix}, 7).values())
+    return 1536**3 / best
+
+
+def main() -> None:
+    """Time every row that is asked for, and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="*", default=[], help="rows whose names hold one of these words")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=0, help="0 = torch's own number")
+    parser.add_argument("--json", type=Path, help="also write every time here, in seconds")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    limit = ceiling()
+    threads = torch.get_num_threads()
+    table = Table(title=f"{threads} threads; a large product through torch: {2 * limit / 1e9:.0f} GFLOP/s")
+    for heading in ("work", "ours", "of that", "against", "ratio"):
+        table.add_column(heading, justify="left" if heading in ("work", "against") else "right")
+    record: dict[str, dict[str, float]] = {"ceiling": {"multiply-adds a second": limit, "threads": threads}}
+    for name, (work, make) in rows().items():
+        if options.only and not any(word in name for word in options.only):
+            continue
+        times = medians(make(), options.rounds)
+        record[name] = times
+        ours = times.pop(OURS)
+        peers = sorted(times.items(), key=lambda item: item[1])
+        table.add_row(
+            name,
+            f"{ours * 1e3:.2f} ms",
+            f"{work / ours / limit:.0%}",
+            "\n".join(peer for peer, _ in peers),
+            "\n".join(f"{seconds / ours:.2f}" for _, seconds in peers),
+        )
+        record[name][OURS] = ours
+    Console(width=110).print(table)
+    if options.json:
+        options.json.write_text(json.dumps(record, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
