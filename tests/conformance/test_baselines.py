@@ -165,11 +165,11 @@ def test_the_order_of_examples_does_not_matter(case):
 @every
 def test_empty_sequences_survive_training_and_answering(case):
     baseline = case.fitted(
-        [case.empty, *case.inputs], [case.targets[0] if is_label(case) else case.empty, *case.targets]
+        [case.empty, *case.inputs], [case.targets[0] if is_whole(case) else case.empty, *case.targets]
     )
     answers = baseline.predict([case.empty, *case.asked])
     assert len(answers) == len(case.asked) + 1
-    if case.make().key not in NO_STEPS and not is_label(case):
+    if case.make().key not in NO_STEPS and not is_whole(case):
         assert len(answers[0]) == 0
     for answer in answers:
         if not isinstance(answer, list):
@@ -177,7 +177,12 @@ def test_empty_sequences_survive_training_and_answering(case):
 
 
 def is_label(case: Case) -> bool:
-    return isinstance(case.targets[0], int | tuple)  # one answer for a sequence, not one for each step
+    return isinstance(case.targets[0], int)
+
+
+def is_whole(case: Case) -> bool:
+    """One answer for a sequence, not one for each step."""
+    return isinstance(case.targets[0], int | tuple)
 
 
 @every
