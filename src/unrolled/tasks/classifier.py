@@ -205,7 +205,7 @@ class Classifier(ClassifierMixin, Task):
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
-            inputs, truth = self._plain_inputs(source), self._targets(source).numpy()
+            inputs, truth = self._plain_inputs(source), list(self._targets(source).numpy())
             baselines = multilabel_baselines(inputs, len(self.classes_))
             return {key: baseline.fit(inputs, truth) for key, baseline in baselines.items()}
         known = [
