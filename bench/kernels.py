@@ -152,12 +152,14 @@ def onnx_session(cell: Cell) -> Any:
     }
     names = ["x", "W", "R", "B", "lengths", "h", "c"]
     node = helper.make_node("LSTM", names, ["y", "yh", "yc"], hidden_size=cell.hidden_size)
-    kinds = {"x": TensorProto.FLOAT, "lengths": TensorProto.INT32, "h": TensorProto.FLOAT, "c": TensorProto.FLOAT}
+    state = (TensorProto.FLOAT, [1, "b", cell.hidden_size])
+    given = {"x": (TensorProto.FLOAT, ["t", "b", cell.input_size]), "lengths": (TensorProto.INT32, ["b"])}
+    answers = {"y": (TensorProto.FLOAT, ["t", 1, "b", cell.hidden_size]), "yh": state, "yc": state}
     graph = helper.make_graph(
         [node],
         "lstm",
-        [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "yh", "yc")],
+        [helper.make_tensor_value_info(name, *kind) for name, kind in (given | {"h": state, "c": state}).items()],
+        [helper.make_tensor_value_info(name, *kind) for name, kind in answers.items()],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -175,8 +177,7 @@ def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
         kind: str, make: Callable[..., Contestants], name: str, lengths: list[int], f: int, h: int, **how: Any
     ) -> None:
         passes = 1 if make is inference else 3
-        gates = make_cell(name, 1, 1).gates
-        work = passes * sum(lengths) * gates * h * (f + h)
+        work = passes * sum(lengths) * products(name, f, h)
         found[f"{kind} {name} B{len(lengths)} T{max(lengths)} I{f} H{h}"] = (
             work,
             lambda: make(name, lengths, f, h, **how),
@@ -195,12 +196,17 @@ def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
     for name in TORCH:
         for streams, sizes in ((1, (64, 128, 256)), (64, (128,)), (1024, (128,))):
             for size in sizes:
-                work = streams * make_cell(name, 1, 1).gates * size * (32 + size) * (200 if streams == 1 else 5)
+                work = streams * products(name, 32, size) * (200 if streams == 1 else 5)
                 found[f"step {name} of {streams} streams I32 H{size}"] = (
                     work,
                     lambda name=name, streams=streams, size=size: stepping(name, streams, 32, size),
                 )
     return found
+
+
+def products(name: str, features: int, hidden_size: int) -> int:
+    """Multiply-adds of one step's matrix products."""
+    return sum(weight.numel() for weight in make_cell(name, features, hidden_size).weights if weight.dim() == 2)
 
 
 def medians(contestants: Contestants, rounds: int) -> dict[str, float]:
