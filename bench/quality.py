@@ -61,9 +61,7 @@ def surnames(data: Path, seed: int) -> Any:
                 if name.strip():
                     records[name.strip(), path.stem] = {"name": name.strip(), "language": path.stem}
     train, test = ur.as_source(list(records.values())).split(test=0.2, seed=seed, stratify="language")
-    name = ur.Characters("name", embedding_size=32)
-    classifier = ur.Classifier(name, "language", hidden_size=256, dropout=0.5, pooling="last")
-    return classifier.fit(train, seed=seed).evaluate(test)
+    return ur.Classifier(ur.Characters("name", embedding_size=32), "language").fit(train, seed=seed).evaluate(test)
 
 
 def weather(data: Path, seed: int) -> Any:

@@ -11,6 +11,7 @@ from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.numeric import Numbers
 from unrolled.codecs.text import Characters
 from unrolled.codecs.words import Words
+from unrolled.data.readers import as_source
 from unrolled.errors import DataError, OptionError, UnsupportedError
 from unrolled.tasks.classifier import Classifier
 from unrolled.tasks.registry import load
@@ -197,3 +198,11 @@ def test_missing_labels_are_refused_or_on_request_do_not_count():
     model = Classifier(target=Labels("y", unseen="ignore"), hidden_size=4, class_weights="balanced").fit(rows, epochs=1)
     assert set(model.classes_) == {"one", "two"}
     assert model.evaluate(rows).n == 20
+
+
+def test_large_data_is_watched_by_a_thousand_records():
+    rows = as_source([{"x": "ab", "y": str(number % 3)} for number in range(30_000)])
+    train, held = Classifier()._hold_out(rows, 0.1, 0)
+    assert held is not None
+    assert len(held) == pytest.approx(1000, abs=3)
+    assert len(train) + len(held) == 30_000

@@ -42,6 +42,7 @@ from unrolled.training.trainer import Trainer
 
 # a held-out share smaller than this many records says nothing; train on everything instead
 MIN_HELD_OUT = 8
+MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
 
 
@@ -91,7 +92,8 @@ class Task(BaseEstimator, ABC):
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records to watch; None when there are too few."""
-        if not share or len(source) * share < MIN_HELD_OUT:
+        share = min(share, MAX_HELD_OUT / max(len(source), 1))
+        if len(source) * share < MIN_HELD_OUT:
             return source, None
         return source.split(test=share, seed=seed)
 

@@ -151,7 +151,7 @@ class Classifier(ClassifierMixin, Task):
             return train, held
         column = self.target if isinstance(self.target, str) else self.target.columns[0]
         require(source, [column])
-        return source.split(test=share, seed=seed, stratify=column)
+        return source.split(test=len(held) / len(source), seed=seed, stratify=column)
 
     # ---- answers ----------------------------------------------------------------------------
 

@@ -34,7 +34,8 @@ class TrainingOptions:
         accumulate: batches whose gradients are added before one update.
         precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 where it is fast.
         patience: stop after this many epochs without a better validation loss; 0 never stops early.
-        validation: share of the training data held out to watch; 0 watches the training loss.
+        validation: share of the training data held out to watch, at most 1,000 records or 50,000 characters of text;
+            0 watches the training loss.
         average: decay of an exponential moving average of the weights, which is then what is kept; 0 keeps no average.
         seed: seed of everything random.
         device: cpu, cuda, or auto to take a GPU when there is one.

@@ -19,6 +19,8 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return f"inputs are on {values.device}"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "a graph is being recorded"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "a function transform of torch is at work"
     if values.dtype != torch.float32 or cell.weight_ih.dtype != torch.float32:
