@@ -123,7 +123,9 @@ def test_language_writes_and_forecast_and_tag_and_sequence_learn(
 
 def test_info_says_which_kernel_runs(capsys: pytest.CaptureFixture[str]) -> None:
     call("info")
-    assert "tiles" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "lstm             tiles" in said
+    assert "compiled code in" in said
 
 
 # ---- mistakes -------------------------------------------------------------------------------------

@@ -21,12 +21,16 @@ def info(model: Annotated[str, typer.Argument(help="model folder; without, the m
 
     from unrolled.cells.registry import CELLS, make_cell
     from unrolled.kernels.choose import choose
+    from unrolled.kernels.cpu.compiler import folder
+    from unrolled.kernels.cpu.machine import host
     from unrolled.ragged import Ragged
 
     print(f"unrolled {version('unrolled')}, Python {platform.python_version()}, torch {torch.__version__}")
     print(f"CPU: {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use"
-    print(f"GPU: {gpu}\n\nKernels for a ragged float32 batch:")
+    print(f"GPU: {gpu}")
+    print(f"Tiles: {host().name}, vectors of {host().width}; compiled code in {folder()}\n")
+    print("Kernels for a ragged float32 batch:")
     inputs = Ragged(torch.zeros(3, 8), torch.tensor([1, 2]))
     for name in CELLS:
         chosen = choose(make_cell(name, 8, 8), inputs)

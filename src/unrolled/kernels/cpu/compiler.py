@@ -40,7 +40,7 @@ def load(name: str, machine: Machine, write: Callable[[ir.Module], None]) -> Ker
     key = f"{name}-{machine.name}"
     with _lock:
         if key not in _loaded:
-            path = _folder() / f"{key}-{_fingerprint(machine)}.o"
+            path = folder() / f"{key}-{_fingerprint(machine)}.o"
             code = _found(path)
             if code is None:
                 code = compiled(machine, write)
@@ -92,7 +92,8 @@ def _fingerprint(machine: Machine) -> str:
     return digest.hexdigest()[:24]
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where compiled code is kept."""
     asked = os.environ.get(FOLDER_VARIABLE)
     if asked:
         return Path(asked)

@@ -1,5 +1,6 @@
 """What a processor offers a register tile: vector width, registers, and the names LLVM gives them."""
 
+import platform
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,14 +54,26 @@ def host() -> Machine:
 def available() -> list[Machine]:
     """Every machine that this processor can be, the widest first; the narrower ones are for tests."""
     _start()
-    has = dict(llvm.get_host_cpu_features())
+    features = _features()
     found = []
     for name, (needs, width, registers) in MACHINES.items():
-        if all(has.get(need, False) for need in needs):
-            widest = not found
-            cpu = llvm.get_host_cpu_name() if widest else ""
-            features = llvm.get_host_cpu_features().flatten() if widest else ",".join(f"+{need}" for need in needs)
-            found.append(Machine(name, width, registers, cpu, features))
+        if all(features.get(need, False) for need in needs):
+            cpu, switches = "", dict.fromkeys(needs, True)
+            if not found:  # the widest may use all that this processor has, and nothing that it hides
+                cpu, switches = llvm.get_host_cpu_name(), features
+            listed = ",".join(f"{'+' if has else '-'}{switch}" for switch, has in sorted(switches.items()))
+            found.append(Machine(name, width, registers, cpu, listed))
+    return found
+
+
+def _features() -> dict[str, bool]:
+    """What this processor has and has not, by LLVM's names."""
+    try:
+        found = dict(llvm.get_host_cpu_features())
+    except RuntimeError:  # LLVM cannot ask every system
+        found = {}
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        found["neon"] = True  # every 64-bit ARM has it, and LLVM does not always say so
     return found
 
 
