@@ -20,7 +20,7 @@ def cycles(count):
 
 @pytest.fixture(scope="module")
 def blinking():
-    return SequenceModel(hidden_size=16, dropout=0.0).fit(cycles(8), **FAST)
+    return SequenceModel(hidden_size=32, dropout=0.0).fit(cycles(16), **FAST)
 
 
 def test_a_cycle_with_memory_is_learnt_where_the_last_frame_is_not_enough(blinking):
@@ -75,8 +75,8 @@ def test_numbers_are_predicted_by_value_in_their_own_unit(tmp_path):
 
 def test_truncated_back_propagation_learns_long_sequences():
     rows = [{"frames": CYCLE[np.arange(60) % 4].tolist()}] * 4
-    model = SequenceModel(hidden_size=12, dropout=0.0).fit(
-        rows, **{**FAST, "bptt_steps": 6, "batch_size": 4, "epochs": 25}
+    model = SequenceModel(hidden_size=24, dropout=0.0).fit(
+        rows, **{**FAST, "bptt_steps": 6, "batch_size": 4, "epochs": 50}
     )
     assert model.evaluate(rows).model["nats_per_frame"] < 0.5
 
