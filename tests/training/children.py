@@ -52,6 +52,7 @@ class Child:
 
 def _run(function, errors: str, pipe: Connection, *arguments) -> None:
     sys.stderr = open(errors, "a", buffering=1)  # noqa: SIM115 - until the process ends
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore it
     torch.set_num_threads(1)
     function(pipe, *arguments)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,10 @@ def test_the_second_interrupt_ends_at_once(tmp_path):
     child = Child(run_endless, tmp_path, 30.0)  # sleeps long after its first update
     assert child.hear() == 1
     child.signal(signal.SIGINT)
+    heard_by = time.monotonic() + 60
     while not child.errors.read_text():
-        pass
+        assert time.monotonic() < heard_by
+        time.sleep(0.01)
     child.signal(signal.SIGINT)
     child.process.join(10)
     assert child.end() == 1
@@ -56,8 +59,22 @@ def test_the_second_interrupt_ends_at_once(tmp_path):
     assert not (tmp_path / "result.pt").exists()
 
 
-def test_the_handler_is_put_back_and_left_alone_outside_the_main_thread():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def interruptible():
+    """A process started in the background ignores SIGINT; here it is heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_ignored_interrupt_stays_ignored(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with catching_interrupts(lambda: None):
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_the_handler_is_put_back_and_left_alone_outside_the_main_thread(interruptible):
+    before = interruptible
     with catching_interrupts(lambda: None):
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
