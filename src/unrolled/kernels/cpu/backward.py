@@ -6,8 +6,9 @@ from llvmlite import ir
 
 from unrolled.kernels.cpu.emit import BYTES, Code
 from unrolled.kernels.cpu.plan import Plan
-from unrolled.kernels.cpu.pointwise.base import At
+from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
 from unrolled.kernels.cpu.products import Back, Outer
+from unrolled.kernels.cpu.row import Row
 from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_row
 
 
@@ -49,7 +50,9 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     """Write the function `kernel`."""
     machine, width = plan.machine, plan.machine.width
     recurrent_begin = plan.recurrent_start * width
-    unstep, add_bias = _pointwise(module, plan), _column_sums(module, plan)
+    cell = plan.cell
+    unstep = _row(module, plan, cell) if isinstance(cell, Rowwise) else _pointwise(module, plan, cell)
+    add_bias = None if isinstance(cell, Rowwise) else _column_sums(module, plan)
     counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
     back = {count: Back(module, plan, f"back_{count}", count * width) for count in counts}
     outer = {count: Outer(module, plan, count) for count in counts}
@@ -60,7 +63,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     at = {name: code.pointer(value) for name, value in a.items()}
     blocks, offsets, firsts = at[Backward.blocks], at[Backward.offsets], at[Backward.firsts]
     groups, padded, sequences = a[Backward.groups], a[Backward.padded_size], a[Backward.num_sequences]
-    row_width = groups * plan.width
+    row_width = groups * plan.width + plan.tail
     room = a[Backward.table_rows] * 8
     inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at = (
         code.pointer(a[Backward.table] + room * index) for index in range(6)
@@ -106,6 +109,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     d_hidden_at.entry(row.index),
                     (at[Backward.d_cells] + row.index * padded).address,
                     groups,
+                    a[Backward.hidden_size],
                     a[Backward.own],
                     a[Backward.d_own],
                 )
@@ -121,16 +125,30 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         if plan.recurrent_vectors:
             into, size, right = at[Backward.d_recurrent_weights], a[Backward.hidden_size], gates + recurrent_begin
             outer[plan.recurrent_vectors].emit(code, rows, before_at, size, right, row_width, into, groups)
-        code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
+        if add_bias is not None:
+            code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
     code.done()
 
 
-def _pointwise(module: ir.Module, plan: Plan) -> Code:
+def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
+    """`_pointwise` for a cell that needs its whole row."""
+    code = Code(module, plan.machine, "unstep", 12)
+    before, after, d_after, slots, cells, next_cells, d_hidden, d_cells, groups, hidden_size, own, d_own = (
+        code.arguments
+    )
+    addresses = (slots, before, after, cells, next_cells, own, d_after, d_hidden, d_cells, d_own)
+    places = [code.pointer(address) for address in addresses]
+    cell.backward(Row(code, cell.slots, cell.num_own, groups, hidden_size, *places))
+    code.done()
+    return code
+
+
+def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
     """One row: from what forward kept to the gradients of the sums, and of the states before."""
-    code = Code(module, plan.machine, "unstep", 11)
-    before, after, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, own_at, d_own_at = code.arguments
+    code = Code(module, plan.machine, "unstep", 12)
+    before, after, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, _, own_at, d_own_at = code.arguments
     places = [code.pointer(address) for address in (before, after, d_after, cells, next_cells, d_hidden, d_cells)]
-    gates, width, cell = code.pointer(gates), plan.machine.width, plan.cell
+    gates, width = code.pointer(gates), plan.machine.width
     with code.loop(0, groups) as group:
         slots = gates + group.index * plan.width
         for panel in range(plan.panels):

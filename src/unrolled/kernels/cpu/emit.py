@@ -66,6 +66,10 @@ class Number:
     def __neg__(self) -> "Number":
         return self * -1
 
+    def first(self) -> "Number":
+        """The first element of a vector."""
+        return Number(self.code, self.code.builder.extract_element(self.value, ir.Constant(INT32, 0)))
+
     def compare(self, sign: str, other: Any) -> "Number":
         """A truth value for each element; a comparison with NaN is false."""
         build = self.code.builder
@@ -176,13 +180,37 @@ class Code:
         mask = ir.Constant(ir.VectorType(INT32, self.machine.width), [0] * self.machine.width)
         return Number(self, self.builder.shuffle_vector(first, undefined, mask))
 
+    def spread_integer(self, number: Number) -> Number:
+        """An integer as a float in every element of a vector."""
+        return self.spread(self.builder.sitofp(number.value, FLOAT))
+
+    def total(self, number: Number) -> Number:
+        """The sum of a vector's elements, in every element; always added in the same order."""
+        width = self.machine.width
+        distance = width // 2
+        while distance:
+            mask = ir.Constant(ir.VectorType(INT32, width), [lane ^ distance for lane in range(width)])
+            number = number + Number(self, self.builder.shuffle_vector(number.value, number.value, mask))
+            distance //= 2
+        return number
+
+    def lanes_below(self, count: Number) -> Number:
+        """A truth value for each element: whether its place is below the count."""
+        kind = ir.VectorType(INT64, self.machine.width)
+        undefined = ir.Constant(kind, ir.Undefined)
+        first = self.builder.insert_element(undefined, count.value, ir.Constant(INT32, 0))
+        mask = ir.Constant(ir.VectorType(INT32, self.machine.width), [0] * self.machine.width)
+        counts = self.builder.shuffle_vector(first, undefined, mask)
+        lanes = ir.Constant(kind, list(range(self.machine.width)))
+        return Number(self, self.builder.icmp_signed("<", lanes, counts))
+
+    def root(self, number: Number) -> Number:
+        """The square root."""
+        return self._intrinsic("sqrt", number)
+
     def fused(self, left: Number, right: Number, added: Number) -> Number:
         """left * right + added in one instruction where the machine has it."""
-        kind = self.vector_type
-        name = f"llvm.fmuladd.v{self.machine.width}f32"
-        known = self.module.globals.get(name)
-        function = known or ir.Function(self.module, ir.FunctionType(kind, [kind] * 3), name)
-        return Number(self, self.builder.call(function, [left.value, right.value, added.value]))
+        return self._intrinsic("fmuladd", left, right, added)
 
     def choose(self, condition: Number, yes: Number, no: Number) -> Number:
         """One of two numbers."""
@@ -224,6 +252,13 @@ class Code:
             phi.add_incoming(number.value, build.block)
         build.branch(head)
         build.position_at_end(after)
+
+    def _intrinsic(self, operation: str, *numbers: Number) -> Number:
+        """An operation of LLVM's on vectors of float32."""
+        kind, name = self.vector_type, f"llvm.{operation}.v{self.machine.width}f32"
+        known = self.module.globals.get(name)
+        function = known or ir.Function(self.module, ir.FunctionType(kind, [kind] * len(numbers)), name)
+        return Number(self, self.builder.call(function, [number.value for number in numbers]))
 
     def done(self) -> None:
         """End the function."""

@@ -6,6 +6,8 @@ from llvmlite import ir
 
 from unrolled.kernels.cpu.emit import Code, Number, Pointer
 from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.pointwise.base import Rowwise
+from unrolled.kernels.cpu.row import Row
 from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_row
 from unrolled.kernels.cpu.tile import by_rows
 
@@ -49,13 +51,15 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
+    settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
+
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])
     a = {name: given.entry(int(name)) for name in Forward}
     at = {name: code.pointer(value) for name, value in a.items()}
     blocks, offsets, firsts = at[Forward.blocks], at[Forward.offsets], at[Forward.firsts]
     groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
-    row_width = groups * plan.width
+    row_width = groups * plan.width + plan.tail
     room = a[Forward.table_rows] * 8
     inputs_at, before_at, after_at = (code.pointer(a[Forward.table] + room * index) for index in range(3))
     outputs_row = user_row(a[Forward.outputs], padded, firsts, a[Forward.direction])
@@ -112,6 +116,18 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                     )
 
                 tiled(code, count, recurrent_tile, advance_rows)
+            if settle is not None:
+                with code.loop(0, count) as row:
+                    code.call(
+                        settle,
+                        before_at.entry(local + row.index),
+                        after_at.entry(local + row.index),
+                        (gates + (local + row.index) * row_width).address,
+                        *((at[Forward.cells] + (first + row.index) * padded).address for first in (earlier, later)),
+                        groups,
+                        a[Forward.hidden_size],
+                        a[Forward.own],
+                    )
     code.done()
 
 
@@ -132,7 +148,7 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
-    """slots += the recurrent product; then the cell's own arithmetic, while the sums are in registers."""
+    """slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
     code = Code(module, plan.machine, f"recurrent_{rows}", 11)
     before, after, depth, weights, place, row_width, cells, next_cells, padded, unit, own_at = code.arguments
     vector, cell = plan.machine.width, plan.cell
@@ -146,6 +162,10 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
     sums = by_rows(code, begin, before_rows, code.pointer(weights), depth) if plan.recurrent_vectors else begin
     for row in range(rows):
         slots_at: Pointer = place + row_width * row
+        if isinstance(cell, Rowwise):
+            for index, number in enumerate(sums[row], plan.recurrent_start):
+                (slots_at + index * vector).store(number)
+            continue
         untouched = [(slots_at + index * vector).vector() for index in range(plan.recurrent_start)]
         slots = [*untouched, *sums[row]]
         for panel in range(plan.panels):
@@ -163,5 +183,16 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
             if keep:
                 for index, number in enumerate(kept):
                     (slots_at + (panel * cell.slots + index) * vector).store(number)
+    code.done()
+    return code
+
+
+def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
+    """The arithmetic of a cell that needs its whole row, when all its sums are there."""
+    code = Code(module, plan.machine, "settle", 8)
+    before, after, slots, cells, next_cells, groups, hidden_size, own = code.arguments
+    places = [code.pointer(address) for address in (slots, before, after, cells, next_cells, own)]
+    nowhere = [code.pointer(code.integer(0))] * 4
+    cell.forward(Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere))
     code.done()
     return code

@@ -10,6 +10,7 @@ from torch import Tensor
 from unrolled.kernels.cpu import packing
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
 from unrolled.kernels.cpu.pointwise.registry import POINTWISE
 
 
@@ -32,11 +33,13 @@ class Layer:
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
         self.padded_inputs = -(-self.input_size // machine.width) * machine.width
-        self.row_width = self.groups * self.plan.width
+        self.row_width = self.groups * self.plan.width + self.plan.tail
 
     @cached_property
     def bias(self) -> Tensor:
         """What every slot starts from."""
+        if isinstance(self.plan.cell, Rowwise):
+            return self.weights["bias_ih"].new_zeros(self.groups, self.plan.width)
         return packing.bias_of(self.weights["bias_ih"], self.weights.get("bias_hh"), self.plan, self.hidden_size)
 
     @cached_property
@@ -76,7 +79,9 @@ class Layer:
 
     def unpack(self, gradients: "WeightGradients") -> list[Tensor]:
         """Gradients of all weights in torch's layout, in the order they were given."""
-        plan, found = self.plan, packing.biases_from(gradients.bias, self.plan, self.hidden_size)
+        plan = self.plan
+        summed = isinstance(plan.cell, Pointwise)
+        found = packing.biases_from(gradients.bias, plan, self.hidden_size) if summed else {}
         products = zip(("weight_ih", "weight_hh"), self._products(), gradients[:2], strict=False)
         for name, (_, gates), gradient in products:
             found[name] = packing.unpacked(gradient, gates, plan, self.hidden_size, len(gates))

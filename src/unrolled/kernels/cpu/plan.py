@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from unrolled.kernels.cpu.machine import Machine
-from unrolled.kernels.cpu.pointwise.base import Pointwise
+from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
+from unrolled.kernels.cpu.row import TAIL
 
 
 @dataclass(frozen=True)
@@ -14,17 +15,17 @@ class Plan:
     unit needs. A cell of one slot takes several vectors of units into a group, to fill the tile's registers.
 
     Args:
-        cell: the pointwise part.
+        cell: what happens between the products.
         machine: the processor.
         panels: vectors of units in a group; above 1 only for a cell of one slot.
     """
 
-    cell: Pointwise
+    cell: Pointwise | Rowwise
     machine: Machine
     panels: int
 
     @staticmethod
-    def of(cell: Pointwise, machine: Machine, hidden_size: int) -> "Plan":
+    def of(cell: Pointwise | Rowwise, machine: Machine, hidden_size: int) -> "Plan":
         """The plan for so many units."""
         vectors = -(-hidden_size // machine.width)
         return Plan(cell, machine, 1 if cell.slots > 1 else min(machine.product_vectors, vectors))
@@ -47,6 +48,11 @@ class Plan:
     def width(self) -> int:
         """float32 values of a group's slots."""
         return self.vectors * self.machine.width
+
+    @property
+    def tail(self) -> int:
+        """float32 values of a row behind its slots."""
+        return TAIL if isinstance(self.cell, Rowwise) else 0
 
     @property
     def input_vectors(self) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from unrolled.kernels.cpu.emit import Number
+from unrolled.kernels.cpu.row import Row
 
 
 class At(NamedTuple):
@@ -53,3 +54,26 @@ class Pointwise(NamedTuple):
     backward: Callable[[Sequence[Number], At, Number, Number], Back]
     num_own: int = 0
     own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]] = lambda weights: []
+
+
+class Rowwise(NamedTuple):
+    """A cell between its products whose units need each other, as a normalisation does: it sees a whole row.
+
+    The biases of the products are not in the sums; where the cell has some, they are numbers of its units.
+
+    Args:
+        slots, input_gates, recurrent_gates, has_cell, num_own, own_numbers: as in `Pointwise`; the sums of the two
+            products do not meet.
+        forward: writes one row's next states, and leaves in the slots and the tail what the backward pass needs.
+        backward: turns the slots of both products into the gradients of their sums, `d_hidden` into the gradient of
+            the hidden state before beyond what the product gives it, `d_cell` into that of the cell state before.
+    """
+
+    slots: int
+    input_gates: tuple[int, ...]
+    recurrent_gates: tuple[int, ...]
+    has_cell: bool
+    forward: Callable[[Row], None]
+    backward: Callable[[Row], None]
+    num_own: int
+    own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]]

@@ -3,25 +3,39 @@
 from unrolled.cells.base import Cell
 from unrolled.cells.elman import Elman
 from unrolled.cells.gru import GRU
+from unrolled.cells.layer_norm_gru import LayerNormGRU
+from unrolled.cells.layer_norm_lstm import LayerNormLSTM
 from unrolled.cells.linear_recurrence import LinearRecurrence
 from unrolled.cells.lstm import LSTM
 from unrolled.cells.min_gru import MinGRU
 from unrolled.cells.min_lstm import MinLSTM
 from unrolled.cells.peephole_lstm import PeepholeLSTM
-from unrolled.kernels.cpu.pointwise import elman, gru, linear, lstm, min_gru, min_lstm, peephole_lstm
-from unrolled.kernels.cpu.pointwise.base import Pointwise
+from unrolled.kernels.cpu.pointwise import (
+    elman,
+    gru,
+    layer_norm_gru,
+    layer_norm_lstm,
+    linear,
+    lstm,
+    min_gru,
+    min_lstm,
+    peephole_lstm,
+)
+from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
 
-POINTWISE: dict[str, Pointwise] = {
+POINTWISE: dict[str, Pointwise | Rowwise] = {
     "LSTM": lstm.LSTM,
     "GRU": gru.GRU,
     "Elman_tanh": elman.ELMAN_TANH,
     "Elman_relu": elman.ELMAN_RELU,
     "PeepholeLSTM": peephole_lstm.PEEPHOLE_LSTM,
+    "LayerNormLSTM": layer_norm_lstm.LAYER_NORM_LSTM,
+    "LayerNormGRU": layer_norm_gru.LAYER_NORM_GRU,
     "MinGRU": min_gru.MIN_GRU,
     "MinLSTM": min_lstm.MIN_LSTM,
     "LinearRecurrence": linear.LINEAR,
 }
-_OURS = (LSTM, GRU, PeepholeLSTM, MinGRU, MinLSTM, LinearRecurrence)
+_OURS = (LSTM, GRU, PeepholeLSTM, LayerNormLSTM, LayerNormGRU, MinGRU, MinLSTM, LinearRecurrence)
 
 
 def name_of(cell: Cell) -> str:

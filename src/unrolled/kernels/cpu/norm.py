@@ -1,0 +1,68 @@
+"""Layer normalisation of a row: mean 0 and variance 1 over some slots of all units."""
+
+from collections.abc import Callable, Sequence
+
+from unrolled.kernels.cpu.emit import Number, Pointer
+from unrolled.kernels.cpu.row import Row, Unit
+
+EPSILON = 1e-5  # torch.nn.functional.layer_norm's
+
+
+def normalise(row: Row, slots: Sequence[int], place: int) -> None:
+    """Replace the slots by their normalised values; 1 / deviation stays in the tail for the backward pass."""
+    mean, scale = statistics(row, lambda unit: [unit.slot(slot) for slot in slots], len(slots))
+    row.keep(place, scale)
+
+    def write(unit: Unit) -> None:
+        for slot in slots:
+            at = unit.slot(slot)
+            at.store(unit.real((at.vector() - mean) * scale))
+
+    row.each(write)
+
+
+def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callable[[Unit, int], Number]) -> None:
+    """Replace normalised values by the gradients of the values.
+
+    Args:
+        row: where.
+        slots: hold the normalised values.
+        place: as for `normalise`.
+        gradient: of the normalised value in the i-th of the slots.
+    """
+    scale, count = row.kept(place), row.count(len(slots))
+
+    def terms(unit: Unit) -> list[Number]:
+        given = [gradient(unit, index) for index in range(len(slots))]
+        return [added(given), added([d * unit.slot(slot).vector() for d, slot in zip(given, slots, strict=True)])]
+
+    mean, slope = (total / count for total in row.each(terms, sums=2))
+
+    def write(unit: Unit) -> None:
+        for index, slot in enumerate(slots):
+            part = gradient(unit, index) - mean - unit.slot(slot).vector() * slope
+            unit.slot(slot).store(unit.real(part * scale))
+
+    row.each(write)
+
+
+def statistics(row: Row, places: Callable[[Unit], Sequence[Pointer]], number: int) -> tuple[Number, Number]:
+    """The mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit."""
+    count = row.count(number)
+    (total,) = row.each(lambda unit: [added([unit.real(place.vector()) for place in places(unit)])], sums=1)
+    mean = total / count
+
+    def squares(unit: Unit) -> list[Number]:
+        apart = [unit.real(place.vector() - mean) for place in places(unit)]
+        return [added([distance * distance for distance in apart])]
+
+    (spread,) = row.each(squares, sums=1)
+    return mean, 1.0 / row.code.root(spread / count + EPSILON)
+
+
+def added(numbers: Sequence[Number]) -> Number:
+    """Their sum."""
+    total = numbers[0]
+    for number in numbers[1:]:
+        total = total + number
+    return total
