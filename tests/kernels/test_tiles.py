@@ -171,14 +171,16 @@ def guarded(log: list[tuple[Tensor, Tensor]]) -> Any:
     fence = 64
 
     def addresses(names: Any, given: Any) -> list[int]:
-        answer = []
+        answer, rooms = [], {}
         for name in names:
             value = given[name]
-            if isinstance(value, Tensor) and value.dtype == torch.float32:
-                room = torch.full((value.numel() + 2 * fence,), torch.nan)
-                room[fence : fence + value.numel()] = value.reshape(-1)
-                log.append((room, value))
-                value = room.data_ptr() + fence * 4
+            if isinstance(value, Tensor) and value.is_floating_point():
+                if id(value) not in rooms:  # two names of one buffer stay one
+                    room = torch.full((value.numel() + 2 * fence,), torch.nan, dtype=value.dtype)
+                    room[fence : fence + value.numel()] = value.reshape(-1)
+                    log.append((room, value))
+                    rooms[id(value)] = room
+                value = rooms[id(value)][fence:]
             answer.append(value if isinstance(value, int) else value.data_ptr())
         return answer
 

@@ -4,7 +4,8 @@ from enum import IntEnum, auto
 
 from llvmlite import ir
 
-from unrolled.kernels.cpu.emit import BYTES, Code
+from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
+from unrolled.kernels.cpu.pairing import narrow_rows, pair_left, pair_slots
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
 from unrolled.kernels.cpu.products import Back, Outer
@@ -20,15 +21,19 @@ class Backward(IntEnum):
     offsets = auto()
     firsts = auto()
     direction = auto()
-    table = auto()  # room for six addresses for each row of a block
+    table = auto()  # room for seven addresses for each row of a block
     table_rows = auto()
     groups = auto()
     input_size = auto()
+    input_stride = auto()
+    left_stride = auto()
     hidden_size = auto()
     padded_size = auto()
     inputs = auto()
     outputs = auto()
     hidden = auto()
+    left = auto()
+    left_hidden = auto()
     gates = auto()  # what forward kept; becomes the gradients of the sums
     cells = auto()
     num_sequences = auto()
@@ -44,6 +49,9 @@ class Backward(IntEnum):
     d_bias = auto()  # (groups, slots), added to
     own = auto()  # (groups * panels, own numbers, width)
     d_own = auto()  # as own, added to
+    narrow = auto()  # pairs only: a block's slots in bfloat16, (block rows, groups, slots)
+    left_pairs = auto()  # room for rows of `pair_left`, (block rows / 2, 2 * the longer stride)
+    slot_pairs = auto()  # (block rows / 2, groups, slots) words
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
@@ -53,8 +61,13 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     cell = plan.cell
     unstep = _row(module, plan, cell) if isinstance(cell, Rowwise) else _pointwise(module, plan, cell)
     add_bias = None if isinstance(cell, Rowwise) else _column_sums(module, plan)
+    narrow, pair, pair_rows = (
+        (narrow_rows(module, plan), pair_slots(module, plan), pair_left(module, plan))
+        if plan.pairs
+        else (None, None, None)
+    )
     counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
-    back = {count: Back(module, plan, f"back_{count}", count * width) for count in counts}
+    back = {count: Back(module, plan, f"back_{count}", plan.terms(count * width)) for count in counts}
     outer = {count: Outer(module, plan, count) for count in counts}
 
     code = Code(module, machine, "kernel", 1, internal=False)
@@ -65,21 +78,26 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     groups, padded, sequences = a[Backward.groups], a[Backward.padded_size], a[Backward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Backward.table_rows] * 8
-    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at = (
-        code.pointer(a[Backward.table] + room * index) for index in range(6)
+    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at = (
+        code.pointer(a[Backward.table] + room * index) for index in range(7)
     )
 
     def rows_of(base: Backward, size: Backward) -> Address:
         return user_row(a[base], a[size], firsts, a[Backward.direction])
 
     outputs_row = rows_of(Backward.outputs, Backward.padded_size)
-    addresses = (
-        (inputs_at, rows_of(Backward.inputs, Backward.input_size)),
+    addresses = [
+        (inputs_at, rows_of(Backward.inputs, Backward.input_stride)),
         (before_at, before_row(code, a[Backward.hidden], padded, outputs_row)),
         (after_at, outputs_row),
         (d_after_at, rows_of(Backward.d_outputs, Backward.padded_size)),
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
-    )
+    ]
+    if plan.pairs and plan.recurrent_vectors:
+        narrow_row = rows_of(Backward.left, Backward.left_stride)
+        addresses.append((left_at, before_row(code, a[Backward.left_hidden], a[Backward.left_stride], narrow_row)))
+    else:
+        left_at = before_at
     with code.loop(0, sequences) as row:
         d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + row.index * padded * BYTES)
 
@@ -113,18 +131,41 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     a[Backward.own],
                     a[Backward.d_own],
                 )
+            left, left_width = step_gates, row_width
+            if narrow is not None:
+                left_width = groups * plan.terms(plan.width)
+                left = at[Backward.narrow] + local * left_width
+                code.call(narrow, step_gates.address, count, row_width, left.address, groups)
             if plan.recurrent_vectors:
-                left, weights = step_gates + recurrent_begin, at[Backward.recurrent_weights]
-                back[plan.recurrent_vectors].emit(code, count, left, row_width, weights, groups, d_hidden_at, padded)
+                left, weights = left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
+                back[plan.recurrent_vectors].emit(code, count, left, left_width, weights, groups, d_hidden_at, padded)
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
-            back[plan.input_vectors].emit(code, rows, gates, row_width, weights, groups, d_inputs_at, size)
-        into, size = at[Backward.d_input_weights], a[Backward.input_size]
-        outer[plan.input_vectors].emit(code, rows, inputs_at, size, gates, row_width, into, groups)
+            left, left_width = gates, row_width
+            if narrow is not None:
+                left, left_width = at[Backward.narrow], groups * plan.terms(plan.width)
+            back[plan.input_vectors].emit(code, rows, left, left_width, weights, groups, d_inputs_at, size)
+
+        right, right_width, terms = gates, row_width, rows
+        if pair is not None:
+            right, right_width, terms = at[Backward.slot_pairs], groups * plan.width, (rows + 1) // 2
+            code.call(pair, gates.address, rows, row_width, right.address, groups)
+
+        def outer_product(
+            vectors: int, table: Pointer, stride: Number, size: Number, begin: int, into: Pointer
+        ) -> None:
+            left = table
+            if pair_rows is not None:
+                left = at[Backward.left_pairs]
+                code.call(pair_rows, table.address, rows, stride, left.address)
+            outer[vectors].emit(code, terms, left, stride * 2, size, right + begin, right_width, into, groups)
+
+        size, stride, into = a[Backward.input_size], a[Backward.input_stride], at[Backward.d_input_weights]
+        outer_product(plan.input_vectors, inputs_at, stride, size, 0, into)
         if plan.recurrent_vectors:
-            into, size, right = at[Backward.d_recurrent_weights], a[Backward.hidden_size], gates + recurrent_begin
-            outer[plan.recurrent_vectors].emit(code, rows, before_at, size, right, row_width, into, groups)
+            size, stride, into = a[Backward.hidden_size], a[Backward.left_stride], at[Backward.d_recurrent_weights]
+            outer_product(plan.recurrent_vectors, left_at, stride, size, recurrent_begin, into)
         if add_bias is not None:
             code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
     code.done()

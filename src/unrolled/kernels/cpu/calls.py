@@ -18,7 +18,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
 BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
-TABLES = 6  # what the backward pass needs; the forward pass uses some of them
+TABLES = 7  # what the backward pass needs; the forward pass uses some of them
 THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
 
 
@@ -58,20 +58,24 @@ def forward(
         outputs (N, padded), and the buffers of every chunk.
     """
     outputs = inputs.new_empty(inputs.shape[0], layer.padded)
+    plan, read = layer.plan, layer.left(inputs, layer.input_stride)
+    left = inputs.new_empty(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel = forward_kernel(layer.name, layer.plan, keep)
     for chunk in _chunks(layer, lengths):
         part = _part(layer, chunk, state, keep)
         parts.append(part)
-        given: dict[Any, Any] = _common(Forward, layer, part, inputs, outputs)
+        given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left)
         given |= {
+            Forward.input_terms: plan.terms(layer.input_size),
+            Forward.recurrent_terms: plan.terms(layer.hidden_size),
             Forward.bias: layer.bias,
             Forward.input_weights: weights[0],
             Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
             Forward.own: layer.own,
         }
-        tasks.append(_addresses(Forward, given))
-    run_all(kernel, tasks)
+        tasks.append(given)
+    run_all(kernel, [_addresses(Forward, given) for given in tasks])
     return outputs, parts
 
 
@@ -102,6 +106,7 @@ def backward(
     d_inputs = inputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
     weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
     kernel = _backward_kernel(layer.name, layer.plan)
+    read, left = layer.left(inputs, layer.input_stride), layer.left(outputs, layer.left_stride)
     for part in parts:
         d_state = [
             inputs.new_zeros(len(part.sequences), layer.padded)
@@ -112,8 +117,9 @@ def backward(
         total = layer.zero_gradients()
         totals.append(total)
         d_first.append(d_state)
-        given: dict[Any, Any] = _common(Backward, layer, part, inputs, outputs)
+        given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left) | _room(layer, part)
         given |= {
+            Backward.input_size: layer.input_size,
             Backward.d_outputs: d_outputs,
             Backward.d_hidden: d_state[0],
             Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
@@ -127,8 +133,8 @@ def backward(
             Backward.own: layer.own,
             Backward.d_own: total.own,
         }
-        tasks.append(_addresses(Backward, given))
-    run_all(kernel, tasks)
+        tasks.append(given)
+    run_all(kernel, [_addresses(Backward, given) for given in tasks])
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size],
         layer.unpack(WeightGradients.sum_of(totals)),
@@ -161,7 +167,9 @@ def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Pa
     return Part(chunk, sequences, hidden, new(rows, layer.row_width), cells, table)
 
 
-def _common(names: Any, layer: Layer, part: Part, inputs: Tensor, outputs: Tensor) -> dict[Any, Tensor | int]:
+def _common(
+    names: Any, layer: Layer, part: Part, inputs: Tensor, outputs: Tensor, left: Tensor
+) -> dict[Any, Tensor | int]:
     """The arguments that both passes take."""
     chunk = part.chunk
     return {
@@ -173,15 +181,31 @@ def _common(names: Any, layer: Layer, part: Part, inputs: Tensor, outputs: Tenso
         names.table: part.table,
         names.table_rows: chunk.block_rows,
         names.groups: layer.groups,
-        names.input_size: layer.input_size,
+        names.input_stride: layer.input_stride,
+        names.left_stride: layer.left_stride,
         names.hidden_size: layer.hidden_size,
         names.padded_size: layer.padded,
         names.inputs: inputs,
         names.outputs: outputs,
         names.hidden: part.hidden,
+        names.left: left,
+        names.left_hidden: layer.left(part.hidden, layer.left_stride),
         names.gates: part.gates,
         names.cells: part.cells,
         names.num_sequences: len(part.sequences),
+    }
+
+
+def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
+    """Where the backward pass brings a block into pairs."""
+    if not layer.plan.pairs:
+        return dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)
+    rows, width, new = part.chunk.block_rows, layer.groups * layer.plan.width, layer.bias.new_empty
+    longer = max(layer.input_stride, layer.left_stride)
+    return {
+        Backward.narrow: new(rows, layer.plan.terms(width)),
+        Backward.left_pairs: new(-(-rows // 2), 2 * longer),
+        Backward.slot_pairs: new(-(-rows // 2), width),
     }
 
 
@@ -194,9 +218,13 @@ def _addresses(names: type[IntEnum], given: Mapping[Any, Tensor | int]) -> list[
 def forward_kernel(name: str, plan: Plan, keep: bool) -> Kernel:
     """The compiled forward pass, in training or inference."""
     kind = "training" if keep else "inference"
-    return compiler.load(f"{name}-{plan.panels}-{kind}", plan.machine, lambda module: write_forward(module, plan, keep))
+    return compiler.load(_key(name, plan, kind), plan.machine, lambda module: write_forward(module, plan, keep))
 
 
 @cache
 def _backward_kernel(name: str, plan: Plan) -> Kernel:
-    return compiler.load(f"{name}-{plan.panels}-backward", plan.machine, lambda module: write_backward(module, plan))
+    return compiler.load(_key(name, plan, "backward"), plan.machine, lambda module: write_backward(module, plan))
+
+
+def _key(name: str, plan: Plan, kind: str) -> str:
+    return f"{name}-{plan.panels}-{kind}{'-bfloat16' if plan.pairs else ''}"

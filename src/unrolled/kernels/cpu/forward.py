@@ -5,6 +5,7 @@ from enum import IntEnum, auto
 from llvmlite import ir
 
 from unrolled.kernels.cpu.emit import Code, Number, Pointer
+from unrolled.kernels.cpu.pairs import store_narrow
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.row import Row
@@ -20,15 +21,20 @@ class Forward(IntEnum):
     offsets = auto()  # see `rows`
     firsts = auto()
     direction = auto()
-    table = auto()  # room for three addresses for each row of a block
+    table = auto()  # room for five addresses for each row of a block
     table_rows = auto()
     groups = auto()
-    input_size = auto()
-    hidden_size = auto()  # terms of the recurrent product
+    input_terms = auto()  # of the input product, see `Plan.terms`
+    input_stride = auto()
+    recurrent_terms = auto()
+    left_stride = auto()
+    hidden_size = auto()
     padded_size = auto()  # values of a hidden row
-    inputs = auto()  # (N, input_size)
+    inputs = auto()  # (N, input_stride)
     outputs = auto()  # (N, padded_size)
     hidden = auto()  # (B, padded_size) before the first step, in the chunk's order
+    left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or in pairs a narrow copy
+    left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
     cells = auto()  # training: (B + rows, padded_size), the first B before the first step; inference: (B, ...)
     num_sequences = auto()
@@ -51,6 +57,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
+    narrow = plan.pairs and plan.recurrent_vectors > 0  # the hidden state also in bfloat16
     settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
     code = Code(module, machine, "kernel", 1, internal=False)
@@ -61,13 +68,21 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Forward.table_rows] * 8
-    inputs_at, before_at, after_at = (code.pointer(a[Forward.table] + room * index) for index in range(3))
+    inputs_at, before_at, after_at, left_at, narrow_at = (
+        code.pointer(a[Forward.table] + room * index) for index in range(5)
+    )
     outputs_row = user_row(a[Forward.outputs], padded, firsts, a[Forward.direction])
-    addresses = (
-        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_size], firsts, a[Forward.direction])),
+    addresses = [
+        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
         (before_at, before_row(code, a[Forward.hidden], padded, outputs_row)),
         (after_at, outputs_row),
-    )
+    ]
+    if narrow:
+        narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
+        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], narrow_row)
+        addresses += [(left_at, before), (narrow_at, narrow_row)]
+    else:
+        left_at = before_at
 
     with code.loop(0, a[Forward.num_blocks]) as block:
         begin, end = blocks.entry(block.index), blocks.entry(block.index + 1)
@@ -77,7 +92,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         gates = at[Forward.gates] + (origin * row_width if keep else 0)
 
         with code.loop(0, groups) as group:
-            depth = a[Forward.input_size]
+            depth = a[Forward.input_terms]
             weights = at[Forward.input_weights] + group.index * depth * (plan.input_vectors * width)
             bias = at[Forward.bias] + group.index * plan.width
             place = gates + group.index * plan.width
@@ -95,7 +110,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
             if keep:
                 earlier, later = cell_rows(code, step.index, offsets, sequences)
             with code.loop(0, groups) as group:
-                depth, unit = a[Forward.hidden_size], group.index * plan.units
+                depth, unit = a[Forward.recurrent_terms], group.index * plan.units
                 weights = at[Forward.recurrent_weights] + group.index * depth * (plan.recurrent_vectors * width)
                 place = gates + local * row_width + group.index * plan.width
 
@@ -103,7 +118,9 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                     cells = [at[Forward.cells] + (row + first) * padded + unit for row in (earlier, later)]
                     code.call(
                         advance[rows],
+                        left_at.address + (local + first) * 8,
                         before_at.address + (local + first) * 8,
+                        narrow_at.address + (local + first) * 8,
                         after_at.address + (local + first) * 8,
                         depth,
                         weights.address,
@@ -121,6 +138,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                     code.call(
                         settle,
                         before_at.entry(local + row.index),
+                        narrow_at.entry(local + row.index) if narrow else 0,
                         after_at.entry(local + row.index),
                         (gates + (local + row.index) * row_width).address,
                         *((at[Forward.cells] + (first + row.index) * padded).address for first in (earlier, later)),
@@ -139,7 +157,7 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
     starts = [(bias + index * vector).vector() for index in range(plan.vectors)]
     left = [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
     begin = [starts[: plan.input_vectors] for _ in range(rows)]
-    sums = by_rows(code, begin, left, code.pointer(weights), depth)
+    sums = by_rows(code, begin, left, code.pointer(weights), depth, pairs=plan.pairs)
     for row in range(rows):
         for index, number in enumerate([*sums[row], *starts[plan.input_vectors :]]):
             (place + row_width * row + index * vector).store(number)
@@ -149,17 +167,26 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
     """slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
-    code = Code(module, plan.machine, f"recurrent_{rows}", 11)
-    before, after, depth, weights, place, row_width, cells, next_cells, padded, unit, own_at = code.arguments
+    code = Code(module, plan.machine, f"recurrent_{rows}", 13)
+    left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, own_at = (
+        code.arguments
+    )
     vector, cell = plan.machine.width, plan.cell
     place, cells, next_cells = code.pointer(place), code.pointer(cells), code.pointer(next_cells)
-    before_rows = [code.pointer(code.pointer(before).entry(row)) for row in range(rows)]
-    after_rows = [code.pointer(code.pointer(after).entry(row)) for row in range(rows)]
+
+    def rows_at(table: Number) -> list[Pointer]:
+        return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
+
+    left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
+    narrow_rows = rows_at(narrow) if plan.pairs and plan.recurrent_vectors else []
     begin: list[list[Number]] = [
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
     ]
-    sums = by_rows(code, begin, before_rows, code.pointer(weights), depth) if plan.recurrent_vectors else begin
+    if plan.recurrent_vectors:
+        sums = by_rows(code, begin, left_rows, code.pointer(weights), depth, pairs=plan.pairs)
+    else:
+        sums = begin
     for row in range(rows):
         slots_at: Pointer = place + row_width * row
         if isinstance(cell, Rowwise):
@@ -178,6 +205,8 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
             ]
             kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old, numbers)
             (after_rows[row] + at).store(hidden)
+            if narrow_rows:
+                store_narrow(hidden, narrow_rows[row] + at // 2)
             if new is not None:
                 (next_cells + padded * row + panel * vector).store(new)
             if keep:
@@ -189,10 +218,13 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     """The arithmetic of a cell that needs its whole row, when all its sums are there."""
-    code = Code(module, plan.machine, "settle", 8)
-    before, after, slots, cells, next_cells, groups, hidden_size, own = code.arguments
+    code = Code(module, plan.machine, "settle", 9)
+    before, narrow, after, slots, cells, next_cells, groups, hidden_size, own = code.arguments
     places = [code.pointer(address) for address in (slots, before, after, cells, next_cells, own)]
     nowhere = [code.pointer(code.integer(0))] * 4
-    cell.forward(Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere))
+    row = Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
+    cell.forward(row)
+    if plan.pairs:
+        row.each(lambda unit: store_narrow(unit.at(row.after).vector(), code.pointer(narrow) + unit.first // 2))
     code.done()
     return code

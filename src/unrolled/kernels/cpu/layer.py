@@ -22,17 +22,19 @@ class Layer:
         machine: the processor to run as.
         weights: by name, as `Cell.weight_shapes` has them: weight_ih (gates * H, F), bias_ih (gates * H), and what
             else the cell has.
+        pairs: products in bfloat16, see `Plan`.
     """
 
-    def __init__(self, name: str, machine: Machine, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, name: str, machine: Machine, weights: Mapping[str, Tensor], pairs: bool = False) -> None:
         self.name, self.machine, self.weights = name, machine, weights
         cell = POINTWISE[name]
         self.input_size: int = weights["weight_ih"].shape[1]
         self.hidden_size: int = weights["weight_ih"].shape[0] // len(cell.input_gates)
-        self.plan = _plan(name, machine, self.hidden_size)
+        self.plan = _plan(name, machine, self.hidden_size, pairs)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
         self.padded_inputs = -(-self.input_size // machine.width) * machine.width
+        self.input_stride, self.left_stride = self.plan.stride(self.input_size), self.plan.stride(self.padded)
         self.row_width = self.groups * self.plan.width + self.plan.tail
 
     @cached_property
@@ -50,6 +52,10 @@ class Layer:
         with torch.no_grad():
             numbers = self.plan.cell.own_numbers(self.weights)
         return packing.own_of(numbers, self.weights["weight_ih"], self.plan, self.hidden_size)
+
+    def left(self, values: Tensor, stride: int) -> Tensor:
+        """Rows as a product reads them on its left side."""
+        return packing.narrowed(values, stride) if self.plan.pairs else values
 
     def forward_weights(self, keep: bool) -> list[Tensor]:
         """Both weights for products whose result is the slots; in training they are new at each call."""
@@ -117,6 +123,6 @@ class WeightGradients(NamedTuple):
 
 
 @cache
-def _plan(name: str, machine: Machine, hidden_size: int) -> Plan:
+def _plan(name: str, machine: Machine, hidden_size: int, pairs: bool) -> Plan:
     """One object for each, so that caches find it."""
-    return Plan.of(POINTWISE[name], machine, hidden_size)
+    return Plan.of(POINTWISE[name], machine, hidden_size, pairs)

@@ -30,6 +30,11 @@ class Machine:
         """Vectors side by side in a tile of a plain product: four, or two where registers are few."""
         return 4 if self.registers >= 32 else 2
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether it multiplies bfloat16 in pairs, see `pairs`."""
+        return self.width == 16 and "+avx512bf16" in self.features.split(",")
+
     def tile_rows(self, vectors: int) -> int:
         """Rows of a tile so many vectors wide whose sums all stay in registers; 1 where there is no product."""
         return 1 if not vectors else max(1, min(8, (self.registers - vectors - 1) // vectors))

@@ -21,12 +21,23 @@ _packed: dict[tuple[Any, ...], _Packed] = {}
 
 
 def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
-    """For products whose result is the slots: (groups, depth, vectors of a group, width)."""
+    """For products whose result is the slots: (groups, depth, vectors of a group, width).
+
+    In pairs each two terms of the depth are halves of a word: (groups, words, vectors of a group, width, 2).
+    """
+    if plan.pairs:
+        weight = torch.nn.functional.pad(weight.bfloat16(), (0, weight.shape[1] % 2))
+        by_word = _by_group(weight, gates, plan, hidden_size).unflatten(4, (-1, 2))
+        return by_word.permute(1, 4, 2, 0, 3, 5).contiguous()
     return _by_group(weight, gates, plan, hidden_size).permute(1, 4, 2, 0, 3).contiguous()
 
 
 def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, columns: int) -> Tensor:
-    """For products whose left side is the slots: column tiles, each (values of the slots, columns), end to end."""
+    """For products whose left side is the slots: column tiles, each (values of the slots, columns), end to end.
+
+    In pairs each two values of the slots are halves of a word: (words, columns, 2).
+    """
+    weight = weight.bfloat16() if plan.pairs else weight
     rows = _by_group(weight, gates, plan, hidden_size).permute(1, 2, 0, 3, 4).flatten(0, 3)  # (slots, depth)
     width = plan.machine.width
     if columns > rows.shape[1]:
@@ -34,11 +45,25 @@ def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
     tile = plan.machine.product_vectors * width
     covered = rows.shape[1] // tile * tile
     parts = [
-        part.unflatten(1, (-1, size)).transpose(0, 1).reshape(-1)
+        _columns(part, size, plan.pairs).reshape(-1)
         for part, size in ((rows[:, :covered], tile), (rows[:, covered:], width))
         if part.shape[1]
     ]
     return torch.cat(parts)
+
+
+def _columns(rows: Tensor, size: int, pairs: bool) -> Tensor:
+    """(slots, columns) as tiles of so many columns: (tiles, slots, size), in pairs (tiles, words, size, 2)."""
+    tiles = rows.unflatten(1, (-1, size))
+    return tiles.unflatten(0, (-1, 2)).permute(2, 0, 3, 1) if pairs else tiles.transpose(0, 1)
+
+
+def narrowed(values: Tensor, words: int) -> Tensor:
+    """Left rows of a product in pairs: bfloat16, filled up with zeros to so many words."""
+    narrow = values.bfloat16()
+    if values.shape[1] < 2 * words:
+        narrow = torch.nn.functional.pad(narrow, (0, 2 * words - values.shape[1]))
+    return narrow.contiguous()
 
 
 def unpacked(gradient: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, blocks: int) -> Tensor:

@@ -18,17 +18,27 @@ class Plan:
         cell: what happens between the products.
         machine: the processor.
         panels: vectors of units in a group; above 1 only for a cell of one slot.
+        pairs: products in bfloat16, two terms in a word; sums and states stay float32.
     """
 
     cell: Pointwise | Rowwise
     machine: Machine
     panels: int
+    pairs: bool = False
 
     @staticmethod
-    def of(cell: Pointwise | Rowwise, machine: Machine, hidden_size: int) -> "Plan":
+    def of(cell: Pointwise | Rowwise, machine: Machine, hidden_size: int, pairs: bool = False) -> "Plan":
         """The plan for so many units."""
         vectors = -(-hidden_size // machine.width)
-        return Plan(cell, machine, 1 if cell.slots > 1 else min(machine.product_vectors, vectors))
+        return Plan(cell, machine, 1 if cell.slots > 1 else min(machine.product_vectors, vectors), pairs)
+
+    def terms(self, size: int) -> int:
+        """Words in which so many terms of a product lie."""
+        return -(-size // 2) if self.pairs else size
+
+    def stride(self, size: int) -> int:
+        """Words from one left row of so many terms to the next; pairs fill whole vectors."""
+        return -(-self.terms(size) // self.machine.width) * self.machine.width if self.pairs else size
 
     def padded(self, hidden_size: int) -> int:
         """Units rounded up to whole groups."""

@@ -11,13 +11,13 @@ from unrolled.kernels.cpu.tile import by_columns, by_rows
 class Back:
     """rows += gradients of the sums @ weights, for rows anywhere in memory.
 
-    The gradients lie as the slots do: one segment of `depth` values in each group.
+    The gradients lie as the slots do: one segment of `depth` values, or words of two, in each group.
 
     Args:
         module: where the tiles go.
         plan: the cell's layout.
         name: of the tiles.
-        depth: values of a segment.
+        depth: values or words of a segment.
     """
 
     def __init__(self, module: ir.Module, plan: Plan, name: str, depth: int) -> None:
@@ -72,7 +72,8 @@ def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int
     vector = plan.machine.width
     sums = [[(row + index * vector).vector() for index in range(vectors)] for row in into]
     begin = [left + row_width * row for row in range(rows)]
-    sums = by_rows(code, sums, begin, code.pointer(weights), code.integer(depth), groups, plan.width)
+    step = plan.terms(plan.width)
+    sums = by_rows(code, sums, begin, code.pointer(weights), code.integer(depth), groups, step, plan.pairs)
     for row, numbers in zip(into, sums, strict=True):
         for index, number in enumerate(numbers):
             (row + index * vector).store(number)
@@ -98,14 +99,15 @@ class Outer:
         self,
         code: Code,
         count: Number,
-        table: Pointer,
+        left: Pointer,
+        left_step: Number,
         width: Number,
         right: Pointer,
         row_width: Number,
         into: Pointer,
         groups: Number,
     ) -> None:
-        """Add `count` rows, whose left sides of `width` values the table names."""
+        """Add `count` rows of `width` values: the table `left` names them, pairs of them lie at `left` itself."""
         span = self.vectors * self.plan.machine.width
         with code.loop(0, groups) as group:
             gradients = right + group.index * self.plan.width
@@ -114,7 +116,8 @@ class Outer:
             def tile(rows: int, first: Number) -> None:
                 code.call(
                     self.tiles[rows],
-                    table.address,
+                    left.address,
+                    left_step,
                     first,
                     gradients.address,
                     row_width,
@@ -126,12 +129,17 @@ class Outer:
 
 
 def _outer_tile(module: ir.Module, plan: Plan, rows: int, vectors: int) -> Code:
-    code = Code(module, plan.machine, f"outer_{rows}_{vectors}", 6)
-    table, column, right, row_width, depth, into = code.arguments
+    code = Code(module, plan.machine, f"outer_{rows}_{vectors}", 7)
+    left, left_step, column, right, row_width, depth, into = code.arguments
+    left, right = code.pointer(left), code.pointer(right)
     into, vector = code.pointer(into), plan.machine.width
     places = [[into + (row * vectors + index) * vector for index in range(vectors)] for row in range(rows)]
     sums = [[place.vector() for place in row] for row in places]
-    sums = by_columns(code, sums, code.pointer(table), column, code.pointer(right), row_width, depth)
+
+    def left_row(term: Number) -> Pointer:
+        return left + term * left_step if plan.pairs else code.pointer(left.entry(term))
+
+    sums = by_columns(code, sums, left_row, column, right, row_width, depth, plan.pairs)
     for row, numbers in zip(places, sums, strict=True):
         for place, number in zip(row, numbers, strict=True):
             place.store(number)

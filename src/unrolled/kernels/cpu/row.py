@@ -71,7 +71,7 @@ class Unit:
 
     def __init__(self, row: Row, group: Number) -> None:
         width = row.code.machine.width
-        self._row, self._width, self._unit = row, width, group * width
+        self._row, self._width, self.first = row, width, group * width
         self._slots = row.slots + group * (row.num_slots * width)
 
     def slot(self, index: int) -> Pointer:
@@ -89,12 +89,12 @@ class Unit:
 
     def at(self, states: Pointer) -> Pointer:
         """These units' part of a state."""
-        return states + self._unit
+        return states + self.first
 
     def real(self, number: Number) -> Number:
         """The number, and 0 for those units that only fill up the vector."""
         code = self._row.code
-        return code.choose(code.lanes_below(self._row.hidden_size - self._unit), number, code.number(0.0))
+        return code.choose(code.lanes_below(self._row.hidden_size - self.first), number, code.number(0.0))
 
     def _own_place(self, index: int) -> Number:
-        return self._unit * self._row.num_own + index * self._width
+        return self.first * self._row.num_own + index * self._width

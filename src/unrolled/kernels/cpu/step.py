@@ -100,7 +100,7 @@ class Stepper:
         count = stop - start
         offsets = np.array([0, count], dtype=np.int64)
         blocks, firsts = np.array([0, 1], dtype=np.int64), np.arange(count, dtype=np.int64)
-        table, gates = np.empty(3 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
+        table, gates = np.empty(5 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
         self._held += [offsets, blocks, firsts, table, gates]
         values = {
             Forward.blocks: blocks,
@@ -111,12 +111,17 @@ class Stepper:
             Forward.table: table,
             Forward.table_rows: count,
             Forward.groups: layer.groups,
-            Forward.input_size: layer.input_size,
+            Forward.input_terms: layer.input_size,
+            Forward.input_stride: layer.input_stride,
+            Forward.recurrent_terms: layer.hidden_size,
+            Forward.left_stride: layer.left_stride,
             Forward.hidden_size: layer.hidden_size,
             Forward.padded_size: layer.padded,
             Forward.inputs: self.inputs[start:],
             Forward.outputs: self._hidden[1 - turn][start:],
             Forward.hidden: self._hidden[turn][start:],
+            Forward.left: self._hidden[1 - turn][start:],
+            Forward.left_hidden: self._hidden[turn][start:],
             Forward.gates: gates,
             Forward.cells: self._cells[start:],
             Forward.num_sequences: count,

@@ -5,9 +5,11 @@ The right side lies packed, so that each step along the depth reads one stretch 
 one value at a time and spread over a vector. KERNELS in the documentation tells why this is the fastest form.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from unrolled.kernels.cpu.emit import Code, Number, Pointer
+from unrolled.kernels.cpu.pairs import dot
 
 Sums = list[list[Number]]  # rows of vectors
 
@@ -20,6 +22,7 @@ def by_rows(
     depth: Number,
     segments: Number | None = None,
     segment_step: Number | int = 0,
+    pairs: bool = False,
 ) -> Sums:
     """Sums of a product whose left rows are contiguous.
 
@@ -31,7 +34,9 @@ def by_rows(
         depth: terms of one segment.
         segments: how many segments of a row there are; None = one.
         segment_step: float32 values from one segment of a row to the next.
+        pairs: both sides are words of two bfloat16 terms.
     """
+    multiply = partial(dot, code) if pairs else code.fused
     rows, vectors = len(sums), len(sums[0])
     flat = [number for row in sums for number in row]
 
@@ -44,8 +49,7 @@ def by_rows(
             for row in range(rows):
                 value = (begins[row] + loop.index).spread()
                 loop.next += [
-                    code.fused(value, column, loop.carried[row * vectors + index])
-                    for index, column in enumerate(columns)
+                    multiply(value, column, loop.carried[row * vectors + index]) for index, column in enumerate(columns)
                 ]
         return loop.carried
 
@@ -60,29 +64,38 @@ def by_rows(
 
 
 def by_columns(
-    code: Code, sums: Sums, left_rows: Pointer, column: Number, right: Pointer, right_step: Number, depth: Number
+    code: Code,
+    sums: Sums,
+    left_row: Callable[[Number], Pointer],
+    column: Number,
+    right: Pointer,
+    right_step: Number,
+    depth: Number,
+    pairs: bool = False,
 ) -> Sums:
     """Sums of a product whose left side is transposed: row r of the sums takes value `column + r` of each left row.
 
     Args:
         code: where to write.
         sums: what to add to, rows of vectors.
-        left_rows: the addresses of the left rows, one for each term.
+        left_row: where the left row of a term begins.
         column: which value of a left row belongs to the first row of sums.
         right: where the first term's vectors lie.
         right_step: float32 values from one term to the next.
         depth: terms.
+        pairs: both sides are words of two bfloat16 terms.
     """
+    multiply = partial(dot, code) if pairs else code.fused
     rows, vectors = len(sums), len(sums[0])
     with code.loop(0, depth, carry=[number for row in sums for number in row]) as loop:
         place = right + loop.index * right_step
         columns = [(place + vector * code.machine.width).vector() for vector in range(vectors)]
-        begin = code.pointer(left_rows.entry(loop.index)) + column
+        begin = left_row(loop.index) + column
         loop.next = []
         for row in range(rows):
             value = (begin + row).spread()
             loop.next += [
-                code.fused(value, column_vector, loop.carried[row * vectors + index])
+                multiply(value, column_vector, loop.carried[row * vectors + index])
                 for index, column_vector in enumerate(columns)
             ]
     return [loop.carried[row * vectors : (row + 1) * vectors] for row in range(rows)]
