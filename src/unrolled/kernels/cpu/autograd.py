@@ -22,11 +22,11 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: Cell, name: str, machine: Machine, lengths: Tensor, inputs: Tensor, *rest: Tensor
+        ctx: Any, cell: Cell, name: str, machine: Machine, pairs: bool, lengths: Tensor, inputs: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
         """Outputs (N, H), then the final states (B, H); `rest` is the cell's weights and the states before."""
         names = list(cell.weight_shapes)
-        layer = Layer(name, machine, dict(zip(names, rest, strict=False)))
+        layer = Layer(name, machine, dict(zip(names, rest, strict=False)), pairs)
         state = rest[len(names) :]
         outputs, parts = calls.forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
@@ -44,7 +44,7 @@ class Recurrence(torch.autograd.Function):
         """Gradients of the inputs, the weights and the states before."""
         inputs, answer, *rest = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
+            return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
         outputs, parts = calls.padded_to(answer, layer.padded), ctx.parts
         ctx.parts = None
@@ -52,7 +52,7 @@ class Recurrence(torch.autograd.Function):
             outputs, parts = calls.forward(layer, inputs, ctx.lengths, state, keep=True)
         d_outputs, *d_final = gradients
         d_inputs, d_weights, d_first = calls.backward(
-            layer, inputs, outputs, parts, d_outputs, d_final, want_inputs=ctx.needs_input_grad[4]
+            layer, inputs, outputs, parts, d_outputs, d_final, want_inputs=ctx.needs_input_grad[5]
         )
         d_state = []
         for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
@@ -60,16 +60,18 @@ class Recurrence(torch.autograd.Function):
             for part, first in zip(parts, d_first, strict=True):
                 total[part.sequences] = first[index][:, : layer.hidden_size]
             d_state.append(total)
-        return None, None, None, None, d_inputs, *d_weights, *d_state
+        return None, None, None, None, None, d_inputs, *d_weights, *d_state
 
 
-def run(cell: Cell, name: str, machine: Machine, inputs: Ragged, state: State) -> tuple[Ragged, State]:
-    """As `reference.run`."""
+def run(
+    cell: Cell, name: str, machine: Machine, inputs: Ragged, state: State, pairs: bool = False
+) -> tuple[Ragged, State]:
+    """As `reference.run`; `pairs`: products in bfloat16."""
     given = (inputs.values, *cell.weights, *state)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
-        values, *final = Recurrence.apply(cell, name, machine, inputs.lengths, *given)
+        values, *final = Recurrence.apply(cell, name, machine, pairs, inputs.lengths, *given)
         return inputs.with_values(values), type(state)(*final)
-    layer = Layer(name, machine, weights_of(cell))
+    layer = Layer(name, machine, weights_of(cell), pairs)
     outputs, parts = calls.forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
     finals = [field.clone() for field in state]
     for part in parts:
@@ -103,7 +105,7 @@ def _through_reference(
 ) -> list[Tensor | None]:
     cell, names = ctx.cell, [f"_cell.{name}" for name in ctx.cell.weight_shapes]
     weights: dict[str, Tensor] = dict(zip(names, rest, strict=False))
-    given = (Ragged(inputs, ctx.lengths), cell.state_type(*rest[len(names) :]))
+    given = (Ragged(inputs.to(rest[0].dtype), ctx.lengths), cell.state_type(*rest[len(names) :]))
     outputs, final = torch.func.functional_call(_Reference(cell), weights, given)
     wanted = [tensor for tensor in (inputs, *rest) if tensor.requires_grad]
     pairs = [

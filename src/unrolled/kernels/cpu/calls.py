@@ -49,7 +49,7 @@ def forward(
 
     Args:
         layer: the weights.
-        inputs: (N, F), contiguous.
+        inputs: (N, F), contiguous; with pairs also bfloat16.
         lengths: (B,).
         state: hidden, and cell where there is one, before the first step, (B, H).
         keep: keep what `backward` needs.
@@ -57,9 +57,10 @@ def forward(
     Returns:
         outputs (N, padded), and the buffers of every chunk.
     """
-    outputs = inputs.new_empty(inputs.shape[0], layer.padded)
+    new = layer.bias.new_empty  # float32, also where the inputs are bfloat16
+    outputs = new(inputs.shape[0], layer.padded)
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
-    left = inputs.new_empty(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
+    left = new(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel = forward_kernel(layer.name, layer.plan, keep)
     for chunk in _chunks(layer, lengths):
@@ -103,13 +104,13 @@ def backward(
         gradients of the inputs (N, F), of the weights, and for every part of its first states (C, padded).
     """
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.padded)
-    d_inputs = inputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
+    d_inputs = outputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
     weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
     kernel = _backward_kernel(layer.name, layer.plan)
     read, left = layer.left(inputs, layer.input_stride), layer.left(outputs, layer.left_stride)
     for part in parts:
         d_state = [
-            inputs.new_zeros(len(part.sequences), layer.padded)
+            outputs.new_zeros(len(part.sequences), layer.padded)
             if given is None
             else padded_to(given[part.sequences], layer.padded)  # indexing copies: the kernel writes into it
             for given in d_final
@@ -136,7 +137,7 @@ def backward(
         tasks.append(given)
     run_all(kernel, [_addresses(Backward, given) for given in tasks])
     return (
-        None if d_inputs is None else d_inputs[:, : layer.input_size],
+        None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
         layer.unpack(WeightGradients.sum_of(totals)),
         d_first,
     )

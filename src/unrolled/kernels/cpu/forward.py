@@ -129,6 +129,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                         *(cell.address for cell in cells),
                         padded,
                         unit,
+                        a[Forward.hidden_size],
                         (at[Forward.own] + unit * plan.cell.num_own).address,
                     )
 
@@ -167,8 +168,8 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
     """slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
-    code = Code(module, plan.machine, f"recurrent_{rows}", 13)
-    left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, own_at = (
+    code = Code(module, plan.machine, f"recurrent_{rows}", 14)
+    left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, size, own_at = (
         code.arguments
     )
     vector, cell = plan.machine.width, plan.cell
@@ -206,7 +207,8 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
             kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old, numbers)
             (after_rows[row] + at).store(hidden)
             if narrow_rows:
-                store_narrow(hidden, narrow_rows[row] + at // 2)
+                real = code.choose(code.lanes_below(size - at), hidden, code.number(0.0))  # a word may hold one beyond
+                store_narrow(real, narrow_rows[row] + at // 2)
             if new is not None:
                 (next_cells + padded * row + panel * vector).store(new)
             if keep:
@@ -225,6 +227,8 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     row = Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
     cell.forward(row)
     if plan.pairs:
-        row.each(lambda unit: store_narrow(unit.at(row.after).vector(), code.pointer(narrow) + unit.first // 2))
+        row.each(
+            lambda unit: store_narrow(unit.real(unit.at(row.after).vector()), code.pointer(narrow) + unit.first // 2)
+        )
     code.done()
     return code

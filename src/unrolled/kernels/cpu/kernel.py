@@ -1,4 +1,4 @@
-"""Register tiles compiled on this machine: float32 on a CPU."""
+"""Register tiles compiled on this machine: float32 on a CPU, under autocast with products in bfloat16."""
 
 import torch
 from torch.autograd import forward_ad
@@ -17,17 +17,25 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return f"the tiles have no {type(cell).__name__}"
     if values.device.type != "cpu":
         return f"inputs are on {values.device}"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
+    narrow = _narrow()
+    if narrow and torch.get_autocast_dtype("cpu") != torch.bfloat16:
+        return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"
+    if narrow and not host().has_pairs:
+        return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "a graph is being recorded"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "a function transform of torch is at work"
-    if values.dtype != torch.float32 or cell.weight_ih.dtype != torch.float32:
-        return f"inputs are {values.dtype}, weights {cell.weight_ih.dtype}; the tiles compute in float32"
+    if cell.weight_ih.dtype != torch.float32 or values.dtype not in (torch.float32, *[torch.bfloat16] * narrow):
+        return f"inputs are {values.dtype}, weights {cell.weight_ih.dtype}; the tiles take float32"
     return ""
 
 
 def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
     """Same contract as `reference.run`."""
-    return autograd.run(cell, name_of(cell), host(), inputs, state)
+    return autograd.run(cell, name_of(cell), host(), inputs, state, pairs=_narrow())
+
+
+def _narrow() -> bool:
+    """Whether products should be in less than float32."""
+    return torch.is_autocast_enabled("cpu")
