@@ -4,7 +4,7 @@ import torch
 from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell, State
-from unrolled.kernels.cpu import autograd
+from unrolled.kernels.cpu import autograd, operator
 from unrolled.kernels.cpu.machine import host
 from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.ragged import Ragged
@@ -19,7 +19,7 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return f"inputs are on {values.device}"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.jit.is_tracing():
         return "a graph is being recorded"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "a function transform of torch is at work"
@@ -30,4 +30,6 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
 
 def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
     """Same contract as `reference.run`."""
+    if torch.compiler.is_compiling():
+        return operator.run(cell, name_of(cell), inputs, state)
     return autograd.run(cell, name_of(cell), host(), inputs, state)
