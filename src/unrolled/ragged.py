@@ -51,9 +51,12 @@ class Ragged:
             raise ShapeError(message("lengths", expected="shape (B,)", received=tuple(lengths.shape)))
         if self.values.ndim < 1:
             raise ShapeError(message("values", expected="shape (N, *feature)", received="a scalar"))
-        if bool((lengths < 0).any()):
+        if torch.compiler.is_compiling():  # a graph has no branches on values, but it can stop
+            whole = (lengths >= 0).all() & (lengths.sum() == self.values.shape[0])
+            torch._assert_async(whole, "lengths: expected integers >= 0 that sum to the rows of values")
+        elif bool((lengths < 0).any()):
             raise ShapeError(message("lengths", expected="integers >= 0", received=int(lengths.min())))
-        if int(lengths.sum()) != self.values.shape[0]:
+        elif int(lengths.sum()) != self.values.shape[0]:
             raise ShapeError(
                 message(
                     "lengths",
@@ -99,12 +102,12 @@ class Ragged:
     @property
     def batch_size(self) -> int:
         """Sequences, B."""
-        return int(self.lengths.shape[0])
+        return self.lengths.shape[0]
 
     @property
     def num_steps(self) -> int:
         """Real steps of all sequences together, N."""
-        return int(self.values.shape[0])
+        return self.values.shape[0]
 
     @cached_property
     def max_length(self) -> int:
@@ -217,9 +220,9 @@ class Ragged:
 
     def reversed(self) -> "Ragged":
         """Every sequence backwards in time, by its true length."""
-        ends = torch.repeat_interleave(self.offsets[1:], self.lengths)
-        starts = torch.repeat_interleave(self.offsets[:-1], self.lengths)
-        index = starts + (ends - 1 - torch.arange(self.num_steps))
+        ends = self.lengths.cumsum(0)
+        mirrors = 2 * ends - self.lengths - 1  # the first and the last step of each, added
+        index = mirrors.repeat_interleave(self.lengths, output_size=self.num_steps) - torch.arange(self.num_steps)
         return self.with_values(self.values[index.to(self.values.device)])
 
     @staticmethod

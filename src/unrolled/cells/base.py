@@ -66,6 +66,10 @@ class Cell(nn.Module, ABC):
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Every weight's shape by its name, torch's four first and in torch's order."""
+        return self._shared_shapes()
+
+    def _shared_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The four; a method, because torch.compile cannot read a property of super()."""
         rows = self.gates * self.hidden_size
         return {
             "weight_ih": (rows, self.input_size),

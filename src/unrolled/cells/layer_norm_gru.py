@@ -55,7 +55,7 @@ class LayerNormGRU(Cell):
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Torch's four, and the gains of the normalisation."""
         product = (3 * self.hidden_size,)
-        return super().weight_shapes | {"norm_ih_gain": product, "norm_hh_gain": product}
+        return self._shared_shapes() | {"norm_ih_gain": product, "norm_hh_gain": product}
 
     def reset_parameters(self) -> None:
         """Draw fresh weights, and set the gains to 1."""

@@ -60,7 +60,7 @@ class LayerNormLSTM(Cell):
         """Torch's four, and the gains and the bias of the normalisation."""
         product, cell = (4 * self.hidden_size,), (self.hidden_size,)
         gains = {"norm_ih_gain": product, "norm_hh_gain": product, "norm_cell_gain": cell, "norm_cell_bias": cell}
-        return super().weight_shapes | gains
+        return self._shared_shapes() | gains
 
     def reset_parameters(self) -> None:
         """Draw fresh weights, set the gains to 1, and open the forget gate."""

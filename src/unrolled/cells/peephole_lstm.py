@@ -57,7 +57,7 @@ class PeepholeLSTM(Cell):
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Torch's four, and the three peepholes."""
         own = (self.hidden_size,)
-        return super().weight_shapes | {"peephole_input": own, "peephole_forget": own, "peephole_output": own}
+        return self._shared_shapes() | {"peephole_input": own, "peephole_forget": own, "peephole_output": own}
 
     def reset_parameters(self) -> None:
         """Draw fresh weights, close the peepholes, and open the forget gate."""

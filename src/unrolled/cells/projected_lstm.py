@@ -66,7 +66,7 @@ class ProjectedLSTM(Cell):
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Torch's four, and the projection."""
-        return super().weight_shapes | {"weight_hr": (self.proj_size, self.hidden_size)}
+        return self._shared_shapes() | {"weight_hr": (self.proj_size, self.hidden_size)}
 
     @property
     def state_sizes(self) -> dict[str, int]:

@@ -56,7 +56,8 @@ class DropIn(nn.RNNBase):
         return (_uncompiled() if compiler_loaded else DropIn._forward)(self, input, hx)
 
     def _forward(self, input: Any, hx: Any) -> Any:
-        self._update_flat_weights()
+        if not torch.compiler.is_compiling():  # a graph has other tensors for a while
+            self._update_flat_weights()
         if isinstance(input, Ragged):
             return self._forward_ragged(input, hx)
         batch = self._readable(input)
@@ -110,8 +111,8 @@ class DropIn(nn.RNNBase):
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
         """Whether torch's forward runs, whatever the kernels say.
 
-        A projection, autocast, a graph being recorded, a transform of torch.func, which no kernel of ours can read,
-        and a single step, where there is nothing to unfold.
+        A projection, autocast, a trace, a transform of torch.func, which no kernel of ours can read, and a single
+        step, where there is nothing to unfold.
         """
         if self.proj_size:
             return True
@@ -119,16 +120,15 @@ class DropIn(nn.RNNBase):
             return False
         kind = rows.device.type
         autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-        recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        return steps == 1 or autocast or recorded or torch._C._are_functorch_transforms_active()
+        single = steps == 1 and not torch.compiler.is_compiling()  # torch's own cannot always be compiled
+        return single or autocast or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
 
     def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
         """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
-        if self._torch_must(inputs.values, inputs.max_length):
-            return True
-        chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
-        learns_long = torch.is_grad_enabled() and inputs.max_length >= LONG and not dense
-        return chosen is native and not (learns_long and inputs.values.device.type == "cpu")
+        if KERNELS[choose(self._cell(0, False), inputs, self.kernel).name] is not native:
+            return False
+        learns_long = not dense and torch.is_grad_enabled() and inputs.max_length >= LONG
+        return not (learns_long and inputs.values.device.type == "cpu")
 
     # ---- running it -------------------------------------------------------------------------------
 
@@ -143,7 +143,8 @@ class DropIn(nn.RNNBase):
         if not inputs.num_steps:
             width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
             return inputs.with_values(inputs.values.new_zeros(0, width)), _answer(state)
-        torch_runs = self._torch_is_as_good(inputs, dense=False)
+        steps = 0 if torch.compiler.is_compiling() else inputs.max_length  # a graph holds for any lengths
+        torch_runs = self._torch_must(inputs.values, steps) or self._torch_is_as_good(inputs, dense=False)
         outputs, final = (self._torch_layers if torch_runs else self._layers)(inputs, state)
         return outputs, _answer(final)
 
@@ -167,6 +168,8 @@ class DropIn(nn.RNNBase):
         """Dropout between layers; drawn in torch's order of steps, so that a seed gives torch's mask on a CPU."""
         if not self.training or not self.dropout:
             return hidden
+        if torch.compiler.is_compiling():  # the order comes from the lengths, and compiled code draws otherwise anyway
+            return hidden.map(lambda values: nn.functional.dropout(values, self.dropout))
         mask = nn.functional.dropout(torch.ones_like(hidden.values), self.dropout)  # (N, H), all first steps first
         return hidden.with_values(hidden.values * mask[hidden.time_major.scatter.to(mask.device)])
 
@@ -193,7 +196,10 @@ class DropIn(nn.RNNBase):
     def _cell(self, layer: int, reverse: bool) -> Cell:
         """The weights of one layer and direction as a cell, made anew for each call, so that it is never stale."""
         cell = self.cell_type.__new__(self.cell_type)
-        nn.Module.__init__(cell)
+        if torch.compiler.is_compiling():  # it cannot follow the other
+            vars(cell).update(_parameters={}, _buffers={}, _modules={})
+        else:
+            nn.Module.__init__(cell)
         weights = self._weights(layer, reverse)
         # plain attributes: the parameters stay the module's own, and need not be Parameters (functional_call)
         vars(cell).update(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True))

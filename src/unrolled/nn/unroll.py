@@ -1,6 +1,7 @@
 """unroll: run a cell along every sequence of a ragged batch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -57,17 +58,19 @@ def unroll(
     state = cell.initial_state(inputs.batch_size) if state is None else state
     check_state(state, cell, inputs.batch_size)
 
-    def run(sequences: Ragged, before: State) -> tuple[Ragged, State]:
-        if not sequences.num_steps:
-            return sequences.with_values(sequences.values.new_zeros(0, cell.output_size)), before
-        chosen = choose(cell, sequences, kernel)
-        return KERNELS[chosen.name].run(cell, sequences, before, want_state)
-
+    run = partial(_run, cell, kernel, want_state)
     if reverse:
         flipped = None if reset is None else _reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
         return outputs.reversed(), state
     return restarting(run, inputs, state, reset, cell.initial_state)
+
+
+def _run(cell: Cell, kernel: str, want_state: bool, inputs: Ragged, state: State) -> tuple[Ragged, State]:
+    if not inputs.num_steps:
+        return inputs.with_values(inputs.values.new_zeros(0, cell.output_size)), state
+    chosen = choose(cell, inputs, kernel)
+    return KERNELS[chosen.name].run(cell, inputs, state, want_state)
 
 
 def restarting(

@@ -28,16 +28,11 @@ class Recurrence(torch.autograd.Function):
         names = list(cell.weight_shapes)
         layer = Layer(name, machine, dict(zip(names, rest, strict=False)), pairs)
         state = rest[len(names) :]
-        outputs, parts = calls.forward(layer, inputs, lengths, state, keep=True)
+        answer, finals, parts = forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
         ctx.cell, ctx.layer, ctx.lengths, ctx.parts = cell, layer, lengths, parts
-        finals = [calls.padded_to(field, layer.padded).clone() for field in state]  # of an empty sequence: as before
-        for part in parts:
-            for final, field in zip(finals, part.final(outputs, keep=True), strict=True):
-                final[part.sequences] = field
-        answer = _narrow(outputs, layer.hidden_size)
         ctx.save_for_backward(inputs, answer, *rest)
-        return answer, *(_narrow(final, layer.hidden_size) for final in finals)
+        return answer, *finals
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
@@ -46,20 +41,13 @@ class Recurrence(torch.autograd.Function):
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
-        outputs, parts = calls.padded_to(answer, layer.padded), ctx.parts
-        ctx.parts = None
+        parts, ctx.parts = ctx.parts, None
         if parts is None:  # the graph is kept and walked again: the slots were used up by the first time
-            outputs, parts = calls.forward(layer, inputs, ctx.lengths, state, keep=True)
+            answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
         d_outputs, *d_final = gradients
-        d_inputs, d_weights, d_first = calls.backward(
-            layer, inputs, outputs, parts, d_outputs, d_final, want_inputs=ctx.needs_input_grad[5]
+        d_inputs, d_weights, d_state = backward(
+            layer, inputs, answer, parts, state, d_outputs, d_final, want_inputs=ctx.needs_input_grad[5]
         )
-        d_state = []
-        for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
-            total = torch.zeros_like(before) if given is None else given.clone()  # an empty sequence passes it on
-            for part, first in zip(parts, d_first, strict=True):
-                total[part.sequences] = first[index][:, : layer.hidden_size]
-            d_state.append(total)
         return None, None, None, None, None, d_inputs, *d_weights, *d_state
 
 
@@ -72,12 +60,42 @@ def run(
         values, *final = Recurrence.apply(cell, name, machine, pairs, inputs.lengths, *given)
         return inputs.with_values(values), type(state)(*final)
     layer = Layer(name, machine, weights_of(cell), pairs)
-    outputs, parts = calls.forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
-    finals = [field.clone() for field in state]
+    outputs, finals, _ = forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
+    return inputs.with_values(outputs), type(state)(*finals)
+
+
+def forward(
+    layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
+) -> tuple[Tensor, list[Tensor], list[calls.Part]]:
+    """Outputs (N, H), the final states (B, H), and the buffers of every chunk."""
+    outputs, parts = calls.forward(layer, inputs, lengths, state, keep)
+    finals = [field.clone() for field in state]  # of an empty sequence: as before
     for part in parts:
-        for final, field in zip(finals, part.final(outputs, keep=False), strict=True):
+        for final, field in zip(finals, part.final(outputs, keep), strict=True):
             final[part.sequences] = field[:, : layer.hidden_size]
-    return inputs.with_values(_narrow(outputs, layer.hidden_size)), type(state)(*finals)
+    return _narrow(outputs, layer.hidden_size), finals, parts
+
+
+def backward(
+    layer: Layer,
+    inputs: Tensor,
+    outputs: Tensor,
+    parts: Sequence[calls.Part],
+    state: Sequence[Tensor],
+    d_outputs: Tensor | None,
+    d_final: Sequence[Tensor | None],
+    want_inputs: bool,
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+    """As `calls.backward`, with outputs (N, H) and the gradients of the states before, (B, H)."""
+    outputs = calls.padded_to(outputs, layer.padded)
+    d_inputs, d_weights, d_first = calls.backward(layer, inputs, outputs, parts, d_outputs, d_final, want_inputs)
+    d_state = []
+    for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
+        total = torch.zeros_like(before) if given is None else given.clone()  # an empty sequence passes it on
+        for part, first in zip(parts, d_first, strict=True):
+            total[part.sequences] = first[index][:, : layer.hidden_size]
+        d_state.append(total)
+    return d_inputs, d_weights, d_state
 
 
 def weights_of(cell: Cell) -> dict[str, Tensor]:

@@ -63,7 +63,7 @@ def forward(
     left = new(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel = forward_kernel(layer.name, layer.plan, keep)
-    for chunk in _chunks(layer, lengths):
+    for chunk in _chunks(layer, lengths, _threads(layer, len(inputs))):
         part = _part(layer, chunk, state, keep)
         parts.append(part)
         given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left)
@@ -143,6 +143,28 @@ def backward(
     )
 
 
+def parts_again(
+    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, chunks: int
+) -> list[Part]:
+    """The buffers of a forward pass from copies of what it left.
+
+    Args:
+        layer: the weights.
+        lengths: as in `forward`; likewise state.
+        gates: of every chunk, (N, slots of all units).
+        cells: of every chunk after each step, (N, padded); (0, padded) where the cell has none.
+        chunks: how many there were.
+    """
+    parts, first = [], 0
+    for chunk in _chunks(layer, lengths, chunks):
+        part, rows = _part(layer, chunk, state, keep=True), slice(first, first + chunk.num_rows)
+        part.gates.copy_(gates[rows])
+        part.cells[len(part.sequences) :] = cells[rows]
+        parts.append(part)
+        first = rows.stop
+    return parts
+
+
 def padded_to(values: Tensor, width: int) -> Tensor:
     """Rows filled up with zeros to this width, contiguous; a copy only where something changes."""
     if values.shape[-1] < width:
@@ -150,9 +172,12 @@ def padded_to(values: Tensor, width: int) -> Tensor:
     return values.contiguous()
 
 
-def _chunks(layer: Layer, lengths: Tensor) -> list[Chunk]:
-    work = int(lengths.sum()) * layer.row_width * (layer.input_size + layer.hidden_size)
-    return chunks_of(lengths, threads_for(work, THREAD_WORK), max(8, BLOCK_VALUES // layer.row_width))
+def _threads(layer: Layer, steps: int) -> int:
+    return threads_for(steps * layer.row_width * (layer.input_size + layer.hidden_size), THREAD_WORK)
+
+
+def _chunks(layer: Layer, lengths: Tensor, threads: int) -> list[Chunk]:
+    return chunks_of(lengths, threads, max(8, BLOCK_VALUES // layer.row_width))
 
 
 def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Part:
@@ -160,12 +185,14 @@ def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Pa
     count, new = len(sequences), layer.weights["weight_ih"].new_empty
     hidden, *cell = (padded_to(field.detach()[sequences], layer.padded) for field in state)
     rows = chunk.num_rows if keep else chunk.block_rows
-    cells = new(0, layer.padded)
+    gates, cells = new(rows, layer.row_width), new(0, layer.padded)
+    if keep and layer.plan.tail:
+        gates[:, -layer.plan.tail :] = 0  # no step writes all of it, and what an operator answers is not left to chance
     if cell:
         cells = new(count + (rows if keep else 0), layer.padded)
         cells[:count] = cell[0]
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
-    return Part(chunk, sequences, hidden, new(rows, layer.row_width), cells, table)
+    return Part(chunk, sequences, hidden, gates, cells, table)
 
 
 def _common(

@@ -4,10 +4,12 @@ import torch
 from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell, State
-from unrolled.kernels.cpu import autograd
+from unrolled.kernels.cpu import autograd, operator
 from unrolled.kernels.cpu.machine import host
 from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.ragged import Ragged
+
+HAS_PAIRS = host().has_pairs  # asked once: torch.compile does not follow a cached function
 
 
 def refuses(cell: Cell, inputs: Ragged) -> str:
@@ -20,9 +22,9 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
     narrow = _narrow()
     if narrow and torch.get_autocast_dtype("cpu") != torch.bfloat16:
         return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"
-    if narrow and not host().has_pairs:
+    if narrow and not HAS_PAIRS:
         return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.jit.is_tracing():
         return "a graph is being recorded"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "a function transform of torch is at work"
@@ -33,6 +35,8 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
 
 def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
     """Same contract as `reference.run`."""
+    if torch.compiler.is_compiling():
+        return operator.run(cell, name_of(cell), inputs, state, pairs=_narrow())
     return autograd.run(cell, name_of(cell), host(), inputs, state, pairs=_narrow())
 
 

@@ -29,7 +29,7 @@ class Layer:
         self.name, self.machine, self.weights = name, machine, weights
         cell = POINTWISE[name]
         self.input_size: int = weights["weight_ih"].shape[1]
-        self.hidden_size: int = weights["weight_ih"].shape[0] // len(cell.input_gates)
+        self.hidden_size = int(weights["weight_ih"].shape[0]) // len(cell.input_gates)  # a recorded shape is a symbol
         self.plan = _plan(name, machine, self.hidden_size, pairs)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
@@ -92,12 +92,10 @@ class Layer:
         for name, (_, gates), gradient in products:
             found[name] = packing.unpacked(gradient, gates, plan, self.hidden_size, len(gates))
         if plan.cell.num_own:
-            others = {name: weight for name, weight in self.weights.items() if name not in found}
-            with torch.enable_grad():
-                leaves = {name: weight.detach().requires_grad_() for name, weight in others.items()}
-                numbers = plan.cell.own_numbers(leaves)
-            given = packing.own_from(gradients.own, plan, self.hidden_size)
-            found |= dict(zip(leaves, torch.autograd.grad(numbers, list(leaves.values()), given), strict=True))
+            others = {name: weight.detach() for name, weight in self.weights.items() if name not in found}
+            back = torch.func.vjp(plan.cell.own_numbers, others)[1]  # works inside an operator, where autograd does not
+            slopes = back(packing.own_from(gradients.own, plan, self.hidden_size))[0]
+            found |= {name: slope.clone() for name, slope in slopes.items()}  # an operator's answers share no memory
         return [found[name] for name in self.weights]
 
     def _products(self) -> list[tuple[Tensor, tuple[int, ...]]]:

@@ -1,0 +1,175 @@
+"""The tiles as two operators of torch's, for graphs that torch.compile or torch.export records.
+
+Called one by one, `autograd.Recurrence` does the same with less around it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.base import Cell, State
+from unrolled.kernels.cpu import autograd, calls
+from unrolled.kernels.cpu.layer import Layer
+from unrolled.kernels.cpu.machine import available, host
+from unrolled.ragged import Ragged
+
+KEPT = 3  # tensors that the forward pass leaves for the backward pass
+
+
+def run(cell: Cell, name: str, inputs: Ragged, state: State, pairs: bool = False) -> tuple[Ragged, State]:
+    """As `reference.run`; `pairs`: products in bfloat16."""
+    weights, before = list(cell.weights), list(state)
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (inputs.values, *weights, *before))
+    names = ",".join(cell.weight_shapes)
+    outputs, final, _ = torch.ops.unrolled.recurrence(
+        inputs.values, inputs.lengths, weights, before, name, names, pairs, keep, None
+    )
+    return inputs.with_values(outputs), type(state)(*final)
+
+
+@torch.library.custom_op("unrolled::recurrence", mutates_args=(), device_types="cpu")
+def recurrence(
+    inputs: Tensor,
+    lengths: Tensor,
+    weights: list[Tensor],
+    state: list[Tensor],
+    name: str,
+    weight_names: str,
+    pairs: bool,
+    keep: bool,
+    machine: str | None,
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """A cell along every sequence of a ragged batch.
+
+    Args:
+        inputs: (N, F).
+        lengths: (B,).
+        weights: the cell's.
+        state: before the first step, (B, H) each.
+        name: key in `POINTWISE`.
+        weight_names: with commas between.
+        pairs: products in bfloat16.
+        keep: keep what the gradients need.
+        machine: name of the processor to run as; None = the host, also where a saved graph is loaded.
+
+    Returns:
+        outputs (N, H); the final states (B, H); and what is kept: the slots of every chunk, its cells after each
+        step, and the number of chunks.
+    """
+    given = Ragged(inputs, lengths)  # it checks what the machine code trusts
+    layer = _layer(weights, name, weight_names, pairs, machine)
+    outputs, finals, parts = autograd.forward(layer, given.values, given.lengths, state, keep)
+    if not keep:
+        return outputs, finals, []
+    gates = [outputs.new_empty(0, layer.row_width), *(part.gates for part in parts)]
+    cells = [outputs.new_empty(0, layer.padded), *(part.cells[len(part.sequences) :] for part in parts)]
+    kept = [gates[1] if len(parts) == 1 else torch.cat(gates), torch.cat(cells), torch.tensor([len(parts)])]
+    return outputs, finals, kept
+
+
+@recurrence.register_fake
+def _(
+    inputs: Tensor,
+    lengths: Tensor,
+    weights: list[Tensor],
+    state: list[Tensor],
+    name: str,
+    weight_names: str,
+    pairs: bool,
+    keep: bool,
+    machine: str | None,
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    layer, steps = _layer(weights, name, weight_names, pairs, machine), inputs.shape[0]
+    new = weights[0].new_empty  # float32, also where the inputs are bfloat16
+    outputs, finals = new(steps, layer.hidden_size), [torch.empty_like(field) for field in state]
+    if not keep:
+        return outputs, finals, []
+    cells = new(steps if layer.plan.cell.has_cell else 0, layer.padded)
+    return outputs, finals, [new(steps, layer.row_width), cells, lengths.new_empty(1)]
+
+
+@torch.library.custom_op("unrolled::recurrence_backward", mutates_args=(), device_types="cpu")
+def recurrence_backward(
+    d_outputs: Tensor | None,
+    d_final: list[Tensor | None],
+    inputs: Tensor,
+    lengths: Tensor,
+    weights: list[Tensor],
+    state: list[Tensor],
+    outputs: Tensor,
+    kept: list[Tensor],
+    name: str,
+    weight_names: str,
+    pairs: bool,
+    want_inputs: bool,
+    machine: str | None,
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """The gradients of `recurrence`.
+
+    Args:
+        d_outputs: (N, H); None = zeros.
+        d_final: of the final states, (B, H) each; None = zeros.
+        inputs: as `recurrence` took them; likewise lengths, weights, state, name, weight_names, pairs, machine.
+        outputs: as `recurrence` gave them; likewise kept.
+        want_inputs: whether the gradient of the inputs is asked for.
+
+    Returns:
+        gradients of the inputs, empty where not asked for, of the weights, and of the states.
+    """
+    layer = _layer(weights, name, weight_names, pairs, machine)
+    gates, cells, chunks = kept
+    parts = calls.parts_again(layer, lengths, state, gates, cells, int(chunks))  # copies: their slots are used up
+    d_inputs, d_weights, d_state = autograd.backward(
+        layer, inputs.contiguous(), outputs, parts, state, d_outputs, d_final, want_inputs
+    )
+    d_inputs = inputs.new_empty(0) if d_inputs is None else d_inputs.contiguous()
+    return d_inputs, d_weights, [field.contiguous() for field in d_state]
+
+
+@recurrence_backward.register_fake
+def _(
+    d_outputs: Tensor | None,
+    d_final: list[Tensor | None],
+    inputs: Tensor,
+    lengths: Tensor,
+    weights: list[Tensor],
+    state: list[Tensor],
+    outputs: Tensor,
+    kept: list[Tensor],
+    name: str,
+    weight_names: str,
+    pairs: bool,
+    want_inputs: bool,
+    machine: str | None,
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    d_inputs = inputs.new_empty(inputs.shape if want_inputs else (0,))
+    return d_inputs, [weight.new_empty(weight.shape) for weight in weights], [f.new_empty(f.shape) for f in state]
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, list[Tensor], list[Tensor]]) -> None:
+    values, lengths, weights, state, *ctx.options = inputs
+    outputs, _, kept = output
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(*kept)
+    ctx.num_weights = len(weights)
+    ctx.save_for_backward(values, lengths, outputs, *weights, *state, *kept)
+
+
+def _gradients(ctx: Any, d_outputs: Tensor | None, d_final: list[Tensor | None], _: Any) -> tuple[Any, ...]:
+    inputs, lengths, outputs, *rest = ctx.saved_tensors
+    weights, state, kept = rest[: ctx.num_weights], rest[ctx.num_weights : -KEPT], rest[-KEPT:]
+    name, weight_names, pairs, _, machine = ctx.options
+    wanted = ctx.needs_input_grad[0]
+    d_inputs, d_weights, d_state = torch.ops.unrolled.recurrence_backward(
+        d_outputs, d_final, inputs, lengths, weights, state, outputs, kept, name, weight_names, pairs, wanted, machine
+    )
+    return d_inputs if wanted else None, None, d_weights, d_state, None, None, None, None, None
+
+
+def _layer(weights: list[Tensor], name: str, weight_names: str, pairs: bool, machine: str | None) -> Layer:
+    found = host() if machine is None else next(one for one in available() if one.name == machine)
+    return Layer(name, found, dict(zip(weight_names.split(","), weights, strict=True)), pairs)
+
+
+recurrence.register_autograd(_gradients, setup_context=_remember)
