@@ -1,5 +1,6 @@
 """Stack: recurrent layers on top of each other, in one or two directions, with dropout, norms and short cuts."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,16 +19,16 @@ class Recurrent(nn.Module):
 
     causal = True
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, recompute: bool = False) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.recompute = cell, recompute
         self.output_size = cell.output_size
 
     def forward(
         self, inputs: Ragged, state: State | None = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, State]:
         """Whole sequences: (N, F) to (N, H) and the final state."""
-        return unroll(self.cell, inputs, state, reset, want_state=want_state)
+        return unroll(self.cell, inputs, state, reset, want_state=want_state, recompute=self.recompute)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One time step: (B, F) to (B, H)."""
@@ -44,12 +45,14 @@ class Bidirectional(nn.Module):
     Args:
         forward_cell: reads from the first step to the last.
         backward_cell: reads every sequence from its own last step to the first.
+        recompute: as `unroll`'s.
     """
 
     causal = False
 
-    def __init__(self, forward_cell: Cell, backward_cell: Cell) -> None:
+    def __init__(self, forward_cell: Cell, backward_cell: Cell, recompute: bool = False) -> None:
         super().__init__()
+        self.recompute = recompute
         self.forward_cell = forward_cell
         self.backward_cell = backward_cell
         self.output_size = forward_cell.output_size + backward_cell.output_size
@@ -63,8 +66,9 @@ class Bidirectional(nn.Module):
     ) -> tuple[Ragged, tuple[State, State]]:
         """Whole sequences: (N, F) to (N, 2 * H) and the two final states."""
         ahead, back = (None, None) if state is None else state
-        right, ahead = unroll(self.forward_cell, inputs, ahead, reset, want_state=want_state)
-        left, back = unroll(self.backward_cell, inputs, back, reset, reverse=True, want_state=want_state)
+        both = partial(unroll, want_state=want_state, recompute=self.recompute)
+        right, ahead = both(self.forward_cell, inputs, ahead, reset)
+        left, back = both(self.backward_cell, inputs, back, reset, reverse=True)
         return right.with_values(torch.cat([right.values, left.values], 1)), (ahead, back)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -93,6 +97,7 @@ class Stack(nn.Module):
         layer_norm: normalise each layer's inputs after the first layer; needs two layers.
         residual: add a layer's inputs to its outputs where the widths agree; they must agree somewhere.
         learn_initial_state: make the states before the first step parameters.
+        recompute: train on very long sequences in little memory, see `unroll`.
 
     Raises:
         OptionError: an illegal value, or an option that would change nothing.
@@ -123,6 +128,7 @@ class Stack(nn.Module):
         layer_norm: bool = False,
         residual: bool = False,
         learn_initial_state: bool = False,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         if num_layers < 1:
@@ -132,8 +138,9 @@ class Stack(nn.Module):
 
         def layer(width: int) -> nn.Module:
             if bidirectional:
-                return Bidirectional(*(make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2)))
-            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state))
+                ahead, back = (make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2))
+                return Bidirectional(ahead, back, recompute)
+            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state), recompute)
 
         first = layer(input_size)
         output_size: int = first.output_size  # type: ignore[assignment]

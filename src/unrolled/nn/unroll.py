@@ -10,6 +10,7 @@ from torch import Tensor
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, message
 from unrolled.kernels.choose import KERNELS, choose
+from unrolled.nn.recompute import in_stretches
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
@@ -22,6 +23,7 @@ def unroll(
     reverse: bool = False,
     kernel: str = "auto",
     want_state: bool = True,
+    recompute: bool = False,
 ) -> tuple[Ragged, State]:
     """Unfold a cell in time over sequences of unequal length.
 
@@ -33,6 +35,8 @@ def unroll(
         reverse: run every sequence backwards by its true length; outputs stay in forward order.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         want_state: False allows a faster path when the final state will not be used.
+        recompute: keep a state every 4 * sqrt(T) steps for the backward pass, and compute the rest again there:
+            little memory for very long sequences, for a third to a half more work.
 
     Returns:
         outputs (N, H) ragged, and the state after the last step of every sequence; an empty sequence
@@ -58,7 +62,9 @@ def unroll(
     state = cell.initial_state(inputs.batch_size) if state is None else state
     check_state(state, cell, inputs.batch_size)
 
-    run = partial(_run, cell, kernel, want_state)
+    run = partial(_run, cell, kernel, want_state or recompute)
+    if recompute:
+        run = partial(in_stretches, run, list(cell.parameters()))
     if reverse:
         flipped = None if reset is None else _reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)

@@ -30,20 +30,27 @@ class Recurrence(torch.autograd.Function):
         state = rest[len(names) :]
         answer, finals, parts = forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
-        ctx.cell, ctx.layer, ctx.lengths, ctx.parts = cell, layer, lengths, parts
-        ctx.save_for_backward(inputs, answer, *rest)
+        ctx.cell, ctx.layer, ctx.lengths, ctx.used_up = cell, layer, lengths, False
+        # torch holds the buffers, so that checkpointing and offloading reach them
+        buffers = [buffer for part in parts for buffer in (part.gates, part.cells)]
+        ctx.parts = [part.without_buffers() for part in parts]
+        ctx.save_for_backward(inputs, answer, *rest, *buffers)
         return answer, *finals
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         """Gradients of the inputs, the weights and the states before."""
         inputs, answer, *rest = ctx.saved_tensors
+        rest, buffers = rest[: len(rest) - 2 * len(ctx.parts)], rest[len(rest) - 2 * len(ctx.parts) :]
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
-        parts, ctx.parts = ctx.parts, None
-        if parts is None:  # the graph is kept and walked again: the slots were used up by the first time
+        if ctx.used_up:  # the graph is kept and walked again: the first time has written over the slots
             answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
+        else:
+            pairs = zip(buffers[::2], buffers[1::2], strict=True)
+            parts = [part.with_buffers(*pair) for part, pair in zip(ctx.parts, pairs, strict=True)]
+        ctx.used_up = True
         d_outputs, *d_final = gradients
         d_inputs, d_weights, d_state = backward(
             layer, inputs, answer, parts, state, d_outputs, d_final, want_inputs=ctx.needs_input_grad[5]

@@ -1,7 +1,7 @@
 """Calling the compiled kernels: buffers, addresses and threads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -32,6 +32,14 @@ class Part:
     gates: Tensor  # (rows, slots of all units)
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
     table: Tensor  # room for the addresses of a block's rows
+
+    def without_buffers(self) -> "Part":
+        """The same without the two large buffers."""
+        return replace(self, gates=self.gates.new_empty(0), cells=self.cells.new_empty(0))
+
+    def with_buffers(self, gates: Tensor, cells: Tensor) -> "Part":
+        """The same with them."""
+        return replace(self, gates=gates, cells=cells)
 
     def final(self, outputs: Tensor, keep: bool) -> list[Tensor]:
         """The states after the last steps, (C, padded) each."""

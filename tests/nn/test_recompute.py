@@ -1,0 +1,118 @@
+"""Computing stretches again in the backward pass changes what is kept, and nothing else."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from random_sequences import noise, shake, some_ragged
+from unrolled.cells.registry import CELLS, make_cell
+from unrolled.nn import recompute
+from unrolled.nn.stack import Stack
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+
+LENGTHS = [17, 0, 30, 1, 5]
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch):
+    monkeypatch.setattr(recompute, "ROOTS", 1)
+
+
+def everything(name: str, lengths: list[int], **options: Any) -> list[Tensor]:
+    torch.manual_seed(0)
+    cell = shake(make_cell(name, 3, 6), scale=0.1)
+    values = some_ragged(lengths, 3, dtype=torch.float32).values.requires_grad_()
+    widths = cell.state_sizes.values()
+    before = [
+        noise(len(lengths), width, seed=i, dtype=torch.float32).requires_grad_() for i, width in enumerate(widths)
+    ]
+    inputs = Ragged(values, torch.tensor(lengths))
+    outputs, after = unroll(cell, inputs, cell.state_type(*before), **options)
+    loss = outputs.values.square().sum() + sum(field.pow(3).sum() for field in after)
+    return [outputs.values, *after, *torch.autograd.grad(loss, [values, *before, *cell.parameters()])]
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, [50], [1]])
+@pytest.mark.parametrize("kernel", ["auto", "reference"])
+@pytest.mark.parametrize("name", CELLS)
+def test_outputs_states_and_gradients_are_those_of_keeping_everything(name, kernel, lengths):
+    kept, again = (everything(name, lengths, kernel=kernel, recompute=again) for again in (False, True))
+    for want, got in zip(kept, again, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4 * float(want.detach().abs().max().clamp(min=1.0)))
+
+
+def test_sequences_without_steps_keep_their_state():
+    cell = make_cell("lstm", 3, 6)
+    outputs, state = unroll(cell, Ragged(torch.zeros(0, 3), torch.tensor([0, 0])), recompute=True)
+    assert outputs.num_steps == 0
+    assert torch.equal(state.hidden, cell.initial_state(2).hidden)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_directions_and_restarts_go_with_it(reverse):
+    reset = torch.zeros(sum(LENGTHS), dtype=torch.bool)
+    reset[[4, 20, 21]] = True
+    kept, again = (
+        everything("lstm", LENGTHS, reset=reset, reverse=reverse, recompute=again) for again in (False, True)
+    )
+    for want, got in zip(kept, again, strict=True):
+        torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_stack_recomputes_every_layer_and_direction(bidirectional):
+    stacks = [Stack(3, 5, "gru", 2, bidirectional, recompute=again) for again in (False, True)]
+    stacks[1].load_state_dict(stacks[0].state_dict())
+    found = []
+    for stack in stacks:
+        outputs, _ = stack(some_ragged(LENGTHS, 3, dtype=torch.float32))
+        found.append(torch.autograd.grad(outputs.values.square().sum(), list(stack.parameters())))
+    for want, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, want)
+
+
+def test_a_graph_that_is_kept_can_be_walked_twice_and_differentiated_twice():
+    cell, values = shake(make_cell("lstm", 3, 6), scale=0.1), noise(40, 3, dtype=torch.float32).requires_grad_()
+    loss = unroll(cell, Ragged(values, torch.tensor([40])), recompute=True)[0].values.square().sum()
+    first, second = (torch.autograd.grad(loss, values, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(first, second)
+    (slope,) = torch.autograd.grad(loss, values, create_graph=True)
+    (twice,) = torch.autograd.grad(slope.square().sum(), values)
+    plain = unroll(cell, Ragged(values, torch.tensor([40])), kernel="reference")[0].values.square().sum()
+    (slope,) = torch.autograd.grad(plain, values, create_graph=True)
+    torch.testing.assert_close(twice, torch.autograd.grad(slope.square().sum(), values)[0], rtol=1e-3, atol=1e-4)
+
+
+GROWTH = """
+import torch
+from unrolled.cells.lstm import LSTM
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+
+def resident():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+torch.manual_seed(0)
+cell, inputs = LSTM(8, 128), Ragged(torch.randn(100_000, 8), torch.tensor([100_000]))
+unroll(cell, Ragged(inputs.values[:50], torch.tensor([50])))[0].values.sum().backward()
+before = resident()
+outputs, _ = unroll(cell, inputs, recompute=RECOMPUTE)
+print((resident() - before) * 1024 - outputs.values.numel() * 4)
+outputs.values.sum().backward()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the resident memory from /proc")
+def test_a_hundred_thousand_steps_keep_a_twentieth_beside_the_outputs():
+    kept, again = (
+        int(subprocess.check_output([sys.executable, "-c", GROWTH.replace("RECOMPUTE", str(again))], text=True))
+        for again in (False, True)
+    )
+    assert kept > 5 * 128 * 4 * 100_000 * 0.9  # four gates and a cell for each step
+    assert again < kept / 20
