@@ -23,6 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
+from unrolled.kernels.cpu.machine import host
 from unrolled.kernels.cpu.step import Stepper
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
@@ -30,6 +31,7 @@ from unrolled.ragged import Ragged
 Contestants = dict[str, Callable[[], object]]
 OURS = "tiles"
 TORCH = {"lstm": "nn.LSTM", "gru": "nn.GRU", "elman": "nn.RNN"}
+PATIENCE = 6.0  # seconds that one contestant of a row may take
 RANDOM = np.random.RandomState(0)
 LOG_NORMAL = RANDOM.lognormal(3.5, 0.7, 32).astype(int).clip(4, 300).tolist()
 UNIFORM = RANDOM.randint(100, 1000, 32).tolist()
@@ -68,6 +70,24 @@ def training(name: str, lengths: list[int], features: int, hidden_size: int, pac
     if packed and len(set(lengths)) > 1:
         contestants[f"{TORCH[name]} packed"] = packed_
     return contestants
+
+
+def narrow(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
+    """Training with bfloat16 products, beside our float32 and torch's own bfloat16."""
+    cell, batch = make_cell(name, features, hidden_size), Batch(lengths, features, gradient=True)
+    layer = cell.to_torch()
+
+    def ours(autocast: bool) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            outputs, _ = unroll(cell, batch.ragged, kernel="tiles", want_state=False)
+        (outputs.values**2).sum().backward()
+
+    def theirs() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, _ = layer(batch.padded)
+        ((outputs.float() * batch.mask) ** 2).sum().backward()
+
+    return {OURS: lambda: ours(True), "our float32": lambda: ours(False), f"{TORCH[name]} in bfloat16": theirs}
 
 
 def variant(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
@@ -189,9 +209,13 @@ def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
         add("ragged training", training, name, LOG_NORMAL, 64, 128)
         for batch, steps in ((1, 1000), (4, 1000), (1, 10_000)):
             add("long training", training, name, [steps] * batch, 64, 64)
-    add("ragged training", training, "lstm", UNIFORM, 64, 128, packed=False)
-    for name in ("lstm_peephole", "min_gru", "min_lstm", "linear"):
+    add("ragged training", training, "lstm", UNIFORM, 64, 128)
+    for name in ("lstm_layer_norm", "gru_layer_norm", "lstm_peephole", "min_gru", "min_lstm", "linear"):
         add("variant training", variant, name, [100] * 32, 64, 128)
+    if host().has_pairs:
+        for name in TORCH:
+            add("bfloat16 training", narrow, name, [100] * 64, 128, 256)
+            add("bfloat16 training", narrow, name, [100] * 64, 256, 512)
     add("inference", inference, "lstm", LOG_NORMAL * 2, 64, 128)
     for name in TORCH:
         for streams, sizes in ((1, (64, 128, 256)), (64, (128,)), (1024, (128,))):
@@ -210,13 +234,15 @@ def products(name: str, features: int, hidden_size: int) -> int:
 
 
 def medians(contestants: Contestants, rounds: int) -> dict[str, float]:
-    """Seconds of each contestant: the median of the rounds, in which they take turns."""
+    """Seconds of each contestant: the median of the rounds, in which they take turns; slow ones sit some out."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(rounds + 2):
         for name, run in contestants.items():
+            if turn > 1 and sum(seconds[name]) > PATIENCE:
+                continue
             start = time.perf_counter()
             run()
-            if turn > 1:  # the first two warm up: compilation, caches, threads
+            if turn > 0:  # the first one warms up: compilation, caches, threads
                 seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
