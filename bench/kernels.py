@@ -210,7 +210,15 @@ def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
         for batch, steps in ((1, 1000), (4, 1000), (1, 10_000)):
             add("long training", training, name, [steps] * batch, 64, 64)
     add("ragged training", training, "lstm", UNIFORM, 64, 128)
-    for name in ("lstm_layer_norm", "gru_layer_norm", "lstm_peephole", "min_gru", "min_lstm", "linear"):
+    for name in (
+        "lstm_layer_norm",
+        "gru_layer_norm",
+        "lstm_peephole",
+        "lstm_projected",
+        "min_gru",
+        "min_lstm",
+        "linear",
+    ):
         add("variant training", variant, name, [100] * 32, 64, 128)
     if host().has_pairs:
         for name in TORCH:

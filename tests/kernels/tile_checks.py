@@ -50,10 +50,8 @@ def on(machine: Machine, pairs: bool = False) -> Any:
 
 
 def a_state(cell: Cell, batch_size: int, seed: int = 0) -> Any:
-    fields = cell.state_type._fields
-    return cell.state_type(
-        *(noise(batch_size, cell.hidden_size, seed=seed + i, dtype=torch.float32) for i in range(len(fields)))
-    )
+    widths = enumerate(cell.state_sizes.values())
+    return cell.state_type(*(noise(batch_size, width, seed=seed + i, dtype=torch.float32) for i, width in widths))
 
 
 def check(machine: Machine, cell: Cell, inputs: Ragged, state: Any, least: float = 1e-30) -> None:

@@ -13,6 +13,8 @@ from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.ragged import Ragged
 
+BUFFERS = 3  # of a part
+
 
 class Recurrence(torch.autograd.Function):
     """A cell along every sequence of a ragged batch.
@@ -32,7 +34,7 @@ class Recurrence(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.cell, ctx.layer, ctx.lengths, ctx.used_up = cell, layer, lengths, False
         # torch holds the buffers, so that checkpointing and offloading reach them
-        buffers = [buffer for part in parts for buffer in (part.gates, part.cells)]
+        buffers = [buffer for part in parts for buffer in part.buffers]
         ctx.parts = [part.without_buffers() for part in parts]
         ctx.save_for_backward(inputs, answer, *rest, *buffers)
         return answer, *finals
@@ -41,15 +43,16 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         """Gradients of the inputs, the weights and the states before."""
         inputs, answer, *rest = ctx.saved_tensors
-        rest, buffers = rest[: len(rest) - 2 * len(ctx.parts)], rest[len(rest) - 2 * len(ctx.parts) :]
+        given = len(rest) - BUFFERS * len(ctx.parts)
+        rest, buffers = rest[:given], rest[given:]
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
         if ctx.used_up:  # the graph is kept and walked again: the first time has written over the slots
             answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
         else:
-            pairs = zip(buffers[::2], buffers[1::2], strict=True)
-            parts = [part.with_buffers(*pair) for part, pair in zip(ctx.parts, pairs, strict=True)]
+            own = zip(*(buffers[index::BUFFERS] for index in range(BUFFERS)), strict=True)
+            parts = [part.with_buffers(*buffers) for part, buffers in zip(ctx.parts, own, strict=True)]
         ctx.used_up = True
         d_outputs, *d_final = gradients
         d_inputs, d_weights, d_state = backward(
@@ -79,8 +82,8 @@ def forward(
     finals = [field.clone() for field in state]  # of an empty sequence: as before
     for part in parts:
         for final, field in zip(finals, part.final(outputs, keep), strict=True):
-            final[part.sequences] = field[:, : layer.hidden_size]
-    return _narrow(outputs, layer.hidden_size), finals, parts
+            final[part.sequences] = field[:, : final.shape[1]]
+    return _narrow(outputs, layer.output_size), finals, parts
 
 
 def backward(
@@ -94,13 +97,13 @@ def backward(
     want_inputs: bool,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """As `calls.backward`, with outputs (N, H) and the gradients of the states before, (B, H)."""
-    outputs = calls.padded_to(outputs, layer.padded)
+    outputs = calls.padded_to(outputs, layer.shown)
     d_inputs, d_weights, d_first = calls.backward(layer, inputs, outputs, parts, d_outputs, d_final, want_inputs)
     d_state = []
     for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
         total = torch.zeros_like(before) if given is None else given.clone()  # an empty sequence passes it on
         for part, first in zip(parts, d_first, strict=True):
-            total[part.sequences] = first[index][:, : layer.hidden_size]
+            total[part.sequences] = first[index][:, : total.shape[1]]
         d_state.append(total)
     return d_inputs, d_weights, d_state
 

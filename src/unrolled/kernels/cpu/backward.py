@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
 from unrolled.kernels.cpu.products import Back, Outer
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_row
+from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_row, zero_rows
 
 
 class Backward(IntEnum):
@@ -21,7 +21,7 @@ class Backward(IntEnum):
     offsets = auto()
     firsts = auto()
     direction = auto()
-    table = auto()  # room for seven addresses for each row of a block
+    table = auto()  # room for nine addresses for each row of a block
     table_rows = auto()
     groups = auto()
     input_size = auto()
@@ -29,6 +29,8 @@ class Backward(IntEnum):
     left_stride = auto()
     hidden_size = auto()
     padded_size = auto()
+    shown_size = auto()
+    output_size = auto()  # values shown
     inputs = auto()
     outputs = auto()
     hidden = auto()
@@ -37,8 +39,8 @@ class Backward(IntEnum):
     gates = auto()  # what forward kept; becomes the gradients of the sums
     cells = auto()
     num_sequences = auto()
-    d_outputs = auto()  # (N, padded_size)
-    d_hidden = auto()  # (B, padded_size) of the last state in, of the first state out
+    d_outputs = auto()  # (N, shown_size)
+    d_hidden = auto()  # (B, shown_size) of the last state in, of the first state out
     d_cells = auto()
     d_inputs = auto()  # (N, padded_inputs), zeros; address 0 where nobody asks
     padded_inputs = auto()
@@ -52,6 +54,11 @@ class Backward(IntEnum):
     narrow = auto()  # pairs only: a block's slots in bfloat16, (block rows, groups, slots)
     left_pairs = auto()  # room for rows of `pair_left`, (block rows / 2, 2 * the longer stride)
     slot_pairs = auto()  # (block rows / 2, groups, slots) words
+    raw = auto()  # with a projection: the hidden states before it
+    d_raw = auto()  # room for a block of their gradients, (block rows, padded_size)
+    d_shown = auto()  # room for a block of those of what was shown, (block rows, shown_size)
+    projection = auto()  # (columns of units / tile, shown_size, tile)
+    d_projection = auto()  # (groups, output_size, units), added to
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
@@ -67,8 +74,13 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         else (None, None, None)
     )
     counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
-    back = {count: Back(module, plan, f"back_{count}", plan.terms(count * width)) for count in counts}
-    outer = {count: Outer(module, plan, count) for count in counts}
+    back = {
+        count: Back(module, plan, f"back_{count}", plan.terms(count * width), plan.terms(plan.width))
+        for count in counts
+    }
+    outer = {count: Outer(module, plan, count, plan.width) for count in counts}
+    unproject = Back(module, plan, "unproject", width, width) if plan.projected else None
+    outer_projection = Outer(module, plan, plan.panels, plan.units, "outer_projection") if plan.projected else None
 
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])
@@ -78,19 +90,20 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     groups, padded, sequences = a[Backward.groups], a[Backward.padded_size], a[Backward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Backward.table_rows] * 8
-    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at = (
-        code.pointer(a[Backward.table] + room * index) for index in range(7)
+    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at, d_raw_at, d_shown_at = (
+        code.pointer(a[Backward.table] + room * index) for index in range(9)
     )
+    shown = a[Backward.shown_size]
 
     def rows_of(base: Backward, size: Backward) -> Address:
         return user_row(a[base], a[size], firsts, a[Backward.direction])
 
-    outputs_row = rows_of(Backward.outputs, Backward.padded_size)
+    outputs_row = rows_of(Backward.outputs, Backward.shown_size)
     addresses = [
         (inputs_at, rows_of(Backward.inputs, Backward.input_stride)),
-        (before_at, before_row(code, a[Backward.hidden], padded, outputs_row)),
+        (before_at, before_row(code, a[Backward.hidden], shown, outputs_row)),
         (after_at, outputs_row),
-        (d_after_at, rows_of(Backward.d_outputs, Backward.padded_size)),
+        (d_after_at, rows_of(Backward.d_outputs, Backward.shown_size)),
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
     ]
     if plan.pairs and plan.recurrent_vectors:
@@ -98,8 +111,13 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         addresses.append((left_at, before_row(code, a[Backward.left_hidden], a[Backward.left_stride], narrow_row)))
     else:
         left_at = before_at
+    d_after = d_raw_at if plan.projected else d_after_at
     with code.loop(0, sequences) as row:
-        d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + row.index * padded * BYTES)
+        d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + row.index * shown * BYTES)
+    if plan.projected:
+        with code.loop(0, a[Backward.table_rows]) as row:
+            d_raw_at.set_entry(row.index, a[Backward.d_raw] + row.index * padded * BYTES)
+            d_shown_at.set_entry(row.index, a[Backward.d_shown] + row.index * shown * BYTES)
 
     with code.loop(0, a[Backward.num_blocks]) as turn:
         number = a[Backward.num_blocks] - 1 - turn.index
@@ -117,11 +135,17 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
             local = first_row - origin
             step_gates = gates + local * row_width
             earlier, later = cell_rows(code, step, offsets, sequences)
+            if unproject is not None:
+                _collect(code, count, d_after_at, d_hidden_at, d_shown_at, local, shown)
+                into, left = code.pointer(d_raw_at.address + local * 8), at[Backward.d_shown] + local * shown
+                zero_rows(code, into, count, padded)
+                weights, segments = at[Backward.projection], shown // width
+                unproject.emit(code, count, left, shown, weights, segments, into, padded)
             with code.loop(0, count) as row:
                 cells = [at[Backward.cells] + (first + row.index) * padded for first in (earlier, later)]
                 code.call(
                     unstep,
-                    *(table.entry(local + row.index) for table in (before_at, after_at, d_after_at)),
+                    *(table.entry(local + row.index) for table in (before_at, after_at, d_after)),
                     (step_gates + row.index * row_width).address,
                     *(cell.address for cell in cells),
                     d_hidden_at.entry(row.index),
@@ -138,7 +162,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                 code.call(narrow, step_gates.address, count, row_width, left.address, groups)
             if plan.recurrent_vectors:
                 left, weights = left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
-                back[plan.recurrent_vectors].emit(code, count, left, left_width, weights, groups, d_hidden_at, padded)
+                back[plan.recurrent_vectors].emit(code, count, left, left_width, weights, groups, d_hidden_at, shown)
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
@@ -164,8 +188,12 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         size, stride, into = a[Backward.input_size], a[Backward.input_stride], at[Backward.d_input_weights]
         outer_product(plan.input_vectors, inputs_at, stride, size, 0, into)
         if plan.recurrent_vectors:
-            size, stride, into = a[Backward.hidden_size], a[Backward.left_stride], at[Backward.d_recurrent_weights]
+            size, stride, into = a[Backward.output_size], a[Backward.left_stride], at[Backward.d_recurrent_weights]
             outer_product(plan.recurrent_vectors, left_at, stride, size, recurrent_begin, into)
+        if outer_projection is not None:
+            right, into = at[Backward.raw] + origin * padded, at[Backward.d_projection]
+            nowhere, size = code.integer(0), a[Backward.output_size]
+            outer_projection.emit(code, rows, d_shown_at, nowhere, size, right, padded, into, groups)
         if add_bias is not None:
             code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
     code.done()
@@ -202,12 +230,13 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             found = cell.backward(
                 [place.vector() for place in slot_at],
                 At(before_at.vector(), after_at.vector(), states[0], states[1], own),
-                d_after_at.vector() + d_hidden_at.vector(),
+                d_after_at.vector() if plan.projected else d_after_at.vector() + d_hidden_at.vector(),
                 d_cell_at.vector() if cell.has_cell else code.number(0.0),
             )
             for place, number in zip(slot_at, found.sums, strict=True):
                 place.store(number)
-            d_hidden_at.store(code.number(0.0) if found.hidden is None else found.hidden)
+            if not plan.projected:
+                d_hidden_at.store(code.number(0.0) if found.hidden is None else found.hidden)
             if found.cell is not None:
                 d_cell_at.store(found.cell)
             for number, gradient in zip(numbers, found.own, strict=True):
@@ -215,6 +244,19 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
                 total.store(total.vector() + gradient)
     code.done()
     return code
+
+
+def _collect(
+    code: Code, count: Number, d_after: Pointer, d_hidden: Pointer, into: Pointer, local: Number, width: Number
+) -> None:
+    """The gradient of what a step showed, from outside and from the step after; of the latter nothing is left."""
+    with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
+        outside, after, target = (
+            code.pointer(table.entry(index)) + place.index
+            for table, index in ((d_after, local + row.index), (d_hidden, row.index), (into, local + row.index))
+        )
+        target.store(outside.vector() + after.vector())
+        after.store(code.number(0.0))
 
 
 def _column_sums(module: ir.Module, plan: Plan) -> Code:

@@ -18,7 +18,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
 BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
-TABLES = 7  # what the backward pass needs; the forward pass uses some of them
+TABLES = 9  # what the backward pass needs; the forward pass uses some of them
 THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
 
 
@@ -28,18 +28,24 @@ class Part:
 
     chunk: Chunk
     sequences: Tensor  # (C,)
-    hidden: Tensor  # (C, padded) before the first step
+    hidden: Tensor  # (C, shown) before the first step
     gates: Tensor  # (rows, slots of all units)
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
+    raw: Tensor  # (rows, padded) before a projection
     table: Tensor  # room for the addresses of a block's rows
 
     def without_buffers(self) -> "Part":
-        """The same without the two large buffers."""
-        return replace(self, gates=self.gates.new_empty(0), cells=self.cells.new_empty(0))
+        """The same without the large ones."""
+        return self.with_buffers(*[self.gates.new_empty(0)] * len(self.buffers))
 
-    def with_buffers(self, gates: Tensor, cells: Tensor) -> "Part":
+    def with_buffers(self, gates: Tensor, cells: Tensor, raw: Tensor) -> "Part":
         """The same with them."""
-        return replace(self, gates=gates, cells=cells)
+        return replace(self, gates=gates, cells=cells, raw=raw)
+
+    @property
+    def buffers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The large ones."""
+        return self.gates, self.cells, self.raw
 
     def final(self, outputs: Tensor, keep: bool) -> list[Tensor]:
         """The states after the last steps, (C, padded) each."""
@@ -63,25 +69,26 @@ def forward(
         keep: keep what `backward` needs.
 
     Returns:
-        outputs (N, padded), and the buffers of every chunk.
+        outputs (N, shown), and the buffers of every chunk.
     """
     new = layer.bias.new_empty  # float32, also where the inputs are bfloat16
-    outputs = new(inputs.shape[0], layer.padded)
+    outputs = new(inputs.shape[0], layer.shown)
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
     left = new(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
-    kernel = forward_kernel(layer.name, layer.plan, keep)
+    kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection()
     for chunk in _chunks(layer, lengths, _threads(layer, len(inputs))):
         part = _part(layer, chunk, state, keep)
         parts.append(part)
         given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left)
         given |= {
             Forward.input_terms: plan.terms(layer.input_size),
-            Forward.recurrent_terms: plan.terms(layer.hidden_size),
+            Forward.recurrent_terms: plan.terms(layer.output_size),
             Forward.bias: layer.bias,
             Forward.input_weights: weights[0],
             Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
             Forward.own: layer.own,
+            Forward.projection: projection,
         }
         tasks.append(given)
     run_all(kernel, [_addresses(Forward, given) for given in tasks])
@@ -102,7 +109,7 @@ def backward(
     Args:
         layer: the weights.
         inputs: (N, F), as in `forward`.
-        outputs: (N, padded), as `forward` answered.
+        outputs: (N, shown), as `forward` answered.
         parts: as `forward` answered.
         d_outputs: (N, H); None = zeros.
         d_final: of every final state, (B, H); None = zeros.
@@ -111,17 +118,17 @@ def backward(
     Returns:
         gradients of the inputs (N, F), of the weights, and for every part of its first states (C, padded).
     """
-    d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.padded)
+    d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.shown)
     d_inputs = outputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
     weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
-    kernel = _backward_kernel(layer.name, layer.plan)
+    kernel, projection = _backward_kernel(layer.name, layer.plan), layer.projection_back()
     read, left = layer.left(inputs, layer.input_stride), layer.left(outputs, layer.left_stride)
     for part in parts:
         d_state = [
-            outputs.new_zeros(len(part.sequences), layer.padded)
+            outputs.new_zeros(len(part.sequences), width)
             if given is None
-            else padded_to(given[part.sequences], layer.padded)  # indexing copies: the kernel writes into it
-            for given in d_final
+            else padded_to(given[part.sequences], width)  # indexing copies: the kernel writes into it
+            for given, width in zip(d_final, (layer.shown, layer.padded), strict=False)
         ]
         total = layer.zero_gradients()
         totals.append(total)
@@ -129,6 +136,9 @@ def backward(
         given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left) | _room(layer, part)
         given |= {
             Backward.input_size: layer.input_size,
+            Backward.output_size: layer.output_size,
+            Backward.projection: projection,
+            Backward.d_projection: total.projection,
             Backward.d_outputs: d_outputs,
             Backward.d_hidden: d_state[0],
             Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
@@ -191,7 +201,8 @@ def _chunks(layer: Layer, lengths: Tensor, threads: int) -> list[Chunk]:
 def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Part:
     sequences = torch.from_numpy(chunk.sequences)
     count, new = len(sequences), layer.weights["weight_ih"].new_empty
-    hidden, *cell = (padded_to(field.detach()[sequences], layer.padded) for field in state)
+    widths = (layer.shown, layer.padded)
+    hidden, *cell = (padded_to(field.detach()[sequences], width) for field, width in zip(state, widths, strict=False))
     rows = chunk.num_rows if keep else chunk.block_rows
     gates, cells = new(rows, layer.row_width), new(0, layer.padded)
     if keep and layer.plan.tail:
@@ -200,7 +211,7 @@ def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Pa
         cells = new(count + (rows if keep else 0), layer.padded)
         cells[:count] = cell[0]
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
-    return Part(chunk, sequences, hidden, gates, cells, table)
+    return Part(chunk, sequences, hidden, gates, cells, new(rows if layer.plan.projected else 0, layer.padded), table)
 
 
 def _common(
@@ -221,6 +232,7 @@ def _common(
         names.left_stride: layer.left_stride,
         names.hidden_size: layer.hidden_size,
         names.padded_size: layer.padded,
+        names.shown_size: layer.shown,
         names.inputs: inputs,
         names.outputs: outputs,
         names.hidden: part.hidden,
@@ -229,16 +241,22 @@ def _common(
         names.gates: part.gates,
         names.cells: part.cells,
         names.num_sequences: len(part.sequences),
+        names.raw: part.raw,
     }
 
 
 def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
-    """Where the backward pass brings a block into pairs."""
-    if not layer.plan.pairs:
-        return dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)
+    """Where the backward pass has a block's gradients on both sides of a projection, and brings it into pairs."""
     rows, width, new = part.chunk.block_rows, layer.groups * layer.plan.width, layer.bias.new_empty
+    projected = rows if layer.plan.projected else 0
+    room: dict[Any, Tensor | int] = {
+        Backward.d_raw: new(projected, layer.padded),
+        Backward.d_shown: new(projected, layer.shown),
+    }
+    if not layer.plan.pairs:
+        return room | dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)
     longer = max(layer.input_stride, layer.left_stride)
-    return {
+    return room | {
         Backward.narrow: new(rows, layer.plan.terms(width)),
         Backward.left_pairs: new(-(-rows // 2), 2 * longer),
         Backward.slot_pairs: new(-(-rows // 2), width),

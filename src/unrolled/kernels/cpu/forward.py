@@ -8,8 +8,9 @@ from unrolled.kernels.cpu.emit import Code, Number, Pointer
 from unrolled.kernels.cpu.pairs import store_narrow
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
+from unrolled.kernels.cpu.products import Back
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_row
+from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_row, zero_rows
 from unrolled.kernels.cpu.tile import by_rows
 
 
@@ -21,7 +22,7 @@ class Forward(IntEnum):
     offsets = auto()  # see `rows`
     firsts = auto()
     direction = auto()
-    table = auto()  # room for five addresses for each row of a block
+    table = auto()  # room for six addresses for each row of a block
     table_rows = auto()
     groups = auto()
     input_terms = auto()  # of the input product, see `Plan.terms`
@@ -29,10 +30,11 @@ class Forward(IntEnum):
     recurrent_terms = auto()
     left_stride = auto()
     hidden_size = auto()
-    padded_size = auto()  # values of a hidden row
+    padded_size = auto()  # values of a row of units
+    shown_size = auto()  # values of a row of outputs: as many, but for a projection
     inputs = auto()  # (N, input_stride)
-    outputs = auto()  # (N, padded_size)
-    hidden = auto()  # (B, padded_size) before the first step, in the chunk's order
+    outputs = auto()  # (N, shown_size)
+    hidden = auto()  # (B, shown_size) before the first step, in the chunk's order
     left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or in pairs a narrow copy
     left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
@@ -42,6 +44,8 @@ class Forward(IntEnum):
     input_weights = auto()  # (groups, input_size, input slots)
     recurrent_weights = auto()  # (groups, hidden_size, recurrent slots); address 0 without a recurrent product
     own = auto()  # (groups * panels, own numbers, width)
+    raw = auto()  # hidden states before a projection, (rows, padded_size), as many rows as gates
+    projection = auto()  # (columns of outputs / tile, padded_size, tile)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
@@ -58,6 +62,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
     narrow = plan.pairs and plan.recurrent_vectors > 0  # the hidden state also in bfloat16
+    projection = Back(module, plan, "project", plan.units, plan.units) if plan.projected else None
     settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
     code = Code(module, machine, "kernel", 1, internal=False)
@@ -68,14 +73,15 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Forward.table_rows] * 8
-    inputs_at, before_at, after_at, left_at, narrow_at = (
-        code.pointer(a[Forward.table] + room * index) for index in range(5)
+    inputs_at, before_at, after_at, left_at, narrow_at, shown_at = (
+        code.pointer(a[Forward.table] + room * index) for index in range(6)
     )
-    outputs_row = user_row(a[Forward.outputs], padded, firsts, a[Forward.direction])
+    shown = a[Forward.shown_size]
+    outputs_row = user_row(a[Forward.outputs], shown, firsts, a[Forward.direction])
     addresses = [
         (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
-        (before_at, before_row(code, a[Forward.hidden], padded, outputs_row)),
-        (after_at, outputs_row),
+        (before_at, before_row(code, a[Forward.hidden], shown, outputs_row)),
+        (shown_at if projection else after_at, outputs_row),
     ]
     if narrow:
         narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
@@ -89,7 +95,11 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         origin = offsets.entry(begin)
         for table, address in addresses:
             fill_addresses(code, table, begin, end, offsets, address)
-        gates = at[Forward.gates] + (origin * row_width if keep else 0)
+        first_kept = origin if keep else code.integer(0)
+        gates, raw = at[Forward.gates] + first_kept * row_width, at[Forward.raw] + first_kept * padded
+        if projection:
+            with code.loop(0, offsets.entry(end) - origin) as row:
+                after_at.set_entry(row.index, (raw + row.index * padded).address)
 
         with code.loop(0, groups) as group:
             depth = a[Forward.input_terms]
@@ -134,6 +144,11 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                     )
 
                 tiled(code, count, recurrent_tile, advance_rows)
+            if projection is not None:
+                into = code.pointer(shown_at.address + local * 8)
+                zero_rows(code, into, count, shown)
+                left = raw + local * padded
+                projection.emit(code, count, left, padded, at[Forward.projection], groups, into, shown)
             if settle is not None:
                 with code.loop(0, count) as row:
                     code.call(
@@ -205,10 +220,11 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
                 for index in range(cell.num_own)
             ]
             kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old, numbers)
+            if narrow_rows or plan.projected:  # products read these units up to a whole word or vector
+                hidden = code.choose(code.lanes_below(size - at), hidden, code.number(0.0))
             (after_rows[row] + at).store(hidden)
             if narrow_rows:
-                real = code.choose(code.lanes_below(size - at), hidden, code.number(0.0))  # a word may hold one beyond
-                store_narrow(real, narrow_rows[row] + at // 2)
+                store_narrow(hidden, narrow_rows[row] + at // 2)
             if new is not None:
                 (next_cells + padded * row + panel * vector).store(new)
             if keep:

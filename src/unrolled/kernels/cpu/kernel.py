@@ -24,6 +24,8 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"
     if narrow and not HAS_PAIRS:
         return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
+    if "weight_hr" in cell.weight_shapes and (narrow or torch.compiler.is_compiling()):
+        return "projections are float32 and not recorded"
     if torch.jit.is_tracing():
         return "a graph is being recorded"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:

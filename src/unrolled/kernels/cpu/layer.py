@@ -33,8 +33,13 @@ class Layer:
         self.plan = _plan(name, machine, self.hidden_size, pairs)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
+        # what it shows, and values of a row of it
+        self.output_size, self.shown = self.hidden_size, self.padded
+        if self.plan.projected:
+            self.output_size = int(weights["weight_hr"].shape[0])
+            self.shown = -(-self.output_size // machine.width) * machine.width
         self.padded_inputs = -(-self.input_size // machine.width) * machine.width
-        self.input_stride, self.left_stride = self.plan.stride(self.input_size), self.plan.stride(self.padded)
+        self.input_stride, self.left_stride = self.plan.stride(self.input_size), self.plan.stride(self.shown)
         self.row_width = self.groups * self.plan.width + self.plan.tail
 
     @cached_property
@@ -67,20 +72,34 @@ class Layer:
 
     def backward_weights(self) -> list[Tensor]:
         """Both weights for products whose left side is the slots."""
-        widths = (self.padded_inputs, self.padded)
+        widths = (self.padded_inputs, self.shown)
         return [
             packing.along_depth(weight, gates, self.plan, self.hidden_size, columns)
             for (weight, gates), columns in zip(self._products(), widths, strict=False)
         ]
+
+    def projection(self) -> Tensor | int:
+        """The projection for a product whose left side is the hidden state; 0 without one."""
+        if not self.plan.projected:
+            return 0
+        return packing.along_depth(self.weights["weight_hr"].T, (0,), self.plan, self.hidden_size, self.shown)
+
+    def projection_back(self) -> Tensor | int:
+        """The projection for a product whose left side is the gradient of what is shown; 0 without one."""
+        if not self.plan.projected:
+            return 0
+        rows = torch.nn.functional.pad(self.weights["weight_hr"], (0, 0, 0, self.shown - self.output_size))
+        return packing.column_tiles(rows, self.padded, self.plan)
 
     def zero_gradients(self) -> "WeightGradients":
         """Room for the gradients of one chunk."""
         zeros, width = self.weights["weight_ih"].new_zeros, self.machine.width
         return WeightGradients(
             zeros(self.groups, self.input_size, self.plan.input_vectors * width),
-            zeros(self.groups, self.hidden_size, self.plan.recurrent_vectors * width),
+            zeros(self.groups, self.output_size, self.plan.recurrent_vectors * width),
             zeros(self.groups, self.plan.width),
             zeros(self.own.shape),
+            zeros(self.groups, self.output_size if self.plan.projected else 0, self.plan.units),
         )
 
     def unpack(self, gradients: "WeightGradients") -> list[Tensor]:
@@ -91,6 +110,8 @@ class Layer:
         products = zip(("weight_ih", "weight_hh"), self._products(), gradients[:2], strict=False)
         for name, (_, gates), gradient in products:
             found[name] = packing.unpacked(gradient, gates, plan, self.hidden_size, len(gates))
+        if plan.projected:
+            found["weight_hr"] = packing.unpacked(gradients.projection, (0,), plan, self.hidden_size, 1).T.contiguous()
         if plan.cell.num_own:
             others = {name: weight.detach() for name, weight in self.weights.items() if name not in found}
             back = torch.func.vjp(plan.cell.own_numbers, others)[1]  # works inside an operator, where autograd does not
@@ -111,6 +132,7 @@ class WeightGradients(NamedTuple):
     recurrent_weights: Tensor
     bias: Tensor
     own: Tensor
+    projection: Tensor
 
     @staticmethod
     def sum_of(parts: Sequence["WeightGradients"]) -> "WeightGradients":

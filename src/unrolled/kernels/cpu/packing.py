@@ -39,6 +39,11 @@ def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
     """
     weight = weight.bfloat16() if plan.pairs else weight
     rows = _by_group(weight, gates, plan, hidden_size).permute(1, 2, 0, 3, 4).flatten(0, 3)  # (slots, depth)
+    return column_tiles(rows, columns, plan)
+
+
+def column_tiles(rows: Tensor, columns: int, plan: Plan) -> Tensor:
+    """The right side of a product, (depth, columns), as `along_depth` lays it out."""
     width = plan.machine.width
     if columns > rows.shape[1]:
         rows = torch.nn.functional.pad(rows, (0, columns - rows.shape[1]))

@@ -60,6 +60,11 @@ class Plan:
         return self.vectors * self.machine.width
 
     @property
+    def projected(self) -> bool:
+        """Whether a product stands between the units and what they show."""
+        return isinstance(self.cell, Pointwise) and self.cell.projected
+
+    @property
     def tail(self) -> int:
         """float32 values of a row behind its slots."""
         return TAIL if isinstance(self.cell, Rowwise) else 0

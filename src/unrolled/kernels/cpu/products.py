@@ -18,12 +18,13 @@ class Back:
         plan: the cell's layout.
         name: of the tiles.
         depth: values or words of a segment.
+        step: from one segment to the next.
     """
 
-    def __init__(self, module: ir.Module, plan: Plan, name: str, depth: int) -> None:
+    def __init__(self, module: ir.Module, plan: Plan, name: str, depth: int, step: int) -> None:
         self.plan, self.depth, machine = plan, depth, plan.machine
         self.tiles = {
-            (rows, vectors): _back_tile(module, plan, f"{name}_{rows}_{vectors}", rows, vectors, depth)
+            (rows, vectors): _back_tile(module, plan, f"{name}_{rows}_{vectors}", rows, vectors, depth, step)
             for vectors in {1, machine.product_vectors}
             for rows in range(1, machine.tile_rows(vectors) + 1)
         }
@@ -64,7 +65,7 @@ class Back:
                 tiled(code, count, self.plan.machine.tile_rows(size), tile)
 
 
-def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int, depth: int) -> Code:
+def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int, depth: int, step: int) -> Code:
     code = Code(module, plan.machine, name, 6)
     left, row_width, weights, groups, table, column = code.arguments
     left, table = code.pointer(left), code.pointer(table)
@@ -72,7 +73,6 @@ def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int
     vector = plan.machine.width
     sums = [[(row + index * vector).vector() for index in range(vectors)] for row in into]
     begin = [left + row_width * row for row in range(rows)]
-    step = plan.terms(plan.width)
     sums = by_rows(code, sums, begin, code.pointer(weights), code.integer(depth), groups, step, plan.pairs)
     for row, numbers in zip(into, sums, strict=True):
         for index, number in enumerate(numbers):
@@ -88,12 +88,14 @@ class Outer:
         module: where the tiles go.
         plan: the cell's layout.
         vectors: vectors of a group that the product takes.
+        step: values from one group to the next.
+        name: of the tiles.
     """
 
-    def __init__(self, module: ir.Module, plan: Plan, vectors: int) -> None:
-        self.plan, self.vectors = plan, vectors
+    def __init__(self, module: ir.Module, plan: Plan, vectors: int, step: int, name: str = "outer") -> None:
+        self.plan, self.vectors, self.step = plan, vectors, step
         self.rows = plan.machine.tile_rows(vectors)
-        self.tiles = {rows: _outer_tile(module, plan, rows, vectors) for rows in range(1, self.rows + 1)}
+        self.tiles = {rows: _outer_tile(module, plan, name, rows, vectors) for rows in range(1, self.rows + 1)}
 
     def emit(
         self,
@@ -110,7 +112,7 @@ class Outer:
         """Add `count` rows of `width` values: the table `left` names them, pairs of them lie at `left` itself."""
         span = self.vectors * self.plan.machine.width
         with code.loop(0, groups) as group:
-            gradients = right + group.index * self.plan.width
+            gradients = right + group.index * self.step
             panel = into + group.index * width * span
 
             def tile(rows: int, first: Number) -> None:
@@ -128,8 +130,8 @@ class Outer:
             tiled(code, width, self.rows, tile)
 
 
-def _outer_tile(module: ir.Module, plan: Plan, rows: int, vectors: int) -> Code:
-    code = Code(module, plan.machine, f"outer_{rows}_{vectors}", 7)
+def _outer_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int) -> Code:
+    code = Code(module, plan.machine, f"{name}_{rows}_{vectors}", 7)
     left, left_step, column, right, row_width, depth, into = code.arguments
     left, right = code.pointer(left), code.pointer(right)
     into, vector = code.pointer(into), plan.machine.width

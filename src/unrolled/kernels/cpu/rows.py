@@ -37,6 +37,12 @@ def cell_rows(code: Code, step: Number, offsets: Pointer, sequences: Number) -> 
     return before, offsets.entry(step) + sequences
 
 
+def zero_rows(code: Code, table: Pointer, count: Number, width: Number) -> None:
+    """Fill so many rows that the table names with zeros; their width is whole vectors."""
+    with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
+        (code.pointer(table.entry(row.index)) + place.index).store(code.number(0.0))
+
+
 def tiled(code: Code, rows: Number, tile: int, call: Callable[[int, Number], None]) -> None:
     """Cover rows by tiles: as many full ones as fit, then one of the rows that are left."""
     with code.loop(0, rows - (tile - 1), tile) as loop:

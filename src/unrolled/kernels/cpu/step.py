@@ -46,19 +46,21 @@ class Stepper:
             raise UnsupportedError(message("cell", expected="a float32 cell of the tiles on a CPU", received=received))
         machine = host() if machine is None else machine
         layer = Layer(name_of(cell), machine, {name: weight.detach() for name, weight in weights_of(cell).items()})
-        plan, self._state_type, self._hidden_size = layer.plan, cell.state_type, layer.hidden_size
+        plan, self._state_type = layer.plan, cell.state_type
+        self._hidden_size, self._output_size = layer.hidden_size, layer.output_size
         self.inputs: Floats = np.zeros((batch_size, layer.input_size), dtype=np.float32)
         self._cells: Floats = np.zeros((batch_size if plan.cell.has_cell else 0, layer.padded), dtype=np.float32)
         # what one step writes the next one reads, so there are two, taking turns
-        self._hidden: list[Floats] = [np.zeros((batch_size, layer.padded), dtype=np.float32) for _ in range(2)]
-        self._shown = [hidden[:, : layer.hidden_size] for hidden in self._hidden]
+        self._hidden: list[Floats] = [np.zeros((batch_size, layer.shown), dtype=np.float32) for _ in range(2)]
+        self._shown = [hidden[:, : layer.output_size] for hidden in self._hidden]
         self._turn = 0
 
         work = batch_size * layer.row_width * (layer.input_size + layer.hidden_size)
         threads = min(batch_size, threads_for(work, THREAD_WORK))
         edges = [batch_size * thread // threads for thread in range(threads + 1)]
         weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
-        self._held: list[Any] = [weights, layer.bias, layer.own]
+        self._projection = layer.projection()
+        self._held: list[Any] = [weights, layer.bias, layer.own, self._projection]
         kernel = forward_kernel(layer.name, plan, keep=False)
         self._calls = []
         for turn in range(2):
@@ -89,19 +91,21 @@ class Stepper:
 
     @state.setter
     def state(self, state: State) -> None:
-        for into, field in zip([self._hidden[self._turn], self._cells], state, strict=False):
+        widths = (self._output_size, self._hidden_size)
+        for into, field, width in zip([self._hidden[self._turn], self._cells], state, widths, strict=False):
             values = field.detach().numpy()
-            if values.shape != (len(self.inputs), self._hidden_size):
-                expected = f"shape ({len(self.inputs)}, {self._hidden_size})"
+            if values.shape != (len(self.inputs), width):
+                expected = f"shape ({len(self.inputs)}, {width})"
                 raise ShapeError(message("state", expected=expected, received=values.shape))
-            into[:, : self._hidden_size] = values
+            into[:, :width] = values
 
     def _arguments(self, layer: Layer, weights: list[torch.Tensor], start: int, stop: int, turn: int) -> list[int]:
         count = stop - start
         offsets = np.array([0, count], dtype=np.int64)
         blocks, firsts = np.array([0, 1], dtype=np.int64), np.arange(count, dtype=np.int64)
-        table, gates = np.empty(5 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
-        self._held += [offsets, blocks, firsts, table, gates]
+        table, gates = np.empty(6 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
+        raw = np.empty((count if layer.plan.projected else 0, layer.padded), dtype=np.float32)
+        self._held += [offsets, blocks, firsts, table, gates, raw]
         values = {
             Forward.blocks: blocks,
             Forward.num_blocks: 1,
@@ -113,10 +117,11 @@ class Stepper:
             Forward.groups: layer.groups,
             Forward.input_terms: layer.input_size,
             Forward.input_stride: layer.input_stride,
-            Forward.recurrent_terms: layer.hidden_size,
+            Forward.recurrent_terms: layer.output_size,
             Forward.left_stride: layer.left_stride,
             Forward.hidden_size: layer.hidden_size,
             Forward.padded_size: layer.padded,
+            Forward.shown_size: layer.shown,
             Forward.inputs: self.inputs[start:],
             Forward.outputs: self._hidden[1 - turn][start:],
             Forward.hidden: self._hidden[turn][start:],
@@ -129,6 +134,8 @@ class Stepper:
             Forward.input_weights: weights[0],
             Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
             Forward.own: layer.own,
+            Forward.raw: raw,
+            Forward.projection: self._projection,
         }
         return [_address(values[name]) for name in Forward]
 

@@ -44,6 +44,7 @@ class Pointwise(NamedTuple):
         backward: from what was kept, the surroundings, and the gradients of the hidden and the cell state.
         num_own: numbers that each unit has beside its weights.
         own_numbers: these numbers, (H,) each, from the cell's weights by name.
+        projected: what the cell shows is a product of weight_hr (P, H) with its hidden state, of which it sees no more.
     """
 
     slots: int
@@ -54,6 +55,7 @@ class Pointwise(NamedTuple):
     backward: Callable[[Sequence[Number], At, Number, Number], Back]
     num_own: int = 0
     own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]] = lambda weights: []
+    projected: bool = False
 
 
 class Rowwise(NamedTuple):

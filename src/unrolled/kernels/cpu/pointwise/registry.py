@@ -10,6 +10,7 @@ from unrolled.cells.lstm import LSTM
 from unrolled.cells.min_gru import MinGRU
 from unrolled.cells.min_lstm import MinLSTM
 from unrolled.cells.peephole_lstm import PeepholeLSTM
+from unrolled.cells.projected_lstm import ProjectedLSTM
 from unrolled.kernels.cpu.pointwise import (
     elman,
     gru,
@@ -20,6 +21,7 @@ from unrolled.kernels.cpu.pointwise import (
     min_gru,
     min_lstm,
     peephole_lstm,
+    projected_lstm,
 )
 from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
 
@@ -29,13 +31,14 @@ POINTWISE: dict[str, Pointwise | Rowwise] = {
     "Elman_tanh": elman.ELMAN_TANH,
     "Elman_relu": elman.ELMAN_RELU,
     "PeepholeLSTM": peephole_lstm.PEEPHOLE_LSTM,
+    "ProjectedLSTM": projected_lstm.PROJECTED_LSTM,
     "LayerNormLSTM": layer_norm_lstm.LAYER_NORM_LSTM,
     "LayerNormGRU": layer_norm_gru.LAYER_NORM_GRU,
     "MinGRU": min_gru.MIN_GRU,
     "MinLSTM": min_lstm.MIN_LSTM,
     "LinearRecurrence": linear.LINEAR,
 }
-_OURS = (LSTM, GRU, PeepholeLSTM, LayerNormLSTM, LayerNormGRU, MinGRU, MinLSTM, LinearRecurrence)
+_OURS = (LSTM, GRU, PeepholeLSTM, ProjectedLSTM, LayerNormLSTM, LayerNormGRU, MinGRU, MinLSTM, LinearRecurrence)
 
 
 def name_of(cell: Cell) -> str:
