@@ -16,7 +16,6 @@ def compare(steps: int) -> str:
     stored, again = (ask(program, way) for way in ("keep", "recompute"))
     return (
         f"{steps:>8,} steps: peak beyond the start {stored[1]:.0f} MB, with recompute {again[1]:.0f} MB; "
-        f"kept for the backward pass {stored[0]:.1f} MB, with recompute {again[0]:.1f} MB; "
         f"time {stored[2]:.2f} s, with recompute {again[2]:.2f} s, ratio {again[2] / stored[2]:.2f}"
     )
 

@@ -86,6 +86,7 @@ def test_a_failure_half_way_leaves_the_graph_and_the_cell_as_they_were(short_str
     backward, turns = calls.backward, iter(range(100))
 
     def fail(*given: Any) -> Any:
+        assert all(one is other for one, other in zip(cell.parameters(), weights, strict=True))
         if next(turns) == 3:
             raise MemoryError
         return backward(*given)
@@ -94,7 +95,6 @@ def test_a_failure_half_way_leaves_the_graph_and_the_cell_as_they_were(short_str
     with pytest.raises(MemoryError):
         torch.autograd.grad(loss, weights, retain_graph=True)
     monkeypatch.setattr(calls, "backward", backward)
-    assert all(one is other for one, other in zip(cell.parameters(), weights, strict=True))
     for got, first in zip(torch.autograd.grad(loss, weights), want, strict=True):
         assert torch.equal(got, first)
 

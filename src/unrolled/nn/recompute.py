@@ -1,5 +1,6 @@
 """Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -129,7 +130,9 @@ class _Layer(nn.Module):
 
     def __init__(self, run: Run, cell: Cell) -> None:
         super().__init__()
-        self.run, self.cell = run, cell
+        # a copy around the same tensors: what is put in must not show in the cell, which another thread may be running
+        shared: dict[int, Any] = {id(weight): weight for weight in cell.parameters()}
+        self.run, self.cell = run, copy.deepcopy(cell, shared)
 
     def forward(self, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
         return self.run(self.cell, inputs, state)
