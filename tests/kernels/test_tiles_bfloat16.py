@@ -123,6 +123,21 @@ def test_autocast_runs_on_the_tiles_and_keeps_states_in_float32(dtype):
 
 
 @on_pairs
+def test_a_state_from_a_layer_under_autocast_is_taken():
+    cell, inputs = a_cell("lstm", 3, 5), some_ragged([4, 2], 3, dtype=torch.float32)
+    made = torch.nn.Linear(2, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        start = made(torch.ones(2, 2))
+        assert start.dtype == torch.bfloat16
+        outputs, state = unroll(cell, inputs, cell.state_type(start, start))
+    (outputs.values.sum() + state.cell.sum()).backward()
+    assert state.hidden.dtype == torch.float32
+    exact, _ = unroll(cell, inputs, cell.state_type(start.float(), start.float()), kernel="reference")
+    torch.testing.assert_close(outputs.values, exact.values, rtol=0.05, atol=0.02)
+    assert made.weight.grad.abs().sum() > 0
+
+
+@on_pairs
 def test_second_derivatives_go_through_the_reference():
     cell, values = a_cell("gru", 3, 5), some_ragged([4, 2], 3, dtype=torch.float32).values.requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from random_sequences import noise, shake, some_ragged
+from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.nn import recompute
 from unrolled.nn.stack import Stack
@@ -86,6 +87,49 @@ def test_a_graph_that_is_kept_can_be_walked_twice_and_differentiated_twice():
     plain = unroll(cell, Ragged(values, torch.tensor([40])), kernel="reference")[0].values.square().sum()
     (slope,) = torch.autograd.grad(plain, values, create_graph=True)
     torch.testing.assert_close(twice, torch.autograd.grad(slope.square().sum(), values)[0], rtol=1e-3, atol=1e-4)
+
+
+def a_loss(cell: Cell, again: bool) -> Tensor:
+    return unroll(cell, some_ragged(LENGTHS, 3, dtype=torch.float32), recompute=again)[0].values.square().sum()
+
+
+def test_hooks_on_weights_see_the_whole_gradient_once():
+    cell, seen = shake(make_cell("lstm", 3, 6), scale=0.1), []
+    (want,) = torch.autograd.grad(a_loss(cell, again=False), cell.weight_hh)
+    cell.weight_hh.register_hook(lambda gradient: seen.append(gradient) or gradient * 2)
+    a_loss(cell, again=True).backward()
+    assert len(seen) == 1
+    torch.testing.assert_close(cell.weight_hh.grad, want * 2, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_weights_put_in_for_one_call_get_the_gradients(again):
+    cell = shake(make_cell("lstm", 3, 6), scale=0.1)
+    given = {f"cell.{name}": weight.detach().clone().requires_grad_() for name, weight in cell.named_parameters()}
+    want = torch.autograd.grad(a_loss(cell, again=False), list(cell.parameters()))
+
+    class Loss(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = make_cell("lstm", 3, 6)
+
+        def forward(self) -> Tensor:
+            return a_loss(self.cell, again)
+
+    loss = torch.func.functional_call(Loss(), given, ())
+    for create_graph in (False, True):
+        got = torch.autograd.grad(loss, list(given.values()), retain_graph=True, create_graph=create_graph)
+        for one, other in zip(got, want, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_parameter_replaced_before_the_backward_pass_changes_no_gradient():
+    cell = shake(make_cell("lstm", 3, 6), scale=0.1)
+    weights = list(cell.parameters())
+    want, loss = torch.autograd.grad(a_loss(cell, again=False), weights), a_loss(cell, again=True)
+    cell.weight_hh = torch.nn.Parameter(torch.zeros_like(cell.weight_hh))
+    for got, other in zip(torch.autograd.grad(loss, weights), want, strict=True):
+        torch.testing.assert_close(got, other, rtol=1e-4, atol=1e-5)
 
 
 GROWTH = """

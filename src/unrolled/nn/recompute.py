@@ -1,25 +1,49 @@
 """Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
+from unrolled.cells.base import Cell
 from unrolled.ragged import Ragged
 
 ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its calls have paid
+# bytes that one layer may keep before it recomputes by itself; not a share of the free memory, because then what else
+# runs on the machine would decide how the gradients are rounded
+BUDGET = 2**30
+LEAST_STRETCHES = 4  # with fewer there is little to save
 
-Run = Callable[[Ragged, Any], tuple[Ragged, Any]]
+Run = Callable[[Cell, Ragged, Any], tuple[Ragged, Any]]
 
 
-def in_stretches(run: Run, weights: Sequence[Tensor], inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
+def outgrows(cell: Cell, inputs: Ragged) -> bool:
+    """Whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or not torch.is_grad_enabled():
+        return False
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return False
+    if inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
+        return False
+    return inputs.max_length > (LEAST_STRETCHES - 1) * _size(inputs.max_length)
+
+
+def kept_bytes(cell: Cell) -> int:
+    """About what training keeps of one step beside inputs and outputs: its gates and the states that are no output."""
+    _, *hidden_from_outputs = cell.state_sizes.values()
+    return (cell.weight_ih.shape[0] + sum(hidden_from_outputs)) * cell.weight_ih.element_size()
+
+
+def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
     """Run a layer stretch by stretch, so that the backward pass has the inner steps of one stretch at a time.
 
     Args:
-        run: from a Ragged (N, F) and a state before to a Ragged (N, H) and the state after.
-        weights: what else its answer depends on.
+        run: from a cell, a Ragged (N, F) and a state before to a Ragged (N, H) and the state after.
+        cell: what it runs.
         inputs: (N, F) ragged.
         state: a NamedTuple of (B, width) tensors.
 
@@ -29,10 +53,10 @@ def in_stretches(run: Run, weights: Sequence[Tensor], inputs: Ragged, state: Any
     Source: T. Chen, B. Xu, C. Zhang and C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
     1604.06174 (2016), section 4.
     """
-    given = (inputs.values, *state, *weights)
+    given = (inputs.values, *state, *cell.parameters())
     if not inputs.num_steps or not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in given):
-        return run(inputs, state)
-    values, *after = Stretches.apply(run, type(state), inputs.lengths, *given)
+        return run(cell, inputs, state)
+    values, *after = Stretches.apply(run, cell, type(state), inputs.lengths, *given)
     return inputs.with_values(values), type(state)(*after)
 
 
@@ -43,42 +67,49 @@ class Stretches(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, run: Run, kind: Any, lengths: Tensor, values: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the states after; `rest` is the state before and the weights."""
+    def forward(
+        ctx: Any, run: Run, cell: Cell, kind: Any, lengths: Tensor, values: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Outputs (N, H), then the states after; `rest` is the state before and the cell's parameters."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
         for rows in _stretches(lengths):
             starts.append(tuple(fields))
-            found, after = run(_part(values, rows), kind(*fields))
+            found, after = run(cell, _part(values, rows), kind(*fields))
             fields = list(after)
             if outputs is None:
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
-        ctx.run, ctx.kind, ctx.lengths, ctx.starts = run, kind, lengths, starts[1:]
+        ctx.layer, ctx.names = _Layer(run, cell), [f"cell.{name}" for name, _ in cell.named_parameters()]
+        ctx.kind, ctx.lengths, ctx.num_given = kind, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
-        ctx.save_for_backward(values, *rest)
+        ctx.save_for_backward(values, *rest, *(field for start in starts[1:] for field in start))
         return outputs, *(field.clone() for field in fields)  # type: ignore[return-value] - there is a stretch
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of the inputs, the state before and the weights."""
+        """Gradients of the inputs, the state before and the parameters."""
         values, *rest = ctx.saved_tensors
+        rest, later = rest[: ctx.num_given], rest[ctx.num_given :]
         if torch.is_grad_enabled():
-            return None, None, None, *_at_once(ctx, values, rest, gradients)
+            return None, None, None, None, *_at_once(ctx, values, rest, gradients)
         count = len(ctx.kind._fields)
-        first, weights = tuple(rest[:count]), rest[count:]
+        # not the parameters themselves: they may be others by now, and their hooks are for the whole gradient
+        weights = [weight.detach().requires_grad_(weight.requires_grad) for weight in rest[count:]]
+        given = dict(zip(ctx.names, weights, strict=True))
         d_outputs, *d_state = gradients
         d_values = torch.zeros_like(values) if values.requires_grad else None
         d_weights: list[Tensor | None] = [None for _ in weights]
-        starts = [first, *ctx.starts]
+        starts = [rest[:count], *(later[at : at + count] for at in range(0, len(later), count))]
         for rows, before in reversed(list(zip(_stretches(ctx.lengths), starts, strict=True))):
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 part = _part(values.detach(), rows)
                 leaf = part.values.requires_grad_(values.requires_grad)
                 fields = [field.detach().requires_grad_() for field in before]
-                found, after = ctx.run(part.with_values(leaf), ctx.kind(*fields))
+                stretch = (part.with_values(leaf), ctx.kind(*fields))
+                found, after = torch.func.functional_call(ctx.layer, given, stretch)
             place = _place(rows, values)
             wanted = None if d_outputs is None else d_outputs[place]
             pairs = [(found.values, wanted), *zip(after, d_state, strict=True)]
@@ -91,15 +122,33 @@ class Stretches(torch.autograd.Function):
             d_state = [next(slopes) for _ in fields]
             for index, weight in enumerate(weights):
                 d_weights[index] = _sum(d_weights[index], next(slopes) if weight.requires_grad else None)
-        return None, None, None, d_values, *d_state, *d_weights
+        return None, None, None, None, d_values, *d_state, *d_weights
+
+
+class _Layer(nn.Module):
+    """A cell and how it is run, so that the parameters of the forward pass can be put in."""
+
+    def __init__(self, run: Run, cell: Cell) -> None:
+        super().__init__()
+        # a copy around the same tensors: what is put in must not show in the cell, which another thread may be running
+        shared: dict[int, Any] = {id(weight): weight for weight in cell.parameters()}
+        self.run, self.cell = run, copy.deepcopy(cell, shared)
+
+    def forward(self, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
+        return self.run(self.cell, inputs, state)
 
 
 def _stretches(lengths: Tensor) -> Iterator[Ragged]:
     """The rows of the first steps of every sequence, of the next ones, and so on."""
     rows = Ragged(torch.arange(int(lengths.sum())), lengths)
-    size = max(1, ROOTS * math.isqrt(rows.max_length))
+    size = _size(rows.max_length)
     for start in range(0, rows.max_length, size):
         yield rows.slice(start, start + size)
+
+
+def _size(longest: int) -> int:
+    """Steps of a stretch."""
+    return max(1, ROOTS * math.isqrt(longest))
 
 
 def _place(rows: Ragged, values: Tensor) -> Any:
@@ -129,8 +178,11 @@ def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
 
 
 def _at_once(ctx: Any, values: Tensor, rest: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Any]:
+    count = len(ctx.kind._fields)
+    whole = (Ragged(values, ctx.lengths), ctx.kind(*rest[:count]))
+    weights = dict(zip(ctx.names, rest[count:], strict=True))
     with torch.autocast(*ctx.autocast):
-        found, after = ctx.run(Ragged(values, ctx.lengths), ctx.kind(*rest[: len(ctx.kind._fields)]))
+        found, after = torch.func.functional_call(ctx.layer, weights, whole)
     leaves = [tensor for tensor in (values, *rest) if tensor.requires_grad]
     pairs = list(zip((found.values, *after), gradients, strict=True))
     slopes = iter(_slopes(pairs, leaves, create_graph=True))

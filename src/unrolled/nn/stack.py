@@ -19,7 +19,7 @@ class Recurrent(nn.Module):
 
     causal = True
 
-    def __init__(self, cell: Cell, recompute: bool = False) -> None:
+    def __init__(self, cell: Cell, recompute: bool | None = None) -> None:
         super().__init__()
         self.cell, self.recompute = cell, recompute
         self.output_size = cell.output_size
@@ -50,7 +50,7 @@ class Bidirectional(nn.Module):
 
     causal = False
 
-    def __init__(self, forward_cell: Cell, backward_cell: Cell, recompute: bool = False) -> None:
+    def __init__(self, forward_cell: Cell, backward_cell: Cell, recompute: bool | None = None) -> None:
         super().__init__()
         self.recompute = recompute
         self.forward_cell = forward_cell
@@ -97,7 +97,7 @@ class Stack(nn.Module):
         layer_norm: normalise each layer's inputs after the first layer; needs two layers.
         residual: add a layer's inputs to its outputs where the widths agree; they must agree somewhere.
         learn_initial_state: make the states before the first step parameters.
-        recompute: train on very long sequences in little memory, see `unroll`.
+        recompute: train on very long sequences in little memory, None = where needed, see `unroll`.
 
     Raises:
         OptionError: an illegal value, or an option that would change nothing.
@@ -128,7 +128,7 @@ class Stack(nn.Module):
         layer_norm: bool = False,
         residual: bool = False,
         learn_initial_state: bool = False,
-        recompute: bool = False,
+        recompute: bool | None = None,
     ) -> None:
         super().__init__()
         if num_layers < 1:

@@ -10,7 +10,7 @@ from torch import Tensor
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, message
 from unrolled.kernels.choose import KERNELS, choose
-from unrolled.nn.recompute import in_stretches
+from unrolled.nn.recompute import in_stretches, outgrows
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
@@ -23,7 +23,7 @@ def unroll(
     reverse: bool = False,
     kernel: str = "auto",
     want_state: bool = True,
-    recompute: bool = False,
+    recompute: bool | None = None,
 ) -> tuple[Ragged, State]:
     """Unfold a cell in time over sequences of unequal length.
 
@@ -36,7 +36,8 @@ def unroll(
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         want_state: False allows a faster path when the final state will not be used.
         recompute: keep a state every 4 * sqrt(T) steps for the backward pass, and compute the rest again there:
-            little memory for very long sequences, for a third to a half more work.
+            little memory for very long sequences, for a third to a half more work. None = on a CPU, where keeping
+            everything would take more than `unrolled.nn.recompute.BUDGET`, except in graphs and function transforms.
 
     Returns:
         outputs (N, H) ragged, and the state after the last step of every sequence; an empty sequence
@@ -62,9 +63,7 @@ def unroll(
     state = cell.initial_state(inputs.batch_size) if state is None else state
     check_state(state, cell, inputs.batch_size)
 
-    run = partial(_run, cell, kernel, want_state or recompute)
-    if recompute:
-        run = partial(in_stretches, run, list(cell.parameters()))
+    run = partial(_run, cell, kernel, want_state, recompute)
     if reverse:
         flipped = None if reset is None else _reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
@@ -72,7 +71,15 @@ def unroll(
     return restarting(run, inputs, state, reset, cell.initial_state)
 
 
-def _run(cell: Cell, kernel: str, want_state: bool, inputs: Ragged, state: State) -> tuple[Ragged, State]:
+def _run(
+    cell: Cell, kernel: str, want_state: bool, recompute: bool | None, inputs: Ragged, state: State
+) -> tuple[Ragged, State]:
+    if outgrows(cell, inputs) if recompute is None else recompute:
+        return in_stretches(partial(_at_once, kernel, True), cell, inputs, state)  # a stretch needs the state before
+    return _at_once(kernel, want_state, cell, inputs, state)
+
+
+def _at_once(kernel: str, want_state: bool, cell: Cell, inputs: Ragged, state: State) -> tuple[Ragged, State]:
     if not inputs.num_steps:
         return inputs.with_values(inputs.values.new_zeros(0, cell.output_size)), state
     chosen = choose(cell, inputs, kernel)

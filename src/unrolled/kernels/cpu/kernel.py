@@ -37,6 +37,7 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
 
 def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
     """Same contract as `reference.run`."""
+    state = type(state)(*(field.float() for field in state))  # a linear layer under autocast makes it bfloat16
     if torch.compiler.is_compiling():
         return operator.run(cell, name_of(cell), inputs, state, pairs=_narrow())
     return autograd.run(cell, name_of(cell), host(), inputs, state, pairs=_narrow())
