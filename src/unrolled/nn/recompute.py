@@ -1,15 +1,15 @@
 """Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell
+from unrolled.kernels.replay import Replay, Run, learns, slopes
 from unrolled.ragged import Ragged
 
 ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its calls have paid
@@ -17,8 +17,6 @@ ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its call
 # runs on the machine would decide how the gradients are rounded
 BUDGET = 2**30
 LEAST_STRETCHES = 4  # with fewer there is little to save
-
-Run = Callable[[Cell, Ragged, Any], tuple[Ragged, Any]]
 
 
 def outgrows(cell: Cell, inputs: Ragged) -> bool:
@@ -34,8 +32,8 @@ def outgrows(cell: Cell, inputs: Ragged) -> bool:
 
 def kept_bytes(cell: Cell) -> int:
     """About what training keeps of one step beside inputs and outputs: its gates and the states that are no output."""
-    _, *hidden_from_outputs = cell.state_sizes.values()
-    return (cell.weight_ih.shape[0] + sum(hidden_from_outputs)) * cell.weight_ih.element_size()
+    _, *others = cell.state_sizes.values()
+    return (cell.weight_ih.shape[0] + sum(others)) * cell.weight_ih.element_size()
 
 
 def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
@@ -54,7 +52,7 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragg
     1604.06174 (2016), section 4.
     """
     given = (inputs.values, *state, *cell.parameters())
-    if not inputs.num_steps or not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in given):
+    if not inputs.num_steps or not learns(given):
         return run(cell, inputs, state)
     values, *after = Stretches.apply(run, cell, type(state), inputs.lengths, *given)
     return inputs.with_values(values), type(state)(*after)
@@ -81,7 +79,7 @@ class Stretches(torch.autograd.Function):
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
-        ctx.layer, ctx.names = _Layer(run, cell), [f"cell.{name}" for name, _ in cell.named_parameters()]
+        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name, _ in cell.named_parameters()]
         ctx.kind, ctx.lengths, ctx.num_given = kind, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
@@ -106,36 +104,18 @@ class Stretches(torch.autograd.Function):
         for rows, before in reversed(list(zip(_stretches(ctx.lengths), starts, strict=True))):
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 part = _part(values.detach(), rows)
-                leaf = part.values.requires_grad_(values.requires_grad)
+                part.values.requires_grad_(values.requires_grad)
                 fields = [field.detach().requires_grad_() for field in before]
-                stretch = (part.with_values(leaf), ctx.kind(*fields))
-                found, after = torch.func.functional_call(ctx.layer, given, stretch)
+                found, after = torch.func.functional_call(ctx.layer, given, (part, ctx.kind(*fields)))
             place = _place(rows, values)
             wanted = None if d_outputs is None else d_outputs[place]
             pairs = [(found.values, wanted), *zip(after, d_state, strict=True)]
-            leaves = [*([leaf] if d_values is not None else []), *fields, *(w for w in weights if w.requires_grad)]
-            slopes = iter(_slopes(pairs, leaves))
-            if d_values is not None:
-                slope = next(slopes)
-                if slope is not None:
-                    d_values[place] = slope
-            d_state = [next(slopes) for _ in fields]
-            for index, weight in enumerate(weights):
-                d_weights[index] = _sum(d_weights[index], next(slopes) if weight.requires_grad else None)
+            d_part, *more = slopes(pairs, [part.values, *fields, *weights])
+            if d_values is not None and d_part is not None:
+                d_values[place] = d_part
+            d_state = more[:count]
+            d_weights = [_sum(total, slope) for total, slope in zip(d_weights, more[count:], strict=True)]
         return None, None, None, None, d_values, *d_state, *d_weights
-
-
-class _Layer(nn.Module):
-    """A cell and how it is run, so that the parameters of the forward pass can be put in."""
-
-    def __init__(self, run: Run, cell: Cell) -> None:
-        super().__init__()
-        # a copy around the same tensors: what is put in must not show in the cell, which another thread may be running
-        shared: dict[int, Any] = {id(weight): weight for weight in cell.parameters()}
-        self.run, self.cell = run, copy.deepcopy(cell, shared)
-
-    def forward(self, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
-        return self.run(self.cell, inputs, state)
 
 
 def _stretches(lengths: Tensor) -> Iterator[Ragged]:
@@ -162,15 +142,6 @@ def _part(values: Tensor, rows: Ragged) -> Ragged:
     return Ragged(values[_place(rows, values)], rows.lengths)
 
 
-def _slopes(pairs: Sequence[tuple[Tensor, Tensor | None]], leaves: Sequence[Tensor], **options: Any) -> Any:
-    """Gradients of all leaves from those of some answers; an answer that depends on none of them counts for nothing."""
-    known = [(answer, slope) for answer, slope in pairs if slope is not None and answer.requires_grad]
-    if not known:
-        return [None] * len(leaves)
-    answers, slopes = zip(*known, strict=True)
-    return torch.autograd.grad(answers, leaves, slopes, allow_unused=True, **options)
-
-
 def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
     if total is None or more is None:
         return more if total is None else total
@@ -183,7 +154,4 @@ def _at_once(ctx: Any, values: Tensor, rest: Sequence[Tensor], gradients: Sequen
     weights = dict(zip(ctx.names, rest[count:], strict=True))
     with torch.autocast(*ctx.autocast):
         found, after = torch.func.functional_call(ctx.layer, weights, whole)
-    leaves = [tensor for tensor in (values, *rest) if tensor.requires_grad]
-    pairs = list(zip((found.values, *after), gradients, strict=True))
-    slopes = iter(_slopes(pairs, leaves, create_graph=True))
-    return [next(slopes) if tensor.requires_grad else None for tensor in (values, *rest)]
+    return slopes(zip((found.values, *after), gradients, strict=True), (values, *rest), create_graph=True)

@@ -1,6 +1,7 @@
 """The kernels as one operation of torch's autograd."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -11,9 +12,8 @@ from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine
+from unrolled.kernels.replay import Replay, learns, slopes
 from unrolled.ragged import Ragged
-
-BUFFERS = 3  # of a part
 
 
 class Recurrence(torch.autograd.Function):
@@ -43,16 +43,15 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         """Gradients of the inputs, the weights and the states before."""
         inputs, answer, *rest = ctx.saved_tensors
-        given = len(rest) - BUFFERS * len(ctx.parts)
-        rest, buffers = rest[:given], rest[given:]
+        given = len(ctx.cell.weight_shapes) + len(ctx.cell.state_type._fields)
+        rest, buffers = rest[:given], iter(rest[given:])
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
         if ctx.used_up:  # the graph is kept and walked again: the first time has written over the slots
             answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
         else:
-            own = zip(*(buffers[index::BUFFERS] for index in range(BUFFERS)), strict=True)
-            parts = [part.with_buffers(*buffers) for part, buffers in zip(ctx.parts, own, strict=True)]
+            parts = [part.with_buffers(*islice(buffers, len(part.buffers))) for part in ctx.parts]
         ctx.used_up = True
         d_outputs, *d_final = gradients
         d_inputs, d_weights, d_state = backward(
@@ -66,7 +65,7 @@ def run(
 ) -> tuple[Ragged, State]:
     """As `reference.run`; `pairs`: products in bfloat16."""
     given = (inputs.values, *cell.weights, *state)
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
+    if learns(given):
         values, *final = Recurrence.apply(cell, name, machine, pairs, inputs.lengths, *given)
         return inputs.with_values(values), type(state)(*final)
     layer = Layer(name, machine, weights_of(cell), pairs)
@@ -113,17 +112,6 @@ def weights_of(cell: Cell) -> dict[str, Tensor]:
     return dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
-class _Reference(torch.nn.Module):
-    """The reference kernel as a module, so that the weights of the forward pass can be put in."""
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__()
-        self._cell = cell
-
-    def forward(self, inputs: Ragged, state: State) -> tuple[Ragged, State]:
-        return reference.run(self._cell, inputs, state)
-
-
 def _narrow(padded: Tensor, width: int) -> Tensor:
     return padded if padded.shape[1] == width else padded[:, :width].contiguous()
 
@@ -131,23 +119,8 @@ def _narrow(padded: Tensor, width: int) -> Tensor:
 def _through_reference(
     ctx: Any, inputs: Tensor, rest: Sequence[Tensor], gradients: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    cell, names = ctx.cell, [f"_cell.{name}" for name in ctx.cell.weight_shapes]
+    cell, names = ctx.cell, [f"cell.{name}" for name in ctx.cell.weight_shapes]
     weights: dict[str, Tensor] = dict(zip(names, rest, strict=False))
     given = (Ragged(inputs.to(rest[0].dtype), ctx.lengths), cell.state_type(*rest[len(names) :]))
-    outputs, final = torch.func.functional_call(_Reference(cell), weights, given)
-    wanted = [tensor for tensor in (inputs, *rest) if tensor.requires_grad]
-    pairs = [
-        (answer, gradient)
-        for answer, gradient in zip((outputs.values, *final), gradients, strict=True)
-        if gradient is not None
-    ]
-    found = iter(
-        torch.autograd.grad(
-            [answer for answer, _ in pairs],
-            wanted,
-            [gradient for _, gradient in pairs],
-            create_graph=True,
-            allow_unused=True,
-        )
-    )
-    return [next(found) if tensor.requires_grad else None for tensor in (inputs, *rest)]
+    outputs, final = torch.func.functional_call(Replay(reference.run, cell), weights, given)
+    return slopes(zip((outputs.values, *final), gradients, strict=True), (inputs, *rest), create_graph=True)

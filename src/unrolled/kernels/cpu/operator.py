@@ -12,6 +12,7 @@ from unrolled.cells.base import Cell, State
 from unrolled.kernels.cpu import autograd, calls
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import available, host
+from unrolled.kernels.replay import learns
 from unrolled.ragged import Ragged
 
 KEPT = 3  # tensors that the forward pass leaves for the backward pass
@@ -20,7 +21,7 @@ KEPT = 3  # tensors that the forward pass leaves for the backward pass
 def run(cell: Cell, name: str, inputs: Ragged, state: State, pairs: bool = False) -> tuple[Ragged, State]:
     """As `reference.run`; `pairs`: products in bfloat16."""
     weights, before = list(cell.weights), list(state)
-    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (inputs.values, *weights, *before))
+    keep = learns((inputs.values, *weights, *before))
     names = ",".join(cell.weight_shapes)
     outputs, final, _ = torch.ops.unrolled.recurrence(
         inputs.values, inputs.lengths, weights, before, name, names, pairs, keep, None
