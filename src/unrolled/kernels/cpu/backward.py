@@ -106,7 +106,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         (d_after_at, rows_of(Backward.d_outputs, Backward.shown_size)),
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
     ]
-    if plan.pairs and plan.recurrent_vectors:
+    if plan.narrow_hidden:
         narrow_row = rows_of(Backward.left, Backward.left_stride)
         addresses.append((left_at, before_row(code, a[Backward.left_hidden], a[Backward.left_stride], narrow_row)))
     else:
@@ -127,6 +127,9 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         for table, address in addresses:
             fill_addresses(code, table, begin, end, offsets, address)
         gates = at[Backward.gates] + origin * row_width
+        left, left_width = gates, row_width  # of the products along the slots
+        if narrow is not None:
+            left, left_width = at[Backward.narrow], groups * plan.terms(plan.width)
 
         with code.loop(0, end - begin) as turn_back:
             step = end - 1 - turn_back.index
@@ -137,10 +140,10 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
             earlier, later = cell_rows(code, step, offsets, sequences)
             if unproject is not None:
                 _collect(code, count, d_after_at, d_hidden_at, d_shown_at, local, shown)
-                into, left = code.pointer(d_raw_at.address + local * 8), at[Backward.d_shown] + local * shown
+                into, d_shown = code.pointer(d_raw_at.address + local * 8), at[Backward.d_shown] + local * shown
                 zero_rows(code, into, count, padded)
                 weights, segments = at[Backward.projection], shown // width
-                unproject.emit(code, count, left, shown, weights, segments, into, padded)
+                unproject.emit(code, count, d_shown, shown, weights, segments, into, padded)
             with code.loop(0, count) as row:
                 cells = [at[Backward.cells] + (first + row.index) * padded for first in (earlier, later)]
                 code.call(
@@ -155,20 +158,15 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     a[Backward.own],
                     a[Backward.d_own],
                 )
-            left, left_width = step_gates, row_width
+            step_left = left + local * left_width
             if narrow is not None:
-                left_width = groups * plan.terms(plan.width)
-                left = at[Backward.narrow] + local * left_width
-                code.call(narrow, step_gates.address, count, row_width, left.address, groups)
+                code.call(narrow, step_gates.address, count, row_width, step_left.address, groups)
             if plan.recurrent_vectors:
-                left, weights = left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
-                back[plan.recurrent_vectors].emit(code, count, left, left_width, weights, groups, d_hidden_at, shown)
+                sums, weights = step_left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
+                back[plan.recurrent_vectors].emit(code, count, sums, left_width, weights, groups, d_hidden_at, shown)
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
-            left, left_width = gates, row_width
-            if narrow is not None:
-                left, left_width = at[Backward.narrow], groups * plan.terms(plan.width)
             back[plan.input_vectors].emit(code, rows, left, left_width, weights, groups, d_inputs_at, size)
 
         right, right_width, terms = gates, row_width, rows
@@ -179,11 +177,11 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         def outer_product(
             vectors: int, table: Pointer, stride: Number, size: Number, begin: int, into: Pointer
         ) -> None:
-            left = table
+            source = table
             if pair_rows is not None:
-                left = at[Backward.left_pairs]
-                code.call(pair_rows, table.address, rows, stride, left.address)
-            outer[vectors].emit(code, terms, left, stride * 2, size, right + begin, right_width, into, groups)
+                source = at[Backward.left_pairs]
+                code.call(pair_rows, table.address, rows, stride, source.address)
+            outer[vectors].emit(code, terms, source, stride * 2, size, right + begin, right_width, into, groups)
 
         size, stride, into = a[Backward.input_size], a[Backward.input_stride], at[Backward.d_input_weights]
         outer_product(plan.input_vectors, inputs_at, stride, size, 0, into)

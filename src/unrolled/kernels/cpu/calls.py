@@ -76,7 +76,7 @@ def forward(
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
     left = new(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
-    kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection()
+    kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection(keep)
     for chunk in _chunks(layer, lengths, _threads(layer, len(inputs))):
         part = _part(layer, chunk, state, keep)
         parts.append(part)

@@ -175,9 +175,10 @@ class Code:
 
     def spread(self, scalar: Any) -> Number:
         """A scalar in every element of a vector."""
-        undefined = ir.Constant(self.vector_type, ir.Undefined)
+        width = self.machine.width
+        undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
-        mask = ir.Constant(ir.VectorType(INT32, self.machine.width), [0] * self.machine.width)
+        mask = ir.Constant(ir.VectorType(INT32, width), [0] * width)
         return Number(self, self.builder.shuffle_vector(first, undefined, mask))
 
     def spread_integer(self, number: Number) -> Number:
@@ -196,13 +197,9 @@ class Code:
 
     def lanes_below(self, count: Number) -> Number:
         """A truth value for each element: whether its place is below the count."""
-        kind = ir.VectorType(INT64, self.machine.width)
-        undefined = ir.Constant(kind, ir.Undefined)
-        first = self.builder.insert_element(undefined, count.value, ir.Constant(INT32, 0))
-        mask = ir.Constant(ir.VectorType(INT32, self.machine.width), [0] * self.machine.width)
-        counts = self.builder.shuffle_vector(first, undefined, mask)
-        lanes = ir.Constant(kind, list(range(self.machine.width)))
-        return Number(self, self.builder.icmp_signed("<", lanes, counts))
+        width = self.machine.width
+        lanes = ir.Constant(ir.VectorType(INT64, width), list(range(width)))
+        return Number(self, self.builder.icmp_signed("<", lanes, self.spread(count.value).value))
 
     def root(self, number: Number) -> Number:
         """The square root."""

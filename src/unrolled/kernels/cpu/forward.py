@@ -61,7 +61,6 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
-    narrow = plan.pairs and plan.recurrent_vectors > 0  # the hidden state also in bfloat16
     projection = Back(module, plan, "project", plan.units, plan.units) if plan.projected else None
     settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
@@ -81,9 +80,9 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     addresses = [
         (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
         (before_at, before_row(code, a[Forward.hidden], shown, outputs_row)),
-        (shown_at if projection else after_at, outputs_row),
+        (shown_at if plan.projected else after_at, outputs_row),
     ]
-    if narrow:
+    if plan.narrow_hidden:
         narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
         before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], narrow_row)
         addresses += [(left_at, before), (narrow_at, narrow_row)]
@@ -97,7 +96,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
             fill_addresses(code, table, begin, end, offsets, address)
         first_kept = origin if keep else code.integer(0)
         gates, raw = at[Forward.gates] + first_kept * row_width, at[Forward.raw] + first_kept * padded
-        if projection:
+        if projection is not None:
             with code.loop(0, offsets.entry(end) - origin) as row:
                 after_at.set_entry(row.index, (raw + row.index * padded).address)
 
@@ -154,7 +153,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                     code.call(
                         settle,
                         before_at.entry(local + row.index),
-                        narrow_at.entry(local + row.index) if narrow else 0,
+                        narrow_at.entry(local + row.index) if plan.narrow_hidden else 0,
                         after_at.entry(local + row.index),
                         (gates + (local + row.index) * row_width).address,
                         *((at[Forward.cells] + (first + row.index) * padded).address for first in (earlier, later)),
@@ -194,7 +193,7 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
         return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
 
     left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
-    narrow_rows = rows_at(narrow) if plan.pairs and plan.recurrent_vectors else []
+    narrow_rows = rows_at(narrow) if plan.narrow_hidden else []
     begin: list[list[Number]] = [
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
@@ -242,7 +241,7 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     nowhere = [code.pointer(code.integer(0))] * 4
     row = Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
     cell.forward(row)
-    if plan.pairs:
+    if plan.narrow_hidden:
         row.each(
             lambda unit: store_narrow(unit.real(unit.at(row.after).vector()), code.pointer(narrow) + unit.first // 2)
         )

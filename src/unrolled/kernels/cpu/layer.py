@@ -78,11 +78,16 @@ class Layer:
             for (weight, gates), columns in zip(self._products(), widths, strict=False)
         ]
 
-    def projection(self) -> Tensor | int:
-        """The projection for a product whose left side is the hidden state; 0 without one."""
+    def projection(self, keep: bool) -> Tensor | int:
+        """The projection for a product whose left side is the hidden state, as `forward_weights`; 0 without one."""
         if not self.plan.projected:
             return 0
-        return packing.along_depth(self.weights["weight_hr"].T, (0,), self.plan, self.hidden_size, self.shown)
+
+        def pack(weight: Tensor) -> Tensor:
+            return packing.along_depth(weight.T, (0,), self.plan, self.hidden_size, self.shown)
+
+        weight = self.weights["weight_hr"]
+        return pack(weight) if keep else packing.kept(weight, self.plan, pack)
 
     def projection_back(self) -> Tensor | int:
         """The projection for a product whose left side is the gradient of what is shown; 0 without one."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unrolled.kernels.cpu.machine import Machine
-from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
+from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise, has_projection
 from unrolled.kernels.cpu.row import TAIL
 
 
@@ -62,7 +62,12 @@ class Plan:
     @property
     def projected(self) -> bool:
         """Whether a product stands between the units and what they show."""
-        return isinstance(self.cell, Pointwise) and self.cell.projected
+        return has_projection(self.cell)
+
+    @property
+    def narrow_hidden(self) -> bool:
+        """Whether the hidden state is also written in bfloat16, for the next step's product."""
+        return self.pairs and self.recurrent_vectors > 0
 
     @property
     def tail(self) -> int:

@@ -59,7 +59,7 @@ class Stepper:
         threads = min(batch_size, threads_for(work, THREAD_WORK))
         edges = [batch_size * thread // threads for thread in range(threads + 1)]
         weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
-        self._projection = layer.projection()
+        self._projection = layer.projection(keep=True)
         self._held: list[Any] = [weights, layer.bias, layer.own, self._projection]
         kernel = forward_kernel(layer.name, plan, keep=False)
         self._calls = []

@@ -79,3 +79,8 @@ class Rowwise(NamedTuple):
     backward: Callable[[Row], None]
     num_own: int
     own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]]
+
+
+def has_projection(cell: Pointwise | Rowwise) -> bool:
+    """Whether a product stands between the units and what they show."""
+    return isinstance(cell, Pointwise) and cell.projected
