@@ -50,7 +50,7 @@ class Batch:
         self.padded.requires_grad_(gradient)
 
 
-def training(name: str, lengths: list[int], features: int, hidden_size: int, packed: bool = True) -> Contestants:
+def training(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
     """Forward and backward of the sum of squared outputs."""
     cell, batch = make_cell(name, features, hidden_size), Batch(lengths, features, gradient=True)
     layer = cell.to_torch()
@@ -67,7 +67,7 @@ def training(name: str, lengths: list[int], features: int, hidden_size: int, pac
         (layer(batch.packed)[0].data ** 2).sum().backward()
 
     contestants: Contestants = {OURS: ours, f"{TORCH[name]} padded": padded}
-    if packed and len(set(lengths)) > 1:
+    if len(set(lengths)) > 1:
         contestants[f"{TORCH[name]} packed"] = packed_
     return contestants
 
@@ -193,14 +193,12 @@ def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
     """Every row: its name, the multiply-adds of one run, and how to make its contestants."""
     found: dict[str, tuple[float, Callable[[], Contestants]]] = {}
 
-    def add(
-        kind: str, make: Callable[..., Contestants], name: str, lengths: list[int], f: int, h: int, **how: Any
-    ) -> None:
+    def add(kind: str, make: Callable[..., Contestants], name: str, lengths: list[int], f: int, h: int) -> None:
         passes = 1 if make is inference else 3
         work = passes * sum(lengths) * products(name, f, h)
         found[f"{kind} {name} B{len(lengths)} T{max(lengths)} I{f} H{h}"] = (
             work,
-            lambda: make(name, lengths, f, h, **how),
+            lambda: make(name, lengths, f, h),
         )
 
     for name in TORCH:

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from typing import Any
 
+LENGTHS = (10_000, 30_000, 100_000)  # of one sequence whose stretches are computed again
+
 START = """
 import json, resource, time, torch
 from unrolled.cells.registry import make_cell
@@ -48,7 +50,7 @@ print(json.dumps(peak() - before))
 """
 
 LONG_PEAK = """
-cell, inputs = make_cell("lstm", 64, 128), Ragged(torch.randn(100_000, 64), torch.tensor([100_000]))
+cell, inputs = make_cell("lstm", 64, 128), Ragged(torch.randn(STEPS, 64), torch.tensor([STEPS]))
 small = Ragged(inputs.values[:50], torch.tensor([50]))
 unroll(cell, small, recompute=WAY == "recompute")[0].values.sum().backward()
 before, start = resident(), time.perf_counter()
@@ -59,9 +61,9 @@ print(json.dumps([kept, peak() - before, time.perf_counter() - start]))
 """
 
 
-def ask(program: str, way: str = "", **environment: str) -> Any:
+def ask(program: str, way: str = "", steps: int = 0, **environment: str) -> Any:
     """What a program prints in a process of its own."""
-    code = f"{START}\nWAY = {way!r}\n{program}"
+    code = f"{START}\nWAY, STEPS = {way!r}, {steps}\n{program}"
     answer = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ | environment
     )
@@ -75,12 +77,13 @@ def main() -> None:
     print(f"LSTM, training and inference: first call ever {first:.2f} s (asked 15), later process {later:.3f} s (0.5)")
     tiles, torchs = (ask(TRAINING_PEAK, way) for way in ("tiles", "nn.LSTM"))
     print(f"peak memory of training, B64 T100 I128 H256: {tiles:.0f} MB, nn.LSTM {torchs:.0f} MB (asked no more)")
-    kept, again = (ask(LONG_PEAK, way) for way in ("keep", "recompute"))
-    print(
-        f"LSTM I64 H128, one sequence of 100,000 steps: kept for the backward pass beside the outputs {kept[0]:.0f} MB,"
-        f" with recompute {again[0]:.1f} MB (asked a twentieth); peak {kept[1]:.0f} and {again[1]:.0f} MB; "
-        f"time {again[2] / kept[2]:.2f} of keeping"
-    )
+    for steps in LENGTHS:
+        kept, again = (ask(LONG_PEAK, way, steps) for way in ("keep", "recompute"))
+        print(
+            f"LSTM I64 H128, one sequence of {steps:,} steps: kept for the backward pass beside the outputs "
+            f"{kept[0]:.0f} MB, with recompute {again[0]:.1f} MB (asked a twentieth); "
+            f"peak {kept[1]:.0f} and {again[1]:.0f} MB; time {again[2] / kept[2]:.2f} of keeping"
+        )
 
 
 if __name__ == "__main__":

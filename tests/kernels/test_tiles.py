@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, everything, look_beyond, on
-from random_sequences import noise, seeds, some_lengths, some_ragged
+from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, everything, look_beyond, on, random_runs
+from random_sequences import noise, some_lengths, some_ragged
 from unrolled.cells.registry import make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls
@@ -21,11 +21,7 @@ machines = pytest.mark.parametrize("machine", available(), ids=lambda machine: m
 
 @machines
 @cells
-@given(
-    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
-    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
-    seed=seeds,
-)
+@random_runs
 @settings(max_examples=15, deadline=None)
 def test_outputs_states_and_gradients_equal_the_exact_reference(machine, name, lengths, sizes, seed):
     cell = a_cell(name, *sizes, seed)

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
-from kernels.tile_checks import NAMES, a_cell, a_state, everything, look_beyond, on
-from random_sequences import seeds, some_lengths, some_ragged
+from kernels.tile_checks import NAMES, a_cell, a_state, everything, look_beyond, on, random_runs
+from random_sequences import some_ragged
 from unrolled.cells.base import Cell
 from unrolled.kernels import reference
 from unrolled.kernels.choose import choose
@@ -47,11 +46,7 @@ def check(name: str, cell: Cell, inputs: Ragged, state: Any, least: float = 1e-3
 
 @on_pairs
 @cells
-@given(
-    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
-    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
-    seed=seeds,
-)
+@random_runs
 @settings(max_examples=15, deadline=None)
 def test_outputs_states_and_gradients_are_close_to_the_exact_reference(name, lengths, sizes, seed):
     inputs = some_ragged(lengths, sizes[0], seed, torch.float32)

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from random_sequences import noise
+from random_sequences import noise, seeds, some_lengths
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.kernels import reference
@@ -20,6 +22,11 @@ TOLERANCE = 2e-6
 # a factor close to 1 is itself rounded, 2,000 times; a small deviation that is divided by enlarges every rounding
 AMPLIFIES = ("LinearRecurrence", "LayerNormLSTM", "LayerNormGRU")
 cells = pytest.mark.parametrize("name", NAMES)
+random_runs = given(
+    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
+    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
+    seed=seeds,
+)
 
 
 def a_cell(name: str, features: int, hidden_size: int, seed: int = 0, scale: float = 0.1) -> Cell:

@@ -92,28 +92,28 @@ def _(
 
 @torch.library.custom_op("unrolled::recurrence_backward", mutates_args=(), device_types="cpu")
 def recurrence_backward(
-    d_outputs: Tensor | None,
-    d_final: list[Tensor | None],
+    want_inputs: bool,
     inputs: Tensor,
-    lengths: Tensor,
     weights: list[Tensor],
     state: list[Tensor],
+    d_outputs: Tensor | None,
+    d_final: list[Tensor | None],
+    lengths: Tensor,
     outputs: Tensor,
     kept: list[Tensor],
     name: str,
     weight_names: str,
     pairs: bool,
-    want_inputs: bool,
     machine: str | None,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """The gradients of `recurrence`.
 
     Args:
+        want_inputs: whether the gradient of the inputs is asked for.
+        inputs: as `recurrence` took them; likewise weights, state, lengths, name, weight_names, pairs, machine.
         d_outputs: (N, H); None = zeros.
         d_final: of the final states, (B, H) each; None = zeros.
-        inputs: as `recurrence` took them; likewise lengths, weights, state, name, weight_names, pairs, machine.
         outputs: as `recurrence` gave them; likewise kept.
-        want_inputs: whether the gradient of the inputs is asked for.
 
     Returns:
         gradients of the inputs, empty where not asked for, of the weights, and of the states.
@@ -130,19 +130,7 @@ def recurrence_backward(
 
 @recurrence_backward.register_fake
 def _(
-    d_outputs: Tensor | None,
-    d_final: list[Tensor | None],
-    inputs: Tensor,
-    lengths: Tensor,
-    weights: list[Tensor],
-    state: list[Tensor],
-    outputs: Tensor,
-    kept: list[Tensor],
-    name: str,
-    weight_names: str,
-    pairs: bool,
-    want_inputs: bool,
-    machine: str | None,
+    want_inputs: bool, inputs: Tensor, weights: list[Tensor], state: list[Tensor], *_: Any
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     d_inputs = inputs.new_empty(inputs.shape if want_inputs else (0,))
     return d_inputs, [weight.new_empty(weight.shape) for weight in weights], [f.new_empty(f.shape) for f in state]
@@ -163,7 +151,7 @@ def _gradients(ctx: Any, d_outputs: Tensor | None, d_final: list[Tensor | None],
     name, weight_names, pairs, _, machine = ctx.options
     wanted = ctx.needs_input_grad[0]
     d_inputs, d_weights, d_state = torch.ops.unrolled.recurrence_backward(
-        d_outputs, d_final, inputs, lengths, weights, state, outputs, kept, name, weight_names, pairs, wanted, machine
+        wanted, inputs, weights, state, d_outputs, d_final, lengths, outputs, kept, name, weight_names, pairs, machine
     )
     return d_inputs if wanted else None, None, d_weights, d_state, None, None, None, None, None
 
