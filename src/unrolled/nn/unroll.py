@@ -36,7 +36,7 @@ def unroll(
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         want_state: False allows a faster path when the final state will not be used.
         recompute: keep a state every 4 * sqrt(T) steps for the backward pass, and compute the rest again there:
-            little memory for very long sequences, for a third to a half more work. None = on a CPU, where keeping
+            little memory for very long sequences, for a third to two thirds more time. None = on a CPU, where keeping
             everything would take more than `unrolled.nn.recompute.BUDGET`, except in graphs and function transforms.
 
     Returns:
