@@ -57,7 +57,9 @@ def test_second_derivatives_equal_the_references(name):
         (slope,) = torch.autograd.grad(loss, values, create_graph=True)
         found.append(torch.autograd.grad((slope**2).sum(), [values, *cell.parameters()]))
     for got, want in zip(*found, strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4 * float(want.abs().max().clamp(min=1.0)))
+        # dividing by a small deviation enlarges every rounding
+        size = float(want.abs().max().clamp(min=1.0)) if "layer_norm" in name else 1.0
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4 * size)
 
 
 def test_hooks_see_and_change_gradients():

@@ -19,8 +19,9 @@ from unrolled.ragged import Ragged
 
 NAMES = [name for name in CELLS if name_of(make_cell(name, 1, 1))]
 TOLERANCE = 2e-6
-# a factor close to 1 is itself rounded, 2,000 times; a small deviation that is divided by enlarges every rounding
-AMPLIFIES = ("LinearRecurrence", "LayerNormLSTM", "LayerNormGRU")
+# how many times torch's own error in float32: a factor close to 1 is itself rounded, 2,000 times; a small deviation
+# that is divided by enlarges every rounding
+AMPLIFIES = {"LinearRecurrence": 2, "LayerNormLSTM": 4, "LayerNormGRU": 4}
 cells = pytest.mark.parametrize("name", NAMES)
 random_runs = given(
     lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
@@ -67,16 +68,16 @@ def check(machine: Machine, cell: Cell, inputs: Ragged, state: Any, least: float
     with torch.no_grad():
         quick, final = on(machine)(cell, inputs, state)
     got |= {"inference": quick.values.double()} | {f"inference {k}": v.double() for k, v in final._asdict().items()}
-    rounded = everything(reference.run, cell, inputs, state) if name_of(cell) in AMPLIFIES else {}
+    factor = AMPLIFIES.get(name_of(cell), 0)
+    rounded = everything(reference.run, cell, inputs, state) if factor else {}
     state = cell.state_type(*(field.double() for field in state))
     exact = everything(reference.run, cell.double(), inputs.to(torch.float64), state)
     for found in filter(None, (exact, rounded)):
         found |= {"inference": found["outputs"]} | {f"inference {k}": found[f"final {k}"] for k in final._fields}
     for part, tensor in exact.items():
         error = float((got[part] - tensor).norm() / tensor.norm().clamp(min=least))
-        # torch in float32 is not much closer
         usual = float((rounded[part] - tensor).norm() / tensor.norm().clamp(min=least)) if part in rounded else 0.0
-        assert error <= max(TOLERANCE, 4 * usual), f"{part}: relative error {error:.1e}"
+        assert error <= max(TOLERANCE, factor * usual), f"{part}: relative error {error:.1e}"
 
 
 def guarded(log: list[tuple[Tensor, Tensor]]) -> Any:
