@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.products import Back
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_row, zero_rows
+from unrolled.kernels.cpu.rows import before_row, cell_rows, copy_row, fill_addresses, tiled, user_row, zero_rows
 from unrolled.kernels.cpu.tile import by_rows
 
 
@@ -34,12 +34,17 @@ class Forward(IntEnum):
     shown_size = auto()  # values of a row of outputs: as many, but for a projection
     inputs = auto()  # (N, input_stride)
     outputs = auto()  # (N, shown_size)
-    hidden = auto()  # (B, shown_size) before the first step, in the chunk's order
+    sequences = auto()  # (C,) which of the B sequences are the chunk's
+    lengths = auto()  # (C,)
+    hidden = auto()  # (B, shown_size) before the first step
     left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or in pairs a narrow copy
     left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
-    cells = auto()  # training: (B + rows, padded_size), the first B before the first step; inference: (B, ...)
-    num_sequences = auto()
+    cells = auto()  # training: (C + rows, padded_size), the first C before the first step; inference: (C, ...)
+    num_sequences = auto()  # C
+    first_cells = auto()  # (B, padded_size) before the first step; address 0 where `cells` has them already
+    last_hidden = auto()  # (B, shown_size) after each sequence's last step; address 0 where nobody asks
+    last_cells = auto()  # (B, padded_size), likewise
     bias = auto()  # (groups, slots)
     input_weights = auto()  # (groups, input_size, input slots)
     recurrent_weights = auto()  # (groups, hidden_size, recurrent slots); address 0 without a recurrent product
@@ -76,18 +81,24 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         code.pointer(a[Forward.table] + room * index) for index in range(6)
     )
     shown = a[Forward.shown_size]
+    chosen = at[Forward.sequences]
     outputs_row = user_row(a[Forward.outputs], shown, firsts, a[Forward.direction])
     addresses = [
         (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
-        (before_at, before_row(code, a[Forward.hidden], shown, outputs_row)),
+        (before_at, before_row(code, a[Forward.hidden], shown, chosen, outputs_row)),
         (shown_at if plan.projected else after_at, outputs_row),
     ]
     if plan.narrow_hidden:
         narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
-        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], narrow_row)
+        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], chosen, narrow_row)
         addresses += [(left_at, before), (narrow_at, narrow_row)]
     else:
         left_at = before_at
+
+    if plan.cell.has_cell:
+        with code.when(a[Forward.first_cells].compare("!=", 0)), code.loop(0, sequences) as row:
+            source = at[Forward.first_cells] + chosen.entry(row.index) * padded
+            copy_row(code, source, at[Forward.cells] + row.index * padded, padded)
 
     with code.loop(0, a[Forward.num_blocks]) as block:
         begin, end = blocks.entry(block.index), blocks.entry(block.index + 1)
@@ -161,6 +172,14 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                         a[Forward.hidden_size],
                         a[Forward.own],
                     )
+
+    with code.when(a[Forward.last_hidden].compare("!=", 0)), code.loop(0, sequences) as row:
+        step, sequence = at[Forward.lengths].entry(row.index) - 1, chosen.entry(row.index)
+        source = code.pointer(outputs_row(step, row.index))
+        copy_row(code, source, at[Forward.last_hidden] + sequence * shown, shown)
+        if plan.cell.has_cell:
+            last = row.index + (cell_rows(code, step, offsets, sequences)[1] if keep else 0)
+            copy_row(code, at[Forward.cells] + last * padded, at[Forward.last_cells] + sequence * padded, padded)
     code.done()
 
 

@@ -64,7 +64,7 @@ def recurrence(
     if not keep:
         return outputs, finals, []
     gates = [outputs.new_empty(0, layer.row_width), *(part.gates for part in parts)]
-    cells = [outputs.new_empty(0, layer.padded), *(part.cells[len(part.sequences) :] for part in parts)]
+    cells = [outputs.new_empty(0, layer.padded), *(part.cells[len(part.chunk.sequences) :] for part in parts)]
     kept = [gates[1] if len(parts) == 1 else torch.cat(gates), torch.cat(cells), torch.tensor([len(parts)])]
     return outputs, finals, kept
 
