@@ -210,10 +210,14 @@ class Code:
         width = self.machine.width
         distance = width // 2
         while distance:
-            mask = ir.Constant(ir.VectorType(INT32, width), [lane ^ distance for lane in range(width)])
-            number = number + Number(self, self.builder.shuffle_vector(number.value, number.value, mask))
+            number = number + self.shuffled(number, number, [lane ^ distance for lane in range(width)])
             distance //= 2
         return number
+
+    def shuffled(self, first: Number, second: Number, places: Sequence[int]) -> Number:
+        """A vector of elements from these places of two vectors, those of the second counted on."""
+        mask = ir.Constant(ir.VectorType(INT32, len(places)), list(places))
+        return Number(self, self.builder.shuffle_vector(first.value, second.value, mask))
 
     def lanes_below(self, count: Number) -> Number:
         """A truth value for each element: whether its place is below the count."""

@@ -5,7 +5,8 @@ A *slot* row (group, panel, slot, lane) belongs to row `gates[slot] * H + unit` 
 less than the handful of tensor operations that would say the same.
 """
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Sequence
 from enum import IntEnum, auto
 from functools import cache
 from typing import Any
@@ -16,7 +17,7 @@ from unrolled.kernels.cpu import compiler
 from unrolled.kernels.cpu.emit import Code, Number, Pointer
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pairs import store_narrow
-from unrolled.kernels.cpu.pool import Kernel, run_all
+from unrolled.kernels.cpu.pool import Kernel
 
 
 class Kind(IntEnum):
@@ -49,9 +50,14 @@ class Move(IntEnum):
     tile = auto()  # depth: columns of a tile; where no whole one is left they are as wide as a vector
 
 
+_NAMES = [name.name for name in Move]
+_ARGUMENTS = ctypes.c_int64 * len(Move)
+
+
 def move(machine: Machine, pairs: bool = False, **given: int) -> None:
     """Make one move; `given` by the names of `Move`, those that its kind does not read may be left out."""
-    run_all(_kernel(machine, pairs), [[given.get(name.name, 0) for name in Move]], work=0)
+    arguments = _ARGUMENTS(*[given.get(name, 0) for name in _NAMES])
+    _kernel(machine, pairs).run(ctypes.addressof(arguments))
 
 
 @cache
@@ -89,10 +95,17 @@ def _units(code: Code, a: dict[Move, Number], pairs: bool, add: bool) -> None:
     terms = 2 if pairs else 1
     words = (a[Move.columns] + (terms - 1)) // terms
 
-    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number) -> None:
-        place, step = _packed_at(code, a, slot_row, lane, words)
+    def block(weight: Pointer, place: Pointer, step: Number) -> None:
+        rows = [(weight + a[Move.row_step] * lane).vector() for lane in range(code.machine.width)]
+        for column, values in enumerate(transposed(code, rows)):
+            into = place + step * column
+            into.store(into.vector() + values if add else values)
+
+    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number, start: Number) -> None:
+        place, step = _packed_at(code, a, slot_row, words)
+        place = place + lane
         with code.when(inside):
-            with code.loop(0, a[Move.columns]) as column:
+            with code.loop(start, a[Move.columns]) as column:
                 value = (weight + column.index * a[Move.column_step]).single()
                 word = column.index // terms
                 into = place + word * step
@@ -107,28 +120,47 @@ def _units(code: Code, a: dict[Move, Number], pairs: bool, add: bool) -> None:
             with code.when(inside.negated()), code.loop(0, words) as word:
                 (place + word.index * step).store(code.single(0.0))
 
-    _slot_rows(code, a, row)
+    _slot_rows(code, a, row, None if pairs else block)
 
 
 def _back(code: Code, a: dict[Move, Number], add: bool) -> None:
-    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number) -> None:
-        place, step = _packed_at(code, a, slot_row, lane, a[Move.columns])
-        with code.when(inside), code.loop(0, a[Move.columns]) as column:
-            value, into = (place + column.index * step).single(), weight + column.index * a[Move.column_step]
+    def block(weight: Pointer, place: Pointer, step: Number) -> None:
+        columns = [(place + step * column).vector() for column in range(code.machine.width)]
+        for lane, values in enumerate(transposed(code, columns)):
+            into = weight + a[Move.row_step] * lane
+            into.store(into.vector() + values if add else values)
+
+    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number, start: Number) -> None:
+        place, step = _packed_at(code, a, slot_row, a[Move.columns])
+        with code.when(inside), code.loop(start, a[Move.columns]) as column:
+            value, into = (place + column.index * step + lane).single(), weight + column.index * a[Move.column_step]
             into.store(into.single() + value if add else value)
 
-    _slot_rows(code, a, row)
+    _slot_rows(code, a, row, block)
 
 
-def _packed_at(
-    code: Code, a: dict[Move, Number], slot_row: Number, lane: Number, words: Number
-) -> tuple[Pointer, Number]:
-    """Where the first column of a slot row lies among units, and how far it is to the next one."""
+def transposed(code: Code, rows: Sequence[Number]) -> list[Number]:
+    """As many vectors as each has elements, rows and columns exchanged, by exchanging ever larger quarters."""
+    rows, width = list(rows), len(rows)
+    distance = 1
+    while distance < width:
+        for first in range(width):
+            if not first & distance:
+                pair = rows[first], rows[first + distance]
+                low = [lane ^ distance | width if lane & distance else lane for lane in range(width)]
+                high = [lane | width if lane & distance else lane | distance for lane in range(width)]
+                rows[first], rows[first + distance] = code.shuffled(*pair, low), code.shuffled(*pair, high)
+        distance *= 2
+    return rows
+
+
+def _packed_at(code: Code, a: dict[Move, Number], slot_row: Number, words: Number) -> tuple[Pointer, Number]:
+    """Where the first column of a slot row's first lane lies among units, and how far it is to the next column."""
     width = code.machine.width
     panel_row, gate = slot_row // a[Move.num_gates], slot_row % a[Move.num_gates]
     group, panel = panel_row // a[Move.panels], panel_row % a[Move.panels]
     step = a[Move.panels] * a[Move.slots] * width
-    within = (panel * a[Move.slots] + a[Move.first_slot] + gate) * width + lane
+    within = (panel * a[Move.slots] + a[Move.first_slot] + gate) * width
     return code.pointer(a[Move.packed]) + group * words * step + within, step
 
 
@@ -137,17 +169,24 @@ def _depth(code: Code, a: dict[Move, Number], pairs: bool) -> None:
     rows = a[Move.groups] * a[Move.panels] * a[Move.num_gates] * width
     covered = a[Move.padded_columns] // a[Move.tile] * a[Move.tile]
 
-    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number) -> None:
+    contiguous = a[Move.column_step].compare("==", 1)
+
+    def row(inside: Number, weight: Pointer, lane: Number, slot_row: Number, _: Number) -> None:
         number = slot_row * width + lane
         parts = ((a[Move.tile], code.integer(0), covered), (code.integer(width), covered, a[Move.padded_columns]))
         for size, begin, end in parts:
             with code.loop(begin, end, size) as tile:
                 place = code.pointer(a[Move.packed]) + tile.index * (rows // terms) + number // terms * size
                 filled = code.choose(inside, (a[Move.columns] - tile.index).at_most(size), code.integer(0))
-                with code.loop(0, filled) as column:
+                whole = code.integer(0)
+                if not pairs:
+                    whole = code.choose(contiguous, filled // width * width, whole)
+                    with code.loop(0, whole, width) as column:
+                        (place + column.index).store((weight + tile.index + column.index).vector())
+                with code.loop(whole, filled) as column:
                     value = (weight + (tile.index + column.index) * a[Move.column_step]).single()
                     write(place, number, column.index, value, size)
-                with code.loop(filled.at_least(0), size) as column:
+                with code.loop(filled, size) as column:
                     write(place, number, column.index, code.single(0.0), size)
 
     def write(place: Pointer, number: Number, column: Number, value: Number, size: Number) -> None:
@@ -159,13 +198,30 @@ def _depth(code: Code, a: dict[Move, Number], pairs: bool) -> None:
     _slot_rows(code, a, row)
 
 
-def _slot_rows(code: Code, a: dict[Move, Number], row: Any) -> None:
-    """Visit the rows of slots: whether there is a unit, its row of the weight, its lane, its number without lanes."""
+def _slot_rows(code: Code, a: dict[Move, Number], row: Any, block: Any = None) -> None:
+    """Visit the rows of slots.
+
+    Args:
+        code: where to write.
+        a: the arguments.
+        row: given whether there is a unit, its row of the weight, its lane, its number without lanes, and the first
+            column that is still to be moved.
+        block: moves as many columns of all lanes at once, where every lane has a unit and columns are neighbours;
+            given where they begin in the weight and among units, and how far it is to the next column there.
+    """
     gates, width = code.pointer(a[Move.gates]), code.machine.width
     with code.loop(0, a[Move.groups] * a[Move.panels] * a[Move.num_gates]) as slot_row:
         panel_row, gate = slot_row.index // a[Move.num_gates], slot_row.index % a[Move.num_gates]
-        first = gates.entry(gate) * a[Move.hidden_size]
+        first, unit = gates.entry(gate) * a[Move.hidden_size], panel_row * width
+        weight = code.pointer(a[Move.weight]) + (first + unit) * a[Move.row_step]
+        start = code.integer(0)
+        if block is not None:
+            full = (unit + width).compare("<=", a[Move.hidden_size])
+            start = code.choose(a[Move.column_step].compare("==", 1), a[Move.columns] // width * width, start)
+            start = code.choose(full, start, code.integer(0))
+            place, step = _packed_at(code, a, slot_row.index, a[Move.columns])
+            with code.loop(0, start, width) as column:
+                block(weight + column.index, place + column.index * step, step)
         with code.loop(0, width) as lane:
-            unit = panel_row * width + lane.index
-            weight = code.pointer(a[Move.weight]) + (first + unit) * a[Move.row_step]
-            row(unit.compare("<", a[Move.hidden_size]), weight, lane.index, slot_row.index)
+            inside = (unit + lane.index).compare("<", a[Move.hidden_size])
+            row(inside, weight + lane.index * a[Move.row_step], lane.index, slot_row.index, start)
