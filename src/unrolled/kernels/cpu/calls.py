@@ -162,7 +162,7 @@ def backward(
 
 
 def parts_again(
-    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, chunks: int
+    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, raw: Tensor, chunks: int
 ) -> list[Part]:
     """The buffers of a forward pass from copies of what it left.
 
@@ -171,6 +171,7 @@ def parts_again(
         lengths: as in `forward`; likewise state.
         gates: of every chunk, (N, slots of all units).
         cells: of every chunk after each step, (N, padded); (0, padded) where the cell has none.
+        raw: of every chunk, (N, padded); (0, padded) without a projection.
         chunks: how many there were.
     """
     parts, first = [], 0
@@ -178,6 +179,7 @@ def parts_again(
         part, rows = _part(layer, chunk, state, keep=True), slice(first, first + chunk.num_rows)
         part.gates.copy_(gates[rows])
         part.cells[len(part.sequences) :] = cells[rows]
+        part.raw.copy_(raw[rows])
         parts.append(part)
         first = rows.stop
     return parts

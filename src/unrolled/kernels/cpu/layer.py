@@ -84,7 +84,7 @@ class Layer:
             return 0
 
         def pack(weight: Tensor) -> Tensor:
-            return packing.along_depth(weight.T, (0,), self.plan, self.hidden_size, self.shown)
+            return packing.along_depth(weight.T, (0,), self.plan.unpaired, self.hidden_size, self.shown)
 
         weight = self.weights["weight_hr"]
         return pack(weight) if keep else packing.kept(weight, self.plan, pack)
@@ -94,7 +94,7 @@ class Layer:
         if not self.plan.projected:
             return 0
         rows = torch.nn.functional.pad(self.weights["weight_hr"], (0, 0, 0, self.shown - self.output_size))
-        return packing.column_tiles(rows, self.padded, self.plan)
+        return packing.column_tiles(rows, self.padded, self.plan.unpaired)
 
     def zero_gradients(self) -> "WeightGradients":
         """Room for the gradients of one chunk."""
