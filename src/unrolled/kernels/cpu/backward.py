@@ -80,8 +80,10 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         for count in counts
     }
     outer = {count: Outer(module, plan, count, plan.width) for count in counts}
-    unproject = Back(module, plan, "unproject", width, width) if plan.projected else None
-    outer_projection = Outer(module, plan, plan.panels, plan.units, "outer_projection") if plan.projected else None
+    unproject = Back(module, plan.unpaired, "unproject", width, width) if plan.projected else None
+    outer_projection = None
+    if plan.projected:
+        outer_projection = Outer(module, plan.unpaired, plan.panels, plan.units, "outer_projection")
 
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])

@@ -164,7 +164,7 @@ def backward(
 
 
 def parts_again(
-    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, chunks: int
+    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, raw: Tensor, chunks: int
 ) -> list[Part]:
     """The buffers of a forward pass from copies of what it left.
 
@@ -173,6 +173,7 @@ def parts_again(
         lengths: as in `forward`; likewise state.
         gates: of every chunk, (N, slots of all units).
         cells: of every chunk after each step, (N, padded); (0, padded) where the cell has none.
+        raw: of every chunk, (N, padded); (0, padded) without a projection.
         chunks: how many there were.
     """
     parts, first, cells_before = [], 0, _padded_state(layer, state)[1:]
@@ -183,6 +184,7 @@ def parts_again(
         for cell in cells_before:
             part.cells[:count] = cell[torch.from_numpy(chunk.sequences)]
         part.cells[count:] = cells[rows]
+        part.raw.copy_(raw[rows])
         parts.append(part)
         first = rows.stop
     return parts

@@ -66,7 +66,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
-    projection = Back(module, plan, "project", plan.units, plan.units) if plan.projected else None
+    projection = Back(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
     settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
     code = Code(module, machine, "kernel", 1, internal=False)
@@ -159,6 +159,8 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                 zero_rows(code, into, count, shown)
                 left = raw + local * padded
                 projection.emit(code, count, left, padded, at[Forward.projection], groups, into, shown)
+                if plan.narrow_hidden:
+                    _narrow_shown(code, count, into, narrow_at, local, shown)
             if settle is not None:
                 with code.loop(0, count) as row:
                     code.call(
@@ -212,7 +214,7 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
         return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
 
     left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
-    narrow_rows = rows_at(narrow) if plan.narrow_hidden else []
+    narrow_rows = rows_at(narrow) if plan.narrow_hidden and not plan.projected else []
     begin: list[list[Number]] = [
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
@@ -250,6 +252,13 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
                     (slots_at + (panel * cell.slots + index) * vector).store(number)
     code.done()
     return code
+
+
+def _narrow_shown(code: Code, count: Number, shown: Pointer, narrow: Pointer, local: Number, width: Number) -> None:
+    """What a step shows behind a projection, also in bfloat16."""
+    with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
+        value = (code.pointer(shown.entry(row.index)) + place.index).vector()
+        store_narrow(value, code.pointer(narrow.entry(local + row.index)) + place.index // 2)
 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:

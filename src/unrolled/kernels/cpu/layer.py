@@ -85,7 +85,7 @@ class Layer:
             return 0
 
         def pack(weight: Tensor) -> Tensor:
-            return packing.along_depth(weight.T, (0,), self.plan, self.hidden_size, self.shown)
+            return packing.along_depth(weight.T, (0,), self.plan.unpaired, self.hidden_size, self.shown)
 
         weight = self.weights["weight_hr"]
         return pack(weight) if keep else packing.kept(weight, self.plan, pack)
@@ -94,7 +94,8 @@ class Layer:
         """The projection for a product whose left side is the gradient of what is shown; 0 without one."""
         if not self.plan.projected:
             return 0
-        return packing.along_depth(self.weights["weight_hr"], (0,), self.plan, self.output_size, self.padded)
+        weight, plan = self.weights["weight_hr"], self.plan.unpaired
+        return packing.along_depth(weight, (0,), plan, self.output_size, self.padded)
 
     def zero_gradients(self, chunks: int) -> Tensor:
         """Room for the gradients of every chunk, a row for each."""
