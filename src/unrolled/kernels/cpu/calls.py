@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unrolled.kernels.cpu import compiler
 from unrolled.kernels.cpu.backward import Backward, write_backward
+from unrolled.kernels.cpu.draws import NONE, Draws, draw
 from unrolled.kernels.cpu.forward import Forward, write_forward
 from unrolled.kernels.cpu.layer import Layer, WeightGradients
 from unrolled.kernels.cpu.layout import Chunk, chunks_of
@@ -18,7 +19,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
 BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
-TABLES = 9  # what the backward pass needs; the forward pass uses some of them
+TABLES = 10  # what the backward pass needs; the forward pass uses some of them
 THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
 
 
@@ -33,6 +34,8 @@ class Part:
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
     raw: Tensor  # (rows, padded) before a projection
     table: Tensor  # room for the addresses of a block's rows
+    draws: Draws  # of the whole batch
+    factors: Tensor | None  # the draws' for these sequences, (C, padded)
 
     def without_buffers(self) -> "Part":
         """The same without the large ones."""
@@ -41,6 +44,11 @@ class Part:
     def with_buffers(self, gates: Tensor, cells: Tensor, raw: Tensor) -> "Part":
         """The same with them."""
         return replace(self, gates=gates, cells=cells, raw=raw)
+
+    @property
+    def read_hidden(self) -> Tensor:
+        """`hidden` as the recurrent product reads it."""
+        return self.hidden if self.factors is None else self.hidden * self.factors
 
     @property
     def buffers(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -74,11 +82,12 @@ def forward(
     new = layer.bias.new_empty  # float32, also where the inputs are bfloat16
     outputs = new(inputs.shape[0], layer.shown)
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
-    left = new(inputs.shape[0], layer.left_stride) if plan.pairs else outputs
+    left = new(inputs.shape[0], layer.left_stride) if plan.copies_hidden else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection(keep)
+    draws = draw(layer.noise, plan, layer.hidden_size, lengths)
     for chunk in _chunks(layer, lengths, _threads(layer, len(inputs))):
-        part = _part(layer, chunk, state, keep)
+        part = _part(layer, chunk, state, keep, draws)
         parts.append(part)
         given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left)
         given |= {
@@ -121,8 +130,9 @@ def backward(
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.shown)
     d_inputs = outputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
     weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
-    kernel, projection = _backward_kernel(layer.name, layer.plan), layer.projection_back()
-    read, left = layer.left(inputs, layer.input_stride), layer.left(outputs, layer.left_stride)
+    plan, kernel, projection = layer.plan, _backward_kernel(layer.name, layer.plan), layer.projection_back()
+    read = layer.left(inputs, layer.input_stride)
+    left = layer.left(parts[0].draws.read(outputs), layer.left_stride) if parts else outputs
     for part in parts:
         d_state = [
             outputs.new_zeros(len(part.sequences), width)
@@ -154,6 +164,9 @@ def backward(
         }
         tasks.append(given)
     run_all(kernel, [_addresses(Backward, given) for given in tasks])
+    if plan.drops:
+        for (d_hidden, *_), given in zip(d_first, tasks, strict=True):
+            d_hidden.addcmul_(given[Backward.d_left], given[Backward.factors])
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
         layer.unpack(WeightGradients.sum_of(totals)),
@@ -198,7 +211,7 @@ def _chunks(layer: Layer, lengths: Tensor, threads: int) -> list[Chunk]:
     return chunks_of(lengths, threads, max(8, BLOCK_VALUES // layer.row_width))
 
 
-def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Part:
+def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool, draws: Draws = NONE) -> Part:
     sequences = torch.from_numpy(chunk.sequences)
     count, new = len(sequences), layer.weights["weight_ih"].new_empty
     widths = (layer.shown, layer.padded)
@@ -211,7 +224,8 @@ def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool) -> Pa
         cells = new(count + (rows if keep else 0), layer.padded)
         cells[:count] = cell[0]
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
-    return Part(chunk, sequences, hidden, gates, cells, new(rows if layer.plan.projected else 0, layer.padded), table)
+    raw = new(rows if layer.plan.projected else 0, layer.padded)
+    return Part(chunk, sequences, hidden, gates, cells, raw, table, draws, draws.factors_of(sequences))
 
 
 def _common(
@@ -237,11 +251,15 @@ def _common(
         names.outputs: outputs,
         names.hidden: part.hidden,
         names.left: left,
-        names.left_hidden: layer.left(part.hidden, layer.left_stride),
+        names.left_hidden: layer.left(part.read_hidden, layer.left_stride),
         names.gates: part.gates,
         names.cells: part.cells,
         names.num_sequences: len(part.sequences),
         names.raw: part.raw,
+        names.row_keys: part.draws.row_keys,
+        names.unit_keys: part.draws.unit_keys,
+        names.shared: part.draws.shared,
+        names.factors: 0 if part.factors is None else part.factors,
     }
 
 
@@ -252,6 +270,7 @@ def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
     room: dict[Any, Tensor | int] = {
         Backward.d_raw: new(projected, layer.padded),
         Backward.d_shown: new(projected, layer.shown),
+        Backward.d_left: part.hidden.new_zeros(part.hidden.shape) if layer.plan.drops else 0,
     }
     if not layer.plan.pairs:
         return room | dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)
@@ -281,4 +300,5 @@ def _backward_kernel(name: str, plan: Plan) -> Kernel:
 
 
 def _key(name: str, plan: Plan, kind: str) -> str:
-    return f"{name}-{plan.panels}-{kind}{'-bfloat16' if plan.pairs else ''}"
+    kinds = {"bfloat16": plan.pairs, "drops": plan.drops, "zones": plan.zones}
+    return "-".join([name, str(plan.panels), kind, *(added for added, holds in kinds.items() if holds)])
