@@ -70,6 +70,6 @@ def test_an_unknown_kernel_is_answered_with_the_nearest():
 
 
 def test_when_every_kernel_refuses_the_error_names_all_reasons(monkeypatch):
-    monkeypatch.setattr("unrolled.kernels.choose.KERNELS", {"a": SimpleNamespace(refuses=lambda cell, inputs: "tired")})
+    monkeypatch.setattr("unrolled.kernels.choose.KERNELS", {"a": SimpleNamespace(refuses=lambda *given: "tired")})
     with pytest.raises(UnsupportedError, match=r"no kernel runs LSTM: \{'a': 'tired'\}"):
         choose(LSTM(3, 4), INPUTS)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.errors import OptionError, ShapeError, UnsupportedError, message
-from unrolled.shapes import StepInputs, StepOutputs
+from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 State = Any  # a NamedTuple of (B, width) tensors, one type per cell; the widths are `Cell.state_sizes`
 
@@ -35,6 +35,7 @@ class Cell(nn.Module, ABC):
     state_type: ClassVar[type]  # the NamedTuple that `step` takes and returns
     gates: ClassVar[int]  # how many blocks of H rows each weight matrix stacks
     torch_layer: ClassVar[str] = ""  # the torch.nn layer with the same equation, "" when there is none
+    can_drop: ClassVar[bool] = False  # whether `step_reading` is right, and with it recurrent dropout
 
     weight_ih: nn.Parameter
     weight_hh: nn.Parameter
@@ -91,6 +92,13 @@ class Cell(nn.Module, ABC):
     @abstractmethod
     def step(self, inputs: StepInputs, state: State) -> tuple[StepOutputs, State]:
         """Advance every row by one time step: (B, F) and a state to (B, H) and the next state."""
+
+    def step_reading(self, read: HiddenState, inputs: StepInputs, state: State) -> tuple[StepOutputs, State]:
+        """`step`, but the recurrent product reads `read` (B, H), for instance a hidden state dropped in part.
+
+        As it stands it is right for a cell whose hidden state goes nowhere but into that product.
+        """
+        return self.step(inputs, state._replace(hidden=read))
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step: zeros, or the learnt one, for `batch_size` rows."""

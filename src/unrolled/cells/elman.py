@@ -44,6 +44,7 @@ class Elman(Cell):
     state_type = ElmanState
     gates = 1
     torch_layer = "RNN"
+    can_drop = True
 
     def __init__(
         self, input_size: int, hidden_size: int, activation: str = "tanh", learn_initial_state: bool = False

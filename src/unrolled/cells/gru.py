@@ -44,11 +44,16 @@ class GRU(Cell):
     state_type = GRUState
     gates = 3
     torch_layer = "GRU"
+    can_drop = True
 
     def step(self, inputs: StepInputs, state: GRUState) -> tuple[StepOutputs, GRUState]:
         """One time step: (B, F) and a state to (B, H) and the next state."""
+        return self.step_reading(state.hidden, inputs, state)
+
+    def step_reading(self, read: HiddenState, inputs: StepInputs, state: GRUState) -> tuple[StepOutputs, GRUState]:
+        """`step`, but the recurrent product reads `read`; the update gate passes on the state itself."""
         input_reset, input_update, input_new = gates_of(linear(inputs, self.weight_ih, self.bias_ih), 3)  # (B, H) each
-        reset, update, new = gates_of(linear(state.hidden, self.weight_hh, self.bias_hh), 3)  # (B, H) each
+        reset, update, new = gates_of(linear(read, self.weight_hh, self.bias_hh), 3)  # (B, H) each
         update = (input_update + update).sigmoid()  # (B, H)
         candidate = (input_new + (input_reset + reset).sigmoid() * new).tanh()  # (B, H)
         hidden = candidate + update * (state.hidden - candidate)  # (B, H)

@@ -48,6 +48,7 @@ class LayerNormGRU(Cell):
 
     state_type = LayerNormGRUState
     gates = 3
+    can_drop = True
     norm_ih_gain: nn.Parameter
     norm_hh_gain: nn.Parameter
 
@@ -66,8 +67,14 @@ class LayerNormGRU(Cell):
 
     def step(self, inputs: StepInputs, state: LayerNormGRUState) -> tuple[StepOutputs, LayerNormGRUState]:
         """One time step: (B, F) and a state to (B, H) and the next state."""
+        return self.step_reading(state.hidden, inputs, state)
+
+    def step_reading(
+        self, read: HiddenState, inputs: StepInputs, state: LayerNormGRUState
+    ) -> tuple[StepOutputs, LayerNormGRUState]:
+        """`step`, but the recurrent product reads `read`; the update gate passes on the state itself."""
         input_gates, input_new = self._normalised(linear(inputs, self.weight_ih), self.norm_ih_gain, self.bias_ih)
-        gates, new = self._normalised(linear(state.hidden, self.weight_hh), self.norm_hh_gain, self.bias_hh)
+        gates, new = self._normalised(linear(read, self.weight_hh), self.norm_hh_gain, self.bias_hh)
         reset, update = gates_of((input_gates + gates).sigmoid(), 2)  # (B, H) each
         candidate = (input_new + reset * new).tanh()  # (B, H)
         hidden = candidate + update * (state.hidden - candidate)  # (B, H)

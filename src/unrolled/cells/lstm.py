@@ -47,6 +47,7 @@ class LSTM(Cell):
     state_type = LSTMState
     gates = 4
     torch_layer = "LSTM"
+    can_drop = True
 
     def reset_parameters(self) -> None:
         """Draw fresh weights, and open the forget gate."""

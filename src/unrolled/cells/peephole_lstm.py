@@ -49,6 +49,7 @@ class PeepholeLSTM(Cell):
 
     state_type = PeepholeLSTMState
     gates = 4
+    can_drop = True
     peephole_input: nn.Parameter
     peephole_forget: nn.Parameter
     peephole_output: nn.Parameter

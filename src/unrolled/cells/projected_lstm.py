@@ -53,6 +53,7 @@ class ProjectedLSTM(Cell):
 
     state_type = ProjectedLSTMState
     gates = 4
+    can_drop = True
     weight_hr: nn.Parameter
 
     def __init__(

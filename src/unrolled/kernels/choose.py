@@ -7,6 +7,7 @@ from unrolled.cells.base import Cell
 from unrolled.errors import UnsupportedError, unknown
 from unrolled.kernels import native, reference
 from unrolled.kernels.cpu import kernel as tiles
+from unrolled.kernels.noise import Noise
 from unrolled.ragged import Ragged
 
 # fastest first; the reference comes last and refuses nothing
@@ -25,8 +26,8 @@ class Choice(NamedTuple):
     refused: dict[str, str]
 
 
-def choose(cell: Cell, inputs: Ragged, kernel: str = "auto") -> Choice:
-    """The first kernel that can run this cell on these inputs, or the one asked for.
+def choose(cell: Cell, inputs: Ragged, kernel: str = "auto", noise: Noise | None = None) -> Choice:
+    """The first kernel that can run this cell on these inputs with this noise, or the one asked for.
 
     Raises:
         OptionError: an unknown kernel name.
@@ -35,13 +36,13 @@ def choose(cell: Cell, inputs: Ragged, kernel: str = "auto") -> Choice:
     if kernel != "auto":
         if kernel not in KERNELS:
             raise unknown("kernel", kernel, ["auto", *KERNELS])
-        reason = KERNELS[kernel].refuses(cell, inputs)
+        reason = KERNELS[kernel].refuses(cell, inputs, noise)
         if reason:
             raise UnsupportedError(f"kernel {kernel!r} cannot run here: {reason}; use kernel='auto'")
         return Choice(kernel, {})
     refused: dict[str, str] = {}
     for name, module in KERNELS.items():
-        reason = module.refuses(cell, inputs)
+        reason = module.refuses(cell, inputs, noise)
         if not reason:
             return Choice(name, refused)
         refused[name] = reason

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unrolled.cells.base import Cell, State
 from unrolled.cells.elman import Elman
+from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
@@ -20,19 +21,23 @@ CALL_COST = 100
 MAX_CANDIDATES = 64
 
 
-def refuses(cell: Cell, inputs: Ragged) -> str:
+def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Why torch's layers cannot run this; empty when they can."""
     if not cell.torch_layer:
         return f"torch has no layer for {type(cell).__name__}"
     if transformed():
         return "a function transform of torch is at work, which torch's own layers do not take"
+    if noise is not None:
+        return "torch's layers have neither recurrent dropout nor zoneout"
     if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
     return ""
 
 
-def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
-    """Same contract as `reference.run`.
+def run(
+    cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
+) -> tuple[Ragged, State]:
+    """Same contract as `reference.run`; without noise, which it refuses.
 
     With `want_state=False` a final state that torch does not hand out (an LSTM's cell in the middle of a
     segment) may be stale, which allows longer segments; the hidden state is always right.

@@ -6,21 +6,25 @@ It consists of torch's operations alone, so it also runs inside torch.func's tra
 import torch
 
 from unrolled.cells.base import Cell, State
+from unrolled.kernels.noise import Noise, step
 from unrolled.ragged import Ragged
 
 
-def refuses(cell: Cell, inputs: Ragged) -> str:
+def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Why this kernel cannot run; the reference always can."""
     return ""
 
 
-def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
+def run(
+    cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
+) -> tuple[Ragged, State]:
     """Step through time, longest sequences first, so that every step works on the sequences still alive.
 
     Args:
         cell: any cell.
         inputs: (N, F) ragged.
         state: the state before the first step of every sequence, fields (B, H).
+        noise: what disturbs the recurrence; None = nothing.
         want_state: ignored, the final state is at hand.
 
     Returns:
@@ -32,6 +36,10 @@ def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tu
     values = inputs.values[layout.gather.to(device)]  # (N, F), all first steps, then all second steps
     alive = [field[order] for field in state]  # (B, H) each, longest first
     ended: list[list[torch.Tensor]] = [[] for _ in alive]
+    factors = keys = None
+    if noise is not None:
+        factors = noise.factors(state[0])[order] if noise.drops else None  # (B, H)
+        keys = noise.row_keys(inputs)[layout.gather].to(device)  # (N,)
     outputs = []
     start = 0
     for count in layout.batch_sizes.tolist():
@@ -39,7 +47,14 @@ def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tu
             for field, done in zip(alive, ended, strict=True):
                 done.append(field[count:])
             alive = [field[:count] for field in alive]
-        output, after = cell.step(values[start : start + count], type(state)(*alive))
+        given, before = values[start : start + count], type(state)(*alive)
+        if noise is None:
+            output, after = cell.step(given, before)
+        else:
+            dropped = None if factors is None else factors[:count]
+            output, after = step(
+                cell, noise, given, before, dropped, None if keys is None else keys[start : start + count]
+            )
         outputs.append(output)
         alive = list(after)
         start += count

@@ -8,16 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.base import Cell
+from unrolled.kernels.noise import Noise
 from unrolled.ragged import Ragged
 
-Run = Callable[[Cell, Ragged, Any], tuple[Ragged, Any]]
+Run = Callable[[Cell, Ragged, Any, Noise | None], tuple[Ragged, Any]]
 
 
 class Replay(nn.Module):
     """A cell and how it is run, for `torch.func.functional_call`: the weights are named "cell.<name>".
 
     Args:
-        run: from a cell, a Ragged (N, F) and a state before to a Ragged (N, H) and the state after.
+        run: from a cell, a Ragged (N, F), a state before and noise to a Ragged (N, H) and the state after.
         cell: what it runs.
     """
 
@@ -27,9 +28,9 @@ class Replay(nn.Module):
         shared: dict[int, Any] = {id(weight): weight for weight in (*cell.parameters(), *cell.weights)}
         self.run, self.cell = run, copy.deepcopy(cell, shared)
 
-    def forward(self, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
+    def forward(self, inputs: Ragged, state: Any, noise: Noise | None) -> tuple[Ragged, Any]:
         """Outputs (N, H) ragged and the state after."""
-        return self.run(self.cell, inputs, state)
+        return self.run(self.cell, inputs, state, noise)
 
 
 def learns(tensors: Iterable[Tensor]) -> bool:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.base import Cell
+from unrolled.kernels.noise import Noise
 from unrolled.kernels.replay import Replay, Run, learns, slopes
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
@@ -34,14 +35,15 @@ def kept_bytes(cell: Cell) -> int:
     return (cell.weight_ih.shape[0] + sum(others)) * cell.weight_ih.element_size()
 
 
-def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
+def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any, noise: Noise | None = None) -> tuple[Ragged, Any]:
     """Run a layer stretch by stretch, so that the backward pass has the inner steps of one stretch at a time.
 
     Args:
-        run: from a cell, a Ragged (N, F) and a state before to a Ragged (N, H) and the state after.
+        run: from a cell, a Ragged (N, F), a state before and noise to a Ragged (N, H) and the state after.
         cell: what it runs.
         inputs: (N, F) ragged.
         state: a NamedTuple of (B, width) tensors.
+        noise: what disturbs the recurrence; every stretch, and every run of it, draws what the whole would draw.
 
     Returns:
         what `run` gives for the whole.
@@ -51,8 +53,8 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragg
     """
     given = (inputs.values, *state, *_weights(cell).values())
     if not inputs.num_steps or not learns(given):
-        return run(cell, inputs, state)
-    values, *after = Stretches.apply(run, cell, type(state), inputs.lengths, *given)
+        return run(cell, inputs, state, noise)
+    values, *after = Stretches.apply(run, cell, type(state), noise, inputs.lengths, *given)
     return inputs.with_values(values), type(state)(*after)
 
 
@@ -64,21 +66,21 @@ class Stretches(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, run: Run, cell: Cell, kind: Any, lengths: Tensor, values: Tensor, *rest: Tensor
+        ctx: Any, run: Run, cell: Cell, kind: Any, noise: Noise | None, lengths: Tensor, values: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
         """Outputs (N, H), then the states after; `rest` is the state before and the cell's weights."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
-        for rows in _stretches(lengths):
+        for rows, part_noise in _stretches(lengths, noise):
             starts.append(tuple(fields))
-            found, after = run(cell, _part(values, rows), kind(*fields))
+            found, after = run(cell, _part(values, rows), kind(*fields), part_noise)
             fields = list(after)
             if outputs is None:
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
         ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name in _weights(cell)]
-        ctx.kind, ctx.lengths, ctx.num_given = kind, lengths, len(rest)
+        ctx.kind, ctx.noise, ctx.lengths, ctx.num_given = kind, noise, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
         ctx.save_for_backward(values, *rest, *(field for start in starts[1:] for field in start))
@@ -90,7 +92,7 @@ class Stretches(torch.autograd.Function):
         values, *rest = ctx.saved_tensors
         rest, later = rest[: ctx.num_given], rest[ctx.num_given :]
         if torch.is_grad_enabled():
-            return None, None, None, None, *_at_once(ctx, values, rest, gradients)
+            return None, None, None, None, None, *_at_once(ctx, values, rest, gradients)
         count = len(ctx.kind._fields)
         # not the weights themselves: they may be others by now, and their hooks are for the whole gradient
         weights = [weight.detach().requires_grad_(weight.requires_grad) for weight in rest[count:]]
@@ -99,12 +101,12 @@ class Stretches(torch.autograd.Function):
         d_values = torch.zeros_like(values) if values.requires_grad else None
         d_weights: list[Tensor | None] = [None for _ in weights]
         starts = [rest[:count], *(later[at : at + count] for at in range(0, len(later), count))]
-        for rows, before in reversed(list(zip(_stretches(ctx.lengths), starts, strict=True))):
+        for (rows, noise), before in reversed(list(zip(_stretches(ctx.lengths, ctx.noise), starts, strict=True))):
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
                 part = _part(values.detach(), rows)
                 part.values.requires_grad_(values.requires_grad)
                 fields = [field.detach().requires_grad_() for field in before]
-                found, after = torch.func.functional_call(ctx.layer, given, (part, ctx.kind(*fields)))
+                found, after = torch.func.functional_call(ctx.layer, given, (part, ctx.kind(*fields), noise))
             place = _place(rows, values)
             wanted = None if d_outputs is None else d_outputs[place]
             pairs = [(found.values, wanted), *zip(after, d_state, strict=True)]
@@ -113,20 +115,20 @@ class Stretches(torch.autograd.Function):
                 d_values[place] = d_part
             d_state = more[:count]
             d_weights = [_sum(total, slope) for total, slope in zip(d_weights, more[count:], strict=True)]
-        return None, None, None, None, d_values, *d_state, *d_weights
+        return None, None, None, None, None, d_values, *d_state, *d_weights
 
 
 def _weights(cell: Cell) -> dict[str, Tensor]:
     """What a cell learns by name; the cell of a module in torch's manner has its weights as plain attributes."""
-    return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
+    return {**dict(cell.named_parameters()), **dict(zip(cell.weight_shapes, cell.weights, strict=True))}
 
 
-def _stretches(lengths: Tensor) -> Iterator[Ragged]:
-    """The rows of the first steps of every sequence, of the next ones, and so on."""
+def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, Noise | None]]:
+    """The rows of the first steps of every sequence, of the next ones, and so on, and the noise there."""
     rows = Ragged(torch.arange(int(lengths.sum())), lengths)
     size = _size(rows.max_length)
     for start in range(0, rows.max_length, size):
-        yield rows.slice(start, start + size)
+        yield rows.slice(start, start + size), None if noise is None else noise.later(start)
 
 
 def _size(longest: int) -> int:
@@ -153,7 +155,7 @@ def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
 
 def _at_once(ctx: Any, values: Tensor, rest: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Any]:
     count = len(ctx.kind._fields)
-    whole = (Ragged(values, ctx.lengths), ctx.kind(*rest[:count]))
+    whole = (Ragged(values, ctx.lengths), ctx.kind(*rest[:count]), ctx.noise)
     weights = dict(zip(ctx.names, rest[count:], strict=True))
     with torch.autocast(*ctx.autocast):
         found, after = torch.func.functional_call(ctx.layer, weights, whole)

@@ -10,6 +10,7 @@ from torch import Tensor
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, message
 from unrolled.kernels.choose import KERNELS, choose
+from unrolled.kernels.noise import Noise, refuse_graphs
 from unrolled.nn.recompute import in_stretches, outgrows
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -24,6 +25,7 @@ def unroll(
     kernel: str = "auto",
     want_state: bool = True,
     recompute: bool | None = None,
+    noise: Noise | None = None,
 ) -> tuple[Ragged, State]:
     """Unfold a cell in time over sequences of unequal length.
 
@@ -38,6 +40,7 @@ def unroll(
         recompute: keep a state every 4 * sqrt(T) steps for the backward pass, and compute the rest again there:
             little memory for very long sequences, for a third to two thirds more time. None = on a CPU, where keeping
             everything would take more than `unrolled.nn.recompute.BUDGET`, except in graphs and function transforms.
+        noise: recurrent dropout and zoneout; None = neither. What lies between two restarts counts as a sequence.
 
     Returns:
         outputs (N, H) ragged, and the state after the last step of every sequence; an empty sequence
@@ -45,7 +48,8 @@ def unroll(
 
     Raises:
         ShapeError: inputs, state or reset of the wrong shape.
-        UnsupportedError: the kernel asked for cannot run this cell here.
+        OptionError: recurrent dropout for a cell that has no place for it.
+        UnsupportedError: the kernel asked for cannot run this cell here; noise inside torch.compile or torch.export.
 
     Example:
         >>> import torch
@@ -62,8 +66,11 @@ def unroll(
     cell.check_inputs(inputs.values.shape[1])
     state = cell.initial_state(inputs.batch_size) if state is None else state
     check_state(state, cell, inputs.batch_size)
+    if noise is not None:
+        noise.check(cell)
+        noise = noise if noise.acts else None
 
-    run = partial(_run, cell, kernel, want_state, recompute)
+    run = partial(_run, cell, kernel, want_state, recompute, noise)
     if reverse:
         flipped = None if reset is None else _reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
@@ -72,18 +79,29 @@ def unroll(
 
 
 def _run(
-    cell: Cell, kernel: str, want_state: bool, recompute: bool | None, inputs: Ragged, state: State
+    cell: Cell,
+    kernel: str,
+    want_state: bool,
+    recompute: bool | None,
+    noise: Noise | None,
+    inputs: Ragged,
+    state: State,
 ) -> tuple[Ragged, State]:
     if outgrows(cell, inputs) if recompute is None else recompute:
-        return in_stretches(partial(_at_once, kernel, True), cell, inputs, state)  # a stretch needs the state before
-    return _at_once(kernel, want_state, cell, inputs, state)
+        # a stretch needs the state before
+        return in_stretches(partial(_at_once, kernel, True), cell, inputs, state, noise)
+    return _at_once(kernel, want_state, cell, inputs, state, noise)
 
 
-def _at_once(kernel: str, want_state: bool, cell: Cell, inputs: Ragged, state: State) -> tuple[Ragged, State]:
+def _at_once(
+    kernel: str, want_state: bool, cell: Cell, inputs: Ragged, state: State, noise: Noise | None
+) -> tuple[Ragged, State]:
+    if noise is not None:
+        refuse_graphs()
     if not inputs.num_steps:
         return inputs.with_values(inputs.values.new_zeros(0, cell.output_size)), state
-    chosen = choose(cell, inputs, kernel)
-    return KERNELS[chosen.name].run(cell, inputs, state, want_state)
+    chosen = choose(cell, inputs, kernel, noise)
+    return KERNELS[chosen.name].run(cell, inputs, state, noise, want_state)
 
 
 def restarting(

@@ -12,6 +12,7 @@ from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine
+from unrolled.kernels.noise import Noise
 from unrolled.kernels.replay import Replay, learns, slopes
 from unrolled.ragged import Ragged
 
@@ -24,11 +25,19 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: Cell, name: str, machine: Machine, pairs: bool, lengths: Tensor, inputs: Tensor, *rest: Tensor
+        ctx: Any,
+        cell: Cell,
+        name: str,
+        machine: Machine,
+        pairs: bool,
+        noise: Noise | None,
+        lengths: Tensor,
+        inputs: Tensor,
+        *rest: Tensor,
     ) -> tuple[Tensor, ...]:
         """Outputs (N, H), then the final states (B, H); `rest` is the cell's weights and the states before."""
         names = list(cell.weight_shapes)
-        layer = Layer(name, machine, dict(zip(names, rest, strict=False)), pairs)
+        layer = Layer(name, machine, dict(zip(names, rest, strict=False)), pairs, noise)
         state = rest[len(names) :]
         answer, finals, parts = forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
@@ -46,7 +55,7 @@ class Recurrence(torch.autograd.Function):
         given = len(ctx.cell.weight_shapes) + len(ctx.cell.state_type._fields)
         rest, buffers = rest[:given], iter(rest[given:])
         if torch.is_grad_enabled():
-            return None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
+            return None, None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
         if ctx.used_up:  # the graph is kept and walked again: the first time has written over the slots
             answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
@@ -55,20 +64,26 @@ class Recurrence(torch.autograd.Function):
         ctx.used_up = True
         d_outputs, *d_final = gradients
         d_inputs, d_weights, d_state = backward(
-            layer, inputs, answer, parts, state, d_outputs, d_final, want_inputs=ctx.needs_input_grad[5]
+            layer, inputs, answer, parts, state, d_outputs, d_final, want_inputs=ctx.needs_input_grad[6]
         )
-        return None, None, None, None, None, d_inputs, *d_weights, *d_state
+        return None, None, None, None, None, None, d_inputs, *d_weights, *d_state
 
 
 def run(
-    cell: Cell, name: str, machine: Machine, inputs: Ragged, state: State, pairs: bool = False
+    cell: Cell,
+    name: str,
+    machine: Machine,
+    inputs: Ragged,
+    state: State,
+    pairs: bool = False,
+    noise: Noise | None = None,
 ) -> tuple[Ragged, State]:
     """As `reference.run`; `pairs`: products in bfloat16."""
     given = (inputs.values, *cell.weights, *state)
     if learns(given):
-        values, *final = Recurrence.apply(cell, name, machine, pairs, inputs.lengths, *given)
+        values, *final = Recurrence.apply(cell, name, machine, pairs, noise, inputs.lengths, *given)
         return inputs.with_values(values), type(state)(*final)
-    layer = Layer(name, machine, weights_of(cell), pairs)
+    layer = Layer(name, machine, weights_of(cell), pairs, noise)
     outputs, finals, _ = forward(layer, inputs.values.detach(), inputs.lengths, state, keep=False)
     return inputs.with_values(outputs), type(state)(*finals)
 
@@ -112,6 +127,6 @@ def _through_reference(
 ) -> list[Tensor | None]:
     cell, names = ctx.cell, [f"cell.{name}" for name in ctx.cell.weight_shapes]
     weights: dict[str, Tensor] = dict(zip(names, rest, strict=False))
-    given = (Ragged(inputs.to(rest[0].dtype), ctx.lengths), cell.state_type(*rest[len(names) :]))
+    given = (Ragged(inputs.to(rest[0].dtype), ctx.lengths), cell.state_type(*rest[len(names) :]), ctx.layer.noise)
     outputs, final = torch.func.functional_call(Replay(reference.run, cell), weights, given)
     return slopes(zip((outputs.values, *final), gradients, strict=True), (inputs, *rest), create_graph=True)

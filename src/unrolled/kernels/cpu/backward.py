@@ -10,7 +10,8 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
 from unrolled.kernels.cpu.products import Back, Outer
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_row, zero_rows
+from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_key, user_row, zero_rows
+from unrolled.kernels.cpu.zoneout import Zoneout
 
 
 class Backward(IntEnum):
@@ -21,7 +22,7 @@ class Backward(IntEnum):
     offsets = auto()
     firsts = auto()
     direction = auto()
-    table = auto()  # room for nine addresses for each row of a block
+    table = auto()  # room for nine addresses and a key for each row of a block
     table_rows = auto()
     groups = auto()
     input_size = auto()
@@ -60,6 +61,11 @@ class Backward(IntEnum):
     d_shown = auto()  # room for a block of those of what was shown, (block rows, shown_size)
     projection = auto()  # (columns of units / tile, shown_size, tile)
     d_projection = auto()  # (groups, output_size, units), added to
+    row_keys = auto()
+    unit_keys = auto()
+    shared = auto()
+    factors = auto()
+    d_left = auto()  # (B, shown_size) zeros; in the end the gradient of what the first recurrent product read
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
@@ -93,8 +99,8 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     groups, padded, sequences = a[Backward.groups], a[Backward.padded_size], a[Backward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Backward.table_rows] * 8
-    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at, d_raw_at, d_shown_at = (
-        code.pointer(a[Backward.table] + room * index) for index in range(9)
+    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at, d_raw_at, d_shown_at, keys_at = (
+        code.pointer(a[Backward.table] + room * index) for index in range(10)
     )
     shown = a[Backward.shown_size]
 
@@ -109,14 +115,20 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         (d_after_at, rows_of(Backward.d_outputs, Backward.shown_size)),
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
     ]
-    if plan.narrow_hidden:
+    if plan.zones:
+        addresses.append((keys_at, user_key(code, a[Backward.row_keys], firsts, a[Backward.direction])))
+    if plan.copies_hidden:
         narrow_row, stride = rows_of(Backward.left, Backward.left_stride), a[Backward.left_stride]
         addresses.append((left_at, before_row(code, a[Backward.left_hidden], stride, chosen, narrow_row)))
     else:
         left_at = before_at
     d_after = d_raw_at if plan.projected else d_after_at
+    # with dropout the product's part of a hidden state's gradient stays apart; there is no projection beside it
+    d_left_at = d_raw_at if plan.drops else d_hidden_at
     with code.loop(0, sequences) as row:
         d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + chosen.entry(row.index) * shown * BYTES)
+        if plan.drops:
+            d_left_at.set_entry(row.index, a[Backward.d_left] + chosen.entry(row.index) * shown * BYTES)
     if plan.projected:
         with code.loop(0, a[Backward.table_rows]) as row:
             d_raw_at.set_entry(row.index, a[Backward.d_raw] + row.index * padded * BYTES)
@@ -149,6 +161,12 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                 unproject.emit(code, count, d_shown, shown, weights, segments, into, padded)
             with code.loop(0, count) as row:
                 cells = [at[Backward.cells] + (first + row.index) * padded for first in (earlier, later)]
+                noise = []
+                if plan.zones:
+                    key = keys_at.entry(local + row.index)
+                    noise += [key, padded, a[Backward.unit_keys], a[Backward.shared]]
+                if plan.drops:
+                    noise += [(at[Backward.factors] + row.index * padded).address, d_left_at.entry(row.index)]
                 code.call(
                     unstep,
                     *(table.entry(local + row.index) for table in (before_at, after_at, d_after)),
@@ -160,13 +178,14 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     a[Backward.hidden_size],
                     a[Backward.own],
                     a[Backward.d_own],
+                    *noise,
                 )
             step_left = left + local * left_width
             if narrow is not None:
                 code.call(narrow, step_gates.address, count, row_width, step_left.address, groups)
             if plan.recurrent_vectors:
                 sums, weights = step_left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
-                back[plan.recurrent_vectors].emit(code, count, sums, left_width, weights, groups, d_hidden_at, shown)
+                back[plan.recurrent_vectors].emit(code, count, sums, left_width, weights, groups, d_left_at, shown)
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
@@ -216,25 +235,34 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
 
 def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
     """One row: from what forward kept to the gradients of the sums, and of the states before."""
-    code = Code(module, plan.machine, "unstep", 12)
-    before, after, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, _, own_at, d_own_at = code.arguments
-    places = [code.pointer(address) for address in (before, after, d_after, cells, next_cells, d_hidden, d_cells)]
+    code = Code(module, plan.machine, "unstep", 12 + 4 * plan.zones + 2 * plan.drops)
+    before, _, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, _, own_at, d_own_at = code.arguments[:12]
+    noise = code.arguments[12:]
+    places = [code.pointer(address) for address in (before, d_after, cells, next_cells, d_hidden, d_cells)]
     gates, width = code.pointer(gates), plan.machine.width
     with code.loop(0, groups) as group:
         slots = gates + group.index * plan.width
         for panel in range(plan.panels):
             unit = group.index * plan.units + panel * width
-            before_at, after_at, d_after_at, cell_at, next_cell_at, d_hidden_at, d_cell_at = (p + unit for p in places)
+            before_at, d_after_at, cell_at, next_cell_at, d_hidden_at, d_cell_at = (p + unit for p in places)
             slot_at = [slots + (panel * cell.slots + index) * width for index in range(cell.slots)]
             numbers = [unit * cell.num_own + index * width for index in range(cell.num_own)]
             own = [(code.pointer(own_at) + number).vector() for number in numbers]
-            states = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
-            found = cell.backward(
-                [place.vector() for place in slot_at],
-                At(before_at.vector(), after_at.vector(), states[0], states[1], own),
-                d_after_at.vector() if plan.projected else d_after_at.vector() + d_hidden_at.vector(),
-                d_cell_at.vector() if cell.has_cell else code.number(0.0),
-            )
+            cells_here = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
+            around = At(before_at.vector(), cells_here[0], cells_here[1], own)
+            kept = [place.vector() for place in slot_at]
+            d_state = d_after_at.vector() if plan.projected else d_after_at.vector() + d_hidden_at.vector()
+            d_cell = d_cell_at.vector() if cell.has_cell else code.number(0.0)
+            if plan.drops:
+                factor_at, d_left_at = (code.pointer(address) + unit for address in noise[-2:])
+                d_state = d_state + factor_at.vector() * d_left_at.vector()
+                d_left_at.store(code.number(0.0))
+            if plan.zones:
+                key, stride, units, shared = noise[:4]
+                zoneout = Zoneout(code, key, code.pointer(units), stride, code.pointer(shared))
+                found = zoneout.backward(cell, unit, kept, around, d_state, d_cell)
+            else:
+                found = cell.backward(kept, around, d_state, d_cell)
             for place, number in zip(slot_at, found.sums, strict=True):
                 place.store(number)
             if not plan.projected:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unrolled.kernels.cpu import compiler
 from unrolled.kernels.cpu.backward import Backward, write_backward
+from unrolled.kernels.cpu.draws import NONE, Draws, draw
 from unrolled.kernels.cpu.forward import Forward, write_forward
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.layout import Chunk, chunks_of
@@ -19,7 +20,7 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
 BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
-TABLES = 9  # what the backward pass needs; the forward pass uses some of them
+TABLES = 10  # what the backward pass needs; the forward pass uses some of them
 THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
 
 
@@ -32,6 +33,8 @@ class Part:
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
     raw: Tensor  # (rows, padded) before a projection
     table: Tensor  # room for the addresses of a block's rows
+    draws: Draws  # of the whole batch
+    factors: Tensor | None  # the draws' for these sequences, (C, padded)
 
     def without_buffers(self) -> "Part":
         """The same without the large ones."""
@@ -66,16 +69,16 @@ def forward(
     new = layer.bias.new_empty  # float32, also where the inputs are bfloat16
     outputs = new(len(inputs), layer.shown)
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
-    left = new(len(inputs), layer.left_stride) if plan.pairs else outputs
+    left = new(len(inputs), layer.left_stride) if plan.copies_hidden else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection(keep)
-    chunks = _chunks(layer, lengths, _threads(layer, len(inputs)))
+    chunks, draws = _chunks(layer, lengths, _threads(layer, len(inputs))), draw(layer, lengths)
     first = _padded_state(layer, state)
     some_are_empty = sum(len(chunk.sequences) for chunk in chunks) < len(lengths)
     last = [field.clone() if some_are_empty else torch.empty_like(field) for field in first]
-    left_hidden = layer.left(first[0], layer.left_stride)
+    left_hidden = layer.left(draws.read_first(first[0]), layer.left_stride)
     for chunk in chunks:
-        part = _part(layer, chunk, keep)
+        part = _part(layer, chunk, keep, draws)
         parts.append(part)
         given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left, first[0], left_hidden)
         given |= {
@@ -126,13 +129,15 @@ def backward(
     weights, tasks = layer.backward_weights(), []
     totals = [layer.gradients_in(row) for row in layer.zero_gradients(len(parts))]
     kernel, projection = _backward_kernel(layer.name, layer.plan), layer.projection_back()
-    read, left = layer.left(inputs, layer.input_stride), layer.left(outputs, layer.left_stride)
+    draws = parts[0].draws if parts else NONE
+    read, left = layer.left(inputs, layer.input_stride), layer.left(draws.read(outputs), layer.left_stride)
     hidden = _padded_state(layer, state[:1])[0]
-    left_hidden = layer.left(hidden, layer.left_stride)
+    left_hidden = layer.left(draws.read_first(hidden), layer.left_stride)
     d_state = [
         _own_copy(given, field, width)
         for given, field, width in zip(d_final, state, (layer.shown, layer.padded), strict=False)
     ]
+    d_left = torch.zeros_like(d_state[0]) if layer.plan.drops else None
     for part, total in zip(parts, totals, strict=True):
         given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left, hidden, left_hidden)
         given |= _room(layer, part)
@@ -143,6 +148,7 @@ def backward(
             Backward.d_projection: total.projection,
             Backward.d_outputs: d_outputs,
             Backward.d_hidden: d_state[0],
+            Backward.d_left: 0 if d_left is None else d_left,
             Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
             Backward.d_inputs: 0 if d_inputs is None else d_inputs,
             Backward.padded_inputs: layer.padded_inputs,
@@ -156,6 +162,8 @@ def backward(
         }
         tasks.append(given)
     run_all(kernel, [_addresses(Backward, given) for given in tasks], _work(layer, len(inputs)))
+    if d_left is not None and draws.factors is not None:
+        d_state[0].addcmul_(d_left, draws.factors)
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
         layer.unpack(totals),
@@ -222,7 +230,7 @@ def _own_copy(given: Tensor | None, like: Tensor, width: int) -> Tensor:
     return copy
 
 
-def _part(layer: Layer, chunk: Chunk, keep: bool) -> Part:
+def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
     count, new = len(chunk.sequences), layer.bias.new_empty
     rows = chunk.num_rows if keep else chunk.block_rows
     gates, cells = new(rows, layer.row_width), new(0, layer.padded)
@@ -232,7 +240,7 @@ def _part(layer: Layer, chunk: Chunk, keep: bool) -> Part:
         cells = new(count + (rows if keep else 0), layer.padded)
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
     raw = new(rows if layer.plan.projected else 0, layer.padded)
-    return Part(chunk, gates, cells, raw, table)
+    return Part(chunk, gates, cells, raw, table, draws, draws.factors_of(chunk))
 
 
 def _common(
@@ -271,6 +279,10 @@ def _common(
         names.cells: part.cells,
         names.num_sequences: len(chunk.sequences),
         names.raw: part.raw,
+        names.row_keys: part.draws.row_keys,
+        names.unit_keys: part.draws.unit_keys,
+        names.shared: part.draws.shared,
+        names.factors: 0 if part.factors is None else part.factors,
     }
 
 
@@ -310,4 +322,5 @@ def _backward_kernel(name: str, plan: Plan) -> Kernel:
 
 
 def _key(name: str, plan: Plan, kind: str) -> str:
-    return f"{name}-{plan.panels}-{kind}{'-bfloat16' if plan.pairs else ''}"
+    kinds = {"bfloat16": plan.pairs, "drops": plan.drops, "zones": plan.zones}
+    return "-".join([name, str(plan.panels), kind, *(added for added, holds in kinds.items() if holds)])

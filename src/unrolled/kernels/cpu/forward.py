@@ -10,8 +10,18 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.products import Back
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import before_row, cell_rows, copy_row, fill_addresses, tiled, user_row, zero_rows
+from unrolled.kernels.cpu.rows import (
+    before_row,
+    cell_rows,
+    copy_row,
+    fill_addresses,
+    tiled,
+    user_key,
+    user_row,
+    zero_rows,
+)
 from unrolled.kernels.cpu.tile import by_rows
+from unrolled.kernels.cpu.zoneout import Zoneout
 
 
 class Forward(IntEnum):
@@ -22,7 +32,7 @@ class Forward(IntEnum):
     offsets = auto()  # see `rows`
     firsts = auto()
     direction = auto()
-    table = auto()  # room for six addresses for each row of a block
+    table = auto()  # room for six addresses and a key for each row of a block
     table_rows = auto()
     groups = auto()
     input_terms = auto()  # of the input product, see `Plan.terms`
@@ -37,7 +47,7 @@ class Forward(IntEnum):
     sequences = auto()  # (C,) which of the B sequences are the chunk's
     lengths = auto()  # (C,)
     hidden = auto()  # (B, shown_size) before the first step
-    left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or in pairs a narrow copy
+    left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or a copy, narrow or dropped in part
     left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
     cells = auto()  # training: (C + rows, padded_size), the first C before the first step; inference: (C, ...)
@@ -51,6 +61,10 @@ class Forward(IntEnum):
     own = auto()  # (groups * panels, own numbers, width)
     raw = auto()  # hidden states before a projection, (rows, padded_size), as many rows as gates
     projection = auto()  # (columns of outputs / tile, padded_size, tile)
+    row_keys = auto()  # (N,) of 64 bits, see `draws`; address 0 without such noise, likewise the next ones
+    unit_keys = auto()  # (fields of the state, padded_size)
+    shared = auto()
+    factors = auto()  # (B, padded_size)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
@@ -77,8 +91,8 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
     row_width = groups * plan.width + plan.tail
     room = a[Forward.table_rows] * 8
-    inputs_at, before_at, after_at, left_at, narrow_at, shown_at = (
-        code.pointer(a[Forward.table] + room * index) for index in range(6)
+    inputs_at, before_at, after_at, left_at, narrow_at, shown_at, keys_at = (
+        code.pointer(a[Forward.table] + room * index) for index in range(7)
     )
     shown = a[Forward.shown_size]
     chosen = at[Forward.sequences]
@@ -88,7 +102,9 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         (before_at, before_row(code, a[Forward.hidden], shown, chosen, outputs_row)),
         (shown_at if plan.projected else after_at, outputs_row),
     ]
-    if plan.narrow_hidden:
+    if plan.zones:
+        addresses.append((keys_at, user_key(code, a[Forward.row_keys], firsts, a[Forward.direction])))
+    if plan.copies_hidden:
         narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
         before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], chosen, narrow_row)
         addresses += [(left_at, before), (narrow_at, narrow_row)]
@@ -136,6 +152,11 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
 
                 def advance_rows(rows: int, first: Number) -> None:
                     cells = [at[Forward.cells] + (row + first) * padded + unit for row in (earlier, later)]
+                    noise = []
+                    if plan.zones:
+                        noise += [keys_at.address + (local + first) * 8, a[Forward.unit_keys], a[Forward.shared]]
+                    if plan.drops:
+                        noise.append((at[Forward.factors] + first * padded + unit).address)
                     code.call(
                         advance[rows],
                         left_at.address + (local + first) * 8,
@@ -151,6 +172,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                         unit,
                         a[Forward.hidden_size],
                         (at[Forward.own] + unit * plan.cell.num_own).address,
+                        *noise,
                     )
 
                 tiled(code, count, recurrent_tile, advance_rows)
@@ -159,14 +181,14 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                 zero_rows(code, into, count, shown)
                 left = raw + local * padded
                 projection.emit(code, count, left, padded, at[Forward.projection], groups, into, shown)
-                if plan.narrow_hidden:
+                if plan.copies_hidden:
                     _narrow_shown(code, count, into, narrow_at, local, shown)
             if settle is not None:
                 with code.loop(0, count) as row:
                     code.call(
                         settle,
                         before_at.entry(local + row.index),
-                        narrow_at.entry(local + row.index) if plan.narrow_hidden else 0,
+                        narrow_at.entry(local + row.index) if plan.copies_hidden else 0,
                         after_at.entry(local + row.index),
                         (gates + (local + row.index) * row_width).address,
                         *((at[Forward.cells] + (first + row.index) * padded).address for first in (earlier, later)),
@@ -203,10 +225,11 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
     """slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
-    code = Code(module, plan.machine, f"recurrent_{rows}", 14)
+    code = Code(module, plan.machine, f"recurrent_{rows}", 14 + 3 * plan.zones + plan.drops)
     left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, size, own_at = (
-        code.arguments
+        code.arguments[:14]
     )
+    noise = code.arguments[14:]
     vector, cell = plan.machine.width, plan.cell
     place, cells, next_cells = code.pointer(place), code.pointer(cells), code.pointer(next_cells)
 
@@ -214,7 +237,7 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
         return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
 
     left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
-    narrow_rows = rows_at(narrow) if plan.narrow_hidden and not plan.projected else []
+    narrow_rows = rows_at(narrow) if plan.copies_hidden and not plan.projected else []
     begin: list[list[Number]] = [
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
@@ -235,16 +258,26 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
             own = slots[panel * cell.slots : (panel + 1) * cell.slots]
             at = unit + panel * vector
             old = (cells + padded * row + panel * vector).vector() if cell.has_cell else code.number(0.0)
+            hidden_before = (before_rows[row] + at).vector()
             numbers = [
                 (code.pointer(own_at) + (panel * cell.num_own + index) * vector).vector()
                 for index in range(cell.num_own)
             ]
-            kept, hidden, new = cell.forward(own, (before_rows[row] + at).vector(), old, numbers)
+            kept, hidden, new = cell.forward(own, hidden_before, old, numbers)
+            if plan.zones:
+                keys, units, shared = noise[:3]
+                zoneout = Zoneout(
+                    code, code.pointer(keys).entry(row), code.pointer(units), padded, code.pointer(shared)
+                )
+                hidden, new = zoneout.forward(at, hidden_before, hidden, old, new)
             if narrow_rows or plan.projected:  # products read these units up to a whole word or vector
                 hidden = code.choose(code.lanes_below(size - at), hidden, code.number(0.0))
             (after_rows[row] + at).store(hidden)
             if narrow_rows:
-                store_narrow(hidden, narrow_rows[row] + at // 2)
+                read = hidden
+                if plan.drops:
+                    read = hidden * (code.pointer(noise[-1]) + padded * row + panel * vector).vector()
+                _store_read(plan, read, narrow_rows[row], at)
             if new is not None:
                 (next_cells + padded * row + panel * vector).store(new)
             if keep:
@@ -269,9 +302,17 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     nowhere = [code.pointer(code.integer(0))] * 4
     row = Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
     cell.forward(row)
-    if plan.narrow_hidden:
+    if plan.copies_hidden:
         row.each(
             lambda unit: store_narrow(unit.real(unit.at(row.after).vector()), code.pointer(narrow) + unit.first // 2)
         )
     code.done()
     return code
+
+
+def _store_read(plan: Plan, hidden: Number, row: Pointer, unit: Number) -> None:
+    """Write hidden units into the row that the next step's product reads."""
+    if plan.pairs:
+        store_narrow(hidden, row + unit // 2)
+    else:
+        (row + unit).store(hidden)

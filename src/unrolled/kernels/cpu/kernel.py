@@ -5,14 +5,16 @@ import torch
 from unrolled.cells.base import Cell, State
 from unrolled.kernels.cpu import autograd, operator
 from unrolled.kernels.cpu.machine import host
-from unrolled.kernels.cpu.pointwise.registry import name_of
+from unrolled.kernels.cpu.pointwise.base import Rowwise, has_projection
+from unrolled.kernels.cpu.pointwise.registry import POINTWISE, name_of
+from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 HAS_PAIRS = host().has_pairs  # asked once: torch.compile does not follow a cached function
 
 
-def refuses(cell: Cell, inputs: Ragged) -> str:
+def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Why the tiles cannot run this; empty when they can."""
     values = inputs.values
     if not name_of(cell):
@@ -24,6 +26,10 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"
     if narrow and not HAS_PAIRS:
         return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
+    if noise is not None and (
+        isinstance(POINTWISE[name_of(cell)], Rowwise) or has_projection(POINTWISE[name_of(cell)])
+    ):
+        return "the tiles have neither recurrent dropout nor zoneout beside a layer normalisation or a projection"
     if torch.jit.is_tracing():
         return "a graph is being recorded"
     if transformed():
@@ -33,12 +39,14 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
     return ""
 
 
-def run(cell: Cell, inputs: Ragged, state: State, want_state: bool = True) -> tuple[Ragged, State]:
+def run(
+    cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
+) -> tuple[Ragged, State]:
     """Same contract as `reference.run`."""
     state = type(state)(*(field.float() for field in state))  # a linear layer under autocast makes it bfloat16
     if torch.compiler.is_compiling():
         return operator.run(cell, name_of(cell), inputs, state, pairs=_narrow())
-    return autograd.run(cell, name_of(cell), host(), inputs, state, pairs=_narrow())
+    return autograd.run(cell, name_of(cell), host(), inputs, state, pairs=_narrow(), noise=noise)
 
 
 def _narrow() -> bool:

@@ -13,6 +13,7 @@ from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise
 from unrolled.kernels.cpu.pointwise.registry import POINTWISE
+from unrolled.kernels.noise import Noise
 
 
 class Layer:
@@ -24,14 +25,23 @@ class Layer:
         weights: by name, as `Cell.weight_shapes` has them: weight_ih (gates * H, F), bias_ih (gates * H), and what
             else the cell has.
         pairs: products in bfloat16, see `Plan`.
+        noise: what disturbs the recurrence; None = nothing.
     """
 
-    def __init__(self, name: str, machine: Machine, weights: Mapping[str, Tensor], pairs: bool = False) -> None:
-        self.name, self.machine, self.weights = name, machine, weights
+    def __init__(
+        self,
+        name: str,
+        machine: Machine,
+        weights: Mapping[str, Tensor],
+        pairs: bool = False,
+        noise: Noise | None = None,
+    ) -> None:
+        self.name, self.machine, self.weights, self.noise = name, machine, weights, noise
         cell = POINTWISE[name]
         self.input_size: int = weights["weight_ih"].shape[1]
         self.hidden_size = int(weights["weight_ih"].shape[0]) // len(cell.input_gates)  # a recorded shape is a symbol
-        self.plan = _plan(name, machine, self.hidden_size, pairs)
+        drops, zones = (False, False) if noise is None else (noise.drops, noise.zones)
+        self.plan = _plan(name, machine, self.hidden_size, pairs, drops, zones)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
         # what it shows, and values of a row of it
@@ -160,6 +170,6 @@ class WeightGradients(NamedTuple):
 
 
 @cache
-def _plan(name: str, machine: Machine, hidden_size: int, pairs: bool) -> Plan:
+def _plan(name: str, machine: Machine, hidden_size: int, pairs: bool, drops: bool, zones: bool) -> Plan:
     """One object for each, so that caches find it."""
-    return Plan.of(POINTWISE[name], machine, hidden_size, pairs)
+    return Plan.of(POINTWISE[name], machine, hidden_size, pairs, drops, zones)

@@ -19,18 +19,30 @@ class Plan:
         machine: the processor.
         panels: vectors of units in a group; above 1 only for a cell of one slot.
         pairs: products in bfloat16, two terms in a word; sums and states stay float32.
+        drops: the recurrent product reads hidden states dropped in part.
+        zones: a share of each state stays as it was.
     """
 
     cell: Pointwise | Rowwise
     machine: Machine
     panels: int
     pairs: bool = False
+    drops: bool = False
+    zones: bool = False
 
     @staticmethod
-    def of(cell: Pointwise | Rowwise, machine: Machine, hidden_size: int, pairs: bool = False) -> "Plan":
+    def of(
+        cell: Pointwise | Rowwise,
+        machine: Machine,
+        hidden_size: int,
+        pairs: bool = False,
+        drops: bool = False,
+        zones: bool = False,
+    ) -> "Plan":
         """The plan for so many units."""
         vectors = -(-hidden_size // machine.width)
-        return Plan(cell, machine, 1 if cell.slots > 1 else min(machine.product_vectors, vectors), pairs)
+        panels = 1 if cell.slots > 1 else min(machine.product_vectors, vectors)
+        return Plan(cell, machine, panels, pairs, drops, zones)
 
     def terms(self, size: int) -> int:
         """Words in which so many terms of a product lie."""
@@ -70,9 +82,14 @@ class Plan:
         return replace(self, pairs=False)
 
     @property
-    def narrow_hidden(self) -> bool:
-        """Whether the hidden state is also written in bfloat16, for the next step's product."""
-        return self.pairs and self.recurrent_vectors > 0
+    def copies_hidden(self) -> bool:
+        """Whether the hidden state is also written in bfloat16, or dropped in part, for the next step's product."""
+        return (self.pairs or self.drops) and self.recurrent_vectors > 0
+
+    @property
+    def fields(self) -> int:
+        """Fields of the state."""
+        return 2 if self.cell.has_cell else 1
 
     @property
     def tail(self) -> int:

@@ -26,6 +26,12 @@ def user_row(base: Number, width: Number, firsts: Pointer, direction: Number) ->
     return lambda step, row: base + (firsts.entry(row) + step * direction) * width * BYTES
 
 
+def user_key(code: Code, base: Number, firsts: Pointer, direction: Number) -> Address:
+    """The 64-bit key of a step's row; what fills a table of addresses fills one of keys."""
+    row_at = user_row(base, code.integer(2), firsts, direction)  # as wide as two float32 values
+    return lambda step, row: code.pointer(row_at(step, row)).entry(0)
+
+
 def before_row(code: Code, start: Number, width: Number, sequences: Pointer, outputs_row: Address) -> Address:
     """Address of the hidden state before a step: the given one, or the step before's output."""
 

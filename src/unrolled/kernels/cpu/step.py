@@ -141,6 +141,7 @@ class Stepper:
             Forward.own: layer.own,
             Forward.raw: raw,
             Forward.projection: self._projection,
+            **dict.fromkeys((Forward.row_keys, Forward.unit_keys, Forward.shared, Forward.factors), 0),
         }
         return [_address(values[name]) for name in Forward]
 

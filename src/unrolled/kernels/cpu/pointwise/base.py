@@ -13,7 +13,6 @@ class At(NamedTuple):
     """A step's surroundings in the backward pass; the cells are zero where a cell has none."""
 
     hidden_before: Number
-    hidden: Number
     cell_before: Number
     cell: Number
     own: Sequence[Number]  # the unit's own numbers, as `Pointwise.own_numbers` orders them
@@ -46,6 +45,8 @@ class Pointwise(NamedTuple):
         own_numbers: these numbers, (H,) each, from the cell's weights by name.
         projected: what the cell shows is a product of weight_hr (P, H) with its hidden state, of which it sees no more;
             that product and its gradients are float32 also where the others are in pairs.
+        new_cell: from what was kept and the cell state before to the next one, as `forward` computes it; where zoneout
+            leaves another behind, the backward pass asks for it.
     """
 
     slots: int
@@ -57,6 +58,7 @@ class Pointwise(NamedTuple):
     num_own: int = 0
     own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]] = lambda weights: []
     projected: bool = False
+    new_cell: Callable[[Sequence[Number], Number], Number] | None = None
 
 
 class Rowwise(NamedTuple):

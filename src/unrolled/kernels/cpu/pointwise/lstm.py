@@ -12,8 +12,15 @@ def forward(
 ) -> tuple[list[Number], Number, Number]:
     """`cells.lstm.LSTM.step` between the products."""
     store, forget, candidate, output = sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
-    cell = forget * cell + store * candidate
-    return [store, forget, candidate, output], output * tanh(cell), cell
+    kept = [store, forget, candidate, output]
+    cell = new_cell(kept, cell)
+    return kept, output * tanh(cell), cell
+
+
+def new_cell(kept: Sequence[Number], cell: Number) -> Number:
+    """The next cell state."""
+    store, forget, candidate, _ = kept
+    return forget * cell + store * candidate
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
@@ -30,4 +37,4 @@ def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -
     return Back(d_sums, cell=d_cell * forget)
 
 
-LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), has_cell=True, forward=forward, backward=backward)
+LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), True, forward, backward, new_cell=new_cell)

@@ -15,9 +15,15 @@ def forward(
     """`cells.peephole_lstm.PeepholeLSTM.step` between the products."""
     store, forget = sigmoid(sums[0] + own[0] * cell), sigmoid(sums[1] + own[1] * cell)
     candidate = tanh(sums[2])
-    cell = forget * cell + store * candidate
+    cell = new_cell([store, forget, candidate], cell)
     output = sigmoid(sums[3] + own[2] * cell)
     return [store, forget, candidate, output], output * tanh(cell), cell
+
+
+def new_cell(kept: Sequence[Number], cell: Number) -> Number:
+    """The next cell state."""
+    store, forget, candidate = kept[:3]
+    return forget * cell + store * candidate
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
@@ -40,4 +46,4 @@ def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
     return [weights[f"peephole_{gate}"] for gate in ("input", "forget", "output")]
 
 
-PEEPHOLE_LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), True, forward, backward, 3, own_numbers)
+PEEPHOLE_LSTM = Pointwise(4, (0, 1, 2, 3), (0, 1, 2, 3), True, forward, backward, 3, own_numbers, new_cell=new_cell)

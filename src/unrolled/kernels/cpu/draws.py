@@ -1,0 +1,74 @@
+"""What noise draws for one layer and batch, laid out as the tiles read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unrolled.kernels.cpu.layer import Layer
+from unrolled.kernels.cpu.layout import Chunk
+from unrolled.kernels.noise import Noise, threshold, unit_keys
+from unrolled.ragged import Ragged
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Keys of draws, and the masks of dropout; those of zoneout are drawn where they are used, in both passes.
+
+    Args:
+        row_keys: of every step, (N,) int64; empty without zoneout.
+        unit_keys: words, (fields of the state, padded); likewise.
+        shared: what all draws of zoneout share, as `zoneout` has its places; likewise.
+        factors: what the recurrent product reads of the hidden state, (B, padded); None = all of it.
+        lengths: steps of each sequence, (B,).
+    """
+
+    row_keys: Tensor
+    unit_keys: Tensor
+    shared: Tensor
+    factors: Tensor | None
+    lengths: Tensor
+
+    def factors_of(self, chunk: Chunk) -> Tensor | None:
+        """The factors of some sequences, (C, padded)."""
+        return None if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
+
+    def read_first(self, hidden: Tensor) -> Tensor:
+        """The states before the first step, (B, padded), as the recurrent product reads them."""
+        return hidden if self.factors is None else hidden * self.factors
+
+    def read(self, outputs: Tensor) -> Tensor:
+        """Every output, (N, padded), as the recurrent product of the next step reads it."""
+        return outputs if self.factors is None else self.factors.repeat_interleave(self.lengths, 0).mul_(outputs)
+
+
+_NOTHING = torch.empty(0)
+NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
+
+
+def draw(layer: Layer, lengths: Tensor) -> Draws:
+    """A layer's draws for sequences of these lengths."""
+    noise, plan, hidden_size = layer.noise, layer.plan, layer.hidden_size
+    if noise is None:
+        return NONE
+    padded, factors = plan.padded(hidden_size), None
+    if noise.drops:
+        factors = noise.factors(torch.zeros(len(lengths), hidden_size))
+        factors = torch.nn.functional.pad(factors, (0, padded - hidden_size))
+    if not noise.zones:
+        return Draws(_NOTHING, _NOTHING, _NOTHING, factors, lengths)
+    keys = torch.stack([unit_keys(field, padded) for field in range(plan.fields)])
+    rows = Ragged(torch.empty(int(lengths.sum()), 0), lengths)
+    return Draws(noise.row_keys(rows), _words(keys), _shared(noise), factors, lengths)
+
+
+def _shared(noise: Noise) -> Tensor:
+    """The word below which a unit stays as it was, its share then, and else; in evaluation both are the expectation."""
+    shares: Sequence[float] = (noise.zoneout, noise.zoneout) if noise.seed is None else (1.0, 0.0)
+    return torch.cat([_words(torch.tensor([threshold(noise.zoneout)])), torch.tensor(shares)])
+
+
+def _words(numbers: Tensor) -> Tensor:
+    """Words of 32 bits as float32 values whose bits mean something else."""
+    return numbers.to(torch.int32).view(torch.float32)
