@@ -1,7 +1,7 @@
 """Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragg
     Source: T. Chen, B. Xu, C. Zhang and C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
     1604.06174 (2016), section 4.
     """
-    given = (inputs.values, *state, *cell.parameters())
+    given = (inputs.values, *state, *_weights(cell).values())
     if not inputs.num_steps or not learns(given):
         return run(cell, inputs, state)
     values, *after = Stretches.apply(run, cell, type(state), inputs.lengths, *given)
@@ -68,7 +68,7 @@ class Stretches(torch.autograd.Function):
     def forward(
         ctx: Any, run: Run, cell: Cell, kind: Any, lengths: Tensor, values: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the states after; `rest` is the state before and the cell's parameters."""
+        """Outputs (N, H), then the states after; `rest` is the state before and the cell's weights."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
         for rows in _stretches(lengths):
@@ -79,7 +79,7 @@ class Stretches(torch.autograd.Function):
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
-        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name, _ in cell.named_parameters()]
+        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name in _weights(cell)]
         ctx.kind, ctx.lengths, ctx.num_given = kind, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
@@ -88,13 +88,13 @@ class Stretches(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of the inputs, the state before and the parameters."""
+        """Gradients of the inputs, the state before and the weights."""
         values, *rest = ctx.saved_tensors
         rest, later = rest[: ctx.num_given], rest[ctx.num_given :]
         if torch.is_grad_enabled():
             return None, None, None, None, *_at_once(ctx, values, rest, gradients)
         count = len(ctx.kind._fields)
-        # not the parameters themselves: they may be others by now, and their hooks are for the whole gradient
+        # not the weights themselves: they may be others by now, and their hooks are for the whole gradient
         weights = [weight.detach().requires_grad_(weight.requires_grad) for weight in rest[count:]]
         given = dict(zip(ctx.names, weights, strict=True))
         d_outputs, *d_state = gradients
@@ -116,6 +116,11 @@ class Stretches(torch.autograd.Function):
             d_state = more[:count]
             d_weights = [_sum(total, slope) for total, slope in zip(d_weights, more[count:], strict=True)]
         return None, None, None, None, d_values, *d_state, *d_weights
+
+
+def _weights(cell: Cell) -> Mapping[str, Tensor]:
+    """What a cell learns by name; the cell of a module in torch's manner has its weights as plain attributes."""
+    return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
 def _stretches(lengths: Tensor) -> Iterator[Ragged]:
