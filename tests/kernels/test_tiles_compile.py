@@ -258,6 +258,7 @@ def test_a_compiled_layer_runs_on_the_tiles(counted):
 def test_a_compiled_layer_takes_a_state_one_sequence_a_single_step_and_no_biases():
     inputs, state = noise(4, 7, F, dtype=torch.float32), noise(1, 7, H, dtype=torch.float32)
     assert_same(unrolled.nn.LSTM(F, H), inputs, (state, state + 1))
+    assert_same(unrolled.nn.LSTM(F, H, proj_size=2), inputs, (state[:, :, :2], state))
     for given in (inputs[:, 0], inputs[:1]):
         torch.compiler.reset()
         assert_same(unrolled.nn.GRU(F, H, bias=False), given)
@@ -282,8 +283,9 @@ def test_compiled_dropout_drops_between_layers():
     torch.testing.assert_close(run(given)[0], module(given)[0])
 
 
-def test_an_exported_layer_computes_the_same_for_any_batch():
-    module = unrolled.nn.LSTM(F, H, 2, bidirectional=True)
+@pytest.mark.parametrize("proj_size", [0, 2])
+def test_an_exported_layer_computes_the_same_for_any_batch(proj_size):
+    module = unrolled.nn.LSTM(F, H, 2, bidirectional=True, proj_size=proj_size)
     steps, batch = torch.export.Dim("steps", min=2), torch.export.Dim("batch", min=2)
     given = noise(4, 7, F, dtype=torch.float32)
     program = torch.export.export(module, (given,), dynamic_shapes=({0: steps, 1: batch},), strict=False)
