@@ -112,8 +112,8 @@ class DropIn(nn.RNNBase):
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
         """Whether torch's forward runs, whatever the kernels say.
 
-        Autocast, a trace, a transform of torch.func, which no kernel of ours can read, and a single step, where there
-        is nothing to unfold.
+        Autocast, a trace, a transform of torch.func, which of ours only the reference can read, and a single step,
+        where there is nothing to unfold.
         """
         if self.kernel != "auto":
             return False

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell
 from unrolled.kernels.replay import Replay, Run, learns, slopes
+from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its calls have paid
@@ -23,9 +23,7 @@ def outgrows(cell: Cell, inputs: Ragged) -> bool:
     """Whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or not torch.is_grad_enabled():
         return False
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return False
-    if inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
+    if transformed() or inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
         return False
     return inputs.max_length > (LEAST_STRETCHES - 1) * _size(inputs.max_length)
 

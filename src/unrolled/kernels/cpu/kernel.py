@@ -1,12 +1,12 @@
 """Register tiles compiled on this machine: float32 on a CPU, under autocast with products in bfloat16."""
 
 import torch
-from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell, State
 from unrolled.kernels.cpu import autograd, operator
 from unrolled.kernels.cpu.machine import host
 from unrolled.kernels.cpu.pointwise.registry import name_of
+from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 HAS_PAIRS = host().has_pairs  # asked once: torch.compile does not follow a cached function
@@ -26,7 +26,7 @@ def refuses(cell: Cell, inputs: Ragged) -> str:
         return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
     if torch.jit.is_tracing():
         return "a graph is being recorded"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if transformed():
         return "a function transform of torch is at work"
     if cell.weight_ih.dtype != torch.float32 or values.dtype not in (torch.float32, *[torch.bfloat16] * narrow):
         return f"inputs are {values.dtype}, weights {cell.weight_ih.dtype}; the tiles take float32"
