@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, everything, look_beyond, on, random_runs
-from random_sequences import noise, some_lengths, some_ragged
+from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, look_beyond, on, random_runs
+from random_sequences import everything, noise, some_lengths, some_ragged
 from unrolled.cells.registry import make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls
