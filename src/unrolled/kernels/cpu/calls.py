@@ -156,7 +156,7 @@ def backward(
     run_all(kernel, [_addresses(Backward, given) for given in tasks])
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
-        layer.unpack(WeightGradients.sum_of(totals)),
+        layer.unpack(WeightGradients.sum_of(totals or [layer.zero_gradients()])),
         d_first,
     )
 
