@@ -1,15 +1,17 @@
-"""Random ragged batches for property tests, and comparisons with a tolerance that has a name."""
+"""Random ragged batches for property tests, all that a run answers, and comparisons whose tolerance has a name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from unrolled.cells.base import Cell
 from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
 
+Run = Callable[[Cell, Ragged, Any], tuple[Ragged, Any]]
 seeds = st.integers(0, 2**16)
 
 
@@ -41,6 +43,28 @@ def tensors_of(state: Any) -> list[Tensor]:
     found: list[Tensor] = []
     map_state(lambda field: found.append(field) or field, state)
     return found
+
+
+def everything(run: Run, cell: Cell, inputs: Ragged, state: Any = None) -> dict[str, Tensor]:
+    """Outputs, final states, and the gradients of a random sum of both, by name.
+
+    Args:
+        run: from a cell, inputs and the state before to outputs and the state after.
+        cell: what it runs.
+        inputs: (N, F) ragged.
+        state: before the first step; None = the cell's own.
+    """
+    values = inputs.values.clone().requires_grad_()
+    fields = [] if state is None else [field.clone().requires_grad_() for field in state]
+    start = cell.state_type(*fields) if fields else None
+    outputs, final = run(cell, inputs.with_values(values), start)
+    found = {"outputs": outputs.values} | {f"final {name}": field for name, field in final._asdict().items()}
+    loss = sum((field * noise(*field.shape, seed=7 + i).to(field)).sum() for i, field in enumerate(found.values()))
+    leaves = {"inputs": values} | {f"state {i}": field for i, field in enumerate(fields)}
+    leaves |= dict(cell.named_parameters())
+    gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    found |= {f"gradient of {name}": gradient for name, gradient in zip(leaves, gradients, strict=True)}
+    return {part: tensor.detach() for part, tensor in found.items()}
 
 
 def assert_close(got: Any, want: Any, tolerance: float = 1e-12) -> None:

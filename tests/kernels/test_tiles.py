@@ -1,19 +1,25 @@
 """The register tiles equal the exact reference, on every machine that this processor can be."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, everything, look_beyond, on, random_runs
-from random_sequences import noise, some_lengths, some_ragged
+from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, look_beyond, on, random_runs
+from random_sequences import everything, noise, some_lengths, some_ragged
+from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls
 from unrolled.kernels.cpu.layout import chunks_of
 from unrolled.kernels.cpu.machine import available
 from unrolled.kernels.cpu.pointwise.registry import POINTWISE, name_of
+from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
 machines = pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
@@ -61,13 +67,30 @@ def test_saturated_gates_are_exact(machine, name):
 def test_nan_and_infinity_go_where_the_equations_send_them(machine, name, bad):
     cell, inputs = a_cell(name, 3, 17), some_ragged([4, 2, 5], 3, dtype=torch.float32)
     inputs.values[5, 1] = bad  # the second step of the second sequence
-    with torch.no_grad():
-        got, _ = on(machine)(cell, inputs, a_state(cell, 3))
-        want, _ = reference.run(cell, inputs, a_state(cell, 3))
-    assert torch.equal(got.values.isnan(), want.values.isnan())
-    assert torch.equal(got.values.isinf(), want.values.isinf())
-    rest = ~want.values.isnan() & ~want.values.isinf()
-    torch.testing.assert_close(got.values[rest], want.values[rest], rtol=1e-5, atol=1e-6)
+    want, wanted = reference.run(cell, inputs, a_state(cell, 3))
+    for learns in (True, False):
+        with torch.set_grad_enabled(learns):
+            got, state = on(machine)(cell, inputs, a_state(cell, 3))
+        for one, other in zip((got.values, *state), (want.values, *wanted), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+@machines
+@cells
+def test_a_gradient_that_is_not_a_number_stays_in_its_sequence(machine, name):
+    cell, inputs = a_cell(name, 3, 17), some_ragged([4, 2, 5], 3, dtype=torch.float32)
+    found = []
+    for slope in (1.0, torch.nan):
+        values = inputs.values.clone().requires_grad_()
+        outputs, _ = on(machine)(cell, inputs.with_values(values), a_state(cell, 3))
+        slopes = torch.ones_like(outputs.values)
+        slopes[5] = slope  # the second step of the second sequence
+        found.append(torch.autograd.grad(outputs.values, [values, cell.weight_ih], slopes))
+    (want, _), (got, weight) = found
+    assert got[4:6].isnan().all()
+    assert torch.equal(got[:4], want[:4])
+    assert torch.equal(got[6:], want[6:])
+    assert weight.isnan().any()
 
 
 @machines
@@ -84,22 +107,63 @@ def test_inputs_may_lie_anywhere_in_memory(machine):
     assert torch.equal(strided.values, packed.values)
 
 
+@machines
+@cells
+def test_weights_states_and_gradients_may_lie_anywhere_in_memory(machine, name):
+    cell, inputs = a_cell(name, 3, 17), some_ragged([3, 4], 3, dtype=torch.float32)
+    state = a_state(cell, 2)
+    want = everything(on(machine), cell, inputs, state)
+    for number, weight in enumerate(cell.weights):  # between others, and not on a multiple of eight bytes
+        weight.data = strewn(weight.data, number % 4 + 1)
+
+    def run(cell: Cell, inputs: Ragged, state: Any) -> tuple[Ragged, Any]:
+        given = cell.state_type(*(strewn(field, 3) for field in state))
+        outputs, after = on(machine)(cell, inputs.with_values(strewn(inputs.values, 1)), given)
+        return outputs.with_values(strewn(outputs.values, 2)), cell.state_type(*(strewn(field, 1) for field in after))
+
+    got = everything(run, cell, inputs, state)
+    for part, tensor in want.items():
+        assert torch.equal(got[part], tensor), part
+
+
+def strewn(values: Tensor, start: int) -> Tensor:
+    """The same numbers, apart from each other in memory."""
+    room = values.new_zeros(start + 3 * values.numel())[start:]
+    return room.view(*values.shape, 3).index_copy(-1, torch.tensor([1]), values.unsqueeze(-1))[..., 1]
+
+
+@cells
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0, 0]])
+def test_without_steps_the_states_pass_on_and_so_do_their_gradients(name, lengths):
+    cell, inputs = a_cell(name, 3, 17), some_ragged(lengths, 3, dtype=torch.float32)
+    state = a_state(cell, len(lengths))
+    for run in (on(available()[0]), partial(unroll, kernel="tiles")):
+        fields = [field.clone().requires_grad_() for field in state]
+        outputs, after = run(cell, inputs, cell.state_type(*fields))
+        assert outputs.values.shape == (0, cell.output_size)
+        assert all(map(torch.equal, after, fields))
+        slopes = torch.autograd.grad(sum(field.sum() for field in after), fields)
+        assert all(torch.equal(slope, torch.ones_like(slope)) for slope in slopes)
+
+
+@machines
 @cells
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_run_is_bit_equal_to_the_next(name, threads, monkeypatch):
+def test_a_run_is_bit_equal_to_the_next(machine, name, threads, monkeypatch):
     monkeypatch.setattr(calls, "threads_for", lambda work, least: threads)
     cell, inputs = a_cell(name, 6, 33), some_ragged([9, 4, 0, 6, 6, 1, 12], 6, dtype=torch.float32)
-    first = everything(on(available()[0]), cell, inputs, a_state(cell, 7))
-    again = everything(on(available()[0]), cell, inputs, a_state(cell, 7))
+    first = everything(on(machine), cell, inputs, a_state(cell, 7))
+    again = everything(on(machine), cell, inputs, a_state(cell, 7))
     assert all(torch.equal(first[part], again[part]) for part in first)
 
 
+@machines
 @cells
 @pytest.mark.parametrize("threads", [2, 3, 9])
-def test_any_number_of_threads_says_the_same(name, threads, monkeypatch):
+def test_any_number_of_threads_says_the_same(machine, name, threads, monkeypatch):
     monkeypatch.setattr(calls, "threads_for", lambda work, least: threads)
     cell = a_cell(name, 6, 33)
-    check(available()[0], cell, some_ragged([9, 4, 0, 6, 6, 1, 12], 6, dtype=torch.float32), a_state(cell, 7))
+    check(machine, cell, some_ragged([9, 4, 0, 6, 6, 1, 12], 6, dtype=torch.float32), a_state(cell, 7))
 
 
 @machines

@@ -5,19 +5,18 @@ import pickle
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from kernels.tile_checks import cells
 from random_sequences import noise, shake, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
+from unrolled.nn.stack import Stack
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
 LENGTHS = [4, 0, 7, 2]
-cells = pytest.mark.parametrize(
-    "name", ["lstm", "gru", "elman", "lstm_peephole", "lstm_layer_norm", "gru_layer_norm", "min_lstm", "linear"]
-)
 
 
 def a_cell(name: str = "lstm") -> Cell:
@@ -29,7 +28,7 @@ def inputs() -> Ragged:
     return some_ragged(LENGTHS, 3, dtype=torch.float32)
 
 
-def gradients(cell: Cell, loss: Tensor, retain: bool = False) -> list[Tensor]:
+def gradients(cell: nn.Module, loss: Tensor, retain: bool = False) -> list[Tensor]:
     return list(torch.autograd.grad(loss, list(cell.parameters()), retain_graph=retain))
 
 
@@ -70,6 +69,20 @@ def test_hooks_see_and_change_gradients():
         torch.testing.assert_close(weight.grad, want * 2)
     for handle in handles:
         handle.remove()
+
+
+def test_hooks_on_outputs_states_and_whole_gradients_are_called():
+    cell, seen = a_cell(), []
+    want = gradients(cell, total(cell, inputs()))
+    outputs, final = unroll(cell, inputs(), kernel="tiles")
+    for tensor in (outputs.values, *final):
+        tensor.register_hook(lambda gradient: seen.append("answer") or gradient * 2)
+    for weight in cell.weights:
+        weight.register_post_accumulate_grad_hook(lambda weight: seen.append("weight"))
+    ((outputs.values**2).sum() + sum((field**3).sum() for field in final)).backward()
+    assert seen == ["answer"] * 3 + ["weight"] * 4
+    for weight, slope in zip(cell.weights, want, strict=True):
+        torch.testing.assert_close(weight.grad, slope * 2)
 
 
 def test_without_gradients_nothing_is_kept():
@@ -129,11 +142,19 @@ def test_an_output_changed_in_place_is_noticed():
             outputs.values.sum().backward()
 
 
-def test_a_copied_or_pickled_cell_computes_the_same():
-    cell, given = a_cell(), inputs()
-    want, _ = unroll(cell, given, kernel="tiles")
-    for other in (copy.deepcopy(cell), pickle.loads(pickle.dumps(cell))):
-        assert torch.equal(unroll(other, given, kernel="tiles")[0].values, want.values)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@cells
+def test_a_copied_or_pickled_stack_answers_alike_and_learns_apart(name, bidirectional):
+    stack, given = Stack(3, 5, name, num_layers=2, bidirectional=bidirectional), inputs()
+    want, _ = stack(given)  # before it is copied, so that what sticks to it would go along
+    slopes = gradients(stack, want.values.square().sum())
+    for other in (copy.deepcopy(stack), pickle.loads(pickle.dumps(stack))):
+        got, _ = other(given)
+        assert torch.equal(got.values, want.values)
+        assert all(map(torch.equal, gradients(other, got.values.square().sum()), slopes))
+        with torch.no_grad():
+            next(other.parameters()).zero_()
+        assert torch.equal(stack(given)[0].values, want.values)
 
 
 def test_gradients_of_final_states_alone_and_of_nothing_are_right():

@@ -142,6 +142,17 @@ def test_the_operator_is_what_torch_expects_of_one(name, keep):
     torch.library.opcheck(OPERATOR, operands(name, keep, None))
 
 
+@cells
+def test_the_operator_without_steps_answers_and_learns_nothing(name):
+    _, _, weights, state, *rest = operands(name, True, None)
+    values = torch.zeros(0, F, requires_grad=True)
+    outputs, final, _ = OPERATOR(values, torch.zeros(len(LENGTHS), dtype=torch.int64), weights, state, *rest)
+    assert outputs.shape == (0, state[0].shape[1])
+    assert all(map(torch.equal, final, state))
+    for gradient in torch.autograd.grad(outputs.sum() + final[0].sum(), [values, *weights]):
+        assert not gradient.any()
+
+
 def test_the_operator_runs_as_any_machine():
     given = operands("lstm", True, None)
     want = tensors(OPERATOR(*given)[:2])

@@ -1,15 +1,18 @@
 """Compiled code on disk, several processes, several threads."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from random_sequences import some_ragged
+from random_sequences import everything, noise, some_ragged
 from unrolled.cells.registry import make_cell
 from unrolled.kernels.cpu import calls, compiler, pool
 from unrolled.nn.unroll import unroll
@@ -27,6 +30,40 @@ got.values.sum().backward()
 want, _ = unroll(cell, Ragged(values, [2, 3]), kernel="reference")
 assert torch.allclose(got.values, want.values, atol=1e-6)
 print("right")
+"""
+
+SHARED = """
+import sys
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+from random_sequences import some_ragged
+from unrolled.nn.stack import Stack
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+batches = [some_ragged([3, 0, 5], 4, seed=1, dtype=torch.float32), some_ragged([7, 2], 4, seed=2, dtype=torch.float32)]
+
+
+def trained(wrap, parts):
+    torch.manual_seed(0)
+    stack = Stack(4, 6, "lstm", num_layers=2, bidirectional=True)
+    if rank == 0:
+        torch.save(stack.state_dict(), f"{folder}/fresh.pt")
+    module, optimizer = wrap(stack), torch.optim.SGD(stack.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = sum(module(part)[0].values.square().sum() for part in parts) / len(parts)
+        loss.backward()
+        optimizer.step()
+    return stack.state_dict()
+
+
+distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+torch.save(trained(DistributedDataParallel, [batches[rank]]), f"{folder}/{rank}.pt")
+distributed.barrier()
+distributed.destroy_process_group()
+if rank == 0:
+    torch.save(trained(lambda stack: stack, batches), f"{folder}/alone.pt")
 """
 
 
@@ -94,35 +131,76 @@ def test_both_ways_to_share_the_work_say_the_same(openmp, monkeypatch):
     torch.testing.assert_close(got.values, want.values)
 
 
-def test_several_threads_of_python_at_once(monkeypatch):
+def at_once(count: int, work: Callable[[], object]) -> None:
+    """The same work in so many threads of Python; what one of them raises is raised here."""
+    with ThreadPoolExecutor(count) as threads:
+        for future in [threads.submit(work) for _ in range(count)]:
+            future.result()
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm_layer_norm", "lstm_projected"])
+def test_several_threads_of_python_train_at_once(name, monkeypatch):
     monkeypatch.setattr(calls, "threads_for", lambda work, least: 2)
-    cell, some = make_cell("gru", 4, 20), some_ragged([30, 20, 10, 5], 4, dtype=torch.float32)
-    want, _ = unroll(cell, some, kernel="tiles")
-    wrong: list[int] = []
+    cell, some = make_cell(name, 4, 20), some_ragged([30, 20, 10, 5], 4, dtype=torch.float32)
+    run, state = partial(unroll, kernel="tiles"), cell.initial_state(4)
+    want = everything(run, cell, some, state)
+    with torch.no_grad():
+        answer, _ = run(cell, some)
 
-    def work(number: int) -> None:
-        for _ in range(20):
-            got, _ = unroll(cell, some, kernel="tiles")
-            if not torch.equal(got.values, want.values):
-                wrong.append(number)
+    def work() -> None:
+        for _ in range(10):
+            got = everything(run, cell, some, state)
+            assert all(torch.equal(got[part], tensor) for part, tensor in want.items())
+            with torch.no_grad():
+                assert torch.equal(run(cell, some)[0].values, answer.values)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    at_once(4, work)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_computes_too(monkeypatch):
-    monkeypatch.setattr(calls, "threads_for", lambda work, least: 2)
+def test_torchs_own_threads_work_beside_them():
+    cell, some = make_cell("gru", 64, 128), some_ragged([40] * 16, 64, dtype=torch.float32)
+    matrix = noise(300, 300, dtype=torch.float32)
+    state, run = cell.initial_state(16), partial(unroll, kernel="tiles")
+    torch.set_num_threads(2)
+    try:
+        want, product = everything(run, cell, some, state), matrix @ matrix
+
+        def work() -> None:
+            torch.set_num_threads(2)  # each thread of Python has a number of its own
+            for _ in range(5):
+                assert torch.equal(matrix @ matrix, product)
+                got = everything(run, cell, some, state)
+                assert all(torch.equal(got[part], tensor) for part, tensor in want.items())
+
+        work()
+        at_once(2, work)
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("how", [how for how in ("fork", "spawn") if how in multiprocessing.get_all_start_methods()])
+def test_workers_that_load_data_compute_too(how, monkeypatch):
+    monkeypatch.setattr(calls, "threads_for", lambda work, least: 2)  # a forked worker inherits it
     cell, some = make_cell("gru", 4, 20), some_ragged([30, 20, 10, 5], 4, dtype=torch.float32)
     with torch.no_grad():
         want, _ = unroll(cell, some, kernel="tiles")
-        loader = torch.utils.data.DataLoader(_Unrolled(cell, some), batch_size=None, num_workers=2, timeout=60)
-        for got in loader:
+        options = {"batch_size": None, "num_workers": 2, "timeout": 60, "multiprocessing_context": how}
+        for got in torch.utils.data.DataLoader(_Unrolled(cell, some), **options):
             assert torch.equal(got, want.values)
+
+
+def test_two_processes_that_share_gradients_train_as_one(tmp_path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", SHARED, str(rank), str(tmp_path)], env=environment) for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    one, other, alone = (torch.load(tmp_path / f"{name}.pt") for name in ("0", "1", "alone"))
+    fresh = torch.load(tmp_path / "fresh.pt")
+    for name, weight in alone.items():
+        assert torch.equal(one[name], other[name])
+        torch.testing.assert_close(one[name], weight, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(weight, fresh[name])
 
 
 class _Unrolled(torch.utils.data.Dataset):

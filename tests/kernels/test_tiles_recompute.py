@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels.tile_checks import TOLERANCE, a_cell, a_state, cells, everything
-from random_sequences import noise, some_ragged
+from kernels.tile_checks import TOLERANCE, a_cell, a_state, cells
+from random_sequences import everything, noise, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import calls

@@ -1,4 +1,4 @@
-"""What the tests of the tiles share: cells, everything that a run answers, buffers in the midst of NaN."""
+"""What the tests of the tiles share: cells, the comparison with the exact reference, buffers in the midst of NaN."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from random_sequences import noise, seeds, some_lengths
+from random_sequences import everything, noise, seeds, some_lengths
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.kernels import reference
@@ -39,20 +39,6 @@ def a_cell(name: str, features: int, hidden_size: int, seed: int = 0, scale: flo
     return cell
 
 
-def everything(run: Any, cell: Cell, inputs: Ragged, state: Any) -> dict[str, Tensor]:
-    """Outputs, final states, and the gradients of a random sum of both, in double precision."""
-    values = inputs.values.clone().requires_grad_()
-    fields = [field.clone().requires_grad_() for field in state]
-    outputs, final = run(cell, Ragged(values, inputs.lengths), cell.state_type(*fields))
-    found = {"outputs": outputs.values} | {f"final {name}": field for name, field in final._asdict().items()}
-    loss = sum((field * noise(*field.shape, seed=7 + i).to(field)).sum() for i, field in enumerate(found.values()))
-    leaves = {"inputs": values} | {f"state {i}": field for i, field in enumerate(fields)}
-    leaves |= dict(cell.named_parameters())
-    gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    found |= {f"gradient of {name}": gradient for name, gradient in zip(leaves, gradients, strict=True)}
-    return {part: tensor.detach().double() for part, tensor in found.items()}
-
-
 def on(machine: Machine, pairs: bool = False) -> Any:
     return lambda cell, inputs, state: autograd.run(cell, name_of(cell), machine, inputs, state, pairs)
 
@@ -67,7 +53,7 @@ def check(machine: Machine, cell: Cell, inputs: Ragged, state: Any, least: float
     got = everything(on(machine), cell, inputs, state)
     with torch.no_grad():
         quick, final = on(machine)(cell, inputs, state)
-    got |= {"inference": quick.values.double()} | {f"inference {k}": v.double() for k, v in final._asdict().items()}
+    got |= {"inference": quick.values} | {f"inference {k}": v for k, v in final._asdict().items()}
     factor = AMPLIFIES.get(name_of(cell), 0)
     rounded = everything(reference.run, cell, inputs, state) if factor else {}
     state = cell.state_type(*(field.double() for field in state))

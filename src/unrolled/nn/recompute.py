@@ -1,7 +1,7 @@
 """Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,9 +24,14 @@ def outgrows(cell: Cell, inputs: Ragged) -> bool:
     """Whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or not torch.is_grad_enabled():
         return False
-    if transformed() or inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
+    if transformed() or inputs.values.device.type != "cpu":
         return False
-    return inputs.max_length > (LEAST_STRETCHES - 1) * _size(inputs.max_length)
+    return is_too_much(cell, inputs.num_steps, inputs.max_length)
+
+
+def is_too_much(cell: Cell, num_steps: int, longest: int) -> bool:
+    """Whether so many steps of all sequences are above `BUDGET`, and those of the longest make enough stretches."""
+    return num_steps * kept_bytes(cell) > BUDGET and longest > (LEAST_STRETCHES - 1) * stretch_steps(longest)
 
 
 def kept_bytes(cell: Cell) -> int:
@@ -118,21 +123,21 @@ class Stretches(torch.autograd.Function):
         return None, None, None, None, None, d_values, *d_state, *d_weights
 
 
-def _weights(cell: Cell) -> dict[str, Tensor]:
+def _weights(cell: Cell) -> Mapping[str, Tensor]:
     """What a cell learns by name; the cell of a module in torch's manner has its weights as plain attributes."""
-    return {**dict(cell.named_parameters()), **dict(zip(cell.weight_shapes, cell.weights, strict=True))}
+    return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
 def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, Noise | None]]:
     """The rows of the first steps of every sequence, of the next ones, and so on, and the noise there."""
     rows = Ragged(torch.arange(int(lengths.sum())), lengths)
-    size = _size(rows.max_length)
+    size = stretch_steps(rows.max_length)
     for start in range(0, rows.max_length, size):
         yield rows.slice(start, start + size), None if noise is None else noise.later(start)
 
 
-def _size(longest: int) -> int:
-    """Steps of a stretch."""
+def stretch_steps(longest: int) -> int:
+    """Steps of a stretch, where the longest sequence has so many."""
     return max(1, ROOTS * math.isqrt(longest))
 
 

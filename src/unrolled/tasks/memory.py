@@ -9,14 +9,18 @@ from torch import nn
 from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, message
 from unrolled.nn.layers import count_weights
+from unrolled.nn.recompute import is_too_much, stretch_steps
 from unrolled.training.options import TrainingOptions
 
 WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights so far
 STEP_COPIES = 14  # what forward and backward keep of each hidden unit and step: gates, states, their gradients
+SHOWN_COPIES = 4  # where a layer recomputes: its outputs, what the next one makes of them, the gradients of both
 
 
 def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> int:
     """Bytes that training needs at least: weights, optimiser, and one batch of activations.
+
+    A layer that will recompute by itself, see `unroll`, has the inner steps of one stretch at a time.
 
     Args:
         network: may live on the meta device.
@@ -27,9 +31,13 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
     longest = int(examples.lengths.max()) if examples.batch_size else 0
     steps = min(longest, options.bptt_steps or longest)
     rows = options.batch_size or 32
-    widths = sum(module.hidden_size for module in network.modules() if isinstance(module, Cell))
     batch_steps = min(rows * steps, examples.num_steps)
-    return 4 * (WEIGHT_COPIES * weights + STEP_COPIES * batch_steps * widths)
+    kept = 0
+    for cell in (module for module in network.modules() if isinstance(module, Cell)):
+        recomputes = not _on_gpu(options) and is_too_much(cell, batch_steps, steps)
+        inner = batch_steps * stretch_steps(steps) // steps if recomputes else batch_steps
+        kept += (STEP_COPIES * inner + SHOWN_COPIES * (batch_steps - inner)) * cell.hidden_size
+    return 4 * (WEIGHT_COPIES * weights + kept)
 
 
 def free_memory() -> int:
@@ -48,8 +56,7 @@ def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) ->
         OptionError: the estimate exceeds the free memory of the machine or its GPU.
     """
     needed = estimate_memory(network, examples, options)
-    on_gpu = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    free = torch.cuda.mem_get_info()[0] if on_gpu else free_memory()
+    free = torch.cuda.mem_get_info()[0] if _on_gpu(options) else free_memory()
     if needed > free:
         raise OptionError(
             message(
@@ -59,6 +66,10 @@ def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) ->
                 remedy="lower hidden_size or num_layers, or batch_size, or set bptt_steps",
             )
         )
+
+
+def _on_gpu(options: TrainingOptions) -> bool:
+    return options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
 
 
 def _size(count: float) -> str:
