@@ -245,7 +245,7 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             numbers = [unit * cell.num_own + index * width for index in range(cell.num_own)]
             own = [(code.pointer(own_at) + number).vector() for number in numbers]
             states = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
-            kept = [place.vector() for place in slot_at]
+            kept, at = [place.vector() for place in slot_at], At(before_at.vector(), states[0], states[1], own)
             d_state = d_after_at.vector() if plan.projected else d_after_at.vector() + d_hidden_at.vector()
             d_cell = d_cell_at.vector() if cell.has_cell else code.number(0.0)
             if plan.drops:
@@ -255,9 +255,9 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             if plan.zones:
                 key, stride, units, shared = noise[:4]
                 zoneout = Zoneout(code, key, code.pointer(units), stride, code.pointer(shared))
-                found = zoneout.backward(cell, unit, kept, At(before_at.vector(), *states, own), d_state, d_cell)
+                found = zoneout.backward(cell, unit, kept, at, d_state, d_cell)
             else:
-                found = cell.backward(kept, At(before_at.vector(), *states, own), d_state, d_cell)
+                found = cell.backward(kept, at, d_state, d_cell)
             for place, number in zip(slot_at, found.sums, strict=True):
                 place.store(number)
             if not plan.projected:
