@@ -27,6 +27,7 @@ CAUSAL: dict[str, Callable[[], Any]] = {
     "everything": lambda: Stack(
         H, H, "gru", 3, dropout=0.3, variational=True, layer_norm=True, residual=True, learn_initial_state=True
     ),
+    "noisy": lambda: Stack(H, H, "gru", 2, recurrent_dropout=0.3, zoneout=0.2, residual=True),
     "conv": lambda: CausalConv(F, H, num_layers=3, kernel_size=2),
     "conv, residual from the start": lambda: CausalConv(H, H, num_layers=2, dropout=0.3),
     "conv of one tap": lambda: CausalConv(F, H, num_layers=2, kernel_size=1),
@@ -37,6 +38,7 @@ LOOKING_AHEAD: dict[str, Callable[[], Any]] = {
     "bidirectional everything": lambda: Stack(
         2 * H, H, "gru", 2, True, 0.3, layer_norm=True, residual=True, learn_initial_state=True
     ),
+    "bidirectional noisy": lambda: Stack(F, H, "lstm", 2, True, recurrent_dropout=0.3, zoneout=0.2),
     "conv both ways": lambda: make_layers("conv", F, H, bidirectional=True),
 }
 LAYERS = CAUSAL | LOOKING_AHEAD
@@ -205,6 +207,8 @@ CHANGES = [
     ({}, {"variational": True}),
     ({}, {"layer_norm": True}),
     ({}, {"residual": True}),
+    ({}, {"recurrent_dropout": 0.5}),
+    ({}, {"zoneout": 0.5}),
     ({"bidirectional": True, "input_size": 2 * H, "num_layers": 1, "dropout": 0.0}, {"residual": True}),
 ]
 
@@ -275,7 +279,7 @@ def test_an_ordinary_mask_is_drawn_at_every_step():
     assert not torch.equal(masks[0][0], masks[0][1])
 
 
-@pytest.mark.parametrize("name", ["everything", "bidirectional everything", "conv, residual from the start"])
+@pytest.mark.parametrize("name", ["everything", "bidirectional everything", "noisy", "conv, residual from the start"])
 def test_dropout_acts_in_training_only(name):
     layer = a_layer(name)
     inputs = inputs_for(layer, [3, 2])

@@ -72,6 +72,16 @@ def test_numbers_of_several_channels_are_read_and_saved(tmp_path):
     assert {"fixed window + logistic regression", "majority class"} <= set(model.evaluate(series, labels).baselines)
 
 
+def test_noise_in_the_recurrence_is_saved_with_the_model(tmp_path):
+    noise = {"recurrent_dropout": 0.2, "zoneout": 0.5}
+    texts, labels = ["xx", "yy"] * 8, ["a", "b"] * 8
+    model = Classifier(hidden_size=4, layers=noise).fit(texts, labels, epochs=1)
+    model.save(tmp_path / "m")
+    again = load(tmp_path / "m")
+    assert again.layers == noise
+    assert np.array_equal(again.predict_proba(texts), model.predict_proba(texts))
+
+
 def test_mixed_columns_join_sequences_and_single_values():
     draw = np.random.default_rng(1)
     rows = []

@@ -102,7 +102,9 @@ class Noise:
         return (words >= threshold(self.recurrent_dropout)).to(hidden) / (1 - self.recurrent_dropout)
 
     def row_keys(self, inputs: Ragged) -> Tensor:
-        """What tells one sequence's step from all others in zoneout's draws, (N,) int64, on the CPU."""
+        """What tells one sequence's step from all others in zoneout's draws, (N,) int64, on the CPU; zeros without."""
+        if self.seed is None:
+            return torch.zeros(inputs.num_steps, dtype=torch.int64)
         sequences = _mixed(self._root(ZONEOUT), inputs.sequence_ids.cpu())
         return _mixed(sequences, inputs.positions.cpu() + self.step)
 

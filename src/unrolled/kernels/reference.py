@@ -6,7 +6,7 @@ It consists of torch's operations alone, so it also runs inside torch.func's tra
 import torch
 
 from unrolled.cells.base import Cell, State
-from unrolled.kernels.noise import Noise, step
+from unrolled.kernels.noise import SILENCE, Noise, step
 from unrolled.ragged import Ragged
 
 
@@ -36,10 +36,9 @@ def run(
     values = inputs.values[layout.gather.to(device)]  # (N, F), all first steps, then all second steps
     alive = [field[order] for field in state]  # (B, H) each, longest first
     ended: list[list[torch.Tensor]] = [[] for _ in alive]
-    factors = keys = None
-    if noise is not None:
-        factors = noise.factors(state[0])[order] if noise.drops else None  # (B, H)
-        keys = noise.row_keys(inputs)[layout.gather].to(device)  # (N,)
+    noise = SILENCE if noise is None else noise
+    factors = noise.factors(state[0])[order] if noise.drops else None  # (B, H)
+    keys = noise.row_keys(inputs)[layout.gather].to(device) if noise.zones else None  # (N,)
     outputs = []
     start = 0
     for count in layout.batch_sizes.tolist():
@@ -47,14 +46,9 @@ def run(
             for field, done in zip(alive, ended, strict=True):
                 done.append(field[count:])
             alive = [field[:count] for field in alive]
-        given, before = values[start : start + count], type(state)(*alive)
-        if noise is None:
-            output, after = cell.step(given, before)
-        else:
-            dropped = None if factors is None else factors[:count]
-            output, after = step(
-                cell, noise, given, before, dropped, None if keys is None else keys[start : start + count]
-            )
+        rows = slice(start, start + count)
+        dropped, row_keys = None if factors is None else factors[:count], None if keys is None else keys[rows]
+        output, after = step(cell, noise, values[rows], type(state)(*alive), dropped, row_keys)
         outputs.append(output)
         alive = list(after)
         start += count

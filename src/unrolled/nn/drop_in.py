@@ -1,7 +1,8 @@
 """What unrolled.nn's LSTM, GRU and RNN share: torch's modules with another `forward`.
 
 Where a kernel of ours has nothing to add, torch's own `forward` runs: on a GPU, under autocast, for a single step, and
-for every input that torch refuses, so that its error message is the one to see.
+for every input that torch refuses, so that its error message is the one to see. It knows neither recurrent dropout nor
+zoneout: where these act it runs nothing but refusals.
 """
 
 import sys
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.cells.base import Cell
-from unrolled.errors import OptionError, ShapeError, message, unknown
+from unrolled.errors import OptionError, ShapeError, UnsupportedError, message, unknown
 from unrolled.kernels import native
 from unrolled.kernels.choose import KERNELS, choose
 from unrolled.kernels.cpu import kernel as tiles
+from unrolled.kernels.noise import Noise
 from unrolled.nn.packing import Packed, Padded, pack
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
@@ -33,6 +35,8 @@ class DropIn(nn.RNNBase):
     """What the three share: a `forward` that runs every layer and direction through `unroll`."""
 
     kernel: str
+    recurrent_dropout = 0.0  # also those of a module that was pickled before it had any
+    zoneout = 0.0
     cell_type: type[Cell]
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -64,12 +68,19 @@ class DropIn(nn.RNNBase):
         batch = self._readable(input)
         state = None if batch is None else self._readable_state(hx, batch.rows, batch.batch_shape)
         if batch is None or state is None:
-            return super().forward(input, hx)
+            return self._torchs(input, hx)
         whole = Ragged(batch.rows, batch.lengths)  # its steps may be in another order, which no choice depends on
         if self._torch_is_as_good(whole, dense=isinstance(batch, Padded)):
             return super().forward(input, hx)
         outputs, final = self._layers(batch.to_ragged(), tuple(batch.state_to_ragged(field) for field in state))
         return batch.from_ragged(outputs), _answer(tuple(batch.state_from_ragged(field) for field in final))
+
+    def _torchs(self, input: Any, hx: Any) -> Any:
+        """Torch's own forward, whose message is the one to see where it refuses."""
+        answer = super().forward(input, hx)
+        if self._noisy and answer[0].data.numel():
+            raise UnsupportedError("recurrent dropout and zoneout take inputs and states of the weights' dtype")
+        return answer
 
     # ---- what came in -----------------------------------------------------------------------------
 
@@ -110,12 +121,12 @@ class DropIn(nn.RNNBase):
     # ---- who runs it ------------------------------------------------------------------------------
 
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
-        """Whether torch's forward runs, whatever the kernels say.
+        """Whether torch's forward runs, whatever the kernels say; never where there is noise.
 
         Autocast, a trace, a transform of torch.func, which of ours only the reference can read, and a single step,
         where there is nothing to unfold.
         """
-        if self.kernel != "auto":
+        if self.kernel != "auto" or self._noisy:
             return False
         kind = rows.device.type
         autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
@@ -124,6 +135,8 @@ class DropIn(nn.RNNBase):
 
     def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
         """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
+        if self._noisy:
+            return False
         chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
         if self.proj_size:  # torch's native functions, which `native` calls, have no projection, but its layers do
             return chosen is not tiles
@@ -131,6 +144,18 @@ class DropIn(nn.RNNBase):
             return False
         learns_long = not dense and torch.is_grad_enabled() and inputs.max_length >= LONG
         return not (learns_long and inputs.values.device.type == "cpu")
+
+    @property
+    def _noisy(self) -> bool:
+        """Whether torch's forward would compute something else."""
+        return self.zoneout > 0 or (self.training and self.recurrent_dropout > 0)
+
+    def _noise(self) -> Noise | None:
+        """What disturbs one layer in one direction, drawn anew for each while training."""
+        if not self._noisy:
+            return None
+        noise = Noise(self.recurrent_dropout, self.zoneout)
+        return noise.drawn() if self.training else noise
 
     # ---- running it -------------------------------------------------------------------------------
 
@@ -160,7 +185,8 @@ class DropIn(nn.RNNBase):
             outputs = []
             for reverse in directions:
                 cell, before = self._cell(layer, reverse), [field[len(final)] for field in state]
-                output, after = unroll(cell, given, cell.state_type(*before), reverse=reverse, kernel=self.kernel)
+                options = {"reverse": reverse, "kernel": self.kernel, "noise": self._noise()}
+                output, after = unroll(cell, given, cell.state_type(*before), **options)
                 outputs.append(output.values)
                 final.append(after)
             hidden = given.with_values(torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0])  # (N, H or 2 * H)
@@ -211,13 +237,22 @@ class DropIn(nn.RNNBase):
         vars(cell).update(input_size=weights["weight_ih"].shape[1], hidden_size=self.hidden_size, initial={})
         return cell
 
-    def _set_kernel(self, kernel: str) -> None:
-        """Take the kernel's name, checked; the last act of a constructor."""
+    def _set_options(self, kernel: str, recurrent_dropout: float, zoneout: float) -> None:
+        """Take what torch's modules do not have, checked; the last act of a constructor."""
         if kernel != "auto" and kernel not in KERNELS:
             raise unknown("kernel", kernel, ["auto", *KERNELS])
         if kernel != "auto" and self.proj_size:
             raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
-        self.kernel = kernel
+        Noise(recurrent_dropout, zoneout)  # it checks them
+        if self.proj_size and (recurrent_dropout or zoneout):
+            received = f"{recurrent_dropout} and {zoneout}"
+            raise OptionError(message("recurrent_dropout, zoneout", expected="0 beside proj_size", received=received))
+        self.kernel, self.recurrent_dropout, self.zoneout = kernel, recurrent_dropout, zoneout
+
+    def extra_repr(self) -> str:
+        """Torch's, and the noise where there is some."""
+        shares = {"recurrent_dropout": self.recurrent_dropout, "zoneout": self.zoneout}
+        return ", ".join([super().extra_repr(), *(f"{name}={share}" for name, share in shares.items() if share)])
 
 
 @cache

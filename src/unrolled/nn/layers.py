@@ -13,7 +13,8 @@ from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
-OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state")  # of a Stack, beside its shape
+# of a Stack, beside its shape
+OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state", "recurrent_dropout", "zoneout")
 
 
 def make_layers(

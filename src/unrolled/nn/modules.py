@@ -29,10 +29,13 @@ class LSTM(DropIn, nn.LSTM):
         device: where the weights are made; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
+        recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
+            for each sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
 
     Raises:
         ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel, or one beside proj_size.
+        OptionError: an unknown kernel, a share outside [0, 1), or any of these beside proj_size.
 
     Example:
         >>> import torch
@@ -59,11 +62,13 @@ class LSTM(DropIn, nn.LSTM):
         dtype: torch.dtype | None = None,
         *,
         kernel: str = "auto",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype
         )
-        self._set_kernel(kernel)
+        self._set_options(kernel, recurrent_dropout, zoneout)
         if proj_size:
             self.cell_type = projected_lstm.ProjectedLSTM
 
@@ -89,10 +94,13 @@ class GRU(DropIn, nn.GRU):
         device: where the weights are made; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
+        recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
+            for each sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
 
     Raises:
         ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel.
+        OptionError: an unknown kernel, or a share outside [0, 1).
 
     Example:
         >>> import torch
@@ -118,11 +126,13 @@ class GRU(DropIn, nn.GRU):
         dtype: torch.dtype | None = None,
         *,
         kernel: str = "auto",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype
         )
-        self._set_kernel(kernel)
+        self._set_options(kernel, recurrent_dropout, zoneout)
 
 
 class RNN(DropIn, nn.RNN):
@@ -142,10 +152,13 @@ class RNN(DropIn, nn.RNN):
         device: where the weights are made; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
+        recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
+            for each sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
 
     Raises:
         ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel.
+        OptionError: an unknown kernel, or a share outside [0, 1).
 
     Example:
         >>> import torch
@@ -171,6 +184,8 @@ class RNN(DropIn, nn.RNN):
         dtype: torch.dtype | None = None,
         *,
         kernel: str = "auto",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__(
             input_size,
@@ -184,7 +199,7 @@ class RNN(DropIn, nn.RNN):
             device=device,
             dtype=dtype,
         )
-        self._set_kernel(kernel)
+        self._set_options(kernel, recurrent_dropout, zoneout)
 
     def _cell(self, layer: int, reverse: bool) -> Cell:
         cell = super()._cell(layer, reverse)

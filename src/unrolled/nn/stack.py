@@ -9,30 +9,39 @@ from torch import Tensor, nn
 from unrolled.cells.base import Cell, State
 from unrolled.cells.registry import make_cell
 from unrolled.errors import OptionError, ShapeError, UnsupportedError, message
+from unrolled.kernels.noise import SILENCE, Noise, step
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 
 class Recurrent(nn.Module):
-    """One layer in one direction: a cell, unrolled."""
+    """One layer in one direction: a cell, unrolled.
+
+    Args:
+        cell: the cell.
+        recompute: as `unroll`'s.
+        noise: recurrent dropout and zoneout; drawn anew for each pass of training.
+    """
 
     causal = True
 
-    def __init__(self, cell: Cell, recompute: bool | None = None) -> None:
+    def __init__(self, cell: Cell, recompute: bool | None = None, noise: Noise = SILENCE) -> None:
         super().__init__()
-        self.cell, self.recompute = cell, recompute
+        noise.check(cell)
+        self.cell, self.recompute, self.noise = cell, recompute, noise
         self.output_size = cell.output_size
 
     def forward(
         self, inputs: Ragged, state: State | None = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, State]:
         """Whole sequences: (N, F) to (N, H) and the final state."""
-        return unroll(self.cell, inputs, state, reset, want_state=want_state, recompute=self.recompute)
+        noise = self.noise.drawn() if self.training else self.noise
+        return unroll(self.cell, inputs, state, reset, want_state=want_state, recompute=self.recompute, noise=noise)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One time step: (B, F) to (B, H)."""
-        return self.cell.step(inputs, state)
+        """One time step as in evaluation: (B, F) to (B, H)."""
+        return step(self.cell, self.noise, inputs, state)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step."""
@@ -46,13 +55,17 @@ class Bidirectional(nn.Module):
         forward_cell: reads from the first step to the last.
         backward_cell: reads every sequence from its own last step to the first.
         recompute: as `unroll`'s.
+        noise: as `Recurrent`'s, drawn for each direction.
     """
 
     causal = False
 
-    def __init__(self, forward_cell: Cell, backward_cell: Cell, recompute: bool | None = None) -> None:
+    def __init__(
+        self, forward_cell: Cell, backward_cell: Cell, recompute: bool | None = None, noise: Noise = SILENCE
+    ) -> None:
         super().__init__()
-        self.recompute = recompute
+        noise.check(forward_cell)
+        self.recompute, self.noise = recompute, noise
         self.forward_cell = forward_cell
         self.backward_cell = backward_cell
         self.output_size = forward_cell.output_size + backward_cell.output_size
@@ -67,8 +80,9 @@ class Bidirectional(nn.Module):
         """Whole sequences: (N, F) to (N, 2 * H) and the two final states."""
         ahead, back = (None, None) if state is None else state
         both = partial(unroll, want_state=want_state, recompute=self.recompute)
-        right, ahead = both(self.forward_cell, inputs, ahead, reset)
-        left, back = both(self.backward_cell, inputs, back, reset, reverse=True)
+        noises = [self.noise.drawn() if self.training else self.noise for _ in range(2)]
+        right, ahead = both(self.forward_cell, inputs, ahead, reset, noise=noises[0])
+        left, back = both(self.backward_cell, inputs, back, reset, reverse=True, noise=noises[1])
         return right.with_values(torch.cat([right.values, left.values], 1)), (ahead, back)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -98,13 +112,18 @@ class Stack(nn.Module):
         residual: add a layer's inputs to its outputs where the widths agree; they must agree somewhere.
         learn_initial_state: make the states before the first step parameters.
         recompute: train on very long sequences in little memory, None = where needed, see `unroll`.
+        recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training; drawn
+            once for each sequence, the same at all its steps.
+        zoneout: share of the states that stay as they were while training, drawn at each step; in evaluation each
+            state is so much of the one before, and the rest of the new one.
 
     Raises:
         OptionError: an illegal value, or an option that would change nothing.
 
     Sources: variational dropout: Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
-    Recurrent Neural Networks", NeurIPS 2016, section 4; bidirectional: M. Schuster and K. Paliwal, "Bidirectional
-    Recurrent Neural Networks", IEEE Transactions on Signal Processing 45 (1997), section II.
+    Recurrent Neural Networks", NeurIPS 2016, section 4; zoneout: D. Krueger et al., "Zoneout: Regularizing RNNs by
+    Randomly Preserving Hidden Activations", ICLR 2017, section 3; bidirectional: M. Schuster and K. Paliwal,
+    "Bidirectional Recurrent Neural Networks", IEEE Transactions on Signal Processing 45 (1997), section II.
 
     Example:
         >>> import torch
@@ -129,18 +148,21 @@ class Stack(nn.Module):
         residual: bool = False,
         learn_initial_state: bool = False,
         recompute: bool | None = None,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__()
         if num_layers < 1:
             raise OptionError(message("num_layers", expected="an integer >= 1", received=num_layers))
         if not 0 <= dropout < 1:
             raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+        noise = Noise(recurrent_dropout, zoneout)
 
         def layer(width: int) -> nn.Module:
             if bidirectional:
                 ahead, back = (make_cell(cell, width, hidden_size, learn_initial_state) for _ in range(2))
-                return Bidirectional(ahead, back, recompute)
-            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state), recompute)
+                return Bidirectional(ahead, back, recompute, noise)
+            return Recurrent(make_cell(cell, width, hidden_size, learn_initial_state), recompute, noise)
 
         first = layer(input_size)
         output_size: int = first.output_size  # type: ignore[assignment]
@@ -177,7 +199,7 @@ class Stack(nn.Module):
         return hidden, tuple(states)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, tuple[Any, ...]]:
-        """One time step without dropout: (B, F) to (B, output_size).
+        """One time step as in evaluation, without dropout: (B, F) to (B, output_size).
 
         Raises:
             UnsupportedError: the stack is bidirectional.

@@ -1,5 +1,6 @@
 """unroll: run a cell along every sequence of a ragged batch."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -71,6 +72,10 @@ def unroll(
         noise = noise if noise.acts else None
 
     run = partial(_run, cell, kernel, want_state, recompute, noise)
+    if noise is not None:
+        refuse_graphs()
+        # where torch.compile has given up a graph because of that, it would still compile each function called here
+        run = _uncompiled(run) if "torch._dynamo" in sys.modules else run
     if reverse:
         flipped = None if reset is None else _reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
@@ -96,12 +101,15 @@ def _run(
 def _at_once(
     kernel: str, want_state: bool, cell: Cell, inputs: Ragged, state: State, noise: Noise | None
 ) -> tuple[Ragged, State]:
-    if noise is not None:
-        refuse_graphs()
     if not inputs.num_steps:
         return inputs.with_values(inputs.values.new_zeros(0, cell.output_size)), state
     chosen = choose(cell, inputs, kernel, noise)
     return KERNELS[chosen.name].run(cell, inputs, state, noise, want_state)
+
+
+def _uncompiled(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same out of the compiler's sight; only where that is loaded, which takes a while."""
+    return torch.compiler.disable(fn=run)
 
 
 def restarting(

@@ -40,7 +40,8 @@ class Classifier(ClassifierMixin, Task):
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
         pooling: how steps become one answer: last, mean, max or attention.
         class_weights: None, "balanced" for rare classes to count as much as frequent ones, or a weight for each label.
-        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
+            recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
 
     Example:

@@ -56,7 +56,8 @@ class Forecaster(Task):
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, between layers and before the answer.
-        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
+            recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
 
     Example:

@@ -38,7 +38,8 @@ class Tagger(Task):
         num_layers: recurrent layers.
         dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
         bidirectional: also read backwards; such a model cannot answer step by step.
-        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state.
+        layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
+            recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
 
     Example:

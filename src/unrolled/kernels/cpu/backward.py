@@ -248,9 +248,8 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             slot_at = [slots + (panel * cell.slots + index) * width for index in range(cell.slots)]
             numbers = [unit * cell.num_own + index * width for index in range(cell.num_own)]
             own = [(code.pointer(own_at) + number).vector() for number in numbers]
-            cells_here = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
-            around = At(before_at.vector(), cells_here[0], cells_here[1], own)
-            kept = [place.vector() for place in slot_at]
+            states = [place.vector() if cell.has_cell else code.number(0.0) for place in (cell_at, next_cell_at)]
+            kept, at = [place.vector() for place in slot_at], At(before_at.vector(), states[0], states[1], own)
             d_state = d_after_at.vector() if plan.projected else d_after_at.vector() + d_hidden_at.vector()
             d_cell = d_cell_at.vector() if cell.has_cell else code.number(0.0)
             if plan.drops:
@@ -260,9 +259,9 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             if plan.zones:
                 key, stride, units, shared = noise[:4]
                 zoneout = Zoneout(code, key, code.pointer(units), stride, code.pointer(shared))
-                found = zoneout.backward(cell, unit, kept, around, d_state, d_cell)
+                found = zoneout.backward(cell, unit, kept, at, d_state, d_cell)
             else:
-                found = cell.backward(kept, around, d_state, d_cell)
+                found = cell.backward(kept, at, d_state, d_cell)
             for place, number in zip(slot_at, found.sums, strict=True):
                 place.store(number)
             if not plan.projected:

@@ -1,6 +1,5 @@
 """What noise draws for one layer and batch, laid out as the tiles read it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +42,7 @@ class Draws:
         return outputs if self.factors is None else self.factors.repeat_interleave(self.lengths, 0).mul_(outputs)
 
 
-_NOTHING = torch.empty(0)
+_NOTHING = torch.empty(0, dtype=torch.float32)
 NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
 
 
@@ -54,7 +53,7 @@ def draw(layer: Layer, lengths: Tensor) -> Draws:
         return NONE
     padded, factors = plan.padded(hidden_size), None
     if noise.drops:
-        factors = noise.factors(torch.zeros(len(lengths), hidden_size))
+        factors = noise.factors(torch.zeros(len(lengths), hidden_size, dtype=torch.float32))
         factors = torch.nn.functional.pad(factors, (0, padded - hidden_size))
     if not noise.zones:
         return Draws(_NOTHING, _NOTHING, _NOTHING, factors, lengths)
@@ -65,8 +64,8 @@ def draw(layer: Layer, lengths: Tensor) -> Draws:
 
 def _shared(noise: Noise) -> Tensor:
     """The word below which a unit stays as it was, its share then, and else; in evaluation both are the expectation."""
-    shares: Sequence[float] = (noise.zoneout, noise.zoneout) if noise.seed is None else (1.0, 0.0)
-    return torch.cat([_words(torch.tensor([threshold(noise.zoneout)])), torch.tensor(shares)])
+    shares = (noise.zoneout, noise.zoneout) if noise.seed is None else (1.0, 0.0)
+    return torch.cat([_words(torch.tensor([threshold(noise.zoneout)])), torch.tensor(shares, dtype=torch.float32)])
 
 
 def _words(numbers: Tensor) -> Tensor:
