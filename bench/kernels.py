@@ -1,4 +1,4 @@
-"""Our kernels beside torch's layers and, where it is installed, ONNX Runtime: interleaved in one run, as ratios.
+"""Our kernels beside torch's layers and, where installed, Keras and ONNX Runtime: interleaved in one run, as ratios.
 
 Every row times its contestants in turn, several rounds, and compares medians: what else the machine does meets all of
 them alike. The ceiling is what one large matrix product reaches through torch on the same threads.
@@ -11,12 +11,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from peers import keras_training, missing, onnx_session
 from rich.console import Console
 from rich.table import Table
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
@@ -69,6 +68,8 @@ def training(name: str, lengths: list[int], features: int, hidden_size: int) -> 
     contestants: Contestants = {OURS: ours, f"{TORCH[name]} padded": padded}
     if len(set(lengths)) > 1:
         contestants[f"{TORCH[name]} packed"] = packed_
+    elif len(lengths) > 8:  # Keras has nothing to gain from the long rows
+        contestants |= keras_training(name, batch.padded.detach().transpose(0, 1).numpy(), hidden_size)
     return contestants
 
 
@@ -151,42 +152,6 @@ def stepping(name: str, streams: int, features: int, hidden_size: int) -> Contes
 
         contestants["onnxruntime"] = runtime
     return contestants
-
-
-def onnx_session(cell: Cell) -> Any:
-    """An ONNX Runtime session of an LSTM with these weights; None without the runtime, or for another cell."""
-    if cell.torch_layer != "LSTM" or not (find_spec("onnxruntime") and find_spec("onnx")):
-        return None
-    import onnx  # type: ignore[import-not-found]
-    import onnxruntime  # type: ignore[import-not-found]
-    from onnx import TensorProto, helper, numpy_helper  # type: ignore[import-not-found]
-
-    def iofc(weight: torch.Tensor) -> np.ndarray:  # ONNX orders the gates i, o, f, c
-        store, forget, candidate, output = weight.detach().chunk(4)
-        return torch.cat([store, output, forget, candidate]).numpy()
-
-    weights = {
-        "W": iofc(cell.weight_ih)[None],
-        "R": iofc(cell.weight_hh)[None],
-        "B": np.concatenate([iofc(cell.bias_ih), iofc(cell.bias_hh)])[None],
-    }
-    names = ["x", "W", "R", "B", "lengths", "h", "c"]
-    node = helper.make_node("LSTM", names, ["y", "yh", "yc"], hidden_size=cell.hidden_size)
-    state = (TensorProto.FLOAT, [1, "b", cell.hidden_size])
-    given = {"x": (TensorProto.FLOAT, ["t", "b", cell.input_size]), "lengths": (TensorProto.INT32, ["b"])}
-    answers = {"y": (TensorProto.FLOAT, ["t", 1, "b", cell.hidden_size]), "yh": state, "yc": state}
-    graph = helper.make_graph(
-        [node],
-        "lstm",
-        [helper.make_tensor_value_info(name, *kind) for name, kind in (given | {"h": state, "c": state}).items()],
-        [helper.make_tensor_value_info(name, *kind) for name, kind in answers.items()],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def rows() -> dict[str, tuple[float, Callable[[], Contestants]]]:
@@ -274,6 +239,8 @@ def main() -> None:
     limit = ceiling()
     threads = torch.get_num_threads()
     table = Table(title=f"{threads} threads; a large product through torch: {2 * limit / 1e9:.0f} GFLOP/s")
+    for peer in missing():
+        print(f"{peer} is not installed and sits out; pip install -c constraints.txt -e '.[bench]' brings it")
     for heading in ("work", "ours", "of that", "against", "ratio"):
         table.add_column(heading, justify="left" if heading in ("work", "against") else "right")
     record: dict[str, dict[str, float]] = {"ceiling": {"multiply-adds a second": limit, "threads": threads}}

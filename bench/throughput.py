@@ -1,4 +1,4 @@
-"""Training through `fit` beside the same network in a bare torch loop, interleaved in one run.
+"""Training through `fit` beside the same network in a bare torch loop and in Keras's `fit`, interleaved in one run.
 
 Run: python bench/throughput.py [--rounds 3]
 """
@@ -8,7 +8,9 @@ import itertools
 import statistics
 import time
 
+import numpy as np
 import torch
+from peers import keras_on_jax, missing
 from torch import nn
 
 import unrolled as ur
@@ -54,18 +56,47 @@ def bare_loop(text: str) -> float:
     return LANES * STEPS / statistics.median(b - a for a, b in itertools.pairwise(seen))
 
 
+def keras_fit(text: str) -> float:
+    """The same network and optimiser through Keras's own `fit`, the state carried from window to window."""
+    keras = keras_on_jax()
+    alphabet = sorted(set(text))
+    index = {character: place for place, character in enumerate(alphabet)}
+    ids = np.array([index[character] for character in text], dtype=np.int32).reshape(LANES, -1)  # (B, T)
+    windows = range(0, ids.shape[1] - STEPS, STEPS)
+    inputs = np.concatenate([ids[:, start : start + STEPS] for start in windows])
+    targets = np.concatenate([ids[:, start + 1 : start + STEPS + 1] for start in windows])
+    size = len(alphabet) + 2
+    model = keras.Sequential(
+        [
+            keras.Input(batch_shape=(LANES, STEPS), dtype="int32"),
+            keras.layers.Embedding(size, 128),
+            keras.layers.LSTM(HIDDEN, return_sequences=True, stateful=True),
+            keras.layers.Dense(size),
+        ]
+    )
+    optimizer = keras.optimizers.AdamW(4e-3, global_clipnorm=1.0)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    options = {"batch_size": LANES, "shuffle": False, "verbose": 0}
+    model.fit(inputs[: 4 * LANES], targets[: 4 * LANES], **options)  # compiles
+    start = time.perf_counter()
+    model.fit(inputs, targets, **options)
+    return inputs.size / (time.perf_counter() - start)
+
+
 def main() -> None:
-    """Print both and their ratio, the median over rounds."""
+    """Print all and our ratios, the median over rounds."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     generator = torch.Generator().manual_seed(0)
     text = "".join(chr(97 + int(place)) for place in torch.randint(0, 26, (CHARACTERS,), generator=generator))
-    pairs = [(through_fit(text), bare_loop(text)) for _ in range(rounds)]
-    fit, bare = (statistics.median(values) for values in zip(*pairs, strict=True))
-    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
-    print(f"LSTM {HIDDEN}, {LANES} x {STEPS} characters: fit {fit:,.0f}/s, bare torch loop {bare:,.0f}/s")
-    print(f"ratio {ratio:.3f}, the median of {rounds} rounds")
+    contestants = {"bare torch loop": bare_loop} | ({} if "Keras with JAX" in missing() else {"Keras fit": keras_fit})
+    rates = [{"fit": through_fit(text)} | {name: run(text) for name, run in contestants.items()} for _ in range(rounds)]
+    print(f"LSTM {HIDDEN}, {LANES} x {STEPS} characters, the median of {rounds} rounds:")
+    for name in ("fit", *contestants):
+        rate = statistics.median(turn[name] for turn in rates)
+        ratio = statistics.median(turn["fit"] / turn[name] for turn in rates)
+        print(f"{name:16} {rate:9,.0f} characters/s" + (f"   fit: {ratio:.2f} times that" if name != "fit" else ""))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from torch.utils.checkpoint import checkpoint
 from random_sequences import noise, shake, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
-from unrolled.errors import UnsupportedError
-from unrolled.kernels.cpu.kernel import refuses
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
@@ -172,17 +170,3 @@ def test_modules_made_in_inference_mode_run():
         got, _ = unroll(cell, given, kernel="tiles")
         want, _ = unroll(cell, given, kernel="reference")
         torch.testing.assert_close(got.values, want.values)
-
-
-def test_forward_mode_and_function_transforms_are_refused():
-    cell, given = a_cell("gru"), inputs()
-    with torch.autograd.forward_ad.dual_level(), pytest.raises(UnsupportedError, match="function transform"):
-        unroll(cell, given, kernel="tiles")
-    refusals = []
-
-    def run(weight: Tensor) -> Tensor:
-        refusals.append(refuses(cell, given))
-        return weight.sum()
-
-    torch.func.grad(run)(given.values)
-    assert refusals == ["a function transform of torch is at work"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from kernels.tile_checks import NAMES, a_cell, a_state, everything, look_beyond, on, random_runs
+from kernels.tile_checks import a_cell, a_state, cells, everything, look_beyond, on, random_runs
 from random_sequences import some_ragged
 from unrolled.cells.base import Cell
 from unrolled.kernels import reference
@@ -18,7 +18,6 @@ from unrolled.ragged import Ragged
 
 TOLERANCE = 1e-2
 UNBOUNDED = {"elman_relu": 3e-2}  # nothing squashes its state, so the roundings of every step add up
-cells = pytest.mark.parametrize("name", [name for name in NAMES if name != "lstm_projected"])  # float32 only
 on_pairs = pytest.mark.skipif(not host().has_pairs, reason="this processor has no product of bfloat16 pairs")
 
 

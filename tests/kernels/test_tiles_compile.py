@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import unrolled.nn
+from kernels.tile_checks import cells
 from random_sequences import noise, shake, some_ragged
 from unrolled.cells.registry import make_cell
 from unrolled.errors import ShapeError
@@ -124,7 +125,8 @@ def ragged() -> tuple[Tensor, Tensor]:
 
 def operands(name: str, keep: bool, machine: str | None) -> tuple[Any, ...]:
     cell, (values, lengths) = shake(make_cell(name, F, H), scale=0.1), ragged()
-    state = [noise(len(LENGTHS), H, seed=i, dtype=torch.float32) for i in range(len(cell.state_sizes))]
+    widths = enumerate(cell.state_sizes.values())
+    state = [noise(len(LENGTHS), width, seed=i, dtype=torch.float32) for i, width in widths]
     weights = list(cell.weights)
     if not keep:
         values, weights = values.detach(), [weight.detach() for weight in weights]
@@ -134,7 +136,7 @@ def operands(name: str, keep: bool, machine: str | None) -> tuple[Any, ...]:
 # ---- the operator ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "lstm_layer_norm", "lstm_peephole", "linear"])
+@cells
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_operator_is_what_torch_expects_of_one(name, keep):
     torch.library.opcheck(OPERATOR, operands(name, keep, None))
@@ -149,8 +151,9 @@ def test_the_operator_runs_as_any_machine():
             torch.testing.assert_close(one, other)
 
 
-def test_gradients_of_several_chunks_find_their_slots(monkeypatch):
-    found, given = [], operands("lstm", True, None)
+@pytest.mark.parametrize("name", ["lstm", "lstm_projected"])
+def test_gradients_of_several_chunks_find_their_slots(name, monkeypatch):
+    found, given = [], operands(name, True, None)
     for threads in (1, 3):
         monkeypatch.setattr(calls, "threads_for", lambda *_, threads=threads: threads)
         outputs, final, kept = OPERATOR(*given)
@@ -169,8 +172,9 @@ def test_the_operator_refuses_lengths_that_are_not_its_inputs():
 
 @pytest.mark.skipif(not host().has_pairs, reason="this processor has no product of bfloat16 pairs")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_autocast_around_a_compiled_module_is_the_eager_one(dtype):
-    module, (values, lengths) = Unrolled(), ragged()
+@pytest.mark.parametrize("name", ["lstm", "lstm_projected"])
+def test_autocast_around_a_compiled_module_is_the_eager_one(name, dtype):
+    module, (values, lengths) = Unrolled(name), ragged()
     found = []
     for run in (module, torch.compile(module, backend="aot_eager", fullgraph=True)):
         leaf = values.detach().to(dtype).requires_grad_()
@@ -189,7 +193,7 @@ def test_autocast_around_a_compiled_module_is_the_eager_one(dtype):
 
 @learning
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("name", ["lstm", "gru", "lstm_layer_norm"])
+@cells
 def test_a_compiled_unroll_is_one_graph_that_answers_and_learns_as_before(name, reverse, learns):
     assert_same(Unrolled(name, reverse), *ragged(), learns=learns)
 
@@ -200,8 +204,9 @@ def test_a_compiled_unroll_learns_its_initial_state():
     assert_same(module, *ragged())
 
 
-def test_a_compiled_unroll_runs_on_the_tiles(counted):
-    module, given = Unrolled(), ragged()
+@cells
+def test_a_compiled_unroll_runs_on_the_tiles(name, counted):
+    module, given = Unrolled(name), ragged()
     answers(module, compiled(module), given, learns=True)
     assert counted == ["forward", "backward"]
 
@@ -253,6 +258,7 @@ def test_a_compiled_layer_runs_on_the_tiles(counted):
 def test_a_compiled_layer_takes_a_state_one_sequence_a_single_step_and_no_biases():
     inputs, state = noise(4, 7, F, dtype=torch.float32), noise(1, 7, H, dtype=torch.float32)
     assert_same(unrolled.nn.LSTM(F, H), inputs, (state, state + 1))
+    assert_same(unrolled.nn.LSTM(F, H, proj_size=2), inputs, (state[:, :, :2], state))
     for given in (inputs[:, 0], inputs[:1]):
         torch.compiler.reset()
         assert_same(unrolled.nn.GRU(F, H, bias=False), given)
@@ -277,8 +283,9 @@ def test_compiled_dropout_drops_between_layers():
     torch.testing.assert_close(run(given)[0], module(given)[0])
 
 
-def test_an_exported_layer_computes_the_same_for_any_batch():
-    module = unrolled.nn.LSTM(F, H, 2, bidirectional=True)
+@pytest.mark.parametrize("proj_size", [0, 2])
+def test_an_exported_layer_computes_the_same_for_any_batch(proj_size):
+    module = unrolled.nn.LSTM(F, H, 2, bidirectional=True, proj_size=proj_size)
     steps, batch = torch.export.Dim("steps", min=2), torch.export.Dim("batch", min=2)
     given = noise(4, 7, F, dtype=torch.float32)
     program = torch.export.export(module, (given,), dynamic_shapes=({0: steps, 1: batch},), strict=False)

@@ -45,8 +45,8 @@ def test_processes_that_start_together_share_the_cache_safely(tmp_path):
     for process in processes:
         assert process.communicate(timeout=120)[0] == "right\n"
         assert process.returncode == 0
-    assert len(files(folder)) == 2  # forward and backward, and nothing half written beside them
-    assert len(list(folder.iterdir())) == 2
+    assert len(files(folder)) == 3  # forward, backward and packing, and nothing half written beside them
+    assert len(list(folder.iterdir())) == 3
 
 
 def test_a_damaged_file_of_the_cache_is_compiled_again(tmp_path):

@@ -106,8 +106,8 @@ def look_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     log: list[tuple[Tensor, Tensor]] = []
     run_all = calls.run_all
 
-    def run_and_look(kernel: Any, arguments: Any) -> None:
-        run_all(kernel, arguments)
+    def run_and_look(*given: Any) -> None:
+        run_all(*given)
         for room, value in log:
             assert bool(room[:64].isnan().all())
             assert bool(room[-64:].isnan().all())

@@ -6,7 +6,20 @@ from torch.nn.utils.rnn import PackedSequence
 
 import unrolled.nn
 from random_sequences import noise
-from torch_twins import F, H, assert_answers_alone, assert_same, fields_of, hx_of, kernels, kinds, near, pair, state_for
+from torch_twins import (
+    F,
+    H,
+    assert_answers_alone,
+    assert_same,
+    dtypes,
+    fields_of,
+    hx_of,
+    kernels,
+    kinds,
+    near,
+    pair,
+    state_for,
+)
 from unrolled.errors import OptionError, ShapeError, UnsupportedError
 from unrolled.kernels.choose import KERNELS
 from unrolled.nn.drop_in import LONG
@@ -86,11 +99,17 @@ def test_under_autocast_a_ragged_is_packed_for_torch():
     assert torch.equal(outputs.values, want.data)
 
 
-def test_projections_are_torchs():
-    mine, theirs = pair("lstm", F, H, 2, proj_size=2, bidirectional=True)
-    assert_same(mine, theirs, noise(5, 2, F), state_for(mine, 2))
-    assert_same(mine, theirs, noise(6, F), state_for(mine, 2), FORMS["packed"])
-    assert_answers_alone(mine, theirs, Ragged(noise(6, F), [2, 0, 3, 1]))
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, about its own
+@pytest.mark.parametrize("bias", [True, False])
+@dtypes
+def test_projections_are_torchs_on_the_tiles_or_by_torch(dtype, bias, monkeypatch):
+    mine, theirs = pair("lstm", F, H, 2, proj_size=2, bidirectional=True, bias=bias, dtype=dtype)
+    calls, run = [], KERNELS["tiles"].run
+    monkeypatch.setattr(KERNELS["tiles"], "run", lambda *given: calls.append(given) or run(*given))
+    assert_same(mine, theirs, noise(5, 2, F, dtype=dtype), state_for(mine, 2))
+    assert_same(mine, theirs, noise(6, F, dtype=dtype), state_for(mine, 2), FORMS["packed"])
+    assert_answers_alone(mine, theirs, Ragged(noise(6, F, dtype=dtype), [2, 0, 3, 1]))
+    assert len(calls) == (3 * LAYERS if dtype == torch.float32 else 0)
 
 
 @pytest.mark.gpu

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import unrolled.nn
 from random_sequences import noise, shake, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
@@ -75,6 +76,17 @@ def test_a_stack_recomputes_every_layer_and_direction(bidirectional):
         found.append(torch.autograd.grad(outputs.values.square().sum(), list(stack.parameters())))
     for want, got in zip(*found, strict=True):
         torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_module_in_torchs_manner_learns_every_weight(kind, monkeypatch):
+    module, inputs = getattr(unrolled.nn, kind)(3, 5, 2), noise(200, 2, 3, dtype=torch.float32).requires_grad_()
+    leaves, found = [inputs, *module.parameters()], []
+    for budget in (recompute.BUDGET, 0):
+        monkeypatch.setattr(recompute, "BUDGET", budget)
+        found.append(torch.autograd.grad(module(inputs)[0].square().sum(), leaves))
+    for want, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
 def test_a_graph_that_is_kept_can_be_walked_twice_and_differentiated_twice():

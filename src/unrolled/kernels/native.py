@@ -13,6 +13,7 @@ from torch import Tensor
 from unrolled.cells.base import Cell, State
 from unrolled.cells.elman import Elman
 from unrolled.kernels.noise import Noise
+from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 # what one more dense call costs, in padded row-steps; measured at H = 128, flat between 32 and 256
@@ -26,6 +27,8 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
         return f"torch has no layer for {type(cell).__name__}"
     if noise is not None:
         return "torch's layers have neither recurrent dropout nor zoneout"
+    if transformed():
+        return "a function transform of torch is at work, which torch's own layers do not take"
     if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
     return ""

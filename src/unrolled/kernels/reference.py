@@ -1,4 +1,7 @@
-"""The definition of right: a plain loop over `cell.step`, any cell, any dtype, any device, differentiable twice."""
+"""The definition of right: a plain loop over `cell.step`, any cell, any dtype, any device, differentiable twice.
+
+It consists of torch's operations alone, so it also runs inside torch.func's transforms.
+"""
 
 import torch
 

@@ -1,14 +1,14 @@
 """What unrolled.nn's LSTM, GRU and RNN share: torch's modules with another `forward`.
 
-Where a kernel of ours has nothing to add, torch's own `forward` runs: on a GPU, under autocast, with a projection, for
-a single step, and for every input that torch refuses, so that its error message is the one to see. It knows neither
-recurrent dropout nor zoneout: where these act it runs nothing but refusals.
+Where a kernel of ours has nothing to add, torch's own `forward` runs: on a GPU, under autocast, for a single step, and
+for every input that torch refuses, so that its error message is the one to see. It knows neither recurrent dropout nor
+zoneout: where these act it runs nothing but refusals.
 """
 
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, ShapeError, UnsupportedError, message, unknown
 from unrolled.kernels import native
 from unrolled.kernels.choose import KERNELS, choose
+from unrolled.kernels.cpu import kernel as tiles
 from unrolled.kernels.noise import Noise
 from unrolled.nn.packing import Packed, Padded, pack
 from unrolled.nn.unroll import unroll
@@ -36,7 +37,7 @@ class DropIn(nn.RNNBase):
     kernel: str
     recurrent_dropout = 0.0  # also those of a module that was pickled before it had any
     zoneout = 0.0
-    cell_type: ClassVar[type[Cell]]
+    cell_type: type[Cell]
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Run whole sequences.
@@ -94,7 +95,7 @@ class DropIn(nn.RNNBase):
         rows = batch.rows
         if self._torch_must(rows, batch.steps) or not rows.numel():
             return None
-        fits = rows.shape[1] == self.input_size and rows.dtype == self._weights(0, False)[0].dtype
+        fits = rows.shape[1] == self.input_size and rows.dtype == self._weights(0, False)["weight_ih"].dtype
         return batch if fits else None
 
     def _readable_state(self, hx: Any, rows: Tensor, batch_shape: tuple[int, ...]) -> Fields | None:
@@ -122,11 +123,9 @@ class DropIn(nn.RNNBase):
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
         """Whether torch's forward runs, whatever the kernels say; never where there is noise.
 
-        A projection, autocast, a trace, a transform of torch.func, which no kernel of ours can read, and a single
-        step, where there is nothing to unfold.
+        Autocast, a trace, a transform of torch.func, which of ours only the reference can read, and a single step,
+        where there is nothing to unfold.
         """
-        if self.proj_size:
-            return True
         if self.kernel != "auto" or self._noisy:
             return False
         kind = rows.device.type
@@ -136,7 +135,12 @@ class DropIn(nn.RNNBase):
 
     def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
         """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
-        if self._noisy or KERNELS[choose(self._cell(0, False), inputs, self.kernel).name] is not native:
+        if self._noisy:
+            return False
+        chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
+        if self.proj_size:  # torch's native functions, which `native` calls, have no projection, but its layers do
+            return chosen is not tiles
+        if chosen is not native:
             return False
         learns_long = not dense and torch.is_grad_enabled() and inputs.max_length >= LONG
         return not (learns_long and inputs.values.device.type == "cpu")
@@ -180,9 +184,9 @@ class DropIn(nn.RNNBase):
             given = self._dropped(hidden) if layer else hidden
             outputs = []
             for reverse in directions:
-                before = self.cell_type.state_type(*(field[len(final)] for field in state))
+                cell, before = self._cell(layer, reverse), [field[len(final)] for field in state]
                 options = {"reverse": reverse, "kernel": self.kernel, "noise": self._noise()}
-                output, after = unroll(self._cell(layer, reverse), given, before, **options)
+                output, after = unroll(cell, given, cell.state_type(*before), **options)
                 outputs.append(output.values)
                 final.append(after)
             hidden = given.with_values(torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0])  # (N, H or 2 * H)
@@ -210,12 +214,15 @@ class DropIn(nn.RNNBase):
 
     # ---- its weights ------------------------------------------------------------------------------
 
-    def _weights(self, layer: int, reverse: bool) -> list[Tensor]:
-        """The four weights of one layer and direction; zeros for the biases of a module without."""
+    def _weights(self, layer: int, reverse: bool) -> dict[str, Tensor]:
+        """The weights of one layer and direction by name; zeros for the biases of a module without."""
         suffix = f"_l{layer}{'_reverse' if reverse else ''}"
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
-        weights = [getattr(self, name + suffix) for name in names]
-        return weights if self.bias else [*weights, *[weights[0].new_zeros(len(weights[0]))] * 2]
+        matrices = ("weight_ih", "weight_hh", "weight_hr") if self.proj_size else ("weight_ih", "weight_hh")
+        weights = {name: getattr(self, name + suffix) for name in matrices}
+        nothing = None if self.bias else weights["weight_ih"].new_zeros(len(weights["weight_ih"]))
+        for name in ("bias_ih", "bias_hh"):
+            weights[name] = getattr(self, name + suffix) if nothing is None else nothing
+        return weights
 
     def _cell(self, layer: int, reverse: bool) -> Cell:
         """The weights of one layer and direction as a cell, made anew for each call, so that it is never stale."""
@@ -226,8 +233,8 @@ class DropIn(nn.RNNBase):
             nn.Module.__init__(cell)
         weights = self._weights(layer, reverse)
         # plain attributes: the parameters stay the module's own, and need not be Parameters (functional_call)
-        vars(cell).update(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True))
-        vars(cell).update(input_size=weights[0].shape[1], hidden_size=self.hidden_size, initial={})
+        vars(cell).update(weights)
+        vars(cell).update(input_size=weights["weight_ih"].shape[1], hidden_size=self.hidden_size, initial={})
         return cell
 
     def _set_options(self, kernel: str, recurrent_dropout: float, zoneout: float) -> None:
@@ -237,9 +244,6 @@ class DropIn(nn.RNNBase):
         if kernel != "auto" and self.proj_size:
             raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
         Noise(recurrent_dropout, zoneout)  # it checks them
-        if self.proj_size and (recurrent_dropout or zoneout):
-            received = f"{recurrent_dropout} and {zoneout}"
-            raise OptionError(message("recurrent_dropout, zoneout", expected="0 beside proj_size", received=received))
         self.kernel, self.recurrent_dropout, self.zoneout = kernel, recurrent_dropout, zoneout
 
     def extra_repr(self) -> str:

@@ -7,7 +7,7 @@ Each class is a subclass of torch's, with its weights, their names and their fir
 import torch
 from torch import nn
 
-from unrolled.cells import elman, gru, lstm
+from unrolled.cells import elman, gru, lstm, projected_lstm
 from unrolled.cells.base import Cell
 from unrolled.nn.drop_in import DropIn
 
@@ -25,7 +25,7 @@ class LSTM(DropIn, nn.LSTM):
         batch_first: a dense batch is (B, T, F) instead of (T, B, F); the state is not affected.
         dropout: share of the values zeroed between layers while training, 0 to 1.
         bidirectional: read in both directions; outputs have 2 * H features.
-        proj_size: above 0, project each output to so many features; torch's own code then runs.
+        proj_size: above 0, project each output to so many features.
         device: where the weights are made; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
@@ -35,7 +35,7 @@ class LSTM(DropIn, nn.LSTM):
 
     Raises:
         ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel, a share outside [0, 1), or any of these beside proj_size.
+        OptionError: an unknown kernel, or one beside proj_size; a share outside [0, 1).
 
     Example:
         >>> import torch
@@ -69,6 +69,13 @@ class LSTM(DropIn, nn.LSTM):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype
         )
         self._set_options(kernel, recurrent_dropout, zoneout)
+        if proj_size:
+            self.cell_type = projected_lstm.ProjectedLSTM
+
+    def _cell(self, layer: int, reverse: bool) -> Cell:
+        cell = super()._cell(layer, reverse)
+        vars(cell).update(proj_size=self.proj_size)
+        return cell
 
 
 class GRU(DropIn, nn.GRU):

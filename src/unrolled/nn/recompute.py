@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell
 from unrolled.kernels.noise import Noise
 from unrolled.kernels.replay import Replay, Run, learns, slopes
+from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its calls have paid
@@ -24,9 +24,7 @@ def outgrows(cell: Cell, inputs: Ragged) -> bool:
     """Whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or not torch.is_grad_enabled():
         return False
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return False
-    if inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
+    if transformed() or inputs.values.device.type != "cpu" or inputs.num_steps * kept_bytes(cell) <= BUDGET:
         return False
     return inputs.max_length > (LEAST_STRETCHES - 1) * _size(inputs.max_length)
 
@@ -53,7 +51,7 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any, noise: Noise 
     Source: T. Chen, B. Xu, C. Zhang and C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
     1604.06174 (2016), section 4.
     """
-    given = (inputs.values, *state, *cell.parameters())
+    given = (inputs.values, *state, *_weights(cell).values())
     if not inputs.num_steps or not learns(given):
         return run(cell, inputs, state, noise)
     values, *after = Stretches.apply(run, cell, type(state), noise, inputs.lengths, *given)
@@ -70,7 +68,7 @@ class Stretches(torch.autograd.Function):
     def forward(
         ctx: Any, run: Run, cell: Cell, kind: Any, noise: Noise | None, lengths: Tensor, values: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the states after; `rest` is the state before and the cell's parameters."""
+        """Outputs (N, H), then the states after; `rest` is the state before and the cell's weights."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
         for rows, part_noise in _stretches(lengths, noise):
@@ -81,7 +79,7 @@ class Stretches(torch.autograd.Function):
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
-        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name, _ in cell.named_parameters()]
+        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name in _weights(cell)]
         ctx.kind, ctx.noise, ctx.lengths, ctx.num_given = kind, noise, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
@@ -90,13 +88,13 @@ class Stretches(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of the inputs, the state before and the parameters."""
+        """Gradients of the inputs, the state before and the weights."""
         values, *rest = ctx.saved_tensors
         rest, later = rest[: ctx.num_given], rest[ctx.num_given :]
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_at_once(ctx, values, rest, gradients)
         count = len(ctx.kind._fields)
-        # not the parameters themselves: they may be others by now, and their hooks are for the whole gradient
+        # not the weights themselves: they may be others by now, and their hooks are for the whole gradient
         weights = [weight.detach().requires_grad_(weight.requires_grad) for weight in rest[count:]]
         given = dict(zip(ctx.names, weights, strict=True))
         d_outputs, *d_state = gradients
@@ -118,6 +116,11 @@ class Stretches(torch.autograd.Function):
             d_state = more[:count]
             d_weights = [_sum(total, slope) for total, slope in zip(d_weights, more[count:], strict=True)]
         return None, None, None, None, None, d_values, *d_state, *d_weights
+
+
+def _weights(cell: Cell) -> dict[str, Tensor]:
+    """What a cell learns by name; the cell of a module in torch's manner has its weights as plain attributes."""
+    return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
 def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, Noise | None]]:

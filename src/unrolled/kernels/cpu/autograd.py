@@ -92,11 +92,8 @@ def forward(
     layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
 ) -> tuple[Tensor, list[Tensor], list[calls.Part]]:
     """Outputs (N, H), the final states (B, H), and the buffers of every chunk."""
-    outputs, parts = calls.forward(layer, inputs, lengths, state, keep)
-    finals = [field.clone() for field in state]  # of an empty sequence: as before
-    for part in parts:
-        for final, field in zip(finals, part.final(outputs, keep), strict=True):
-            final[part.sequences] = field[:, : final.shape[1]]
+    outputs, last, parts = calls.forward(layer, inputs, lengths, state, keep)
+    finals = [_narrow(field, given.shape[1]) for field, given in zip(last, state, strict=True)]
     return _narrow(outputs, layer.output_size), finals, parts
 
 
@@ -112,14 +109,8 @@ def backward(
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """As `calls.backward`, with outputs (N, H) and the gradients of the states before, (B, H)."""
     outputs = calls.padded_to(outputs, layer.shown)
-    d_inputs, d_weights, d_first = calls.backward(layer, inputs, outputs, parts, d_outputs, d_final, want_inputs)
-    d_state = []
-    for index, (before, given) in enumerate(zip(state, d_final, strict=True)):
-        total = torch.zeros_like(before) if given is None else given.clone()  # an empty sequence passes it on
-        for part, first in zip(parts, d_first, strict=True):
-            total[part.sequences] = first[index][:, : total.shape[1]]
-        d_state.append(total)
-    return d_inputs, d_weights, d_state
+    d_inputs, d_weights, d_state = calls.backward(layer, inputs, outputs, parts, state, d_outputs, d_final, want_inputs)
+    return d_inputs, d_weights, [_narrow(field, before.shape[1]) for field, before in zip(d_state, state, strict=True)]
 
 
 def weights_of(cell: Cell) -> dict[str, Tensor]:

@@ -34,6 +34,7 @@ class Backward(IntEnum):
     output_size = auto()  # values shown
     inputs = auto()
     outputs = auto()
+    sequences = auto()
     hidden = auto()
     left = auto()
     left_hidden = auto()
@@ -42,8 +43,8 @@ class Backward(IntEnum):
     num_sequences = auto()
     d_outputs = auto()  # (N, shown_size)
     d_hidden = auto()  # (B, shown_size) of the last state in, of the first state out
-    d_cells = auto()
-    d_inputs = auto()  # (N, padded_inputs), zeros; address 0 where nobody asks
+    d_cells = auto()  # (B, padded_size), likewise
+    d_inputs = auto()  # (N, padded_inputs); address 0 where nobody asks
     padded_inputs = auto()
     input_weights = auto()  # (columns of inputs / tile, groups, input slots, tile)
     recurrent_weights = auto()  # (columns of hidden / tile, groups, recurrent slots, tile)
@@ -85,8 +86,10 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         for count in counts
     }
     outer = {count: Outer(module, plan, count, plan.width) for count in counts}
-    unproject = Back(module, plan, "unproject", width, width) if plan.projected else None
-    outer_projection = Outer(module, plan, plan.panels, plan.units, "outer_projection") if plan.projected else None
+    unproject = Back(module, plan.unpaired, "unproject", width, width) if plan.projected else None
+    outer_projection = None
+    if plan.projected:
+        outer_projection = Outer(module, plan.unpaired, plan.panels, plan.units, "outer_projection")
 
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])
@@ -104,10 +107,10 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     def rows_of(base: Backward, size: Backward) -> Address:
         return user_row(a[base], a[size], firsts, a[Backward.direction])
 
-    outputs_row = rows_of(Backward.outputs, Backward.shown_size)
+    outputs_row, chosen = rows_of(Backward.outputs, Backward.shown_size), at[Backward.sequences]
     addresses = [
         (inputs_at, rows_of(Backward.inputs, Backward.input_stride)),
-        (before_at, before_row(code, a[Backward.hidden], shown, outputs_row)),
+        (before_at, before_row(code, a[Backward.hidden], shown, chosen, outputs_row)),
         (after_at, outputs_row),
         (d_after_at, rows_of(Backward.d_outputs, Backward.shown_size)),
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
@@ -115,17 +118,17 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     if plan.zones:
         addresses.append((keys_at, user_key(code, a[Backward.row_keys], firsts, a[Backward.direction])))
     if plan.copies_hidden:
-        narrow_row = rows_of(Backward.left, Backward.left_stride)
-        addresses.append((left_at, before_row(code, a[Backward.left_hidden], a[Backward.left_stride], narrow_row)))
+        narrow_row, stride = rows_of(Backward.left, Backward.left_stride), a[Backward.left_stride]
+        addresses.append((left_at, before_row(code, a[Backward.left_hidden], stride, chosen, narrow_row)))
     else:
         left_at = before_at
     d_after = d_raw_at if plan.projected else d_after_at
     # with dropout the product's part of a hidden state's gradient stays apart; there is no projection beside it
     d_left_at = d_raw_at if plan.drops else d_hidden_at
     with code.loop(0, sequences) as row:
-        d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + row.index * shown * BYTES)
+        d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + chosen.entry(row.index) * shown * BYTES)
         if plan.drops:
-            d_left_at.set_entry(row.index, a[Backward.d_left] + row.index * shown * BYTES)
+            d_left_at.set_entry(row.index, a[Backward.d_left] + chosen.entry(row.index) * shown * BYTES)
     if plan.projected:
         with code.loop(0, a[Backward.table_rows]) as row:
             d_raw_at.set_entry(row.index, a[Backward.d_raw] + row.index * padded * BYTES)
@@ -170,7 +173,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
                     (step_gates + row.index * row_width).address,
                     *(cell.address for cell in cells),
                     d_hidden_at.entry(row.index),
-                    (at[Backward.d_cells] + row.index * padded).address,
+                    (at[Backward.d_cells] + chosen.entry(row.index) * padded).address,
                     groups,
                     a[Backward.hidden_size],
                     a[Backward.own],
@@ -186,6 +189,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
 
         with code.when(a[Backward.d_inputs].compare("!=", 0)):
             weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
+            zero_rows(code, d_inputs_at, rows, size)
             back[plan.input_vectors].emit(code, rows, left, left_width, weights, groups, d_inputs_at, size)
 
         right, right_width, terms = gates, row_width, rows

@@ -13,8 +13,9 @@ from unrolled.kernels.cpu import compiler
 from unrolled.kernels.cpu.backward import Backward, write_backward
 from unrolled.kernels.cpu.draws import NONE, Draws, draw
 from unrolled.kernels.cpu.forward import Forward, write_forward
-from unrolled.kernels.cpu.layer import Layer, WeightGradients
+from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.layout import Chunk, chunks_of
+from unrolled.kernels.cpu.memory import keep_freed_memory
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
@@ -28,14 +29,11 @@ class Part:
     """One chunk's buffers, which the forward pass leaves for the backward pass."""
 
     chunk: Chunk
-    sequences: Tensor  # (C,)
-    hidden: Tensor  # (C, shown) before the first step
     gates: Tensor  # (rows, slots of all units)
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
     raw: Tensor  # (rows, padded) before a projection
     table: Tensor  # room for the addresses of a block's rows
     draws: Draws  # of the whole batch
-    factors: Tensor | None  # the draws' for these sequences, (C, padded)
 
     def without_buffers(self) -> "Part":
         """The same without the large ones."""
@@ -46,27 +44,14 @@ class Part:
         return replace(self, gates=gates, cells=cells, raw=raw)
 
     @property
-    def read_hidden(self) -> Tensor:
-        """`hidden` as the recurrent product reads it."""
-        return self.hidden if self.factors is None else self.hidden * self.factors
-
-    @property
     def buffers(self) -> tuple[Tensor, Tensor, Tensor]:
         """The large ones."""
         return self.gates, self.cells, self.raw
 
-    def final(self, outputs: Tensor, keep: bool) -> list[Tensor]:
-        """The states after the last steps, (C, padded) each."""
-        last = torch.from_numpy(self.chunk.firsts + self.chunk.lengths - 1)
-        states = [outputs[last]]
-        if self.cells.numel():
-            states.append(self.cells[torch.from_numpy(self.chunk.last_rows()) + len(last)] if keep else self.cells)
-        return states
-
 
 def forward(
     layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
-) -> tuple[Tensor, list[Part]]:
+) -> tuple[Tensor, list[Tensor], list[Part]]:
     """Run a layer over a ragged batch.
 
     Args:
@@ -77,20 +62,29 @@ def forward(
         keep: keep what `backward` needs.
 
     Returns:
-        outputs (N, shown), and the buffers of every chunk.
+        outputs (N, shown), the states after each sequence's last step (B, padded), and the buffers of every chunk.
     """
+    keep_freed_memory()
     new = layer.bias.new_empty  # float32, also where the inputs are bfloat16
-    outputs = new(inputs.shape[0], layer.shown)
+    outputs = new(len(inputs), layer.shown)
     plan, read = layer.plan, layer.left(inputs, layer.input_stride)
-    left = new(inputs.shape[0], layer.left_stride) if plan.copies_hidden else outputs
+    left = new(len(inputs), layer.left_stride) if plan.copies_hidden else outputs
     weights, parts, tasks = layer.forward_weights(keep), [], []
     kernel, projection = forward_kernel(layer.name, layer.plan, keep), layer.projection(keep)
-    draws = draw(layer.noise, plan, layer.hidden_size, lengths)
-    for chunk in _chunks(layer, lengths, _threads(layer, len(inputs))):
-        part = _part(layer, chunk, state, keep, draws)
+    chunks, draws = _chunks(layer, lengths, _threads(layer, len(inputs))), draw(layer, lengths)
+    first = _padded_state(layer, state)
+    some_are_empty = sum(len(chunk.sequences) for chunk in chunks) < len(lengths)
+    last = [field.clone() if some_are_empty else torch.empty_like(field) for field in first]
+    left_hidden = layer.left(draws.read_before(first[0]), layer.left_stride)
+    for chunk in chunks:
+        part = _part(layer, chunk, keep, draws)
         parts.append(part)
-        given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left)
+        given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left, first[0], left_hidden)
         given |= {
+            Forward.lengths: chunk.addresses["lengths"],
+            Forward.first_cells: first[1] if layer.plan.cell.has_cell else 0,
+            Forward.last_hidden: last[0],
+            Forward.last_cells: last[1] if layer.plan.cell.has_cell else 0,
             Forward.input_terms: plan.terms(layer.input_size),
             Forward.recurrent_terms: plan.terms(layer.output_size),
             Forward.bias: layer.bias,
@@ -100,8 +94,8 @@ def forward(
             Forward.projection: projection,
         }
         tasks.append(given)
-    run_all(kernel, [_addresses(Forward, given) for given in tasks])
-    return outputs, parts
+    run_all(kernel, [_addresses(Forward, given) for given in tasks], _work(layer, len(inputs)))
+    return outputs, last, parts
 
 
 def backward(
@@ -109,10 +103,11 @@ def backward(
     inputs: Tensor,
     outputs: Tensor,
     parts: Sequence[Part],
+    state: Sequence[Tensor],
     d_outputs: Tensor | None,
     d_final: Sequence[Tensor | None],
     want_inputs: bool,
-) -> tuple[Tensor | None, list[Tensor], list[list[Tensor]]]:
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """The gradients of everything; the parts' slots are used up.
 
     Args:
@@ -120,30 +115,31 @@ def backward(
         inputs: (N, F), as in `forward`.
         outputs: (N, shown), as `forward` answered.
         parts: as `forward` answered.
+        state: as in `forward`.
         d_outputs: (N, H); None = zeros.
         d_final: of every final state, (B, H); None = zeros.
         want_inputs: whether the gradient of the inputs is asked for.
 
     Returns:
-        gradients of the inputs (N, F), of the weights, and for every part of its first states (C, padded).
+        gradients of the inputs (N, F), of the weights, and of the states before the first step (B, padded).
     """
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.shown)
-    d_inputs = outputs.new_zeros(inputs.shape[0], layer.padded_inputs) if want_inputs else None
-    weights, totals, d_first, tasks = layer.backward_weights(), [], [], []
-    plan, kernel, projection = layer.plan, _backward_kernel(layer.name, layer.plan), layer.projection_back()
-    read = layer.left(inputs, layer.input_stride)
-    left = layer.left(parts[0].draws.read(outputs), layer.left_stride) if parts else outputs
-    for part in parts:
-        d_state = [
-            outputs.new_zeros(len(part.sequences), width)
-            if given is None
-            else padded_to(given[part.sequences], width)  # indexing copies: the kernel writes into it
-            for given, width in zip(d_final, (layer.shown, layer.padded), strict=False)
-        ]
-        total = layer.zero_gradients()
-        totals.append(total)
-        d_first.append(d_state)
-        given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left) | _room(layer, part)
+    d_inputs = outputs.new_empty(len(inputs), layer.padded_inputs) if want_inputs else None
+    weights, tasks = layer.backward_weights(), []
+    totals = [layer.gradients_in(row) for row in layer.zero_gradients(len(parts))]
+    kernel, projection = _backward_kernel(layer.name, layer.plan), layer.projection_back()
+    draws = parts[0].draws if parts else NONE
+    read, left = layer.left(inputs, layer.input_stride), layer.left(draws.read(outputs), layer.left_stride)
+    hidden = _padded_state(layer, state[:1])[0]
+    left_hidden = layer.left(draws.read_before(hidden), layer.left_stride)
+    d_left = hidden.new_zeros(hidden.shape if layer.plan.drops else 0)
+    d_state = [
+        _own_copy(given, field, width)
+        for given, field, width in zip(d_final, state, (layer.shown, layer.padded), strict=False)
+    ]
+    for part, total in zip(parts, totals, strict=True):
+        given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left, hidden, left_hidden)
+        given |= _room(layer, part)
         given |= {
             Backward.input_size: layer.input_size,
             Backward.output_size: layer.output_size,
@@ -161,21 +157,21 @@ def backward(
             Backward.d_bias: total.bias,
             Backward.own: layer.own,
             Backward.d_own: total.own,
+            Backward.d_left: d_left,
         }
         tasks.append(given)
-    run_all(kernel, [_addresses(Backward, given) for given in tasks])
-    if plan.drops:
-        for (d_hidden, *_), given in zip(d_first, tasks, strict=True):
-            d_hidden.addcmul_(given[Backward.d_left], given[Backward.factors])
+    run_all(kernel, [_addresses(Backward, given) for given in tasks], _work(layer, len(inputs)))
+    if draws.factors is not None:
+        d_state[0].addcmul_(d_left, draws.factors)
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
-        layer.unpack(WeightGradients.sum_of(totals)),
-        d_first,
+        layer.unpack(totals),
+        d_state,
     )
 
 
 def parts_again(
-    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, chunks: int
+    layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, raw: Tensor, chunks: int
 ) -> list[Part]:
     """The buffers of a forward pass from copies of what it left.
 
@@ -184,13 +180,18 @@ def parts_again(
         lengths: as in `forward`; likewise state.
         gates: of every chunk, (N, slots of all units).
         cells: of every chunk after each step, (N, padded); (0, padded) where the cell has none.
+        raw: of every chunk, (N, padded); (0, padded) without a projection.
         chunks: how many there were.
     """
-    parts, first = [], 0
+    parts, first, cells_before = [], 0, _padded_state(layer, state)[1:]
     for chunk in _chunks(layer, lengths, chunks):
-        part, rows = _part(layer, chunk, state, keep=True), slice(first, first + chunk.num_rows)
+        part, rows = _part(layer, chunk, keep=True), slice(first, first + chunk.num_rows)
         part.gates.copy_(gates[rows])
-        part.cells[len(part.sequences) :] = cells[rows]
+        count = len(chunk.sequences)
+        for cell in cells_before:
+            part.cells[:count] = cell[torch.from_numpy(chunk.sequences)]
+        part.cells[count:] = cells[rows]
+        part.raw.copy_(raw[rows])
         parts.append(part)
         first = rows.stop
     return parts
@@ -204,40 +205,60 @@ def padded_to(values: Tensor, width: int) -> Tensor:
 
 
 def _threads(layer: Layer, steps: int) -> int:
-    return threads_for(steps * layer.row_width * (layer.input_size + layer.hidden_size), THREAD_WORK)
+    return threads_for(_work(layer, steps), THREAD_WORK)
+
+
+def _work(layer: Layer, steps: int) -> float:
+    return steps * layer.row_width * (layer.input_size + layer.hidden_size)
 
 
 def _chunks(layer: Layer, lengths: Tensor, threads: int) -> list[Chunk]:
     return chunks_of(lengths, threads, max(8, BLOCK_VALUES // layer.row_width))
 
 
-def _part(layer: Layer, chunk: Chunk, state: Sequence[Tensor], keep: bool, draws: Draws = NONE) -> Part:
-    sequences = torch.from_numpy(chunk.sequences)
-    count, new = len(sequences), layer.weights["weight_ih"].new_empty
-    widths = (layer.shown, layer.padded)
-    hidden, *cell = (padded_to(field.detach()[sequences], width) for field, width in zip(state, widths, strict=False))
+def _padded_state(layer: Layer, state: Sequence[Tensor]) -> list[Tensor]:
+    """The fields as wide as the kernels have them, (B, shown) and (B, padded)."""
+    return [padded_to(field.detach(), width) for field, width in zip(state, (layer.shown, layer.padded), strict=False)]
+
+
+def _own_copy(given: Tensor | None, like: Tensor, width: int) -> Tensor:
+    """A gradient of a state to be written into; None = zeros."""
+    copy = like.new_zeros(len(like), width)
+    if given is not None:
+        copy[:, : given.shape[1]] = given
+    return copy
+
+
+def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
+    count, new = len(chunk.sequences), layer.bias.new_empty
     rows = chunk.num_rows if keep else chunk.block_rows
     gates, cells = new(rows, layer.row_width), new(0, layer.padded)
     if keep and layer.plan.tail:
         gates[:, -layer.plan.tail :] = 0  # no step writes all of it, and what an operator answers is not left to chance
-    if cell:
+    if layer.plan.cell.has_cell:
         cells = new(count + (rows if keep else 0), layer.padded)
-        cells[:count] = cell[0]
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
     raw = new(rows if layer.plan.projected else 0, layer.padded)
-    return Part(chunk, sequences, hidden, gates, cells, raw, table, draws, draws.factors_of(sequences))
+    return Part(chunk, gates, cells, raw, table, draws)
 
 
 def _common(
-    names: Any, layer: Layer, part: Part, inputs: Tensor, outputs: Tensor, left: Tensor
+    names: Any,
+    layer: Layer,
+    part: Part,
+    inputs: Tensor,
+    outputs: Tensor,
+    left: Tensor,
+    hidden: Tensor,
+    left_hidden: Tensor,
 ) -> dict[Any, Tensor | int]:
     """The arguments that both passes take."""
     chunk = part.chunk
     return {
-        names.blocks: chunk.blocks.ctypes.data,
+        names.blocks: chunk.addresses["blocks"],
         names.num_blocks: len(chunk.blocks) - 1,
-        names.offsets: chunk.offsets.ctypes.data,
-        names.firsts: chunk.firsts.ctypes.data,
+        names.offsets: chunk.addresses["offsets"],
+        names.firsts: chunk.addresses["firsts"],
         names.direction: 1,
         names.table: part.table,
         names.table_rows: chunk.block_rows,
@@ -249,17 +270,18 @@ def _common(
         names.shown_size: layer.shown,
         names.inputs: inputs,
         names.outputs: outputs,
-        names.hidden: part.hidden,
+        names.sequences: chunk.addresses["sequences"],
+        names.hidden: hidden,
         names.left: left,
-        names.left_hidden: layer.left(part.read_hidden, layer.left_stride),
+        names.left_hidden: left_hidden,
         names.gates: part.gates,
         names.cells: part.cells,
-        names.num_sequences: len(part.sequences),
+        names.num_sequences: len(chunk.sequences),
         names.raw: part.raw,
         names.row_keys: part.draws.row_keys,
         names.unit_keys: part.draws.unit_keys,
         names.shared: part.draws.shared,
-        names.factors: 0 if part.factors is None else part.factors,
+        names.factors: part.draws.factors_of(chunk),
     }
 
 
@@ -270,7 +292,6 @@ def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
     room: dict[Any, Tensor | int] = {
         Backward.d_raw: new(projected, layer.padded),
         Backward.d_shown: new(projected, layer.shown),
-        Backward.d_left: part.hidden.new_zeros(part.hidden.shape) if layer.plan.drops else 0,
     }
     if not layer.plan.pairs:
         return room | dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unrolled.kernels.cpu.plan import Plan
+from unrolled.kernels.cpu.layer import Layer
+from unrolled.kernels.cpu.layout import Chunk
 from unrolled.kernels.noise import Noise, threshold, unit_keys
 from unrolled.ragged import Ragged
 
@@ -28,9 +29,13 @@ class Draws:
     factors: Tensor | None
     lengths: Tensor
 
-    def factors_of(self, sequences: Tensor) -> Tensor | None:
-        """The factors of some sequences, (C, padded)."""
-        return None if self.factors is None else self.factors[sequences]
+    def factors_of(self, chunk: Chunk) -> Tensor | int:
+        """The factors of a chunk's sequences, (C, padded); 0 where there are none."""
+        return 0 if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
+
+    def read_before(self, hidden: Tensor) -> Tensor:
+        """The hidden states before the first step, (B, padded), as the recurrent product reads them."""
+        return hidden if self.factors is None else hidden * self.factors
 
     def read(self, outputs: Tensor) -> Tensor:
         """Every output, (N, padded), as the recurrent product of the next step reads it."""
@@ -41,17 +46,17 @@ _NOTHING = torch.empty(0, dtype=torch.float32)
 NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
 
 
-def draw(noise: Noise | None, plan: Plan, hidden_size: int, lengths: Tensor) -> Draws:
-    """The draws for sequences of these lengths."""
+def draw(layer: Layer, lengths: Tensor) -> Draws:
+    """The draws of a layer's noise for sequences of these lengths, (B,)."""
+    noise, padded, factors = layer.noise, layer.padded, None
     if noise is None:
         return NONE
-    padded, factors = plan.padded(hidden_size), None
     if noise.drops:
-        factors = noise.factors(torch.zeros(len(lengths), hidden_size, dtype=torch.float32))
-        factors = torch.nn.functional.pad(factors, (0, padded - hidden_size))
+        factors = noise.factors(torch.zeros(len(lengths), layer.hidden_size, dtype=torch.float32))
+        factors = torch.nn.functional.pad(factors, (0, padded - layer.hidden_size))
     if not noise.zones:
         return Draws(_NOTHING, _NOTHING, _NOTHING, factors, lengths)
-    keys = torch.stack([unit_keys(field, padded) for field in range(plan.fields)])
+    keys = torch.stack([unit_keys(field, padded) for field in range(layer.plan.fields)])
     rows = Ragged(torch.empty(int(lengths.sum()), 0), lengths)
     return Draws(noise.row_keys(rows), _words(keys), _shared(noise), factors, lengths)
 

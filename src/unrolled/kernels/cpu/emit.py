@@ -54,6 +54,10 @@ class Number:
 
     __floordiv__ = __truediv__
 
+    def __mod__(self, other: Any) -> "Number":
+        """The remainder of integers that are not negative."""
+        return Number(self.code, self.code.builder.srem(self.value, self._other(other)))
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -75,6 +79,10 @@ class Number:
         build = self.code.builder
         test = build.fcmp_ordered if self._float else build.icmp_signed
         return Number(self.code, test(sign, self.value, self._other(other)))
+
+    def negated(self) -> "Number":
+        """The other truth value."""
+        return Number(self.code, self.code.builder.not_(self.value))
 
     def at_least(self, bound: Any) -> "Number":
         """The larger of the two; NaN stays NaN."""
@@ -106,8 +114,16 @@ class Pointer:
 
     def spread(self) -> Number:
         """The single value stored here, in every element of a vector."""
-        scalar = self.code.builder.load(self.value, typ=FLOAT, align=BYTES)
-        return self.code.spread(scalar)
+        return self.code.spread(self.single().value)
+
+    def single(self) -> Number:
+        """The single value stored here."""
+        return Number(self.code, self.code.builder.load(self.value, typ=FLOAT, align=BYTES))
+
+    def halfword(self, index: Any) -> "Pointer":
+        """The index-th place of two bytes from here on."""
+        place = self.code.builder.gep(self.value, [self.code.integer(index).value], source_etype=ir.IntType(16))
+        return Pointer(self.code, place)
 
     def store(self, number: Number) -> None:
         """Write a vector or a single value here."""
@@ -169,6 +185,10 @@ class Code:
         """A vector with the same value everywhere."""
         return Number(self, constant(self.vector_type, value))
 
+    def single(self, value: float) -> Number:
+        """One value, not in a vector."""
+        return Number(self, constant(FLOAT, value))
+
     def pointer(self, address: Number) -> Pointer:
         """The place with this address."""
         return Pointer(self, self.builder.inttoptr(address.value, POINTER))
@@ -190,10 +210,14 @@ class Code:
         width = self.machine.width
         distance = width // 2
         while distance:
-            mask = ir.Constant(ir.VectorType(INT32, width), [lane ^ distance for lane in range(width)])
-            number = number + Number(self, self.builder.shuffle_vector(number.value, number.value, mask))
+            number = number + self.shuffled(number, number, [lane ^ distance for lane in range(width)])
             distance //= 2
         return number
+
+    def shuffled(self, first: Number, second: Number, places: Sequence[int]) -> Number:
+        """A vector of elements from these places of two vectors, those of the second counted on."""
+        mask = ir.Constant(ir.VectorType(INT32, len(places)), list(places))
+        return Number(self, self.builder.shuffle_vector(first.value, second.value, mask))
 
     def lanes_below(self, count: Number) -> Number:
         """A truth value for each element: whether its place is below the count."""

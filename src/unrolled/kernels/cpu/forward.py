@@ -10,7 +10,16 @@ from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.products import Back
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import before_row, cell_rows, fill_addresses, tiled, user_key, user_row, zero_rows
+from unrolled.kernels.cpu.rows import (
+    before_row,
+    cell_rows,
+    copy_row,
+    fill_addresses,
+    tiled,
+    user_key,
+    user_row,
+    zero_rows,
+)
 from unrolled.kernels.cpu.tile import by_rows
 from unrolled.kernels.cpu.zoneout import Zoneout
 
@@ -35,12 +44,17 @@ class Forward(IntEnum):
     shown_size = auto()  # values of a row of outputs: as many, but for a projection
     inputs = auto()  # (N, input_stride)
     outputs = auto()  # (N, shown_size)
-    hidden = auto()  # (B, shown_size) before the first step, in the chunk's order
+    sequences = auto()  # (C,) which of the B sequences are the chunk's
+    lengths = auto()  # (C,)
+    hidden = auto()  # (B, shown_size) before the first step
     left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or a copy, narrow or dropped in part
     left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
-    cells = auto()  # training: (B + rows, padded_size), the first B before the first step; inference: (B, ...)
-    num_sequences = auto()
+    cells = auto()  # training: (C + rows, padded_size), the first C before the first step; inference: (C, ...)
+    num_sequences = auto()  # C
+    first_cells = auto()  # (B, padded_size) before the first step; address 0 where `cells` has them already
+    last_hidden = auto()  # (B, shown_size) after each sequence's last step; address 0 where nobody asks
+    last_cells = auto()  # (B, padded_size), likewise
     bias = auto()  # (groups, slots)
     input_weights = auto()  # (groups, input_size, input slots)
     recurrent_weights = auto()  # (groups, hidden_size, recurrent slots); address 0 without a recurrent product
@@ -50,7 +64,7 @@ class Forward(IntEnum):
     row_keys = auto()  # (N,) of 64 bits, see `draws`; address 0 without such noise, likewise the next ones
     unit_keys = auto()  # (fields of the state, padded_size)
     shared = auto()
-    factors = auto()  # (B, padded_size)
+    factors = auto()  # (C, padded_size)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
@@ -66,7 +80,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
     advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
 
-    projection = Back(module, plan, "project", plan.units, plan.units) if plan.projected else None
+    projection = Back(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
     settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
     code = Code(module, machine, "kernel", 1, internal=False)
@@ -81,20 +95,26 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         code.pointer(a[Forward.table] + room * index) for index in range(7)
     )
     shown = a[Forward.shown_size]
+    chosen = at[Forward.sequences]
     outputs_row = user_row(a[Forward.outputs], shown, firsts, a[Forward.direction])
     addresses = [
         (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
-        (before_at, before_row(code, a[Forward.hidden], shown, outputs_row)),
+        (before_at, before_row(code, a[Forward.hidden], shown, chosen, outputs_row)),
         (shown_at if plan.projected else after_at, outputs_row),
     ]
     if plan.zones:
         addresses.append((keys_at, user_key(code, a[Forward.row_keys], firsts, a[Forward.direction])))
     if plan.copies_hidden:
         narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
-        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], narrow_row)
+        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], chosen, narrow_row)
         addresses += [(left_at, before), (narrow_at, narrow_row)]
     else:
         left_at = before_at
+
+    if plan.cell.has_cell:
+        with code.when(a[Forward.first_cells].compare("!=", 0)), code.loop(0, sequences) as row:
+            source = at[Forward.first_cells] + chosen.entry(row.index) * padded
+            copy_row(code, source, at[Forward.cells] + row.index * padded, padded)
 
     with code.loop(0, a[Forward.num_blocks]) as block:
         begin, end = blocks.entry(block.index), blocks.entry(block.index + 1)
@@ -161,6 +181,8 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                 zero_rows(code, into, count, shown)
                 left = raw + local * padded
                 projection.emit(code, count, left, padded, at[Forward.projection], groups, into, shown)
+                if plan.copies_hidden:
+                    _narrow_shown(code, count, into, narrow_at, local, shown)
             if settle is not None:
                 with code.loop(0, count) as row:
                     code.call(
@@ -174,6 +196,14 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
                         a[Forward.hidden_size],
                         a[Forward.own],
                     )
+
+    with code.when(a[Forward.last_hidden].compare("!=", 0)), code.loop(0, sequences) as row:
+        step, sequence = at[Forward.lengths].entry(row.index) - 1, chosen.entry(row.index)
+        source = code.pointer(outputs_row(step, row.index))
+        copy_row(code, source, at[Forward.last_hidden] + sequence * shown, shown)
+        if plan.cell.has_cell:
+            last = row.index + (cell_rows(code, step, offsets, sequences)[1] if keep else 0)
+            copy_row(code, at[Forward.cells] + last * padded, at[Forward.last_cells] + sequence * padded, padded)
     code.done()
 
 
@@ -207,7 +237,7 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
         return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
 
     left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
-    narrow_rows = rows_at(narrow) if plan.copies_hidden else []
+    narrow_rows = rows_at(narrow) if plan.copies_hidden and not plan.projected else []
     begin: list[list[Number]] = [
         [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
         for row in range(rows)
@@ -255,6 +285,13 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
                     (slots_at + (panel * cell.slots + index) * vector).store(number)
     code.done()
     return code
+
+
+def _narrow_shown(code: Code, count: Number, shown: Pointer, narrow: Pointer, local: Number, width: Number) -> None:
+    """What a step shows behind a projection, also in bfloat16."""
+    with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
+        value = (code.pointer(shown.entry(row.index)) + place.index).vector()
+        store_narrow(value, code.pointer(narrow.entry(local + row.index)) + place.index // 2)
 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:

@@ -1,7 +1,6 @@
 """Register tiles compiled on this machine: float32 on a CPU, under autocast with products in bfloat16."""
 
 import torch
-from torch.autograd import forward_ad
 
 from unrolled.cells.base import Cell, State
 from unrolled.kernels.cpu import autograd, operator
@@ -9,6 +8,7 @@ from unrolled.kernels.cpu.machine import host
 from unrolled.kernels.cpu.pointwise.base import Rowwise, has_projection
 from unrolled.kernels.cpu.pointwise.registry import POINTWISE, name_of
 from unrolled.kernels.noise import Noise
+from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
 HAS_PAIRS = host().has_pairs  # asked once: torch.compile does not follow a cached function
@@ -26,15 +26,13 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
         return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"
     if narrow and not HAS_PAIRS:
         return "autocast is on, and this processor has no product of bfloat16 pairs (AVX512_BF16)"
-    if (narrow or torch.compiler.is_compiling()) and has_projection(POINTWISE[name_of(cell)]):
-        return "projections are float32 and not recorded"
     if noise is not None and (
         isinstance(POINTWISE[name_of(cell)], Rowwise) or has_projection(POINTWISE[name_of(cell)])
     ):
         return "the tiles have neither recurrent dropout nor zoneout beside a layer normalisation or a projection"
     if torch.jit.is_tracing():
         return "a graph is being recorded"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if transformed():
         return "a function transform of torch is at work"
     if cell.weight_ih.dtype != torch.float32 or values.dtype not in (torch.float32, *[torch.bfloat16] * narrow):
         return f"inputs are {values.dtype}, weights {cell.weight_ih.dtype}; the tiles take float32"

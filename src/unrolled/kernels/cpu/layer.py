@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -94,7 +95,7 @@ class Layer:
             return 0
 
         def pack(weight: Tensor) -> Tensor:
-            return packing.along_depth(weight.T, (0,), self.plan, self.hidden_size, self.shown)
+            return packing.along_depth(weight.T, (0,), self.plan.unpaired, self.hidden_size, self.shown)
 
         weight = self.weights["weight_hr"]
         return pack(weight) if keep else packing.kept(weight, self.plan, pack)
@@ -103,36 +104,54 @@ class Layer:
         """The projection for a product whose left side is the gradient of what is shown; 0 without one."""
         if not self.plan.projected:
             return 0
-        rows = torch.nn.functional.pad(self.weights["weight_hr"], (0, 0, 0, self.shown - self.output_size))
-        return packing.column_tiles(rows, self.padded, self.plan)
+        weight, plan = self.weights["weight_hr"], self.plan.unpaired
+        return packing.along_depth(weight, (0,), plan, self.output_size, self.padded)
 
-    def zero_gradients(self) -> "WeightGradients":
-        """Room for the gradients of one chunk."""
-        zeros, width = self.weights["weight_ih"].new_zeros, self.machine.width
-        return WeightGradients(
-            zeros(self.groups, self.input_size, self.plan.input_vectors * width),
-            zeros(self.groups, self.output_size, self.plan.recurrent_vectors * width),
-            zeros(self.groups, self.plan.width),
-            zeros(self.own.shape),
-            zeros(self.groups, self.output_size if self.plan.projected else 0, self.plan.units),
-        )
+    def zero_gradients(self, chunks: int) -> Tensor:
+        """Room for the gradients of every chunk, a row for each."""
+        return self.bias.new_zeros(chunks, sum(map(prod, self._gradient_shapes)))
 
-    def unpack(self, gradients: "WeightGradients") -> list[Tensor]:
-        """Gradients of all weights in torch's layout, in the order they were given."""
-        plan = self.plan
-        summed = isinstance(plan.cell, Pointwise)
-        found = packing.biases_from(gradients.bias, plan, self.hidden_size) if summed else {}
-        products = zip(("weight_ih", "weight_hh"), self._products(), gradients[:2], strict=False)
-        for name, (_, gates), gradient in products:
-            found[name] = packing.unpacked(gradient, gates, plan, self.hidden_size, len(gates))
+    def gradients_in(self, row: Tensor) -> "WeightGradients":
+        """The gradients that lie in a row of that."""
+        shapes = self._gradient_shapes
+        parts = row.split([prod(shape) for shape in shapes])
+        return WeightGradients(*(part.view(shape) for part, shape in zip(parts, shapes, strict=True)))
+
+    @cached_property
+    def _gradient_shapes(self) -> list[tuple[int, ...]]:
+        plan, width = self.plan, self.machine.width
+        return [
+            (self.groups, self.input_size, plan.input_vectors * width),
+            (self.groups, self.output_size, plan.recurrent_vectors * width),
+            (self.groups, plan.width),
+            tuple(self.own.shape),
+            (self.groups, self.output_size if plan.projected else 0, plan.units),
+        ]
+
+    def unpack(self, chunks: Sequence["WeightGradients"]) -> list[Tensor]:
+        """The sums over all chunks in torch's layout, in the order in which the weights were given."""
+        plan, size = self.plan, self.hidden_size
+        found = {name: torch.empty_like(weight) for name, weight in self.weights.items()}
+        if isinstance(plan.cell, Pointwise):
+            biases = [found[name] for name in ("bias_ih", "bias_hh") if name in found]
+            packing.biases_from([chunk.bias for chunk in chunks], plan, biases, size)
+        for index, (name, (_, gates)) in enumerate(zip(("weight_ih", "weight_hh"), self._products(), strict=False)):
+            packing.unpacked([chunk[index] for chunk in chunks], gates, plan, found[name], size)
         if plan.projected:
-            found["weight_hr"] = packing.unpacked(gradients.projection, (0,), plan, self.hidden_size, 1).T.contiguous()
+            packing.unpacked([chunk.projection for chunk in chunks], (0,), plan, found["weight_hr"].T, size)
         if plan.cell.num_own:
-            others = {name: weight.detach() for name, weight in self.weights.items() if name not in found}
-            back = torch.func.vjp(plan.cell.own_numbers, others)[1]  # works inside an operator, where autograd does not
-            slopes = back(packing.own_from(gradients.own, plan, self.hidden_size))[0]
+            own = torch.stack([chunk.own for chunk in chunks]).sum(0)
+            back = torch.func.vjp(plan.cell.own_numbers, self._own_weights())[1]  # an operator has no autograd
+            slopes = back(packing.own_from(own, plan, size))[0]
             found |= {name: slope.clone() for name, slope in slopes.items()}  # an operator's answers share no memory
-        return [found[name] for name in self.weights]
+        return list(found.values())
+
+    def _own_weights(self) -> dict[str, Tensor]:
+        """Those that the units' own numbers come from."""
+        others = ["weight_ih", "weight_hh", "weight_hr"]
+        if isinstance(self.plan.cell, Pointwise):
+            others += ["bias_ih", "bias_hh"]
+        return {name: weight.detach() for name, weight in self.weights.items() if name not in others}
 
     def _products(self) -> list[tuple[Tensor, tuple[int, ...]]]:
         cell = self.plan.cell
@@ -148,13 +167,6 @@ class WeightGradients(NamedTuple):
     bias: Tensor
     own: Tensor
     projection: Tensor
-
-    @staticmethod
-    def sum_of(parts: Sequence["WeightGradients"]) -> "WeightGradients":
-        """The sum, always in the same order."""
-        if len(parts) == 1:
-            return parts[0]
-        return WeightGradients(*(torch.stack(pieces).sum(0) for pieces in zip(*parts, strict=True)))
 
 
 @cache

@@ -1,7 +1,7 @@
 """Which thread works on which sequences, and in what order their steps lie."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,12 @@ class Chunk:
         """Steps of all sequences together."""
         return int(self.offsets[-1])
 
-    def last_rows(self) -> Integers:
-        """The time-major row of the last step of every sequence, (C,)."""
-        return self.offsets[self.lengths - 1] + np.arange(len(self.lengths))
+    @cached_property
+    def addresses(self) -> dict[str, int]:
+        """Where each of its arrays lies."""
+        return {
+            field.name: getattr(self, field.name).ctypes.data for field in fields(self) if field.name != "block_rows"
+        }
 
 
 def chunks_of(lengths: Tensor, threads: int, block_rows: int) -> list[Chunk]:

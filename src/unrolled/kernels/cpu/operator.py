@@ -15,7 +15,7 @@ from unrolled.kernels.cpu.machine import available, host
 from unrolled.kernels.replay import learns
 from unrolled.ragged import Ragged
 
-KEPT = 3  # tensors that the forward pass leaves for the backward pass
+KEPT = 4  # tensors that the forward pass leaves for the backward pass
 
 
 def run(cell: Cell, name: str, inputs: Ragged, state: State, pairs: bool = False) -> tuple[Ragged, State]:
@@ -55,8 +55,8 @@ def recurrence(
         machine: name of the processor to run as; None = the host, also where a saved graph is loaded.
 
     Returns:
-        outputs (N, H); the final states (B, H); and what is kept: the slots of every chunk, its cells after each
-        step, and the number of chunks.
+        outputs (N, H), or (N, P) with a projection; the final states, as wide as `state`; and what is kept: the slots
+        of every chunk, its cells after each step, its units before a projection, and the number of chunks.
     """
     given = Ragged(inputs, lengths)  # it checks what the machine code trusts
     layer = _layer(weights, name, weight_names, pairs, machine)
@@ -64,9 +64,10 @@ def recurrence(
     if not keep:
         return outputs, finals, []
     gates = [outputs.new_empty(0, layer.row_width), *(part.gates for part in parts)]
-    cells = [outputs.new_empty(0, layer.padded), *(part.cells[len(part.sequences) :] for part in parts)]
-    kept = [gates[1] if len(parts) == 1 else torch.cat(gates), torch.cat(cells), torch.tensor([len(parts)])]
-    return outputs, finals, kept
+    nothing = outputs.new_empty(0, layer.padded)
+    cells = torch.cat([nothing, *(part.cells[len(part.chunk.sequences) :] for part in parts)])
+    raw = torch.cat([nothing, *(part.raw for part in parts)])
+    return outputs, finals, [gates[1] if len(parts) == 1 else torch.cat(gates), cells, raw, torch.tensor([len(parts)])]
 
 
 @recurrence.register_fake
@@ -83,11 +84,12 @@ def _(
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     layer, steps = _layer(weights, name, weight_names, pairs, machine), inputs.shape[0]
     new = weights[0].new_empty  # float32, also where the inputs are bfloat16
-    outputs, finals = new(steps, layer.hidden_size), [torch.empty_like(field) for field in state]
+    outputs, finals = new(steps, layer.output_size), [torch.empty_like(field) for field in state]
     if not keep:
         return outputs, finals, []
     cells = new(steps if layer.plan.cell.has_cell else 0, layer.padded)
-    return outputs, finals, [new(steps, layer.row_width), cells, lengths.new_empty(1)]
+    raw = new(steps if layer.plan.projected else 0, layer.padded)
+    return outputs, finals, [new(steps, layer.row_width), cells, raw, lengths.new_empty(1)]
 
 
 @torch.library.custom_op("unrolled::recurrence_backward", mutates_args=(), device_types="cpu")
@@ -119,8 +121,8 @@ def recurrence_backward(
         gradients of the inputs, empty where not asked for, of the weights, and of the states.
     """
     layer = _layer(weights, name, weight_names, pairs, machine)
-    gates, cells, chunks = kept
-    parts = calls.parts_again(layer, lengths, state, gates, cells, int(chunks))  # copies: their slots are used up
+    gates, cells, raw, chunks = kept
+    parts = calls.parts_again(layer, lengths, state, gates, cells, raw, int(chunks))  # copies: their slots are used up
     d_inputs, d_weights, d_state = autograd.backward(
         layer, inputs.contiguous(), outputs, parts, state, d_outputs, d_final, want_inputs
     )

@@ -5,9 +5,12 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from unrolled.kernels.cpu.moves import Kind, move
 from unrolled.kernels.cpu.plan import Plan
 
 
@@ -23,44 +26,52 @@ _packed: dict[tuple[Any, ...], _Packed] = {}
 def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
     """For products whose result is the slots: (groups, depth, vectors of a group, width).
 
-    In pairs each two terms of the depth are halves of a word: (groups, words, vectors of a group, width, 2).
+    In pairs each two terms of the depth are halves of a word: (groups, words, vectors of a group, width).
     """
-    if plan.pairs:
-        weight = torch.nn.functional.pad(weight.bfloat16(), (0, weight.shape[1] % 2))
-        by_word = _by_group(weight, gates, plan, hidden_size).unflatten(4, (-1, 2))
-        return by_word.permute(1, 4, 2, 0, 3, 5).contiguous()
-    return _by_group(weight, gates, plan, hidden_size).permute(1, 4, 2, 0, 3).contiguous()
+    depth = weight.shape[1]
+    packed = weight.new_empty(
+        plan.padded(hidden_size) // plan.units, plan.terms(depth), plan.panels * len(gates), plan.machine.width
+    )
+    _move(Kind.units, weight, gates, plan, hidden_size, packed, slots=len(gates))
+    return packed
 
 
 def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, columns: int) -> Tensor:
     """For products whose left side is the slots: column tiles, each (values of the slots, columns), end to end.
 
-    In pairs each two values of the slots are halves of a word: (words, columns, 2).
+    In pairs each two values of the slots are halves of a word: (words, columns).
     """
-    weight = weight.bfloat16() if plan.pairs else weight
-    rows = _by_group(weight, gates, plan, hidden_size).permute(1, 2, 0, 3, 4).flatten(0, 3)  # (slots, depth)
-    return column_tiles(rows, columns, plan)
+    packed = weight.new_empty(plan.terms(plan.padded(hidden_size) * len(gates)) * columns)
+    tile = plan.machine.product_vectors * plan.machine.width
+    _move(Kind.depth, weight, gates, plan, hidden_size, packed, padded_columns=columns, tile=tile)
+    return packed
 
 
-def column_tiles(rows: Tensor, columns: int, plan: Plan) -> Tensor:
-    """The right side of a product, (depth, columns), as `along_depth` lays it out."""
-    width = plan.machine.width
-    if columns > rows.shape[1]:
-        rows = torch.nn.functional.pad(rows, (0, columns - rows.shape[1]))
-    tile = plan.machine.product_vectors * width
-    covered = rows.shape[1] // tile * tile
-    parts = [
-        _columns(part, size, plan.pairs).reshape(-1)
-        for part, size in ((rows[:, :covered], tile), (rows[:, covered:], width))
-        if part.shape[1]
-    ]
-    return torch.cat(parts)
+def _move(
+    kind: Kind, weight: Tensor, gates: Sequence[int], plan: Plan, units: int, packed: Tensor, **more: int
+) -> None:
+    """Between a weight in torch's order, a vector or a matrix, and its packed form."""
+    move(
+        plan.machine,
+        plan.pairs and kind in (Kind.units, Kind.depth),
+        kind=kind,
+        weight=weight.data_ptr(),
+        row_step=weight.stride(0),
+        column_step=weight.stride(1) if weight.ndim > 1 else 0,
+        gates=_addresses(tuple(gates)).ctypes.data,
+        num_gates=len(gates),
+        hidden_size=units,
+        columns=weight.shape[1] if weight.ndim > 1 else 1,
+        groups=plan.padded(units) // plan.units,
+        panels=plan.panels,
+        packed=packed.data_ptr(),
+        **more,
+    )
 
 
-def _columns(rows: Tensor, size: int, pairs: bool) -> Tensor:
-    """(slots, columns) as tiles of so many columns: (tiles, slots, size), in pairs (tiles, words, size, 2)."""
-    tiles = rows.unflatten(1, (-1, size))
-    return tiles.unflatten(0, (-1, 2)).permute(2, 0, 3, 1) if pairs else tiles.transpose(0, 1)
+@cache
+def _addresses(gates: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.array(gates, dtype=np.int64)
 
 
 def narrowed(values: Tensor, words: int) -> Tensor:
@@ -71,56 +82,38 @@ def narrowed(values: Tensor, words: int) -> Tensor:
     return narrow.contiguous()
 
 
-def unpacked(gradient: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, blocks: int) -> Tensor:
-    """A gradient in the layout of `along_units`, in torch's order: (blocks * H, depth)."""
-    depth = gradient.shape[1]
-    by_gate = gradient.view(-1, depth, plan.panels, len(gates), plan.machine.width).permute(3, 0, 2, 4, 1)
-    rows = by_gate.reshape(len(gates), -1, depth)[:, :hidden_size]
-    whole = gradient.new_empty(blocks, hidden_size, depth)
-    whole[list(gates)] = rows
-    return whole.flatten(0, 1)
+def unpacked(gradients: Sequence[Tensor], gates: Sequence[int], plan: Plan, weight: Tensor, units: int) -> None:
+    """Write the sum of gradients in the layout of `along_units` into one in torch's order."""
+    _add_up(gradients, gates, plan, weight, units, slots=len(gates), first_slot=0)
 
 
 def bias_of(bias_ih: Tensor, bias_hh: Tensor | None, plan: Plan, hidden_size: int) -> Tensor:
     """What every slot starts from, (groups, vectors of a group, width)."""
-    inputs_at, recurrent_at = _bias_places(plan, hidden_size)
-    nothing = bias_ih.new_zeros(1)
-    if bias_hh is None:
-        return torch.cat([nothing, bias_ih])[inputs_at]
-    both = torch.cat([nothing, bias_ih, bias_hh])
-    return both[inputs_at] + both[recurrent_at]
+    packed = bias_ih.new_zeros(plan.padded(hidden_size) // plan.units, plan.vectors, plan.machine.width)
+    for bias, (gates, first) in zip((bias_ih, bias_hh), _bias_slots(plan), strict=True):
+        if bias is not None:
+            more = {"slots": plan.cell.slots, "first_slot": first}
+            _move(Kind.add_units, bias, gates, plan, hidden_size, packed, **more)
+    return packed
 
 
-@cache
-def _bias_places(plan: Plan, hidden_size: int) -> tuple[Tensor, Tensor]:
-    """Where in (0, bias_ih, bias_hh) the two parts of every slot's bias lie."""
+def biases_from(gradients: Sequence[Tensor], plan: Plan, weights: Sequence[Tensor], units: int) -> None:
+    """Write the sum of gradients of the slots into those of bias_ih, and of bias_hh where there is one."""
+    for bias, (gates, first) in zip(weights, _bias_slots(plan), strict=False):
+        _add_up(gradients, gates, plan, bias, units, slots=plan.cell.slots, first_slot=first)
+
+
+def _bias_slots(plan: Plan) -> list[tuple[tuple[int, ...], int]]:
+    """Which gates the slots of bias_ih and of bias_hh belong to, and which slot is the first."""
     cell = plan.cell
-    places = torch.zeros(2, cell.slots, plan.padded(hidden_size), dtype=torch.int64)
-    begin = 1
-    for part, gates, first in (
-        (0, cell.input_gates, 0),
-        (1, cell.recurrent_gates, cell.slots - len(cell.recurrent_gates)),
-    ):
-        for slot, gate in enumerate(gates, first):
-            places[part, slot, :hidden_size] = begin + gate * hidden_size + torch.arange(hidden_size)
-        begin += len(gates) * hidden_size
-    return _by_panel(places[0], plan), _by_panel(places[1], plan)
+    return [(cell.input_gates, 0), (cell.recurrent_gates, cell.slots - len(cell.recurrent_gates))]
 
 
-def biases_from(gradient: Tensor, plan: Plan, hidden_size: int) -> dict[str, Tensor]:
-    """Gradients of `bias_ih`, and of `bias_hh` where there is one, from that of the slots."""
-    cell = plan.cell
-    slots = _from_panels(gradient, cell.slots, plan)[:, :hidden_size]
-    found = {}
-    for name, gates, first in (
-        ("bias_ih", cell.input_gates, 0),
-        ("bias_hh", cell.recurrent_gates, cell.slots - len(cell.recurrent_gates)),
-    ):
-        if gates:
-            whole = slots.new_empty(len(gates), hidden_size)
-            whole[list(gates)] = slots[first : first + len(gates)]
-            found[name] = whole.flatten()
-    return found
+def _add_up(
+    gradients: Sequence[Tensor], gates: Sequence[int], plan: Plan, weight: Tensor, units: int, **more: int
+) -> None:
+    for number, gradient in enumerate(gradients):
+        _move(Kind.add_back if number else Kind.back, weight, gates, plan, units, gradient, **more)
 
 
 def own_of(numbers: Sequence[Tensor], like: Tensor, plan: Plan, hidden_size: int) -> Tensor:
@@ -161,12 +154,3 @@ def _by_panel(rows: Tensor, plan: Plan) -> Tensor:
 def _from_panels(packed: Tensor, rows: int, plan: Plan) -> Tensor:
     """The inverse: (rows, padded units)."""
     return packed.view(-1, plan.panels, rows, plan.machine.width).permute(2, 0, 1, 3).reshape(rows, -1)
-
-
-def _by_group(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
-    blocks = weight.view(-1, hidden_size, weight.shape[1])  # (gates, H, depth)
-    if gates != tuple(range(len(blocks))):
-        blocks = blocks[list(gates)]
-    if plan.padded(hidden_size) > hidden_size:
-        blocks = torch.nn.functional.pad(blocks, (0, 0, 0, plan.padded(hidden_size) - hidden_size))
-    return blocks.view(len(gates), -1, plan.panels, plan.machine.width, weight.shape[1])

@@ -36,7 +36,7 @@ def dot(code: Code, left: Number, right: Number, added: Number) -> Number:
 
 
 def store_narrow(number: Number, place: Pointer) -> None:
-    """Write a vector as bfloat16, rounded to the nearest; it takes half a vector's room."""
+    """Write a vector or a single value as bfloat16, rounded to the nearest; it takes half the room."""
     number.code.builder.store(_narrowed(number), place.value, align=2)
 
 
@@ -72,5 +72,6 @@ def crossed(first: Number, second: Number | None) -> tuple[Number, Number]:
 
 
 def _narrowed(number: Number) -> Any:
-    kind = ir.VectorType(BFloat(), number.code.machine.width)
+    vector = isinstance(number.value.type, ir.VectorType)
+    kind = ir.VectorType(BFloat(), number.code.machine.width) if vector else BFloat()
     return number.code.builder.fptrunc(number.value, kind)

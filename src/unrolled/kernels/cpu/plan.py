@@ -1,6 +1,6 @@
 """How a cell's units are laid out for the tiles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pointwise.base import Pointwise, Rowwise, has_projection
@@ -75,6 +75,11 @@ class Plan:
     def projected(self) -> bool:
         """Whether a product stands between the units and what they show."""
         return has_projection(self.cell)
+
+    @property
+    def unpaired(self) -> "Plan":
+        """The same with products in float32, as those of a projection always are: they are few."""
+        return replace(self, pairs=False)
 
     @property
     def copies_hidden(self) -> bool:

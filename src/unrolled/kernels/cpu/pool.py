@@ -4,7 +4,9 @@ A second pool beside torch's would fight it for the cores: its threads keep spin
 """
 
 import ctypes
+import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,7 +18,9 @@ from llvmlite import ir
 
 from unrolled.kernels.cpu.emit import INT32, INT64, Code, Number
 from unrolled.kernels.cpu.machine import Machine
+from unrolled.kernels.cpu.pace import Pace
 
+_paces: dict[tuple[int, int, int], Pace] = {}  # by kernel, number of calls, and power of two of the work
 _forked: list[bool] = []  # a forked child has none of its parent's threads, and OpenMP does not notice
 _executors: dict[int, ThreadPoolExecutor] = {}  # by process
 
@@ -52,33 +56,43 @@ class Calls:
     Args:
         kernel: which one.
         arguments: 64-bit integers for each call; what they point to must outlive this object.
+        work: multiplications of all of them together.
     """
 
-    def __init__(self, kernel: Kernel, arguments: Sequence[Sequence[int]]) -> None:
-        self.kernel = kernel
+    def __init__(self, kernel: Kernel, arguments: Sequence[Sequence[int]], work: float) -> None:
+        self.kernel, self.work = kernel, max(1.0, work)
         self._held = [(ctypes.c_int64 * len(values))(*values) for values in arguments]
         self.addresses = [ctypes.addressof(values) for values in self._held]
         self._team = _team() if len(arguments) > 1 else None
         if self._team is not None:
             values = [self._team.thread_num, self._team.num_threads, len(self.addresses), *self.addresses]
             self._shared = (ctypes.c_int64 * len(values))(*values)
+            self._pace = pace_of(kernel, len(self.addresses), self.work)
 
     def run(self) -> None:
         """Run every call; all have ended when it returns."""
         if len(self.addresses) == 1:
             self.kernel.run(self.addresses[0])
         elif self._team is not None and not _forked:
-            shared = ctypes.addressof(self._shared)
-            self._team.parallel(self.kernel.team, shared, len(self.addresses), 0)  # type: ignore[operator]
+            start = time.perf_counter()
+            shared, threads = ctypes.addressof(self._shared), self._pace.threads
+            self._team.parallel(self.kernel.team, shared, threads, 0)  # type: ignore[operator]
+            self._pace.took((time.perf_counter() - start) / self.work)
         else:
             for future in [_executor().submit(self.kernel.run, address) for address in self.addresses]:
                 future.result()
 
 
-def run_all(kernel: Kernel, arguments: Sequence[Sequence[int]]) -> None:
+def run_all(kernel: Kernel, arguments: Sequence[Sequence[int]], work: float) -> None:
     """Run the kernel once for each list of arguments."""
     if arguments:
-        Calls(kernel, arguments).run()
+        Calls(kernel, arguments, work).run()
+
+
+def pace_of(kernel: Kernel, calls: int, work: float) -> Pace:
+    """What is known of calls of this kernel that are cut like this and about as large."""
+    key = (kernel.team, calls, math.frexp(work)[1])
+    return _paces.get(key) or _paces.setdefault(key, Pace(calls))
 
 
 def write_team(module: ir.Module, machine: Machine) -> None:

@@ -32,15 +32,26 @@ def user_key(code: Code, base: Number, firsts: Pointer, direction: Number) -> Ad
     return lambda step, row: code.pointer(row_at(step, row)).entry(0)
 
 
-def before_row(code: Code, start: Number, width: Number, outputs_row: Address) -> Address:
+def before_row(code: Code, start: Number, width: Number, sequences: Pointer, outputs_row: Address) -> Address:
     """Address of the hidden state before a step: the given one, or the step before's output."""
-    return lambda step, row: code.choose(step.compare("==", 0), start + row * width * BYTES, outputs_row(step - 1, row))
+
+    def address(step: Number, row: Number) -> Number:
+        given = start + sequences.entry(row) * width * BYTES
+        return code.choose(step.compare("==", 0), given, outputs_row(step - 1, row))
+
+    return address
 
 
 def cell_rows(code: Code, step: Number, offsets: Pointer, sequences: Number) -> tuple[Number, Number]:
     """Where the cells before and after a step begin: the first rows are those before the first step."""
     before = code.choose(step.compare("==", 0), code.integer(0), offsets.entry(step - 1) + sequences)
     return before, offsets.entry(step) + sequences
+
+
+def copy_row(code: Code, source: Pointer, target: Pointer, width: Number) -> None:
+    """Copy a row of whole vectors."""
+    with code.loop(0, width, code.machine.width) as place:
+        (target + place.index).store((source + place.index).vector())
 
 
 def zero_rows(code: Code, table: Pointer, count: Number, width: Number) -> None:

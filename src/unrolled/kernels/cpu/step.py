@@ -65,7 +65,7 @@ class Stepper:
         self._calls = []
         for turn in range(2):
             arguments = [self._arguments(layer, weights, start, stop, turn) for start, stop in pairwise(edges)]
-            self._calls.append(Calls(kernel, arguments))
+            self._calls.append(Calls(kernel, arguments, work))
         self.state = cell.initial_state(batch_size)
 
     def step(self, inputs: Floats) -> Floats:
@@ -111,6 +111,11 @@ class Stepper:
             Forward.num_blocks: 1,
             Forward.offsets: offsets,
             Forward.firsts: firsts,
+            Forward.sequences: firsts,
+            Forward.lengths: 0,
+            Forward.first_cells: 0,
+            Forward.last_hidden: 0,
+            Forward.last_cells: 0,
             Forward.direction: 1,
             Forward.table: table,
             Forward.table_rows: count,

@@ -43,7 +43,8 @@ class Pointwise(NamedTuple):
         backward: from what was kept, the surroundings, and the gradients of the hidden and the cell state.
         num_own: numbers that each unit has beside its weights.
         own_numbers: these numbers, (H,) each, from the cell's weights by name.
-        projected: what the cell shows is a product of weight_hr (P, H) with its hidden state, of which it sees no more.
+        projected: what the cell shows is a product of weight_hr (P, H) with its hidden state, of which it sees no more;
+            that product and its gradients are float32 also where the others are in pairs.
         new_cell: from what was kept and the cell state before to the next one, as `forward` computes it; where zoneout
             leaves another behind, the backward pass asks for it.
     """
