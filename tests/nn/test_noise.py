@@ -158,6 +158,12 @@ def test_torchs_own_forward_does_not_run_in_its_place(kind, form, monkeypatch):
     assert outputs.data.isfinite().all()
 
 
+def test_a_projection_goes_with_noise():
+    first, again, other = two_runs(a_module("lstm", proj_size=2, recurrent_dropout=0.3, zoneout=0.3))
+    assert torch.equal(first, again)
+    assert differ(first, other)
+
+
 def test_modules_take_their_shares_along():
     module = a_module("lstm", recurrent_dropout=0.2, zoneout=0.1)
     assert repr(module) == "LSTM(3, 5, num_layers=2, recurrent_dropout=0.2, zoneout=0.1)"
@@ -167,8 +173,6 @@ def test_modules_take_their_shares_along():
 
 
 def test_what_torch_alone_could_run_is_refused_with_noise():
-    with pytest.raises(OptionError, match="recurrent_dropout, zoneout: expected 0 beside proj_size"):
-        unrolled.nn.LSTM(F, H, proj_size=2, recurrent_dropout=0.1)
     with pytest.raises(OptionError, match=r"zoneout: expected a number in \[0, 1\), received 2"):
         unrolled.nn.GRU(F, H, zoneout=2)
     module = a_module("gru", zoneout=0.1)

@@ -25,10 +25,10 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Why torch's layers cannot run this; empty when they can."""
     if not cell.torch_layer:
         return f"torch has no layer for {type(cell).__name__}"
-    if transformed():
-        return "a function transform of torch is at work, which torch's own layers do not take"
     if noise is not None:
         return "torch's layers have neither recurrent dropout nor zoneout"
+    if transformed():
+        return "a function transform of torch is at work, which torch's own layers do not take"
     if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
     return ""

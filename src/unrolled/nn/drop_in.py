@@ -244,9 +244,6 @@ class DropIn(nn.RNNBase):
         if kernel != "auto" and self.proj_size:
             raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
         Noise(recurrent_dropout, zoneout)  # it checks them
-        if self.proj_size and (recurrent_dropout or zoneout):
-            received = f"{recurrent_dropout} and {zoneout}"
-            raise OptionError(message("recurrent_dropout, zoneout", expected="0 beside proj_size", received=received))
         self.kernel, self.recurrent_dropout, self.zoneout = kernel, recurrent_dropout, zoneout
 
     def extra_repr(self) -> str:

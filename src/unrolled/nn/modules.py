@@ -35,7 +35,7 @@ class LSTM(DropIn, nn.LSTM):
 
     Raises:
         ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel, a share outside [0, 1), or any of these beside proj_size.
+        OptionError: an unknown kernel, or one beside proj_size; a share outside [0, 1).
 
     Example:
         >>> import torch

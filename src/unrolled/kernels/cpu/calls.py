@@ -34,7 +34,6 @@ class Part:
     raw: Tensor  # (rows, padded) before a projection
     table: Tensor  # room for the addresses of a block's rows
     draws: Draws  # of the whole batch
-    factors: Tensor | None  # the draws' for these sequences, (C, padded)
 
     def without_buffers(self) -> "Part":
         """The same without the large ones."""
@@ -76,7 +75,7 @@ def forward(
     first = _padded_state(layer, state)
     some_are_empty = sum(len(chunk.sequences) for chunk in chunks) < len(lengths)
     last = [field.clone() if some_are_empty else torch.empty_like(field) for field in first]
-    left_hidden = layer.left(draws.read_first(first[0]), layer.left_stride)
+    left_hidden = layer.left(draws.read_before(first[0]), layer.left_stride)
     for chunk in chunks:
         part = _part(layer, chunk, keep, draws)
         parts.append(part)
@@ -132,12 +131,12 @@ def backward(
     draws = parts[0].draws if parts else NONE
     read, left = layer.left(inputs, layer.input_stride), layer.left(draws.read(outputs), layer.left_stride)
     hidden = _padded_state(layer, state[:1])[0]
-    left_hidden = layer.left(draws.read_first(hidden), layer.left_stride)
+    left_hidden = layer.left(draws.read_before(hidden), layer.left_stride)
+    d_left = hidden.new_zeros(hidden.shape if layer.plan.drops else 0)
     d_state = [
         _own_copy(given, field, width)
         for given, field, width in zip(d_final, state, (layer.shown, layer.padded), strict=False)
     ]
-    d_left = torch.zeros_like(d_state[0]) if layer.plan.drops else None
     for part, total in zip(parts, totals, strict=True):
         given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left, hidden, left_hidden)
         given |= _room(layer, part)
@@ -148,7 +147,6 @@ def backward(
             Backward.d_projection: total.projection,
             Backward.d_outputs: d_outputs,
             Backward.d_hidden: d_state[0],
-            Backward.d_left: 0 if d_left is None else d_left,
             Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
             Backward.d_inputs: 0 if d_inputs is None else d_inputs,
             Backward.padded_inputs: layer.padded_inputs,
@@ -159,10 +157,11 @@ def backward(
             Backward.d_bias: total.bias,
             Backward.own: layer.own,
             Backward.d_own: total.own,
+            Backward.d_left: d_left,
         }
         tasks.append(given)
     run_all(kernel, [_addresses(Backward, given) for given in tasks], _work(layer, len(inputs)))
-    if d_left is not None and draws.factors is not None:
+    if draws.factors is not None:
         d_state[0].addcmul_(d_left, draws.factors)
     return (
         None if d_inputs is None else d_inputs[:, : layer.input_size].to(inputs.dtype),
@@ -240,7 +239,7 @@ def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
         cells = new(count + (rows if keep else 0), layer.padded)
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
     raw = new(rows if layer.plan.projected else 0, layer.padded)
-    return Part(chunk, gates, cells, raw, table, draws, draws.factors_of(chunk))
+    return Part(chunk, gates, cells, raw, table, draws)
 
 
 def _common(
@@ -282,7 +281,7 @@ def _common(
         names.row_keys: part.draws.row_keys,
         names.unit_keys: part.draws.unit_keys,
         names.shared: part.draws.shared,
-        names.factors: 0 if part.factors is None else part.factors,
+        names.factors: part.draws.factors_of(chunk),
     }
 
 

@@ -29,12 +29,12 @@ class Draws:
     factors: Tensor | None
     lengths: Tensor
 
-    def factors_of(self, chunk: Chunk) -> Tensor | None:
-        """The factors of some sequences, (C, padded)."""
-        return None if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
+    def factors_of(self, chunk: Chunk) -> Tensor | int:
+        """The factors of a chunk's sequences, (C, padded); 0 where there are none."""
+        return 0 if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
 
-    def read_first(self, hidden: Tensor) -> Tensor:
-        """The states before the first step, (B, padded), as the recurrent product reads them."""
+    def read_before(self, hidden: Tensor) -> Tensor:
+        """The hidden states before the first step, (B, padded), as the recurrent product reads them."""
         return hidden if self.factors is None else hidden * self.factors
 
     def read(self, outputs: Tensor) -> Tensor:
@@ -47,17 +47,16 @@ NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
 
 
 def draw(layer: Layer, lengths: Tensor) -> Draws:
-    """A layer's draws for sequences of these lengths."""
-    noise, plan, hidden_size = layer.noise, layer.plan, layer.hidden_size
+    """The draws of a layer's noise for sequences of these lengths, (B,)."""
+    noise, padded, factors = layer.noise, layer.padded, None
     if noise is None:
         return NONE
-    padded, factors = plan.padded(hidden_size), None
     if noise.drops:
-        factors = noise.factors(torch.zeros(len(lengths), hidden_size, dtype=torch.float32))
-        factors = torch.nn.functional.pad(factors, (0, padded - hidden_size))
+        factors = noise.factors(torch.zeros(len(lengths), layer.hidden_size, dtype=torch.float32))
+        factors = torch.nn.functional.pad(factors, (0, padded - layer.hidden_size))
     if not noise.zones:
         return Draws(_NOTHING, _NOTHING, _NOTHING, factors, lengths)
-    keys = torch.stack([unit_keys(field, padded) for field in range(plan.fields)])
+    keys = torch.stack([unit_keys(field, padded) for field in range(layer.plan.fields)])
     rows = Ragged(torch.empty(int(lengths.sum()), 0), lengths)
     return Draws(noise.row_keys(rows), _words(keys), _shared(noise), factors, lengths)
 

@@ -64,7 +64,7 @@ class Forward(IntEnum):
     row_keys = auto()  # (N,) of 64 bits, see `draws`; address 0 without such noise, likewise the next ones
     unit_keys = auto()  # (fields of the state, padded_size)
     shared = auto()
-    factors = auto()  # (B, padded_size)
+    factors = auto()  # (C, padded_size)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
