@@ -131,6 +131,18 @@ def test_threads_and_blocks_change_no_draw(name, kind, block_values, monkeypatch
         torch.testing.assert_close(got[part], tensor, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", NOISES)
+def test_torchs_default_dtype_does_not_matter(kind):
+    cell, inputs = a_cell("lstm", 3, 9), some_ragged([4, 2], 3, dtype=torch.float32)
+    want, _ = unroll(cell, inputs, noise=NOISES[kind])
+    torch.set_default_dtype(torch.float64)
+    try:
+        got, _ = unroll(cell, inputs, kernel="tiles", noise=NOISES[kind])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(got.values, want.values)
+
+
 # ---- what is drawn -----------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ def backward(
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.shown)
     d_inputs = outputs.new_empty(len(inputs), layer.padded_inputs) if want_inputs else None
     weights, tasks = layer.backward_weights(), []
-    totals = [layer.gradients_in(row) for row in layer.zero_gradients(len(parts))]
+    totals = [layer.gradients_in(row) for row in layer.zero_gradients(max(1, len(parts)))]  # zeros without any step
     kernel, projection = _backward_kernel(layer.name, layer.plan), layer.projection_back()
     draws = parts[0].draws if parts else NONE
     read, left = layer.left(inputs, layer.input_stride), layer.left(draws.read(outputs), layer.left_stride)
@@ -137,7 +137,7 @@ def backward(
         _own_copy(given, field, width)
         for given, field, width in zip(d_final, state, (layer.shown, layer.padded), strict=False)
     ]
-    for part, total in zip(parts, totals, strict=True):
+    for part, total in zip(parts, totals, strict=False):
         given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left, hidden, left_hidden)
         given |= _room(layer, part)
         given |= {
