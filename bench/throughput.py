@@ -7,6 +7,8 @@ import argparse
 import itertools
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,25 +16,26 @@ from peers import keras_on_jax, missing
 from torch import nn
 
 import unrolled as ur
+from unrolled.kernels.cpu.machine import host
 from unrolled.training.seeds import seed_everything
 
 HIDDEN, LANES, STEPS, CHARACTERS = 256, 32, 64, 32 * 64 * 40
 
 
-def through_fit(text: str) -> float:
-    """Characters a second of `LanguageModel.fit`, training alone, in float32."""
+def through_fit(text: str, precision: str) -> float:
+    """Characters a second of `LanguageModel.fit`, training alone."""
     seen: list[float] = []
 
     class Clock(ur.Callback):
         def on_update(self, trainer: object) -> None:
             seen.append(time.perf_counter())
 
-    options = {"batch_size": LANES, "bptt_steps": STEPS, "epochs": 1, "validation": 0.0, "precision": "float32"}
+    options = {"batch_size": LANES, "bptt_steps": STEPS, "epochs": 1, "validation": 0.0, "precision": precision}
     ur.LanguageModel(hidden_size=HIDDEN, dropout=0.0).fit(text, baselines=False, callbacks=[Clock()], **options)
     return LANES * STEPS / statistics.median(b - a for a, b in itertools.pairwise(seen))
 
 
-def bare_loop(text: str) -> float:
+def bare_loop(text: str, precision: str) -> float:
     """The same network and optimiser in the plainest torch loop."""
     seed_everything(0)
     alphabet = sorted(set(text))
@@ -44,9 +47,11 @@ def bare_loop(text: str) -> float:
     optimizer = torch.optim.AdamW(weights, lr=4e-3, fused=True)
     state, seen = None, []
     for start in range(0, len(ids) - STEPS, STEPS):
-        outputs, state = layer(embedding(ids[start : start + STEPS]), state)
         targets = ids[start + 1 : start + STEPS + 1]
-        loss = nn.functional.cross_entropy(head(outputs)[: len(targets)].flatten(0, 1), targets.flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            outputs, state = layer(embedding(ids[start : start + STEPS]), state)
+            logits = head(outputs)[: len(targets)]
+        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
@@ -90,13 +95,23 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     generator = torch.Generator().manual_seed(0)
     text = "".join(chr(97 + int(place)) for place in torch.randint(0, 26, (CHARACTERS,), generator=generator))
-    contestants = {"bare torch loop": bare_loop} | ({} if "Keras with JAX" in missing() else {"Keras fit": keras_fit})
-    rates = [{"fit": through_fit(text)} | {name: run(text) for name, run in contestants.items()} for _ in range(rounds)]
-    print(f"LSTM {HIDDEN}, {LANES} x {STEPS} characters, the median of {rounds} rounds:")
-    for name in ("fit", *contestants):
-        rate = statistics.median(turn[name] for turn in rates)
-        ratio = statistics.median(turn["fit"] / turn[name] for turn in rates)
-        print(f"{name:16} {rate:9,.0f} characters/s" + (f"   fit: {ratio:.2f} times that" if name != "fit" else ""))
+    precisions = ["float32", *["bfloat16"] * host().has_pairs]
+    contestants: dict[str, Callable[[], float]] = {}
+    for precision in precisions:
+        contestants |= {
+            f"fit, {precision}": partial(through_fit, text, precision),
+            f"bare torch loop, {precision}": partial(bare_loop, text, precision),
+        }
+    if "Keras with JAX" not in missing():
+        contestants["Keras fit, float32"] = partial(keras_fit, text)
+    rates = [{name: run() for name, run in contestants.items()} for _ in range(rounds)]
+    print(f"LSTM {HIDDEN}, {LANES} x {STEPS} characters, the median of {rounds} rounds; ratios of fit to each:")
+    for name in contestants:
+        row = f"{name:26} {statistics.median(turn[name] for turn in rates):9,.0f} characters/s"
+        for precision in precisions:
+            ratio = statistics.median(turn[f"fit, {precision}"] / turn[name] for turn in rates)
+            row += f"   fit, {precision}: {ratio:.2f}" * (not name.startswith("fit"))
+        print(row)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import ceil
@@ -109,6 +110,10 @@ class Lanes:
         self.shuffle = shuffle
 
     def __len__(self) -> int:
+        return self._num_windows
+
+    @cached_property
+    def _num_windows(self) -> int:  # asked for at every update, and a plan looks at every sequence
         return ceil(max(sum(size for _, size in lane) for lane in self._plan(0)) / self.steps)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
