@@ -16,7 +16,7 @@ from unrolled.cells.registry import CELLS
 from unrolled.errors import OptionError, UnsupportedError
 from unrolled.inspection.capture import capture
 from unrolled.inspection.gradient_flow import gradient_flow
-from unrolled.inspection.trace import stretches, trace
+from unrolled.inspection.trace import ALL, stretches, trace
 from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.stack import Stack
 from unrolled.nn.unroll import map_state, unroll
@@ -79,7 +79,7 @@ def test_the_gradient_in_every_state_equals_autograd(cell):
     by_hand = [slopes_by_hand(stack, batch.inputs["x"][row], batch.inputs["weight"][row]) for row in (0, 2)]
     for index, visit in enumerate(capture(stack, batch, squares).visits):
         looked = trace(stretches(visit))
-        ours = looked.gradients()[looked.layout.scatter]  # in the order of the inputs
+        ours = looked.gradients(torch.full((3,), ALL))[looked.layout.scatter]  # in the order of the inputs
         theirs = torch.stack([slope for row in by_hand for slope in row[index]])
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
@@ -92,7 +92,7 @@ def test_a_backward_layer_flows_as_a_forward_one_over_reversed_sequences(lengths
     ahead.layers[0].cell.load_state_dict(both.layers[0].backward_cell.state_dict())
     mirrored = {"x": batch.inputs["x"].reversed(), "weight": batch.inputs["weight"].reversed().map(lambda v: v[:, H:])}
     flow, mirror = (
-        gradient_flow(model, given, loss=squares, sequences=9, jacobians=False)
+        gradient_flow(model, given, loss=squares, sequences=9, detail=False)
         for model, given in ((both, batch), (ahead, Batch(mirrored)))
     )
     assert [layer.name for layer in flow.layers] == ["layers.0", "layers.0, backward"]
@@ -105,9 +105,9 @@ def test_a_backward_layer_flows_as_a_forward_one_over_reversed_sequences(lengths
 def test_a_restart_is_a_sequence_of_its_own():
     stack, batch = a_stack_and_batch("lstm", [7])
     reset = torch.tensor([False, False, False, True, False, False, False])
-    restarted = gradient_flow(stack, Batch(batch.inputs, reset=reset), loss=squares, sequences=9, jacobians=False)
+    restarted = gradient_flow(stack, Batch(batch.inputs, reset=reset), loss=squares, sequences=9, detail=False)
     two = {name: Ragged(value.values, [3, 4]) for name, value in batch.inputs.items()}
-    apart = gradient_flow(stack, Batch(two), loss=squares, sequences=9, jacobians=False)
+    apart = gradient_flow(stack, Batch(two), loss=squares, sequences=9, detail=False)
     assert restarted.layers[0].decay == apart.layers[0].decay
     first, second = restarted.layers[0].state_gradients[:3], restarted.layers[0].state_gradients[3:]
     means = [(a + b) / 2 for a, b in zip(first, second, strict=False)]
@@ -117,7 +117,7 @@ def test_a_restart_is_a_sequence_of_its_own():
 
 def test_a_mean_counts_the_sequences_that_have_the_step():
     stack, batch = a_stack_and_batch("gru", [2, 0, 5, 3])
-    layer = gradient_flow(stack, batch, loss=squares, sequences=9, jacobians=False).layers[0]
+    layer = gradient_flow(stack, batch, loss=squares, sequences=9, detail=False).layers[0]
     assert layer.counts == (3, 3, 2, 1, 1)
     assert len(layer.state_gradients) == 5
 

@@ -55,7 +55,7 @@ def test_without_alarm_it_only_records():
 
 def test_it_writes_to_tensorboard_where_that_is_on(tmp_path):
     pytest.importorskip("tensorboard")
-    monitor = GradientFlowMonitor(every=2, jacobians=True)
+    monitor = GradientFlowMonitor(every=2, detail=True)
     run(monitor=monitor, tensorboard=str(tmp_path))
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -60,11 +60,12 @@ class _Squashings(TorchFunctionMode):
         return result
 
 
-def gates(trace: Trace) -> tuple[Gate, ...]:
-    """Every squashing of the cell's step, whatever the cell; none for a cell that squashes nothing."""
-    fields = trace.before.split(list(trace.stretch.cell.state_sizes.values()), 1)
+def gates(trace: Trace, pieces: int) -> tuple[Gate, ...]:
+    """Every squashing of the cell's step in the first so many pieces; none for a cell that squashes nothing."""
+    chosen = trace.pieces < pieces  # (N,)
+    fields = trace.before[chosen].split(list(trace.stretch.cell.state_sizes.values()), 1)
     with torch.no_grad(), _Squashings() as spy:
-        one_step(trace.stretch, trace.inputs, fields)
+        one_step(trace.stretch, trace.inputs[chosen], fields)
     names = trace.stretch.cell.squashings
     if len(names) != len(spy.seen):
         names = tuple(f"{kind} {number}" for number, (kind, _) in enumerate(spy.seen, start=1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unrolled.inspection.trace import Stretch, Trace
+from unrolled.inspection.trace import ALL, Stretch, Trace
 
 FIT_FLOOR = 1e-6  # relative to where it starts: float32 cannot add less than this to a gradient of size 1
 ZERO = 1e-30  # what counts as nothing in a mean of logarithms
@@ -73,7 +73,7 @@ def decay(trace: Trace, only: Tensor, gradients: Tensor) -> Decay:
 
     Args:
         trace: a replay of at least one piece.
-        only: that loss's step, (P,).
+        only: that loss's step, (P,); pieces with `ALL` are passed over.
         gradients: dJ_i/ds_k, (N, S), as `trace.gradients(only)` gives them.
     """
     lags = only[trace.pieces] - trace.positions  # (N,)
@@ -84,7 +84,9 @@ def decay(trace: Trace, only: Tensor, gradients: Tensor) -> Decay:
     counts = torch.bincount(lags)  # (lags,)
     logs = torch.zeros(len(counts), dtype=ratios.dtype).index_add(0, lags, ratios.clamp(min=ZERO).log())
     curve = (logs / counts).exp()
-    return Decay(tuple(curve.tolist()), tuple(counts.tolist()), fitted_rate(curve), int((only + 1).median()))
+    return Decay(
+        tuple(curve.tolist()), tuple(counts.tolist()), fitted_rate(curve), int((only[only != ALL] + 1).median())
+    )
 
 
 def fitted_rate(curve: Tensor) -> float:

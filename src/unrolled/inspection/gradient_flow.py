@@ -14,7 +14,7 @@ from unrolled.inspection.capture import Loss, Visit, capture
 from unrolled.inspection.decay import anchors, decay
 from unrolled.inspection.jacobians import Pair, norms, window
 from unrolled.inspection.records import Factors, GradientFlow, LayerFlow
-from unrolled.inspection.trace import Stretch, Trace, stretches, trace
+from unrolled.inspection.trace import ALL, Trace, stretches, trace
 from unrolled.inspection.truncation import STEPS, lost_shares
 from unrolled.inspection.updates import update_ratios
 from unrolled.inspection.verdict import findings_of, sentence
@@ -28,9 +28,9 @@ def gradient_flow(
     batch: Batch,
     *,
     loss: Loss | None = None,
-    sequences: int = 4,
-    losses: int = 2,
-    jacobians: bool = True,
+    sequences: int = 2,
+    losses: int = 1,
+    detail: bool = True,
     bptt_steps: int | None = None,
     learning_rate: float | None = None,
     optimizer: torch.optim.Optimizer | None = None,
@@ -51,7 +51,8 @@ def gradient_flow(
         loss: the summed loss, given model and batch; None = `model.loss(batch)`.
         sequences: how many sequences each layer is replayed on, the longest among them.
         losses: how many losses of each are looked back from.
-        jacobians: also measure `|ds_i/ds_k|` and c, exactly for states of up to 64 numbers, else with a stated error.
+        detail: also what truncation loses at many windows, and `|ds_i/ds_k|` and c, which are exact for states of up
+            to 64 numbers, and estimated with a stated error for larger ones.
         bptt_steps: the truncation that training uses, to be judged; 0 = none, None = the model's own, if it has one.
         learning_rate: of plain gradient descent, to compare updates with weights; None = see `optimizer`.
         optimizer: compare its next step with the weights instead.
@@ -89,7 +90,7 @@ def gradient_flow(
     ratios = dict(updates or update_ratios(model, seen.gradients, learning_rate, optimizer))
     names = {id(weight): name for name, weight in model.named_parameters()}
     layers = tuple(
-        _layer_flow(visit, sequences, losses, jacobians, truncated, _of_cell(visit.cell, ratios, names))
+        _layer_flow(visit, sequences, losses, detail, truncated, _of_cell(visit.cell, ratios, names))
         for visit in seen.visits
     )
     findings = findings_of(layers, seen.loss, truncated)
@@ -120,36 +121,41 @@ def _of_cell(cell: Cell, ratios: dict[str, float], names: dict[int, str]) -> dic
 
 
 def _layer_flow(
-    visit: Visit, sequences: int, losses: int, jacobians: bool, bptt_steps: int, updates: dict[str, float]
+    visit: Visit, sequences: int, losses: int, detail: bool, bptt_steps: int, updates: dict[str, float]
 ) -> LayerFlow:
     whole = stretches(visit)
     chosen = whole.select(_spread(whole.inputs.lengths, sequences))
-    rows, only = anchors(chosen, losses)
-    looked = trace(chosen.select(rows)) if len(rows) else trace(chosen) if chosen.inputs.num_steps else None
-    means, counts = (), ()
+    means, counts, seen, still = (), (), (), Units(0.0, 0.0)
     decayed, factors, pairs, lost = None, None, (), {}
-    if looked is not None:
-        means, counts = _by_time(chosen, visit.inputs.max_length)
-    if looked is not None and len(rows):
+    if chosen.inputs.num_steps:
+        pieces = len(chosen.inputs)
+        # the whole loss and single ones go back side by side, each through a copy of its piece
+        rows, steps = anchors(chosen, losses)
+        looked = trace(chosen.select(torch.cat([torch.arange(pieces), rows])))
+        only = torch.cat([torch.full((pieces,), ALL), steps])
         gradients = looked.gradients(only)
-        decayed = decay(looked, only, gradients)
-        lost = lost_shares(looked, only, gradients, sorted({*STEPS, bptt_steps} - {0}))
-        if jacobians:
-            factors, pairs = _factors(looked, only), _pairs(looked, rows, only)
+        means, counts = _by_time(looked, gradients, pieces, visit.inputs.max_length)
+        seen, still = gates(looked, pieces), units(looked)
+        windows = sorted({*(STEPS if detail else ()), bptt_steps} - {0})
+        if len(rows):
+            decayed = decay(looked, only, gradients)
+            lost = lost_shares(looked, only, gradients, windows) if windows else {}
+        if len(rows) and detail:
+            factors, pairs = _factors(looked, only), _pairs(looked, only, pieces, rows)
     return LayerFlow(
         name=visit.label,
         direction=visit.direction,
         cell=type(visit.cell).__name__,
         hidden_size=visit.cell.hidden_size,
-        gated=visit.cell.gates > 1 or "weight_hh" not in visit.cell.weight_shapes,
+        gated=_gated(visit.cell),
         state_gradients=means,
         counts=counts,
         decay=decayed,
         factors=factors,
         pairs=pairs,
         lost=lost,
-        gates=gates(looked) if looked is not None else (),
-        units=units(looked) if looked is not None else Units(0.0, 0.0),
+        gates=seen,
+        units=still,
         updates=updates,
         restarts=_restarts(visit),
         recurrent_norm=_recurrent_norm(visit.cell),
@@ -163,11 +169,11 @@ def _spread(lengths: Tensor, count: int) -> Tensor:
     return order[[index * len(order) // count for index in range(count)]].unique() if len(order) else order
 
 
-def _by_time(chosen: Stretch, steps: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """The mean of `|dL/ds_t|` at each time, and how many pieces it is over."""
-    looked = trace(chosen)
-    sizes = looked.gradients().norm(dim=1)  # (N,)
-    times = chosen.times.values[looked.layout.gather]  # (N,)
+def _by_time(looked: Trace, gradients: Tensor, pieces: int, steps: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The mean of `|dL/ds_t|` over the first so many pieces at each time, and how many it is over."""
+    chosen = looked.pieces < pieces  # (N,)
+    sizes = gradients[chosen].norm(dim=1)
+    times = looked.stretch.times.values[looked.layout.gather][chosen]
     counts = torch.bincount(times, minlength=steps)  # (T,)
     sums = torch.zeros(steps, dtype=sizes.dtype).index_add(0, times, sizes)  # (T,)
     return tuple((sums / counts.clamp(min=1)).tolist()), tuple(counts.tolist())
@@ -183,16 +189,16 @@ def _factors(looked: Trace, only: Tensor) -> Factors:
     return Factors(tuple(c.tolist()), tuple(c.cumprod(0).tolist()), error)
 
 
-def _pairs(looked: Trace, rows: Tensor, only: Tensor) -> tuple[Pair, ...]:
+def _pairs(looked: Trace, only: Tensor, pieces: int, rows: Tensor) -> tuple[Pair, ...]:
     """`|ds_i/ds_k|` from each loss's step i back to growing lags."""
     found: list[Pair] = []
     for lag in LAGS:
-        pieces = (only >= lag).nonzero().squeeze(1)
-        if len(pieces):
-            sizes, error = norms(looked.stretch, window(looked, pieces, only[pieces], lag))
+        long = (only >= lag).nonzero().squeeze(1)
+        if len(long):
+            sizes, error = norms(looked.stretch, window(looked, long, only[long], lag))
             found += [
-                Pair(int(rows[piece]), int(only[piece]), int(only[piece]) - lag, size, error)
-                for piece, size in zip(pieces.tolist(), sizes.tolist(), strict=True)
+                Pair(int(rows[row - pieces]), int(only[row]), int(only[row]) - lag, size, error)
+                for row, size in zip(long.tolist(), sizes.tolist(), strict=True)
             ]
     return tuple(found)
 
@@ -203,10 +209,12 @@ def _restarts(visit: Visit) -> float:
     return 0.0 if visit.reset is None or not bool(later.any()) else float(visit.reset.cpu()[later].double().mean())
 
 
+def _gated(cell: Cell) -> bool:
+    return cell.gates > 1 or "weight_hh" not in cell.weight_shapes
+
+
 def _recurrent_norm(cell: Cell) -> float | None:
-    if "weight_hh" not in cell.weight_shapes:
+    if _gated(cell):
         return None
-    blocks = cell.weight_hh.detach().double().split(cell.hidden_size)
-    return max(
-        float(torch.linalg.matrix_norm(block, 2)) if bool(block.isfinite().all()) else math.inf for block in blocks
-    )
+    weights = cell.weight_hh.detach()
+    return float(torch.linalg.matrix_norm(weights, 2)) if bool(weights.isfinite().all()) else math.inf

@@ -29,7 +29,7 @@ class GradientFlowMonitor(Callback):
 
     Args:
         every: updates between two looks; the first look is at the first update.
-        jacobians: as `gradient_flow`'s; without them a look costs a few training steps.
+        detail: as `gradient_flow`'s; without them a look costs a few training steps.
         alarm: warn of new findings with a `GradientFlowWarning`.
 
     Attributes:
@@ -44,10 +44,10 @@ class GradientFlowMonitor(Callback):
         []
     """
 
-    def __init__(self, every: int = 100, jacobians: bool = False, alarm: bool = True) -> None:
+    def __init__(self, every: int = 100, detail: bool = False, alarm: bool = True) -> None:
         if every < 1:
             raise OptionError(message("every", expected="an integer >= 1", received=every))
-        self.every, self.jacobians, self.alarm = every, jacobians, alarm
+        self.every, self.detail, self.alarm = every, detail, alarm
         self.flows: list[tuple[int, GradientFlow]] = []
         self.batch: Batch | None = None
         self.state: Any = None  # what the batch carried on from
@@ -69,7 +69,7 @@ class GradientFlowMonitor(Callback):
             trainer.model,
             self.batch,
             loss=lambda model, batch: model.loss(batch, self.state),  # type: ignore[operator]
-            jacobians=self.jacobians,
+            detail=self.detail,
             updates=self._updates(trainer.named_parameters),
         )
         self.before = {}

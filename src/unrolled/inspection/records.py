@@ -49,7 +49,7 @@ class LayerFlow:
         units: shares of dead and exploded units.
         updates: `|update| / |weight|` of the cell's matrices; empty where no step was given.
         restarts: share of the steps, after each sequence's first, before which the state restarts.
-        recurrent_norm: the largest singular value of the recurrent weights of any gate; None without such weights.
+        recurrent_norm: the largest singular value of the recurrent weights; None where the state has another road.
         frozen: no weight of the cell learns.
     """
 

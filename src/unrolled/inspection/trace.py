@@ -1,8 +1,8 @@
 """Trace: a layer replayed by itself, step by step, with every state kept, so that all their gradients can be had.
 
 The replay reads what the layer read and is driven by the gradient that the loss sent to its outputs, so it costs a few
-sequences of one layer, whatever stands above and below. It runs in float64: a gradient that has vanished in float32 is
-still a number there.
+sequences of one layer, whatever stands above and below. It runs on the CPU in the precision of the weights, or in
+float32 where that is lower.
 """
 
 import copy
@@ -19,13 +19,15 @@ from unrolled.kernels.noise import Noise, step
 from unrolled.nn.unroll import map_state, reset_backwards, restarting
 from unrolled.ragged import Ragged, TimeMajor
 
+ALL = -1  # in place of one step whose loss counts: the whole loss
+
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """What a trace runs over: pieces of sequences between two restarts, in the order in which the layer reads them.
 
     Args:
-        cell: the cell, in float64.
+        cell: a copy of the cell.
         noise: what disturbs it in evaluation.
         inputs: (N, F).
         start: the state before each piece, fields (P, width).
@@ -70,26 +72,27 @@ def stretches(visit: Visit) -> Stretch:
 
     _, last = restarting(look, steps, _on_cpu(visit.state), reset, lambda rows: _on_cpu(visit.cell.initial_state(rows)))
     order, start = seen[0].values, seen[1]
+    dtype = torch.promote_types(next(visit.cell.parameters()).dtype, torch.float32)
     ends = torch.cat([_or_zeros(g, f) for g, f in zip(visit.final_gradient, visit.state, strict=True)], 1)  # (B, S)
-    end_gradient = torch.zeros(seen[0].batch_size, ends.shape[1], dtype=torch.float64)
-    end_gradient[last] = ends.cpu().double()
+    end_gradient = torch.zeros(seen[0].batch_size, ends.shape[1], dtype=dtype)
+    end_gradient[last] = ends.cpu().to(dtype)
 
     def ordered(values: Tensor) -> Ragged:
         return seen[0].with_values(values.detach().cpu()[order])
 
     return Stretch(
-        copy.deepcopy(visit.cell).cpu().double().requires_grad_(False),
+        copy.deepcopy(visit.cell).cpu().to(dtype).requires_grad_(False),
         visit.noise,
-        ordered(visit.inputs.values).to(torch.float64),
-        start,
-        ordered(visit.output_gradient).to(torch.float64),
+        ordered(visit.inputs.values).to(dtype),
+        map_state(lambda field: field.to(dtype), start),
+        ordered(visit.output_gradient).to(dtype),
         end_gradient,
         ordered(visit.inputs.positions),
     )
 
 
 def _on_cpu(state: State) -> State:
-    return map_state(lambda field: field.detach().cpu().double(), state)
+    return map_state(lambda field: field.detach().cpu(), state)
 
 
 def _or_zeros(gradient: Tensor | None, field: Tensor) -> Tensor:
@@ -102,14 +105,12 @@ class Trace:
 
     Args:
         stretch: what ran.
-        before: the state before each step, (N, S).
         after: the state after each step, the fields of each step of time, (P_t, width).
         outputs: of each step, (N, H).
         shows_state: the output is a field of the state, as in every cell here.
     """
 
     stretch: Stretch
-    before: Tensor
     after: list[tuple[Tensor, ...]]
     outputs: Tensor
     shows_state: bool
@@ -137,24 +138,37 @@ class Trace:
     @cached_property
     def states(self) -> Tensor:
         """The state after each step, (N, S)."""
-        return torch.cat([torch.cat(fields, 1) for fields in self.after])
+        return _joined(self.after)
 
-    def gradients(self, only: Tensor | None = None) -> Tensor:
-        """dL/ds_t of every step, (N, S), of the whole loss.
+    @cached_property
+    def before(self) -> Tensor:
+        """The state before each step, (N, S): the start, or what the step before left."""
+        start = torch.cat([field.detach() for field in self.stretch.start], 1)[self.layout.order]  # (P, S)
+        begins = self.layout.batch_sizes.cumsum(0) - self.layout.batch_sizes  # (T,) where each step of time begins
+        rank = torch.arange(len(self.pieces)) - begins[self.positions]  # (N,) which row of its step of time
+        earlier = begins[(self.positions - 1).clamp(min=0)] + rank  # (N,)
+        return torch.where((self.positions == 0)[:, None], start[rank], self.states.detach()[earlier])
+
+    def gradients(self, only: Tensor) -> Tensor:
+        """The gradient of a loss in the state after every step, (N, S).
 
         Args:
-            only: the one step of each piece whose loss counts, (P,), counted within the piece; None = all steps.
+            only: the one step of each piece whose loss counts, (P,), counted within the piece; `ALL` = every step's.
         """
         output_gradient = self.stretch.output_gradient.values[self.layout.gather]  # (N, H)
         last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
         end_gradient = self.stretch.end_gradient[self.pieces] * last[:, None]  # (N, S)
-        if only is not None:
-            counts = (self.positions == only[self.pieces])[:, None]  # (N, 1)
-            output_gradient, end_gradient = output_gradient * counts, end_gradient * counts
+        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
+        output_gradient, end_gradient = output_gradient * counts[:, None], end_gradient * counts[:, None]
         objective = (self.outputs * output_gradient).sum() + (self.states * end_gradient).sum()
         fields = [field for step_fields in self.after for field in step_fields]
         found = iter(torch.autograd.grad(objective, fields, retain_graph=True, materialize_grads=True))
-        return torch.cat([torch.cat([next(found) for _ in fields], 1) for fields in self.after])
+        return _joined([tuple(next(found) for _ in fields) for fields in self.after])
+
+
+def _joined(steps: list[tuple[Tensor, ...]]) -> Tensor:
+    """Fields of each step of time to one row a step, (N, S)."""
+    return torch.cat([torch.cat(field) for field in zip(*steps, strict=True)], 1)
 
 
 def trace(stretch: Stretch) -> Trace:
@@ -162,17 +176,17 @@ def trace(stretch: Stretch) -> Trace:
     values, layout = stretch.inputs.values, stretch.inputs.time_major
     values = values[layout.gather]  # (N, F)
     alive = tuple(field[layout.order].requires_grad_() for field in stretch.start)
-    before, after, outputs = [], [], []
+    after, outputs = [], []
     first, shows_state = 0, False
     with torch.enable_grad():
         for count in layout.batch_sizes.tolist():
-            alive = tuple(field[:count] for field in alive)
-            before.append(torch.cat([field.detach() for field in alive], 1))
+            if count < len(alive[0]):
+                alive = tuple(field[:count] for field in alive)
             output, alive, shows_state = one_step(stretch, values[first : first + count], alive)
             after.append(alive)
             outputs.append(output)
             first += count
-        return Trace(stretch, torch.cat(before), after, torch.cat(outputs), shows_state)
+        return Trace(stretch, after, torch.cat(outputs), shows_state)
 
 
 def one_step(

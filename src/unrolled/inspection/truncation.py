@@ -19,7 +19,7 @@ def lost_shares(trace: Trace, only: Tensor, gradients: Tensor, steps: Sequence[i
 
     Args:
         trace: a replay of at least one piece.
-        only: the step of the one loss of each piece, (P,).
+        only: the step of the one loss of each piece, (P,); pieces with `ALL` are passed over.
         gradients: dJ_i/ds_k, (N, S), as `trace.gradients(only)` gives them.
         steps: the windows k; those that every loss fits into lose nothing.
     """

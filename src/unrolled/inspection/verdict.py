@@ -194,10 +194,9 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"the gradient halves every {_steps(found.half_life)}: beyond about {reach} this {layer.cell} layer, "
         f"{layer.name}, learns nothing"
     )
-    tiny = layer.recurrent_norm is not None and layer.recurrent_norm < TINY_NORM and not layer.gated
-    if tiny:
+    if layer.recurrent_norm is not None and layer.recurrent_norm < TINY_NORM:
         text = f"{lost}, for its recurrent weights have norm {layer.recurrent_norm:.2g}; start them orthogonal"
-        return Finding("tiny_weights", layer.name, layer.recurrent_norm or 0.0, text)
+        return Finding("tiny_weights", layer.name, layer.recurrent_norm, text)
     remedy = (
         f"try a forget gate's bias of {math.log(found.span):.1f}, the logarithm of the {found.span} steps to remember"
         if any(gate.name in ("forget", "keep") for gate in layer.gates)
