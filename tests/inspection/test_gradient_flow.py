@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -165,6 +166,28 @@ def test_outputs_and_final_state_are_not_counted_twice():
     assert one.layers[0].state_gradients == pytest.approx(other.layers[0].state_gradients, rel=1e-5)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("hidden", [4, 66])
+def test_every_cell_is_measured_exactly_and_by_estimate(cell, hidden):
+    torch.manual_seed(0)
+    stack = Stack(F, hidden, cell)
+    layer = gradient_flow(stack, Batch({"x": Ragged(torch.randn(30, F), [14, 16])}), loss=last_step).layers[0]
+    assert layer.factors is not None
+    assert len(layer.factors.c) == 15
+    assert all(0 <= c < 10 for c in layer.factors.c)
+    assert layer.factors.error == pytest.approx(0.05, abs=0.02) if hidden > 64 else layer.factors.error == 0
+    assert tuple(gate.name for gate in layer.gates) == stack.layers[0].cell.squashings
+
+
+@pytest.mark.parametrize("options", [{"zoneout": 0.3}, {"recompute": True}, {"recurrent_dropout": 0.3}], ids=str)
+def test_the_replay_computes_what_the_layer_computes_in_evaluation(options):
+    stack, batch = a_stack_and_batch("lstm", [5, 0, 8], **options)
+    (visit,) = capture(stack, batch, squares).visits
+    looked = trace(stretches(visit))
+    outputs, _ = stack.eval()(batch.inputs["x"])
+    torch.testing.assert_close(looked.outputs[looked.layout.scatter], outputs.values, rtol=0, atol=1e-12)
+
+
 # ---- theory ------------------------------------------------------------------------------------------
 
 
@@ -227,6 +250,12 @@ def test_a_model_without_recurrent_layers_is_refused_with_a_remedy():
         )
 
 
+def test_a_batch_without_steps_is_refused():
+    stack, batch = a_stack_and_batch("gru", [0, 0])
+    with pytest.raises(OptionError, match="at least one step"):
+        gradient_flow(stack, batch, loss=squares)
+
+
 @pytest.mark.parametrize(
     "options", [{"sequences": 0}, {"losses": 0}, {"bptt_steps": -1}, {"learning_rate": 0.1, "updates": {}}], ids=str
 )
@@ -234,3 +263,37 @@ def test_an_illegal_option_is_named(options):
     stack, batch = a_stack_and_batch("gru", [4])
     with pytest.raises(OptionError, match=next(iter(options))):
         gradient_flow(stack, batch, loss=squares, **options)
+
+
+# ---- cost --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_norms_cost_at_most_three_training_steps():
+    torch.manual_seed(0)
+    steps, rows = 200, 32
+    stack = Stack(64, 128, "lstm")
+    batch = Batch({"x": Ragged(torch.randn(steps * rows, 64), [steps] * rows)})
+    optimizer = torch.optim.AdamW(stack.parameters())
+
+    def train() -> None:
+        optimizer.zero_grad()
+        stack(batch.inputs["x"])[0].values.square().sum().backward()
+        optimizer.step()
+
+    def look() -> None:
+        gradient_flow(
+            stack,
+            batch,
+            loss=lambda model, b: LossSum(model(b.inputs["x"])[0].values.square().sum(), 1.0),
+            detail=False,
+        )
+
+    seconds = {train: math.inf, look: math.inf}
+    for _ in range(8):  # in turns, the best of each: what they take, without what else the machine is doing
+        for work in seconds:
+            start = time.perf_counter()
+            work()
+            seconds[work] = min(seconds[work], time.perf_counter() - start)
+    print(f"{seconds[look] / seconds[train]:.2f} training steps")
+    assert seconds[look] <= 3 * seconds[train]

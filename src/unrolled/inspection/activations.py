@@ -41,8 +41,8 @@ class Units:
         exploded: some value of the state is huge or not finite.
     """
 
-    dead: float
-    exploded: float
+    dead: float = 0.0
+    exploded: float = 0.0
 
 
 class _Squashings(TorchFunctionMode):

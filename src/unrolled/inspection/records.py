@@ -1,7 +1,7 @@
 """The records that gradient flow returns."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from unrolled.inspection.activations import Gate, Units
@@ -38,38 +38,36 @@ class LayerFlow:
         direction: "forward" or "backward"; of a backward layer the last step of time is the first one read.
         cell: the cell's class.
         hidden_size: hidden units, H.
-        gated: whether the state has a road past the recurrent weights.
-        state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
-        counts: how many sequences each mean is over, (T,).
-        decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
-        factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
-        pairs: `|ds_i/ds_k|` at growing lags.
-        lost: the share of the gradient that truncation at k steps loses, by k.
-        gates: how flat each squashing is.
-        units: shares of dead and exploded units.
         updates: `|update| / |weight|` of the cell's matrices; empty where no step was given.
         restarts: share of the steps, after each sequence's first, before which the state restarts.
         recurrent_norm: the largest singular value of the recurrent weights; None where the state has another road.
         frozen: no weight of the cell learns.
+        state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
+        counts: how many sequences each mean is over, (T,).
+        gates: how flat each squashing is.
+        units: shares of dead and exploded units.
+        decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
+        lost: the share of the gradient that truncation at k steps loses, by k.
+        factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
+        pairs: `|ds_i/ds_k|` at growing lags.
     """
 
     name: str
     direction: str
     cell: str
     hidden_size: int
-    gated: bool
-    state_gradients: tuple[float, ...]
-    counts: tuple[int, ...]
-    decay: Decay | None
-    factors: Factors | None
-    pairs: tuple[Pair, ...]
-    lost: dict[int, float]
-    gates: tuple[Gate, ...]
-    units: Units
     updates: dict[str, float]
     restarts: float
     recurrent_norm: float | None
     frozen: bool
+    state_gradients: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    units: Units = field(default_factory=Units)
+    decay: Decay | None = None
+    lost: dict[int, float] = field(default_factory=dict)
+    factors: Factors | None = None
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)
