@@ -35,9 +35,9 @@ def some_batch(steps: int, per_step: bool = False, scale: float = 1.0) -> Batch:
     return Batch({"x": x}, targets=x.with_values(targets) if per_step else targets)
 
 
-def classifier(cell: str, steps: int, scale: float = 1.0, **stack) -> tuple[ManyToOne, Batch]:
+def classifier(cell: str, steps: int, scale: float = 1.0, pooling: str = "last", **stack) -> tuple[ManyToOne, Batch]:
     torch.manual_seed(0)
-    return ManyToOne(inputs(), Stack(F, H, cell, **stack), ClassOutput(V)), some_batch(steps, scale=scale)
+    return ManyToOne(inputs(), Stack(F, H, cell, **stack), ClassOutput(V), pooling), some_batch(steps, scale=scale)
 
 
 def cell_of(model: nn.Module) -> nn.Module:
@@ -179,6 +179,7 @@ HEALTHY = {
     "bidirectional lstm, class": lambda: with_adam(*classifier("lstm", 30, bidirectional=True)),
     "linear, class, 100 steps": lambda: with_adam(*classifier("linear", 100)),
     "elman, next step": lambda: with_adam(*next_step("elman", 20)),
+    "elman, class of a mean over 60 steps": lambda: with_adam(*classifier("elman", 60, pooling="mean")),
     "lstm with layer norm, trained": lambda: trained(*classifier("lstm_layer_norm", 40)),
     "gru, trained": lambda: trained(*next_step("gru", 25)),
 }

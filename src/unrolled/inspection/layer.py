@@ -17,6 +17,7 @@ from unrolled.inspection.trace import ALL, Stretch, Trace, stretches, trace
 from unrolled.inspection.truncation import STEPS, lost_shares
 
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs, which cost as many steps as their sum
+STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch beside it
 FACTOR_STEPS = 128  # one-step Jacobians before a loss
 
 
@@ -42,7 +43,8 @@ def layer_flow(
     look = _look(chosen, losses)
     means, counts = _by_time(look, visit.inputs.max_length)
     seen = gates(look.trace, look.pieces)
-    record = replace(record, state_gradients=means, counts=counts, gates=seen, units=units(look.trace))
+    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look))
+    record = replace(record, gates=seen, units=units(look.trace))
     if not len(look.heard):
         return record
     windows = sorted({*(STEPS if detail else ()), bptt_steps} - {0})
@@ -87,6 +89,14 @@ def _by_time(look: _Look, steps: int) -> tuple[tuple[float, ...], tuple[int, ...
     counts = torch.bincount(times, minlength=steps)  # (T,)
     sums = torch.zeros(steps, dtype=sizes.dtype).index_add(0, times, sizes)  # (T,)
     return tuple((sums / counts.clamp(min=1)).tolist()), tuple(counts.tolist())
+
+
+def _starved(look: _Look) -> float:
+    """Share of the steps that the whole loss asks for less than `STARVED` of the most it asks in their piece."""
+    sizes = look.gradients.norm(dim=1)  # (N,)
+    largest = sizes.new_zeros(len(look.only)).scatter_reduce(0, look.trace.pieces, sizes, "amax")  # (P + M,)
+    starved = sizes < STARVED * largest[look.trace.pieces]
+    return float(starved[look.trace.pieces < look.pieces].double().mean())
 
 
 def _factors(look: _Look) -> Factors:

@@ -44,6 +44,7 @@ class LayerFlow:
         frozen: no weight of the cell learns.
         state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
         counts: how many sequences each mean is over, (T,).
+        starved: share of the steps whose `|dL/ds_t|` is below a hundredth of the largest in their sequence.
         gates: how flat each squashing is.
         units: shares of dead and exploded units.
         decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
@@ -62,6 +63,7 @@ class LayerFlow:
     frozen: bool
     state_gradients: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+    starved: float = 0.0
     gates: tuple[Gate, ...] = ()
     units: Units = field(default_factory=Units)
     decay: Decay | None = None

@@ -33,7 +33,7 @@ LARGE_UPDATE = 0.3  # of the weight's own length, in one step
 GROWTH = 100.0  # of a gradient on its way back
 TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
 TRUNCATED = 0.5  # share of the gradient's length
-REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of the gradient left
+REACHED = 0.25  # of the way from a loss to the first step, and of the steps, with a hundredth of the gradient left
 SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
 
 Check = Callable[[LayerFlow, int], Finding | None]
@@ -189,12 +189,15 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     found = layer.decay
     if found is None or found.span < SHORT or _reach(layer) >= REACHED * found.span:
         return None
+    tiny = layer.recurrent_norm is not None and layer.recurrent_norm < TINY_NORM
+    if not tiny and layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
+        return None
     reach = _whole(_reach(layer))
     lost = (
         f"the gradient halves every {_steps(found.half_life)}: beyond about {reach} this {layer.cell} layer, "
         f"{layer.name}, learns nothing"
     )
-    if layer.recurrent_norm is not None and layer.recurrent_norm < TINY_NORM:
+    if tiny and layer.recurrent_norm is not None:
         text = f"{lost}, for its recurrent weights have norm {layer.recurrent_norm:.2g}; start them orthogonal"
         return Finding("tiny_weights", layer.name, layer.recurrent_norm, text)
     remedy = (
