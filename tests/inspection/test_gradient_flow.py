@@ -19,7 +19,7 @@ from unrolled.inspection.capture import capture
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.trace import ALL, stretches, trace
 from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.stack import Stack
+from unrolled.nn.stack import Recurrent, Stack
 from unrolled.nn.unroll import map_state, unroll
 from unrolled.ragged import Ragged
 
@@ -152,18 +152,24 @@ def test_a_final_state_that_the_loss_reads_drives_the_gradient():
     assert layer.state_gradients[-1] == pytest.approx(2 * float(state.cell.detach().norm()), rel=1e-9)
 
 
+class StateFromOutputs(Recurrent):
+    """Its final state is read off its outputs, so that a gradient in the state is one in the outputs as well."""
+
+    def forward(self, *arguments, **keywords):
+        outputs, state = super().forward(*arguments, **keywords)
+        return outputs, state._replace(hidden=outputs.last())
+
+
 def test_outputs_and_final_state_are_not_counted_twice():
     stack, batch = a_stack_and_batch("gru", [6])
-
-    def last_output(model, batch):
-        return LossSum(model(batch.inputs["x"])[0].last().square().sum(), 1.0)
+    derived = Stack(F, H, "gru").double()
+    derived.layers[0] = StateFromOutputs(stack.layers[0].cell)
 
     def final_hidden(model, batch):
         return LossSum(model(batch.inputs["x"])[1][0].hidden.square().sum(), 1.0)
 
-    one, other = (gradient_flow(stack.float(), Batch({"x": batch.inputs["x"].to(torch.float32)}), loss=loss)
-                  for loss in (last_output, final_hidden))  # fmt: skip
-    assert one.layers[0].state_gradients == pytest.approx(other.layers[0].state_gradients, rel=1e-5)
+    one, other = (gradient_flow(model, batch, loss=final_hidden).layers[0] for model in (stack, derived))
+    assert one.state_gradients == pytest.approx(other.state_gradients, rel=1e-9)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -290,10 +296,10 @@ def test_the_norms_cost_at_most_three_training_steps():
         )
 
     seconds = {train: math.inf, look: math.inf}
-    for _ in range(8):  # in turns, the best of each: what they take, without what else the machine is doing
+    for _ in range(12):  # in turns, on one thread, the best of each: the rest is what else the machine is doing
         for work in seconds:
-            start = time.perf_counter()
+            start = time.process_time()
             work()
-            seconds[work] = min(seconds[work], time.perf_counter() - start)
+            seconds[work] = min(seconds[work], time.process_time() - start)
     print(f"{seconds[look] / seconds[train]:.2f} training steps")
     assert seconds[look] <= 3 * seconds[train]

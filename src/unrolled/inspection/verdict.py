@@ -6,6 +6,7 @@ Every threshold is a constant here, and docs/gradient-flow.md says why it is wha
 import math
 from collections.abc import Callable, Sequence
 
+from unrolled.inspection.decay import Decay
 from unrolled.inspection.records import Finding, LayerFlow
 
 # the likeliest root first: a frozen layer is not "vanishing", saturated inputs make a gradient vanish, not the reverse
@@ -187,25 +188,31 @@ def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
 
 def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     found = layer.decay
-    if found is None or found.span < SHORT or _reach(layer) >= REACHED * found.span:
+    if found is None or not _falls_short(layer, found):
         return None
-    tiny = layer.recurrent_norm is not None and layer.recurrent_norm < TINY_NORM
-    if not tiny and layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
-        return None
-    reach = _whole(_reach(layer))
     lost = (
-        f"the gradient halves every {_steps(found.half_life)}: beyond about {reach} this {layer.cell} layer, "
-        f"{layer.name}, learns nothing"
+        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} this {layer.cell} "
+        f"layer, {layer.name}, learns nothing"
     )
-    if tiny and layer.recurrent_norm is not None:
-        text = f"{lost}, for its recurrent weights have norm {layer.recurrent_norm:.2g}; start them orthogonal"
-        return Finding("tiny_weights", layer.name, layer.recurrent_norm, text)
-    remedy = (
-        f"try a forget gate's bias of {math.log(found.span):.1f}, the logarithm of the {found.span} steps to remember"
-        if any(gate.name in ("forget", "keep") for gate in layer.gates)
-        else "try cell='lstm', or shorter sequences"
-    )
-    return Finding("vanishing", layer.name, found.half_life, f"{lost}; {remedy}")
+    norm = layer.recurrent_norm
+    if norm is not None and norm < TINY_NORM:
+        text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
+        return Finding("tiny_weights", layer.name, norm, text)
+    if layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
+        return None
+    return Finding("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
+
+
+def _falls_short(layer: LayerFlow, found: Decay) -> bool:
+    return found.span >= SHORT and _reach(layer) < REACHED * found.span
+
+
+def _remember(layer: LayerFlow, found: Decay) -> str:
+    """The remedy for a memory that is too short."""
+    if any(gate.name in ("forget", "keep") for gate in layer.gates):
+        bias = math.log(found.span)
+        return f"try a forget gate's bias of {bias:.1f}, the logarithm of the {found.span} steps to remember"
+    return "try cell='lstm', or shorter sequences"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -230,13 +237,10 @@ def _reach(layer: LayerFlow) -> float:
 
 
 def _steps(count: float) -> str:
-    return (
-        "step"
-        if math.isclose(count, 1.0, abs_tol=0.05)
-        else f"{count:.2g} steps"
-        if count < 100
-        else f"{count:.0f} steps"
-    )
+    """For "every ...": two digits are as much as a fit is good for."""
+    if math.isclose(count, 1.0, abs_tol=0.05):
+        return "step"
+    return f"{count:.2g} steps" if count < 100 else f"{count:.0f} steps"
 
 
 def _whole(count: float) -> str:
