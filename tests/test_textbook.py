@@ -211,3 +211,121 @@ def test_an_open_forget_gate_keeps_the_gradient_alive_where_the_simple_network_l
     network.W = 0.9 * np.eye(2)
     states, _ = network.forward(np.zeros((steps, 1)))
     assert np.linalg.norm(network.jacobian(states, steps, 1), 2) < 0.006
+
+
+# ---- every term of the sum ---------------------------------------------------------------------------
+
+NAMES = ("store", "forget", "candidate", "output")
+
+
+def lstm_problem(sizes: tuple[int, int, int, int]) -> tuple[LSTM, np.ndarray, np.ndarray]:
+    steps, features, hidden, _ = sizes
+    draw = np.random.default_rng(4)
+    return LSTM(features, hidden), draw.normal(size=(steps, features)), draw.normal(size=(steps, hidden))
+
+
+def loss_of_window(network: RNN, inputs: np.ndarray, targets: list[int], i: int, bptt_steps: int) -> torch.Tensor:
+    """The gradient in W of loss i by autograd, where the state is detached `bptt_steps` steps before."""
+    W, U, V = (torch.tensor(m) for m in (network.W, network.U, network.V))
+    W.requires_grad_()
+    state = torch.tensor(network.forward(inputs)[0][max(0, i - bptt_steps)])
+    for x in inputs[max(0, i - bptt_steps) : i]:
+        state = torch.tanh(W @ state + U @ torch.tensor(x))
+    loss = nn.functional.cross_entropy(V @ state, torch.tensor(targets[i - 1]))
+    return torch.autograd.grad(loss, W)[0]
+
+
+@given(SIZES, st.integers(0, 4))
+def test_the_terms_add_up_to_the_gradient_as_written(sizes, bptt_steps):
+    network, inputs, targets = problem(sizes)
+    terms = network.terms(inputs, targets, bptt_steps)
+    board = network.backward_as_written(inputs, targets, bptt_steps)
+    np.testing.assert_allclose(terms.sum((0, 1)), board.W, rtol=0, atol=1e-10)
+    if not bptt_steps:
+        np.testing.assert_allclose(terms.sum((0, 1)), network.backward(inputs, targets).W, rtol=0, atol=1e-10)
+
+
+@given(SIZES, st.integers(1, 4))
+def test_the_truncated_gradient_of_each_loss_equals_autograd_from_a_detached_state(sizes, bptt_steps):
+    network, inputs, targets = problem(sizes)
+    terms = network.terms(inputs, targets, bptt_steps)
+    for i in range(1, len(inputs) + 1):
+        theirs = loss_of_window(network, inputs, targets, i, bptt_steps)
+        np.testing.assert_allclose(terms[i - 1].sum(0), theirs, rtol=0, atol=1e-10)
+
+
+@given(SIZES, st.integers(1, 8))
+def test_the_truncated_sweep_equals_the_truncated_sum(sizes, bptt_steps):
+    network, inputs, targets = problem(sizes)
+    sweep = network.backward_truncated(inputs, targets, bptt_steps)
+    for one, other in zip(sweep, network.backward_as_written(inputs, targets, bptt_steps), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+    lstm, inputs, d_outputs = lstm_problem(sizes)
+    swept, board = (
+        function(inputs, d_outputs, bptt_steps) for function in (lstm.backward_truncated, lstm.backward_as_written)
+    )
+    for name in NAMES:
+        for letter in "UWb":
+            np.testing.assert_allclose(getattr(swept[name], letter), getattr(board[name], letter), rtol=0, atol=1e-10)
+
+
+def test_the_explicit_and_the_implicit_part_are_the_slope_of_the_state_in_the_weights():
+    network, inputs, _ = problem((5, 2, 3, 2))
+    states, _ = network.forward(inputs)
+    whole = network.explicit_part(states, 4) + network.implicit_part(states, 4)
+    slope = np.stack([slope_of(lambda a=a: float(network.forward(inputs)[0][4, a]), network.W) for a in range(3)])
+    np.testing.assert_allclose(whole, slope, rtol=0, atol=1e-8)
+    assert np.abs(network.implicit_part(states, 4)).max() > 1e-3
+    assert not network.implicit_part(states, 1).any()  # before step 1 no weight acted
+
+
+def joint(moment) -> np.ndarray:
+    return np.concatenate([moment.hidden, moment.cell])
+
+
+def test_the_lstm_parts_are_the_slope_of_the_joint_state_in_each_matrix():
+    lstm, inputs, _ = lstm_problem((4, 2, 3, 2))
+    moments = lstm.forward(inputs)
+    explicit, implicit = lstm.explicit_part(moments[3]), lstm.implicit_part(moments, 4)
+    for name in NAMES:
+        W = lstm.networks[name].W
+        slope = np.stack([slope_of(lambda a=a: float(joint(lstm.forward(inputs)[3])[a]), W) for a in range(6)])
+        np.testing.assert_allclose(explicit[name] + implicit[name], slope, rtol=0, atol=1e-8)
+
+
+def test_the_joint_jacobian_of_the_lstm_equals_autograd():
+    module, inputs = torch_lstm(2, 3), np.random.default_rng(5).normal(size=(5, 2))
+    lstm = LSTM.from_torch(*(parameter.detach().numpy() for parameter in module.parameters()))
+    moments = lstm.forward(inputs)
+
+    def later(state: torch.Tensor) -> torch.Tensor:  # s_2 to s_5
+        start = (state[None, :3], state[None, 3:])
+        return torch.cat(module(torch.tensor(inputs[2:]), start)[1], 1)[0]
+
+    theirs = torch.autograd.functional.jacobian(later, torch.tensor(joint(moments[1])))
+    np.testing.assert_allclose(lstm.jacobian(moments, 5, 2), theirs, rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(lstm.jacobian(moments, 3, 3), np.eye(6))
+
+
+@given(SIZES)
+def test_the_lstm_terms_add_up_to_the_sweep(sizes):
+    lstm, inputs, d_outputs = lstm_problem(sizes)
+    terms, sweep = lstm.terms(inputs, d_outputs), lstm.backward(inputs, d_outputs)
+    board = lstm.backward_as_written(inputs, d_outputs)
+    for name in NAMES:
+        np.testing.assert_allclose(terms[name].sum((0, 1)), sweep[name].W, rtol=0, atol=1e-10)
+        for letter in "UWb":
+            np.testing.assert_allclose(getattr(board[name], letter), getattr(sweep[name], letter), rtol=0, atol=1e-10)
+
+
+def test_a_truncated_lstm_loss_equals_autograd_from_a_detached_state():
+    module, draw = torch_lstm(2, 3), np.random.default_rng(6)
+    inputs, d_outputs = draw.normal(size=(6, 2)), draw.normal(size=(6, 3))
+    lstm = LSTM.from_torch(*(parameter.detach().numpy() for parameter in module.parameters()))
+    terms = lstm.terms(inputs, d_outputs, bptt_steps=2)
+    x = torch.tensor(inputs)
+    _, before = module(x[:3])
+    outputs, _ = module(x[3:5], tuple(field.detach() for field in before))
+    theirs = torch.autograd.grad(outputs[-1] @ torch.tensor(d_outputs[4]), module.weight_hh_l0)[0]
+    ours = np.concatenate([terms[name][4].sum(0) for name in NAMES])
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)

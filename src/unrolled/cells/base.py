@@ -35,6 +35,7 @@ class Cell(nn.Module, ABC):
     state_type: ClassVar[type]  # the NamedTuple that `step` takes and returns
     gates: ClassVar[int]  # how many blocks of H rows each weight matrix stacks
     torch_layer: ClassVar[str] = ""  # the torch.nn layer with the same equation, "" when there is none
+    squashings: ClassVar[tuple[str, ...]] = ()  # what `step` squashes, in its order, for whoever looks inside
     can_drop: ClassVar[bool] = False  # whether `step_reading` is right, and with it recurrent dropout
 
     weight_ih: nn.Parameter

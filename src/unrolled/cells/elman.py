@@ -43,6 +43,7 @@ class Elman(Cell):
 
     state_type = ElmanState
     gates = 1
+    squashings = ("state",)
     torch_layer = "RNN"
     can_drop = True
 

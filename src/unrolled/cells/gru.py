@@ -43,6 +43,7 @@ class GRU(Cell):
 
     state_type = GRUState
     gates = 3
+    squashings = ("update", "reset", "candidate")
     torch_layer = "GRU"
     can_drop = True
 

@@ -48,6 +48,7 @@ class LayerNormGRU(Cell):
 
     state_type = LayerNormGRUState
     gates = 3
+    squashings = ("reset and update", "candidate")
     can_drop = True
     norm_ih_gain: nn.Parameter
     norm_hh_gain: nn.Parameter

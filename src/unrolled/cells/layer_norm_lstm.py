@@ -50,6 +50,7 @@ class LayerNormLSTM(Cell):
 
     state_type = LayerNormLSTMState
     gates = 4
+    squashings = ("forget", "store", "candidate", "output", "cell")
     can_drop = True
     norm_ih_gain: nn.Parameter
     norm_hh_gain: nn.Parameter

@@ -46,6 +46,7 @@ class LSTM(Cell):
 
     state_type = LSTMState
     gates = 4
+    squashings = ("forget", "store", "candidate", "output", "cell")
     torch_layer = "LSTM"
     can_drop = True
 

@@ -44,6 +44,7 @@ class MinGRU(Cell):
 
     state_type = MinGRUState
     gates = 2
+    squashings = ("update",)
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:

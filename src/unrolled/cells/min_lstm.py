@@ -43,6 +43,7 @@ class MinLSTM(Cell):
 
     state_type = MinLSTMState
     gates = 3
+    squashings = ("keep",)
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:

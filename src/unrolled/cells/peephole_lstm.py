@@ -49,6 +49,7 @@ class PeepholeLSTM(Cell):
 
     state_type = PeepholeLSTMState
     gates = 4
+    squashings = ("store", "forget", "candidate", "output", "cell")
     can_drop = True
     peephole_input: nn.Parameter
     peephole_forget: nn.Parameter

@@ -53,6 +53,7 @@ class ProjectedLSTM(Cell):
 
     state_type = ProjectedLSTMState
     gates = 4
+    squashings = ("forget", "store", "candidate", "output", "cell")
     can_drop = True
     weight_hr: nn.Parameter
 

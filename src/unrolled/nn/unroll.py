@@ -77,7 +77,7 @@ def unroll(
         # where torch.compile has given up a graph because of that, it would still compile each function called here
         run = _uncompiled(run) if "torch._dynamo" in sys.modules else run
     if reverse:
-        flipped = None if reset is None else _reset_backwards(inputs, reset)
+        flipped = None if reset is None else reset_backwards(inputs, reset)
         outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
         return outputs.reversed(), state
     return restarting(run, inputs, state, reset, cell.initial_state)
@@ -184,7 +184,7 @@ def check_state(state: Any, cell: Cell, batch_size: int) -> None:
             )
 
 
-def _reset_backwards(inputs: Ragged, reset: Reset) -> Reset:
+def reset_backwards(inputs: Ragged, reset: Reset) -> Reset:
     """The restarts of the reversed sequences: a restart before step t cuts the same two steps apart."""
     check_reset(reset, inputs)
     cuts = reset.cpu() & (inputs.positions.cpu() > 0)  # a restart before the first step cuts nothing backwards

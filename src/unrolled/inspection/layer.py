@@ -1,0 +1,139 @@
+"""One layer in one direction: everything that a visit shows of how the gradient flows through it."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.base import Cell
+from unrolled.inspection.activations import gates, units
+from unrolled.inspection.capture import Visit
+from unrolled.inspection.decay import anchors, decay
+from unrolled.inspection.jacobians import Pair, norms, window
+from unrolled.inspection.records import Factors, LayerFlow
+from unrolled.inspection.trace import ALL, Stretch, Trace, stretches, trace
+from unrolled.inspection.truncation import STEPS, lost_shares
+
+LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs, which cost as many steps as their sum
+STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch beside it
+FACTOR_STEPS = 128  # one-step Jacobians before a loss
+
+
+class _Look(NamedTuple):
+    """A replay in which the whole loss and single ones go back side by side, each through a copy of its piece."""
+
+    trace: Trace
+    pieces: int  # the first so many are driven by the whole loss
+    heard: Tensor  # (M,) whose copy each piece after them is, driven by a single loss
+    only: Tensor  # (P + M,) that loss's step, `ALL` before
+    gradients: Tensor  # (N, S)
+
+
+def layer_flow(
+    visit: Visit, sequences: int, losses: int, detail: bool, bptt_steps: int, updates: dict[str, float]
+) -> LayerFlow:
+    """Measure one visit; the arguments are those of `gradient_flow`, the updates those of the cell's matrices."""
+    record = _outside(visit, updates)
+    whole = stretches(visit)
+    chosen = whole.select(_spread(whole.inputs.lengths, sequences))
+    if not chosen.inputs.num_steps:
+        return record
+    look = _look(chosen, losses)
+    means, counts = _by_time(look, visit.inputs.max_length)
+    seen = gates(look.trace, look.pieces)
+    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look))
+    record = replace(record, gates=seen, units=units(look.trace))
+    if not len(look.heard):
+        return record
+    windows = sorted({*(STEPS if detail else ()), bptt_steps} - {0})
+    lost = lost_shares(look.trace, look.only, look.gradients, windows) if windows else {}
+    record = replace(record, decay=decay(look.trace, look.only, look.gradients), lost=lost)
+    return replace(record, factors=_factors(look), pairs=_pairs(look)) if detail else record
+
+
+def _outside(visit: Visit, updates: dict[str, float]) -> LayerFlow:
+    """What can be told of a layer without a look at its steps."""
+    return LayerFlow(
+        name=visit.label,
+        direction=visit.direction,
+        cell=type(visit.cell).__name__,
+        hidden_size=visit.cell.hidden_size,
+        updates=updates,
+        restarts=_restarts(visit),
+        recurrent_norm=_recurrent_norm(visit.cell),
+        frozen=not any(weight.requires_grad for weight in visit.cell.parameters()),
+    )
+
+
+def _look(chosen: Stretch, losses: int) -> _Look:
+    pieces = len(chosen.inputs)
+    heard, steps = anchors(chosen, losses)
+    looked = trace(chosen.select(torch.cat([torch.arange(pieces), heard])))
+    only = torch.cat([torch.full((pieces,), ALL), steps])
+    return _Look(looked, pieces, heard, only, looked.gradients(only))
+
+
+def _spread(lengths: Tensor, count: int) -> Tensor:
+    """Up to so many pieces with steps, spread evenly from the longest to the shortest."""
+    order = torch.argsort(lengths, descending=True, stable=True)[: int((lengths > 0).sum())]
+    return order[[index * len(order) // count for index in range(count)]].unique() if len(order) else order
+
+
+def _by_time(look: _Look, steps: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The mean of `|dL/ds_t|` over the pieces at each time, and how many it is over."""
+    chosen = look.trace.pieces < look.pieces  # (N,)
+    sizes = look.gradients[chosen].norm(dim=1)
+    times = look.trace.stretch.times.values[look.trace.layout.gather][chosen]
+    counts = torch.bincount(times, minlength=steps)  # (T,)
+    sums = torch.zeros(steps, dtype=sizes.dtype).index_add(0, times, sizes)  # (T,)
+    return tuple((sums / counts.clamp(min=1)).tolist()), tuple(counts.tolist())
+
+
+def _starved(look: _Look) -> float:
+    """Share of the steps that the whole loss asks for less than `STARVED` of the most it asks in their piece."""
+    sizes = look.gradients.norm(dim=1)  # (N,)
+    largest = sizes.new_zeros(len(look.only)).scatter_reduce(0, look.trace.pieces, sizes, "amax")  # (P + M,)
+    starved = sizes < STARVED * largest[look.trace.pieces]
+    return float(starved[look.trace.pieces < look.pieces].double().mean())
+
+
+def _factors(look: _Look) -> Factors:
+    """c of the steps before the loss that has the most steps before it."""
+    row = int(look.only.argmax())
+    last = int(look.only[row])
+    ends = torch.arange(last, max(last - FACTOR_STEPS, 0), -1)
+    if not len(ends):
+        return Factors((), (), 0.0)
+    c, error = norms(look.trace.stretch, window(look.trace, torch.full_like(ends, row), ends, 1))
+    return Factors(tuple(c.tolist()), tuple(c.cumprod(0).tolist()), error)
+
+
+def _pairs(look: _Look) -> tuple[Pair, ...]:
+    """`|ds_i/ds_k|` from each loss's step i back to growing lags."""
+    found: list[Pair] = []
+    for lag in LAGS:
+        rows = (look.only >= lag).nonzero().squeeze(1)
+        if len(rows):
+            ends = look.only[rows]
+            sizes, error = norms(look.trace.stretch, window(look.trace, rows, ends, lag))
+            found += [
+                Pair(int(look.heard[row - look.pieces]), end, end - lag, size, error)
+                for row, end, size in zip(rows.tolist(), ends.tolist(), sizes.tolist(), strict=True)
+            ]
+    return tuple(found)
+
+
+def _restarts(visit: Visit) -> float:
+    """Share of the steps after the first of each sequence before which the state restarts."""
+    later = visit.inputs.positions.cpu() > 0
+    return 0.0 if visit.reset is None or not bool(later.any()) else float(visit.reset.cpu()[later].double().mean())
+
+
+def _recurrent_norm(cell: Cell) -> float | None:
+    """The largest singular value of W where it is the state's only road, as in an Elman cell."""
+    if cell.gates > 1 or "weight_hh" not in cell.weight_shapes:
+        return None
+    weights = cell.weight_hh.detach()
+    return float(torch.linalg.matrix_norm(weights, 2)) if bool(weights.isfinite().all()) else math.inf

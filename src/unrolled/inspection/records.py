@@ -1,0 +1,123 @@
+"""The records that gradient flow returns."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from unrolled.inspection.activations import Gate, Units
+from unrolled.inspection.decay import Decay
+from unrolled.inspection.jacobians import Pair
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The lecture's c along the steps that lead to one loss, the step nearest to the loss first.
+
+    Args:
+        c: the largest singular value of each one-step Jacobian, (steps,).
+        product: the running product of c, which bounds `|ds_i/ds_k|`, (steps,).
+        error: bound on the expected relative error of each c; 0.0 = exact.
+    """
+
+    c: tuple[float, ...]
+    product: tuple[float, ...]
+    error: float
+
+    @property
+    def mean(self) -> float:
+        """The geometric mean of c; 1.0 of none."""
+        return self.product[-1] ** (1 / len(self.c)) if self.c else 1.0
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """Gradient flow through one layer in one direction.
+
+    Args:
+        name: the layer's name in the model, and its direction where it has two.
+        direction: "forward" or "backward"; of a backward layer the last step of time is the first one read.
+        cell: the cell's class.
+        hidden_size: hidden units, H.
+        updates: `|update| / |weight|` of the cell's matrices; empty where no step was given.
+        restarts: share of the steps, after each sequence's first, before which the state restarts.
+        recurrent_norm: the largest singular value of the recurrent weights; None where the state has another road.
+        frozen: no weight of the cell learns.
+        state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
+        counts: how many sequences each mean is over, (T,).
+        starved: share of the steps whose `|dL/ds_t|` is below a hundredth of the largest in their sequence.
+        gates: how flat each squashing is.
+        units: shares of dead and exploded units.
+        decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
+        lost: the share of the gradient that truncation at k steps loses, by k.
+        factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
+        pairs: `|ds_i/ds_k|` at growing lags.
+    """
+
+    name: str
+    direction: str
+    cell: str
+    hidden_size: int
+    updates: dict[str, float]
+    restarts: float
+    recurrent_norm: float | None
+    frozen: bool
+    state_gradients: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    starved: float = 0.0
+    gates: tuple[Gate, ...] = ()
+    units: Units = field(default_factory=Units)
+    decay: Decay | None = None
+    lost: dict[int, float] = field(default_factory=dict)
+    factors: Factors | None = None
+    pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that keeps a layer from learning.
+
+    Args:
+        cause: a word of `unrolled.inspection.verdict.CAUSES`.
+        layer: the layer's name; empty where it is the model's.
+        value: the measured number that crossed its threshold.
+        sentence: what is wrong, and what to do.
+    """
+
+    cause: str
+    layer: str
+    value: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """Gradient flow through a whole model.
+
+    Args:
+        layers: one record for each layer and direction, and for each pass where the model makes several.
+        loss: the mean loss of the batch.
+        findings: what is wrong, the likeliest root first; empty for a healthy model.
+        verdict: one sentence.
+    """
+
+    layers: tuple[LayerFlow, ...]
+    loss: float
+    findings: tuple[Finding, ...]
+    verdict: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; an infinite half-life and whatever else is not finite becomes None."""
+        plain = asdict(self)
+        for layer, record in zip(plain["layers"], self.layers, strict=True):
+            if record.decay is not None:
+                named = ("half_life", "doubling_time", "reach")
+                layer["decay"] |= {name: getattr(record.decay, name) for name in named}
+        return _plain(plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,204 @@
+"""Trace: a layer replayed by itself, step by step, with every state kept, so that all their gradients can be had.
+
+The replay reads what the layer read and is driven by the gradient that the loss sent to its outputs, so it costs a few
+sequences of one layer, whatever stands above and below. It runs on the CPU in the precision of the weights, or in
+float32 where that is lower.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.base import Cell, State
+from unrolled.inspection.capture import Visit
+from unrolled.kernels.noise import Noise, step
+from unrolled.nn.unroll import map_state, reset_backwards, restarting
+from unrolled.ragged import Ragged, TimeMajor
+
+ALL = -1  # in place of one step whose loss counts: the whole loss
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """What a trace runs over: pieces of sequences between two restarts, in the order in which the layer reads them.
+
+    Args:
+        cell: a copy of the cell.
+        noise: what disturbs it in evaluation.
+        inputs: (N, F).
+        start: the state before each piece, fields (P, width).
+        output_gradient: dL/d output, (N, H) ragged.
+        end_gradient: dL/d state after the last step, (P, S); zeros where the loss does not read it.
+        times: the time index of each step in its whole sequence, (N,) ragged.
+    """
+
+    cell: Cell
+    noise: Noise
+    inputs: Ragged
+    start: State
+    output_gradient: Ragged
+    end_gradient: Tensor
+    times: Ragged
+
+    def select(self, rows: Tensor) -> "Stretch":
+        """Some of the pieces; one may repeat."""
+        return Stretch(
+            self.cell,
+            self.noise,
+            self.inputs.select(rows),
+            map_state(lambda field: field[rows], self.start),
+            self.output_gradient.select(rows),
+            self.end_gradient[rows],
+            self.times.select(rows),
+        )
+
+
+def stretches(visit: Visit) -> Stretch:
+    """A visit as pieces without restarts; a restart cuts the gradient, so each piece has a flow of its own."""
+    steps = visit.inputs.with_values(torch.arange(visit.inputs.num_steps))
+    reset = None if visit.reset is None else visit.reset.cpu()
+    if visit.direction == "backward":
+        reset = None if reset is None else reset_backwards(steps, reset)
+        steps = steps.reversed()
+    seen: list[Any] = []
+
+    def look(pieces: Ragged, before: State) -> tuple[Ragged, Any]:
+        seen.extend((pieces, before))
+        return pieces, torch.arange(pieces.batch_size)
+
+    _, last = restarting(look, steps, _on_cpu(visit.state), reset, lambda rows: _on_cpu(visit.cell.initial_state(rows)))
+    order, start = seen[0].values, seen[1]
+    dtype = torch.promote_types(next(visit.cell.parameters()).dtype, torch.float32)
+    ends = torch.cat([_or_zeros(g, f) for g, f in zip(visit.final_gradient, visit.state, strict=True)], 1)  # (B, S)
+    end_gradient = torch.zeros(seen[0].batch_size, ends.shape[1], dtype=dtype)
+    end_gradient[last] = ends.cpu().to(dtype)
+
+    def ordered(values: Tensor) -> Ragged:
+        return seen[0].with_values(values.detach().cpu()[order])
+
+    return Stretch(
+        copy.deepcopy(visit.cell).cpu().to(dtype).requires_grad_(False),
+        visit.noise,
+        ordered(visit.inputs.values).to(dtype),
+        map_state(lambda field: field.to(dtype), start),
+        ordered(visit.output_gradient).to(dtype),
+        end_gradient,
+        ordered(visit.inputs.positions),
+    )
+
+
+def _on_cpu(state: State) -> State:
+    return map_state(lambda field: field.detach().cpu(), state)
+
+
+def _or_zeros(gradient: Tensor | None, field: Tensor) -> Tensor:
+    return torch.zeros_like(field) if gradient is None else gradient
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A replayed stretch. Everything is time-major: all first steps, then all second steps, longest piece first.
+
+    Args:
+        stretch: what ran.
+        after: the state after each step, the fields of each step of time, (P_t, width).
+        outputs: of each step, (N, H).
+        shows_state: the output is a field of the state, as in every cell here.
+    """
+
+    stretch: Stretch
+    after: list[tuple[Tensor, ...]]
+    outputs: Tensor
+    shows_state: bool
+
+    @property
+    def layout(self) -> TimeMajor:
+        """How the steps lie."""
+        return self.stretch.inputs.time_major
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """What each step read, (N, F)."""
+        return self.stretch.inputs.values[self.layout.gather]
+
+    @cached_property
+    def pieces(self) -> Tensor:
+        """Which piece each step belongs to, (N,)."""
+        return self.stretch.inputs.sequence_ids[self.layout.gather]
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """Which step of its piece each step is, (N,)."""
+        return self.stretch.inputs.positions[self.layout.gather]
+
+    @cached_property
+    def states(self) -> Tensor:
+        """The state after each step, (N, S)."""
+        return _joined(self.after)
+
+    @cached_property
+    def before(self) -> Tensor:
+        """The state before each step, (N, S): the start, or what the step before left."""
+        start = torch.cat([field.detach() for field in self.stretch.start], 1)[self.layout.order]  # (P, S)
+        begins = self.layout.batch_sizes.cumsum(0) - self.layout.batch_sizes  # (T,) where each step of time begins
+        rank = torch.arange(len(self.pieces)) - begins[self.positions]  # (N,) which row of its step of time
+        earlier = begins[(self.positions - 1).clamp(min=0)] + rank  # (N,)
+        return torch.where((self.positions == 0)[:, None], start[rank], self.states.detach()[earlier])
+
+    def gradients(self, only: Tensor) -> Tensor:
+        """The gradient of a loss in the state after every step, (N, S).
+
+        Args:
+            only: the one step of each piece whose loss counts, (P,), counted within the piece; `ALL` = every step's.
+        """
+        output_gradient = self.stretch.output_gradient.values[self.layout.gather]  # (N, H)
+        last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
+        end_gradient = self.stretch.end_gradient[self.pieces] * last[:, None]  # (N, S)
+        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
+        output_gradient, end_gradient = output_gradient * counts[:, None], end_gradient * counts[:, None]
+        objective = (self.outputs * output_gradient).sum() + (self.states * end_gradient).sum()
+        fields = [field for step_fields in self.after for field in step_fields]
+        found = iter(torch.autograd.grad(objective, fields, retain_graph=True, materialize_grads=True))
+        return _joined([tuple(next(found) for _ in fields) for fields in self.after])
+
+
+def _joined(steps: list[tuple[Tensor, ...]]) -> Tensor:
+    """Fields of each step of time to one row a step, (N, S)."""
+    return torch.cat([torch.cat(field) for field in zip(*steps, strict=True)], 1)
+
+
+def trace(stretch: Stretch) -> Trace:
+    """Replay a stretch that has at least one step, and keep every state in the graph."""
+    values, layout = stretch.inputs.values, stretch.inputs.time_major
+    values = values[layout.gather]  # (N, F)
+    alive = tuple(field[layout.order].requires_grad_() for field in stretch.start)
+    after, outputs = [], []
+    first, shows_state = 0, False
+    with torch.enable_grad():
+        for count in layout.batch_sizes.tolist():
+            if count < len(alive[0]):
+                alive = tuple(field[:count] for field in alive)
+            output, alive, shows_state = one_step(stretch, values[first : first + count], alive)
+            after.append(alive)
+            outputs.append(output)
+            first += count
+        return Trace(stretch, after, torch.cat(outputs), shows_state)
+
+
+def one_step(
+    stretch: Stretch, inputs: Tensor, fields: tuple[Tensor, ...], cell: Cell | None = None
+) -> tuple[Tensor, tuple[Tensor, ...], bool]:
+    """One step whose state is a node of its own: what shows it and what goes on both ask it for their gradient.
+
+    Returns:
+        the output (P, H), the fields of the next state, and whether the output is one of them.
+    """
+    cell = stretch.cell if cell is None else cell
+    output, state = step(cell, stretch.noise, inputs, cell.state_type(*fields))
+    after = tuple(field.view_as(field) for field in state)
+    shown = [new for new, field in zip(after, state, strict=True) if field is output]
+    return (shown[0] if shown else output), after, bool(shown)

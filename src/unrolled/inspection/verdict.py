@@ -1,0 +1,253 @@
+"""Verdict: what the numbers mean, in one sentence with a remedy.
+
+Every threshold is a constant here, and docs/gradient-flow.md says why it is what it is.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from unrolled.inspection.decay import Decay
+from unrolled.inspection.records import Finding, LayerFlow
+
+# the likeliest root first: a frozen layer is not "vanishing", saturated inputs make a gradient vanish, not the reverse
+CAUSES = (
+    "not_finite",  # the loss or the gradient is NaN or infinite
+    "no_gradient",  # no loss reads the layer, or its state is cut off from it
+    "state_cut",  # the state restarts before most steps
+    "frozen",  # no weight of the cell learns
+    "exploded_units",  # states beyond all bounds
+    "dead_units",  # outputs that never move
+    "saturated",  # a squashing that is flat at most activations
+    "forget_gate_shut",  # the cell is emptied at each step
+    "large_update",  # one step of the optimiser replaces the weights
+    "exploding",  # the gradient grows on its way back
+    "tiny_weights",  # the gradient vanishes because the recurrent weights are small
+    "truncated",  # bptt_steps cuts off most of the gradient
+    "vanishing",  # the gradient is gone before it has gone far
+)
+RESTARTED = 0.5  # share of the steps with a restart before them
+DEAD_UNITS = 0.5  # share of the units
+EXPLODED_UNITS = 0.0  # any at all
+SATURATED = 0.5  # share of the activations
+SHUT = 0.1  # mean of a forget gate: half of what is kept is then gone in 0.3 steps
+LARGE_UPDATE = 0.3  # of the weight's own length, in one step
+GROWTH = 100.0  # of a gradient on its way back
+TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
+TRUNCATED = 0.5  # share of the gradient's length
+REACHED = 0.25  # of the way from a loss to the first step, and of the steps, with a hundredth of the gradient left
+SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
+
+Check = Callable[[LayerFlow, int], Finding | None]
+
+
+def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[Finding, ...]:
+    """Everything that crossed a threshold, the likeliest root first.
+
+    Args:
+        layers: what was measured.
+        loss: the mean loss.
+        bptt_steps: the truncation that training uses, 0 = none.
+    """
+    found = [finding for layer in layers for check in CHECKS if (finding := check(layer, bptt_steps)) is not None]
+    if not math.isfinite(loss):
+        found.append(
+            Finding("not_finite", "", loss, f"the loss is {loss}: look for NaN in the data, or lower learning_rate")
+        )
+    return tuple(sorted(found, key=lambda finding: CAUSES.index(finding.cause)))
+
+
+def sentence(layers: Sequence[LayerFlow], findings: Sequence[Finding]) -> str:
+    """The verdict: the likeliest root, or that nothing is wrong and how far the gradient reaches."""
+    if findings:
+        return findings[0].sentence
+    layer = min(layers, key=_reach)
+    if layer.decay is None or math.isinf(layer.decay.half_life):
+        return "healthy: the gradient reaches every step and does not shrink on its way back"
+    return (
+        f"healthy: the gradient halves every {_steps(layer.decay.half_life)} in {layer.name}, the shortest memory "
+        f"here, and a hundredth of it is left after {_whole(_reach(layer))}"
+    )
+
+
+# ---- the checks, one for each cause ----------------------------------------------------------------------
+
+
+def _not_finite(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if all(math.isfinite(size) for size in layer.state_gradients):
+        return None
+    text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
+    return Finding("not_finite", layer.name, math.nan, text)
+
+
+def _no_gradient(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if layer.decay is not None or not layer.counts:
+        return None
+    text = (
+        f"no loss reads {_called(layer)}, so that it learns nothing: look for detach(), no_grad() or a head that "
+        "leaves its outputs out"
+    )
+    return Finding("no_gradient", layer.name, 0.0, text)
+
+
+def _state_cut(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if layer.restarts <= RESTARTED:
+        return None
+    text = (
+        f"the state of {_called(layer)} restarts before {layer.restarts:.0%} of the steps, so that it remembers "
+        "nothing: set Batch.reset only where another sequence begins"
+    )
+    return Finding("state_cut", layer.name, layer.restarts, text)
+
+
+def _frozen(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if not layer.frozen:
+        return None
+    text = f"no weight of {_called(layer)} learns: call requires_grad_(True) on its cell"
+    return Finding("frozen", layer.name, 1.0, text)
+
+
+def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    share = layer.units.exploded
+    if share <= EXPLODED_UNITS:
+        return None
+    text = (
+        f"{share:.0%} of the states of {_called(layer)} have grown beyond all bounds: try cell='lstm', "
+        "recurrent weights of norm 1, or inputs of unit variance"
+    )
+    return Finding("exploded_units", layer.name, share, text)
+
+
+def _dead_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    share = layer.units.dead
+    if share <= DEAD_UNITS:
+        return None
+    text = (
+        f"{share:.0%} of the units of {_called(layer)} never move, so that nothing flows through them: start again "
+        "with a lower learning_rate, or with cell='gru'"
+    )
+    return Finding("dead_units", layer.name, share, text)
+
+
+def _saturated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
+    flat = [gate for gate in flat if gate.name != "forget"]  # shut has a finding of its own, and open is memory
+    if not flat:
+        return None
+    worst = max(flat, key=lambda gate: gate.flat)
+    text = (
+        f"the {worst.name} of {_called(layer)} is flat at {worst.flat:.0%} of its activations, where no gradient "
+        "passes: scale the inputs to unit variance, or start with smaller weights"
+    )
+    return Finding("saturated", layer.name, worst.flat, text)
+
+
+def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    means = [gate.mean for gate in layer.gates if gate.name in ("forget", "keep")]
+    if not means or means[0] >= SHUT:
+        return None
+    text = (
+        f"the forget gate of {_called(layer)} keeps {means[0]:.1%} of the cell a step, so that it remembers nothing: "
+        "start its bias at 1 or above"
+    )
+    return Finding("forget_gate_shut", layer.name, means[0], text)
+
+
+def _large_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    name = max(layer.updates, key=lambda key: layer.updates[key], default="")
+    if not name or layer.updates[name] <= LARGE_UPDATE:
+        return None
+    size = layer.updates[name]
+    text = (
+        f"one update moves {name} of {_called(layer)} by {size:.2g} times its own length: divide learning_rate by "
+        f"{_round_up(100 * size):.0f}"
+    )
+    return Finding("large_update", layer.name, size, text)
+
+
+def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    growth = max(layer.decay.curve, default=1.0) if layer.decay is not None else 1.0
+    if growth <= GROWTH or layer.decay is None:
+        return None
+    pace = f"doubles every {_steps(layer.decay.doubling_time)}" if layer.decay.rate > 1 else "grows"
+    text = (
+        f"the gradient {pace} on its way back, and {growth:.2g} times in all: this {layer.cell} layer, {layer.name}, "
+        "explodes; clip with max_grad_norm=1, or start its recurrent weights orthogonal"
+    )
+    return Finding("exploding", layer.name, growth, text)
+
+
+def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    share = layer.lost.get(bptt_steps, 0.0)
+    if share <= TRUNCATED:
+        return None
+    enough = next((steps for steps, lost in layer.lost.items() if steps > bptt_steps and lost <= TRUNCATED / 5), 0)
+    wanted = f"bptt_steps >= {enough}" if enough else "bptt_steps=0"
+    text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}: train with {wanted}"
+    return Finding("truncated", layer.name, share, text)
+
+
+def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    found = layer.decay
+    if found is None or not _falls_short(layer, found):
+        return None
+    lost = (
+        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} this {layer.cell} "
+        f"layer, {layer.name}, learns nothing"
+    )
+    norm = layer.recurrent_norm
+    if norm is not None and norm < TINY_NORM:
+        text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
+        return Finding("tiny_weights", layer.name, norm, text)
+    if layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
+        return None
+    return Finding("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
+
+
+def _falls_short(layer: LayerFlow, found: Decay) -> bool:
+    return found.span >= SHORT and _reach(layer) < REACHED * found.span
+
+
+def _remember(layer: LayerFlow, found: Decay) -> str:
+    """The remedy for a memory that is too short."""
+    if any(gate.name in ("forget", "keep") for gate in layer.gates):
+        bias = math.log(found.span)
+        return f"try a forget gate's bias of {bias:.1f}, the logarithm of the {found.span} steps to remember"
+    return "try cell='lstm', or shorter sequences"
+
+
+CHECKS: tuple[Check, ...] = (
+    _not_finite, _no_gradient, _state_cut, _frozen, _exploded_units, _dead_units, _saturated, _forget_gate_shut,
+    _large_update, _exploding, _truncated, _vanishing,
+)  # fmt: skip
+
+
+# ---- how it is said --------------------------------------------------------------------------------------
+
+
+def _called(layer: LayerFlow) -> str:
+    return f"the {layer.cell} layer {layer.name}"
+
+
+def _reach(layer: LayerFlow) -> float:
+    """Steps after which a hundredth of the gradient is left: as the curve shows, or the fit where that ends sooner."""
+    if layer.decay is None:
+        return math.inf
+    gone = [lag for lag, size in enumerate(layer.decay.curve) if size < 0.01]
+    return float(gone[0]) if gone else max(layer.decay.reach, float(len(layer.decay.curve)))
+
+
+def _steps(count: float) -> str:
+    """For "every ...": two digits are as much as a fit is good for."""
+    if math.isclose(count, 1.0, abs_tol=0.05):
+        return "step"
+    return f"{count:.2g} steps" if count < 100 else f"{count:.0f} steps"
+
+
+def _whole(count: float) -> str:
+    return "1 step" if count < 1.5 else f"{count:.0f} steps"
+
+
+def _round_up(number: float) -> float:
+    """To one digit."""
+    unit = 10 ** math.floor(math.log10(number))
+    return math.ceil(number / unit) * unit
