@@ -1,0 +1,1 @@
+"""Looking inside a model: its states, gates, gradients. Everything here returns data; drawing is elsewhere."""
