@@ -194,7 +194,7 @@ def _walk(
         direction,
         type(cell).__name__,
         inputs,
-        dict(zip(cell.state_sizes, initial, strict=True)),
+        {name: field.detach() for name, field in zip(cell.state_sizes, initial, strict=True)},
         fields(after),
         {name: inputs.with_values(values) for name, values in gates.items()},
         placed(shown, cell.output_size),
