@@ -17,7 +17,7 @@ def text_features(steps: Sequence[str]) -> Features:
             close; brackets count how deep they are.
 
     Returns:
-        (T,) by name; a fact that never changes in this text is left out.
+        (T,) by name.
 
     Example:
         >>> facts = text_features(list('a "b" (c)'))
@@ -27,9 +27,9 @@ def text_features(steps: Sequence[str]) -> Features:
         [0, 0, 0, 0, 0, 0, 1, 1, 0]
     """
     text = "".join(steps)
-    ends = np.cumsum([len(step) for step in steps])  # characters read after each step
+    ends = np.cumsum([len(step) for step in steps], dtype=int)  # characters read after each step
     walked = {name: np.concatenate([[0.0], walk(text)]) for name, walk in WALKS.items()}  # from before the first one
-    return _varying({name: values[ends] for name, values in walked.items()} | {"steps so far": _count(len(steps))})
+    return {name: values[ends] for name, values in walked.items()} | {"steps so far": _count(len(steps))}
 
 
 def number_features(values: Sequence[float] | np.ndarray) -> Features:
@@ -39,7 +39,7 @@ def number_features(values: Sequence[float] | np.ndarray) -> Features:
         values: (T,); missing ones are NaN and count as 0.
 
     Returns:
-        (T,) by name; a fact that never changes in this series is left out.
+        (T,) by name.
 
     Example:
         >>> number_features([1.0, -3.0, 2.0])["running mean"].tolist()
@@ -56,11 +56,7 @@ def number_features(values: Sequence[float] | np.ndarray) -> Features:
         "running mean": np.cumsum(x) / np.arange(1, len(x) + 1),
         "running maximum": np.maximum.accumulate(x) if len(x) else x,
     }
-    return _varying(facts | {"steps so far": _count(len(x))})
-
-
-def _varying(facts: Features) -> Features:
-    return {name: values for name, values in facts.items() if len(values) and np.ptp(values) > 0}
+    return facts | {"steps so far": _count(len(x))}
 
 
 def _count(length: int) -> np.ndarray:

@@ -118,7 +118,7 @@ class _Pen:
         if node.kind == GAP:
             self.text(box.x, box.y, "…", self.theme.muted, 1.6 * BIG)
         color = self.theme.muted if node.kind in (GAP, JOIN) else self.theme.lines[COLORS[node.kind]]
-        round_ = min(box.height / 2 - 0.01, 0.04 if node.kind == CELL else 0.2)
+        round_ = min(box.height / 2 - 0.01, box.width / 2 - 0.01, 0.04 if node.kind == CELL else 0.2)
         patch = FancyBboxPatch(
             (box.left + round_, box.bottom + round_),
             box.width - 2 * round_,

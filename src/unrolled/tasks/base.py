@@ -26,12 +26,15 @@ from unrolled.artifacts import CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.batch import Batch
+from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
+from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.tasks.card import write_card
+from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
@@ -212,6 +215,36 @@ class Task(BaseEstimator, ABC):
             for rows in order.split(PREDICT_BATCH):
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
+
+    # ---- seeing inside ------------------------------------------------------------------------
+
+    def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
+        """Scores, and for one sequence: the network unfolded, what it remembers, and what its answer hangs on.
+
+        Args:
+            data: what `evaluate` takes.
+            y: targets, when `data` is a list of sequences.
+            row: which sequence to look at.
+
+        Raises:
+            UnsupportedError: a network without recurrent layers.
+        """
+        network = self._fitted()
+        source = self._source(data, y)
+        steps = {**self.training_defaults, **(self.training or {})}.get("bptt_steps", 0)
+        return look_inside(
+            network,
+            self._encode(source),
+            row,
+            self.evaluate(source),
+            self._readers(),
+            getattr(self, "classes_", ()),
+            getattr(network, "bptt_steps", steps),
+        )
+
+    def _readers(self) -> Mapping[str, Codec]:
+        """The codecs of the inputs that the network reads step by step, by the input's name."""
+        return {}
 
     # ---- saving -----------------------------------------------------------------------------
 
