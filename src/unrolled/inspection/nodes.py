@@ -41,6 +41,7 @@ class Numbers:
 
 
 def numbers_of(model: Any, one: Batch) -> Numbers:
+    """Run a model in evaluation over one sequence, and keep what it computes."""
     seen = states(model, one)
     was_training = model.training
     with torch.no_grad():

@@ -88,11 +88,12 @@ def symmetric(values: np.ndarray) -> tuple[float, float]:
 
 
 def _steps_in_line(labels: Sequence[str], length: int, width: float) -> int:
-    """So many that the widest label has room; without labels all of them."""
+    """At most so many that the widest label has room; without labels all of them."""
     if not labels:
         return length
     widest = max(min(width_of(visible(text), SMALL), WORD) for text in labels)
-    return max(1, min(length, int(width / max(widest + 0.05, 11 / INCH))))
+    most = max(1, int(width / max(widest + 0.05, 11 / INCH)))
+    return -(-length // -(-length // most))  # as many lines as that takes, all of one length
 
 
 def _count_steps(axes: "Axes", start: int, count: int) -> None:

@@ -59,7 +59,7 @@ def draw_gates(
     path: str | Path | None = None,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """How far each gate is open over time: the mean of its units, and the band that holds eight in ten of them.
+    """How far each gate is open over time: the mean of its units, and the band that holds the middle half of them.
 
     Args:
         layer: one of `States.layers`.
@@ -82,7 +82,7 @@ def draw_gates(
         steps = np.arange(1, len(values) + 1)
         axes = new_axes(figure, theme, len(layer.gates), 1, place + 1)
         color = theme.lines[place]
-        low, high = np.quantile(values, [0.1, 0.9], axis=1)  # (T,) each
+        low, high = np.quantile(values, [0.25, 0.75], axis=1)  # (T,) each
         axes.fill_between(steps, low, high, color=theme.tint(color, 0.35), linewidth=0)
         axes.plot(steps, values.mean(1), color=color, linewidth=1.6)
         axes.set(ylim=(0, 1), xlim=(0.5, len(steps) + 0.5), yticks=[0, 1])

@@ -7,6 +7,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     baselines_    the ordinary models fitted on the same data, by name
     scores_       scores on the held-out share beside the baselines, or None
     summary_      what the training data looked like
+    bptt_steps_   how far back training looked, 0 = to the start
 """
 
 import copy
@@ -176,6 +177,7 @@ class Task(BaseEstimator, ABC):
             outline = self._make_network()
         check_memory(outline, examples, settings)
         self.network_ = self._make_network()
+        self.bptt_steps_ = settings.bptt_steps
         if settings.bptt_steps and hasattr(self.network_, "bptt_steps"):
             self.network_.bptt_steps = settings.bptt_steps
         validate = None if watched is None else self._batches(watched, settings, shuffle=False)
@@ -231,7 +233,6 @@ class Task(BaseEstimator, ABC):
         """
         network = self._fitted()
         source = self._source(data, y)
-        steps = {**self.training_defaults, **(self.training or {})}.get("bptt_steps", 0)
         return look_inside(
             network,
             self._encode(source),
@@ -239,7 +240,7 @@ class Task(BaseEstimator, ABC):
             self.evaluate(source),
             self._readers(),
             getattr(self, "classes_", ()),
-            getattr(network, "bptt_steps", steps),
+            self.bptt_steps_,
         )
 
     def _readers(self) -> Mapping[str, Codec]:
@@ -279,6 +280,7 @@ class Task(BaseEstimator, ABC):
             "parameters": self._parameters_to_json(),
             "learnt": self._learnt_to_json(),
             "summary": self.summary_,
+            "bptt_steps": self.bptt_steps_,
             "history": self.history_.to_json(),
             "scores": None if self.scores_ is None else self.scores_.to_json(),
             "baselines": baselines,
@@ -299,6 +301,7 @@ class Task(BaseEstimator, ABC):
         task._learnt_from_json(record["learnt"])
         task.reading_ = record.get("reading", {})
         task.summary_ = record["summary"]
+        task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
         task.network_ = task._make_network().eval()

@@ -7,6 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unrolled.arrangements.direct_forecast import DirectForecast
+from unrolled.arrangements.many_to_many import NextStep
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.errors import DataError, OptionError, message
@@ -42,7 +46,7 @@ def look_inside(
         scores: of the whole data.
         codecs: those of the inputs that are read step by step, by the input's name.
         classes: names of the answers; empty where an answer is no class, or is what the codec decodes.
-        bptt_steps: how training truncated the gradient; 0 = not at all.
+        bptt_steps: the training option of that name.
     """
     batch = as_read(examples)
     if not 0 <= row < batch.batch_size:
@@ -56,11 +60,17 @@ def look_inside(
     return Inspection(
         scores,
         tuple(labels),
-        unfold(network, one, labels=labels, answers=answers, bptt_steps=bptt_steps, values=True),
+        unfold(network, one, labels=labels, answers=answers, bptt_steps=_truncation(network, bptt_steps), values=True),
         states(network, one),
         saliency(network, one),
         tracked(network, batch, codecs),
     )
+
+
+def _truncation(network: Any, bptt_steps: int) -> int:
+    """Where training heeds it: in streams of steps that predict the next one, and back from a single answer's end."""
+    streams = isinstance(network, NextStep | DirectForecast) and not isinstance(network, OneToMany)
+    return bptt_steps if streams or isinstance(network, ManyToOne) else 0
 
 
 def as_read(examples: Any) -> Batch:
