@@ -34,8 +34,9 @@ def unfold(
         labels: what each step is, such as its character, (T,).
         answers: what each output should be, (T,), or one for the whole sequence.
         ends: how many steps to show at the start and at the end; of truncated back-propagation, the steps on both
-            sides of the first and the last stop are shown as well.
-        bptt_steps: truncated back-propagation, as the training option of that name; 0 = full.
+            sides of the first and the last stop are shown as well. (1, 1) makes a picture for a phone.
+        bptt_steps: truncated back-propagation, as the training option of that name; 0 = full. A window begins at the
+            sequence's first step, as it does in training where a sequence is not cut into lanes.
         values: run the model, and put real numbers into the nodes.
 
     Raises:

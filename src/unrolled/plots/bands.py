@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unrolled.plots.theme import FONT, INCH, SMALL, Theme, new_axes, new_figure, shortened, visible, width_of
+from unrolled.plots.theme import FONT, INCH, SMALL, WIDTH, Theme, new_axes, new_figure, shortened, visible, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-WIDTH = 6.4  # inches: at a phone's width small print is still legible
 HIGH = 0.17  # inches of a row
 ABOVE, BELOW = 0.5, 0.34  # inches for the title, and under each line for what it reads
 WORD = 0.8  # the widest label of a step, in inches

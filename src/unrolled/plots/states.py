@@ -10,8 +10,8 @@ from torch import Tensor
 from unrolled.errors import OptionError, message, unknown
 from unrolled.inspection.states import LayerStates
 from unrolled.inspection.tracking import Tracked
-from unrolled.plots.bands import WIDTH, draw_bands, symmetric
-from unrolled.plots.theme import FONT, LIGHT, SMALL, Theme, new_axes, new_figure, visible, width_of, write
+from unrolled.plots.bands import draw_bands, symmetric
+from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, visible, width_of, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

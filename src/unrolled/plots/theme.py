@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib, and has raised and lowered digits
 BIG, SMALL = 11.0, 9.0  # points; at a phone's width the smaller one still reads
 INCH = 72.0  # points
 DPI = 150
+WIDTH = 5.2  # inches of a picture that has no width of its own: on a phone its small print is 9 pixels high
 FORMATS = (".svg", ".png", ".pdf")
 # what a label writes after "_" and "^", as characters of their own: a picture's text stays searchable
 LOWERED = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
@@ -81,10 +83,9 @@ def new_figure(width: float, height: float, theme: Theme) -> "Figure":
     Raises:
         UnsupportedError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as fault:
-        raise UnsupportedError("drawing needs matplotlib; pip install 'unrolled[demo]'") from fault
+    _need_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), dpi=DPI, facecolor=theme.background)
 
 
@@ -151,7 +152,8 @@ def visible(text: str) -> str:
 
 
 def width_of(text: str, size: float = BIG) -> float:
-    """Inches that a line of text takes."""
+    """Inches that a line of text takes; UnsupportedError without matplotlib."""
+    _need_matplotlib()
     return _width(text, size)
 
 
@@ -162,6 +164,13 @@ def shortened(text: str, width: float, size: float = SMALL) -> str:
     while text and width_of(f"{text}…", size) > width:
         text = text[:-1]
     return f"{text}…"
+
+
+def _need_matplotlib() -> None:
+    try:
+        import_module("matplotlib.figure")
+    except ImportError as fault:
+        raise UnsupportedError("drawing needs matplotlib; pip install 'unrolled[demo]'") from fault
 
 
 @cache

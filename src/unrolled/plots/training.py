@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unrolled.plots.theme import FONT, LIGHT, SMALL, Theme, new_axes, new_figure, write
+from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, write
 from unrolled.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 6.4, 4.2  # inches
+HEIGHT = 4.2  # inches
 
 
 def draw_history(history: History, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
@@ -24,7 +24,7 @@ def draw_history(history: History, path: str | Path | None = None, theme: Theme 
         OptionError: a path with another ending.
     """
     figure = new_figure(WIDTH, HEIGHT, theme)
-    grid = figure.add_gridspec(2, 1, height_ratios=(3, 1), left=0.12, right=0.96, top=0.94, bottom=0.12, hspace=0.3)
+    grid = figure.add_gridspec(2, 1, height_ratios=(3, 1), left=0.14, right=0.96, top=0.94, bottom=0.12, hspace=0.3)
     above, below = new_axes(figure, theme, grid[0]), new_axes(figure, theme, grid[1])
     epochs = history.column("epoch")
     style = {"linewidth": 1.8, "marker": "o" if len(epochs) < 3 else ""}
