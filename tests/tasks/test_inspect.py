@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from unrolled.codecs.labels import MultiLabels
 from unrolled.errors import InputError, NotFittedError, UnsupportedError
 from unrolled.inspection.graph import INPUT, LOSS, TOTAL
 from unrolled.tasks.classifier import Classifier
@@ -23,10 +24,14 @@ FRAMES = [{"frames": [[t % 2, 1 - t % 2] for t in range(12)]} for _ in range(8)]
 WAVE = np.sin(np.arange(120) * np.pi / 4)
 SMALL = {"hidden_size": 6, "dropout": 0.0}
 OPINIONS = [{"text": "so good", "y": 1}, {"text": "so bad", "y": 0}] * 8
+SIGNS = [{"x": [1.5, 0.5, 2.5, 1.0], "y": "up"}, {"x": [-1.0, -0.5, -2.0], "y": "down"}] * 8
+TOPICS = [{"name": "anna", "topics": ["a", "n"]}, {"name": "bob", "topics": ["b"]}] * 8
 KINDS = [{"text": "abc", "kind": "x"}, {"text": "cba", "kind": "y"}] * 6
 CASES = {
     "classifier": (lambda: Classifier(**SMALL), NAMES, {}),
     "classifier of words": (lambda: Classifier("text", "y", **SMALL), OPINIONS, {}),
+    "classifier of numbers": (lambda: Classifier("x", "y", **SMALL), SIGNS, {}),
+    "classifier, many labels": (lambda: Classifier("name", MultiLabels("topics"), **SMALL), TOPICS, {}),
     "tagger": (lambda: Tagger(**SMALL), TAGGED, {}),
     "language": (lambda: LanguageModel(**SMALL), ['say "ab" (twice) '] * 6, {"bptt_steps": 5}),
     "language, given": (lambda: LanguageModel(given=["kind"], **SMALL), KINDS, {}),
