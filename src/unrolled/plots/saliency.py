@@ -27,6 +27,11 @@ def draw_saliency(
 
     Raises:
         OptionError: a path with another ending.
+
+    Example:
+        >>> figure = draw_saliency(Saliency((0.1, -2.0), (0.0, 1.0), None, -0.1), labels="ab")
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['gradient', 'occlusion']
     """
     rows = {"gradient": _shares(saliency.gradient), "occlusion": _shares(saliency.occlusion)}
     answer = "the answer" if saliency.at is None else f"the answer at step {saliency.at + 1}"

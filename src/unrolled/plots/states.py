@@ -41,6 +41,14 @@ def draw_states(
 
     Raises:
         OptionError: an unknown field, or a path with another ending.
+
+    Example:
+        >>> import torch
+        >>> from unrolled.ragged import Ragged
+        >>> cell = Ragged(torch.randn(3, 2), [3])
+        >>> figure = draw_states(LayerStates(0, "forward", "GRU", cell, {}, {"hidden": cell}, {}, cell), labels="abc")
+        >>> figure.axes[0].images[0].get_array().shape
+        (2, 3)
     """
     if field not in layer.everything:
         raise unknown("field", field, layer.everything)
@@ -105,6 +113,11 @@ def draw_tracking(ranking: Sequence[Tracked], path: str | Path | None = None, th
         ranking: from `unrolled.inspection.tracking.tracking_units`.
         path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
+
+    Example:
+        >>> figure = draw_tracking([Tracked("inside quotes", 0, "forward", "cell", 7, 0.8, 0.9)])
+        >>> figure.axes[0].get_yticklabels()[0].get_text()
+        'inside quotes: layer 1, cell 7'
     """
     names = [f"{one.feature}: {_unit(one)}" for one in ranking]
     height = 0.95 + 0.27 * len(names)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-FONT = "DejaVu Sans"  # comes with matplotlib, and has raised and lowered digits
+FONT = ("DejaVu Sans", "sans-serif")  # the first comes with matplotlib, and has raised and lowered digits
 BIG, SMALL = 11.0, 9.0  # points; at a phone's width the smaller one still reads
 INCH = 72.0  # points
 DPI = 150
@@ -182,7 +182,8 @@ def _width(text: str, size: float) -> float:
         return 0.3 * size / INCH * len(text)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
-        return float(TextPath((0, 0), text, size=size, prop=FontProperties(family=FONT)).get_extents().width) / INCH
+        outline = TextPath((0, 0), text, size=size, prop=FontProperties(family=list(FONT)))
+        return float(outline.get_extents().width) / INCH
 
 
 @cache

@@ -22,6 +22,12 @@ def draw_history(history: History, path: str | Path | None = None, theme: Theme 
 
     Raises:
         OptionError: a path with another ending.
+
+    Example:
+        >>> from unrolled.training.history import Row
+        >>> figure = draw_history(History([Row(1.0, 10, 0.5, 2.0, 1.5, 0.001, 0.7, 900.0)]))
+        >>> [axes.get_ylabel() for axes in figure.axes]
+        ['loss', 'gradient norm']
     """
     figure = new_figure(WIDTH, HEIGHT, theme)
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1), left=0.14, right=0.96, top=0.94, bottom=0.12, hspace=0.3)

@@ -63,6 +63,13 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
     Raises:
         OptionError: a path with another ending.
         UnsupportedError: matplotlib is not installed.
+
+    Example:
+        >>> nodes = (Node("x_1", INPUT, "x_1", 1), Node("cell_1", CELL, "GRU", 1, 0), Node("s_1", STATE, "s_1", 1, 0))
+        >>> arrows = (Arrow("x_1", "cell_1", "U"), Arrow("cell_1", "s_1"))
+        >>> one = Unfolding("NextStep", "GRU", 1, (1,), nodes, arrows, (), {"U": (12, 3)})
+        >>> [text.get_text() for text in draw_unfolding(one).axes[0].texts]
+        ['x₁', 'GRU', 's₁', 'U', 'NextStep, GRU, 1 step', 'shared by all steps: U 12×3']
     """
     layout = lay_out(unfolding)
     below = _notes(unfolding, max(layout.right - layout.left, NARROWEST))
@@ -79,7 +86,8 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
     patches = {node.name: pen.node(node) for node in unfolding.nodes}
     for arrow in unfolding.arrows:
         pen.arrow(arrow, unfolding, patches)
-    title = f"{unfolding.arrangement}, {unfolding.cell}, {unfolding.length} steps"
+    steps = f"{unfolding.length} step{'s' if unfolding.length > 1 else ''}"
+    title = f"{unfolding.arrangement}, {unfolding.cell}, {steps}"
     pen.text(left + MARGIN, high, title, theme.muted, SMALL, ha="left")
     for place, line in enumerate(below):
         y = low + LINE * (len(below) - place - 0.5)
@@ -90,9 +98,9 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
 def _notes(unfolding: Unfolding, width: float) -> list[str]:
     """The shared weights and their shapes, in lines that are not too long."""
     parts = [f"{written(name)} {'×'.join(map(str, shape))}" for name, shape in unfolding.weights.items()]
-    lines = ["shared by all steps:"]
-    for part in parts:
-        longer = f"{lines[-1]}  {part}"
+    lines = [f"shared by all steps: {parts[0]}"]
+    for part in parts[1:]:
+        longer = f"{lines[-1]}, {part}"
         if width_of(longer, SMALL) <= width:
             lines[-1] = longer
         else:
