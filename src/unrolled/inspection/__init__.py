@@ -1,1 +1,1 @@
-"""Inspection: what happens inside a model, as data."""
+"""Inspection: what happens inside a model, as data; drawing is elsewhere."""

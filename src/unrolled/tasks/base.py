@@ -7,6 +7,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     baselines_    the ordinary models fitted on the same data, by name
     scores_       scores on the held-out share beside the baselines, or None
     summary_      what the training data looked like
+    bptt_steps_   how far back training looked, 0 = to the start
 """
 
 import copy
@@ -26,12 +27,15 @@ from unrolled.artifacts import CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.batch import Batch
+from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
+from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.tasks.card import write_card
+from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
@@ -173,6 +177,7 @@ class Task(BaseEstimator, ABC):
             outline = self._make_network()
         check_memory(outline, examples, settings)
         self.network_ = self._make_network()
+        self.bptt_steps_ = settings.bptt_steps
         if settings.bptt_steps and hasattr(self.network_, "bptt_steps"):
             self.network_.bptt_steps = settings.bptt_steps
         validate = None if watched is None else self._batches(watched, settings, shuffle=False)
@@ -213,6 +218,35 @@ class Task(BaseEstimator, ABC):
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
 
+    # ---- seeing inside ------------------------------------------------------------------------
+
+    def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
+        """Scores, and for one sequence: the network unfolded, what it remembers, and what its answer hangs on.
+
+        Args:
+            data: what `evaluate` takes.
+            y: targets, when `data` is a list of sequences.
+            row: which sequence to look at.
+
+        Raises:
+            UnsupportedError: a network without recurrent layers.
+        """
+        network = self._fitted()
+        source = self._source(data, y)
+        return look_inside(
+            network,
+            self._encode(source),
+            row,
+            self.evaluate(source),
+            self._readers(),
+            getattr(self, "classes_", ()),
+            self.bptt_steps_,
+        )
+
+    def _readers(self) -> Mapping[str, Codec]:
+        """The codecs of the inputs that the network reads step by step, by the input's name."""
+        return {}
+
     # ---- saving -----------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
@@ -246,6 +280,7 @@ class Task(BaseEstimator, ABC):
             "parameters": self._parameters_to_json(),
             "learnt": self._learnt_to_json(),
             "summary": self.summary_,
+            "bptt_steps": self.bptt_steps_,
             "history": self.history_.to_json(),
             "scores": None if self.scores_ is None else self.scores_.to_json(),
             "baselines": baselines,
@@ -266,6 +301,7 @@ class Task(BaseEstimator, ABC):
         task._learnt_from_json(record["learnt"])
         task.reading_ = record.get("reading", {})
         task.summary_ = record["summary"]
+        task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
         task.network_ = task._make_network().eval()

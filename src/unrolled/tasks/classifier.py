@@ -198,6 +198,9 @@ class Classifier(ClassifierMixin, Task):
         score = multilabel_scores if isinstance(self.target_codec_, MultiLabels) else classification_scores
         return score(truth, self._probabilities(examples), rivals, len(self.classes_))
 
+    def _readers(self) -> Mapping[str, Codec]:
+        return dict(zip(self.codecs_.names, self.codecs_.codecs, strict=True))
+
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain_inputs(self, source: Source) -> Sequence[Any]:

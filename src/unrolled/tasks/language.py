@@ -370,6 +370,9 @@ class LanguageModel(Task):
                 totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())
         return language_scores(totals, steps=steps, characters=characters)
 
+    def _readers(self) -> Mapping[str, Codec]:
+        return {TEXT: self.codec_}
+
     # ---- baselines --------------------------------------------------------------------------
 
     def _fit_baselines(self, source: Source) -> dict[str, Baseline]:

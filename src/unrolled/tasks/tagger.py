@@ -165,6 +165,9 @@ class Tagger(Task):
             rivals["convolution net of the same size"] = self.rival_.predict(source)
         return tagging_scores(truth, self.predict(source), rivals)
 
+    def _readers(self) -> Mapping[str, Codec]:
+        return dict(zip(self.codecs_.names, self.codecs_.codecs, strict=True))
+
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain(self, records: list[Any]) -> list[list[str]]:

@@ -1,0 +1,116 @@
+"""The records of an unfolded network: nodes, arrows, and the windows in which gradients flow."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# what a node can be, from the bottom of the picture to its top
+INPUT, VECTOR, STATE, CELL, JOIN, GAP, POOLING, OUTPUT, LOSS, TOTAL = (
+    "input",
+    "vector",
+    "state",
+    "cell",
+    "join",
+    "gap",
+    "pooling",
+    "output",
+    "loss",
+    "total",
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing in the unfolded network.
+
+    Args:
+        name: unlike every other node's, such as "s_3", or "s'_3^(2)" for a backward state of the second layer.
+        kind: input, vector (what belongs to the whole sequence), state, cell, join (both directions side by side),
+            gap (steps that are not shown), pooling, output, loss or total.
+        label: what the picture says: an index follows "_", a layer's number follows "^".
+        step: time step from 1; 0 for what comes before the first, T + 1 for a backward start, None for no step.
+        layer: layer from 0; None outside the layers.
+        direction: "forward" or "backward".
+        shapes: the shape of one sequence's tensors here, by name.
+        text: what the data says here, such as the character read, or the answer that is right.
+        values: real numbers by name, where they were asked for.
+    """
+
+    name: str
+    kind: str
+    label: str
+    step: int | None = None
+    layer: int | None = None
+    direction: str = "forward"
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    text: str = ""
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """What flows from one node to another.
+
+    Args:
+        source: name of a node.
+        target: name of a node.
+        weights: the shared weights on the way, such as "U"; empty where there are none.
+        stops: whether the gradient stops here on its way back.
+    """
+
+    source: str
+    target: str
+    weights: str = ""
+    stops: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """Steps between which the gradient flows.
+
+    Args:
+        start: its first step, from 1.
+        stop: its last step.
+        learns: False where states are computed without a gradient.
+    """
+
+    start: int
+    stop: int
+    learns: bool = True
+
+
+@dataclass(frozen=True)
+class Unfolding:
+    """A recurrent network unfolded in time over one sequence.
+
+    Args:
+        arrangement: name of the model's class, such as "ManyToOne".
+        cell: name of the cell's class.
+        length: steps of the sequence, T.
+        shown: the steps that have nodes, from 1; the others are in gaps.
+        nodes: in the order of computation.
+        arrows: between nodes.
+        windows: where gradients flow; one window over all steps is full back-propagation.
+        weights: shapes of the weights that all steps share, by the name on the arrows.
+    """
+
+    arrangement: str
+    cell: str
+    length: int
+    shown: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
+    windows: tuple[Window, ...]
+    weights: Mapping[str, tuple[int, ...]]
+
+    def of_kind(self, kind: str) -> list[Node]:
+        """The nodes of one kind, in order."""
+        return [node for node in self.nodes if node.kind == kind]
+
+    def node(self, name: str) -> Node:
+        """A node by its name; KeyError for none."""
+        return {node.name: node for node in self.nodes}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)

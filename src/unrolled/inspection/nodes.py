@@ -1,0 +1,249 @@
+"""How an unfolded network is put together, from the inputs upwards: one layer in one direction after another."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.arrangements.direct_forecast import DirectForecast
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.arrangements.one_to_many import OneToMany
+from unrolled.batch import Batch
+from unrolled.cells.base import Cell
+from unrolled.inspection.graph import (
+    CELL,
+    GAP,
+    INPUT,
+    JOIN,
+    LOSS,
+    OUTPUT,
+    POOLING,
+    STATE,
+    TOTAL,
+    VECTOR,
+    Arrow,
+    Node,
+)
+from unrolled.inspection.states import BACKWARD, FORWARD, LayerStates, states
+from unrolled.nn.pooling import Last
+from unrolled.nn.stack import Bidirectional
+from unrolled.ragged import Ragged
+
+
+class Numbers:
+    """Real numbers of one sequence: every layer's states, raw answers and losses."""
+
+    def __init__(self, layers: Sequence[LayerStates], raw: Tensor, losses: Tensor | None) -> None:
+        self.layers = {(layer.layer, layer.direction): layer for layer in layers}
+        self.raw, self.losses = raw, losses
+
+
+def numbers_of(model: Any, one: Batch) -> Numbers:
+    """Run a model in evaluation over one sequence, and keep what it computes."""
+    seen = states(model, one)
+    was_training = model.training
+    with torch.no_grad():
+        raw = model.eval()(one)[0]
+        model.train(was_training)
+        raw = raw.values if isinstance(raw, Ragged) else raw  # (T, width) or (1, width)
+        targets = one.targets.values if isinstance(one.targets, Ragged) else one.targets
+        return Numbers(seen.layers, raw, None if targets is None else model.output.loss(raw, targets))
+
+
+class Builder:
+    """Collects nodes and arrows from the inputs upwards; `tops` says what, at each shown step, the next layer reads."""
+
+    def __init__(
+        self,
+        model: Any,
+        one: Batch,
+        shown: Sequence[int],
+        cuts: set[int],
+        labels: Sequence[str],
+        answers: Sequence[str],
+        numbers: Numbers | None,
+    ) -> None:
+        self.model, self.one, self.shown, self.cuts = model, one, shown, cuts
+        self.labels, self.answers, self.numbers = labels, answers, numbers
+        self.length = one.num_steps
+        self.nodes: list[Node] = []
+        self.arrows: list[Arrow] = []
+        self.weights: dict[str, tuple[int, ...]] = {}
+        self.ends: list[str] = []  # the last cell of each direction, where nothing else is read
+
+    def node(self, name: str, kind: str, label: str = "", **more: Any) -> str:
+        self.nodes.append(Node(name, kind, label or name, **more))
+        return name
+
+    def arrow(self, source: str, target: str, weights: str = "", stops: bool = False) -> None:
+        self.arrows.append(Arrow(source, target, weights, stops))
+
+    # ---- from below: inputs, layers ------------------------------------------------------------
+
+    def inputs(self) -> dict[int, str]:
+        shapes = {"x": (self.model.layers.input_size,)}
+        return {
+            t: self.node(
+                f"x_{t}",
+                INPUT,
+                step=t,
+                shapes=shapes,
+                text=self.labels[t - 1] if self.labels else "",
+                values=self._values(0, FORWARD, t, "inputs"),
+            )
+            for t in self.shown
+        }
+
+    def layer(self, number: int, count: int, layer: nn.Module, below: Mapping[int, str]) -> dict[int, str]:
+        """The cells and states of one layer; returns what is above it."""
+        mark = f"^({number + 1})" if count > 1 else ""
+        if not isinstance(layer, Bidirectional):
+            return self._direction(number, FORWARD, layer.cell, mark, below)  # type: ignore[arg-type]
+        ahead = self._direction(number, FORWARD, layer.forward_cell, mark, below)
+        back = self._direction(number, BACKWARD, layer.backward_cell, mark, below)
+        if isinstance(getattr(self.model, "pooling", None), Last) and number == count - 1:
+            self.ends = [ahead[self.length], back[1]]
+            return {}
+        tops = {}
+        for t in self.shown:
+            name = f"[s_{t}, s'_{t}]{mark}"
+            tops[t] = self.node(name, JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
+            self.arrow(ahead[t], name)
+            self.arrow(back[t], name)
+        return tops
+
+    def _direction(
+        self, number: int, direction: str, cell: Cell, mark: str, below: Mapping[int, str]
+    ) -> dict[int, str]:
+        prime = "'" if direction == BACKWARD else ""
+        U, W = f"U{prime}{mark}", f"W{prime}{mark}" if "weight_hh" in cell.weight_shapes else ""
+        self.weights |= {U: cell.weight_shapes["weight_ih"]} | ({W: cell.weight_shapes["weight_hh"]} if W else {})
+        place = {"layer": number, "direction": direction}
+        shapes = {name: (size,) for name, size in cell.state_sizes.items()}
+        start = self.length + 1 if prime else 0
+        before = self.node(
+            f"s{prime}_{start}{mark}", STATE, step=start, shapes=shapes, values=self._start(number, direction), **place
+        )
+        self._start_from_vector(before, number)
+        tops = {}
+        for past, t in _in_order(self.shown, direction):
+            hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops lie between these and the next
+            if past and abs(t - past) > 1:
+                gap = self.node(f"gap{prime}_{past}_{t}{mark}", GAP, "...", **place)
+                self.arrow(before, gap)
+                before = gap
+            tops[t] = self.node(
+                f"cell{prime}_{t}{mark}",
+                CELL,
+                type(cell).__name__,
+                step=t,
+                shapes={"output": (cell.output_size,)},
+                values=self._values(number, direction, t, "outputs"),
+                **place,
+            )
+            self.arrow(before, tops[t], W, stops=any(step in self.cuts for step in hidden))
+            self.arrow(below[t], tops[t], U)
+            before = self.node(
+                f"s{prime}_{t}{mark}",
+                STATE,
+                step=t,
+                shapes=shapes,
+                values=self._values(number, direction, t, "fields"),
+                **place,
+            )
+            self.arrow(tops[t], before)
+        return tops
+
+    def _start_from_vector(self, state: str, number: int) -> None:
+        if isinstance(self.model, OneToMany):
+            if not number:
+                self._vector()
+            self.arrow("v", state, "start")
+            self.weights["start"] = tuple(self.model.start.weight.shape)
+
+    def _vector(self) -> None:
+        """The columns that belong to the whole sequence."""
+        with torch.no_grad():
+            values = {"v": _floats(self.model.inputs.static(self.one)[0])} if self.numbers else {}
+        self.node("v", VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
+
+    # ---- above the layers: outputs, losses ------------------------------------------------------
+
+    def answers_of(self, tops: Mapping[int, str]) -> None:
+        """What comes out, and what it costs."""
+        if hasattr(self.model, "head"):
+            self.weights["V"] = tuple(self.model.head.linear.weight.shape)
+        if isinstance(self.model, ManyToOne):
+            self._one_answer(tops)
+            return
+        losses = [self._answer(t, f"_{t}", {tops[t]: "V"}) for t in self.shown]
+        if self.one.targets is None:
+            return
+        series = " + ".join([f"J_{t}" for t in (1, 2) if t < self.length] + ["..."] * (self.length > 3))
+        label = f"J = {series} + J_{self.length}" if series else f"J = J_{self.length}"
+        total = () if self.numbers is None else (float(self.numbers.losses.sum()),)  # type: ignore[union-attr]
+        self.node("J", TOTAL, label, shapes={"J": ()}, values={"J": total} if total else {})
+        for loss in losses:
+            self.arrow(loss, "J")
+
+    def _one_answer(self, tops: Mapping[int, str]) -> None:
+        sources: dict[str, str] = {}
+        if isinstance(self.model.pooling, Last):
+            sources = dict.fromkeys([tops[self.length]] if tops else self.ends, "V")
+        else:
+            name = type(self.model.pooling).__name__.lower()
+            pool = self.node(name, POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)})
+            for t, top in tops.items():
+                self.arrow(top, pool, stops=any(cut >= t for cut in self.cuts))  # read without a gradient
+            sources[pool] = "V"
+        if self.model.inputs.static_size:
+            self._vector()
+            sources["v"] = "V"
+        self._answer(None, "", sources)
+
+    def _answer(self, t: int | None, index: str, sources: Mapping[str, str]) -> str:
+        """An output and its loss; returns the loss's name."""
+        place = 0 if t is None else t - 1
+        raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
+        output = self.node(f"y{index}", OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
+        for source, weights in sources.items():
+            self.arrow(source, output, weights)
+        if isinstance(self.model, DirectForecast):
+            ahead = self.one.inputs["ahead"]
+            assert isinstance(ahead, Ragged)
+            known = self.node(f"a{index}", VECTOR, step=t, shapes={"ahead": ahead.feature_shape})
+            self.arrow(known, output)
+            self.arrow(f"x{index}", output)
+        if self.one.targets is None:
+            return ""
+        cost = {} if self.numbers is None else {"J": (float(self.numbers.losses[place]),)}  # type: ignore[index]
+        text = self.answers[place] if self.answers else ""
+        loss = self.node(f"J{index}", LOSS, step=t, shapes={"J": ()}, text=text, values=cost)
+        self.arrow(output, loss)
+        return loss
+
+    # ---- real numbers ------------------------------------------------------------------------------
+
+    def _values(self, number: int, direction: str, t: int, what: str) -> dict[str, tuple[float, ...]]:
+        if self.numbers is None:
+            return {}
+        found = getattr(self.numbers.layers[number, direction], what)
+        found = {{"inputs": "x", "outputs": "output"}[what]: found} if isinstance(found, Ragged) else found
+        return {name: _floats(values.values[t - 1]) for name, values in found.items()}
+
+    def _start(self, number: int, direction: str) -> dict[str, tuple[float, ...]]:
+        if self.numbers is None:
+            return {}
+        return {name: _floats(field[0]) for name, field in self.numbers.layers[number, direction].initial.items()}
+
+
+def _in_order(shown: Sequence[int], direction: str) -> Iterator[tuple[int, int]]:
+    """Each shown step after the one that a direction read before it, 0 for none."""
+    steps = shown if direction == FORWARD else shown[::-1]
+    return pairwise([0, *steps])
+
+
+def _floats(values: Tensor) -> tuple[float, ...]:
+    return tuple(float(value) for value in values.flatten())

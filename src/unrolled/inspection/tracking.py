@@ -1,0 +1,104 @@
+"""Units that track something: chosen by correlation on one half of the steps, judged on the other."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import ShapeError, message
+from unrolled.inspection.states import States
+
+MIN_STEPS = 8  # fewer say nothing about a correlation
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The unit that follows a feature best.
+
+    Args:
+        feature: what is tracked, such as "inside quotes".
+        layer: the unit's layer, from 0.
+        direction: "forward" or "backward".
+        field: which part of the state, such as "hidden" or "cell".
+        unit: its number.
+        correlation: with the feature on the half of the steps that did not choose it; this one is honest.
+        chosen_at: with the feature on the half that chose it; too good, as the best of many always is.
+    """
+
+    feature: str
+    layer: int
+    direction: str
+    field: str
+    unit: int
+    correlation: float
+    chosen_at: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def tracking_units(states: States, features: Mapping[str, np.ndarray]) -> tuple[Tracked, ...]:
+    """For each feature the unit of all layers that tracks it best, ranked by what they hold to on unseen steps.
+
+    The first half of all steps chooses, by the largest absolute correlation; the second half judges.
+
+    Args:
+        states: what the model remembered.
+        features: facts about the same steps in the same order, (N,) by name.
+
+    Returns:
+        one record for each feature that varies in both halves, the strongest first.
+
+    Raises:
+        ShapeError: features that are not one for each step.
+
+    Source: A. Karpathy, J. Johnson and L. Fei-Fei, "Visualizing and Understanding Recurrent Networks", ICLR workshop
+    2016, section 4.2, looks for such units by eye.
+
+    Example:
+        >>> import torch
+        >>> from unrolled.inspection.states import LayerStates
+        >>> from unrolled.ragged import Ragged
+        >>> count = Ragged(torch.arange(10.0)[:, None], [10])
+        >>> seen = States((LayerStates(0, "forward", "GRU", count, {}, {"hidden": count}, {}, count),))
+        >>> [(one.unit, round(one.correlation, 2)) for one in tracking_units(seen, {"time": np.arange(10)})]
+        [(0, 1.0)]
+    """
+    places, values = _units(states)  # (N, units)
+    found = []
+    for name, feature in features.items():
+        if len(feature) != len(values):
+            raise ShapeError(message(f"features[{name!r}]", expected=f"{len(values)} steps", received=len(feature)))
+        half = len(values) // 2
+        if half < MIN_STEPS // 2:
+            continue
+        choosing, judging = correlations(values[:half], feature[:half]), slice(half, None)
+        if not np.isfinite(choosing).any():
+            continue
+        best = int(np.nanargmax(np.abs(choosing)))
+        held = float(correlations(values[judging, best : best + 1], feature[judging])[0])
+        if np.isfinite(held):
+            found.append(Tracked(name, *places[best], held, float(choosing[best])))
+    return tuple(sorted(found, key=lambda one: -abs(one.correlation)))
+
+
+def correlations(values: np.ndarray, feature: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of every column of (N, K) with (N,); NaN where one of the two never changes."""
+    x = values - values.mean(0)
+    y = feature - np.mean(feature)
+    norms = np.sqrt((x**2).sum(0) * (y**2).sum())  # (K,)
+    varies = norms > 1e-12 * max(len(x), 1)
+    return np.where(varies, (x * y[:, None]).sum(0) / np.where(varies, norms, 1.0), np.nan)
+
+
+def _units(states: States) -> tuple[list[tuple[int, str, str, int]], np.ndarray]:
+    """Every unit of every state field: its place, and its values side by side."""
+    places, columns = [], []
+    for layer in states.layers:
+        for name, field in layer.fields.items():
+            numbers = field.values.detach().double().numpy(force=True)  # (N, H)
+            columns.append(numbers)
+            places += [(layer.layer, layer.direction, name, unit) for unit in range(numbers.shape[1])]
+    return places, np.concatenate(columns, 1)

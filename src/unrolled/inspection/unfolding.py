@@ -1,0 +1,117 @@
+"""Unfolding in time: the same cell drawn once for each step, as data for any arrangement of recurrent layers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.batch import Batch
+from unrolled.errors import ShapeError, UnsupportedError, message
+from unrolled.inspection.graph import CELL, Unfolding, Window
+from unrolled.inspection.nodes import Builder, numbers_of
+from unrolled.inspection.states import recurrent_layers
+
+
+def unfold(
+    model: nn.Module,
+    batch: Batch,
+    row: int = 0,
+    labels: Sequence[str] = (),
+    answers: Sequence[str] = (),
+    ends: tuple[int, int] = (3, 2),
+    bptt_steps: int = 0,
+    values: bool = False,
+) -> Unfolding:
+    """Unfold a model over one sequence: cells, states, inputs, outputs, losses, and what flows between them.
+
+    Norms, dropout and short cuts between layers are not nodes of their own.
+
+    Args:
+        model: an arrangement of recurrent layers, such as `task.network_`.
+        batch: encoded sequences; losses are there where it has targets.
+        row: which of its sequences.
+        labels: what each step is, such as its character, (T,).
+        answers: what each output should be, (T,), or one for the whole sequence.
+        ends: how many steps to show at the start and at the end; of truncated back-propagation, the steps on both
+            sides of the first and the last stop are shown as well. (1, 1) makes a picture for a phone.
+        bptt_steps: truncated back-propagation, as the training option of that name; 0 = full. A window begins at the
+            sequence's first step, as it does in training where a sequence is not cut into lanes.
+        values: run the model, and put real numbers into the nodes.
+
+    Raises:
+        ShapeError: no such sequence, an empty one, or labels that are not one for each step.
+        UnsupportedError: a model without recurrent layers, a sequence that restarts, or truncation of a model that
+            reads backwards.
+
+    Source: I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016, section 10.2.
+
+    Example:
+        >>> from unrolled.arrangements.many_to_many import NextStep
+        >>> from unrolled.codecs.base import Spec
+        >>> from unrolled.nn.heads import TokenOutput
+        >>> from unrolled.nn.inputs import InputLayer
+        >>> from unrolled.nn.stack import Stack
+        >>> from unrolled.ragged import Ragged
+        >>> model = NextStep(InputLayer({"x": Spec("index", 9)}), Stack(9, 4, "elman"), TokenOutput(9))
+        >>> unfolded = unfold(model, Batch({"x": Ragged(torch.arange(9), [9])}))
+        >>> [node.name for node in unfolded.of_kind("state")]
+        ['s_0', 's_1', 's_2', 's_3', 's_8', 's_9']
+        >>> unfolded.weights
+        {'U': (4, 9), 'W': (4, 4), 'V': (9, 4)}
+    """
+    one = _one_sequence(batch, row)
+    length = one.num_steps
+    layers = recurrent_layers(model)
+    for name, texts in (("labels", labels), ("answers", answers)):
+        if texts and len(texts) != (1 if name == "answers" and isinstance(model, ManyToOne) else length):
+            raise ShapeError(message(name, expected=f"one for each of {length} steps", received=f"{len(texts)}"))
+    windows = _windows(model, length, bptt_steps)
+    cuts = {window.stop for window in windows[:-1]}  # the gradient stops between these steps and the next
+    shown = _shown(length, ends, cuts)
+    builder = Builder(model, one, shown, cuts, labels, answers, numbers_of(model, one) if values else None)
+    tops = builder.inputs()
+    for number, layer in enumerate(layers):
+        tops = builder.layer(number, len(layers), layer, tops)
+    builder.answers_of(tops)
+    return Unfolding(
+        type(model).__name__,
+        next(node.label for node in builder.nodes if node.kind == CELL),
+        length,
+        tuple(shown),
+        tuple(builder.nodes),
+        tuple(builder.arrows),
+        windows,
+        builder.weights,
+    )
+
+
+def _one_sequence(batch: Batch, row: int) -> Batch:
+    if not 0 <= row < batch.batch_size:
+        raise ShapeError(message("row", expected=f"0 to {batch.batch_size - 1}", received=row))
+    one = batch.select(torch.tensor([row]))
+    if not one.num_steps:
+        raise ShapeError(message("row", expected="a sequence with at least one step", received=f"{row}, an empty one"))
+    if one.reset is not None and bool(one.reset[1:].any()):
+        raise UnsupportedError("a sequence that restarts is several sequences: unfold them one by one")
+    return one
+
+
+def _windows(model: nn.Module, length: int, steps: int) -> tuple[Window, ...]:
+    """Where gradients flow: many-to-one looks back from the end, everything else goes on chunk by chunk."""
+    if not 0 < steps < length:
+        return (Window(1, length),)
+    if not model.layers.causal:  # type: ignore[union-attr]
+        raise UnsupportedError("a bidirectional model is not trained with bptt_steps; use bptt_steps=0")
+    if isinstance(model, ManyToOne):
+        return Window(1, length - steps, learns=False), Window(length - steps + 1, length)
+    return tuple(Window(start, min(start + steps - 1, length)) for start in range(1, length + 1, steps))
+
+
+def _shown(length: int, ends: tuple[int, int], cuts: set[int]) -> list[int]:
+    """The first and last steps and both sides of the first and last stop; a gap hides at least two steps."""
+    first, last = max(ends[0], 1), max(ends[1], 1)
+    beside = {step for cut in (min(cuts), max(cuts)) for step in (cut, cut + 1)} if cuts else set()
+    kept = {*range(1, min(first, length) + 1), *range(max(length - last + 1, 1), length + 1), *beside}
+    lone = {step for step in range(2, length) if {step - 1, step + 1} <= kept}
+    return sorted(kept | lone)

@@ -1,0 +1,216 @@
+"""Where everything of an unfolded network lies, in inches: time from left to right, from inputs up to losses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from unrolled.inspection.graph import (
+    CELL,
+    GAP,
+    INPUT,
+    JOIN,
+    LOSS,
+    OUTPUT,
+    POOLING,
+    STATE,
+    TOTAL,
+    VECTOR,
+    Node,
+    Unfolding,
+)
+from unrolled.plots.theme import BIG, SMALL, visible, width_of, written
+
+PAD = 0.16  # around a label, both sides together
+LINE = 0.19  # height of a line of text
+ROW = 0.86  # from one row of cells to the next
+STRIP = 0.1  # height of the strip of colours that shows a vector's numbers
+WIDEST = 0.9  # of a text in a box
+STRIPED = (INPUT, VECTOR, STATE, OUTPUT)  # kinds that show a strip, where they have numbers
+
+
+@dataclass(frozen=True)
+class Box:
+    """The middle and the size of a node."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        return self.y + self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.y - self.height / 2
+
+
+@dataclass
+class Layout:
+    """Boxes by the name of their node, and the middle of each shown step's column."""
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    columns: dict[int, float] = field(default_factory=dict)
+    pitch: float = 0.0
+
+    @property
+    def left(self) -> float:
+        return min(box.left for box in self.boxes.values())
+
+    @property
+    def right(self) -> float:
+        return max(box.right for box in self.boxes.values())
+
+    @property
+    def top(self) -> float:
+        return max(box.top for box in self.boxes.values())
+
+    @property
+    def bottom(self) -> float:
+        return min(box.bottom for box in self.boxes.values())
+
+
+def lay_out(unfolding: Unfolding) -> Layout:
+    """Boxes for all nodes, so large that every label fits and so far apart that none touches another."""
+    sizes = {kind: _size(unfolding.of_kind(kind)) for kind in (INPUT, VECTOR, STATE, CELL, OUTPUT, LOSS)}
+    both = any(node.direction == "backward" for node in unfolding.nodes)
+    aside = sizes[CELL][0] / 2 + 0.05 if both else 0.0  # forward cells to the left, backward ones to the right
+    layout = Layout(pitch=_pitch(unfolding, sizes, aside))
+    layout.columns = _columns(unfolding.shown, layout.pitch)
+    heights = _heights(unfolding)
+    for node in unfolding.nodes:
+        layout.boxes[node.name] = _box(node, unfolding, layout, sizes, heights, aside)
+    return layout
+
+
+def lines_of(node: Node) -> list[str]:
+    """What is written in a node: its label, and below it what the data says or costs there."""
+    if node.kind in (JOIN, GAP):
+        return []
+    if node.kind == CELL:
+        return [written(node.label)]
+    cost = [f"{values[0]:.3g}" for name, values in node.values.items() if name == "J"]
+    if node.kind == TOTAL:
+        return [" = ".join([written(node.label), *cost])]
+    return [written(node.label), *([visible(node.text)] if node.text else []), *cost]
+
+
+def _size(nodes: list[Node]) -> tuple[float, float]:
+    """The width and height in which every one of these nodes has room for its lines."""
+    width, count = 0.2, 1
+    strip = STRIP if any(node.values and node.kind in STRIPED for node in nodes) else 0.0
+    for node in nodes:
+        first, *more = lines_of(node) or [""]
+        width = max(width, width_of(first, BIG), *(min(width_of(line, SMALL), WIDEST) for line in more), 0)
+        count = max(count, 1 + len(more))
+    return width + PAD, LINE * count + 0.13 + strip
+
+
+def _pitch(unfolding: Unfolding, sizes: dict[str, tuple[float, float]], aside: float) -> float:
+    """From one step to the next: a cell, a state, and two arrows, one of which has a name."""
+    name = max((width_of(written(name)) for name in unfolding.weights if name[0] == "W"), default=0.0)
+    stops = 0.14 if len(unfolding.windows) > 1 else 0.0
+    cell, state = sizes[CELL][0], sizes[STATE][0]
+    along = cell + state + 0.24 + max(0.26, name + 0.16) + stops
+    widest = max(sizes[kind][0] for kind in (INPUT, OUTPUT, LOSS)) + 0.1
+    known = sizes[VECTOR][0] + 0.3 if unfolding.arrangement == "DirectForecast" else 0.0
+    return max(along, widest + known, 3 * aside + state + 0.2)
+
+
+def _columns(shown: tuple[int, ...], pitch: float) -> dict[int, float]:
+    columns, x = {}, 0.0
+    for place, step in enumerate(shown):
+        if place:
+            x += pitch if step == shown[place - 1] + 1 else 1.6 * pitch
+        columns[step] = x
+    return columns
+
+
+def _heights(unfolding: Unfolding) -> dict[tuple[object, ...], float]:
+    """How high each row lies: inputs, every layer and direction, what joins them, and what is above."""
+    height = 0.0
+    heights: dict[tuple[object, ...], float] = {(INPUT,): 0.0}
+    rows = dict.fromkeys((node.layer, node.direction) for node in unfolding.of_kind(CELL))
+    joined = {node.layer for node in unfolding.of_kind(JOIN)}
+    for place, (layer, direction) in enumerate(rows):
+        height += ROW + (0.1 if place == 0 and unfolding.of_kind(INPUT)[0].text else 0.0)
+        heights[layer, direction] = height
+        if layer in joined and direction == "backward":
+            height += 0.62
+            heights[JOIN, layer] = height
+    for kind, step in ((POOLING, 0.8), (OUTPUT, 0.84), (LOSS, 0.8), (TOTAL, 0.72)):
+        height += step if unfolding.of_kind(kind) else 0.0
+        heights[kind,] = height
+    return heights
+
+
+def _box(
+    node: Node,
+    unfolding: Unfolding,
+    layout: Layout,
+    sizes: dict[str, tuple[float, float]],
+    heights: dict[tuple[object, ...], float],
+    aside: float,
+) -> Box:
+    x = layout.columns.get(node.step or 0, 0.0)
+    first, last = layout.columns[unfolding.shown[0]], layout.columns[unfolding.shown[-1]]
+    shift = aside if node.direction == "backward" else -aside
+    if node.kind == CELL:
+        return Box(x + shift, heights[node.layer, node.direction], *sizes[CELL])
+    if node.kind == STATE:
+        return Box(_beside(node, layout) + shift, heights[node.layer, node.direction], *sizes[STATE])
+    if node.kind == GAP:
+        before, after = sorted(_steps_of(node))
+        middle = (layout.columns[before] + layout.columns[after]) / 2
+        toward = layout.pitch * 0.5 * (-1 if node.direction == "backward" else 1)
+        # the state before the gap takes half a step of it
+        return Box(middle + toward / 2 + shift, heights[node.layer, node.direction], 0.34, 0.2)
+    if node.kind == JOIN:
+        return Box(x, heights[JOIN, node.layer], 0.1, 0.1)
+    if node.kind in (POOLING, TOTAL):
+        label = max(width_of(line) for line in lines_of(node)) + 2 * PAD
+        return Box((first + last) / 2, heights[node.kind,], max(last - first + 0.7, label), LINE + 0.15)
+    if node.kind == VECTOR:
+        return _vector_box(node, unfolding, layout, sizes, heights)
+    if node.step is None:
+        x = (first + last) / 2 if unfolding.of_kind(POOLING) else last
+    return Box(x, heights[node.kind,], *sizes[node.kind])
+
+
+def _beside(node: Node, layout: Layout) -> float:
+    """The place of a state: half a step after its cell, or before the first one."""
+    half = layout.pitch / 2
+    if node.direction == "forward":
+        return layout.columns[node.step] + half if node.step else min(layout.columns.values()) - half
+    last = max(layout.columns)
+    return layout.columns[last] + half if node.step == last + 1 else layout.columns[node.step or 1] - half
+
+
+def _steps_of(node: Node) -> Iterator[int]:
+    """The two shown steps around a gap, which its name ends in."""
+    return (int(part) for part in node.name.partition("^")[0].split("_")[1:])
+
+
+def _vector_box(
+    node: Node,
+    unfolding: Unfolding,
+    layout: Layout,
+    sizes: dict[str, tuple[float, float]],
+    heights: dict[tuple[object, ...], float],
+) -> Box:
+    """What belongs to the whole sequence: below the first state, or beside the answer that it helps."""
+    if node.step is not None:
+        return Box(layout.columns[node.step] + layout.pitch / 2, heights[OUTPUT,], *sizes[VECTOR])
+    if unfolding.arrangement == "ManyToOne":
+        shown = layout.columns
+        middle = (min(shown.values()) + max(shown.values())) / 2 if unfolding.of_kind(POOLING) else max(shown.values())
+        return Box(middle + layout.pitch * 0.8, heights[OUTPUT,], *sizes[VECTOR])
+    return Box(min(layout.columns.values()) - layout.pitch / 2, 0.0, *sizes[VECTOR])
