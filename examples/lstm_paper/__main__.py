@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
 from lstm_paper.models import CELLS
 from lstm_paper.page import page
 from lstm_paper.problems import PROBLEMS, QUICK

@@ -1,14 +1,14 @@
 """Copy memory as S. Bai et al. have it: ten digits, a long pause, and then the same ten again.
 
-    in    d1 ... d10   0 0 ... 0   9 9 ... 9        digits 1 to 8, T - 1 blanks, eleven signs to speak
-    out    0 ... 0     0 0 ... 0   0 d1 ... d10
+in    d1 ... d10   0 0 ... 0   9 9 ... 9        digits 1 to 8, T - 1 blanks, eleven signs to speak
+out    0 ... 0     0 0 ... 0   0 d1 ... d10
 """
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, at_all_steps
 from torch import Tensor
 
+from lstm_paper.problem import Problem, at_all_steps
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput

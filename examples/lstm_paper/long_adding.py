@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, number_within
 
+from lstm_paper.problem import Problem, number_within
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import NumberOutput

@@ -1,16 +1,16 @@
 """Experiments 2a and 2b: the last symbol repeats the first, with p - 1 others between them.
 
-    2a   y a1 a2 ... a99 y    or    x a1 a2 ... a99 x       what lies between is always the same
-    2b   the same, but each symbol between is drawn from a1 to a99
+2a   y a1 a2 ... a99 y    or    x a1 a2 ... a99 x       what lies between is always the same
+2b   the same, but each symbol between is drawn from a1 to a99
 """
 
 from functools import partial
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, at_all_steps, one_hot_within
 from torch import Tensor
 
+from lstm_paper.problem import Problem, at_all_steps, one_hot_within
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import IGNORED, ClassOutput

@@ -3,9 +3,9 @@
 from typing import Any
 
 import torch
-from lstm_paper.problem import Problem
 from torch import Tensor, nn
 
+from lstm_paper.problem import Problem
 from unrolled.arrangements.base import SequenceLayer
 from unrolled.arrangements.many_to_many import ManyToMany
 from unrolled.arrangements.many_to_one import ManyToOne

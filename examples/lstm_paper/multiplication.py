@@ -3,9 +3,9 @@
 from functools import partial
 
 import numpy as np
+
 from lstm_paper.marked_pairs import marked_pairs
 from lstm_paper.problem import Problem, number_within
-
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import NumberOutput

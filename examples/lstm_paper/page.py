@@ -43,8 +43,8 @@ TAIL = """
   trained with a gradient that looks one step back. "Elman, 1990" is that; "Elman" is the same cell with the whole
   gradient, which was not the rival then and does better.
 - In experiment 2b only the last symbol counts, as no other can be foreseen.
-- Published figures are those of the paper's tables 1 to 3 and 7 to 9, and of the other's table 1. Adding (100 steps) and
-  its set-up were checked against the authors' own pages; the others are quoted without a second look at a copy.
+- Published figures are those of the paper's tables 1 to 3 and 7 to 9, and of the other's table 1. Adding (100 steps)
+  and its set-up were checked against public copies; the others are quoted without a second look.
 - Experiment 3 (two sequences with noise) is not here.
 """
 

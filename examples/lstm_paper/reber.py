@@ -1,15 +1,15 @@
 """Experiment 1, embedded Reber grammar: predict the next symbol; the last but one repeats the second.
 
-    B -> T -> [a string of Reber's grammar] -> T -> E       and the same with P in place of both T
+B -> T -> [a string of Reber's grammar] -> T -> E       and the same with P in place of both T
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, at_all_steps, steps_of
 from torch import Tensor
 
+from lstm_paper.problem import Problem, at_all_steps, steps_of
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput

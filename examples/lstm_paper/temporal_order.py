@@ -1,6 +1,6 @@
 """Experiments 6a and 6b, temporal order: which of X and Y stood at two (three) places far apart.
 
-    E  ...  X|Y  ...  X|Y  ...  B        all other steps are one of four distractors; one class for each order
+E  ...  X|Y  ...  X|Y  ...  B        all other steps are one of four distractors; one class for each order
 """
 
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, one_hot_within
 from torch import Tensor
 
+from lstm_paper.problem import Problem, one_hot_within
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput

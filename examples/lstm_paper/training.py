@@ -1,5 +1,6 @@
 """One run: the library's own loop over an endless stream, stopped by the paper's criterion."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -7,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from lstm_paper.models import make_model
 from lstm_paper.problem import Problem
 from lstm_paper.results import Result
-from torch import Tensor, nn
-
 from unrolled.batch import Batch, LossSum
 from unrolled.nn.heads import Output
 from unrolled.ragged import Ragged
@@ -45,7 +46,7 @@ class Stream:
         self.pool = problem.draw(problem.pool, draws(problem, seed, POOL)) if problem.pool else None
 
     def __len__(self) -> int:
-        return -(-self.problem.limit // self.problem.batch_size)
+        return math.ceil(self.problem.limit / self.problem.batch_size)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
         """The whole run is one epoch."""

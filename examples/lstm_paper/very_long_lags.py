@@ -1,15 +1,15 @@
 """Experiment 2c, very long lags: the second symbol says what comes after the trigger, q or more random steps later.
 
-    b  x|y  (q + k random symbols)  e  ->  x|y        k is geometric: 0 with probability 1/10, 9 on average
+b  x|y  (q + k random symbols)  e  ->  x|y        k is geometric: 0 with probability 1/10, 9 on average
 """
 
 from functools import partial
 
 import numpy as np
 import torch
-from lstm_paper.problem import Problem, one_hot_within
 from torch import Tensor
 
+from lstm_paper.problem import Problem, one_hot_within
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput

@@ -1,0 +1,1 @@
+"""Inspection: what a model does inside, as data; drawing is elsewhere."""
