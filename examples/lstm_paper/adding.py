@@ -30,6 +30,7 @@ def _problem(shortest: int, published: str, limit: int) -> Problem:
         per_step=False,
         draw=partial(draw, shortest=shortest),
         correct=partial(number_within, tolerance=TOLERANCE),
+        lag=shortest,
         limit=limit,
     )
 

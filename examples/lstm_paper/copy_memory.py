@@ -46,6 +46,7 @@ COPY_MEMORY = Problem(
     per_step=True,
     draw=draw,
     correct=correct,
+    lag=PAUSE + DIGITS,
     hidden_size=64,
     learning_rate=1e-3,
     limit=200_000,

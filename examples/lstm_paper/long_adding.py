@@ -36,6 +36,7 @@ ADDING_600 = Problem(
     per_step=False,
     draw=draw,
     correct=partial(number_within, tolerance=TOLERANCE),
+    lag=STEPS,
     hidden_size=128,
     learning_rate=2e-3,
     limit=500_000,

@@ -9,9 +9,13 @@ from lstm_paper.problem import Problem
 from unrolled.arrangements.base import SequenceLayer
 from unrolled.arrangements.many_to_many import ManyToMany
 from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.cells.base import Cell
 from unrolled.cells.elman import Elman, ElmanState
+from unrolled.cells.gru import GRU
+from unrolled.cells.lstm import LSTM
+from unrolled.cells.registry import make_cell
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.stack import Stack
+from unrolled.nn.stack import Recurrent
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -59,6 +63,26 @@ class OneStepBack(nn.Module):
         return self.cell.initial_state(batch_size)
 
 
+def remember_at_first(cell: Cell, lag: int) -> None:
+    """Set the biases of the gates so that units start out with memories of all spans up to `lag` steps.
+
+    Source: C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2 (chrono
+    initialisation).
+
+    Args:
+        cell: an LSTM or a GRU; others have no gates and stay as they are.
+        lag: the longest span.
+    """
+    size = cell.hidden_size
+    spans = torch.empty(size).uniform_(1, lag - 1).log()
+    keeps = slice(size, 2 * size)  # the forget gate of an LSTM, the update gate of a GRU
+    with torch.no_grad():
+        if isinstance(cell, LSTM | GRU):
+            cell.bias_ih[keeps] = spans
+        if isinstance(cell, LSTM):
+            cell.bias_ih[:size] = -spans  # what is kept for long is written rarely
+
+
 def make_model(problem: Problem, cell: str) -> Any:
     """A fresh model for a problem, with the cell of that name in `CELLS`."""
     inputs = InputLayer({"x": problem.inputs})
@@ -66,6 +90,8 @@ def make_model(problem: Problem, cell: str) -> Any:
     if cell == ONE_STEP:
         layers = OneStepBack(inputs.size, problem.hidden_size)
     else:
-        layers = Stack(inputs.size, problem.hidden_size, cell)
+        recurrent = make_cell(cell, inputs.size, problem.hidden_size)
+        remember_at_first(recurrent, problem.lag)
+        layers = Recurrent(recurrent)
     arrangement = ManyToMany if problem.per_step else ManyToOne
     return arrangement(inputs, layers, problem.output)

@@ -30,6 +30,7 @@ def _problem(most_wrong: int, published: str, limit: int) -> Problem:
         per_step=False,
         draw=draw,
         correct=partial(number_within, tolerance=TOLERANCE),
+        lag=SHORTEST,
         allowed=most_wrong - 1,
         limit=limit,
     )

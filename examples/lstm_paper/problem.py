@@ -30,6 +30,7 @@ class Problem:
         per_step: True for an answer at every step, False for one at the end.
         draw: from a number of sequences and a random generator to a Batch.
         correct: from raw answers and their Batch to (B,) bool.
+        lag: steps over which something has to be remembered, at most; gates start out able to.
         window: training sequences that the criterion looks back on.
         allowed: how many of them may be wrong.
         exam: fresh sequences that must all be right; 0 = none.
@@ -50,6 +51,7 @@ class Problem:
     per_step: bool
     draw: Callable[[int, np.random.Generator], Batch]
     correct: Callable[[Tensor, Batch], Tensor]
+    lag: int
     window: int = 2000
     allowed: int = 0
     exam: int = 0

@@ -79,6 +79,7 @@ EMBEDDED_REBER = Problem(
     per_step=True,
     draw=draw,
     correct=correct,
+    lag=20,
     window=256,
     exam=256,
     pool=256,

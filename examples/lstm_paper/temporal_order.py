@@ -55,6 +55,7 @@ def _problem(name: str, source: str, places: Places, published: str, limit: int)
         per_step=False,
         draw=partial(draw, places=places),
         correct=correct,
+        lag=100,
         limit=limit,
     )
 

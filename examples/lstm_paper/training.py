@@ -22,7 +22,7 @@ from unrolled.training.seeds import seed_everything
 from unrolled.training.trainer import Trainer
 
 TESTED = 2560  # fresh sequences after training, as in the paper
-AT_ONCE = 512  # sequences judged at once
+AT_ONCE = 50_000  # steps judged at once
 TRAINING, EXAM, TEST, POOL = range(4)  # what a random generator is for
 
 
@@ -115,7 +115,7 @@ def examine(problem: Problem, model: Any, batch: Batch) -> Marks:
     """Answer every sequence of a batch, without learning from it."""
     wrong, total, count = 0, 0.0, 0.0
     with torch.no_grad():
-        for rows in torch.arange(len(batch)).split(AT_ONCE):
+        for rows in torch.arange(len(batch)).split(max(1, AT_ONCE // int(batch.lengths.max()))):
             part = batch.select(rows)
             raw = raw_answers(model, part)
             cost = loss_of(problem.output, raw, part)

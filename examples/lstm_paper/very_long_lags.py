@@ -43,11 +43,12 @@ def _problem(lag: int, distractors: int, published: str) -> Problem:
         setup=f"{lag} or more steps of {distractors} random symbols; "
         f"both outputs within {TOLERANCE} of their targets on 10,000 sequences",
         published=published,
-        inputs=Spec("index", distractors + 4),
+        inputs=Spec("index", distractors + 4, embedding_size=16),
         output=ClassOutput(2),
         per_step=False,
         draw=partial(draw, lag=lag, distractors=distractors),
         correct=correct,
+        lag=lag,
         window=64,
         exam=10_000,
     )
