@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from lstm_paper.models import CELLS
-from lstm_paper.page import page
+from lstm_paper.page import SEEDS, page
 from lstm_paper.problems import PROBLEMS, QUICK
 from lstm_paper.results import append, read
 from lstm_paper.training import run
@@ -26,7 +26,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     which.add_argument("--problems", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS), metavar="NAME")
     which.add_argument("--quick", dest="problems", action="store_const", const=list(QUICK), help=", ".join(QUICK))
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
-    parser.add_argument("--seeds", type=int, default=5, help="runs of each problem and cell")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each problem and cell")
     parser.add_argument("--out", type=Path, default=EXAMPLES / "out" / "lstm_paper.jsonl", help="where results go")
     parser.add_argument("--page", type=Path, default=EXAMPLES.parent / "docs" / "lstm-paper.md")
     return parser.parse_args(words)
@@ -42,7 +42,10 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"{len(missing)} runs to go, {len(wanted) - len(missing)} done before", flush=True)
     interrupted = False
     for name, cell, seed in missing:
-        result = run(PROBLEMS[name], cell, seed)
+        try:
+            result = run(PROBLEMS[name], cell, seed)
+        except KeyboardInterrupt:  # between two updates, or a second Ctrl-C
+            result = None
         if result is None:
             interrupted = True
             break

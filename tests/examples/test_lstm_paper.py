@@ -325,8 +325,14 @@ def test_the_command_runs_what_is_missing_and_skips_what_is_done(tmp_path, monke
     assert "2 of 2, 1,000" in (tmp_path / "p").read_text()
 
 
-def test_an_interrupted_run_leaves_the_finished_ones_and_no_result_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "run", lambda problem, cell, seed: None if seed else some_result(cell=cell))
+@pytest.mark.parametrize("raises", [False, True])
+def test_an_interrupted_run_leaves_the_finished_ones_and_no_result_of_its_own(tmp_path, monkeypatch, raises):
+    def run(problem, cell, seed):
+        if seed and raises:
+            raise KeyboardInterrupt
+        return None if seed else some_result(cell=cell)
+
+    monkeypatch.setattr(command, "run", run)
     words = ["--problems", "order-2", "--cells", "lstm", "--seeds", "3", "--out", str(tmp_path / "r")]
     assert command.main([*words, "--page", str(tmp_path / "p")]) == 130
     assert [json.loads(line)["seed"] for line in (tmp_path / "r").read_text().splitlines()] == [0]
@@ -343,6 +349,14 @@ def test_the_page_says_what_was_solved_what_was_not_and_what_has_not_been_run():
     cells = [cell.strip() for cell in rows["order-2"].split("|")][1:-1]
     assert cells[3:] == ["-", "0 of 2 in 100,000; 50 % wrong", "-", "3 of 3, 2,000"]
     assert rows["order-3"].count(" - ") == len(CELLS)
+
+
+def test_the_page_says_how_much_has_not_been_run():
+    written = page([some_result()])
+    assert f"Runs so far: 1 of {5 * len(PROBLEMS) * len(CELLS)}." in written
+    missing = re.search(r"Not run at all yet: (.*)\.", written)
+    assert missing is not None
+    assert missing[1].split(", ") == [name for name in PROBLEMS if name != "order-2"]
 
 
 def test_the_quick_problems_exist():
