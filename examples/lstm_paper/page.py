@@ -34,16 +34,16 @@ TAIL = """
 - One layer of {sizes} units, many more than the paper's nets have, and as many for every cell; a linear read-out with a
   softmax or a plain number in place of sigmoid units. Experiments 2a to 2c read their symbols through a learnt
   embedding of 16 numbers.
-- Our LSTM has a forget gate, which the paper's has not. With the usual bias of 1 it forgets within ten steps and learns
-  none of the long lags. Here the forget gate, and the GRU's update gate, start with the biases of C. Tallec and
-  Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2: memories of all spans up to the lag.
-  The Elman cell starts from an orthogonal recurrent matrix.
+- Our LSTM has a forget gate, which the paper's has not. With the usual bias of 1 it forgets within ten steps, and in
+  trials solved neither adding nor temporal order. Here the forget gate, and the GRU's update gate, start with the
+  biases of C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2: memories of all
+  spans up to the lag. The Elman cell starts from an orthogonal recurrent matrix.
 - Adam, learning rate {rates}, in batches of {batches} sequences, gradients clipped to norm 1, full back-propagation
   through time. The paper learns online, by gradient descent after each sequence, with a truncated gradient. Numbers of
   sequences therefore show an order of magnitude, not who is faster.
 - Criteria are the paper's. A training sequence is judged before the update it leads to. Where the paper also asks for
   a mean training error below 0.01 (adding) or 0.1 (temporal order), that follows from every single error being small.
-  Runs with an exam sit it when the last 64 (Reber: 256) training sequences were all right.
+  What must be right on fixed or fresh sequences is tried when the last 64 (Reber: 256) training sequences were right.
 - The paper has no runs of an Elman net beyond the embedded Reber grammar, where it quotes others: such nets were then
   trained with a gradient that looks one step back. "Elman, 1990" is that; "Elman" is the same cell with the whole
   gradient, which was not the rival then and does better.

@@ -33,7 +33,7 @@ class Problem:
         lag: steps over which something has to be remembered, at most; gates start out able to.
         window: training sequences that the criterion looks back on.
         allowed: how many of them may be wrong.
-        exam: fresh sequences that must all be right; 0 = none.
+        exam: fresh sequences that must all be right, and with them the whole pool; 0 = none.
         pool: sequences of a fixed training set; 0 = every training sequence is new.
         hidden_size: units of each cell, H.
         learning_rate: of Adam.

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,16 +82,16 @@ class Judged(nn.Module):
 
 
 class Criterion(Callback):
-    """Stops training when the problem is solved: by the latest training sequences and, if there is one, an exam."""
+    """Stops training when the problem is solved: by the latest training sequences, and by all exams."""
 
-    def __init__(self, judged: Judged, exam: Batch | None) -> None:
-        self.judged, self.exam, self.solved = judged, exam, False
+    def __init__(self, judged: Judged, exams: Sequence[Batch]) -> None:
+        self.judged, self.exams, self.solved = judged, exams, False
 
     def on_update(self, trainer: Trainer) -> None:
         """Look after each update; an exam failed is not sat again before the window is full of new sequences."""
         if not self.judged.passes:
             return
-        if self.exam is not None and examine(self.judged.problem, self.judged.model, self.exam).wrong:
+        if any(examine(self.judged.problem, self.judged.model, exam).wrong for exam in self.exams):
             self.judged.recent.clear()
             return
         self.solved = True
@@ -138,8 +138,10 @@ def run(problem: Problem, cell: str, seed: int) -> Result | None:
     started = time.perf_counter()
     seed_everything(seed)
     judged = Judged(problem, make_model(problem, cell))
-    exam = problem.draw(problem.exam, draws(problem, seed, EXAM)) if problem.exam else None
-    stream, criterion = Stream(problem, seed), Criterion(judged, exam)
+    stream = Stream(problem, seed)
+    exams = [problem.draw(problem.exam, draws(problem, seed, EXAM))] if problem.exam else []
+    exams += [stream.pool] if stream.pool is not None else []
+    criterion = Criterion(judged, exams)
     options = TrainingOptions(
         epochs=1,
         learning_rate=problem.learning_rate,
