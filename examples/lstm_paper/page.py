@@ -23,24 +23,25 @@ make lstm-paper PAPER="--quick"                      # embedded Reber grammar, a
 make lstm-paper PAPER="--problems order-2 --seeds 1" # one problem, one seed
 ```
 
-A cell of the table says in how many runs the criterion was met, and after how many training sequences (the median of
-those runs); where it was met in none, after how many sequences the runs were given up, and what share of 2,560 fresh
-sequences the net then got wrong. Where the source reports a loss, so does the table. "-" has not been run yet.
+A cell of the table says in how many runs the criterion was met, after how many training sequences, and how many of
+2,560 fresh sequences the net then got wrong (medians of those runs); where it was met in none, after how many sequences
+the runs were given up, and what share of the fresh ones was wrong. Where the source reports a loss, so does the table.
+"-" has not been run yet.
 """
 
 TAIL = """
 ## Where this differs from the papers
 
-- One layer of {sizes} units, many more than the paper's nets have, and as many for every cell; a linear read-out with a
-  softmax or a plain number in place of sigmoid units. Experiments 2a to 2c read their symbols through a learnt
+- One layer of {sizes} units, many more than the paper's nets have, and as many for every cell; a linear read-out
+  with a softmax or a plain number in place of sigmoid units. Experiments 2a to 2c read their symbols through a learnt
   embedding of 16 numbers.
 - Our LSTM has a forget gate, which the paper's has not. With the usual bias of 1 it forgets within ten steps, and in
   trials solved neither adding nor temporal order. Here the forget gate, and the GRU's update gate, start with the
   biases of C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2: memories of all
   spans up to the lag. The Elman cell starts from an orthogonal recurrent matrix.
-- Adam, learning rate {rates}, in batches of {batches} sequences, gradients clipped to norm 1, full back-propagation
-  through time. The paper learns online, by gradient descent after each sequence, with a truncated gradient. Numbers of
-  sequences therefore show an order of magnitude, not who is faster.
+- Adam, learning rate {rates}, in batches of {batches} sequences, gradients clipped to norm 1, full
+  back-propagation through time. The paper learns online, by gradient descent after each sequence, with a truncated
+  gradient. Numbers of sequences therefore show an order of magnitude, not who is faster.
 - Criteria are the paper's. A training sequence is judged before the update it leads to. Where the paper also asks for
   a mean training error below 0.01 (adding) or 0.1 (temporal order), that follows from every single error being small.
   What must be right on fixed or fresh sequences is tried when the last 64 (Reber: 256) training sequences were right.
@@ -80,10 +81,11 @@ def _row(problem: Problem, results: Sequence[Result]) -> list[str]:
 def _cell(problem: Problem, runs: Sequence[Result]) -> str:
     if not runs:
         return "-"
-    solved = [run.sequences for run in runs if run.solved]
+    solved = [run for run in runs if run.solved]
     text = f"{len(solved)} of {len(runs)}"
     if solved:
-        text += f", {median(solved):,.0f}"
+        sequences, wrong = (median(getattr(run, name) for run in solved) for name in ("sequences", "wrong"))
+        text += f", {sequences:,.0f}, then {wrong:.0f} wrong"
     else:
         wrong = sum(run.wrong for run in runs) / sum(run.tested for run in runs)
         text += f" in {runs[0].limit:,}; {100 * wrong:.0f} % wrong"

@@ -322,7 +322,7 @@ def test_the_command_runs_what_is_missing_and_skips_what_is_done(tmp_path, monke
     assert command.main([*words, "--seeds", "2"]) == 0
     assert ran == [("order-2", cell, seed) for seed in (0, 1) for cell in ("lstm", "gru")]
     assert "2 runs to go, 2 done before" in capsys.readouterr().out
-    assert "2 of 2, 1,000" in (tmp_path / "p").read_text()
+    assert "2 of 2, 1,000, then 1 wrong" in (tmp_path / "p").read_text()
 
 
 @pytest.mark.parametrize("raises", [False, True])
@@ -347,7 +347,7 @@ def test_the_page_says_what_was_solved_what_was_not_and_what_has_not_been_run():
     rows = {row.split("`")[1]: row for row in page([*runs, *failed]).splitlines() if row.startswith("| `")}
     assert list(rows) == list(PROBLEMS)
     cells = [cell.strip() for cell in rows["order-2"].split("|")][1:-1]
-    assert cells[3:] == ["-", "0 of 2 in 100,000; 50 % wrong", "-", "3 of 3, 2,000"]
+    assert cells[3:] == ["-", "0 of 2 in 100,000; 50 % wrong", "-", "3 of 3, 2,000, then 1 wrong"]
     assert rows["order-3"].count(" - ") == len(CELLS)
 
 
