@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import median
+from textwrap import fill
 
 from lstm_paper.models import CELLS, ONE_STEP
 from lstm_paper.problem import Problem
@@ -70,7 +71,9 @@ def _progress(results: Sequence[Result]) -> str:
     known = [result for result in results if result.problem in PROBLEMS]
     untouched = [name for name in PROBLEMS if name not in {result.problem for result in known}]
     text = f"Runs so far: {len(known)} of {len(PROBLEMS) * len(CELLS) * SEEDS}."
-    return f"{text} Not run at all yet: {', '.join(untouched)}." if untouched else text
+    if untouched:
+        text += f" Not run at all yet: {', '.join(untouched)}."
+    return fill(text, 120, break_on_hyphens=False)
 
 
 def _row(problem: Problem, results: Sequence[Result]) -> list[str]:
