@@ -9,10 +9,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Small tensors: one thread per worker is faster than threads that wait for each other.
 WORKERS ?= 2
+PAPER ?=
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check-tests test-slow test-gpu bench format clean
+.PHONY: help setup demo test lint types check-tests test-slow test-gpu bench lstm-paper format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ test-gpu: $(READY) ## the tests that need a CUDA device
 
 bench: $(READY) ## measure side by side with named peers and print the ratios
 	@$(BIN)/python bench/run.py
+
+lstm-paper: $(READY) ## run the LSTM paper's experiments, many hours, resumable; PAPER="--quick" for a few
+	@cd examples && ../$(BIN)/python -m lstm_paper $(PAPER)
 
 format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format --quiet .

@@ -1,0 +1,30 @@
+"""State leaked between sequences: texts laid end to end in one stream, and no restart where the next one begins.
+
+Run in the folder examples: python -m failures.leaked_state
+"""
+
+import torch
+
+from unrolled.cells.lstm import LSTM
+from unrolled.inspection.checks import leaks_state_between_sequences
+from unrolled.inspection.finding import Finding
+from unrolled.nn.unroll import unroll
+from unrolled.ragged import Ragged
+
+
+def main(broken: bool = True) -> Finding | None:
+    """One long stream without restarts; or with a restart before each first step."""
+    torch.manual_seed(0)
+    cell = LSTM(2, 8)
+
+    def stream(inputs: Ragged) -> Ragged:
+        firsts = inputs.positions == 0  # (N,)
+        end_to_end = Ragged(inputs.values, [inputs.num_steps])
+        outputs, _ = unroll(cell, end_to_end, reset=None if broken else firsts)
+        return inputs.with_values(outputs.values)
+
+    return leaks_state_between_sequences(stream, Ragged(torch.randn(14, 2), [4, 1, 9]))
+
+
+if __name__ == "__main__":
+    print(main())

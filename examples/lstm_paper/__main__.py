@@ -1,0 +1,61 @@
+"""Run the experiments that have not been run yet, and write the page.
+
+Run: make lstm-paper, or, in the folder examples: python -m lstm_paper [--quick] [--problems order-2 ...]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from lstm_paper.models import CELLS
+from lstm_paper.page import SEEDS, page
+from lstm_paper.problems import PROBLEMS, QUICK
+from lstm_paper.results import append, read
+from lstm_paper.training import run
+
+EXAMPLES = Path(__file__).parents[1]
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstm_paper", description=(__doc__ or "").splitlines()[0])
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--problems", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS), metavar="NAME")
+    which.add_argument("--quick", dest="problems", action="store_const", const=list(QUICK), help=", ".join(QUICK))
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each problem and cell")
+    parser.add_argument("--out", type=Path, default=EXAMPLES / "out" / "lstm_paper.jsonl", help="where results go")
+    parser.add_argument("--page", type=Path, default=EXAMPLES.parent / "docs" / "lstm-paper.md")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what is missing; 130 after Ctrl-C, as shells have it."""
+    asked = arguments(words)
+    torch.set_num_threads(1)  # small nets: one thread is faster than threads that wait for each other
+    done = {result.run for result in read(asked.out)}
+    wanted = [(p, cell, seed) for p in asked.problems for seed in range(asked.seeds) for cell in asked.cells]
+    missing = [one for one in wanted if one not in done]
+    print(f"{len(missing)} runs to go, {len(wanted) - len(missing)} done before", flush=True)
+    interrupted = False
+    for name, cell, seed in missing:
+        try:
+            result = run(PROBLEMS[name], cell, seed)
+        except KeyboardInterrupt:  # between two updates, or a second Ctrl-C
+            result = None
+        if result is None:
+            interrupted = True
+            break
+        append(asked.out, result)
+        ending = "solved after" if result.solved else "not solved in"
+        print(f"{name}, {cell}, seed {seed}: {ending} {result.sequences:,} sequences, {result.seconds} s", flush=True)
+    asked.page.write_text(page(read(asked.out)), encoding="utf-8")
+    print(f"page: {asked.page}")
+    return 130 if interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

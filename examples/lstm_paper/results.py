@@ -1,0 +1,64 @@
+"""Results on disk: one line of JSON for each finished run, so that an interrupted series goes on where it was."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one run ended.
+
+    Args:
+        problem: its name.
+        cell: which net.
+        seed: of weights and sequences.
+        solved: whether the criterion was met.
+        sequences: trained on until then, or until the run was given up.
+        wrong: of `tested` fresh sequences after training.
+        tested: how many.
+        loss: mean loss on them.
+        limit: sequences after which a run is given up.
+        seconds: what it took.
+    """
+
+    problem: str
+    cell: str
+    seed: int
+    solved: bool
+    sequences: int
+    wrong: int
+    tested: int
+    loss: float
+    limit: int
+    seconds: float
+
+    @property
+    def run(self) -> tuple[str, str, int]:
+        """Which run it is."""
+        return self.problem, self.cell, self.seed
+
+
+def read(file: Path) -> list[Result]:
+    """Every finished run; none where there is no file. A line cut short by a crash is a run that has not finished."""
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+        try:
+            found.append(Result(**json.loads(line)))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def append(file: Path, result: Result) -> None:
+    """Add a finished run on a line of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cut_short = file.exists() and not file.read_bytes().endswith(b"\n")
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(("\n" if cut_short else "") + json.dumps(asdict(result)) + "\n")
+
+
+def of(results: Iterable[Result], problem: str, cell: str) -> list[Result]:
+    """The runs of one problem and cell, by seed."""
+    return sorted((r for r in results if (r.problem, r.cell) == (problem, cell)), key=lambda r: r.seed)
