@@ -1,13 +1,33 @@
 """Everything that inspection says about a model and one of its sequences, in one record."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from unrolled.inspection.graph import Unfolding
+from unrolled.inspection.records import GradientFlow
 from unrolled.inspection.saliency import Saliency
 from unrolled.inspection.states import States
 from unrolled.inspection.tracking import Tracked
 from unrolled.metrics import Scores
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A sequence that costs much.
+
+    Args:
+        row: which one.
+        loss: its mean loss.
+        read: what it reads, cut where it is long; empty where its steps have no names.
+        true: the right answer, or the answers of its steps.
+        given: the model's.
+    """
+
+    row: int
+    loss: float
+    read: str
+    true: str
+    given: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +40,8 @@ class Inspection:
         unfolding: the model unfolded over that sequence, with real values.
         states: what every layer remembers at each of its steps.
         saliency: which of its steps the last answer hangs on.
+        gradient_flow: how far back the loss of some of the data reaches in every layer, and a verdict.
+        mistakes: the sequences that cost most, the worst first.
         tracking: units that follow a simple feature, over as much of the data as was looked at; the best first.
     """
 
@@ -28,6 +50,8 @@ class Inspection:
     unfolding: Unfolding
     states: States
     saliency: Saliency
+    gradient_flow: GradientFlow
+    mistakes: tuple[Mistake, ...]
     tracking: tuple[Tracked, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -38,5 +62,7 @@ class Inspection:
             "unfolding": self.unfolding.to_json(),
             "states": self.states.to_json(),
             "saliency": self.saliency.to_json(),
+            "gradient_flow": self.gradient_flow.to_json(),
+            "mistakes": [asdict(one) for one in self.mistakes],
             "tracking": [one.to_json() for one in self.tracking],
         }

@@ -121,6 +121,19 @@ def write(figure: "Figure", path: str | Path | None) -> "Figure":
     return figure
 
 
+def svg_of(figure: "Figure") -> str:
+    """A figure as SVG that looks the same wherever it is shown, its letters drawn as shapes."""
+    import io
+
+    import matplotlib as mpl
+
+    file = io.BytesIO()
+    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "unrolled"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue().decode()
+
+
 def written(label: str) -> str:
     """A label as a reader should see it: an index after "_" lowered, a layer after "^" raised.
 

@@ -15,6 +15,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.errors import DataError, OptionError, message
 from unrolled.inspection.features import Features, number_features, text_features
+from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.saliency import saliency
 from unrolled.inspection.states import states
@@ -23,8 +24,10 @@ from unrolled.inspection.unfolding import unfold
 from unrolled.metrics import IGNORED, Scores
 from unrolled.ragged import Ragged
 from unrolled.tasks.forecast_batches import Examples
+from unrolled.tasks.mistakes import mistakes
 
 LONGEST = 400  # steps of the chosen sequence, where every step has an answer of its own: more would fit no picture
+FLOWING, LONGEST_FLOW = 32, 2_000  # sequences whose gradient is looked at, and steps of each
 TRACKED = 10_000  # steps in which units that track something are looked for
 
 
@@ -63,8 +66,15 @@ def look_inside(
         unfold(network, one, labels=labels, answers=answers, bptt_steps=_truncation(network, bptt_steps), values=True),
         states(network, one),
         saliency(network, one),
+        gradient_flow(network, _few(batch), bptt_steps=_truncation(network, bptt_steps)),
+        mistakes(network, batch, lambda single: labels_of(single, codecs), classes),
         tracked(network, batch, codecs),
     )
+
+
+def _few(batch: Batch) -> Batch:
+    """Sequences enough for a loss that says something, cut where they are long."""
+    return batch.select(torch.arange(min(FLOWING, batch.batch_size))).slice_time(0, LONGEST_FLOW)
 
 
 def _truncation(network: Any, bptt_steps: int) -> int:

@@ -1,0 +1,41 @@
+"""`unrolled lecture`: the lecture on sequence models, worked out in the terminal."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def lecture(
+    out: Annotated[str, typer.Option(help="folder for the page and its pictures")] = "lecture",
+    seed: Annotated[int, typer.Option(help="seed of every network in it")] = 0,
+) -> None:
+    """Run the lecture top to bottom: what vanishes, what explodes, and the three remedies."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from unrolled.report.lecture import chapters
+    from unrolled.report.page import write_page, write_pictures
+    from unrolled.report.whole import write_whole
+
+    console, sections = Console(), []
+    for number, section in enumerate(chapters(seed), 1):
+        console.rule(f"[bold]{number}. {section.title}", align="left")
+        for paragraph in section.text:
+            console.print(paragraph, markup=False)
+        for grid in section.tables:
+            table = Table(title=grid.caption or None, title_justify="left")
+            for heading in grid.header:
+                table.add_column(heading)
+            for row in grid.rows:
+                table.add_row(*row)
+            console.print(table)
+        sections.append(section)
+    folder = Path(out)
+    lead = "Every number on this page was computed when the page was made."
+    write_page(folder / "index.html", "Sequence models, from the same input to another answer", lead, sections)
+    pictures = write_pictures(folder, sections)
+    numbers = {section.title: [{"header": g.header, "rows": g.rows} for g in section.tables] for section in sections}
+    write_whole(folder / "numbers.json", json.dumps(numbers, indent=1, ensure_ascii=False))
+    console.print(f"page: {folder / 'index.html'}, {len(pictures)} pictures, numbers.json", markup=False)

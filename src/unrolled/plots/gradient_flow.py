@@ -1,0 +1,45 @@
+"""Draws gradient flow: the gradient's size at every step, and what is left of one loss's gradient further back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unrolled.inspection.records import GradientFlow
+from unrolled.plots.curves import Points, draw_curves
+from unrolled.plots.theme import LIGHT, Theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw_state_gradients(flow: GradientFlow, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
+    """`|dL/ds_t|` of every layer over time, on a logarithmic axis.
+
+    Args:
+        flow: from `unrolled.inspection.gradient_flow.gradient_flow`.
+        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        theme: `LIGHT` or `DARK`.
+    """
+    curves: dict[str, Points] = {}
+    for layer in flow.layers:
+        steps = range(1, len(layer.state_gradients) + 1)
+        curves[f"{layer.cell}, {layer.name}"] = (list(steps), layer.state_gradients)
+    title = "Size of the loss's gradient in the state, by time"
+    return draw_curves(curves, title, "step t", "|dL/ds| at step t", log=True, path=path, theme=theme)
+
+
+def draw_decay(flow: GradientFlow, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
+    """What is left of one loss's gradient, by how many steps back; a hundredth is as good as nothing."""
+    curves: dict[str, Points] = {}
+    for layer in flow.layers:
+        if layer.decay is not None:
+            curves[f"{layer.cell}, {layer.name}"] = (list(range(len(layer.decay.curve))), layer.decay.curve)
+    return draw_curves(
+        curves,
+        "What is left of one loss's gradient, by steps back",
+        "steps back",
+        "share left",
+        log=True,
+        levels={"a hundredth": 0.01},
+        path=path,
+        theme=theme,
+    )

@@ -1,0 +1,152 @@
+"""From an inspection to the sections of a page."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from unrolled.inspection.record import Inspection
+from unrolled.inspection.records import GradientFlow, LayerFlow
+from unrolled.inspection.states import LayerStates
+from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
+from unrolled.plots.saliency import draw_saliency
+from unrolled.plots.states import draw_gates, draw_states, draw_tracking
+from unrolled.plots.theme import Theme
+from unrolled.plots.training import draw_history
+from unrolled.plots.unfolding import draw_unfolding
+from unrolled.report.page import Grid, Picture, Section
+from unrolled.training.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_LAYERS = 4  # of a deep model the first ones are drawn; all are in the JSON
+
+
+def sections_of(found: Inspection, history: History | None) -> list[Section]:
+    """The parts of a report, the scores first.
+
+    Args:
+        found: from `task.inspect`.
+        history: how the model was trained; None where that is not known.
+    """
+    parts = [_scores(found)]
+    if history is not None and history.rows:
+        curves = Picture("training", "Losses and the gradient's norm over the epochs", partial(_drawn_history, history))
+        parts.append(Section("Training", pictures=(curves,)))
+    if found.mistakes:
+        parts.append(_mistakes(found))
+    parts.append(_flow(found.gradient_flow))
+    parts.append(
+        Section(
+            "Unfolded in time",
+            ("The network as it read the sequence that this page looks at; the same weights at every step.",),
+            pictures=(
+                Picture(
+                    "unfolding",
+                    "Inputs below, states from left to right, outputs and losses above",
+                    lambda theme: draw_unfolding(found.unfolding, theme=theme),
+                ),
+            ),
+        )
+    )
+    parts.append(_states(found))
+    parts.append(
+        Section(
+            "What the answer hangs on",
+            ("By gradient, and by replacing each step; where the two agree, the step matters.",),
+            pictures=(
+                Picture(
+                    "saliency",
+                    "The share of every step in the last answer",
+                    lambda theme: draw_saliency(found.saliency, found.labels, theme=theme),
+                ),
+            ),
+        )
+    )
+    return parts
+
+
+def lead_of(found: Inspection) -> str:
+    """The one sentence that a report opens with: how good the model is, and whether its gradient flows."""
+    first = str(found.scores).strip().splitlines()[-1]
+    return f"{first} Gradient flow: {found.gradient_flow.verdict}."
+
+
+def _scores(found: Inspection) -> Section:
+    table = found.scores.to_json()
+    names = list(table["model"])
+    rows = [("this model", *map(_number, table["model"].values()))]
+    for name, scores in table["baselines"].items():
+        rows.append((name, *(_number(scores.get(metric)) for metric in names)))
+    return Section("Scores", (str(found.scores).strip().splitlines()[-1],), (Grid(("", *names), rows),))
+
+
+def _flow(flow: GradientFlow) -> Section:
+    rows = [
+        (
+            f"{layer.cell}, {layer.name}",
+            "-" if layer.decay is None else _steps(layer.decay.half_life),
+            "-" if layer.decay is None else _steps(layer.decay.reach),
+            _flat(layer),
+        )
+        for layer in flow.layers
+    ]
+    text = [f"{flow.verdict}.", *(f"{finding.sentence}." for finding in flow.findings[1:])]
+    header = ("layer", "gradient halves in", "a hundredth left after", "flat activations")
+    sizes = Picture(
+        "state-gradients", "The gradient's size at every step", lambda theme: draw_state_gradients(flow, theme=theme)
+    )
+    left = Picture(
+        "decay", "What is left of one loss's gradient further back", lambda theme: draw_decay(flow, theme=theme)
+    )
+    return Section("Gradient flow", text, (Grid(header, rows),), (sizes, left))
+
+
+def _states(found: Inspection) -> Section:
+    pictures = []
+    for number, layer in enumerate(found.states.layers[:MOST_LAYERS], 1):
+        pictures.append(
+            Picture(
+                f"states-{number}",
+                f"Layer {layer.layer + 1}, {layer.direction}: the units that change most",
+                partial(_drawn_states, layer, found.labels),
+            )
+        )
+        if layer.gates:
+            caption = f"Layer {layer.layer + 1}, {layer.direction}: how far each gate is open"
+            pictures.append(Picture(f"gates-{number}", caption, partial(_drawn_gates, layer, found.labels)))
+    if found.tracking:
+        caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
+        pictures.append(Picture("tracking", caption, lambda theme: draw_tracking(found.tracking, theme=theme)))
+    return Section("What it remembers", pictures=pictures)
+
+
+def _mistakes(found: Inspection) -> Section:
+    rows = [(f"{one.loss:.2f}", one.true, one.given, one.read or f"row {one.row}") for one in found.mistakes]
+    text = "The wrong answers that cost most: often a mistake in the data, or a case that is rare in it."
+    return Section("Errors worth reading", (text,), (Grid(("loss", "true", "answered", "sequence"), rows),))
+
+
+def _drawn_history(history: History, theme: Theme) -> "Figure":
+    return draw_history(history, theme=theme)
+
+
+def _drawn_states(layer: LayerStates, labels: Sequence[str], theme: Theme) -> "Figure":
+    return draw_states(layer, labels=labels, theme=theme)
+
+
+def _drawn_gates(layer: LayerStates, labels: Sequence[str], theme: Theme) -> "Figure":
+    return draw_gates(layer, labels=labels, theme=theme)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _steps(count: float) -> str:
+    return "never" if count == math.inf else f"{count:.1f} steps"
+
+
+def _flat(layer: LayerFlow) -> str:
+    return ", ".join(f"{gate.name} {gate.flat:.0%}" for gate in layer.gates) or "-"

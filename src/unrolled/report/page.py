@@ -1,0 +1,107 @@
+"""A page: sections of text, tables and pictures in one HTML file that needs nothing else."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment
+
+from unrolled.plots.theme import DARK, LIGHT, Theme, svg_of, write
+from unrolled.report.whole import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEMPLATE = "page.html.jinja"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in both themes.
+
+    Args:
+        name: of its file, without an ending.
+        caption: what to see in it, also for those who cannot see it.
+        draw: makes the figure in a theme.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Theme], "Figure"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table.
+
+    Args:
+        header: of the columns.
+        rows: as many cells each, as they should be read.
+        caption: what it shows.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Args:
+        title: its heading.
+        text: paragraphs.
+        tables: after the text.
+        pictures: after the tables.
+    """
+
+    title: str
+    text: Sequence[str] = ()
+    tables: Sequence[Grid] = ()
+    pictures: Sequence[Picture] = ()
+
+
+def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:
+    """Write a page, whole or not at all.
+
+    Args:
+        path: of the HTML file; its folder is made.
+        title: heading of the page.
+        lead: the one sentence to read.
+        sections: in order.
+
+    Raises:
+        OptionError: the file cannot be written.
+    """
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        files("unrolled.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    )
+    text = template.render(title=title, lead=lead, sections=sections, light=_inline(LIGHT), dark=_inline(DARK))
+    write_whole(path, text)
+
+
+def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path]:
+    """Write every picture as PNG, light and dark; returns the files."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for picture in (picture for section in sections for picture in section.pictures):
+        for theme in (LIGHT, DARK):
+            path = folder / f"{picture.name}{'' if theme is LIGHT else '-dark'}.png"
+            write(picture.draw(theme), path)
+            written.append(path)
+    return written
+
+
+def _inline(theme: Theme) -> Callable[[Picture], str]:
+    """A picture as the address of an image that holds it."""
+
+    def address(picture: Picture) -> str:
+        svg = svg_of(picture.draw(theme)).encode()
+        return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+    return address
