@@ -20,6 +20,7 @@ from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 Loss = Callable[[nn.Module, Batch], LossSum]
+FACE = inspect.signature(Recurrent.forward)  # of every layer; a subclass may hide it behind *arguments
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +159,7 @@ def _watch(
     result: tuple[Ragged, Any],
 ) -> tuple[Ragged, Any]:
     """Note a layer's pass, and hand on outputs and states through which only what follows asks for a gradient."""
-    given = inspect.signature(layer.forward).bind(*arguments, **keywords).arguments
+    given = FACE.bind(layer, *arguments, **keywords).arguments
     inputs: Ragged = given["inputs"]
     outputs, final = result[0].with_values(_watched(result[0].values)), map_state(_watched, result[1])
     state = given.get("state")
