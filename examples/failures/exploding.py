@@ -5,14 +5,14 @@ Run in the folder examples: python -m failures.exploding
 
 import torch
 
-from failures.gradients import STEPS, elman_with_radius, gradient_fault, gradient_norms
-from unrolled.inspection.finding import Finding
+from failures.gradients import elman_with_radius, gradient_fault
+from unrolled.inspection.records import Finding
 
 
 def main(broken: bool = True) -> Finding | None:
     """A recurrent matrix with singular values 1.5; or with 1. Inputs are tiny: a large state would saturate tanh."""
     cell = elman_with_radius(1.5 if broken else 1.0)
-    return gradient_fault(gradient_norms(cell, 1e-25 * torch.randn(STEPS, 1)))
+    return gradient_fault(cell, 1e-6 * torch.randn(40, 1))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,16 @@
-"""How much of the loss's gradient reaches the state of each step: what the two gradient failures have in common."""
-
-import math
+"""A layer of known gradient flow: what the two gradient failures have in common."""
 
 import torch
+from torch import nn
 
+from unrolled.batch import Batch, LossSum
 from unrolled.cells.elman import Elman
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.gradient_flow import gradient_flow
+from unrolled.inspection.records import Finding
+from unrolled.nn.stack import Recurrent
+from unrolled.ragged import Ragged
 
-STEPS, WIDTH = 100, 16
-LOW, HIGH = 0.5 ** (1 / 10), 2.0 ** (1 / 10)  # a factor a step that halves, or doubles, the gradient within ten steps
-
-
-def gradient_norms(cell: Elman, inputs: torch.Tensor) -> list[float]:
-    """||dL/ds_t|| for every t of one sequence (T, F), where L is the sum of the last state."""
-    state, hidden = cell.initial_state(1), []
-    for step in inputs:
-        _, state = cell.step(step[None], state)
-        hidden.append(state.hidden)  # (1, H)
-    gradients = torch.autograd.grad(hidden[-1].sum(), hidden)
-    return [float(gradient.norm()) for gradient in gradients]
+WIDTH = 16
 
 
 def elman_with_radius(radius: float) -> Elman:
@@ -30,18 +22,13 @@ def elman_with_radius(radius: float) -> Elman:
     return cell
 
 
-def gradient_fault(norms: list[float]) -> Finding | None:
-    """Whether the gradient vanishes or explodes on its way back, from its norm at each step."""
-    steps = len(norms) - 1
-    factor = (norms[0] / norms[-1]) ** (1 / steps)
-    if LOW <= factor <= HIGH:
-        return None
-    name, verb = ("vanishing", "halves") if factor < 1 else ("exploding", "doubles")
-    every = math.log(2) / abs(math.log(factor))
-    remedy = (
-        f"beyond about {7 * every:.0f} steps this layer learns nothing; try cell='lstm'"
-        if factor < 1
-        else "one update can throw the weights away; clip the gradient's norm, or start from smaller weights"
-    )
-    sentence = f"The gradient {verb} every {every:.1f} steps (factor {factor:.2f} a step): {remedy}."
-    return Finding(name, sentence, abs(norms[0] - norms[-1]))
+def gradient_fault(cell: Elman, inputs: torch.Tensor) -> Finding | None:
+    """What gradient flow says of a cell over one sequence (T, F) whose last output is all that counts."""
+    batch = Batch({"x": Ragged(inputs, torch.tensor([len(inputs)]))})
+    findings = gradient_flow(Recurrent(cell), batch, loss=last_output, detail=False).findings
+    return findings[0] if findings else None
+
+
+def last_output(model: nn.Module, batch: Batch) -> LossSum:
+    """The sum of the last output."""
+    return LossSum(model(batch.inputs["x"])[0].last().sum(), 1.0)

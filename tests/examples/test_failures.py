@@ -15,14 +15,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_a_failure_is_caught_and_its_healthy_twin_is_not(name):
     finding = FAILURES[name](broken=True)
     assert finding is not None
-    assert str(finding).count(". ") == 0
-    assert str(finding).endswith(".")
+    assert str(finding).count(". ") == 0  # one sentence
+    assert len(str(finding)) > 60
     assert FAILURES[name](broken=False) is None
 
 
-def test_the_gradient_failures_name_the_factor_they_were_made_with():
-    assert "halves every 6.6 steps (factor 0.90" in str(FAILURES["vanishing"]())
-    assert "doubles every 1.7 steps (factor 1.50" in str(FAILURES["exploding"]())
+def test_the_gradient_failures_name_the_pace_they_were_made_with():
+    assert "halves every 1.9 steps" in str(FAILURES["vanishing"]())
+    assert "doubles every 1.7 steps" in str(FAILURES["exploding"]())
 
 
 def test_the_failures_run_as_a_program():

@@ -88,6 +88,9 @@ class Finding:
     value: float
     sentence: str
 
+    def __str__(self) -> str:
+        return self.sentence
+
 
 @dataclass(frozen=True)
 class GradientFlow:

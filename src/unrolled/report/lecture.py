@@ -17,7 +17,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.lstm import LSTM
 from unrolled.codecs.base import Spec
 from unrolled.data.batching import Buckets
-from unrolled.inspection.decay import Decay
+from unrolled.inspection.decay import ZERO, Decay
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.unfolding import unfold
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 RADII = (0.5, 0.7, 0.9, 1.0, 1.1, 1.5)  # how W is scaled
 UNITS, STEPS = 32, 60
+NOTHING = 10 * ZERO  # of a gradient: what float32 cannot tell from none
 LAG, SYMBOLS = 100, 4  # how long a symbol must be remembered, and how many there are
 
 
@@ -217,7 +218,14 @@ def rescue(seed: int) -> Section:
         with torch.no_grad():
             right = (model(test)[0].argmax(1) == test.targets).double().mean()
         kept = _decay(flows[name].layers[0])
-        rows.append((name, _steps(kept.half_life), f"{kept.curve[-1]:.1e}", f"{float(right):.0%}"))
+        rows.append(
+            (
+                name,
+                _steps(kept.half_life),
+                "too small for float32" if kept.curve[-1] <= NOTHING else f"{kept.curve[-1]:.1e}",
+                f"{float(right):.0%}",
+            )
+        )
     header = ("", "its gradient halves in", f"left of it {LAG - 1} steps back", "right on new sequences, trained")
     return Section(
         "Remedy 3: long short-term memory",
@@ -309,7 +317,9 @@ def _decay(layer: LayerFlow) -> Decay:
 
 
 def _curve(layer: LayerFlow) -> Points:
-    return list(range(len(_decay(layer).curve))), _decay(layer).curve
+    """What is left by steps back, as far as float32 can tell it from nothing."""
+    curve = [share for share in _decay(layer).curve if share > NOTHING]
+    return list(range(len(curve))), curve
 
 
 def _both(flows: dict[str, GradientFlow], theme: Theme) -> "Figure":
