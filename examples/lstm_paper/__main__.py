@@ -15,6 +15,7 @@ from lstm_paper.page import SEEDS, page
 from lstm_paper.problems import PROBLEMS, QUICK
 from lstm_paper.results import append, read
 from lstm_paper.training import run
+from unrolled.report.whole import write_whole
 
 EXAMPLES = Path(__file__).parents[1]
 
@@ -52,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
         append(asked.out, result)
         ending = "solved after" if result.solved else "not solved in"
         print(f"{name}, {cell}, seed {seed}: {ending} {result.sequences:,} sequences, {result.seconds} s", flush=True)
-    asked.page.write_text(page(read(asked.out)), encoding="utf-8")
+    write_whole(asked.page, page(read(asked.out)))
     print(f"page: {asked.page}")
     return 130 if interrupted else 0
 

@@ -1,11 +1,12 @@
 """A page needs nothing beside itself, shows what it was given, and never destroys an older one."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from unrolled.errors import OptionError
+from unrolled.errors import ArtifactError
 from unrolled.plots.curves import draw_curves
 from unrolled.report.page import Grid, Picture, Section, write_page, write_pictures
 
@@ -62,10 +63,20 @@ def test_a_page_that_cannot_be_written_leaves_the_older_one(page, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OptionError, match="no space left"):
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(ArtifactError, match="no space left"):
         write_page(page, "Other", "The lead.", [])
     assert page.read_bytes() == before
+    assert list(page.parent.iterdir()) == [page]  # and nothing half written beside it
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    with pytest.raises(ArtifactError, match="a place that can be written"):
+        write_page(blocked / "page.html", "Title", "The lead.", [SECTION])
+    with pytest.raises(ArtifactError, match="a place that can be written"):
+        write_pictures(blocked / "pictures", [SECTION])
 
 
 def test_every_picture_is_written_in_both_themes(tmp_path):

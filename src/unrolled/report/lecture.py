@@ -17,7 +17,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.lstm import LSTM
 from unrolled.codecs.base import Spec
 from unrolled.data.batching import Buckets
-from unrolled.inspection.decay import ZERO, Decay
+from unrolled.inspection.decay import Decay
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.unfolding import unfold
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 RADII = (0.5, 0.7, 0.9, 1.0, 1.1, 1.5)  # how W is scaled
 UNITS, STEPS = 32, 60
-NOTHING = 10 * ZERO  # of a gradient: what float32 cannot tell from none
+NOTHING = 1e-20  # of a gradient: below it some of the averaged ones have left the range of float32
 LAG, SYMBOLS = 100, 4  # how long a symbol must be remembered, and how many there are
 
 

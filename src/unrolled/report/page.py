@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment
 
 from unrolled.plots.theme import DARK, LIGHT, Theme, svg_of, write
-from unrolled.report.whole import write_whole
+from unrolled.report.whole import said_in_words, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
         sections: in order.
 
     Raises:
-        OptionError: the file cannot be written.
+        ArtifactError: the file cannot be written.
     """
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         files("unrolled.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
@@ -85,15 +85,19 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
 
 
 def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path]:
-    """Write every picture as PNG, light and dark; returns the files."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for picture in (picture for section in sections for picture in section.pictures):
-        for theme in (LIGHT, DARK):
-            path = folder / f"{picture.name}{'' if theme is LIGHT else '-dark'}.png"
-            write(picture.draw(theme), path)
-            written.append(path)
+    """Write every picture as PNG, light and dark; returns the files.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+    folder, written = Path(folder), []
+    with said_in_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in (picture for section in sections for picture in section.pictures):
+            for theme in (LIGHT, DARK):
+                path = folder / f"{picture.name}{'' if theme is LIGHT else '-dark'}.png"
+                write(picture.draw(theme), path)
+                written.append(path)
     return written
 
 

@@ -1,25 +1,41 @@
 """Files that are there whole or not at all."""
 
+import os
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from unrolled.errors import OptionError, message
+from unrolled.errors import ArtifactError, message
 
 
 def write_whole(path: str | Path, text: str) -> None:
     """Write a text file; an older one stays until the new one is complete. Its folder is made.
 
     Raises:
-        OptionError: the file cannot be written.
+        ArtifactError: the file cannot be written.
     """
     path = Path(path)
-    try:
+    with said_in_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(text)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+
+
+@contextmanager
+def said_in_words(path: Path) -> Generator[None]:
+    """A file that cannot be written becomes one sentence."""
+    try:
+        yield
     except OSError as fault:
-        raise OptionError(
-            message("out", expected="a file that can be written", received=f"{path} ({fault})")
+        reason = fault.strerror or str(fault)
+        raise ArtifactError(
+            message("out", expected="a place that can be written", received=f"{path} ({reason})")
         ) from fault
