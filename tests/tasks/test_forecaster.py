@@ -323,3 +323,9 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(fitted: Forecaster) -> No
     copy: Forecaster = clone(fitted)  # pyright: ignore[reportAssignmentType]
     assert copy.get_params() == fitted.get_params()
     assert not hasattr(copy, "network_")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y/%m/%d"])
+def test_dates_as_text_score_as_dates_do(fitted: Forecaster, recent: Table, form: str) -> None:
+    frame = recent.frame.with_columns(pl.col("day").dt.to_string(form))
+    assert fitted.evaluate(frame).model == fitted.evaluate(recent).model

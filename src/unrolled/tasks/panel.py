@@ -338,9 +338,10 @@ def _read_times(column: pl.Series, form: str = "") -> tuple[np.ndarray, str]:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(message(f"column {name!r}", expected="a time in every row", received=f"null in row {row}"))
+    column = parse_times(column)  # a table that was read without naming its time column has text there
     if column.dtype.is_numeric():
         found, times = "number", column.to_numpy()
-    else:  # the table has read anything else as dates or datetimes
+    else:
         found = "date" if column.dtype == pl.Date else "datetime"
         times = column.cast(pl.Datetime("us")).to_numpy()
     if form and (form == "number") != (found == "number"):
