@@ -88,7 +88,12 @@ class Scores:
             lines.append(
                 f"{name:<{first}}" + "".join(f"  {c:>{widths[m]}}" for c, m in zip(cells, metrics, strict=True))
             )
-        return "\n".join([*lines, f"{self.n:,} {self.unit} scored. {self.verdict}"])
+        return "\n".join([*lines, self.summary])
+
+    @property
+    def summary(self) -> str:
+        """How much was scored, and how the model stands beside its baselines."""
+        return f"{self.n:,} {self.unit} scored. {self.verdict}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; NaN becomes None."""

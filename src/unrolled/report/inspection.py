@@ -1,24 +1,17 @@
 """From an inspection to the sections of a page."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.records import GradientFlow, LayerFlow
-from unrolled.inspection.states import LayerStates
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
-from unrolled.plots.theme import Theme
 from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_LAYERS = 4  # of a deep model the first ones are drawn; all are in the JSON
 
@@ -32,7 +25,7 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
     """
     parts = [_scores(found)]
     if history is not None and history.rows:
-        curves = Picture("training", "Losses and the gradient's norm over the epochs", partial(_drawn_history, history))
+        curves = Picture("training", "Losses and the gradient's norm over the epochs", partial(draw_history, history))
         parts.append(Section("Training", pictures=(curves,)))
     if found.mistakes:
         parts.append(_mistakes(found))
@@ -45,7 +38,7 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
                 Picture(
                     "unfolding",
                     "Inputs below, states from left to right, outputs and losses above",
-                    lambda theme: draw_unfolding(found.unfolding, theme=theme),
+                    partial(draw_unfolding, found.unfolding),
                 ),
             ),
         )
@@ -59,7 +52,7 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
                 Picture(
                     "saliency",
                     "The share of every step in the last answer",
-                    lambda theme: draw_saliency(found.saliency, found.labels, theme=theme),
+                    partial(draw_saliency, found.saliency, found.labels),
                 ),
             ),
         )
@@ -69,8 +62,7 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
 
 def lead_of(found: Inspection) -> str:
     """The one sentence that a report opens with: how good the model is, and whether its gradient flows."""
-    first = str(found.scores).strip().splitlines()[-1]
-    return f"{first} Gradient flow: {found.gradient_flow.verdict}."
+    return f"{found.scores.summary} Gradient flow: {found.gradient_flow.verdict}."
 
 
 def _scores(found: Inspection) -> Section:
@@ -79,7 +71,7 @@ def _scores(found: Inspection) -> Section:
     rows = [("this model", *map(_number, table["model"].values()))]
     for name, scores in table["baselines"].items():
         rows.append((name, *(_number(scores.get(metric)) for metric in names)))
-    return Section("Scores", (str(found.scores).strip().splitlines()[-1],), (Grid(("", *names), rows),))
+    return Section("Scores", (found.scores.summary,), (Grid(("", *names), rows),))
 
 
 def _flow(flow: GradientFlow) -> Section:
@@ -94,12 +86,8 @@ def _flow(flow: GradientFlow) -> Section:
     ]
     text = [f"{flow.verdict}.", *(f"{finding.sentence}." for finding in flow.findings[1:])]
     header = ("layer", "gradient halves in", "a hundredth left after", "flat activations")
-    sizes = Picture(
-        "state-gradients", "The gradient's size at every step", lambda theme: draw_state_gradients(flow, theme=theme)
-    )
-    left = Picture(
-        "decay", "What is left of one loss's gradient further back", lambda theme: draw_decay(flow, theme=theme)
-    )
+    sizes = Picture("state-gradients", "The gradient's size at every step", partial(draw_state_gradients, flow))
+    left = Picture("decay", "What is left of one loss's gradient further back", partial(draw_decay, flow))
     return Section("Gradient flow", text, (Grid(header, rows),), (sizes, left))
 
 
@@ -110,15 +98,15 @@ def _states(found: Inspection) -> Section:
             Picture(
                 f"states-{number}",
                 f"Layer {layer.layer + 1}, {layer.direction}: the units that change most",
-                partial(_drawn_states, layer, found.labels),
+                partial(draw_states, layer, labels=found.labels),
             )
         )
         if layer.gates:
             caption = f"Layer {layer.layer + 1}, {layer.direction}: how far each gate is open"
-            pictures.append(Picture(f"gates-{number}", caption, partial(_drawn_gates, layer, found.labels)))
+            pictures.append(Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels)))
     if found.tracking:
         caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
-        pictures.append(Picture("tracking", caption, lambda theme: draw_tracking(found.tracking, theme=theme)))
+        pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))
     return Section("What it remembers", pictures=pictures)
 
 
@@ -126,18 +114,6 @@ def _mistakes(found: Inspection) -> Section:
     rows = [(f"{one.loss:.2f}", one.true, one.given, one.read or f"row {one.row}") for one in found.mistakes]
     text = "The wrong answers that cost most: often a mistake in the data, or a case that is rare in it."
     return Section("Errors worth reading", (text,), (Grid(("loss", "true", "answered", "sequence"), rows),))
-
-
-def _drawn_history(history: History, theme: Theme) -> "Figure":
-    return draw_history(history, theme=theme)
-
-
-def _drawn_states(layer: LayerStates, labels: Sequence[str], theme: Theme) -> "Figure":
-    return draw_states(layer, labels=labels, theme=theme)
-
-
-def _drawn_gates(layer: LayerStates, labels: Sequence[str], theme: Theme) -> "Figure":
-    return draw_gates(layer, labels=labels, theme=theme)
 
 
 def _number(value: float | None) -> str:

@@ -25,12 +25,12 @@ class Picture:
     Args:
         name: of its file, without an ending.
         caption: what to see in it, also for those who cannot see it.
-        draw: makes the figure in a theme.
+        draw: makes the figure; takes the theme by its name.
     """
 
     name: str
     caption: str
-    draw: Callable[[Theme], "Figure"]
+    draw: Callable[..., "Figure"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path
         for picture in (picture for section in sections for picture in section.pictures):
             for theme in (LIGHT, DARK):
                 path = folder / f"{picture.name}{'' if theme is LIGHT else '-dark'}.png"
-                write(picture.draw(theme), path)
+                write(picture.draw(theme=theme), path)
                 written.append(path)
     return written
 
@@ -105,7 +105,7 @@ def _inline(theme: Theme) -> Callable[[Picture], str]:
     """A picture as the address of an image that holds it."""
 
     def address(picture: Picture) -> str:
-        svg = svg_of(picture.draw(theme)).encode()
+        svg = svg_of(picture.draw(theme=theme)).encode()
         return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
     return address
