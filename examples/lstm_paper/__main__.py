@@ -13,11 +13,11 @@ import torch
 from lstm_paper.models import CELLS
 from lstm_paper.page import SEEDS, page
 from lstm_paper.problems import PROBLEMS, QUICK
-from lstm_paper.results import append, read
+from lstm_paper.results import add, read
 from lstm_paper.training import run
 from unrolled.report.whole import write_whole
 
-EXAMPLES = Path(__file__).parents[1]
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,8 +28,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     which.add_argument("--quick", dest="problems", action="store_const", const=list(QUICK), help=", ".join(QUICK))
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each problem and cell")
-    parser.add_argument("--out", type=Path, default=EXAMPLES / "out" / "lstm_paper.jsonl", help="where results go")
-    parser.add_argument("--page", type=Path, default=EXAMPLES.parent / "docs" / "lstm-paper.md")
+    parser.add_argument("--out", type=Path, default=DOCS / "lstm-paper.jsonl", help="where results go")
+    parser.add_argument("--page", type=Path, default=DOCS / "lstm-paper.md")
     return parser.parse_args(words)
 
 
@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if result is None:
             interrupted = True
             break
-        append(asked.out, result)
+        add(asked.out, result)
         ending = "solved after" if result.solved else "not solved in"
         print(f"{name}, {cell}, seed {seed}: {ending} {result.sequences:,} sequences, {result.seconds} s", flush=True)
     write_whole(asked.page, page(read(asked.out)))

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from unrolled.report.whole import write_whole
+
 
 @dataclass(frozen=True)
 class Result:
@@ -51,12 +53,10 @@ def read(file: Path) -> list[Result]:
     return found
 
 
-def append(file: Path, result: Result) -> None:
-    """Add a finished run on a line of its own."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cut_short = file.exists() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(("\n" if cut_short else "") + json.dumps(asdict(result)) + "\n")
+def add(file: Path, result: Result) -> None:
+    """Add a finished run, in place of an older one of the same kind; the file is sorted, and whole at any moment."""
+    runs = {one.run: one for one in [*read(file), result]}
+    write_whole(file, "".join(json.dumps(asdict(runs[run])) + "\n" for run in sorted(runs)))
 
 
 def of(results: Iterable[Result], problem: str, cell: str) -> list[Result]:

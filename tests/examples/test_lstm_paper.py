@@ -292,10 +292,10 @@ def some_result(**changes) -> Result:
 def test_results_come_back_and_a_line_cut_short_counts_as_not_run(tmp_path):
     file = tmp_path / "new" / "results.jsonl"
     assert results.read(file) == []
-    results.append(file, some_result())
+    results.add(file, some_result())
     with file.open("a") as lines:
         lines.write('{"problem": "order-2", "ce')
-    results.append(file, some_result(seed=1))
+    results.add(file, some_result(seed=1))
     assert results.read(file) == [some_result(), some_result(seed=1)]
 
 
