@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstm_paper.problem import Problem, at_all_steps
+from lstm_paper.problem import Problem, worst_step
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput
@@ -30,10 +30,10 @@ def draw(count: int, rng: np.random.Generator, pause: int = PAUSE) -> Batch:
     )
 
 
-def correct(raw: Tensor, batch: Batch) -> Tensor:
-    """Whether the most probable symbol is the right one at every step."""
+def error(raw: Tensor, batch: Batch) -> Tensor:
+    """0 where the most probable symbol is the right one at every step, else 1: (B,)."""
     assert isinstance(batch.targets, Ragged)
-    return at_all_steps(raw.argmax(1) == batch.targets.values, batch)
+    return worst_step((raw.argmax(1) != batch.targets.values).float(), batch)
 
 
 COPY_MEMORY = Problem(
@@ -45,10 +45,10 @@ COPY_MEMORY = Problem(
     output=ClassOutput(10),
     per_step=True,
     draw=draw,
-    correct=correct,
+    error=error,
     lag=PAUSE + DIGITS,
     hidden_size=64,
     learning_rate=1e-3,
-    limit=200_000,
-    shows_loss=True,
+    limit=50_000,
+    shows="loss",
 )

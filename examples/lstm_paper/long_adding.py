@@ -1,11 +1,9 @@
 """Adding as S. Bai et al. have it: 600 steps, numbers in [0, 1], the two marks anywhere."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
-from lstm_paper.problem import Problem, number_within
+from lstm_paper.problem import Problem, number_error
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import NumberOutput
@@ -35,10 +33,11 @@ ADDING_600 = Problem(
     output=NumberOutput(),
     per_step=False,
     draw=draw,
-    correct=partial(number_within, tolerance=TOLERANCE),
+    error=number_error,
+    tolerance=TOLERANCE,
     lag=STEPS,
     hidden_size=128,
     learning_rate=2e-3,
-    limit=500_000,
-    shows_loss=True,
+    limit=200_000,
+    shows="loss",
 )

@@ -1,12 +1,21 @@
-"""The sequences of experiments 4 and 5: pairs of a random number and a marker, two of them marked with 1."""
+"""What experiments 4 and 5 share: pairs of a random number and a marker, and a target from the two marked numbers."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lstm_paper.problem import Bar, Problem, number_error
+from unrolled.batch import Batch
+from unrolled.codecs.base import Spec
+from unrolled.nn.heads import NumberOutput
 from unrolled.ragged import Ragged
+
+TOLERANCE = 0.04
+Target = Callable[[Tensor, Tensor], Tensor]  # from the marked numbers, each (B,), to (B,)
 
 
 class MarkedPairs(NamedTuple):
@@ -45,4 +54,40 @@ def marked_pairs(count: int, rng: np.random.Generator, shortest: int, lowest: fl
     pairs = torch.from_numpy(np.stack([numbers, markers], 1)).float()
     return MarkedPairs(
         Ragged(pairs, torch.from_numpy(lengths)), *(torch.from_numpy(values).float() for values in chosen)
+    )
+
+
+def _draw(count: int, rng: np.random.Generator, target: Target, shortest: int, lowest: float, neutral: float) -> Batch:
+    made = marked_pairs(count, rng, shortest, lowest, neutral)
+    return Batch({"x": made.pairs}, targets=target(made.first, made.second)[:, None])
+
+
+def marked_problem(
+    *,
+    name: str,
+    source: str,
+    setup: str,
+    published: str,
+    target: Target,
+    shortest: int,
+    lowest: float,
+    neutral: float,
+    recent: Bar,
+    limit: int,
+) -> Problem:
+    """A problem whose answer, given once at the end, is a function of the two marked numbers."""
+    return Problem(
+        name=name,
+        source=source,
+        setup=setup,
+        published=published,
+        inputs=Spec("vector", 2),
+        output=NumberOutput(),
+        per_step=False,
+        draw=partial(_draw, target=target, shortest=shortest, lowest=lowest, neutral=neutral),
+        error=number_error,
+        tolerance=TOLERANCE,
+        lag=shortest,
+        recent=recent,
+        limit=limit,
     )

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstm_paper.late import LateLayer
 from lstm_paper.problem import Problem
 from unrolled.arrangements.base import SequenceLayer
 from unrolled.arrangements.many_to_many import ManyToMany
@@ -93,5 +94,7 @@ def make_model(problem: Problem, cell: str) -> Any:
         recurrent = make_cell(cell, inputs.size, problem.hidden_size)
         remember_at_first(recurrent, problem.lag)
         layers = Recurrent(recurrent)
+    if problem.late:
+        layers = LateLayer(layers, inputs.size)
     arrangement = ManyToMany if problem.per_step else ManyToOne
     return arrangement(inputs, layers, problem.output)

@@ -1,24 +1,47 @@
 """What a problem of the paper is: sequences, a criterion, and the figures that were published."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import Output
 from unrolled.ragged import Ragged
 
+Draw = Callable[[int, np.random.Generator], Batch]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a number of sequences must reach together.
+
+    Args:
+        sequences: how many are looked at.
+        allowed: how many of them may be wrong.
+        mean: what their mean error must be below.
+    """
+
+    sequences: int
+    allowed: int = 0
+    mean: float = math.inf
+
+    def cleared(self, errors: np.ndarray, tolerance: float) -> bool:
+        """Whether errors (B,), one of each sequence, are small enough."""
+        return int((errors >= tolerance).sum()) <= self.allowed and float(errors.mean()) < self.mean
+
 
 @dataclass(frozen=True)
 class Problem:
     """One experiment.
 
-    A run is solved when at most `allowed` of the last `window` training sequences were answered wrongly, each judged
-    before the update it led to, and, where there is an exam, every sequence of that is answered correctly too.
+    A run is solved when the latest training sequences, each judged before the update it led to, clear the bar
+    `recent`, and, where there is an exam, test sequences clear that.
 
     Args:
         name: what the command line calls it.
@@ -29,17 +52,19 @@ class Problem:
         output: what the raw answers mean; its loss is what training lowers.
         per_step: True for an answer at every step, False for one at the end.
         draw: from a number of sequences and a random generator to a Batch.
-        correct: from raw answers and their Batch to (B,) bool.
+        error: from raw answers and their Batch to how far off each sequence is, (B,); 0 or 1 for right or wrong.
         lag: steps over which something has to be remembered, at most; gates start out able to.
-        window: training sequences that the criterion looks back on.
-        allowed: how many of them may be wrong.
-        exam: fresh sequences that must all be right, and with them the whole pool; 0 = none.
+        tolerance: a sequence is wrong when its error is not below this.
+        recent: what the latest training sequences must reach.
+        exam: what test sequences must reach, and with them the whole pool; None = no exam.
+        draw_exam: where test sequences come from, if not from `draw`.
         pool: sequences of a fixed training set; 0 = every training sequence is new.
+        late: the read-out sees the inputs too, and the recurrent layer comes in once the error stops decreasing.
         hidden_size: units of each cell, H.
         learning_rate: of Adam.
         batch_size: sequences of one update.
         limit: training sequences after which a run counts as failed.
-        shows_loss: report the loss on fresh sequences, as the source does, beside the runs solved.
+        shows: "loss" or "error" on fresh sequences, where the source reports it.
     """
 
     name: str
@@ -49,36 +74,42 @@ class Problem:
     inputs: Spec
     output: Output
     per_step: bool
-    draw: Callable[[int, np.random.Generator], Batch]
-    correct: Callable[[Tensor, Batch], Tensor]
+    draw: Draw
+    error: Callable[[Tensor, Batch], Tensor]
     lag: int
-    window: int = 2000
-    allowed: int = 0
-    exam: int = 0
+    tolerance: float = 0.5
+    recent: Bar = Bar(2000)
+    exam: Bar | None = None
+    draw_exam: Draw | None = None
     pool: int = 0
+    late: bool = False
     hidden_size: int = 32
     learning_rate: float = 5e-3
     batch_size: int = 32
     limit: int = 100_000
-    shows_loss: bool = False
+    shows: str = ""
 
 
-def one_hot_within(raw: Tensor, targets: Tensor, tolerance: float) -> Tensor:
-    """Whether every output unit is within `tolerance` of its target 0 or 1: (M, V), (M,) to (M,) bool."""
-    wanted = torch.nn.functional.one_hot(targets, raw.shape[1])  # (M, V)
-    return (raw.softmax(1) - wanted).abs().amax(1) < tolerance
+def one_hot_error(raw: Tensor, targets: Tensor) -> Tensor:
+    """The largest distance of an output unit from its target 0 or 1: (M, V), (M,) to (M,)."""
+    return (raw.softmax(1) - one_hot(targets, raw.shape[1])).abs().amax(1)
 
 
-def number_within(raw: Tensor, batch: Batch, tolerance: float) -> Tensor:
-    """Whether the number after the last step is within `tolerance` of its target: (B,) bool."""
+def class_error(raw: Tensor, batch: Batch) -> Tensor:
+    """The largest error of an output unit after the last step, (B,)."""
     assert isinstance(batch.targets, Tensor)
-    return (raw - batch.targets).abs()[:, 0] < tolerance
+    return one_hot_error(raw, batch.targets)
 
 
-def at_all_steps(right: Tensor, batch: Batch) -> Tensor:
-    """Whether a sequence is right at all its steps: (N,) to (B,) bool."""
-    wrong = torch.zeros(batch.batch_size).index_add(0, steps_of(batch).sequence_ids, (~right).float())
-    return wrong == 0
+def number_error(raw: Tensor, batch: Batch) -> Tensor:
+    """How far the number after the last step is from its target, (B,)."""
+    assert isinstance(batch.targets, Tensor)
+    return (raw - batch.targets).abs()[:, 0]
+
+
+def worst_step(errors: Tensor, batch: Batch) -> Tensor:
+    """The largest of the errors at a sequence's steps: (N,) to (B,)."""
+    return torch.zeros(len(batch)).scatter_reduce(0, steps_of(batch).sequence_ids, errors, "amax")
 
 
 def steps_of(batch: Batch) -> Ragged:

@@ -7,6 +7,7 @@ from lstm_paper.long_lags import NO_REGULARITY, NOISE_FREE
 from lstm_paper.multiplication import COARSE, FINE
 from lstm_paper.reber import EMBEDDED_REBER
 from lstm_paper.temporal_order import THREE_SYMBOLS, TWO_SYMBOLS
+from lstm_paper.two_sequences import TWO_SEQUENCES
 from lstm_paper.very_long_lags import LAG_100, LAG_1000
 
 PROBLEMS = {
@@ -17,6 +18,7 @@ PROBLEMS = {
         NO_REGULARITY,
         LAG_100,
         LAG_1000,
+        *TWO_SEQUENCES,
         ADDING_100,
         ADDING_500,
         ADDING_1000,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstm_paper.problem import Problem, at_all_steps, steps_of
+from lstm_paper.problem import Bar, Problem, steps_of, worst_step
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput
@@ -57,20 +57,20 @@ def draw(count: int, rng: np.random.Generator) -> Batch:
     return batch_of([embedded_string(rng) for _ in range(count)])
 
 
-def correct(raw: Tensor, batch: Batch) -> Tensor:
-    """Whether at every step the legal symbols are the most active ones."""
+def error(raw: Tensor, batch: Batch) -> Tensor:
+    """0 where at every step the legal symbols are the most active ones, else 1: (B,)."""
     strings = ["".join(SYMBOLS[number] for number in row) + "E" for row in steps_of(batch)]
     allowed = [legal for string in strings for legal in legal_after(string)]
     legal = torch.tensor([[symbol in step for symbol in SYMBOLS] for step in allowed])  # (N, V)
     weakest = raw.masked_fill(~legal, torch.inf).amin(1)
     strongest = raw.masked_fill(legal, -torch.inf).amax(1)
-    return at_all_steps(weakest > strongest, batch)
+    return worst_step((weakest <= strongest).float(), batch)
 
 
 EMBEDDED_REBER = Problem(
     name="reber",
     source="1997, experiment 1",
-    setup="256 strings of 9 symbols or more to learn, 256 to test; "
+    setup="256 strings to learn, 256 others to test; "
     "the legal next symbols are the most active ones at every step of all 512",
     published="LSTM 97 to 100 % of runs, 8,440 to 39,740 sequences; Elman 0 % (over 200,000); "
     "recurrent cascade-correlation 50 %, 182,000",
@@ -78,10 +78,10 @@ EMBEDDED_REBER = Problem(
     output=ClassOutput(len(SYMBOLS)),
     per_step=True,
     draw=draw,
-    correct=correct,
+    error=error,
     lag=20,
-    window=256,
-    exam=256,
+    recent=Bar(256),
+    exam=Bar(256),
     pool=256,
     batch_size=8,
 )

@@ -21,6 +21,7 @@ class Result:
         wrong: of `tested` fresh sequences after training.
         tested: how many.
         loss: mean loss on them.
+        error: mean error on them.
         limit: sequences after which a run is given up.
         seconds: what it took.
     """
@@ -33,6 +34,7 @@ class Result:
     wrong: int
     tested: int
     loss: float
+    error: float
     limit: int
     seconds: float
 

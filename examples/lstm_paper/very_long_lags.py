@@ -7,9 +7,8 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from lstm_paper.problem import Problem, one_hot_within
+from lstm_paper.problem import Bar, Problem, class_error
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.heads import ClassOutput
@@ -30,12 +29,6 @@ def draw(count: int, rng: np.random.Generator, lag: int, distractors: int) -> Ba
     return Batch({"x": Ragged(torch.from_numpy(symbols), torch.from_numpy(lengths))}, targets=torch.from_numpy(answers))
 
 
-def correct(raw: Tensor, batch: Batch) -> Tensor:
-    """Whether both output units are within 0.2 of their targets."""
-    assert isinstance(batch.targets, Tensor)
-    return one_hot_within(raw, batch.targets, TOLERANCE)
-
-
 def _problem(lag: int, distractors: int, published: str) -> Problem:
     return Problem(
         name=f"very-long-lag-{lag}",
@@ -47,10 +40,11 @@ def _problem(lag: int, distractors: int, published: str) -> Problem:
         output=ClassOutput(2),
         per_step=False,
         draw=partial(draw, lag=lag, distractors=distractors),
-        correct=correct,
+        error=class_error,
+        tolerance=TOLERANCE,
         lag=lag,
-        window=64,
-        exam=10_000,
+        recent=Bar(64),
+        exam=Bar(10_000),
     )
 
 
