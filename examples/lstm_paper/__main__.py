@@ -33,6 +33,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def write_page(results: Path, file: Path) -> None:
+    """The page of all results so far."""
+    write_whole(file, page(read(results)))
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run what is missing; 130 after Ctrl-C, as shells have it."""
     asked = arguments(words)
@@ -40,7 +45,8 @@ def main(words: Sequence[str] | None = None) -> int:
     done = {result.run for result in read(asked.out)}
     wanted = [(p, cell, seed) for p in asked.problems for seed in range(asked.seeds) for cell in asked.cells]
     missing = [one for one in wanted if one not in done]
-    print(f"{len(missing)} runs to go, {len(wanted) - len(missing)} done before", flush=True)
+    print(f"{len(missing)} runs to go, {len(wanted) - len(missing)} done before; page: {asked.page}", flush=True)
+    write_page(asked.out, asked.page)
     interrupted = False
     for name, cell, seed in missing:
         try:
@@ -51,10 +57,9 @@ def main(words: Sequence[str] | None = None) -> int:
             interrupted = True
             break
         add(asked.out, result)
+        write_page(asked.out, asked.page)
         ending = "solved after" if result.solved else "not solved in"
         print(f"{name}, {cell}, seed {seed}: {ending} {result.sequences:,} sequences, {result.seconds} s", flush=True)
-    write_whole(asked.page, page(read(asked.out)))
-    print(f"page: {asked.page}")
     return 130 if interrupted else 0
 
 

@@ -52,7 +52,7 @@ class Stream:
             count *= 2
             batch = draw(count, rng)
             rows = [index for index, row in enumerate(steps_of(batch)) if _key(row) not in known]
-        return [batch.select(rows[:wanted]), self.pool]
+        return [batch.select(torch.tensor(rows[:wanted])), self.pool]
 
 
 def _key(row: torch.Tensor) -> tuple[float, ...]:

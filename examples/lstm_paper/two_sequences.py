@@ -54,11 +54,12 @@ def _problem(
 ) -> Problem:
     name = "noisy-target" if noisy_targets else "noisy-signal" if noisy_signal else "signal"
     most = f"at most {exam.allowed}" if exam.allowed else "none"
+    shown = f"the first {signal}" if signal > 1 else "the first"
     clean = partial(draw, signal=signal, targets=CLOSE if noisy_targets else FAR, noisy_signal=noisy_signal)
     return Problem(
         name=f"{name}-{signal}",
         source=f"1997, experiment {part}",
-        setup=f"100 to 110 numbers, the first {signal} show the class; {most} of {TESTED} test sequences off by "
+        setup=f"100 to 110 numbers, the class shows in {shown}; {most} of {TESTED} test sequences off by "
         f"{tolerance} or more, their mean error below {exam.mean}",
         published=f"LSTM: {published} of 2,560 wrong",
         inputs=Spec("vector", 1),
