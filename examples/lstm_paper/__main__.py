@@ -47,20 +47,18 @@ def main(words: Sequence[str] | None = None) -> int:
     missing = [one for one in wanted if one not in done]
     print(f"{len(missing)} runs to go, {len(wanted) - len(missing)} done before; page: {asked.page}", flush=True)
     write_page(asked.out, asked.page)
-    interrupted = False
     for name, cell, seed in missing:
         try:
             result = run(PROBLEMS[name], cell, seed)
         except KeyboardInterrupt:  # between two updates, or a second Ctrl-C
             result = None
         if result is None:
-            interrupted = True
-            break
+            return 130
         add(asked.out, result)
         write_page(asked.out, asked.page)
         ending = "solved after" if result.solved else "not solved in"
         print(f"{name}, {cell}, seed {seed}: {ending} {result.sequences:,} sequences, {result.seconds} s", flush=True)
-    return 130 if interrupted else 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -48,7 +48,6 @@ COPY_MEMORY = Problem(
     error=error,
     lag=PAUSE + DIGITS,
     hidden_size=64,
-    learning_rate=1e-3,
-    limit=50_000,
+    limit=200_000,
     shows="loss",
 )

@@ -20,7 +20,7 @@ Sequence Modeling", 2018, section 4. The table is written by
 
 ```console
 make lstm-paper                                      # everything: many hours; Ctrl-C, and it goes on the next time
-make lstm-paper PAPER="--quick"                      # embedded Reber grammar, adding, temporal order: ten minutes
+make lstm-paper PAPER="--quick"                      # embedded Reber grammar, adding, temporal order: some minutes
 make lstm-paper PAPER="--problems order-2 --seeds 1" # one problem, one seed
 ```
 
@@ -59,7 +59,8 @@ TAIL = """
   in place of an embedding. As in the paper, the read-out sees the inputs, and the recurrent layer is added once the
   error has stopped decreasing: by less than 1 % from one hundred updates to the next. This was done for every cell.
 - In experiment 2b only the last symbol counts in training; in the paper all do, though only the last can be foreseen.
-  In trials with a loss at every step no net solved it in 100,000 sequences.
+  With a loss at every step a net has to count to a hundred as well, to know when the last symbol is due; in trials none
+  met the criterion in 100,000 sequences.
 - In experiment 3 the output is a plain number with a squared loss, and the stopping criterion is the paper's ST2.
 - Published figures and set-ups of the 1997 paper are from its tables 1 to 9, read again in a copy of its text; where a
   table gives a fraction of 2,560 sequences, it stands here as their number. Those of the 2018 paper are quoted from
