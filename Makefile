@@ -53,7 +53,7 @@ test-gpu: $(READY) ## the tests that need a CUDA device
 bench: $(READY) ## measure side by side with named peers and print the ratios
 	@$(BIN)/python bench/run.py
 
-lstm-paper: $(READY) ## run the LSTM paper's experiments, many hours, resumable; PAPER="--quick" for a few
+lstm-paper: $(READY) ## run the LSTM paper's experiments, hours, resumable; PAPER="--quick" for five minutes
 	@cd examples && ../$(BIN)/python -m lstm_paper $(PAPER)
 
 format: $(READY) ## put the code into shape

@@ -19,8 +19,8 @@ of S. Bai, J. Z. Kolter and V. Koltun, "An Empirical Evaluation of Generic Convo
 Sequence Modeling", 2018, section 4. The table is written by
 
 ```console
-make lstm-paper                                      # everything: many hours; Ctrl-C, and it goes on the next time
-make lstm-paper PAPER="--quick"                      # embedded Reber grammar, adding, temporal order: some minutes
+make lstm-paper                                      # everything: about four hours; Ctrl-C, and it goes on
+make lstm-paper PAPER="--quick"                      # embedded Reber grammar, adding, temporal order: five minutes
 make lstm-paper PAPER="--problems order-2 --seeds 1" # one problem, one seed
 ```
 
