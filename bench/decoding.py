@@ -1,7 +1,7 @@
 """Decoding many sentences at once beside one by one, interleaved in one run, as ratios.
 
-A small attending GRU with random weights writes until it draws near an end of its own accord, so that sentences end at
-unequal times, as they do in use.
+A small attending GRU of random weights; its ends grow likelier with every step, so that sentences end at unequal times,
+as they do in use.
 
 Run: python bench/decoding.py [--sentences 1000] [--beam 5] [--rounds 3] [--threads 2]
 """

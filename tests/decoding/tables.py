@@ -26,7 +26,7 @@ class Table:
         vocabulary: V.
         seed: of the logits.
         scale: large = the model is sure.
-        barred: share of the tokens that cannot come.
+        barred: share of the tokens that cannot come; a third as often, none can.
     """
 
     def __init__(self, vocabulary: int, seed: int = 0, scale: float = 2.0, barred: float = 0.0) -> None:
@@ -34,6 +34,7 @@ class Table:
         shape = (PLACES, vocabulary)
         self.logits = scale * torch.randn(*shape, generator=generator, dtype=torch.float64)
         self.logits[torch.rand(*shape, generator=generator) < barred] = -torch.inf
+        self.logits[torch.rand(PLACES, generator=generator) < barred / 3] = -torch.inf
         self.vocabulary = vocabulary
         self.rows_seen: list[int] = []
 

@@ -119,6 +119,26 @@ def test_of_equal_hypotheses_the_earlier_and_the_lower_token_come_first():
     assert [hypothesis.tokens for hypothesis in got] == [[0, token] for token in range(6)]
 
 
+def test_an_answer_that_could_not_go_on_is_scored_by_the_tokens_it_has():
+    def dead_end(tokens, state, shared):
+        return torch.where(tokens[:, None] == 2, -torch.inf, torch.tensor([[0.0, -torch.inf, 0.0]])), state
+
+    (got,) = beam_search(dead_end, None, None, torch.tensor([0]), END, 2, beam_size=3, n_best=3, length_penalty=1.0)
+    scores = {tuple(hypothesis.tokens): hypothesis.score for hypothesis in got}
+    half = math.log(0.5)
+    assert scores == pytest.approx({(2,): half, (0, 0): 2 * half / (7 / 6), (0, 2): 2 * half / (7 / 6)})
+
+
+def test_what_the_model_says_after_a_token_that_cannot_come_does_not_matter():
+    def odd(tokens, state, shared):
+        logits = torch.tensor([[0.0, -1.0, -torch.inf, -torch.inf]]).repeat(len(tokens), 1)
+        logits[tokens >= 2] = torch.nan
+        return logits, state + 1
+
+    (got,) = beam_search(odd, torch.zeros(1), None, 0, END, 5, beam_size=4, n_best=4)
+    assert [hypothesis.tokens for hypothesis in got] == [[], [0], [0, 0], [0, 0, 0]]
+
+
 def test_a_beam_wider_than_the_vocabulary_works_from_the_first_step():
     table = Table(2, seed=6)
     got = run(table, [0, 1], 5, beam_size=40, n_best=40)

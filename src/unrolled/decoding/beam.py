@@ -106,8 +106,10 @@ def _search(
 
     def stop(which: Tensor, totals: Tensor, read: Tensor, rows: Tensor, length: int, finished: bool) -> None:
         """Note the hypotheses where `which` (B, C) holds; `read` is where each stands in the state."""
-        scores = penalties.scores(totals[which], length, read[which], state, sentences.shared)
-        paths.stop(sentences.ids[which.nonzero()[:, 0]], rows[which], totals[which], scores, finished)
+        owners = which.nonzero()[:, 0]
+        if len(owners):
+            scores = penalties.scores(totals[which], length, read[which], state, sentences.shared)
+            paths.stop(sentences.ids[owners], rows[which], totals[which], scores, finished)
 
     going = sentences.limits > 0
     paths.stop(sentences.ids[~going], rows[~going, 0], totals[~going, 0], totals[~going, 0], finished=False)

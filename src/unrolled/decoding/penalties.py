@@ -88,7 +88,7 @@ class Penalties:
             shared: what the sentences read.
         """
         scores = log_probabilities / length_divisor(length, self.length)
-        if self.attended is None or not len(rows):
+        if self.attended is None:
             return scores
         attended, mask = self.attended(state, shared)  # (R, S), (B, S)
         if attended.ndim != 2 or mask.ndim != 2 or mask.shape[1] != attended.shape[1]:
