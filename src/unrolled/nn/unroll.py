@@ -150,8 +150,10 @@ def restarting(
 
 
 def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
-    """Apply a function to the tensors of states, nested in tuples and NamedTuples, keeping the nesting."""
+    """Apply a function to the tensors of states, nested in tuples and NamedTuples, keeping the nesting and None."""
     first = states[0]
+    if first is None:
+        return None
     if isinstance(first, Tensor):
         return function(*states)
     fields = [map_state(function, *parts) for parts in zip(*states, strict=True)]

@@ -1,0 +1,182 @@
+"""Beam search: the likeliest answers, by keeping the best few beginnings of each sentence at every step.
+
+The rule: of all candidates for the next token the best K are looked at, and those that end have finished; the best K
+that do not end live on. A sentence is done when K have finished, when none lives, or at its limit. Thus a beam of 1 is
+greedy search, and a beam as wide as the tree looks at every answer. Hypotheses that live are all of one length and are
+compared by their log-probabilities; penalties rank those that stopped.
+
+Source: M. Ott et al., "fairseq: A Fast, Extensible Toolkit for Sequence Modeling", NAACL 2019, `sequence_generator.py`;
+penalties as in `unrolled.decoding.penalties`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.decoding.paths import Hypothesis, Paths
+from unrolled.decoding.penalties import Coverage, Penalties
+from unrolled.decoding.scores import advance, best, forced_scores
+from unrolled.decoding.sentences import Prefix, SearchStep, Sentences, begin
+from unrolled.errors import OptionError, message
+from unrolled.nn.unroll import map_state
+
+
+def beam_search(
+    step: SearchStep,
+    state: Any,
+    shared: Any,
+    start: int | Tensor,
+    end: int,
+    max_length: int | Tensor | Sequence[int],
+    beam_size: int = 5,
+    n_best: int = 1,
+    length_penalty: float = 0.0,
+    coverage_penalty: float = 0.0,
+    coverage: Coverage | None = None,
+    prefix: Prefix | None = None,
+    trace: Callable[[Any], Any] | None = None,
+) -> list[list[Hypothesis]]:
+    """Search for the likeliest answers of many sentences at once; none depends on who shares the batch.
+
+    Args:
+        step: tokens (R,), a state of R rows and `shared` of B rows to logits or log-probabilities (R, V) and the next
+            state. R is a multiple of B, the hypotheses of one sentence side by side; it may differ from call to call.
+        state: before the first step, a tree (tensors, tuples, NamedTuples, None) of one row for each sentence.
+        shared: what all hypotheses of a sentence read alike, a tree of one row for each sentence; it is not copied.
+        start: the token read first; one for all, or (B,).
+        end: the token that ends an answer.
+        max_length: steps at most, the end counted; one for all, or (B,).
+        beam_size: hypotheses kept of each sentence, K.
+        n_best: answers to return of each, at most K.
+        length_penalty: alpha of Google's translator; 0 = none, 0.6 to 1 for answers that come out too short.
+        coverage_penalty: its beta, against passing over parts of the source; 0 = none.
+        coverage: from the state (R rows) and `shared` (B rows) to attention summed over the steps so far, (R, S), and
+            where the source is real, (B, S).
+        prefix: tokens that each answer begins with, one Ragged or list of lists; they count to the score.
+        trace: what to remember of the state after each step, a tree of one row for each row of the state.
+
+    Returns:
+        for each sentence its answers, best first. Those that met their limit (`finished=False`) stand behind those
+        that finished, and are given only where fewer than n_best did. There may be fewer than n_best.
+
+    Raises:
+        ShapeError: not one row or entry for each sentence.
+        OptionError: an illegal size, length, penalty, end or prefix.
+        DataError: NaN or +inf among the logits.
+
+    Example:
+        >>> import torch
+        >>> chances = torch.tensor([[0.0, 0.6, 0.4], [0.3, 0.4, 0.3], [0.9, 0.1, 0.0]])  # of what follows which
+        >>> def step(tokens, state, shared):
+        ...     return chances[tokens].log(), state
+        >>> answers, = beam_search(step, None, None, torch.tensor([0]), end=0, max_length=5, beam_size=2, n_best=2)
+        >>> [(answer.tokens, round(answer.log_probability, 2)) for answer in answers]
+        [([2], -1.02), ([1, 2], -1.82)]
+    """
+    if beam_size < 1:
+        raise OptionError(message("beam_size", expected="an integer >= 1", received=beam_size))
+    if not 1 <= n_best <= beam_size:
+        raise OptionError(message("n_best", expected=f"from 1 to beam_size, {beam_size}", received=n_best))
+    penalties = Penalties(length_penalty, coverage_penalty, coverage)
+    tokens, sentences = begin(state, shared, start, end, max_length, prefix)
+    return _search(step, state, tokens, sentences, end, beam_size, n_best, penalties, trace)
+
+
+@torch.no_grad()
+def _search(
+    step: SearchStep,
+    state: Any,
+    tokens: Tensor,
+    sentences: Sentences,
+    end: int,
+    beam_size: int,
+    n_best: int,
+    penalties: Penalties,
+    trace: Callable[[Any], Any] | None,
+) -> list[list[Hypothesis]]:
+    """The search itself; what it was given has been checked."""
+    size, time, paths = len(tokens), 0, Paths()
+    # every sentence begins with one hypothesis, and has up to beam_size as soon as there are that many beginnings
+    totals = torch.zeros(size, 1, dtype=torch.float64, device=tokens.device)  # (B, K) log-probabilities; -inf = none
+    rows = _numbered(totals)  # (B, K) where each stood among the new ones of the step before
+    finished = torch.zeros_like(tokens)  # (B,) how many have
+
+    def stop(which: Tensor, totals: Tensor, read: Tensor, rows: Tensor, length: int, finished: bool) -> None:
+        """Note the hypotheses where `which` (B, C) holds; `read` is where each stands in the state."""
+        owners = which.nonzero()[:, 0]
+        if len(owners):
+            scores = penalties.scores(totals[which], length, read[which], state, sentences.shared)
+            paths.stop(sentences.ids[owners], rows[which], totals[which], scores, finished)
+
+    going = sentences.limits > 0
+    paths.stop(sentences.ids[~going], rows[~going, 0], totals[~going, 0], totals[~going, 0], finished=False)
+    read = rows  # (B, K) whose state each goes on from
+    while bool(going.any()):
+        kept = going.nonzero().squeeze(1)
+        tokens, totals, rows, read, finished = (part[kept] for part in (tokens, totals, rows, read, finished))
+        state = map_state(partial(_take, read.flatten()), state)
+        sentences = sentences.keep(kept)
+
+        here = _numbered(totals)  # (B, K)
+        live = totals > -torch.inf
+        scores, stuck, state = advance(step, tokens.flatten(), state, sentences, live.flatten(), end, time)
+        values, chosen, beams = _candidates(scores, totals, live & ~stuck.view_as(live), sentences, time, beam_size)
+        read, old_rows = here.gather(1, beams), rows.gather(1, beams)  # (B, C)
+        stop(stuck.view_as(live), totals, here, rows, time, finished=False)
+        ends = chosen == end
+        ended = ends & (values > -torch.inf)
+        ended[:, beam_size:] = False  # only the best beam_size of all candidates may end
+        stop(ended, values, read, old_rows, time + 1, finished=True)
+        finished = finished + ended.sum(1)
+
+        order = ends.byte().sort(dim=1, stable=True).indices[:, :beam_size]  # (B, K) those that go on, best first
+        totals = values.masked_fill(ends, -torch.inf).gather(1, order)
+        tokens, read = chosen.gather(1, order), read.gather(1, order)
+        paths.grow(rows.flatten(), read.flatten(), tokens.flatten(), None if trace is None else trace(state))
+        rows, time = _numbered(totals), time + 1
+        live = totals > -torch.inf
+        capped = sentences.limits <= time
+        wanted = capped & (finished < n_best)
+        stop(live & wanted[:, None], totals, read, rows, time, finished=False)
+        going = live.any(1) & (finished < beam_size) & ~capped
+    return paths.hypotheses(size, n_best)
+
+
+def _candidates(
+    scores: Tensor, totals: Tensor, live: Tensor, sentences: Sentences, time: int, beam_size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What may come next, best first: log-probabilities, tokens, and the hypotheses they go on from, (B, C) each.
+
+    Twice the beam is enough: each hypothesis has one candidate that ends, so that at least half of these go on.
+    """
+    size, width = totals.shape
+    forced, given = sentences.forced_at(time)
+    taken = forced_scores(scores[::width], given, forced, sentences, time)  # under a prefix only the first one lives
+    if width == 1 and bool(forced.all()):
+        values, tokens = taken[:, None], given[:, None]  # (B, 1) and no reason to grow wider yet
+    else:
+        values, tokens = best(scores, min(2 * beam_size, scores.shape[1]))  # (R, C) of each hypothesis alone
+    count = values.shape[1]
+    values, tokens = values.view(size, width, count), tokens.view(size, width, count)
+    if bool(forced.any()):
+        only = forced[:, None, None]
+        first = torch.zeros_like(values, dtype=torch.bool)
+        first[:, 0, 0] = True
+        tokens = torch.where(only & first, given[:, None, None], tokens)
+        values = torch.where(only, torch.where(first, taken[:, None, None], -torch.inf), values)
+    # in float64, where a long answer's sum still tells apart what a step told apart
+    values = (totals[:, :, None] + values).masked_fill(~live[:, :, None], -torch.inf)
+    values, places = best(values.flatten(1), min(2 * beam_size, width * count))  # (B, C)
+    return values, tokens.flatten(1).gather(1, places), places // count
+
+
+def _numbered(totals: Tensor) -> Tensor:
+    """The row number of every hypothesis, (B, K)."""
+    return torch.arange(totals.numel(), device=totals.device).view_as(totals)
+
+
+def _take(rows: Tensor, field: Tensor) -> Tensor:
+    return field[rows]
