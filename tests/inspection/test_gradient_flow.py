@@ -96,7 +96,7 @@ def test_a_backward_layer_flows_as_a_forward_one_over_reversed_sequences(lengths
         gradient_flow(model, given, loss=squares, sequences=9, detail=False)
         for model, given in ((both, batch), (ahead, Batch(mirrored)))
     )
-    assert [layer.name for layer in flow.layers] == ["layers.0", "layers.0, backward"]
+    assert [layer.name for layer in flow.layers] == ["layer 1", "layer 1, backward"]
     back, forth = flow.layers[1], mirror.layers[0]
     assert back.decay == forth.decay
     if len(set(lengths)) == 1:
@@ -250,7 +250,7 @@ def test_truncation_loses_what_the_terms_beyond_it_are():
 
 def test_a_model_without_recurrent_layers_is_refused_with_a_remedy():
     _, batch = a_stack_and_batch("gru", [4])
-    with pytest.raises(UnsupportedError, match="cell='lstm'"):
+    with pytest.raises(UnsupportedError, match="a cell such as 'lstm'"):
         gradient_flow(
             CausalConv(F, H).double(), batch, loss=lambda model, b: LossSum(model(b.inputs["x"])[0].values.sum(), 1.0)
         )

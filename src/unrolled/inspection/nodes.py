@@ -12,21 +12,10 @@ from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.cells.base import Cell
-from unrolled.inspection.graph import (
-    CELL,
-    GAP,
-    INPUT,
-    JOIN,
-    LOSS,
-    OUTPUT,
-    POOLING,
-    STATE,
-    TOTAL,
-    VECTOR,
-    Arrow,
-    Node,
-)
-from unrolled.inspection.states import BACKWARD, FORWARD, LayerStates, states
+from unrolled.inspection import graph
+from unrolled.inspection.graph import Arrow, Node
+from unrolled.inspection.names import BACKWARD, FORWARD
+from unrolled.inspection.states import LayerStates, states
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Bidirectional
 from unrolled.ragged import Ragged
@@ -42,7 +31,7 @@ class Numbers:
 
 def numbers_of(model: Any, one: Batch) -> Numbers:
     """Run a model in evaluation over one sequence, and keep what it computes."""
-    seen = states(model, one)
+    seen = states(model, one).of_stack()
     was_training = model.training
     with torch.no_grad():
         raw = model.eval()(one)[0]
@@ -87,7 +76,7 @@ class Builder:
         return {
             t: self.node(
                 f"x_{t}",
-                INPUT,
+                graph.INPUT,
                 step=t,
                 shapes=shapes,
                 text=self.labels[t - 1] if self.labels else "",
@@ -109,7 +98,7 @@ class Builder:
         tops = {}
         for t in self.shown:
             name = f"[s_{t}, s'_{t}]{mark}"
-            tops[t] = self.node(name, JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
+            tops[t] = self.node(name, graph.JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
             self.arrow(ahead[t], name)
             self.arrow(back[t], name)
         return tops
@@ -124,19 +113,24 @@ class Builder:
         shapes = {name: (size,) for name, size in cell.state_sizes.items()}
         start = self.length + 1 if prime else 0
         before = self.node(
-            f"s{prime}_{start}{mark}", STATE, step=start, shapes=shapes, values=self._start(number, direction), **place
+            f"s{prime}_{start}{mark}",
+            graph.STATE,
+            step=start,
+            shapes=shapes,
+            values=self._start(number, direction),
+            **place,
         )
         self._start_from_vector(before, number)
         tops = {}
         for past, t in _in_order(self.shown, direction):
             hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops lie between these and the next
             if past and abs(t - past) > 1:
-                gap = self.node(f"gap{prime}_{past}_{t}{mark}", GAP, "...", **place)
+                gap = self.node(f"gap{prime}_{past}_{t}{mark}", graph.GAP, "...", **place)
                 self.arrow(before, gap)
                 before = gap
             tops[t] = self.node(
                 f"cell{prime}_{t}{mark}",
-                CELL,
+                graph.CELL,
                 type(cell).__name__,
                 step=t,
                 shapes={"output": (cell.output_size,)},
@@ -147,7 +141,7 @@ class Builder:
             self.arrow(below[t], tops[t], U)
             before = self.node(
                 f"s{prime}_{t}{mark}",
-                STATE,
+                graph.STATE,
                 step=t,
                 shapes=shapes,
                 values=self._values(number, direction, t, "fields"),
@@ -167,7 +161,7 @@ class Builder:
         """The columns that belong to the whole sequence."""
         with torch.no_grad():
             values = {"v": _floats(self.model.inputs.static(self.one)[0])} if self.numbers else {}
-        self.node("v", VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
+        self.node("v", graph.VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
 
     # ---- above the layers: outputs, losses ------------------------------------------------------
 
@@ -184,7 +178,7 @@ class Builder:
         series = " + ".join([f"J_{t}" for t in (1, 2) if t < self.length] + ["..."] * (self.length > 3))
         label = f"J = {series} + J_{self.length}" if series else f"J = J_{self.length}"
         total = () if self.numbers is None else (float(self.numbers.losses.sum()),)  # type: ignore[union-attr]
-        self.node("J", TOTAL, label, shapes={"J": ()}, values={"J": total} if total else {})
+        self.node("J", graph.TOTAL, label, shapes={"J": ()}, values={"J": total} if total else {})
         for loss in losses:
             self.arrow(loss, "J")
 
@@ -194,7 +188,9 @@ class Builder:
             sources = dict.fromkeys([tops[self.length]] if tops else self.ends, "V")
         else:
             name = type(self.model.pooling).__name__.lower()
-            pool = self.node(name, POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)})
+            pool = self.node(
+                name, graph.POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)}
+            )
             for t, top in tops.items():
                 self.arrow(top, pool, stops=any(cut >= t for cut in self.cuts))  # read without a gradient
             sources[pool] = "V"
@@ -207,20 +203,20 @@ class Builder:
         """An output and its loss; returns the loss's name."""
         place = 0 if t is None else t - 1
         raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
-        output = self.node(f"y{index}", OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
+        output = self.node(f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
         for source, weights in sources.items():
             self.arrow(source, output, weights)
         if isinstance(self.model, DirectForecast):
             ahead = self.one.inputs["ahead"]
             assert isinstance(ahead, Ragged)
-            known = self.node(f"a{index}", VECTOR, step=t, shapes={"ahead": ahead.feature_shape})
+            known = self.node(f"a{index}", graph.VECTOR, step=t, shapes={"ahead": ahead.feature_shape})
             self.arrow(known, output)
             self.arrow(f"x{index}", output)
         if self.one.targets is None:
             return ""
         cost = {} if self.numbers is None else {"J": (float(self.numbers.losses[place]),)}  # type: ignore[index]
         text = self.answers[place] if self.answers else ""
-        loss = self.node(f"J{index}", LOSS, step=t, shapes={"J": ()}, text=text, values=cost)
+        loss = self.node(f"J{index}", graph.LOSS, step=t, shapes={"J": ()}, text=text, values=cost)
         self.arrow(output, loss)
         return loss
 

@@ -10,7 +10,7 @@ from unrolled.batch import Batch
 from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection.graph import CELL, Unfolding, Window
 from unrolled.inspection.nodes import Builder, numbers_of
-from unrolled.inspection.states import recurrent_layers
+from unrolled.nn.stack import Stack
 
 
 def unfold(
@@ -62,7 +62,7 @@ def unfold(
     """
     one = _one_sequence(batch, row)
     length = one.num_steps
-    layers = recurrent_layers(model)
+    layers = _layers(model)
     for name, texts in (("labels", labels), ("answers", answers)):
         if texts and len(texts) != (1 if name == "answers" and isinstance(model, ManyToOne) else length):
             raise ShapeError(message(name, expected=f"one for each of {length} steps", received=f"{len(texts)}"))
@@ -84,6 +84,17 @@ def unfold(
         windows,
         builder.weights,
     )
+
+
+def _layers(model: nn.Module) -> list[nn.Module]:
+    """The layers of an arrangement's Stack, each a `Recurrent` or a `Bidirectional`."""
+    stack = getattr(model, "layers", None)
+    if not isinstance(stack, Stack):
+        reads = type(model if stack is None else stack).__name__
+        raise UnsupportedError(
+            f"only an arrangement of recurrent layers can be unfolded, no {reads}; use a cell such as 'lstm'"
+        )
+    return list(stack.layers)
 
 
 def _one_sequence(batch: Batch, row: int) -> Batch:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from unrolled.inspection.decay import Decay
+from unrolled.inspection.names import called
 from unrolled.inspection.records import Finding, LayerFlow
 
 # the likeliest root first: a frozen layer is not "vanishing", saturated inputs make a gradient vanish, not the reverse
@@ -170,8 +171,8 @@ def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         return None
     pace = f"doubles every {_steps(layer.decay.doubling_time)}" if layer.decay.rate > 1 else "grows"
     text = (
-        f"the gradient {pace} on its way back, and {growth:.2g} times in all: this {layer.cell} layer, {layer.name}, "
-        "explodes; clip with max_grad_norm=1, or start its recurrent weights orthogonal"
+        f"the gradient {pace} on its way back, and {growth:.2g} times in all: {_called(layer)} explodes; "
+        "clip with max_grad_norm=1, or start its recurrent weights orthogonal"
     )
     return Finding("exploding", layer.name, growth, text)
 
@@ -191,8 +192,8 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     if found is None or not _falls_short(layer, found):
         return None
     lost = (
-        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} this {layer.cell} "
-        f"layer, {layer.name}, learns nothing"
+        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} "
+        f"{_called(layer)} learns nothing"
     )
     norm = layer.recurrent_norm
     if norm is not None and norm < TINY_NORM:
@@ -225,7 +226,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _called(layer: LayerFlow) -> str:
-    return f"the {layer.cell} layer {layer.name}"
+    return called(layer.name, layer.cell)
 
 
 def _reach(layer: LayerFlow) -> float:

@@ -5,21 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unrolled.inspection.graph import (
-    CELL,
-    GAP,
-    INPUT,
-    JOIN,
-    LOSS,
-    OUTPUT,
-    POOLING,
-    STATE,
-    TOTAL,
-    VECTOR,
-    Arrow,
-    Node,
-    Unfolding,
-)
+from unrolled.inspection import graph
+from unrolled.inspection.graph import Arrow, Node, Unfolding
 from unrolled.plots.layout import LINE, ROW, STRIP, STRIPED, WIDEST, Box, Layout, lay_out, lines_of
 from unrolled.plots.theme import (
     BIG,
@@ -45,7 +32,16 @@ if TYPE_CHECKING:
 
 MARGIN = 0.18
 NARROWEST = 4.0  # inches, so that the line about the weights has room
-COLORS = {INPUT: SKY, VECTOR: SKY, STATE: ORANGE, CELL: BLUE, POOLING: BLUE, OUTPUT: GREEN, LOSS: PURPLE, TOTAL: PURPLE}
+COLORS = {
+    graph.INPUT: SKY,
+    graph.VECTOR: SKY,
+    graph.STATE: ORANGE,
+    graph.CELL: BLUE,
+    graph.POOLING: BLUE,
+    graph.OUTPUT: GREEN,
+    graph.LOSS: PURPLE,
+    graph.TOTAL: PURPLE,
+}
 FIRST = 8  # numbers shown of a vector
 
 
@@ -65,7 +61,8 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
         UnsupportedError: matplotlib is not installed.
 
     Example:
-        >>> nodes = (Node("x_1", INPUT, "x_1", 1), Node("cell_1", CELL, "GRU", 1, 0), Node("s_1", STATE, "s_1", 1, 0))
+        >>> cell, state = Node("cell_1", graph.CELL, "GRU", 1, 0), Node("s_1", graph.STATE, "s_1", 1, 0)
+        >>> nodes = (Node("x_1", graph.INPUT, "x_1", 1), cell, state)
         >>> arrows = (Arrow("x_1", "cell_1", "U"), Arrow("cell_1", "s_1"))
         >>> one = Unfolding("NextStep", "GRU", 1, (1,), nodes, arrows, (), {"U": (12, 3)})
         >>> [text.get_text() for text in draw_unfolding(one).axes[0].texts]
@@ -123,17 +120,19 @@ class _Pen:
         from matplotlib.patches import FancyBboxPatch
 
         box = self.layout.boxes[node.name]
-        if node.kind == GAP:
+        if node.kind == graph.GAP:
             self.text(box.x, box.y, "…", self.theme.muted, 1.6 * BIG)
-        color = self.theme.muted if node.kind in (GAP, JOIN) else self.theme.lines[COLORS[node.kind]]
-        round_ = min(box.height / 2 - 0.01, box.width / 2 - 0.01, 0.04 if node.kind == CELL else 0.2)
+        color = self.theme.muted if node.kind in (graph.GAP, graph.JOIN) else self.theme.lines[COLORS[node.kind]]
+        round_ = min(box.height / 2 - 0.01, box.width / 2 - 0.01, 0.04 if node.kind == graph.CELL else 0.2)
         patch = FancyBboxPatch(
             (box.left + round_, box.bottom + round_),
             box.width - 2 * round_,
             box.height - 2 * round_,
             boxstyle=f"round,pad={round_},rounding_size={round_}",
-            facecolor="none" if node.kind == GAP else self.theme.tint(color, 1.0 if node.kind == JOIN else 0.22),
-            edgecolor="none" if node.kind == GAP else color,
+            facecolor="none"
+            if node.kind == graph.GAP
+            else self.theme.tint(color, 1.0 if node.kind == graph.JOIN else 0.22),
+            edgecolor="none" if node.kind == graph.GAP else color,
             linewidth=1.2,
             zorder=2,
         )
@@ -170,9 +169,9 @@ class _Pen:
         from matplotlib.patches import FancyArrowPatch
 
         source, target = self.layout.boxes[arrow.source], self.layout.boxes[arrow.target]
-        wide = unfolding.node(arrow.target).kind in (POOLING, TOTAL)
+        wide = unfolding.node(arrow.target).kind in (graph.POOLING, graph.TOTAL)
         end = (source.x, target.y) if wide else (target.x, target.y)
-        start = (target.x, source.y) if unfolding.node(arrow.source).kind == POOLING else (source.x, source.y)
+        start = (target.x, source.y) if unfolding.node(arrow.source).kind == graph.POOLING else (source.x, source.y)
         color = self.theme.warning if arrow.stops else self.theme.ink
         self.axes.add_patch(
             FancyArrowPatch(
@@ -245,7 +244,7 @@ class _Pen:
             self.text((left + right) / 2, y - 0.16, text, self.theme.ink, SMALL)
         for window, after in zip(unfolding.windows, unfolding.windows[1:], strict=False):
             if {window.stop, after.start} <= set(unfolding.shown):
-                state = next(n for n in unfolding.of_kind(STATE) if n.step == window.stop)
+                state = next(n for n in unfolding.of_kind(graph.STATE) if n.step == window.stop)
                 x = self.layout.boxes[state.name].right + 0.08
                 self.text(x, y - 0.34, "stops", self.theme.warning, SMALL)
                 self.axes.plot(
@@ -255,11 +254,11 @@ class _Pen:
 
 def _way(arrow: Arrow, unfolding: Unfolding, source: Box, target: Box) -> str:
     """Straight, but around what would be in between."""
-    if unfolding.node(arrow.source).kind == INPUT and unfolding.node(arrow.target).kind == OUTPUT:
+    if unfolding.node(arrow.source).kind == graph.INPUT and unfolding.node(arrow.target).kind == graph.OUTPUT:
         return "arc3,rad=0.36"
     if arrow.weights == "start" and target.y - source.y > 1.3:
         return "arc3,rad=-0.3"
-    lonely = unfolding.node(arrow.source).kind == CELL and unfolding.node(arrow.target).step is None
-    if lonely and unfolding.node(arrow.target).kind == OUTPUT and abs(target.x - source.x) > target.width:
+    lonely = unfolding.node(arrow.source).kind == graph.CELL and unfolding.node(arrow.target).step is None
+    if lonely and unfolding.node(arrow.target).kind == graph.OUTPUT and abs(target.x - source.x) > target.width:
         return "angle,angleA=90,angleB=180,rad=6"
     return "arc3,rad=0"
