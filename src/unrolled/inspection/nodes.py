@@ -13,7 +13,7 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.cells.base import Cell
 from unrolled.inspection import graph
-from unrolled.inspection.graph import Arrow, Node
+from unrolled.inspection.graph import Arrow, Node, Window
 from unrolled.inspection.names import BACKWARD, FORWARD
 from unrolled.inspection.states import LayerStates, states
 from unrolled.nn.pooling import Last
@@ -49,14 +49,17 @@ class Builder:
         model: Any,
         one: Batch,
         shown: Sequence[int],
-        cuts: set[int],
+        windows: Sequence[Window],
         labels: Sequence[str],
         answers: Sequence[str],
         numbers: Numbers | None,
     ) -> None:
-        self.model, self.one, self.shown, self.cuts = model, one, shown, cuts
+        self.model, self.one, self.shown = model, one, shown
+        self.cuts = cuts_of(windows)
+        self.dark = {step for w in windows if not w.learns for step in range(w.start, w.stop + 1)}  # without a gradient
         self.labels, self.answers, self.numbers = labels, answers, numbers
         self.length = one.num_steps
+        self.restarts = restarts_of(one)
         self.nodes: list[Node] = []
         self.arrows: list[Arrow] = []
         self.weights: dict[str, tuple[int, ...]] = {}
@@ -66,8 +69,8 @@ class Builder:
         self.nodes.append(Node(name, kind, label or name, **more))
         return name
 
-    def arrow(self, source: str, target: str, weights: str = "", stops: bool = False) -> None:
-        self.arrows.append(Arrow(source, target, weights, stops))
+    def arrow(self, source: str, target: str, weights: str = "", stops: bool = False, restarts: bool = False) -> None:
+        self.arrows.append(Arrow(source, target, weights, stops, restarts))
 
     # ---- from below: inputs, layers ------------------------------------------------------------
 
@@ -137,7 +140,8 @@ class Builder:
                 values=self._values(number, direction, t, "outputs"),
                 **place,
             )
-            self.arrow(before, tops[t], W, stops=any(step in self.cuts for step in hidden))
+            restarts = (t + 1 if prime else t) in self.restarts  # backwards, the same two steps are cut apart
+            self.arrow(before, tops[t], W, any(step in self.cuts for step in hidden), restarts)
             self.arrow(below[t], tops[t], U)
             before = self.node(
                 f"s{prime}_{t}{mark}",
@@ -192,7 +196,7 @@ class Builder:
                 name, graph.POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)}
             )
             for t, top in tops.items():
-                self.arrow(top, pool, stops=any(cut >= t for cut in self.cuts))  # read without a gradient
+                self.arrow(top, pool, stops=t in self.dark)
             sources[pool] = "V"
         if self.model.inputs.static_size:
             self._vector()
@@ -233,6 +237,16 @@ class Builder:
         if self.numbers is None:
             return {}
         return {name: _floats(field[0]) for name, field in self.numbers.layers[number, direction].initial.items()}
+
+
+def cuts_of(windows: Sequence[Window]) -> set[int]:
+    """The steps after which a window ends: between these and the next ones the gradient stops."""
+    return {window.stop for window in windows[:-1]}
+
+
+def restarts_of(one: Batch) -> tuple[int, ...]:
+    """The steps of a sequence, from 1, before which its state restarts; before the first it starts anyway."""
+    return () if one.reset is None else tuple(t + 1 for t in one.reset.nonzero().flatten().tolist() if t)
 
 
 def _in_order(shown: Sequence[int], direction: str) -> Iterator[tuple[int, int]]:

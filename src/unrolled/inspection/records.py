@@ -34,7 +34,7 @@ class LayerFlow:
     """Gradient flow through one layer in one direction.
 
     Args:
-        name: the layer's name in the model, and its direction where it has two.
+        name: such as "layer 1", "layer 2, backward", or "encoder, layer 1" where a model has several stacks.
         direction: "forward" or "backward"; of a backward layer the last step of time is the first one read.
         cell: the cell's class.
         hidden_size: hidden units, H.
@@ -50,7 +50,7 @@ class LayerFlow:
         decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
         lost: the share of the gradient that truncation at k steps loses, by k.
         factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
-        pairs: `|ds_i/ds_k|` at growing lags.
+        pairs: `|ds_i/ds_k|` at growing lags up to 128, each of which costs so many steps; further back look at `decay`.
     """
 
     name: str

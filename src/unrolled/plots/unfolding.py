@@ -49,7 +49,8 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
     """The picture of an unfolding: inputs below, the same cell at each step, outputs, losses and their sum above.
 
     Real values, where the unfolding has them, show as a strip of colours (its first 8 numbers) and as the losses.
-    A dashed line shows where truncated back-propagation stops the gradient.
+    A dashed line shows where truncated back-propagation stops the gradient. Where the state restarts, a bar stands
+    before the cell as well: nothing comes in from the step before.
 
     Args:
         unfolding: from `unrolled.inspection.unfolding.unfold`.
@@ -172,7 +173,7 @@ class _Pen:
         wide = unfolding.node(arrow.target).kind in (graph.POOLING, graph.TOTAL)
         end = (source.x, target.y) if wide else (target.x, target.y)
         start = (target.x, source.y) if unfolding.node(arrow.source).kind == graph.POOLING else (source.x, source.y)
-        color = self.theme.warning if arrow.stops else self.theme.ink
+        color = self.theme.warning if arrow.stops or arrow.restarts else self.theme.ink
         self.axes.add_patch(
             FancyArrowPatch(
                 start,
@@ -180,13 +181,13 @@ class _Pen:
                 patchA=patches[arrow.source],
                 patchB=patches[arrow.target],
                 connectionstyle=_way(arrow, unfolding, source, target),
-                arrowstyle="-|>",
-                mutation_scale=8,
+                arrowstyle="-[" if arrow.restarts else "-|>",  # a bar in front of the cell: nothing comes in
+                mutation_scale=4 if arrow.restarts else 8,
                 linewidth=1.0,
                 linestyle=(0, (2, 2)) if arrow.stops else "solid",
                 color=color,
                 shrinkA=0,
-                shrinkB=1,
+                shrinkB=4 if arrow.restarts else 1,
                 zorder=1,
             )
         )
@@ -246,7 +247,8 @@ class _Pen:
             if {window.stop, after.start} <= set(unfolding.shown):
                 state = next(n for n in unfolding.of_kind(graph.STATE) if n.step == window.stop)
                 x = self.layout.boxes[state.name].right + 0.08
-                self.text(x, y - 0.34, "stops", self.theme.warning, SMALL)
+                says = "restarts" if after.start in unfolding.restarts else "stops"
+                self.text(x, y - 0.34, says, self.theme.warning, SMALL)
                 self.axes.plot(
                     [x, x], [y - 0.26, self.layout.top - 0.6], color=self.theme.warning, linestyle=(0, (4, 3)), lw=1.2
                 )
