@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.cells.base import Cell
 from unrolled.inspection.activations import gates, units
-from unrolled.inspection.decay import anchors, decay
+from unrolled.inspection.decay import anchors, decay, heard_steps
 from unrolled.inspection.jacobians import Pair, norms, window
 from unrolled.inspection.records import Factors, LayerFlow
 from unrolled.inspection.trace import ALL, Stretch, Trace, stretches, trace
@@ -19,6 +19,7 @@ from unrolled.ragged import Ragged
 
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs, which cost as many steps as their sum
 STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch beside it
+STILL = 1e-6  # of the largest value: what moves less than this is the same to float32
 FACTOR_STEPS = 128  # one-step Jacobians before a loss
 
 
@@ -44,7 +45,7 @@ def layer_flow(
     look = _look(chosen, losses)
     means, counts = _by_time(look, visit.inputs)
     seen = gates(look.trace, look.pieces)
-    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look))
+    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look), unread=_unread(chosen))
     record = replace(record, gates=seen, units=units(look.trace))
     if not len(look.heard):
         return record
@@ -63,6 +64,7 @@ def _outside(visit: Visit, name: str, updates: dict[str, float]) -> LayerFlow:
         hidden_size=visit.cell.hidden_size,
         updates=updates,
         restarts=_restarts(visit),
+        varied_inputs=_varied_inputs(visit),
         recurrent_norm=_recurrent_norm(visit.cell),
         frozen=not any(weight.requires_grad for weight in (*visit.cell.weights, *visit.cell.parameters())),
     )
@@ -101,6 +103,15 @@ def _starved(look: _Look) -> float:
     return float(starved[look.trace.pieces < look.pieces].double().mean())
 
 
+def _unread(chosen: Stretch) -> float:
+    """Share of the steps before the first one that a loss reads, up to the last one; mean over the pieces."""
+    shares = []
+    for piece in range(len(chosen.inputs)):
+        heard = heard_steps(chosen, piece)
+        shares.append(float(heard[0] / (heard[-1] + 1)) if len(heard) else 1.0)
+    return sum(shares) / len(shares)
+
+
 def _factors(look: _Look) -> Factors:
     """c of the steps before the loss that has the most steps before it."""
     row = int(look.only.argmax())
@@ -131,6 +142,13 @@ def _restarts(visit: Visit) -> float:
     """Share of the steps after the first of each sequence before which the state restarts."""
     later = visit.inputs.positions.cpu() > 0
     return 0.0 if visit.reset is None or not bool(later.any()) else float(visit.reset.cpu()[later].double().mean())
+
+
+def _varied_inputs(visit: Visit) -> float:
+    """Share of what a sequence is told, at its steps and by its first state, that is not the same everywhere."""
+    given = [values for values in (visit.inputs.values, *visit.state) if len(values)]
+    spread = [(values.amax(0) - values.amin(0)) > STILL * values.abs().amax(0) for values in given]
+    return float(torch.cat(spread).double().mean()) if spread else 1.0
 
 
 def _recurrent_norm(cell: Cell) -> float | None:

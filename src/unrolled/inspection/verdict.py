@@ -18,9 +18,11 @@ CAUSES = (
     "frozen",  # no weight of the cell learns
     "exploded_units",  # states beyond all bounds
     "dead_units",  # outputs that never move
+    "constant_inputs",  # what the layer reads is the same at every step of every sequence
     "saturated",  # a squashing that is flat at most activations
     "forget_gate_shut",  # the cell is emptied at each step
     "large_update",  # one step of the optimiser replaces the weights
+    "tiny_update",  # one step of the optimiser is rounded away
     "exploding",  # the gradient grows on its way back
     "tiny_weights",  # the gradient vanishes because the recurrent weights are small
     "truncated",  # bptt_steps cuts off most of the gradient
@@ -31,11 +33,13 @@ DEAD_UNITS = 0.5  # share of the units
 EXPLODED_UNITS = 0.0  # any at all
 SATURATED = 0.9  # share of the activations; a character model that has learnt well has up to 0.7
 SHUT = 0.1  # mean of a forget gate: half of what is kept is then gone in 0.3 steps
-LARGE_UPDATE = 0.3  # of the weight's own length, in one step
+LARGE_UPDATE = 0.1  # of the weight's own length, in one step: ten such steps replace it
+TINY_UPDATE = 2.0**-24  # of the weight's own length: float32 cannot add less than this to a number
 GROWTH = 100.0  # of a gradient on its way back
 TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
 TRUNCATED = 0.5  # share of the gradient's length
-REACHED = 0.25  # of the way from a loss to the first step, and of the steps, with a hundredth of the gradient left
+REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of the gradient left
+UNREAD = 0.75  # share of the steps, the first ones, that no loss reads directly
 SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
 
 Check = Callable[[LayerFlow, int], Finding | None]
@@ -74,7 +78,7 @@ def sentence(layers: Sequence[LayerFlow], findings: Sequence[Finding]) -> str:
 
 
 def _not_finite(layer: LayerFlow, bptt_steps: int) -> Finding | None:
-    if all(math.isfinite(size) for size in layer.state_gradients):
+    if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # that is then why
         return None
     text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
     return Finding("not_finite", layer.name, math.nan, text)
@@ -129,6 +133,16 @@ def _dead_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     return Finding("dead_units", layer.name, share, text)
 
 
+def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if layer.varied_inputs > 0:
+        return None
+    text = (
+        f"{_called(layer)} reads the same at every step of every sequence, which tells nothing but their length: look "
+        "at the data, and at how it is scaled"
+    )
+    return Finding("constant_inputs", layer.name, 0.0, text)
+
+
 def _saturated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
     flat = [gate for gate in flat if gate.name != "forget"]  # shut has a finding of its own, and open is memory
@@ -165,8 +179,19 @@ def _large_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     return Finding("large_update", layer.name, size, text)
 
 
+def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    size = max(layer.updates.values(), default=1.0)
+    if size >= TINY_UPDATE:
+        return None
+    text = (
+        f"one update moves {_called(layer)} by {size:.1g} of its weights' length, which rounding swallows: raise "
+        "learning_rate, or max_grad_norm where that clips"
+    )
+    return Finding("tiny_update", layer.name, size, text)
+
+
 def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
-    growth = max(layer.decay.curve, default=1.0) if layer.decay is not None else 1.0
+    growth = _growth(layer)
     if growth <= GROWTH or layer.decay is None:
         return None
     pace = f"doubles every {_steps(layer.decay.doubling_time)}" if layer.decay.rate > 1 else "grows"
@@ -177,14 +202,22 @@ def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     return Finding("exploding", layer.name, growth, text)
 
 
+def _growth(layer: LayerFlow) -> float:
+    """How many times a loss's gradient grows on its way back."""
+    return max(layer.decay.typical, default=1.0) if layer.decay is not None else 1.0
+
+
 def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     share = layer.lost.get(bptt_steps, 0.0)
-    if share <= TRUNCATED:
+    span = layer.decay.span if layer.decay is not None else 0
+    blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # the first steps hear nothing
+    if share <= TRUNCATED and not blind:
         return None
     enough = next((steps for steps, lost in layer.lost.items() if steps > bptt_steps and lost <= TRUNCATED / 5), 0)
-    wanted = f"bptt_steps >= {enough}" if enough else "bptt_steps=0"
-    text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}: train with {wanted}"
-    return Finding("truncated", layer.name, share, text)
+    wanted = f"bptt_steps >= {enough}" if enough and not blind else "bptt_steps=0"
+    text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}"
+    text += f", and all of what lies further back than that of {span} steps" if blind else ""
+    return Finding("truncated", layer.name, share, f"{text}: train with {wanted}")
 
 
 def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
@@ -199,7 +232,7 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     if norm is not None and norm < TINY_NORM:
         text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
         return Finding("tiny_weights", layer.name, norm, text)
-    if layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
+    if layer.unread <= UNREAD:  # other losses, or a pooling, read the steps that this one does not reach
         return None
     return Finding("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
 
@@ -217,8 +250,8 @@ def _remember(layer: LayerFlow, found: Decay) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    _not_finite, _no_gradient, _state_cut, _frozen, _exploded_units, _dead_units, _saturated, _forget_gate_shut,
-    _large_update, _exploding, _truncated, _vanishing,
+    _not_finite, _no_gradient, _state_cut, _frozen, _exploded_units, _dead_units, _constant_inputs, _saturated,
+    _forget_gate_shut, _large_update, _tiny_update, _exploding, _truncated, _vanishing,
 )  # fmt: skip
 
 
