@@ -10,18 +10,19 @@ from unrolled.inspection.decay import Decay
 from unrolled.inspection.names import called
 from unrolled.inspection.records import Finding, LayerFlow
 
-# the likeliest root first: a frozen layer is not "vanishing", saturated inputs make a gradient vanish, not the reverse
+# The likeliest root first. A step that replaces the weights saturates, kills or explodes a layer, and a layer that is
+# dead hears nothing and lets nothing through to those below; what is saturated vanishes. None of it is the reverse.
 CAUSES = (
     "not_finite",  # the loss or the gradient is NaN or infinite
+    "large_update",  # one step of the optimiser replaces the weights
+    "exploded_units",  # states beyond all bounds
+    "dead_units",  # outputs that never move
     "no_gradient",  # no loss reads the layer, or its state is cut off from it
     "state_cut",  # the state restarts before most steps
     "frozen",  # no weight of the cell learns
-    "exploded_units",  # states beyond all bounds
-    "dead_units",  # outputs that never move
     "constant_inputs",  # what the layer reads is the same at every step of every sequence
     "saturated",  # a squashing that is flat at most activations
     "forget_gate_shut",  # the cell is emptied at each step
-    "large_update",  # one step of the optimiser replaces the weights
     "tiny_update",  # one step of the optimiser is rounded away
     "exploding",  # the gradient grows on its way back
     "tiny_weights",  # the gradient vanishes because the recurrent weights are small
@@ -35,7 +36,7 @@ SATURATED = 0.9  # share of the activations; a character model that has learnt w
 SHUT = 0.1  # mean of a forget gate: half of what is kept is then gone in 0.3 steps
 LARGE_UPDATE = 0.1  # of the weight's own length, in one step: ten such steps replace it
 TINY_UPDATE = 2.0**-24  # of the weight's own length: float32 cannot add less than this to a number
-GROWTH = 100.0  # of a gradient on its way back
+GROWTH = 1000.0  # of a gradient on its way back; to the one step that matters it may grow some hundred times
 TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
 TRUNCATED = 0.5  # share of the gradient's length
 REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of the gradient left
@@ -250,8 +251,8 @@ def _remember(layer: LayerFlow, found: Decay) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    _not_finite, _no_gradient, _state_cut, _frozen, _exploded_units, _dead_units, _constant_inputs, _saturated,
-    _forget_gate_shut, _large_update, _tiny_update, _exploding, _truncated, _vanishing,
+    _not_finite, _large_update, _exploded_units, _dead_units, _no_gradient, _state_cut, _frozen, _constant_inputs,
+    _saturated, _forget_gate_shut, _tiny_update, _exploding, _truncated, _vanishing,
 )  # fmt: skip
 
 
