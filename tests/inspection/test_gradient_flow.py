@@ -275,7 +275,7 @@ def test_an_illegal_option_is_named(options):
 
 
 @pytest.mark.slow
-def test_the_norms_cost_at_most_three_training_steps():
+def test_the_norms_cost_at_most_two_and_a_half_training_steps():
     torch.manual_seed(0)
     steps, rows = 200, 32
     stack = Stack(64, 128, "lstm")
@@ -302,4 +302,4 @@ def test_the_norms_cost_at_most_three_training_steps():
             work()
             seconds[work] = min(seconds[work], time.process_time() - start)
     print(f"{seconds[look] / seconds[train]:.2f} training steps")
-    assert seconds[look] <= 3 * seconds[train]
+    assert seconds[look] <= 2.5 * seconds[train]

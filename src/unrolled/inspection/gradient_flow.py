@@ -16,6 +16,7 @@ from unrolled.inspection.records import GradientFlow
 from unrolled.inspection.updates import update_ratios
 from unrolled.inspection.verdict import findings_of, sentence
 from unrolled.inspection.visits import Visit
+from unrolled.training.threads import fitting_threads
 
 
 def gradient_flow(
@@ -37,8 +38,9 @@ def gradient_flow(
     by itself over a few of the sequences, with every state kept. The weights, their `.grad`, the optimiser and the
     model's mode are afterwards what they were.
 
-    Cost: one training step on the batch, and for each layer and direction 0.2 to 0.4 ms for each step of the longest
-    sequence (LSTM, H = 128): under 0.1 s at T = 200, up to 1 s at T = 2,000. With `detail` 1 to 2 s more for each.
+    Cost: one training step on the batch, and for each layer and direction about 0.15 ms for each step of the longest
+    sequence (LSTM, H = 128), twice that for a cell whose units meet elsewhere than in its recurrent product. With
+    `detail` 1 to 2 s more for each.
 
     Args:
         model: an arrangement, or any module that runs a Stack, a module of `unrolled.nn`, or `unroll(cell, ...)`.
@@ -85,10 +87,11 @@ def gradient_flow(
     truncated = getattr(model, "bptt_steps", 0) if bptt_steps is None else bptt_steps
     ratios = dict(updates or update_ratios(model, seen.gradients, learning_rate, optimizer))
     names = {id(weight): name for name, weight in model.named_parameters()}
-    layers = tuple(
-        layer_flow(visit, name, sequences, losses, detail, truncated, _of_cell(visit.cell, ratios, names))
-        for name, visit in _by_name(seen.visits).items()
-    )
+    with fitting_threads(model, rows=sequences * (1 + losses)):
+        layers = tuple(
+            layer_flow(visit, name, sequences, losses, detail, truncated, _of_cell(visit.cell, ratios, names))
+            for name, visit in _by_name(seen.visits).items()
+        )
     findings = findings_of(layers, seen.loss, truncated)
     return GradientFlow(layers, seen.loss, findings, sentence(layers, findings))
 

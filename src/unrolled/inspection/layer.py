@@ -12,7 +12,8 @@ from unrolled.inspection.activations import gates, units
 from unrolled.inspection.decay import anchors, decay, heard_steps
 from unrolled.inspection.jacobians import Pair, norms, window
 from unrolled.inspection.records import Factors, LayerFlow
-from unrolled.inspection.trace import ALL, Stretch, Trace, stretches, trace
+from unrolled.inspection.slopes import replay
+from unrolled.inspection.trace import ALL, Stretch, Trace, stretches
 from unrolled.inspection.truncation import STEPS, lost_shares
 from unrolled.inspection.visits import Visit
 from unrolled.ragged import Ragged
@@ -74,9 +75,8 @@ def _look(chosen: Stretch, losses: int) -> _Look:
     pieces = len(chosen.inputs)
     heard, steps = anchors(chosen, losses)
     only = torch.cat([torch.full((pieces,), ALL), steps])
-    with torch.enable_grad():
-        looked = trace(chosen.select(torch.cat([torch.arange(pieces), heard])))
-    return _Look(looked, pieces, heard, only, looked.gradients(only))
+    looked, gradients = replay(chosen.select(torch.cat([torch.arange(pieces), heard])), only)
+    return _Look(looked, pieces, heard, only, gradients)
 
 
 def _spread(lengths: Tensor, count: int) -> Tensor:

@@ -170,22 +170,30 @@ class Trace:
         earlier = begins[(self.positions - 1).clamp(min=0)] + rank  # (N,)
         return torch.where((self.positions == 0)[:, None], start[rank], self.states.detach()[earlier])
 
+    def asked(self, only: Tensor) -> tuple[Tensor, Tensor]:
+        """What a loss asks directly of every output, (N, H), and of the state after every step, (N, S)."""
+        last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
+        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
+        outputs = self.stretch.output_gradient.values[self.layout.gather] * counts[:, None]
+        return outputs, self.stretch.end_gradient[self.pieces] * (last & counts)[:, None]
+
+    @property
+    def shown_field(self) -> int:
+        """Which field of the state the output is, where it is one."""
+        return [field is self.shown[0] for field in self.after[0]].index(True)
+
     def gradients(self, only: Tensor) -> Tensor:
         """The gradient of a loss in the state after every step, (N, S).
 
         Args:
             only: the one step of each piece whose loss counts, (P,), counted within the piece; `ALL` = every step's.
         """
-        last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
-        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
-        asked = self.stretch.output_gradient.values[self.layout.gather] * counts[:, None]  # (N, H)
+        asked, ends = self.asked(only)
         sizes = self.layout.batch_sizes.tolist()
         roots, slopes = list(self.shown), list(asked.split(sizes))
-        ends = self.stretch.end_gradient[self.pieces] * (last & counts)[:, None]  # (N, S)
-        for fields, wanted in zip(self.after, ends.split(sizes), strict=True):
-            if bool(wanted.any()):
-                roots.extend(fields)
-                slopes.extend(self.stretch.state_of(wanted))
+        for index in self.positions[ends.any(1)].unique().tolist():
+            roots.extend(self.after[index])
+            slopes.extend(self.stretch.state_of(ends.split(sizes)[index]))
         fields = [field for step_fields in self.after for field in step_fields]
         found = iter(torch.autograd.grad(roots, fields, slopes, retain_graph=True, materialize_grads=True))
         return _joined([tuple(next(found) for _ in fields) for fields in self.after])
@@ -202,14 +210,13 @@ def trace(stretch: Stretch) -> Trace:
     values = values[layout.gather]  # (N, F)
     alive = tuple(field[layout.order].requires_grad_(torch.is_grad_enabled()) for field in stretch.start)
     after, shown = [], []
-    first, shows_state = 0, False
-    for count in layout.batch_sizes.tolist():
-        if count < len(alive[0]):
-            alive = tuple(field[:count] for field in alive)
-        output, alive, shows_state = one_step(stretch, values[first : first + count], alive)
+    shows_state = False
+    for inputs in values.split(layout.batch_sizes.tolist()):
+        if len(inputs) < len(alive[0]):
+            alive = tuple(field[: len(inputs)] for field in alive)
+        output, alive, shows_state = one_step(stretch, inputs, alive)
         after.append(alive)
         shown.append(output)
-        first += count
     return Trace(stretch, after, shown, shows_state)
 
 
@@ -220,6 +227,6 @@ def one_step(stretch: Stretch, inputs: Tensor, fields: tuple[Tensor, ...]) -> tu
         the output (P, H), the fields of the next state, and whether the output is one of them.
     """
     output, state = step(stretch.cell, stretch.noise, inputs, stretch.cell.state_type(*fields))
-    after = tuple(field.view_as(field) for field in state)
+    after = tuple(field.view_as(field) for field in state) if torch.is_grad_enabled() else tuple(state)
     shown = [new for new, field in zip(after, state, strict=True) if field is output]
     return (shown[0] if shown else output), after, bool(shown)
