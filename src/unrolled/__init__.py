@@ -55,6 +55,18 @@ _HOME = {
     "unroll": "unrolled.nn.unroll",
     # training
     "Callback": "unrolled.training.callbacks",
+    # inspection
+    "GradientFlowMonitor": "unrolled.inspection.monitor",
+    "GradientFlowWarning": "unrolled.inspection.monitor",
+    "batch_mates_matter": "unrolled.inspection.checks",
+    "forgets_state_between_calls": "unrolled.inspection.checks",
+    "gradient_flow": "unrolled.inspection.gradient_flow",
+    "leaks_state_between_sequences": "unrolled.inspection.checks",
+    "looks_into_the_future": "unrolled.inspection.checks",
+    "padding_changes_results": "unrolled.inspection.checks",
+    "saliency": "unrolled.inspection.saliency",
+    "states": "unrolled.inspection.states",
+    "unfold": "unrolled.inspection.unfolding",
     # tasks and their scores
     "Scores": "unrolled.metrics",
     "Classifier": "unrolled.tasks.classifier",
@@ -102,6 +114,17 @@ if TYPE_CHECKING:
     from unrolled.data.readers import read_tsv as read_tsv
     from unrolled.data.readers import scan_parquet as scan_parquet
     from unrolled.data.source import Table as Table
+    from unrolled.inspection.checks import batch_mates_matter as batch_mates_matter
+    from unrolled.inspection.checks import forgets_state_between_calls as forgets_state_between_calls
+    from unrolled.inspection.checks import leaks_state_between_sequences as leaks_state_between_sequences
+    from unrolled.inspection.checks import looks_into_the_future as looks_into_the_future
+    from unrolled.inspection.checks import padding_changes_results as padding_changes_results
+    from unrolled.inspection.gradient_flow import gradient_flow as gradient_flow
+    from unrolled.inspection.monitor import GradientFlowMonitor as GradientFlowMonitor
+    from unrolled.inspection.monitor import GradientFlowWarning as GradientFlowWarning
+    from unrolled.inspection.saliency import saliency as saliency
+    from unrolled.inspection.states import states as states
+    from unrolled.inspection.unfolding import unfold as unfold
     from unrolled.metrics import Scores as Scores
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll

@@ -133,7 +133,20 @@ def long_sequences_for_an_elman_cell() -> Case:
     return Case(*classifier("elman", 150), {})
 
 
+def clipped_away() -> Case:
+    model, batch = classifier("gru", 20)
+    return Case(model, batch, {"learning_rate": 1e-9})
+
+
+def the_same_input_everywhere() -> Case:
+    model, batch = classifier("gru", 20)
+    batch.inputs["x"].values.fill_(0.3)
+    return Case(model, batch, {})
+
+
 BROKEN = {
+    "tiny_update": clipped_away,
+    "constant_inputs": the_same_input_everywhere,
     "large_update": learning_rate_times_100,
     "forget_gate_shut": forget_bias_of_minus_5,
     "tiny_weights": lambda: scaled_recurrent_weights(0.01),

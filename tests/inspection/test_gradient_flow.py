@@ -96,7 +96,7 @@ def test_a_backward_layer_flows_as_a_forward_one_over_reversed_sequences(lengths
         gradient_flow(model, given, loss=squares, sequences=9, detail=False)
         for model, given in ((both, batch), (ahead, Batch(mirrored)))
     )
-    assert [layer.name for layer in flow.layers] == ["layers.0", "layers.0, backward"]
+    assert [layer.name for layer in flow.layers] == ["layer 1", "layer 1, backward"]
     back, forth = flow.layers[1], mirror.layers[0]
     assert back.decay == forth.decay
     if len(set(lengths)) == 1:
@@ -250,7 +250,7 @@ def test_truncation_loses_what_the_terms_beyond_it_are():
 
 def test_a_model_without_recurrent_layers_is_refused_with_a_remedy():
     _, batch = a_stack_and_batch("gru", [4])
-    with pytest.raises(UnsupportedError, match="cell='lstm'"):
+    with pytest.raises(UnsupportedError, match="a cell such as 'lstm'"):
         gradient_flow(
             CausalConv(F, H).double(), batch, loss=lambda model, b: LossSum(model(b.inputs["x"])[0].values.sum(), 1.0)
         )
@@ -275,7 +275,7 @@ def test_an_illegal_option_is_named(options):
 
 
 @pytest.mark.slow
-def test_the_norms_cost_at_most_three_training_steps():
+def test_the_norms_cost_at_most_two_and_a_half_training_steps():
     torch.manual_seed(0)
     steps, rows = 200, 32
     stack = Stack(64, 128, "lstm")
@@ -302,4 +302,4 @@ def test_the_norms_cost_at_most_three_training_steps():
             work()
             seconds[work] = min(seconds[work], time.process_time() - start)
     print(f"{seconds[look] / seconds[train]:.2f} training steps")
-    assert seconds[look] <= 3 * seconds[train]
+    assert seconds[look] <= 2.5 * seconds[train]

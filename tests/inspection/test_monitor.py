@@ -61,12 +61,12 @@ def test_it_writes_to_tensorboard_where_that_is_on(tmp_path):
 
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    points = events.Scalars("gradient_flow/layers.layers.0/rate")
+    points = events.Scalars("gradient_flow/layer 1/rate")
     assert [point.step for point in points] == [1, 3, 5]
     rates = [flow.layers[0].decay.rate for _, flow in monitor.flows]
     assert [point.value for point in points] == pytest.approx(rates, rel=1e-6)
     assert {"c", "dead_units", "flat/update", "update/weight_hh"} <= {
-        tag.removeprefix("gradient_flow/layers.layers.0/") for tag in events.Tags()["scalars"]
+        tag.removeprefix("gradient_flow/layer 1/") for tag in events.Tags()["scalars"]
     }
 
 

@@ -215,9 +215,60 @@ def test_what_cannot_be_unfolded_is_refused_in_a_sentence(options, said):
         unfold(model, a_batch(model, [3, 0]), **options)
 
 
-def test_a_sequence_that_restarts_is_refused():
-    model = a_model("next step")
-    batch = a_batch(model, [3])
-    cut = type(batch)(batch.inputs, reset=torch.tensor([False, True, False]))
-    with pytest.raises(UnsupportedError, match="one by one"):
-        unfold(model, cut)
+# ---- restarts ------------------------------------------------------------------------------------------
+
+
+def restarted(name, length, steps, **options):
+    model = a_model(name)
+    batch = a_batch(model, [length])
+    reset = torch.zeros(length, dtype=torch.bool)
+    reset[[step - 1 for step in steps]] = True
+    cut = type(batch)(batch.inputs, batch.statics, batch.targets, reset=reset)
+    return unfold(model, cut, ends=(length, 1), **options), [batch.slice_time(0, steps[-1] - 1), model, batch]
+
+
+@pytest.mark.parametrize("name", ["next step", "many to many, two layers", "many to many, bidirectional"])
+@given(restart=st.integers(2, 5))
+@settings(max_examples=4)
+def test_a_restart_cuts_the_state_s_way_and_the_gradient_s(name, restart):
+    unfolding, _ = restarted(name, 5, [restart])
+    assert unfolding.restarts == (restart,)
+    assert [(w.start, w.stop) for w in unfolding.windows] == [(1, restart - 1), (restart, 5)]
+    cut = {(arrow.source, arrow.target) for arrow in unfolding.arrows if arrow.restarts}
+    marks = [""] if layers(name) == 1 else ["^(1)", "^(2)"]
+    want = {(f"s_{restart - 1}{mark}", f"cell_{restart}{mark}") for mark in marks}
+    if directions(name) == 2:
+        want |= {(f"s'_{restart}", f"cell'_{restart - 1}")}
+    assert cut == want
+    assert all(arrow.stops for arrow in unfolding.arrows if arrow.restarts)
+
+
+def test_the_states_after_a_restart_are_those_of_a_sequence_of_its_own():
+    unfolding, (_, model, batch) = restarted("next step", 6, [4], values=True)
+    alone = unfold(model, batch.slice_time(3, 6), ends=(3, 1), values=True)
+    for step in (1, 2, 3):
+        ours, theirs = (drawn.node(name).values for drawn, name in ((unfolding, f"s_{step + 3}"), (alone, f"s_{step}")))
+        assert ours["hidden"] == pytest.approx(theirs["hidden"])
+
+
+def test_restarts_and_truncation_both_end_windows():
+    unfolding, _ = restarted("next step", 10, [3, 9], bptt_steps=4)
+    assert [(w.start, w.stop) for w in unfolding.windows] == [(1, 2), (3, 4), (5, 8), (9, 10)]
+    assert [arrow.target for arrow in unfolding.arrows if arrow.restarts] == ["cell_3", "cell_9"]
+    assert [arrow.target for arrow in unfolding.arrows if arrow.stops] == ["cell_3", "cell_5", "cell_9"]
+
+
+@pytest.mark.parametrize("name", ["many to one, last", "many to one, mean"])
+def test_windows_that_learn_are_those_that_the_gradient_reaches(name):
+    unfolding, (_, model, batch) = restarted(name, 6, [4])
+    x = batch.inputs["x"].values.requires_grad_()
+    reset = torch.tensor([False, False, False, True, False, False])
+    model.loss(type(batch)(batch.inputs, batch.statics, batch.targets, reset=reset)).total.backward()
+    reached = [t + 1 for t in range(6) if float(x.grad[t].abs().sum()) > 0]
+    assert reached == [step for w in unfolding.windows if w.learns for step in range(w.start, w.stop + 1)]
+
+
+def test_a_restart_before_the_first_step_changes_nothing():
+    unfolding, _ = restarted("next step", 3, [1])
+    assert unfolding.restarts == ()
+    assert not any(arrow.restarts for arrow in unfolding.arrows)

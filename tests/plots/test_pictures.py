@@ -81,7 +81,7 @@ def test_a_ranking_is_legible(count):
     ranking = [Tracked(f"since the last space {n}", 1, "backward", "hidden", 127, -0.5, -0.9) for n in range(count)]
     figure = draw_tracking(ranking)
     assert_legible(figure)
-    assert sum("layer 2 back, hidden 127" in text for text, _ in written_texts(figure)) == count
+    assert sum("layer 2, backward, hidden 127" in text for text, _ in written_texts(figure)) == count
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])

@@ -1,6 +1,9 @@
 """The picture of an unfolding says everything that the data says, and nothing is written over anything else."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from pictures import assert_legible, svg_texts
 from small_models import MODELS, a_batch, a_model
@@ -36,6 +39,16 @@ def test_windows_of_truncation_are_legible(name, bptt_steps):
     assert_legible(figure)
     said = [text.get_text() for text in figure.axes[0].texts]
     assert said.count("stops") >= 1
+
+
+@pytest.mark.parametrize("name", ["next step", "many to one, mean", "many to many, bidirectional"])
+def test_restarts_are_legible_and_said(name):
+    model = a_model(name)
+    batch = a_batch(model, [6])
+    reset = torch.tensor([False, False, True, False, False, False])
+    figure = draw_unfolding(unfold(model, replace(batch, reset=reset), ends=(1, 1)))
+    assert_legible(figure)
+    assert "restarts" in [text.get_text() for text in figure.axes[0].texts]
 
 
 @every

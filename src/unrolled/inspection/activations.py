@@ -1,18 +1,15 @@
 """Activations: gates and units that have stopped to answer, because they are flat, dead or beyond all bounds."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from unrolled.inspection.trace import Trace, one_step
+from unrolled.inspection.gates import SQUASHINGS, Squashed, squashings_of_step
+from unrolled.inspection.trace import Trace
 
 FLAT = 0.1  # a squashing is flat where its slope is below this share of its largest
 DEAD = 1e-6  # a unit whose output stays within so much over all steps tells nothing to anyone
 EXPLODED = 1e3  # a state beyond this: squashed states stay within 1, an LSTM's cell within the number of steps
-SQUASHINGS = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}  # the largest slope of each
 
 
 @dataclass(frozen=True)
@@ -45,34 +42,18 @@ class Units:
     exploded: float = 0.0
 
 
-class _Squashings(TorchFunctionMode):
-    """Notes what every sigmoid, tanh and relu gives, in the order of the step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, Tensor]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        kind = getattr(func, "__name__", "")
-        if kind in SQUASHINGS:
-            self.seen.append((kind, result))
-        return result
-
-
 def gates(trace: Trace, pieces: int) -> tuple[Gate, ...]:
     """Every squashing of the cell's step in the first so many pieces; none for a cell that squashes nothing."""
-    chosen = trace.pieces < pieces  # (N,)
-    fields = trace.before[chosen].split(list(trace.stretch.cell.state_sizes.values()), 1)
-    with torch.no_grad(), _Squashings() as spy:
-        one_step(trace.stretch, trace.inputs[chosen], fields)
-    names = trace.stretch.cell.squashings
-    if len(names) != len(spy.seen):
-        names = tuple(f"{kind} {number}" for number, (kind, _) in enumerate(spy.seen, start=1))
-    return tuple(_gate(name, kind, values) for name, (kind, values) in zip(names, spy.seen, strict=True))
+    chosen, stretch = trace.pieces < pieces, trace.stretch  # (N,)
+    state = stretch.state_of(trace.before[chosen])
+    with torch.no_grad():
+        return tuple(
+            _gate(squashed) for squashed in squashings_of_step(stretch.cell, trace.inputs[chosen], state, stretch.noise)
+        )
 
 
-def _gate(name: str, kind: str, values: Tensor) -> Gate:
+def _gate(squashed: Squashed) -> Gate:
+    name, kind, values = squashed
     slope = {"sigmoid": values * (1 - values), "tanh": 1 - values**2, "relu": (values > 0).to(values)}[kind]
     flat = (slope < FLAT * SQUASHINGS[kind]).to(values)
     return Gate(name, kind, float(flat.mean()), float(values.mean()))

@@ -29,6 +29,7 @@ from unrolled.inspection.probing import (
     row_gaps,
     scale_of,
     step_answers,
+    worst,
 )
 from unrolled.ragged import Ragged
 
@@ -104,7 +105,7 @@ def batch_mates_matter(model: Model, inputs: Ragged, tolerance: float = TOLERANC
     with calm(model):
         together = list(answers(model, inputs))
         gaps = {row: gap_between(answers(model, inputs.select([row]))[0], together[row]) for row in filled}
-    row, gap = max(gaps.items(), key=lambda item: item[1])
+    row, gap = worst(gaps)
     if gap <= tolerance * scale_of(*together):
         return None
     return Finding(
@@ -148,7 +149,7 @@ def padding_changes_results(
     with calm(model):
         want, *got = [real_parts(answers(model, padded, inputs.lengths), inputs) for padded in (dense, longer, other)]
     gaps = {row: max(gap_between(parts[row], want[row]) for parts in got) for row in filled}
-    row, gap = max(gaps.items(), key=lambda item: item[1])
+    row, gap = worst(gaps)
     if gap <= tolerance * scale_of(*want):
         return None
     return Finding(

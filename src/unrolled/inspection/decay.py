@@ -35,6 +35,11 @@ class Decay:
     span: int
 
     @property
+    def typical(self) -> tuple[float, ...]:
+        """The curve as far as more than half of the losses look back."""
+        return tuple(size for size, count in zip(self.curve, self.counts, strict=True) if 2 * count > self.counts[0])
+
+    @property
     def half_life(self) -> float:
         """Steps in which the gradient halves; infinite where it does not shrink."""
         return -math.log(2) / math.log(self.rate) if 0 < self.rate < 1 else 0.0 if self.rate <= 0 else math.inf
@@ -57,15 +62,20 @@ def anchors(stretch: Stretch, samples: int) -> tuple[Tensor, Tensor]:
         the piece of each, (M,), and its step within the piece, (M,); none of a piece that no loss reads.
     """
     rows, steps = [], []
-    for piece, gradient in enumerate(stretch.output_gradient):
-        heard = gradient.abs().sum(1) > 0  # (T,)
-        if len(heard):
-            heard[-1] |= bool(stretch.end_gradient[piece].abs().sum() > 0)
-        where = heard.nonzero().squeeze(1)
+    for piece in range(len(stretch.inputs)):
+        where = heard_steps(stretch, piece)
         chosen = {int(where[-1 - index * len(where) // samples]) for index in range(samples)} if len(where) else set()
         rows += [piece] * len(chosen)
         steps += sorted(chosen, reverse=True)
     return torch.tensor(rows, dtype=torch.int64), torch.tensor(steps, dtype=torch.int64)
+
+
+def heard_steps(stretch: Stretch, piece: int) -> Tensor:
+    """The steps of a piece whose output, or at the end the state, a loss reads directly, (steps,)."""
+    heard = stretch.output_gradient[piece].abs().sum(1) > 0  # (T,)
+    if len(heard):
+        heard[-1] |= bool(stretch.end_gradient[piece].abs().sum() > 0)
+    return heard.nonzero().squeeze(1)
 
 
 def decay(trace: Trace, only: Tensor, gradients: Tensor) -> Decay:

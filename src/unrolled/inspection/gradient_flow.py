@@ -1,6 +1,8 @@
 """Gradient flow: how far back a model learns, measured at every step of every layer, and a sentence about it."""
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,11 +15,13 @@ from unrolled.inspection.layer import layer_flow
 from unrolled.inspection.records import GradientFlow
 from unrolled.inspection.updates import update_ratios
 from unrolled.inspection.verdict import findings_of, sentence
+from unrolled.inspection.visits import Visit
+from unrolled.training.threads import fitting_threads
 
 
 def gradient_flow(
     model: nn.Module,
-    batch: Batch,
+    batch: Any,
     *,
     loss: Loss | None = None,
     sequences: int = 2,
@@ -31,16 +35,17 @@ def gradient_flow(
     """Measure how the gradient of a batch's loss flows back through every recurrent layer.
 
     The model runs once as it is, in evaluation mode: forward, backward, on its own kernels. Then each layer is replayed
-    by itself over a few of the sequences, in float64 and with every state kept. The weights, their `.grad`, the
-    optimiser and the model's mode are afterwards what they were.
+    by itself over a few of the sequences, with every state kept. The weights, their `.grad`, the optimiser and the
+    model's mode are afterwards what they were.
 
-    Cost: one training step on the batch, and for each layer and direction 0.2 to 0.4 ms for each step of the longest
-    sequence (LSTM, H = 128): under 0.1 s at T = 200, up to 1 s at T = 2,000. With `detail` 1 to 2 s more for each.
+    Cost: one training step on the batch, and for each layer and direction about 0.15 ms for each step of the longest
+    sequence (LSTM, H = 128), twice that for a cell whose units meet elsewhere than in its recurrent product. With
+    `detail` 1 to 2 s more for each.
 
     Args:
-        model: an arrangement, or any module with a Stack in it.
-        batch: what to look at; sequences of at least the length that the model must remember.
-        loss: the summed loss, given model and batch; None = `model.loss(batch)`.
+        model: an arrangement, or any module that runs a Stack, a module of `unrolled.nn`, or `unroll(cell, ...)`.
+        batch: what to look at, as the loss takes it; sequences of at least the length that the model must remember.
+        loss: given model and batch, the summed loss, or the mean one as a tensor (); None = `model.loss(batch)`.
         sequences: how many sequences each layer is replayed on, the longest among them.
         losses: how many losses of each are looked back from.
         detail: also what truncation loses at many windows, and `|ds_i/ds_k|` and c, which are exact for states of up
@@ -71,20 +76,22 @@ def gradient_flow(
         >>> batch = Batch({"x": Ragged(torch.randn(160, 3), [40, 40, 40, 40])})
         >>> flow = gradient_flow(Stack(3, 8, cell="elman"), batch, loss=last_output)
         >>> [layer.name for layer in flow.layers], len(flow.layers[0].state_gradients)
-        (['layers.0'], 40)
+        (['layer 1'], 40)
         >>> flow.layers[0].decay.rate < 1
         True
     """
     _check(batch, sequences, losses, bptt_steps)
     _check_step(learning_rate, optimizer, updates)
-    seen = capture(model, batch, _own_loss if loss is None else loss)
+    moves = learning_rate is not None or optimizer is not None
+    seen = capture(model, batch, _own_loss if loss is None else loss, want_weights=moves)
     truncated = getattr(model, "bptt_steps", 0) if bptt_steps is None else bptt_steps
     ratios = dict(updates or update_ratios(model, seen.gradients, learning_rate, optimizer))
     names = {id(weight): name for name, weight in model.named_parameters()}
-    layers = tuple(
-        layer_flow(visit, sequences, losses, detail, truncated, _of_cell(visit.cell, ratios, names))
-        for visit in seen.visits
-    )
+    with fitting_threads(model, rows=sequences * (1 + losses)):
+        layers = tuple(
+            layer_flow(visit, name, sequences, losses, detail, truncated, _of_cell(visit.cell, ratios, names))
+            for name, visit in _by_name(seen.visits).items()
+        )
     findings = findings_of(layers, seen.loss, truncated)
     return GradientFlow(layers, seen.loss, findings, sentence(layers, findings))
 
@@ -93,11 +100,22 @@ def _own_loss(model: nn.Module, batch: Batch) -> LossSum:
     return model.loss(batch)  # type: ignore[operator]
 
 
-def _check(batch: Batch, sequences: int, losses: int, bptt_steps: int | None) -> None:
+def _by_name(visits: list[Visit]) -> dict[str, Visit]:
+    """Visits by what their layer is called; where the model passes through it again, that is said."""
+    named: dict[str, Visit] = {}
+    passes = Counter[str]()
+    for visit in visits:
+        passes[visit.name] += 1
+        again = f", pass {passes[visit.name]}" if passes[visit.name] > 1 else ""
+        named[visit.name + again] = visit
+    return named
+
+
+def _check(batch: Any, sequences: int, losses: int, bptt_steps: int | None) -> None:
     for name, given, least in (("sequences", sequences, 1), ("losses", losses, 1), ("bptt_steps", bptt_steps or 0, 0)):
         if given < least:
             raise OptionError(message(name, expected=f"an integer >= {least}", received=given))
-    if not batch.num_steps:
+    if isinstance(batch, Batch) and not batch.num_steps:
         raise OptionError(message("batch", expected="at least one step", received="none"))
 
 
@@ -110,5 +128,5 @@ def _check_step(*given: object) -> None:
 
 def _of_cell(cell: Cell, ratios: dict[str, float], names: dict[int, str]) -> dict[str, float]:
     """The ratios of one cell's matrices, by their short names."""
-    own = {short: names.get(id(weight), "") for short, weight in cell.named_parameters()}
+    own = {short: names.get(id(getattr(cell, short)), "") for short in cell.weight_shapes}
     return {short: ratios[name] for short, name in own.items() if name in ratios}

@@ -56,12 +56,14 @@ class Arrow:
         target: name of a node.
         weights: the shared weights on the way, such as "U"; empty where there are none.
         stops: whether the gradient stops here on its way back.
+        restarts: whether nothing passes at all: the target begins with the initial state instead.
     """
 
     source: str
     target: str
     weights: str = ""
     stops: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Unfolding:
         arrows: between nodes.
         windows: where gradients flow; one window over all steps is full back-propagation.
         weights: shapes of the weights that all steps share, by the name on the arrows.
+        restarts: the steps before which the state restarts, from 1.
     """
 
     arrangement: str
@@ -102,6 +105,7 @@ class Unfolding:
     arrows: tuple[Arrow, ...]
     windows: tuple[Window, ...]
     weights: Mapping[str, tuple[int, ...]]
+    restarts: tuple[int, ...] = ()
 
     def of_kind(self, kind: str) -> list[Node]:
         """The nodes of one kind, in order."""

@@ -131,7 +131,7 @@ def _largest(matrices: Tensor) -> Tensor:
 def _run(stretch: Stretch, runs: Window) -> tuple[Tensor, Tensor]:
     """Step through the runs: start (M, S), and the end (M, S) that depends on it."""
     start = runs.start.clone().requires_grad_()
-    fields = start.split(list(stretch.cell.state_sizes.values()), 1)
+    fields = tuple(stretch.state_of(start))
     with torch.enable_grad():
         for inputs in runs.inputs.unbind(1):
             _, fields, _ = one_step(stretch, inputs, fields)

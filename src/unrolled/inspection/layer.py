@@ -9,15 +9,18 @@ from torch import Tensor
 
 from unrolled.cells.base import Cell
 from unrolled.inspection.activations import gates, units
-from unrolled.inspection.capture import Visit
-from unrolled.inspection.decay import anchors, decay
+from unrolled.inspection.decay import anchors, decay, heard_steps
 from unrolled.inspection.jacobians import Pair, norms, window
 from unrolled.inspection.records import Factors, LayerFlow
-from unrolled.inspection.trace import ALL, Stretch, Trace, stretches, trace
+from unrolled.inspection.slopes import replay
+from unrolled.inspection.trace import ALL, Stretch, Trace, stretches
 from unrolled.inspection.truncation import STEPS, lost_shares
+from unrolled.inspection.visits import Visit
+from unrolled.ragged import Ragged
 
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs, which cost as many steps as their sum
 STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch beside it
+STILL = 1e-6  # of the largest value: what moves less than this is the same to float32
 FACTOR_STEPS = 128  # one-step Jacobians before a loss
 
 
@@ -32,18 +35,18 @@ class _Look(NamedTuple):
 
 
 def layer_flow(
-    visit: Visit, sequences: int, losses: int, detail: bool, bptt_steps: int, updates: dict[str, float]
+    visit: Visit, name: str, sequences: int, losses: int, detail: bool, bptt_steps: int, updates: dict[str, float]
 ) -> LayerFlow:
     """Measure one visit; the arguments are those of `gradient_flow`, the updates those of the cell's matrices."""
-    record = _outside(visit, updates)
+    record = _outside(visit, name, updates)
     whole = stretches(visit)
     chosen = whole.select(_spread(whole.inputs.lengths, sequences))
     if not chosen.inputs.num_steps:
         return record
     look = _look(chosen, losses)
-    means, counts = _by_time(look, visit.inputs.max_length)
+    means, counts = _by_time(look, visit.inputs)
     seen = gates(look.trace, look.pieces)
-    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look))
+    record = replace(record, state_gradients=means, counts=counts, starved=_starved(look), unread=_unread(chosen))
     record = replace(record, gates=seen, units=units(look.trace))
     if not len(look.heard):
         return record
@@ -53,26 +56,27 @@ def layer_flow(
     return replace(record, factors=_factors(look), pairs=_pairs(look)) if detail else record
 
 
-def _outside(visit: Visit, updates: dict[str, float]) -> LayerFlow:
+def _outside(visit: Visit, name: str, updates: dict[str, float]) -> LayerFlow:
     """What can be told of a layer without a look at its steps."""
     return LayerFlow(
-        name=visit.label,
+        name=name,
         direction=visit.direction,
         cell=type(visit.cell).__name__,
         hidden_size=visit.cell.hidden_size,
         updates=updates,
         restarts=_restarts(visit),
+        varied_inputs=_varied_inputs(visit),
         recurrent_norm=_recurrent_norm(visit.cell),
-        frozen=not any(weight.requires_grad for weight in visit.cell.parameters()),
+        frozen=not any(weight.requires_grad for weight in (*visit.cell.weights, *visit.cell.parameters())),
     )
 
 
 def _look(chosen: Stretch, losses: int) -> _Look:
     pieces = len(chosen.inputs)
     heard, steps = anchors(chosen, losses)
-    looked = trace(chosen.select(torch.cat([torch.arange(pieces), heard])))
     only = torch.cat([torch.full((pieces,), ALL), steps])
-    return _Look(looked, pieces, heard, only, looked.gradients(only))
+    looked, gradients = replay(chosen.select(torch.cat([torch.arange(pieces), heard])), only)
+    return _Look(looked, pieces, heard, only, gradients)
 
 
 def _spread(lengths: Tensor, count: int) -> Tensor:
@@ -81,13 +85,13 @@ def _spread(lengths: Tensor, count: int) -> Tensor:
     return order[[index * len(order) // count for index in range(count)]].unique() if len(order) else order
 
 
-def _by_time(look: _Look, steps: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+def _by_time(look: _Look, inputs: Ragged) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """The mean of `|dL/ds_t|` over the pieces at each time, and how many it is over."""
     chosen = look.trace.pieces < look.pieces  # (N,)
     sizes = look.gradients[chosen].norm(dim=1)
-    times = look.trace.stretch.times.values[look.trace.layout.gather][chosen]
-    counts = torch.bincount(times, minlength=steps)  # (T,)
-    sums = torch.zeros(steps, dtype=sizes.dtype).index_add(0, times, sizes)  # (T,)
+    times = inputs.positions.cpu()[look.trace.stretch.rows.values[look.trace.layout.gather][chosen]]
+    counts = torch.bincount(times, minlength=inputs.max_length)  # (T,)
+    sums = torch.zeros(inputs.max_length, dtype=sizes.dtype).index_add(0, times, sizes)  # (T,)
     return tuple((sums / counts.clamp(min=1)).tolist()), tuple(counts.tolist())
 
 
@@ -97,6 +101,15 @@ def _starved(look: _Look) -> float:
     largest = sizes.new_zeros(len(look.only)).scatter_reduce(0, look.trace.pieces, sizes, "amax")  # (P + M,)
     starved = sizes < STARVED * largest[look.trace.pieces]
     return float(starved[look.trace.pieces < look.pieces].double().mean())
+
+
+def _unread(chosen: Stretch) -> float:
+    """Share of the steps before the first one that a loss reads, up to the last one; mean over the pieces."""
+    shares = []
+    for piece in range(len(chosen.inputs)):
+        heard = heard_steps(chosen, piece)
+        shares.append(float(heard[0] / (heard[-1] + 1)) if len(heard) else 1.0)
+    return sum(shares) / len(shares)
 
 
 def _factors(look: _Look) -> Factors:
@@ -129,6 +142,13 @@ def _restarts(visit: Visit) -> float:
     """Share of the steps after the first of each sequence before which the state restarts."""
     later = visit.inputs.positions.cpu() > 0
     return 0.0 if visit.reset is None or not bool(later.any()) else float(visit.reset.cpu()[later].double().mean())
+
+
+def _varied_inputs(visit: Visit) -> float:
+    """Share of what a sequence is told, at its steps and by its first state, that is not the same everywhere."""
+    given = [values for values in (visit.inputs.values, *visit.state) if len(values)]
+    spread = [(values.amax(0) - values.amin(0)) > STILL * values.abs().amax(0) for values in given]
+    return float(torch.cat(spread).double().mean()) if spread else 1.0
 
 
 def _recurrent_norm(cell: Cell) -> float | None:

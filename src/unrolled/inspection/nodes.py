@@ -12,21 +12,10 @@ from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.cells.base import Cell
-from unrolled.inspection.graph import (
-    CELL,
-    GAP,
-    INPUT,
-    JOIN,
-    LOSS,
-    OUTPUT,
-    POOLING,
-    STATE,
-    TOTAL,
-    VECTOR,
-    Arrow,
-    Node,
-)
-from unrolled.inspection.states import BACKWARD, FORWARD, LayerStates, states
+from unrolled.inspection import graph
+from unrolled.inspection.graph import Arrow, Node, Window
+from unrolled.inspection.names import BACKWARD, FORWARD
+from unrolled.inspection.states import LayerStates, states
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Bidirectional
 from unrolled.ragged import Ragged
@@ -42,7 +31,7 @@ class Numbers:
 
 def numbers_of(model: Any, one: Batch) -> Numbers:
     """Run a model in evaluation over one sequence, and keep what it computes."""
-    seen = states(model, one)
+    seen = states(model, one).of_stack()
     was_training = model.training
     with torch.no_grad():
         raw = model.eval()(one)[0]
@@ -60,14 +49,17 @@ class Builder:
         model: Any,
         one: Batch,
         shown: Sequence[int],
-        cuts: set[int],
+        windows: Sequence[Window],
         labels: Sequence[str],
         answers: Sequence[str],
         numbers: Numbers | None,
     ) -> None:
-        self.model, self.one, self.shown, self.cuts = model, one, shown, cuts
+        self.model, self.one, self.shown = model, one, shown
+        self.cuts = cuts_of(windows)
+        self.dark = {step for w in windows if not w.learns for step in range(w.start, w.stop + 1)}  # without a gradient
         self.labels, self.answers, self.numbers = labels, answers, numbers
         self.length = one.num_steps
+        self.restarts = restarts_of(one)
         self.nodes: list[Node] = []
         self.arrows: list[Arrow] = []
         self.weights: dict[str, tuple[int, ...]] = {}
@@ -77,8 +69,8 @@ class Builder:
         self.nodes.append(Node(name, kind, label or name, **more))
         return name
 
-    def arrow(self, source: str, target: str, weights: str = "", stops: bool = False) -> None:
-        self.arrows.append(Arrow(source, target, weights, stops))
+    def arrow(self, source: str, target: str, weights: str = "", stops: bool = False, restarts: bool = False) -> None:
+        self.arrows.append(Arrow(source, target, weights, stops, restarts))
 
     # ---- from below: inputs, layers ------------------------------------------------------------
 
@@ -87,7 +79,7 @@ class Builder:
         return {
             t: self.node(
                 f"x_{t}",
-                INPUT,
+                graph.INPUT,
                 step=t,
                 shapes=shapes,
                 text=self.labels[t - 1] if self.labels else "",
@@ -109,7 +101,7 @@ class Builder:
         tops = {}
         for t in self.shown:
             name = f"[s_{t}, s'_{t}]{mark}"
-            tops[t] = self.node(name, JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
+            tops[t] = self.node(name, graph.JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
             self.arrow(ahead[t], name)
             self.arrow(back[t], name)
         return tops
@@ -124,30 +116,36 @@ class Builder:
         shapes = {name: (size,) for name, size in cell.state_sizes.items()}
         start = self.length + 1 if prime else 0
         before = self.node(
-            f"s{prime}_{start}{mark}", STATE, step=start, shapes=shapes, values=self._start(number, direction), **place
+            f"s{prime}_{start}{mark}",
+            graph.STATE,
+            step=start,
+            shapes=shapes,
+            values=self._start(number, direction),
+            **place,
         )
         self._start_from_vector(before, number)
         tops = {}
         for past, t in _in_order(self.shown, direction):
             hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops lie between these and the next
             if past and abs(t - past) > 1:
-                gap = self.node(f"gap{prime}_{past}_{t}{mark}", GAP, "...", **place)
+                gap = self.node(f"gap{prime}_{past}_{t}{mark}", graph.GAP, "...", **place)
                 self.arrow(before, gap)
                 before = gap
             tops[t] = self.node(
                 f"cell{prime}_{t}{mark}",
-                CELL,
+                graph.CELL,
                 type(cell).__name__,
                 step=t,
                 shapes={"output": (cell.output_size,)},
                 values=self._values(number, direction, t, "outputs"),
                 **place,
             )
-            self.arrow(before, tops[t], W, stops=any(step in self.cuts for step in hidden))
+            restarts = (t + 1 if prime else t) in self.restarts  # backwards, the same two steps are cut apart
+            self.arrow(before, tops[t], W, any(step in self.cuts for step in hidden), restarts)
             self.arrow(below[t], tops[t], U)
             before = self.node(
                 f"s{prime}_{t}{mark}",
-                STATE,
+                graph.STATE,
                 step=t,
                 shapes=shapes,
                 values=self._values(number, direction, t, "fields"),
@@ -167,7 +165,7 @@ class Builder:
         """The columns that belong to the whole sequence."""
         with torch.no_grad():
             values = {"v": _floats(self.model.inputs.static(self.one)[0])} if self.numbers else {}
-        self.node("v", VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
+        self.node("v", graph.VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
 
     # ---- above the layers: outputs, losses ------------------------------------------------------
 
@@ -184,7 +182,7 @@ class Builder:
         series = " + ".join([f"J_{t}" for t in (1, 2) if t < self.length] + ["..."] * (self.length > 3))
         label = f"J = {series} + J_{self.length}" if series else f"J = J_{self.length}"
         total = () if self.numbers is None else (float(self.numbers.losses.sum()),)  # type: ignore[union-attr]
-        self.node("J", TOTAL, label, shapes={"J": ()}, values={"J": total} if total else {})
+        self.node("J", graph.TOTAL, label, shapes={"J": ()}, values={"J": total} if total else {})
         for loss in losses:
             self.arrow(loss, "J")
 
@@ -194,9 +192,11 @@ class Builder:
             sources = dict.fromkeys([tops[self.length]] if tops else self.ends, "V")
         else:
             name = type(self.model.pooling).__name__.lower()
-            pool = self.node(name, POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)})
+            pool = self.node(
+                name, graph.POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)}
+            )
             for t, top in tops.items():
-                self.arrow(top, pool, stops=any(cut >= t for cut in self.cuts))  # read without a gradient
+                self.arrow(top, pool, stops=t in self.dark)
             sources[pool] = "V"
         if self.model.inputs.static_size:
             self._vector()
@@ -207,20 +207,20 @@ class Builder:
         """An output and its loss; returns the loss's name."""
         place = 0 if t is None else t - 1
         raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
-        output = self.node(f"y{index}", OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
+        output = self.node(f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
         for source, weights in sources.items():
             self.arrow(source, output, weights)
         if isinstance(self.model, DirectForecast):
             ahead = self.one.inputs["ahead"]
             assert isinstance(ahead, Ragged)
-            known = self.node(f"a{index}", VECTOR, step=t, shapes={"ahead": ahead.feature_shape})
+            known = self.node(f"a{index}", graph.VECTOR, step=t, shapes={"ahead": ahead.feature_shape})
             self.arrow(known, output)
             self.arrow(f"x{index}", output)
         if self.one.targets is None:
             return ""
         cost = {} if self.numbers is None else {"J": (float(self.numbers.losses[place]),)}  # type: ignore[index]
         text = self.answers[place] if self.answers else ""
-        loss = self.node(f"J{index}", LOSS, step=t, shapes={"J": ()}, text=text, values=cost)
+        loss = self.node(f"J{index}", graph.LOSS, step=t, shapes={"J": ()}, text=text, values=cost)
         self.arrow(output, loss)
         return loss
 
@@ -237,6 +237,16 @@ class Builder:
         if self.numbers is None:
             return {}
         return {name: _floats(field[0]) for name, field in self.numbers.layers[number, direction].initial.items()}
+
+
+def cuts_of(windows: Sequence[Window]) -> set[int]:
+    """The steps after which a window ends: between these and the next ones the gradient stops."""
+    return {window.stop for window in windows[:-1]}
+
+
+def restarts_of(one: Batch) -> tuple[int, ...]:
+    """The steps of a sequence, from 1, before which its state restarts; before the first it starts anyway."""
+    return () if one.reset is None else tuple(t + 1 for t in one.reset.nonzero().flatten().tolist() if t)
 
 
 def _in_order(shown: Sequence[int], direction: str) -> Iterator[tuple[int, int]]:

@@ -112,3 +112,8 @@ def row_gaps(one: Tensor, other: Tensor) -> Tensor:
 def gap_between(one: Tensor, other: Tensor) -> float:
     """The largest difference between two tensors of one shape."""
     return float(row_gaps(one[None], other[None])[0]) if one.numel() else 0.0
+
+
+def worst(gaps: dict[int, float]) -> tuple[int, float]:
+    """The sequence whose answer differs most, and by how much."""
+    return max(gaps.items(), key=lambda item: item[1])

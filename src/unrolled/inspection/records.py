@@ -34,23 +34,25 @@ class LayerFlow:
     """Gradient flow through one layer in one direction.
 
     Args:
-        name: the layer's name in the model, and its direction where it has two.
+        name: such as "layer 1", "layer 2, backward", or "encoder, layer 1" where a model has several stacks.
         direction: "forward" or "backward"; of a backward layer the last step of time is the first one read.
         cell: the cell's class.
         hidden_size: hidden units, H.
         updates: `|update| / |weight|` of the cell's matrices; empty where no step was given.
         restarts: share of the steps, after each sequence's first, before which the state restarts.
+        varied_inputs: share of the features it reads, and of its first state, that are not the same everywhere.
         recurrent_norm: the largest singular value of the recurrent weights; None where the state has another road.
         frozen: no weight of the cell learns.
         state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
         counts: how many sequences each mean is over, (T,).
         starved: share of the steps whose `|dL/ds_t|` is below a hundredth of the largest in their sequence.
+        unread: share of the steps before the first one that a loss reads directly: they learn only through the state.
         gates: how flat each squashing is.
         units: shares of dead and exploded units.
         decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
         lost: the share of the gradient that truncation at k steps loses, by k.
         factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
-        pairs: `|ds_i/ds_k|` at growing lags.
+        pairs: `|ds_i/ds_k|` at growing lags up to 128, each of which costs so many steps; further back look at `decay`.
     """
 
     name: str
@@ -59,11 +61,13 @@ class LayerFlow:
     hidden_size: int
     updates: dict[str, float]
     restarts: float
+    varied_inputs: float
     recurrent_norm: float | None
     frozen: bool
     state_gradients: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
     starved: float = 0.0
+    unread: float = 0.0
     gates: tuple[Gate, ...] = ()
     units: Units = field(default_factory=Units)
     decay: Decay | None = None

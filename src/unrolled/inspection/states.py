@@ -1,22 +1,18 @@
 """What a model remembers at every step of real sequences: hidden states, cells and gates, by layer and direction."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from unrolled.batch import Batch
-from unrolled.cells.base import Cell, State
-from unrolled.errors import UnsupportedError
 from unrolled.inspection.gates import gates_of_step
-from unrolled.kernels.noise import step
-from unrolled.nn.stack import Bidirectional, Recurrent, Stack
-from unrolled.nn.unroll import choose_rows
+from unrolled.inspection.names import layer_name
+from unrolled.inspection.trace import Stretch, stretches, trace
+from unrolled.inspection.visits import Visit, not_recurrent, visiting
+from unrolled.nn.watching import Pass
 from unrolled.ragged import Ragged
-
-FORWARD, BACKWARD = "forward", "backward"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +28,7 @@ class LayerStates:
         fields: the state after every step, (N, H) ragged by the name of its field, such as "hidden" and "cell".
         gates: how far every gate was open, (N, H) ragged by name; empty for a cell without gates.
         outputs: what the cell showed, (N, H) ragged.
+        stack: the attribute that holds the layer, where a model has several stacks; empty where it has one.
     """
 
     layer: int
@@ -42,6 +39,12 @@ class LayerStates:
     fields: Mapping[str, Ragged]
     gates: Mapping[str, Ragged]
     outputs: Ragged
+    stack: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the layer is called, as in gradient flow."""
+        return layer_name(self.layer, self.direction, self.stack)
 
     @property
     def everything(self) -> dict[str, Ragged]:
@@ -51,6 +54,7 @@ class LayerStates:
     def to_json(self) -> dict[str, Any]:
         """Plain values: for every field and gate a list of sequences of steps of units."""
         return {
+            "name": self.name,
             "layer": self.layer,
             "direction": self.direction,
             "cell": self.cell,
@@ -62,34 +66,40 @@ class LayerStates:
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """Every layer's states over a batch, the lowest layer first, and forward before backward."""
+    """Every layer's states over a batch, in the order in which the model runs them, and forward before backward."""
 
     layers: tuple[LayerStates, ...]
+
+    def of_stack(self, stack: str = "") -> "States":
+        """The layers of one stack, as they are called; "" is the only one, or an arrangement's own."""
+        return States(tuple(layer for layer in self.layers if layer.stack == stack))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {"layers": [layer.to_json() for layer in self.layers]}
 
 
-def states(model: nn.Module, batch: Batch) -> States:
+def states(model: nn.Module, batch: Any) -> States:
     """Hidden states, cells and gates of a model in evaluation, while it reads a batch.
 
-    The model runs once, and each layer's cell is then stepped over what that layer was given: the states are the
-    model's own, resets, starting vectors and zoneout included.
+    The model runs once, and each layer is then replayed over what it was given, on the CPU: the states are the model's
+    own, resets, starting vectors and zoneout included.
 
     Args:
-        model: an arrangement of recurrent layers, such as `task.network_`.
-        batch: what it reads.
+        model: an arrangement, such as `task.network_`, or any module that runs a Stack, a module of `unrolled.nn`, or
+            `unroll(cell, ...)`.
+        batch: what the model is called with.
 
     Raises:
-        UnsupportedError: a model without recurrent layers.
+        UnsupportedError: no recurrent layer ran.
 
     Example:
-        >>> import torch
         >>> from unrolled.arrangements.many_to_many import ManyToMany
+        >>> from unrolled.batch import Batch
         >>> from unrolled.codecs.base import Spec
         >>> from unrolled.nn.heads import ClassOutput
         >>> from unrolled.nn.inputs import InputLayer
+        >>> from unrolled.nn.stack import Stack
         >>> model = ManyToMany(InputLayer({"x": Spec("vector", 3)}), Stack(3, 4), ClassOutput(2))
         >>> seen = states(model, Batch({"x": Ragged(torch.randn(5, 3), torch.tensor([2, 3]))}))
         >>> list(seen.layers[0].everything)
@@ -97,129 +107,52 @@ def states(model: nn.Module, batch: Batch) -> States:
         >>> seen.layers[0].fields["cell"][1].shape
         torch.Size([3, 4])
     """
+    visits: list[Visit] = []
+
+    def note(visit: Visit, one: Pass) -> tuple[Ragged, Any]:
+        visits.append(visit)
+        return one.outputs, one.final
+
     with torch.no_grad():
-        given = _given_to_layers(model, batch)
-        return States(
-            tuple(
-                layer_states
-                for number, layer in enumerate(recurrent_layers(model))
-                for layer_states in _of_layer(number, layer, *given[layer])
-            )
-        )
+        with visiting(model, note):
+            model(batch)
+        if not visits:
+            raise not_recurrent(model)
+        return States(tuple(_of_layer(visit) for visit in visits))
 
 
-def recurrent_layers(model: nn.Module) -> list[nn.Module]:
-    """The layers of a model's Stack, each a `Recurrent` or a `Bidirectional`.
+def _of_layer(visit: Visit) -> LayerStates:
+    """Replay a visit, and put every step where the batch has it."""
+    stretch, sizes = stretches(visit), visit.cell.state_sizes
+    values, before, after, outputs = _replayed(stretch)  # a row for each step, in the stretch's order
+    place = stretch.rows.values.argsort()  # (N,) where the stretch has each row of the batch
 
-    Raises:
-        UnsupportedError: a model of another kind, such as a convolution.
-    """
-    stack = getattr(model, "layers", None)
-    if not isinstance(stack, Stack):
-        raise UnsupportedError(
-            f"only recurrent layers have states to look at, and this model reads with a {type(stack).__name__}; "
-            "use a cell such as 'lstm'"
-        )
-    return list(stack.layers)
+    def placed(rows: Tensor) -> Ragged:
+        return visit.inputs.with_values(rows[place])
 
-
-def _given_to_layers(model: nn.Module, batch: Batch) -> dict[nn.Module, tuple[Any, ...]]:
-    """What each layer is called with while the model reads the batch: inputs, state before, resets."""
-    given: dict[nn.Module, tuple[Any, ...]] = {}
-
-    def note(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-        given[layer] = arguments[:3]
-
-    hooks = [layer.register_forward_pre_hook(note) for layer in recurrent_layers(model)]
-    was_training = model.training
-    try:
-        model.eval()(batch)
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return given
-
-
-def _of_layer(number: int, layer: nn.Module, inputs: Ragged, state: Any, reset: Tensor | None) -> Iterator[LayerStates]:
-    before = layer.initial_state(inputs.batch_size) if state is None else state  # type: ignore[operator]
-    restarts = None if reset is None else Ragged(reset, inputs.lengths)
-    if isinstance(layer, Bidirectional):
-        back = None if restarts is None else _seen_backwards(restarts)
-        yield _walk(
-            number, FORWARD, layer.forward_cell, _stepper(layer, layer.forward_cell), inputs, before[0], restarts
-        )
-        yield _walk(
-            number, BACKWARD, layer.backward_cell, _stepper(layer, layer.backward_cell), inputs, before[1], back
-        )
-    elif isinstance(layer, Recurrent):
-        yield _walk(number, FORWARD, layer.cell, layer.step, inputs, before, restarts)
-
-
-def _stepper(layer: Bidirectional, cell: Cell) -> Callable[[Tensor, State], tuple[Tensor, State]]:
-    return lambda inputs, state: step(cell, layer.noise, inputs, state)
-
-
-def _seen_backwards(restarts: Ragged) -> Ragged:
-    """Restarts of the reversed sequences: a restart before step t cuts the same two steps apart."""
-    after = [torch.cat([one[1:], one.new_zeros(min(1, len(one)))]) for one in restarts]
-    return Ragged.from_sequences(after).reversed() if after else restarts
-
-
-def _walk(
-    number: int,
-    direction: str,
-    cell: Cell,
-    take: Callable[[Tensor, State], tuple[Tensor, State]],
-    inputs: Ragged,
-    initial: State,
-    restarts: Ragged | None,
-) -> LayerStates:
-    read = inputs.reversed() if direction == BACKWARD else inputs
-    before, after, shown = _step_through(cell, take, read, initial, restarts)
-
-    def placed(steps: list[Tensor], width: int) -> Ragged:
-        """From one (B, width) for each step to the batch's own order."""
-        dense = torch.stack(steps, 1) if steps else read.values.new_zeros(read.batch_size, 0, width)  # (B, T, width)
-        values = read.with_values(dense[read.sequence_ids, read.positions])
-        return values.reversed() if direction == BACKWARD else values
-
-    def fields(moments: list[State]) -> dict[str, Ragged]:
-        return {name: placed([getattr(m, name) for m in moments], size) for name, size in cell.state_sizes.items()}
-
-    old = cell.state_type(*(field.values for field in fields(before).values()))  # (N, H) each
-    gates = gates_of_step(cell, inputs.values, old)
+    gates = gates_of_step(stretch.cell, values, stretch.state_of(before))
     return LayerStates(
-        number,
-        direction,
-        type(cell).__name__,
-        inputs,
-        {name: field.detach() for name, field in zip(cell.state_sizes, initial, strict=True)},
-        fields(after),
-        {name: inputs.with_values(values) for name, values in gates.items()},
-        placed(shown, cell.output_size),
+        visit.place.layer,
+        visit.direction,
+        type(visit.cell).__name__,
+        placed(values),
+        dict(zip(sizes, visit.state, strict=True)),
+        {name: placed(field) for name, field in zip(sizes, stretch.state_of(after), strict=True)},
+        {name: placed(gate) for name, gate in gates.items()},
+        placed(outputs),
+        visit.place.stack,
     )
 
 
-def _step_through(
-    cell: Cell,
-    take: Callable[[Tensor, State], tuple[Tensor, State]],
-    read: Ragged,
-    state: State,
-    restarts: Ragged | None,
-) -> tuple[list[State], list[State], list[Tensor]]:
-    """The states before and after every step, and what is shown there; beyond a sequence's end they mean nothing."""
-    padded = read.padded()  # (B, T, F)
-    cuts = None if restarts is None else restarts.padded()  # (B, T)
-    fresh = cell.initial_state(read.batch_size)
-    before, after, shown = [], [], []
-    for t in range(read.max_length):
-        state = state if cuts is None else choose_rows(cuts[:, t], fresh, state)
-        before.append(state)
-        output, state = take(padded[:, t], state)  # (B, H)
-        after.append(state)
-        shown.append(output)
-    return before, after, shown
+def _replayed(stretch: Stretch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What each step read (N, F), the states before and after it (N, S), and what it showed (N, H)."""
+    values = stretch.inputs.values
+    if not len(values):
+        width = sum(stretch.cell.state_sizes.values())
+        return values, values.new_zeros(0, width), values.new_zeros(0, width), stretch.output_gradient.values
+    replay = trace(stretch)
+    order = replay.layout.scatter
+    return values, replay.before[order], replay.states[order], replay.outputs[order]
 
 
 def _lists(values: Ragged) -> list[Any]:

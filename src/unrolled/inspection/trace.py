@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.base import Cell, State
-from unrolled.inspection.capture import Visit
+from unrolled.inspection.names import BACKWARD
+from unrolled.inspection.visits import Visit
 from unrolled.kernels.noise import Noise, step
 from unrolled.nn.unroll import map_state, reset_backwards, restarting
 from unrolled.ragged import Ragged, TimeMajor
@@ -31,9 +32,9 @@ class Stretch:
         noise: what disturbs it in evaluation.
         inputs: (N, F).
         start: the state before each piece, fields (P, width).
-        output_gradient: dL/d output, (N, H) ragged.
+        output_gradient: dL/d output, (N, H) ragged; zeros where no loss was asked.
         end_gradient: dL/d state after the last step, (P, S); zeros where the loss does not read it.
-        times: the time index of each step in its whole sequence, (N,) ragged.
+        rows: which row of the visit's inputs each step is, (N,) ragged.
     """
 
     cell: Cell
@@ -42,26 +43,30 @@ class Stretch:
     start: State
     output_gradient: Ragged
     end_gradient: Tensor
-    times: Ragged
+    rows: Ragged
 
-    def select(self, rows: Tensor) -> "Stretch":
+    def select(self, pieces: Tensor) -> "Stretch":
         """Some of the pieces; one may repeat."""
         return Stretch(
             self.cell,
             self.noise,
-            self.inputs.select(rows),
-            map_state(lambda field: field[rows], self.start),
-            self.output_gradient.select(rows),
-            self.end_gradient[rows],
-            self.times.select(rows),
+            self.inputs.select(pieces),
+            map_state(lambda field: field[pieces], self.start),
+            self.output_gradient.select(pieces),
+            self.end_gradient[pieces],
+            self.rows.select(pieces),
         )
+
+    def state_of(self, joined: Tensor) -> State:
+        """A state from its fields side by side, (N, S)."""
+        return self.cell.state_type(*joined.split(list(self.cell.state_sizes.values()), 1))
 
 
 def stretches(visit: Visit) -> Stretch:
     """A visit as pieces without restarts; a restart cuts the gradient, so each piece has a flow of its own."""
     steps = visit.inputs.with_values(torch.arange(visit.inputs.num_steps))
     reset = None if visit.reset is None else visit.reset.cpu()
-    if visit.direction == "backward":
+    if visit.direction == BACKWARD:
         reset = None if reset is None else reset_backwards(steps, reset)
         steps = steps.reversed()
     seen: list[Any] = []
@@ -71,24 +76,35 @@ def stretches(visit: Visit) -> Stretch:
         return pieces, torch.arange(pieces.batch_size)
 
     _, last = restarting(look, steps, _on_cpu(visit.state), reset, lambda rows: _on_cpu(visit.cell.initial_state(rows)))
-    order, start = seen[0].values, seen[1]
-    dtype = torch.promote_types(next(visit.cell.parameters()).dtype, torch.float32)
-    ends = torch.cat([_or_zeros(g, f) for g, f in zip(visit.final_gradient, visit.state, strict=True)], 1)  # (B, S)
-    end_gradient = torch.zeros(seen[0].batch_size, ends.shape[1], dtype=dtype)
-    end_gradient[last] = ends.cpu().to(dtype)
+    rows, start = seen
+    dtype = torch.promote_types(visit.cell.weight_ih.dtype, torch.float32)
 
     def ordered(values: Tensor) -> Ragged:
-        return seen[0].with_values(values.detach().cpu()[order])
+        return rows.with_values(values.detach().cpu()[rows.values].to(dtype))
 
+    final_gradient = visit.final_gradient or (None,) * len(visit.state)
+    ends = [_or_zeros(given, field) for given, field in zip(final_gradient, visit.state, strict=True)]  # (B, width)
+    end_gradient = torch.zeros(rows.batch_size, sum(visit.cell.state_sizes.values()), dtype=dtype)
+    end_gradient[last] = torch.cat(ends, 1).cpu().to(dtype)
+    shape = (visit.inputs.num_steps, visit.cell.output_size)
+    output_gradient = torch.zeros(shape) if visit.output_gradient is None else visit.output_gradient
     return Stretch(
-        copy.deepcopy(visit.cell).cpu().to(dtype).requires_grad_(False),
+        _private(visit.cell, dtype),
         visit.noise,
-        ordered(visit.inputs.values).to(dtype),
+        ordered(visit.inputs.values),
         map_state(lambda field: field.to(dtype), start),
-        ordered(visit.output_gradient).to(dtype),
+        ordered(output_gradient),
         end_gradient,
-        ordered(visit.inputs.positions),
+        rows,
     )
+
+
+def _private(cell: Cell, dtype: torch.dtype) -> Cell:
+    """A copy of a cell on the CPU that does not learn; the weights of a drop-in module's are plain attributes."""
+    copies = {id(weight): weight.detach().cpu().to(dtype, copy=True) for weight in cell.weights}
+    for weight in cell.parameters():
+        copies[id(weight)] = torch.nn.Parameter(weight.detach().cpu().to(dtype, copy=True), requires_grad=False)
+    return copy.deepcopy(cell, copies)
 
 
 def _on_cpu(state: State) -> State:
@@ -106,13 +122,13 @@ class Trace:
     Args:
         stretch: what ran.
         after: the state after each step, the fields of each step of time, (P_t, width).
-        outputs: of each step, (N, H).
+        shown: the output of each step of time, (P_t, H).
         shows_state: the output is a field of the state, as in every cell here.
     """
 
     stretch: Stretch
     after: list[tuple[Tensor, ...]]
-    outputs: Tensor
+    shown: list[Tensor]
     shows_state: bool
 
     @property
@@ -136,6 +152,11 @@ class Trace:
         return self.stretch.inputs.positions[self.layout.gather]
 
     @cached_property
+    def outputs(self) -> Tensor:
+        """What each step showed, (N, H)."""
+        return torch.cat(self.shown)
+
+    @cached_property
     def states(self) -> Tensor:
         """The state after each step, (N, S)."""
         return _joined(self.after)
@@ -149,20 +170,32 @@ class Trace:
         earlier = begins[(self.positions - 1).clamp(min=0)] + rank  # (N,)
         return torch.where((self.positions == 0)[:, None], start[rank], self.states.detach()[earlier])
 
+    def asked(self, only: Tensor) -> tuple[Tensor, Tensor]:
+        """What a loss asks directly of every output, (N, H), and of the state after every step, (N, S)."""
+        last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
+        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
+        outputs = self.stretch.output_gradient.values[self.layout.gather] * counts[:, None]
+        return outputs, self.stretch.end_gradient[self.pieces] * (last & counts)[:, None]
+
+    @property
+    def shown_field(self) -> int:
+        """Which field of the state the output is, where it is one."""
+        return [field is self.shown[0] for field in self.after[0]].index(True)
+
     def gradients(self, only: Tensor) -> Tensor:
         """The gradient of a loss in the state after every step, (N, S).
 
         Args:
             only: the one step of each piece whose loss counts, (P,), counted within the piece; `ALL` = every step's.
         """
-        output_gradient = self.stretch.output_gradient.values[self.layout.gather]  # (N, H)
-        last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
-        end_gradient = self.stretch.end_gradient[self.pieces] * last[:, None]  # (N, S)
-        counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
-        output_gradient, end_gradient = output_gradient * counts[:, None], end_gradient * counts[:, None]
-        objective = (self.outputs * output_gradient).sum() + (self.states * end_gradient).sum()
+        asked, ends = self.asked(only)
+        sizes = self.layout.batch_sizes.tolist()
+        roots, slopes = list(self.shown), list(asked.split(sizes))
+        for index in self.positions[ends.any(1)].unique().tolist():
+            roots.extend(self.after[index])
+            slopes.extend(self.stretch.state_of(ends.split(sizes)[index]))
         fields = [field for step_fields in self.after for field in step_fields]
-        found = iter(torch.autograd.grad(objective, fields, retain_graph=True, materialize_grads=True))
+        found = iter(torch.autograd.grad(roots, fields, slopes, retain_graph=True, materialize_grads=True))
         return _joined([tuple(next(found) for _ in fields) for fields in self.after])
 
 
@@ -172,33 +205,28 @@ def _joined(steps: list[tuple[Tensor, ...]]) -> Tensor:
 
 
 def trace(stretch: Stretch) -> Trace:
-    """Replay a stretch that has at least one step, and keep every state in the graph."""
+    """Replay a stretch that has at least one step; every state is in the graph, where gradients are on."""
     values, layout = stretch.inputs.values, stretch.inputs.time_major
     values = values[layout.gather]  # (N, F)
-    alive = tuple(field[layout.order].requires_grad_() for field in stretch.start)
-    after, outputs = [], []
-    first, shows_state = 0, False
-    with torch.enable_grad():
-        for count in layout.batch_sizes.tolist():
-            if count < len(alive[0]):
-                alive = tuple(field[:count] for field in alive)
-            output, alive, shows_state = one_step(stretch, values[first : first + count], alive)
-            after.append(alive)
-            outputs.append(output)
-            first += count
-        return Trace(stretch, after, torch.cat(outputs), shows_state)
+    alive = tuple(field[layout.order].requires_grad_(torch.is_grad_enabled()) for field in stretch.start)
+    after, shown = [], []
+    shows_state = False
+    for inputs in values.split(layout.batch_sizes.tolist()):
+        if len(inputs) < len(alive[0]):
+            alive = tuple(field[: len(inputs)] for field in alive)
+        output, alive, shows_state = one_step(stretch, inputs, alive)
+        after.append(alive)
+        shown.append(output)
+    return Trace(stretch, after, shown, shows_state)
 
 
-def one_step(
-    stretch: Stretch, inputs: Tensor, fields: tuple[Tensor, ...], cell: Cell | None = None
-) -> tuple[Tensor, tuple[Tensor, ...], bool]:
+def one_step(stretch: Stretch, inputs: Tensor, fields: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...], bool]:
     """One step whose state is a node of its own: what shows it and what goes on both ask it for their gradient.
 
     Returns:
         the output (P, H), the fields of the next state, and whether the output is one of them.
     """
-    cell = stretch.cell if cell is None else cell
-    output, state = step(cell, stretch.noise, inputs, cell.state_type(*fields))
-    after = tuple(field.view_as(field) for field in state)
+    output, state = step(stretch.cell, stretch.noise, inputs, stretch.cell.state_type(*fields))
+    after = tuple(field.view_as(field) for field in state) if torch.is_grad_enabled() else tuple(state)
     shown = [new for new, field in zip(after, state, strict=True) if field is output]
     return (shown[0] if shown else output), after, bool(shown)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import ShapeError, message
-from unrolled.inspection.states import States
+from unrolled.inspection.names import layer_name
+from unrolled.inspection.states import LayerStates, States
 
 MIN_STEPS = 8  # fewer say nothing about a correlation
 
@@ -24,6 +25,7 @@ class Tracked:
         unit: its number.
         correlation: with the feature on the half of the steps that did not choose it; this one is honest.
         chosen_at: with the feature on the half that chose it; too good, as the best of many always is.
+        stack: as `LayerStates`'s.
     """
 
     feature: str
@@ -33,10 +35,16 @@ class Tracked:
     unit: int
     correlation: float
     chosen_at: float
+    stack: str = ""
+
+    @property
+    def name(self) -> str:
+        """The unit's name, such as "layer 1, cell 7"."""
+        return f"{layer_name(self.layer, self.direction, self.stack)}, {self.field} {self.unit}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return {"name": self.name} | asdict(self)
 
 
 def tracking_units(states: States, features: Mapping[str, np.ndarray]) -> tuple[Tracked, ...]:
@@ -80,7 +88,9 @@ def tracking_units(states: States, features: Mapping[str, np.ndarray]) -> tuple[
         best = int(np.nanargmax(np.abs(choosing)))
         held = float(correlations(values[judging, best : best + 1], feature[judging])[0])
         if np.isfinite(held):
-            found.append(Tracked(name, *places[best], held, float(choosing[best])))
+            layer, field, unit = places[best]
+            chosen_at = float(choosing[best])
+            found.append(Tracked(name, layer.layer, layer.direction, field, unit, held, chosen_at, layer.stack))
     return tuple(sorted(found, key=lambda one: -abs(one.correlation)))
 
 
@@ -93,12 +103,12 @@ def correlations(values: np.ndarray, feature: np.ndarray) -> np.ndarray:
     return np.where(varies, (x * y[:, None]).sum(0) / np.where(varies, norms, 1.0), np.nan)
 
 
-def _units(states: States) -> tuple[list[tuple[int, str, str, int]], np.ndarray]:
+def _units(states: States) -> tuple[list[tuple[LayerStates, str, int]], np.ndarray]:
     """Every unit of every state field: its place, and its values side by side."""
     places, columns = [], []
     for layer in states.layers:
         for name, field in layer.fields.items():
             numbers = field.values.detach().double().numpy(force=True)  # (N, H)
             columns.append(numbers)
-            places += [(layer.layer, layer.direction, name, unit) for unit in range(numbers.shape[1])]
+            places += [(layer, name, unit) for unit in range(numbers.shape[1])]
     return places, np.concatenate(columns, 1)

@@ -43,7 +43,7 @@ def _weights_gradient(trace: Trace, chosen: Tensor, own: Tensor, gradients: Tens
         return [torch.zeros_like(weight) for weight in weights]
     for weight in weights:
         weight.requires_grad_()
-    fields = trace.before[chosen].split(list(stretch.cell.state_sizes.values()), 1)
+    fields = tuple(stretch.state_of(trace.before[chosen]))
     with torch.enable_grad():
         output, after, shows_state = one_step(stretch, trace.inputs[chosen], fields)
         objective = (torch.cat(after, 1) * gradients[chosen]).sum()

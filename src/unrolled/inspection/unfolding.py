@@ -1,6 +1,8 @@
 """Unfolding in time: the same cell drawn once for each step, as data for any arrangement of recurrent layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -9,8 +11,9 @@ from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.batch import Batch
 from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection.graph import CELL, Unfolding, Window
-from unrolled.inspection.nodes import Builder, numbers_of
-from unrolled.inspection.states import recurrent_layers
+from unrolled.inspection.nodes import Builder, cuts_of, numbers_of, restarts_of
+from unrolled.nn.pooling import Last
+from unrolled.nn.stack import Stack
 
 
 def unfold(
@@ -25,7 +28,8 @@ def unfold(
 ) -> Unfolding:
     """Unfold a model over one sequence: cells, states, inputs, outputs, losses, and what flows between them.
 
-    Norms, dropout and short cuts between layers are not nodes of their own.
+    Norms, dropout and short cuts between layers are not nodes of their own. Where the state restarts inside the
+    sequence (`Batch.reset`), the arrow into the restarted cell is cut, and a window ends.
 
     Args:
         model: an arrangement of recurrent layers, such as `task.network_`.
@@ -41,8 +45,7 @@ def unfold(
 
     Raises:
         ShapeError: no such sequence, an empty one, or labels that are not one for each step.
-        UnsupportedError: a model without recurrent layers, a sequence that restarts, or truncation of a model that
-            reads backwards.
+        UnsupportedError: a model without recurrent layers, or truncation of a model that reads backwards.
 
     Source: I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016, section 10.2.
 
@@ -62,14 +65,14 @@ def unfold(
     """
     one = _one_sequence(batch, row)
     length = one.num_steps
-    layers = recurrent_layers(model)
+    layers = _layers(model)
     for name, texts in (("labels", labels), ("answers", answers)):
         if texts and len(texts) != (1 if name == "answers" and isinstance(model, ManyToOne) else length):
             raise ShapeError(message(name, expected=f"one for each of {length} steps", received=f"{len(texts)}"))
-    windows = _windows(model, length, bptt_steps)
-    cuts = {window.stop for window in windows[:-1]}  # the gradient stops between these steps and the next
-    shown = _shown(length, ends, cuts)
-    builder = Builder(model, one, shown, cuts, labels, answers, numbers_of(model, one) if values else None)
+    restarts = restarts_of(one)
+    windows = _windows(model, length, bptt_steps, restarts)
+    shown = _shown(length, ends, cuts_of(windows))
+    builder = Builder(model, one, shown, windows, labels, answers, numbers_of(model, one) if values else None)
     tops = builder.inputs()
     for number, layer in enumerate(layers):
         tops = builder.layer(number, len(layers), layer, tops)
@@ -83,7 +86,19 @@ def unfold(
         tuple(builder.arrows),
         windows,
         builder.weights,
+        restarts,
     )
+
+
+def _layers(model: nn.Module) -> list[nn.Module]:
+    """The layers of an arrangement's Stack, each a `Recurrent` or a `Bidirectional`."""
+    stack = getattr(model, "layers", None)
+    if not isinstance(stack, Stack):
+        reads = type(model if stack is None else stack).__name__
+        raise UnsupportedError(
+            f"only an arrangement of recurrent layers can be unfolded, no {reads}; use a cell such as 'lstm'"
+        )
+    return list(stack.layers)
 
 
 def _one_sequence(batch: Batch, row: int) -> Batch:
@@ -92,20 +107,30 @@ def _one_sequence(batch: Batch, row: int) -> Batch:
     one = batch.select(torch.tensor([row]))
     if not one.num_steps:
         raise ShapeError(message("row", expected="a sequence with at least one step", received=f"{row}, an empty one"))
-    if one.reset is not None and bool(one.reset[1:].any()):
-        raise UnsupportedError("a sequence that restarts is several sequences: unfold them one by one")
     return one
 
 
-def _windows(model: nn.Module, length: int, steps: int) -> tuple[Window, ...]:
+def _windows(model: nn.Module, length: int, steps: int, restarts: tuple[int, ...]) -> tuple[Window, ...]:
     """Where gradients flow: many-to-one looks back from the end, everything else goes on chunk by chunk."""
-    if not 0 < steps < length:
-        return (Window(1, length),)
-    if not model.layers.causal:  # type: ignore[union-attr]
-        raise UnsupportedError("a bidirectional model is not trained with bptt_steps; use bptt_steps=0")
-    if isinstance(model, ManyToOne):
-        return Window(1, length - steps, learns=False), Window(length - steps + 1, length)
-    return tuple(Window(start, min(start + steps - 1, length)) for start in range(1, length + 1, steps))
+    whole = (Window(1, length),)
+    if 0 < steps < length:
+        if not model.layers.causal:  # type: ignore[union-attr]
+            raise UnsupportedError("a bidirectional model is not trained with bptt_steps; use bptt_steps=0")
+        if isinstance(model, ManyToOne):
+            whole = Window(1, length - steps, learns=False), Window(length - steps + 1, length)
+        else:
+            whole = tuple(Window(start, min(start + steps - 1, length)) for start in range(1, length + 1, steps))
+    parts = tuple(part for window in whole for part in _restarted(window, restarts))
+    if isinstance(model, ManyToOne) and isinstance(model.pooling, Last) and model.layers.causal:
+        return (*(replace(part, learns=False) for part in parts[:-1]), parts[-1])  # nothing reads what is before
+    return parts
+
+
+def _restarted(window: Window, restarts: tuple[int, ...]) -> Iterator[Window]:
+    """A window in parts that end before each restart."""
+    starts = [window.start, *(step for step in restarts if window.start < step <= window.stop)]
+    for start, after in pairwise([*starts, window.stop + 1]):
+        yield Window(start, after - 1, window.learns)
 
 
 def _shown(length: int, ends: tuple[int, int], cuts: set[int]) -> list[int]:

@@ -7,19 +7,23 @@ import math
 from collections.abc import Callable, Sequence
 
 from unrolled.inspection.decay import Decay
+from unrolled.inspection.names import called
 from unrolled.inspection.records import Finding, LayerFlow
 
-# the likeliest root first: a frozen layer is not "vanishing", saturated inputs make a gradient vanish, not the reverse
+# The likeliest root first. A step that replaces the weights saturates, kills or explodes a layer, and a layer that is
+# dead hears nothing and lets nothing through to those below; what is saturated vanishes. None of it is the reverse.
 CAUSES = (
     "not_finite",  # the loss or the gradient is NaN or infinite
+    "large_update",  # one step of the optimiser replaces the weights
+    "exploded_units",  # states beyond all bounds
+    "dead_units",  # outputs that never move
     "no_gradient",  # no loss reads the layer, or its state is cut off from it
     "state_cut",  # the state restarts before most steps
     "frozen",  # no weight of the cell learns
-    "exploded_units",  # states beyond all bounds
-    "dead_units",  # outputs that never move
+    "constant_inputs",  # what the layer reads is the same at every step of every sequence
     "saturated",  # a squashing that is flat at most activations
     "forget_gate_shut",  # the cell is emptied at each step
-    "large_update",  # one step of the optimiser replaces the weights
+    "tiny_update",  # one step of the optimiser is rounded away
     "exploding",  # the gradient grows on its way back
     "tiny_weights",  # the gradient vanishes because the recurrent weights are small
     "truncated",  # bptt_steps cuts off most of the gradient
@@ -30,11 +34,13 @@ DEAD_UNITS = 0.5  # share of the units
 EXPLODED_UNITS = 0.0  # any at all
 SATURATED = 0.9  # share of the activations; a character model that has learnt well has up to 0.7
 SHUT = 0.1  # mean of a forget gate: half of what is kept is then gone in 0.3 steps
-LARGE_UPDATE = 0.3  # of the weight's own length, in one step
-GROWTH = 100.0  # of a gradient on its way back
+LARGE_UPDATE = 0.1  # of the weight's own length, in one step: ten such steps replace it
+TINY_UPDATE = 2.0**-24  # of the weight's own length: float32 cannot add less than this to a number
+GROWTH = 1000.0  # of a gradient on its way back; to the one step that matters it may grow some hundred times
 TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
 TRUNCATED = 0.5  # share of the gradient's length
-REACHED = 0.25  # of the way from a loss to the first step, and of the steps, with a hundredth of the gradient left
+REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of the gradient left
+UNREAD = 0.75  # share of the steps, the first ones, that no loss reads directly
 SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
 
 Check = Callable[[LayerFlow, int], Finding | None]
@@ -73,7 +79,7 @@ def sentence(layers: Sequence[LayerFlow], findings: Sequence[Finding]) -> str:
 
 
 def _not_finite(layer: LayerFlow, bptt_steps: int) -> Finding | None:
-    if all(math.isfinite(size) for size in layer.state_gradients):
+    if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # that is then why
         return None
     text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
     return Finding("not_finite", layer.name, math.nan, text)
@@ -128,6 +134,16 @@ def _dead_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     return Finding("dead_units", layer.name, share, text)
 
 
+def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    if layer.varied_inputs > 0:
+        return None
+    text = (
+        f"{_called(layer)} reads the same at every step of every sequence, which tells nothing but their length: look "
+        "at the data, and at how it is scaled"
+    )
+    return Finding("constant_inputs", layer.name, 0.0, text)
+
+
 def _saturated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
     flat = [gate for gate in flat if gate.name != "forget"]  # shut has a finding of its own, and open is memory
@@ -164,26 +180,45 @@ def _large_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     return Finding("large_update", layer.name, size, text)
 
 
+def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+    size = max(layer.updates.values(), default=1.0)
+    if size >= TINY_UPDATE:
+        return None
+    text = (
+        f"one update moves {_called(layer)} by {size:.1g} of its weights' length, which rounding swallows: raise "
+        "learning_rate, or max_grad_norm where that clips"
+    )
+    return Finding("tiny_update", layer.name, size, text)
+
+
 def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
-    growth = max(layer.decay.curve, default=1.0) if layer.decay is not None else 1.0
+    growth = _growth(layer)
     if growth <= GROWTH or layer.decay is None:
         return None
     pace = f"doubles every {_steps(layer.decay.doubling_time)}" if layer.decay.rate > 1 else "grows"
     text = (
-        f"the gradient {pace} on its way back, and {growth:.2g} times in all: this {layer.cell} layer, {layer.name}, "
-        "explodes; clip with max_grad_norm=1, or start its recurrent weights orthogonal"
+        f"the gradient {pace} on its way back, and {growth:.2g} times in all: {_called(layer)} explodes; "
+        "clip with max_grad_norm=1, or start its recurrent weights orthogonal"
     )
     return Finding("exploding", layer.name, growth, text)
 
 
+def _growth(layer: LayerFlow) -> float:
+    """How many times a loss's gradient grows on its way back."""
+    return max(layer.decay.typical, default=1.0) if layer.decay is not None else 1.0
+
+
 def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     share = layer.lost.get(bptt_steps, 0.0)
-    if share <= TRUNCATED:
+    span = layer.decay.span if layer.decay is not None else 0
+    blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # the first steps hear nothing
+    if share <= TRUNCATED and not blind:
         return None
     enough = next((steps for steps, lost in layer.lost.items() if steps > bptt_steps and lost <= TRUNCATED / 5), 0)
-    wanted = f"bptt_steps >= {enough}" if enough else "bptt_steps=0"
-    text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}: train with {wanted}"
-    return Finding("truncated", layer.name, share, text)
+    wanted = f"bptt_steps >= {enough}" if enough and not blind else "bptt_steps=0"
+    text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}"
+    text += f", and all of what lies further back than that of {span} steps" if blind else ""
+    return Finding("truncated", layer.name, share, f"{text}: train with {wanted}")
 
 
 def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
@@ -191,14 +226,14 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     if found is None or not _falls_short(layer, found):
         return None
     lost = (
-        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} this {layer.cell} "
-        f"layer, {layer.name}, learns nothing"
+        f"the gradient halves every {_steps(found.half_life)}: beyond about {_whole(_reach(layer))} "
+        f"{_called(layer)} learns nothing"
     )
     norm = layer.recurrent_norm
     if norm is not None and norm < TINY_NORM:
         text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
         return Finding("tiny_weights", layer.name, norm, text)
-    if layer.starved <= 1 - REACHED:  # other losses reach the steps that this one does not
+    if layer.unread <= UNREAD:  # other losses, or a pooling, read the steps that this one does not reach
         return None
     return Finding("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
 
@@ -216,8 +251,8 @@ def _remember(layer: LayerFlow, found: Decay) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    _not_finite, _no_gradient, _state_cut, _frozen, _exploded_units, _dead_units, _saturated, _forget_gate_shut,
-    _large_update, _exploding, _truncated, _vanishing,
+    _not_finite, _large_update, _exploded_units, _dead_units, _no_gradient, _state_cut, _frozen, _constant_inputs,
+    _saturated, _forget_gate_shut, _tiny_update, _exploding, _truncated, _vanishing,
 )  # fmt: skip
 
 
@@ -225,7 +260,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _called(layer: LayerFlow) -> str:
-    return f"the {layer.cell} layer {layer.name}"
+    return called(layer.name, layer.cell)
 
 
 def _reach(layer: LayerFlow) -> float:

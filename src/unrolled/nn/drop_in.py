@@ -22,6 +22,7 @@ from unrolled.kernels.cpu import kernel as tiles
 from unrolled.kernels.noise import Noise
 from unrolled.nn.packing import Packed, Padded, pack
 from unrolled.nn.unroll import unroll
+from unrolled.nn.watching import watched
 from unrolled.ragged import Ragged
 
 # steps from which torch's packed backward pass, quadratic in time, costs more than the native kernel's dense calls;
@@ -121,12 +122,12 @@ class DropIn(nn.RNNBase):
     # ---- who runs it ------------------------------------------------------------------------------
 
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
-        """Whether torch's forward runs, whatever the kernels say; never where there is noise.
+        """Whether torch's forward runs, whatever the kernels say; never where there is noise, or somebody watches.
 
         Autocast, a trace, a transform of torch.func, which of ours only the reference can read, and a single step,
         where there is nothing to unfold.
         """
-        if self.kernel != "auto" or self._noisy:
+        if self.kernel != "auto" or self._noisy or watched():
             return False
         kind = rows.device.type
         autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
@@ -135,7 +136,7 @@ class DropIn(nn.RNNBase):
 
     def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
         """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
-        if self._noisy:
+        if self._noisy or watched():
             return False
         chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
         if self.proj_size:  # torch's native functions, which `native` calls, have no projection, but its layers do

@@ -13,6 +13,7 @@ from unrolled.errors import ShapeError, message
 from unrolled.kernels.choose import KERNELS, choose
 from unrolled.kernels.noise import Noise, refuse_graphs
 from unrolled.nn.recompute import in_stretches, outgrows
+from unrolled.nn.watching import Pass, show
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
@@ -76,11 +77,12 @@ def unroll(
         refuse_graphs()
         # where torch.compile has given up a graph because of that, it would still compile each function called here
         run = _uncompiled(run) if "torch._dynamo" in sys.modules else run
+    read, restarts = inputs, reset
     if reverse:
-        flipped = None if reset is None else reset_backwards(inputs, reset)
-        outputs, state = restarting(run, inputs.reversed(), state, flipped, cell.initial_state)
-        return outputs.reversed(), state
-    return restarting(run, inputs, state, reset, cell.initial_state)
+        read, restarts = inputs.reversed(), None if reset is None else reset_backwards(inputs, reset)
+    outputs, final = restarting(run, read, state, restarts, cell.initial_state)
+    outputs = outputs.reversed() if reverse else outputs
+    return show(Pass(cell, noise, inputs, state, reset, reverse, outputs, final))
 
 
 def _run(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unrolled.inspection.names import called
 from unrolled.inspection.records import GradientFlow
 from unrolled.plots.curves import Points, draw_curves
 from unrolled.plots.theme import LIGHT, Theme
@@ -22,7 +23,7 @@ def draw_state_gradients(flow: GradientFlow, path: str | Path | None = None, the
     curves: dict[str, Points] = {}
     for layer in flow.layers:
         steps = range(1, len(layer.state_gradients) + 1)
-        curves[f"{layer.cell}, {layer.name}"] = (list(steps), layer.state_gradients)
+        curves[called(layer.name, layer.cell)] = (list(steps), layer.state_gradients)
     title = "Size of the loss's gradient in the state, by time"
     return draw_curves(curves, title, "step t", "|dL/ds| at step t", log=True, path=path, theme=theme)
 
@@ -32,7 +33,7 @@ def draw_decay(flow: GradientFlow, path: str | Path | None = None, theme: Theme 
     curves: dict[str, Points] = {}
     for layer in flow.layers:
         if layer.decay is not None:
-            curves[f"{layer.cell}, {layer.name}"] = (list(range(len(layer.decay.curve))), layer.decay.curve)
+            curves[called(layer.name, layer.cell)] = (list(range(len(layer.decay.curve))), layer.decay.curve)
     return draw_curves(
         curves,
         "What is left of one loss's gradient, by steps back",

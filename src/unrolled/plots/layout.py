@@ -3,20 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from unrolled.inspection.graph import (
-    CELL,
-    GAP,
-    INPUT,
-    JOIN,
-    LOSS,
-    OUTPUT,
-    POOLING,
-    STATE,
-    TOTAL,
-    VECTOR,
-    Node,
-    Unfolding,
-)
+from unrolled.inspection import graph
+from unrolled.inspection.graph import Node, Unfolding
 from unrolled.plots.theme import BIG, SMALL, visible, width_of, written
 
 PAD = 0.16  # around a label, both sides together
@@ -24,7 +12,7 @@ LINE = 0.19  # height of a line of text
 ROW = 0.86  # from one row of cells to the next
 STRIP = 0.1  # height of the strip of colours that shows a vector's numbers
 WIDEST = 0.9  # of a text in a box
-STRIPED = (INPUT, VECTOR, STATE, OUTPUT)  # kinds that show a strip, where they have numbers
+STRIPED = (graph.INPUT, graph.VECTOR, graph.STATE, graph.OUTPUT)  # kinds that show a strip, where they have numbers
 
 
 @dataclass(frozen=True)
@@ -80,9 +68,12 @@ class Layout:
 
 def lay_out(unfolding: Unfolding) -> Layout:
     """Boxes for all nodes, so large that every label fits and so far apart that none touches another."""
-    sizes = {kind: _size(unfolding.of_kind(kind)) for kind in (INPUT, VECTOR, STATE, CELL, OUTPUT, LOSS)}
+    sizes = {
+        kind: _size(unfolding.of_kind(kind))
+        for kind in (graph.INPUT, graph.VECTOR, graph.STATE, graph.CELL, graph.OUTPUT, graph.LOSS)
+    }
     both = any(node.direction == "backward" for node in unfolding.nodes)
-    aside = sizes[CELL][0] / 2 + 0.05 if both else 0.0  # forward cells to the left, backward ones to the right
+    aside = sizes[graph.CELL][0] / 2 + 0.05 if both else 0.0  # forward cells to the left, backward ones to the right
     layout = Layout(pitch=_pitch(unfolding, sizes, aside))
     layout.columns = _columns(unfolding.shown, layout.pitch)
     heights = _heights(unfolding)
@@ -93,12 +84,12 @@ def lay_out(unfolding: Unfolding) -> Layout:
 
 def lines_of(node: Node) -> list[str]:
     """What is written in a node: its label, and below it what the data says or costs there."""
-    if node.kind in (JOIN, GAP):
+    if node.kind in (graph.JOIN, graph.GAP):
         return []
-    if node.kind == CELL:
+    if node.kind == graph.CELL:
         return [written(node.label)]
     cost = [f"{values[0]:.3g}" for name, values in node.values.items() if name == "J"]
-    if node.kind == TOTAL:
+    if node.kind == graph.TOTAL:
         return [" = ".join([written(node.label), *cost])]
     return [written(node.label), *([visible(node.text)] if node.text else []), *cost]
 
@@ -118,10 +109,10 @@ def _pitch(unfolding: Unfolding, sizes: dict[str, tuple[float, float]], aside: f
     """From one step to the next: a cell, a state, and two arrows, one of which has a name."""
     name = max((width_of(written(name)) for name in unfolding.weights if name[0] == "W"), default=0.0)
     stops = 0.14 if len(unfolding.windows) > 1 else 0.0
-    cell, state = sizes[CELL][0], sizes[STATE][0]
+    cell, state = sizes[graph.CELL][0], sizes[graph.STATE][0]
     along = cell + state + 0.24 + max(0.26, name + 0.16) + stops
-    widest = max(sizes[kind][0] for kind in (INPUT, OUTPUT, LOSS)) + 0.1
-    known = sizes[VECTOR][0] + 0.3 if unfolding.arrangement == "DirectForecast" else 0.0
+    widest = max(sizes[kind][0] for kind in (graph.INPUT, graph.OUTPUT, graph.LOSS)) + 0.1
+    known = sizes[graph.VECTOR][0] + 0.3 if unfolding.arrangement == "DirectForecast" else 0.0
     return max(along, widest + known, 3 * aside + state + 0.2)
 
 
@@ -137,16 +128,16 @@ def _columns(shown: tuple[int, ...], pitch: float) -> dict[int, float]:
 def _heights(unfolding: Unfolding) -> dict[tuple[object, ...], float]:
     """How high each row lies: inputs, every layer and direction, what joins them, and what is above."""
     height = 0.0
-    heights: dict[tuple[object, ...], float] = {(INPUT,): 0.0}
-    rows = dict.fromkeys((node.layer, node.direction) for node in unfolding.of_kind(CELL))
-    joined = {node.layer for node in unfolding.of_kind(JOIN)}
+    heights: dict[tuple[object, ...], float] = {(graph.INPUT,): 0.0}
+    rows = dict.fromkeys((node.layer, node.direction) for node in unfolding.of_kind(graph.CELL))
+    joined = {node.layer for node in unfolding.of_kind(graph.JOIN)}
     for place, (layer, direction) in enumerate(rows):
-        height += ROW + (0.1 if place == 0 and unfolding.of_kind(INPUT)[0].text else 0.0)
+        height += ROW + (0.1 if place == 0 and unfolding.of_kind(graph.INPUT)[0].text else 0.0)
         heights[layer, direction] = height
         if layer in joined and direction == "backward":
             height += 0.62
-            heights[JOIN, layer] = height
-    for kind, step in ((POOLING, 0.8), (OUTPUT, 0.84), (LOSS, 0.8), (TOTAL, 0.72)):
+            heights[graph.JOIN, layer] = height
+    for kind, step in ((graph.POOLING, 0.8), (graph.OUTPUT, 0.84), (graph.LOSS, 0.8), (graph.TOTAL, 0.72)):
         height += step if unfolding.of_kind(kind) else 0.0
         heights[kind,] = height
     return heights
@@ -163,25 +154,25 @@ def _box(
     x = layout.columns.get(node.step or 0, 0.0)
     first, last = layout.columns[unfolding.shown[0]], layout.columns[unfolding.shown[-1]]
     shift = aside if node.direction == "backward" else -aside
-    if node.kind == CELL:
-        return Box(x + shift, heights[node.layer, node.direction], *sizes[CELL])
-    if node.kind == STATE:
-        return Box(_beside(node, layout) + shift, heights[node.layer, node.direction], *sizes[STATE])
-    if node.kind == GAP:
+    if node.kind == graph.CELL:
+        return Box(x + shift, heights[node.layer, node.direction], *sizes[graph.CELL])
+    if node.kind == graph.STATE:
+        return Box(_beside(node, layout) + shift, heights[node.layer, node.direction], *sizes[graph.STATE])
+    if node.kind == graph.GAP:
         before, after = sorted(_steps_of(node))
         middle = (layout.columns[before] + layout.columns[after]) / 2
         toward = layout.pitch * 0.5 * (-1 if node.direction == "backward" else 1)
         # the state before the gap takes half a step of it
         return Box(middle + toward / 2 + shift, heights[node.layer, node.direction], 0.34, 0.2)
-    if node.kind == JOIN:
-        return Box(x, heights[JOIN, node.layer], 0.1, 0.1)
-    if node.kind in (POOLING, TOTAL):
+    if node.kind == graph.JOIN:
+        return Box(x, heights[graph.JOIN, node.layer], 0.1, 0.1)
+    if node.kind in (graph.POOLING, graph.TOTAL):
         label = max(width_of(line) for line in lines_of(node)) + 2 * PAD
         return Box((first + last) / 2, heights[node.kind,], max(last - first + 0.7, label), LINE + 0.15)
-    if node.kind == VECTOR:
+    if node.kind == graph.VECTOR:
         return _vector_box(node, unfolding, layout, sizes, heights)
     if node.step is None:
-        x = (first + last) / 2 if unfolding.of_kind(POOLING) else last
+        x = (first + last) / 2 if unfolding.of_kind(graph.POOLING) else last
     return Box(x, heights[node.kind,], *sizes[node.kind])
 
 
@@ -208,9 +199,11 @@ def _vector_box(
 ) -> Box:
     """What belongs to the whole sequence: below the first state, or beside the answer that it helps."""
     if node.step is not None:
-        return Box(layout.columns[node.step] + layout.pitch / 2, heights[OUTPUT,], *sizes[VECTOR])
+        return Box(layout.columns[node.step] + layout.pitch / 2, heights[graph.OUTPUT,], *sizes[graph.VECTOR])
     if unfolding.arrangement == "ManyToOne":
         shown = layout.columns
-        middle = (min(shown.values()) + max(shown.values())) / 2 if unfolding.of_kind(POOLING) else max(shown.values())
-        return Box(middle + layout.pitch * 0.8, heights[OUTPUT,], *sizes[VECTOR])
-    return Box(min(layout.columns.values()) - layout.pitch / 2, 0.0, *sizes[VECTOR])
+        middle = (
+            (min(shown.values()) + max(shown.values())) / 2 if unfolding.of_kind(graph.POOLING) else max(shown.values())
+        )
+        return Box(middle + layout.pitch * 0.8, heights[graph.OUTPUT,], *sizes[graph.VECTOR])
+    return Box(min(layout.columns.values()) - layout.pitch / 2, 0.0, *sizes[graph.VECTOR])

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from unrolled.errors import OptionError, message, unknown
+from unrolled.inspection.names import called
 from unrolled.inspection.states import LayerStates
 from unrolled.inspection.tracking import Tracked
 from unrolled.plots.bands import draw_bands, symmetric
@@ -57,7 +58,7 @@ def draw_states(
     rows = {f"unit {unit}": values[:, unit] for unit in chosen}
     gate = field.endswith("gate")
     colors, limits = (theme.sequential, (0.0, 1.0)) if gate else (theme.diverging, symmetric(values[:, chosen]))
-    return write(draw_bands(rows, labels, f"{_place(layer)}: {field}", theme, colors, limits), path)
+    return write(draw_bands(rows, labels, f"{called(layer.name, layer.cell)}: {field}", theme, colors, limits), path)
 
 
 def draw_gates(
@@ -84,7 +85,14 @@ def draw_gates(
     height = 0.5 + 1.15 * len(layer.gates)
     figure = new_figure(WIDTH, height, theme)
     figure.subplots_adjust(left=0.09, right=0.97, top=1 - 0.42 / height, bottom=0.36 / height, hspace=0.35)
-    figure.text(0.02, 1 - 0.16 / height, f"{_place(layer)}: gates", color=theme.ink, fontsize=SMALL + 1, va="center")
+    figure.text(
+        0.02,
+        1 - 0.16 / height,
+        f"{called(layer.name, layer.cell)}: gates",
+        color=theme.ink,
+        fontsize=SMALL + 1,
+        va="center",
+    )
     for place, (name, gate) in enumerate(layer.gates.items()):
         values = _numbers(gate[row])  # (T, H)
         steps = np.arange(1, len(values) + 1)
@@ -119,7 +127,7 @@ def draw_tracking(ranking: Sequence[Tracked], path: str | Path | None = None, th
         >>> figure.axes[0].get_yticklabels()[0].get_text()
         'inside quotes: layer 1, cell 7'
     """
-    names = [f"{one.feature}: {_unit(one)}" for one in ranking]
+    names = [f"{one.feature}: {one.name}" for one in ranking]
     height = 0.95 + 0.27 * len(names)
     figure = new_figure(WIDTH, height, theme)
     left = max((width_of(name, SMALL) for name in names), default=1.0) + 0.25
@@ -135,15 +143,6 @@ def draw_tracking(ranking: Sequence[Tracked], path: str | Path | None = None, th
     axes.xaxis.set_label_coords((WIDTH / 2 - left) / (WIDTH - left - 0.2), -0.26 / (height - 0.9))
     figure.text(0.02, 1 - 0.18 / height, "Units that track something", color=theme.ink, fontsize=SMALL + 1, va="center")
     return write(figure, path)
-
-
-def _unit(one: Tracked) -> str:
-    backward = " back" if one.direction == "backward" else ""
-    return f"layer {one.layer + 1}{backward}, {one.field} {one.unit}"
-
-
-def _place(layer: LayerStates) -> str:
-    return f"{layer.cell}, layer {layer.layer + 1}, {layer.direction}"
 
 
 def _numbers(values: Tensor) -> np.ndarray:

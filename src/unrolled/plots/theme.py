@@ -183,7 +183,7 @@ def _need_matplotlib() -> None:
     try:
         import_module("matplotlib.figure")
     except ImportError as fault:
-        raise UnsupportedError("drawing needs matplotlib; pip install 'unrolled[demo]'") from fault
+        raise UnsupportedError("drawing needs matplotlib; pip install matplotlib") from fault
 
 
 @cache

@@ -5,21 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unrolled.inspection.graph import (
-    CELL,
-    GAP,
-    INPUT,
-    JOIN,
-    LOSS,
-    OUTPUT,
-    POOLING,
-    STATE,
-    TOTAL,
-    VECTOR,
-    Arrow,
-    Node,
-    Unfolding,
-)
+from unrolled.inspection import graph
+from unrolled.inspection.graph import Arrow, Node, Unfolding
 from unrolled.plots.layout import LINE, ROW, STRIP, STRIPED, WIDEST, Box, Layout, lay_out, lines_of
 from unrolled.plots.theme import (
     BIG,
@@ -45,7 +32,16 @@ if TYPE_CHECKING:
 
 MARGIN = 0.18
 NARROWEST = 4.0  # inches, so that the line about the weights has room
-COLORS = {INPUT: SKY, VECTOR: SKY, STATE: ORANGE, CELL: BLUE, POOLING: BLUE, OUTPUT: GREEN, LOSS: PURPLE, TOTAL: PURPLE}
+COLORS = {
+    graph.INPUT: SKY,
+    graph.VECTOR: SKY,
+    graph.STATE: ORANGE,
+    graph.CELL: BLUE,
+    graph.POOLING: BLUE,
+    graph.OUTPUT: GREEN,
+    graph.LOSS: PURPLE,
+    graph.TOTAL: PURPLE,
+}
 FIRST = 8  # numbers shown of a vector
 
 
@@ -53,7 +49,8 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
     """The picture of an unfolding: inputs below, the same cell at each step, outputs, losses and their sum above.
 
     Real values, where the unfolding has them, show as a strip of colours (its first 8 numbers) and as the losses.
-    A dashed line shows where truncated back-propagation stops the gradient.
+    A dashed line shows where truncated back-propagation stops the gradient. Where the state restarts, a bar stands
+    before the cell as well: nothing comes in from the step before.
 
     Args:
         unfolding: from `unrolled.inspection.unfolding.unfold`.
@@ -65,7 +62,8 @@ def draw_unfolding(unfolding: Unfolding, path: str | Path | None = None, theme: 
         UnsupportedError: matplotlib is not installed.
 
     Example:
-        >>> nodes = (Node("x_1", INPUT, "x_1", 1), Node("cell_1", CELL, "GRU", 1, 0), Node("s_1", STATE, "s_1", 1, 0))
+        >>> cell, state = Node("cell_1", graph.CELL, "GRU", 1, 0), Node("s_1", graph.STATE, "s_1", 1, 0)
+        >>> nodes = (Node("x_1", graph.INPUT, "x_1", 1), cell, state)
         >>> arrows = (Arrow("x_1", "cell_1", "U"), Arrow("cell_1", "s_1"))
         >>> one = Unfolding("NextStep", "GRU", 1, (1,), nodes, arrows, (), {"U": (12, 3)})
         >>> [text.get_text() for text in draw_unfolding(one).axes[0].texts]
@@ -123,17 +121,19 @@ class _Pen:
         from matplotlib.patches import FancyBboxPatch
 
         box = self.layout.boxes[node.name]
-        if node.kind == GAP:
+        if node.kind == graph.GAP:
             self.text(box.x, box.y, "…", self.theme.muted, 1.6 * BIG)
-        color = self.theme.muted if node.kind in (GAP, JOIN) else self.theme.lines[COLORS[node.kind]]
-        round_ = min(box.height / 2 - 0.01, box.width / 2 - 0.01, 0.04 if node.kind == CELL else 0.2)
+        color = self.theme.muted if node.kind in (graph.GAP, graph.JOIN) else self.theme.lines[COLORS[node.kind]]
+        round_ = min(box.height / 2 - 0.01, box.width / 2 - 0.01, 0.04 if node.kind == graph.CELL else 0.2)
         patch = FancyBboxPatch(
             (box.left + round_, box.bottom + round_),
             box.width - 2 * round_,
             box.height - 2 * round_,
             boxstyle=f"round,pad={round_},rounding_size={round_}",
-            facecolor="none" if node.kind == GAP else self.theme.tint(color, 1.0 if node.kind == JOIN else 0.22),
-            edgecolor="none" if node.kind == GAP else color,
+            facecolor="none"
+            if node.kind == graph.GAP
+            else self.theme.tint(color, 1.0 if node.kind == graph.JOIN else 0.22),
+            edgecolor="none" if node.kind == graph.GAP else color,
             linewidth=1.2,
             zorder=2,
         )
@@ -170,10 +170,10 @@ class _Pen:
         from matplotlib.patches import FancyArrowPatch
 
         source, target = self.layout.boxes[arrow.source], self.layout.boxes[arrow.target]
-        wide = unfolding.node(arrow.target).kind in (POOLING, TOTAL)
+        wide = unfolding.node(arrow.target).kind in (graph.POOLING, graph.TOTAL)
         end = (source.x, target.y) if wide else (target.x, target.y)
-        start = (target.x, source.y) if unfolding.node(arrow.source).kind == POOLING else (source.x, source.y)
-        color = self.theme.warning if arrow.stops else self.theme.ink
+        start = (target.x, source.y) if unfolding.node(arrow.source).kind == graph.POOLING else (source.x, source.y)
+        color = self.theme.warning if arrow.stops or arrow.restarts else self.theme.ink
         self.axes.add_patch(
             FancyArrowPatch(
                 start,
@@ -181,13 +181,13 @@ class _Pen:
                 patchA=patches[arrow.source],
                 patchB=patches[arrow.target],
                 connectionstyle=_way(arrow, unfolding, source, target),
-                arrowstyle="-|>",
-                mutation_scale=8,
+                arrowstyle="-[" if arrow.restarts else "-|>",  # a bar in front of the cell: nothing comes in
+                mutation_scale=4 if arrow.restarts else 8,
                 linewidth=1.0,
                 linestyle=(0, (2, 2)) if arrow.stops else "solid",
                 color=color,
                 shrinkA=0,
-                shrinkB=1,
+                shrinkB=4 if arrow.restarts else 1,
                 zorder=1,
             )
         )
@@ -245,9 +245,10 @@ class _Pen:
             self.text((left + right) / 2, y - 0.16, text, self.theme.ink, SMALL)
         for window, after in zip(unfolding.windows, unfolding.windows[1:], strict=False):
             if {window.stop, after.start} <= set(unfolding.shown):
-                state = next(n for n in unfolding.of_kind(STATE) if n.step == window.stop)
+                state = next(n for n in unfolding.of_kind(graph.STATE) if n.step == window.stop)
                 x = self.layout.boxes[state.name].right + 0.08
-                self.text(x, y - 0.34, "stops", self.theme.warning, SMALL)
+                says = "restarts" if after.start in unfolding.restarts else "stops"
+                self.text(x, y - 0.34, says, self.theme.warning, SMALL)
                 self.axes.plot(
                     [x, x], [y - 0.26, self.layout.top - 0.6], color=self.theme.warning, linestyle=(0, (4, 3)), lw=1.2
                 )
@@ -255,11 +256,11 @@ class _Pen:
 
 def _way(arrow: Arrow, unfolding: Unfolding, source: Box, target: Box) -> str:
     """Straight, but around what would be in between."""
-    if unfolding.node(arrow.source).kind == INPUT and unfolding.node(arrow.target).kind == OUTPUT:
+    if unfolding.node(arrow.source).kind == graph.INPUT and unfolding.node(arrow.target).kind == graph.OUTPUT:
         return "arc3,rad=0.36"
     if arrow.weights == "start" and target.y - source.y > 1.3:
         return "arc3,rad=-0.3"
-    lonely = unfolding.node(arrow.source).kind == CELL and unfolding.node(arrow.target).step is None
-    if lonely and unfolding.node(arrow.target).kind == OUTPUT and abs(target.x - source.x) > target.width:
+    lonely = unfolding.node(arrow.source).kind == graph.CELL and unfolding.node(arrow.target).step is None
+    if lonely and unfolding.node(arrow.target).kind == graph.OUTPUT and abs(target.x - source.x) > target.width:
         return "angle,angleA=90,angleB=180,rad=6"
     return "arc3,rad=0"

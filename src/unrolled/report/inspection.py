@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+from unrolled.inspection.names import called
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
@@ -77,7 +78,7 @@ def _scores(found: Inspection) -> Section:
 def _flow(flow: GradientFlow) -> Section:
     rows = [
         (
-            f"{layer.cell}, {layer.name}",
+            called(layer.name, layer.cell),
             "-" if layer.decay is None else _steps(layer.decay.half_life),
             "-" if layer.decay is None else _steps(layer.decay.reach),
             _flat(layer),
@@ -97,12 +98,12 @@ def _states(found: Inspection) -> Section:
         pictures.append(
             Picture(
                 f"states-{number}",
-                f"Layer {layer.layer + 1}, {layer.direction}: the units that change most",
+                f"{called(layer.name, layer.cell)}: the units that change most",
                 partial(draw_states, layer, labels=found.labels),
             )
         )
         if layer.gates:
-            caption = f"Layer {layer.layer + 1}, {layer.direction}: how far each gate is open"
+            caption = f"{called(layer.name, layer.cell)}: how far each gate is open"
             pictures.append(Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels)))
     if found.tracking:
         caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"

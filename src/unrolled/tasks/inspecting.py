@@ -64,7 +64,7 @@ def look_inside(
         scores,
         tuple(labels),
         unfold(network, one, labels=labels, answers=answers, bptt_steps=_truncation(network, bptt_steps), values=True),
-        states(network, one),
+        states(network, one).of_stack(),
         saliency(network, one),
         gradient_flow(network, _few(batch), bptt_steps=_truncation(network, bptt_steps)),
         mistakes(network, batch, lambda single: labels_of(single, codecs), classes),
@@ -116,7 +116,7 @@ def tracked(network: Any, batch: Batch, codecs: Mapping[str, Codec]) -> tuple[Tr
     if not features:
         return ()
     joined = {name: np.concatenate([one[name] for one in features]) for name in features[0]}
-    return tracking_units(states(network, some), joined)
+    return tracking_units(states(network, some).of_stack(), joined)
 
 
 def _some(batch: Batch) -> Batch:

@@ -1,0 +1,85 @@
+"""What layers are called: "layer 1", "layer 2, backward", and "encoder, layer 1" where a model has several stacks."""
+
+from typing import NamedTuple
+
+from torch import nn
+
+from unrolled.cells.base import Cell
+from unrolled.nn.drop_in import DropIn
+from unrolled.nn.stack import Bidirectional, Recurrent, Stack
+
+FORWARD, BACKWARD = "forward", "backward"
+
+
+class Place(NamedTuple):
+    """Where a cell stands in a model.
+
+    Args:
+        stack: the attribute that holds its layers, where the model has several such; empty where it has one, and of
+            an arrangement's own.
+        layer: from 0, the lowest.
+    """
+
+    stack: str
+    layer: int
+
+
+def layer_name(layer: int, direction: str = FORWARD, stack: str = "") -> str:
+    """What a layer is called, counted from 1.
+
+    >>> layer_name(0), layer_name(1, "backward", "encoder")
+    ('layer 1', 'encoder, layer 2, backward')
+    """
+    return ", ".join([stack] * bool(stack) + [f"layer {layer + 1}"] + [direction] * (direction == BACKWARD))
+
+
+def called(name: str, cell: str) -> str:
+    """A layer with its kind: "layer 1 (LSTM)"."""
+    return f"{name} ({cell})"
+
+
+def places(model: nn.Module) -> dict[nn.Module, Place]:
+    """The place of every cell in a model, and of every drop-in module's first layer.
+
+    Example:
+        >>> model = nn.ModuleDict({"encoder": Stack(3, 4, num_layers=2), "decoder": Stack(3, 4)})
+        >>> [layer_name(place.layer, stack=place.stack) for place in places(model).values()]
+        ['encoder, layer 1', 'encoder, layer 2', 'decoder, layer 1']
+    """
+    found: dict[nn.Module, Place] = {}
+    for path, module in model.named_modules():  # what holds comes before what it holds
+        if isinstance(module, DropIn):
+            found[module] = Place(path, 0)
+        elif isinstance(module, Stack):
+            for number, layer in enumerate(module.layers):
+                found |= dict.fromkeys(_cells(layer), Place(path, number))
+        elif isinstance(module, Recurrent | Bidirectional | Cell):
+            for cell in _cells(module):
+                found.setdefault(cell, _by_itself(path))
+    short = _shortened({place.stack for place in found.values()})
+    return {module: Place(short[place.stack], place.layer) for module, place in found.items()}
+
+
+def _cells(module: nn.Module) -> list[nn.Module]:
+    return [cell for cell in module.modules() if isinstance(cell, Cell)]
+
+
+def _by_itself(path: str) -> Place:
+    """A layer in no Stack; one in a list of layers is numbered as there."""
+    holder, _, last = path.rpartition(".")
+    return Place(holder, int(last)) if last.isdigit() else Place(path, 0)
+
+
+def _shortened(paths: set[str]) -> dict[str, str]:
+    """What tells paths apart: nothing where there is one, and never the modules that hold all of them.
+
+    An arrangement's own stack is its `layers`, which says no more than "layer" does.
+    """
+    if len(paths) < 2:
+        return dict.fromkeys(paths, "")
+    parts = {path: path.split(".") for path in paths}
+    shared = 0
+    while len({tuple(names[: shared + 1]) for names in parts.values()}) == 1:
+        shared += 1
+    short = {path: ".".join(names[min(shared, len(names) - 1) :]) for path, names in parts.items()}
+    return {path: "" if name == "layers" else name for path, name in short.items()}

@@ -1,0 +1,123 @@
+"""Visits: every pass of a recurrent layer in a model, noted while the model runs.
+
+All roads meet in `unroll`: those of a `Stack`, of the modules of `unrolled.nn`, and of a user's own module that unrolls
+a cell. So one watcher there sees each of them.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from unrolled.cells.base import Cell, State
+from unrolled.errors import UnsupportedError
+from unrolled.inspection.names import BACKWARD, FORWARD, Place, layer_name, places
+from unrolled.kernels.noise import SILENCE, Noise
+from unrolled.nn.drop_in import DropIn
+from unrolled.nn.unroll import map_state
+from unrolled.nn.watching import Pass, watching
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """One pass through one layer in one direction.
+
+    Args:
+        place: where the layer stands in the model.
+        direction: "forward" or "backward".
+        cell: the cell.
+        noise: what disturbs it in evaluation.
+        inputs: (N, F).
+        state: before the first step, fields (B, width).
+        reset: as `unroll`'s.
+        output_gradient: dL/d output of every step, (N, H) in the order of `inputs`; None where no loss was asked.
+        final_gradient: dL/d final state by field, (B, width) each; None where the loss does not read it.
+    """
+
+    place: Place
+    direction: str
+    cell: Cell
+    noise: Noise
+    inputs: Ragged
+    state: State
+    reset: Reset | None
+    output_gradient: Tensor | None = None
+    final_gradient: tuple[Tensor | None, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the layer is called."""
+        return layer_name(self.place.layer, self.direction, self.place.stack)
+
+
+Note = Callable[[Visit, Pass], tuple[Ragged, State]]  # returns what the model goes on with
+
+
+@contextmanager
+def visiting(model: nn.Module, note: Note) -> Generator[None]:
+    """In evaluation mode, show every pass of a model's own layers to `note`; afterwards the mode is what it was."""
+    known, running = places(model), _Running()
+    modes = {module: module.training for module in model.modules()}
+    drop_ins = [module for module in known if isinstance(module, DropIn)]
+    hooks = [module.register_forward_pre_hook(running.begin) for module in drop_ins]
+    hooks += [module.register_forward_hook(running.end, always_call=True) for module in drop_ins]
+
+    def watcher(one: Pass) -> tuple[Ragged, State]:
+        place = known.get(one.cell) or running.place(known)
+        if place is None:  # a cell of another model
+            return one.outputs, one.final
+        visit = Visit(
+            place,
+            BACKWARD if one.reverse else FORWARD,
+            one.cell,
+            one.noise or SILENCE,
+            one.inputs.map(Tensor.detach),
+            map_state(Tensor.detach, one.state),
+            one.reset,
+        )
+        return note(visit, one)
+
+    model.eval()
+    try:
+        with watching(watcher):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for hook in hooks:
+            hook.remove()
+
+
+class _Running:
+    """Which drop-in module runs, and how many of its passes it has made: its cells live for one pass only."""
+
+    def __init__(self) -> None:
+        self.module: DropIn | None = None
+        self.passes = 0
+
+    def begin(self, module: Any, given: Any) -> None:
+        self.module, self.passes = module, 0
+
+    def end(self, module: Any, given: Any, made: Any) -> None:
+        self.module = None
+
+    def place(self, known: dict[nn.Module, Place]) -> Place | None:
+        """Where the cell stands whose pass has just ended; None where no drop-in module runs."""
+        if self.module is None:
+            return None
+        layer = self.passes // (1 + self.module.bidirectional)
+        self.passes += 1
+        return known[self.module]._replace(layer=layer)
+
+
+def not_recurrent(model: nn.Module) -> UnsupportedError:
+    """What to say of a model in which no recurrent layer ran."""
+    reads = type(getattr(model, "layers", model)).__name__
+    return UnsupportedError(
+        f"only recurrent layers can be looked into, and none ran in a {reads}; use a cell such as 'lstm', "
+        "unrolled.nn.LSTM in place of torch.nn.LSTM, or unroll(cell, ...) in place of a loop over cell.step"
+    )

@@ -1,0 +1,76 @@
+"""Watching: whoever looks inside a model is shown every pass of a cell along sequences, wherever the model makes it."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import torch
+
+from unrolled.cells.base import Cell, State
+from unrolled.kernels.noise import Noise
+from unrolled.ragged import Ragged
+from unrolled.shapes import Reset
+
+
+class Pass(NamedTuple):
+    """One call of `unroll`.
+
+    Args:
+        cell: what ran.
+        noise: what disturbed it; None = nothing.
+        inputs: (N, F).
+        state: before the first step, fields (B, width).
+        reset: as `unroll`'s.
+        reverse: as `unroll`'s.
+        outputs: (N, H).
+        final: the state after the last step.
+    """
+
+    cell: Cell
+    noise: Noise | None
+    inputs: Ragged
+    state: State
+    reset: Reset | None
+    reverse: bool
+    outputs: Ragged
+    final: State
+
+
+Watcher = Callable[[Pass], tuple[Ragged, State]]  # returns the outputs and the final state that go on in their place
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # of this thread: others run models too
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Generator[None]:
+    """Show every pass to a watcher while this lasts.
+
+    Example:
+        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.nn.unroll import unroll
+        >>> seen = []
+        >>> def note(one):
+        ...     seen.append(type(one.cell).__name__)
+        ...     return one.outputs, one.final
+        >>> with watching(note):
+        ...     _ = unroll(GRU(3, 4), Ragged(torch.randn(5, 3), [2, 3]))
+        >>> seen
+        ['GRU']
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def watched() -> bool:
+    """Whether somebody watches; never inside torch.compile, which would record who does."""
+    return not torch.compiler.is_compiling() and _watcher.get() is not None
+
+
+def show(one: Pass) -> tuple[Ragged, State]:
+    """The outputs and final state of a pass, as the watcher hands them on."""
+    watcher = None if torch.compiler.is_compiling() else _watcher.get()
+    return (one.outputs, one.final) if watcher is None else watcher(one)
