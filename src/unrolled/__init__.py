@@ -35,6 +35,7 @@ _HOME = {
     "Labels": "unrolled.codecs.labels",
     "MultiLabels": "unrolled.codecs.labels",
     "Numbers": "unrolled.codecs.numeric",
+    "Pictures": "unrolled.codecs.picture",
     "Record": "unrolled.codecs.record",
     "Subwords": "unrolled.codecs.subwords",
     "TimeFeatures": "unrolled.codecs.time",
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.labels import Labels as Labels
     from unrolled.codecs.labels import MultiLabels as MultiLabels
     from unrolled.codecs.numeric import Numbers as Numbers
+    from unrolled.codecs.picture import Pictures as Pictures
     from unrolled.codecs.record import Record as Record
     from unrolled.codecs.subwords import Subwords as Subwords
     from unrolled.codecs.text import Characters as Characters

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.picture import Pictures
 from unrolled.codecs.registry import CODECS, codec_from_json
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
@@ -28,6 +30,7 @@ from unrolled.ragged import Ragged
 
 TEXTS = ["Ada's test, no. 3.50!", "", "naïve café\u0301  日本\n", 'He said "no" (twice).', "Ada again"]
 TOKENS = [["The", "cat", "."], [], ["The", "The"], ["naïve"]]
+SQUARES = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
 HOURS = [datetime(2024, 2, 27) + timedelta(hours=7 * step) for step in range(40)]
 
 
@@ -74,6 +77,8 @@ CASES = {
     "categories per step": Case(Categories("x"), [["n", "s"], [], ["s"]], ["e"], "unknown"),
     "labels": Case(Labels("x", unseen="ignore"), ["b", "a", "b"], "c", "unknown"),
     "labels per step": Case(Labels("x", unseen="ignore"), [[5, 1], [], [1]], [2], "unknown"),
+    "pictures": Case(Pictures("x", 4), list(SQUARES)),
+    "pictures, grey": Case(Pictures("x", 4, channels=1), list(SQUARES[..., 0])),
     "multi-labels": Case(MultiLabels("x", unseen="ignore"), [["a", "b"], [], ["b"]], ["c"], "unknown"),
 }
 
@@ -182,6 +187,10 @@ def test_encodings_keep_what_the_spec_says(case: Case, fitted: Codec) -> None:
         assert encoded.values.dtype == torch.int64
         assert encoded.feature_shape == ()
         assert int(encoded.values.max()) < spec.size
+    elif spec.kind == "picture":
+        assert encoded.values.dtype == torch.uint8
+        assert encoded.feature_shape == spec.shape
+        assert math.prod(spec.shape) == spec.size
     else:
         assert encoded.values.dtype == torch.float32
         assert encoded.feature_shape == (spec.size,)
@@ -281,4 +290,4 @@ def close(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(close, left, right))
     if isinstance(left, float) and right is not None:
         return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-4)
-    return left == right
+    return np.array_equal(left, right) if isinstance(left, np.ndarray) else left == right

@@ -8,6 +8,7 @@ from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.picture import Pictures
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
@@ -28,6 +29,7 @@ CODECS: dict[str, type[Codec]] = {
         Categories,
         Labels,
         MultiLabels,
+        Pictures,
     )
 }
 
