@@ -39,6 +39,7 @@ _HOME = {
     "Record": "unrolled.codecs.record",
     "Subwords": "unrolled.codecs.subwords",
     "TimeFeatures": "unrolled.codecs.time",
+    "Video": "unrolled.codecs.video",
     "WordCharacters": "unrolled.codecs.word_characters",
     "Words": "unrolled.codecs.words",
     # cells and networks
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.subwords import Subwords as Subwords
     from unrolled.codecs.text import Characters as Characters
     from unrolled.codecs.time import TimeFeatures as TimeFeatures
+    from unrolled.codecs.video import Video as Video
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
     from unrolled.data.documents import Documents as Documents

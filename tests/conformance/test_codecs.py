@@ -23,6 +23,7 @@ from unrolled.codecs.registry import CODECS, codec_from_json
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.video import Video
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words
 from unrolled.errors import ArtifactError, DataError, NotFittedError
@@ -79,6 +80,8 @@ CASES = {
     "labels per step": Case(Labels("x", unseen="ignore"), [[5, 1], [], [1]], [2], "unknown"),
     "pictures": Case(Pictures("x", 4), list(SQUARES)),
     "pictures, grey": Case(Pictures("x", 4, channels=1), list(SQUARES[..., 0])),
+    "video": Case(Video("x", 4), [SQUARES, SQUARES[:0], SQUARES[1:]]),
+    "video, grey": Case(Video("x", 4, channels=1), [SQUARES[..., 0], SQUARES[1:, ..., 0]]),
     "multi-labels": Case(MultiLabels("x", unseen="ignore"), [["a", "b"], [], ["b"]], ["c"], "unknown"),
 }
 

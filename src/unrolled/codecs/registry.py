@@ -12,6 +12,7 @@ from unrolled.codecs.picture import Pictures
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.video import Video
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words
 from unrolled.errors import ArtifactError, message, unknown
@@ -30,6 +31,7 @@ CODECS: dict[str, type[Codec]] = {
         Labels,
         MultiLabels,
         Pictures,
+        Video,
     )
 }
 
