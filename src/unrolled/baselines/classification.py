@@ -51,7 +51,7 @@ class Majority(Baseline):
         return baseline
 
 
-class _LinearBaseline(Baseline):
+class LinearBaseline(Baseline):
     """Features, then logistic regression; a subclass says what the features are.
 
     Args:
@@ -102,7 +102,7 @@ class _LinearBaseline(Baseline):
         return baseline
 
 
-class BagOfWords(_LinearBaseline):
+class BagOfWords(LinearBaseline):
     """Which words occur, not in which order; then logistic regression."""
 
     key = "bag_of_words"
@@ -131,7 +131,7 @@ def _counter(**options: Any) -> Any:
     return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
 
 
-class CharacterNGrams(_LinearBaseline):
+class CharacterNGrams(LinearBaseline):
     """Which runs of one to four characters occur; then logistic regression."""
 
     key = "character_ngrams"
@@ -211,7 +211,7 @@ def _codes(example: Example) -> np.ndarray:
     return np.array([ord(character) for character in _text(example)[:LONGEST_TEXT]], dtype=np.int64)
 
 
-class _SeriesBaseline(_LinearBaseline):
+class _SeriesBaseline(LinearBaseline):
     """Numbers to one row of features each, standardised, missing ones at the mean."""
 
     arrays = ("mean", "scale")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unrolled.baselines import classification, forecasting, frames, language, per_label, tagging
+from unrolled.baselines import classification, forecasting, frames, language, mean_frame, per_label, tagging
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.values import Example, has_numbers, has_words, texts, tokens
+from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -18,6 +18,7 @@ BASELINES: dict[str, type[Baseline]] = {
         classification.FixedWindow,
         classification.SummaryStatistics,
         classification.EveryColumn,
+        mean_frame.MeanFrame,
         per_label.PerLabel,
         tagging.MostFrequentTag,
         tagging.WindowTagger,
@@ -68,6 +69,8 @@ def classification_baselines(inputs: Sequence[Example], size: int, balanced: boo
         chosen += [classification.FixedWindow(size, balanced), classification.SummaryStatistics(size, balanced)]
         if has_words(inputs):
             chosen.append(classification.EveryColumn(size, balanced))
+    if any(map(films, sample)):
+        chosen.append(mean_frame.MeanFrame(size, balanced))
     return _by_key(chosen)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from unrolled.codecs.words import split_words
 
 Example = Mapping[str, Any]
+FILM_AXES = 4  # of an array: frames, channels, height, width
 LARGEST = 1e100  # squares of larger numbers overflow
 
 
@@ -24,7 +25,7 @@ def is_number(value: Any) -> bool:
 def is_series(value: Any) -> bool:
     """Whether a value is a sequence of numbers or of vectors."""
     if isinstance(value, np.ndarray):
-        return value.ndim > 0 and value.dtype.kind in "biuf"
+        return value.ndim in (1, 2) and value.dtype.kind in "biuf"
     if not isinstance(value, list | tuple):
         return False
     return all(is_number(step) or (isinstance(step, list | tuple) and all(map(is_number, step))) for step in value)
@@ -44,6 +45,11 @@ def has_words(inputs: Sequence[Example]) -> bool:
         for example in inputs[:100]
         for value in example.values()
     )
+
+
+def films(example: Example) -> list[np.ndarray]:
+    """The columns that hold pictures, (T, C, S, S) uint8 each; a single picture is a film of one frame."""
+    return [value for value in example.values() if isinstance(value, np.ndarray) and value.ndim == FILM_AXES]
 
 
 def size_of(example: Example) -> int:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
+from torch import Tensor
+
 from unrolled.batch import Nested
 from unrolled.errors import NotFittedError, message
 from unrolled.ragged import Ragged
@@ -83,6 +85,14 @@ class Codec(ABC):
     @abstractmethod
     def decode(self, encoded: Ragged) -> list[Any]:
         """The inverse of `encode`, one value per sequence, in the form the column had."""
+
+    def for_baselines(self, encoded: Ragged | Tensor) -> list[Any] | None:
+        """What baselines read of each record in place of the raw value, such as the frames of a film; None = the value.
+
+        Args:
+            encoded: what `encode` gave; its values alone where a record holds one of them.
+        """
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Constructor arguments and learnt attributes as plain JSON values, with `"codec": name`."""

@@ -95,6 +95,11 @@ class Pictures(Codec):
         self._require_fit()
         return [as_pixels(picture[0]) for picture in encoded]
 
+    def for_baselines(self, encoded: Ragged | torch.Tensor) -> list[np.ndarray]:
+        """The picture of each record as a film of one frame, (1, C, S, S) uint8."""
+        pictures = encoded.values if isinstance(encoded, Ragged) else encoded
+        return list(pictures[:, None].numpy(force=True))
+
     def _read(self, value: Any, canvas: Canvas, row: int) -> np.ndarray:
         if value is None:
             raise bad_value(self.column, row, "a picture", "nothing", "leave the record out")

@@ -112,6 +112,10 @@ class Video(Codec):
         self._require_fit()
         return [as_pixels(film) for film in encoded]
 
+    def for_baselines(self, encoded: Ragged | torch.Tensor) -> list[np.ndarray]:
+        """The frames of each record, (T, C, S, S) uint8."""
+        return [film.numpy(force=True) for film in encoded]
+
     def _read(self, value: Any, row: int) -> np.ndarray:
         pace = Pace(self.every, self.frames_per_second, self.max_frames)
         try:

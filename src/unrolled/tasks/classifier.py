@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import classification_baselines, multilabel_baselines
-from unrolled.batch import Batch
+from unrolled.batch import Batch, Nested
 from unrolled.codecs.base import Codec
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.record import Record
@@ -191,7 +191,7 @@ class Classifier(ClassifierMixin, Task):
         source = self._source(data, y)
         examples = self._encode(source)
         truth = self.target_codec_.encode(list(source)).values.numpy()
-        inputs = self._plain_inputs(source)
+        inputs = self._plain_inputs(source, examples)
         rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
             rivals["causal convolution net of the same size"] = self.rival_.predict_proba(source)
@@ -203,18 +203,26 @@ class Classifier(ClassifierMixin, Task):
 
     # ---- baselines --------------------------------------------------------------------------
 
-    def _plain_inputs(self, source: Source) -> Sequence[Any]:
-        columns = self.codecs_.columns
-        return [{column: record[column] for column in columns} for record in source]
+    def _plain_inputs(self, source: Source, examples: Batch) -> list[dict[str, Any]]:
+        """Raw values by column, or what a codec made of a file, so that no film is read twice."""
+        made: dict[str, list[Any]] = {}
+        for name, codec in zip(self.codecs_.names, self.codecs_.codecs, strict=True):
+            encoded = examples.statics[name] if name in examples.statics else examples.inputs[name]
+            values = None if isinstance(encoded, Nested) else codec.for_baselines(encoded)
+            if values is not None:
+                made[codec.columns[0]] = values
+        plain = [column for column in self.codecs_.columns if column not in made]
+        rows = [{column: record[column] for column in plain} for record in source]
+        return [row | {column: values[place] for column, values in made.items()} for place, row in enumerate(rows)]
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _fit_baselines(self, source: Source, examples: Batch) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
-            inputs, truth = self._plain_inputs(source), list(self._targets(source).numpy())
+            inputs, truth = self._plain_inputs(source, examples), list(self._targets(source).numpy())
             baselines = multilabel_baselines(inputs, len(self.classes_))
             return {key: baseline.fit(inputs, truth) for key, baseline in baselines.items()}
         known = [
             (example, label)
-            for example, label in zip(self._plain_inputs(source), self._targets(source).tolist(), strict=True)
+            for example, label in zip(self._plain_inputs(source, examples), self._targets(source).tolist(), strict=True)
             if label != IGNORED
         ]
         inputs, labels = [example for example, _ in known], [label for _, label in known]
