@@ -22,6 +22,7 @@ _HOME = {
     "read_conll": "unrolled.data.readers",
     "read_csv": "unrolled.data.readers",
     "read_fasta": "unrolled.data.readers",
+    "read_folder": "unrolled.data.folders",
     "read_jsonl": "unrolled.data.readers",
     "read_parquet": "unrolled.data.readers",
     "read_text": "unrolled.data.readers",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
     from unrolled.data.documents import Documents as Documents
+    from unrolled.data.folders import read_folder as read_folder
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
     from unrolled.data.readers import read_conll as read_conll
