@@ -55,6 +55,8 @@ TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
 IDS = [rng().integers(0, 7, number % 9) for number in range(1, 40)]
 HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
 KEYS, NUMBERS = rolls(12, True), rolls(12, False)
+FILMS = [{"x": rng().integers(0, 256, (1 + number % 4, 3, 20, 20), dtype=np.uint8)} for number in range(40)]
+NO_FRAME = {"x": FILMS[0]["x"][:0]}
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -81,6 +83,7 @@ CASES = {
     "every_column": classification(
         "every_column", MIXED, {"x": "?", "values": [1.0], "age": None}, {"x": "", "values": []}
     ),
+    "mean_frame": classification("mean_frame", FILMS, {"x": 255 - FILMS[1]["x"]}, NO_FRAME),
     "per_label": Case(
         lambda: PerLabel(BASELINES["bag_of_words"], 2),
         TEXTS,

@@ -40,7 +40,7 @@ def _rows(inputs: Sequence[Example]) -> np.ndarray:
 def _mean_frame(film: np.ndarray) -> np.ndarray:
     """(T, C, S, S) to (C, s, s), s <= SIDE: the mean over blocks of pixels, the last ones smaller."""
     frame = film.sum(0, dtype=np.float64) / len(film) if len(film) else np.full(film.shape[1:], np.nan)  # (C, S, S)
-    side = frame.shape[1]
+    side = film.shape[2]
     edges = np.arange(0, side, -(-side // SIDE))
     sizes = np.diff([*edges, side])
     blocks = np.add.reduceat(np.add.reduceat(frame, edges, axis=1), edges, axis=2)  # (C, s, s)

@@ -40,7 +40,11 @@ KINDS = {
         "Classifier",
         "One label for a whole sequence: text, numbers, DNA, mixed columns.",
         ALL_FLAGS,
-        {"label": "the label column", "labels": "a column of lists of labels, any number at once"},
+        {
+            "label": "the label column",
+            "labels": "a column of lists of labels, any number at once",
+            "image_dir": "folder in which the files of --image and --video are",
+        },
         ("inputs", "target"),
     ),
     "tag": Kind(
@@ -188,7 +192,10 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     """Constructor arguments from the column flags."""
     from unrolled.codecs.labels import MultiLabels
 
-    chosen = codecs_from({flag: values[flag] for flag in kind.flags if values.get(flag)})
+    flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
+    if values.get("image_dir") and not {"image", "video"} & set(flags):
+        raise OptionError(message("--image-dir", expected="--image or --video beside it", received="neither"))
+    chosen = codecs_from(flags, values.get("image_dir") or "")
     if name == "language":
         given = [column.strip() for column in str(values.get("given") or "").split(",") if column.strip()]
         return {"given": given or None}

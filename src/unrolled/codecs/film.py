@@ -14,6 +14,7 @@ from unrolled.codecs.pixels import (
     fitted,
     from_array,
     is_image,
+    located,
     opened,
     read_picture,
     refuse_huge,
@@ -67,7 +68,7 @@ def read_film(value: Any, canvas: Canvas, pace: Pace, folder: str = "") -> np.nd
             (T, H, W, C). Nothing, and an empty list, have no frame.
         canvas: what to bring each frame to.
         pace: which frames.
-        folder: where a relative path starts; "" = the current directory.
+        folder: where a relative path is looked for before the current directory.
 
     Raises:
         UnreadableError: missing, damaged, or of too many pixels a frame.
@@ -80,7 +81,7 @@ def _frames(value: Any, canvas: Canvas, pace: Pace, folder: str) -> Iterator[np.
     if value is None:
         return iter(())
     if isinstance(value, str | Path):
-        path = Path(folder) / value
+        path = located(value, folder)
         if path.is_dir():
             return _pictures(_in_order(path), canvas, pace, "")
         if path.suffix.lower() in ANIMATED:

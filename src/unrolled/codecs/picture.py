@@ -25,7 +25,7 @@ class Pictures(Codec):
         column: paths of files that Pillow reads, PIL images, or arrays (H, W) or (H, W, C).
         size: pixels of a side, S.
         channels: 3 for colour, 1 for grey, C.
-        folder: where relative paths start; "" = the current directory.
+        folder: where relative paths are looked for before the current directory.
         embedding_size: width of the vector that a network makes of a picture.
 
     Attributes:

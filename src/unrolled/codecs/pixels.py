@@ -64,13 +64,13 @@ def read_picture(value: Any, canvas: Canvas, folder: str = "") -> np.ndarray:
         value: path of a file that Pillow reads, a PIL image, or an array or nested list (H, W) or (H, W, C) with C of
             1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16), numbers 0 to 1, or booleans.
         canvas: what to bring it to.
-        folder: where a relative path starts; "" = the current directory.
+        folder: where a relative path is looked for before the current directory.
 
     Raises:
         UnreadableError: missing, damaged, or of more than MAX_PIXELS pixels.
     """
     if isinstance(value, str | Path):
-        with opened(Path(folder) / value) as image:
+        with opened(located(value, folder)) as image:
             # JPEG can leave out what is far too fine to be seen: less memory, and several times faster
             image.draft(None, (2 * canvas.size, 2 * canvas.size))
             return fitted(image, canvas)
@@ -82,6 +82,12 @@ def read_picture(value: Any, canvas: Canvas, folder: str = "") -> np.ndarray:
     except ValueError as fault:  # a nested list with rows of unequal lengths
         raise UnreadableError("a path, a PIL image or an array of numbers", f"a {type(value).__name__}") from fault
     return from_array(pixels, canvas)
+
+
+def located(name: str | Path, folder: str) -> Path:
+    """Where a file is: in the folder, or where its name leads from the current directory."""
+    inside, plain = Path(folder) / name, Path(name)
+    return plain if plain.exists() and not inside.exists() else inside
 
 
 def is_image(value: Any) -> bool:

@@ -32,7 +32,7 @@ class Video(Codec):
         every: read each so-manieth frame.
         frames_per_second: in place of `every`, for what has a clock: at most so many frames of each second.
         max_frames: read no more frames than these, from the start of the film.
-        folder: where relative paths start; "" = the current directory.
+        folder: where relative paths are looked for before the current directory.
         embedding_size: width of the vector that a network makes of a frame.
 
     Attributes:

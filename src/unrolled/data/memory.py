@@ -8,7 +8,7 @@ import polars as pl
 
 from unrolled.errors import DataError, message
 
-FILM = 3  # axes of an array that holds a picture in colour, or a film
+FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
 
@@ -67,7 +67,7 @@ def _sequences(items: list[Any]) -> pl.DataFrame:
     """Columns x, or x_0, x_1, ... for several features, of one list for each sequence."""
     if all(isinstance(item, list | tuple) and all(isinstance(step, str) for step in item) for item in items):
         return pl.DataFrame({"x": pl.Series([list(item) for item in items], dtype=pl.List(pl.String))})
-    if all(isinstance(item, np.ndarray) and item.ndim >= FILM for item in items):
+    if all(isinstance(item, np.ndarray) and item.ndim in FILM for item in items):
         return pl.DataFrame([_column("x", items)])
     try:
         arrays = [np.asarray(item, dtype=np.float64) for item in items]
@@ -99,7 +99,7 @@ def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
-    if any(isinstance(value, np.ndarray) and value.ndim >= FILM for value in values):
+    if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
         return pl.Series(name, values, dtype=pl.Object)  # as it is: a list of every pixel would take minutes
     plain = [_plain(value) for value in values]
     try:
