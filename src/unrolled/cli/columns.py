@@ -11,11 +11,13 @@ FLAGS = {
     "numbers": "number columns, or columns of lists of numbers, read side by side",
     "category": "columns of categories",
     "frames": "columns of lists of vectors",
+    "audio": "columns of recordings: names of sound files",
 }
 
 
 def codecs_from(flags: Mapping[str, str]) -> list[Any] | None:
     """Codecs for the flags that were given; None when none was, so that the task chooses."""
+    from unrolled.codecs.audio import Audio
     from unrolled.codecs.category import Categories
     from unrolled.codecs.frames import Frames
     from unrolled.codecs.numeric import Numbers
@@ -24,6 +26,7 @@ def codecs_from(flags: Mapping[str, str]) -> list[Any] | None:
     from unrolled.codecs.words import Words
 
     makers = {"text": Words, "characters": Characters, "subwords": Subwords, "category": Categories, "frames": Frames}
+    makers |= {"audio": Audio}
     codecs: list[Any] = []
     for flag, columns in flags.items():
         names = [name.strip() for name in columns.split(",") if name.strip()]

@@ -38,7 +38,7 @@ ALL_FLAGS = tuple(FLAGS)
 KINDS = {
     "classify": Kind(
         "Classifier",
-        "One label for a whole sequence: text, numbers, DNA, mixed columns.",
+        "One label for a whole sequence: text, numbers, DNA, recordings, mixed columns.",
         ALL_FLAGS,
         {"label": "the label column", "labels": "a column of lists of labels, any number at once"},
         ("inputs", "target"),

@@ -2,10 +2,11 @@
 
 import copy
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec, Record
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
@@ -15,6 +16,7 @@ from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
 from unrolled.codecs.values import values_of
 from unrolled.codecs.words import Words
+from unrolled.data.files import kind_of_all
 from unrolled.errors import DataError, message
 
 _LOOK_AT = 1000  # records
@@ -29,8 +31,8 @@ def infer_codecs(
 ) -> list[Codec]:
     """Codecs for the columns of a table, not fitted yet; print them to see what was chosen.
 
-    Text of several words becomes Words; few short texts that repeat Categories; other text Characters;
-    numbers one Numbers per length; lists of tokens Words; lists of vectors Frames; times TimeFeatures.
+    Names of sound files become Audio; text of several words Words; few short texts that repeat Categories; other text
+    Characters; numbers one Numbers per length; lists of tokens Words; lists of vectors Frames; times TimeFeatures.
     Columns without any value are left out.
 
     Args:
@@ -73,6 +75,8 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
     first = values[0]
     if isinstance(first, str):
         return _for_text(column, [str(value) for value in values])
+    if isinstance(first, Mapping) and first.keys() >= {"array", "sampling_rate"}:
+        return Audio(column)
     if hasattr(first, "__len__"):
         element = next((item for value in values for item in value if item is not None), None)
         if element is None:
@@ -87,6 +91,8 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
 
 def _for_text(column: str, texts: Sequence[str]) -> Codec:
     count, distinct = len(texts), len(set(texts))
+    if kind_of_all(texts) == "sound":
+        return Audio(column)
     if all(map(_is_time, texts[:_TRY_ON])):
         return TimeFeatures(column)
     words = sum(len(text.split()) for text in texts) / count

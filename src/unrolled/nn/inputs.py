@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot
 from unrolled.batch import Batch, Nested
 from unrolled.codecs.base import Spec
 from unrolled.errors import ShapeError, message
+from unrolled.nn.augment import Masking
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
 
@@ -48,10 +49,16 @@ class InputLayer(nn.Module):
         missing = [name for name in self.names if name not in batch.inputs]
         if missing:
             raise ShapeError(message("inputs", expected=f"an input named {missing[0]!r}", received=list(batch.inputs)))
-        parts = [self._column(name)(_values(batch.inputs[name])) for name in self.names]
+        parts = [self._read(name, batch.inputs[name]) for name in self.names]
         values = parts[0] if len(parts) == 1 else torch.cat(parts, 1)  # (N, F)
         values = nn.functional.dropout(values, self.dropout, self.training)
         return Ragged(values, batch.lengths)
+
+    def _read(self, name: str, value: Ragged | Nested) -> Tensor:
+        column = self._column(name)
+        if column.masking is not None and isinstance(value, Ragged):
+            value = column.masking(value)
+        return column(_values(value))
 
     def static(self, batch: Batch) -> Tensor:
         """The per-sequence columns: (B, static_size)."""
@@ -71,6 +78,7 @@ class _Column(nn.Module):
         self.spec = spec
         self.pieces: _Pieces | None = None
         self.embedding: nn.Embedding | None = None
+        self.masking = Masking(spec.shape[0], spec.shape[1], spec.augment) if spec.kind == "spectrum" else None
         if spec.kind == "nested":
             self.pieces = _Pieces(spec)
             self.size = self.pieces.size
@@ -89,7 +97,7 @@ class _Column(nn.Module):
             return self.pieces(values)
         if self.pieces is not None:
             raise ShapeError(message("inputs", expected="nested values", received=f"a tensor {tuple(values.shape)}"))
-        if self.spec.kind == "vector":
+        if self.spec.kind in ("vector", "spectrum"):
             return values.to(torch.get_default_dtype()) if not values.is_floating_point() else values
         if self.training and self.spec.unknown_index is not None and self.embedding is not None:
             hidden = torch.rand(values.shape, device=values.device) < UNKNOWN_RATE
