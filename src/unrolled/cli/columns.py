@@ -13,6 +13,7 @@ FLAGS = {
     "frames": "columns of lists of vectors",
     "audio": "columns of recordings: names of sound files",
 }
+MEDIA = ("audio",)  # whole recordings: what a step of one is nobody labels
 
 
 def codecs_from(flags: Mapping[str, str]) -> list[Any] | None:

@@ -43,7 +43,7 @@ class Audio(Codec):
         >>> tone = np.sin(np.arange(8000) / 5).tolist()
         >>> codec = Audio("clip", sample_rate=8000).fit([{"clip": tone}])
         >>> codec.encode([{"clip": tone}, {"clip": []}])
-        Ragged(B=2, N=49, T=49, feature=(80,), dtype=torch.float32)
+        Ragged(B=2, N=33, T=33, feature=(240,), dtype=torch.float32)
     """
 
     name = "audio"
@@ -55,10 +55,10 @@ class Audio(Codec):
         self,
         column: str,
         sample_rate: int = 16000,
-        num_mels: int = 40,
-        stack: int = 2,
+        num_mels: int = 80,
+        stack: int = 3,
         max_seconds: float = 30.0,
-        augment: float = 1.0,
+        augment: float = 0.5,
     ) -> None:
         self.column = column
         self.sample_rate = sample_rate
