@@ -30,6 +30,7 @@ _HOME = {
     "read_tsv": "unrolled.data.readers",
     "scan_parquet": "unrolled.data.readers",
     # codecs
+    "Audio": "unrolled.codecs.audio",
     "Categories": "unrolled.codecs.category",
     "Characters": "unrolled.codecs.text",
     "Frames": "unrolled.codecs.frames",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from unrolled.cells.min_lstm import MinLSTM as MinLSTM
     from unrolled.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
     from unrolled.cells.projected_lstm import ProjectedLSTM as ProjectedLSTM
+    from unrolled.codecs.audio import Audio as Audio
     from unrolled.codecs.category import Categories as Categories
     from unrolled.codecs.frames import Frames as Frames
     from unrolled.codecs.labels import Labels as Labels

@@ -47,6 +47,7 @@ def rolls(count: int, binary: bool) -> list[np.ndarray]:
 
 TEXTS = [{"x": text} for text in sentences(40)]
 DNA = [{"x": "".join(row)} for row in rng().choice(list("ACGT"), (40, 12))]
+SPECTRA = [{"x": rng().normal(size=(1 + number % 5, 4)).astype(np.float32) + number % 3} for number in range(40)]
 SERIES = [{"x": values} for values in signals(40)]
 MIXED = [{**text, "values": row["x"], "age": len(row["x"]) / 2} for text, row in zip(TEXTS, SERIES, strict=True)]
 THREE = [number % 3 for number in range(40)]
@@ -80,6 +81,9 @@ CASES = {
     "positional_naive_bayes": classification("positional_naive_bayes", DNA, {"x": "ACGTNNNNACGTACGTAC"}, {"x": ""}),
     "fixed_window": classification("fixed_window", SERIES, NEW_SERIES, {"x": []}),
     "summary_statistics": classification("summary_statistics", SERIES, NEW_SERIES, {"x": []}),
+    "mean_spectrum": classification(
+        "mean_spectrum", SPECTRA, {"x": np.ones((2, 4), np.float32)}, {"x": np.zeros((0, 4))}
+    ),
     "every_column": classification(
         "every_column", MIXED, {"x": "?", "values": [1.0], "age": None}, {"x": "", "values": []}
     ),

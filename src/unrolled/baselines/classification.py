@@ -278,6 +278,16 @@ def _summary(array: np.ndarray) -> np.ndarray:
     return np.stack([array.mean(0), array.std(0), array.min(0), array.max(0), *ends, jumps])
 
 
+class MeanSpectrum(_SeriesBaseline):
+    """How loud every band of pitch is on average, whenever; then logistic regression."""
+
+    key = "mean_spectrum"
+    name = "mean spectrum + logistic regression"
+
+    def _row(self, array: np.ndarray) -> np.ndarray:
+        return array.mean(0) if len(array) else np.full(array.shape[1], np.nan)
+
+
 class EveryColumn(SummaryStatistics):
     """Words of the columns that hold words, summary statistics of those that hold numbers; then logistic regression."""
 

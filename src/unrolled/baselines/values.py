@@ -8,7 +8,7 @@ import numpy as np
 from unrolled.codecs.words import split_words
 
 Example = Mapping[str, Any]
-FILM_AXES = 4  # of an array: frames, channels, height, width
+PICTURE_AXES = (3, 4)  # of an array: channels, height, width, and in a film the frames before them
 LARGEST = 1e100  # squares of larger numbers overflow
 
 
@@ -48,8 +48,9 @@ def has_words(inputs: Sequence[Example]) -> bool:
 
 
 def films(example: Example) -> list[np.ndarray]:
-    """The columns that hold pictures, (T, C, S, S) uint8 each; a single picture is a film of one frame."""
-    return [value for value in example.values() if isinstance(value, np.ndarray) and value.ndim == FILM_AXES]
+    """The columns that hold films or pictures, (T, C, S, S) uint8 each; a picture is a film of one frame."""
+    arrays = [value for value in example.values() if isinstance(value, np.ndarray) and value.ndim in PICTURE_AXES]
+    return [array if array.ndim == max(PICTURE_AXES) else array[None] for array in arrays]
 
 
 def size_of(example: Example) -> int:

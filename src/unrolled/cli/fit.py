@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from unrolled.cli.arguments import Argument, arguments_of, parse
-from unrolled.cli.columns import FLAGS, codecs_from
+from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
 from unrolled.cli.reading import FORMATS, read_data
 from unrolled.errors import OptionError, message
@@ -35,10 +35,11 @@ class Kind(NamedTuple):
 
 INTERRUPTED = 130  # what a shell reports of a command ended by Ctrl-C
 ALL_FLAGS = tuple(FLAGS)
+STEP_FLAGS = tuple(flag for flag in FLAGS if flag not in MEDIA)
 KINDS = {
     "classify": Kind(
         "Classifier",
-        "One label for a whole sequence: text, numbers, DNA, mixed columns.",
+        "One label for a whole sequence: text, numbers, DNA, recordings, mixed columns.",
         ALL_FLAGS,
         {
             "label": "the label column",
@@ -50,7 +51,7 @@ KINDS = {
     "tag": Kind(
         "Tagger",
         "A label for every step, such as a part of speech for every word.",
-        ALL_FLAGS,
+        STEP_FLAGS,
         {"label": "the column of lists of labels"},
         ("inputs", "target"),
     ),

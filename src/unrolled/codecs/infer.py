@@ -2,12 +2,13 @@
 
 import copy
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec, Record
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
@@ -36,9 +37,9 @@ def infer_codecs(
 ) -> list[Codec]:
     """Codecs for the columns of a table, not fitted yet; print them to see what was chosen.
 
-    Names of pictures and films become Pictures and Video, by their suffixes; text of several words Words; few short
-    texts that repeat Categories; other text Characters; numbers one Numbers per length; lists of tokens Words; lists of
-    vectors Frames; times TimeFeatures. Columns without any value are left out.
+    Names of sound files become Audio, of pictures and films Pictures and Video, by their suffixes; text of several
+    words Words; few short texts that repeat Categories; other text Characters; numbers one Numbers per length; lists of
+    tokens Words; lists of vectors Frames; times TimeFeatures. Columns without any value are left out.
 
     Args:
         records: a source, or any records; the first 1,000 are looked at.
@@ -85,6 +86,8 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
         return Video(column)
     if isinstance(first, str):
         return _for_text(column, [str(value) for value in values])
+    if isinstance(first, Mapping) and first.keys() >= {"array", "sampling_rate"}:
+        return Audio(column)
     if hasattr(first, "__len__"):
         element = next((item for value in values for item in value if item is not None), None)
         if element is None:
@@ -112,8 +115,10 @@ def _for_text(column: str, texts: Sequence[str]) -> Codec:
 
 
 def _for_files(column: str, names: Sequence[str]) -> Codec | None:
-    """Names of pictures or films by their suffixes; a GIF is taken for a film."""
+    """Names of recordings, pictures or films by their suffixes; a GIF is taken for a film."""
     kind = kind_of_all(names)
+    if kind == "sound":
+        return Audio(column)
     if kind == "film" or all(name.lower().endswith(".gif") for name in names):
         return Video(column)
     return Pictures(column) if kind == "picture" else None

@@ -43,6 +43,7 @@ class Pictures(Codec):
     """
 
     name = "pictures"
+    media = True
     mean_: list[float]
     std_: list[float]
 
@@ -94,11 +95,6 @@ class Pictures(Codec):
         """The squares as arrays: (S, S, 3) uint8, or (S, S) where they are grey."""
         self._require_fit()
         return [as_pixels(picture[0]) for picture in encoded]
-
-    def for_baselines(self, encoded: Ragged | torch.Tensor) -> list[np.ndarray]:
-        """The picture of each record as a film of one frame, (1, C, S, S) uint8."""
-        pictures = encoded.values if isinstance(encoded, Ragged) else encoded
-        return list(pictures[:, None].numpy(force=True))
 
     def _read(self, value: Any, canvas: Canvas, row: int) -> np.ndarray:
         if value is None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
@@ -30,6 +31,7 @@ CODECS: dict[str, type[Codec]] = {
         Categories,
         Labels,
         MultiLabels,
+        Audio,
         Pictures,
         Video,
     )

@@ -49,6 +49,7 @@ class Video(Codec):
     """
 
     name = "video"
+    media = True
     mean_: list[float]
     std_: list[float]
 
@@ -111,10 +112,6 @@ class Video(Codec):
         """The frames as arrays: (T, S, S, 3) uint8, or (T, S, S) where they are grey."""
         self._require_fit()
         return [as_pixels(film) for film in encoded]
-
-    def for_baselines(self, encoded: Ragged | torch.Tensor) -> list[np.ndarray]:
-        """The frames of each record, (T, C, S, S) uint8."""
-        return [film.numpy(force=True) for film in encoded]
 
     def _read(self, value: Any, row: int) -> np.ndarray:
         pace = Pace(self.every, self.frames_per_second, self.max_frames)

@@ -9,6 +9,7 @@ import polars as pl
 from unrolled.errors import DataError, message
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
+_PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
 
@@ -114,6 +115,8 @@ def _plain(value: Any) -> Any:
     """NumPy values as Python's, so that every column gets one polars type."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
+    if isinstance(value, tuple) and len(value) == _PAIR and np.ndim(value[1]) == 0 and isinstance(value[0], np.ndarray):
+        return {"array": value[0].tolist(), "sampling_rate": _plain(value[1])}  # a recording and its rate
     return list(value) if isinstance(value, tuple) else value
 
 

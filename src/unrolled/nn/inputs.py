@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot
 from unrolled.batch import Batch, Nested
 from unrolled.codecs.base import Spec
 from unrolled.errors import ShapeError, message
+from unrolled.nn.augment import Masking
 from unrolled.nn.stack import Stack
 from unrolled.nn.vision import ConvNet
 from unrolled.ragged import Ragged
@@ -57,6 +58,8 @@ class InputLayer(nn.Module):
 
     def _read(self, name: str, value: Ragged | Nested) -> Tensor:
         column = self._column(name)
+        if column.masking is not None and isinstance(value, Ragged):
+            value = column.masking(value)
         if column.vision is not None and isinstance(value, Ragged):
             return column(value.values, value.sequence_ids)
         return column(_values(value))
@@ -91,6 +94,7 @@ class _Column(nn.Module):
         self.pieces: _Pieces | None = None
         self.embedding: nn.Embedding | None = None
         self.vision: ConvNet | None = None
+        self.masking = Masking(spec.shape[0], spec.shape[1], spec.augment) if spec.kind == "spectrum" else None
         if spec.kind == "nested":
             self.pieces = _Pieces(spec)
             self.size = self.pieces.size
@@ -114,7 +118,7 @@ class _Column(nn.Module):
             raise ShapeError(message("inputs", expected="nested values", received=f"a tensor {tuple(values.shape)}"))
         if self.vision is not None:
             return _seen(self.vision, values, groups)
-        if self.spec.kind == "vector":
+        if self.spec.kind in ("vector", "spectrum"):
             return values.to(torch.get_default_dtype()) if not values.is_floating_point() else values
         if self.training and self.spec.unknown_index is not None and self.embedding is not None:
             hidden = torch.rand(values.shape, device=values.device) < UNKNOWN_RATE

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import classification_baselines, multilabel_baselines
-from unrolled.batch import Batch, Nested
+from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
+from unrolled.data.files import find_files
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
@@ -28,7 +29,7 @@ from unrolled.tasks.columns import Inputs, require, resolve_inputs
 
 
 class Classifier(ClassifierMixin, Task):
-    """Reads a sequence of any kind (text, numbers, DNA, mixed columns) and says which class it is.
+    """Reads a sequence of any kind (text, numbers, DNA, recordings, mixed columns) and says which class it is.
 
     Args:
         inputs: columns to read: codecs such as `Words("review")`, column names, or None for all but the target.
@@ -81,6 +82,9 @@ class Classifier(ClassifierMixin, Task):
         self.training = training
 
     # ---- learning ---------------------------------------------------------------------------
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        return find_files(super()._source(data, y))
 
     def _learn(self, source: Source) -> None:
         target = Labels(self.target) if isinstance(self.target, str) else self.target
@@ -204,21 +208,23 @@ class Classifier(ClassifierMixin, Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain_inputs(self, source: Source, examples: Batch) -> list[dict[str, Any]]:
-        """Raw values by column, or what a codec made of a file, so that no film is read twice."""
-        made: dict[str, list[Any]] = {}
-        for name, codec in zip(self.codecs_.names, self.codecs_.codecs, strict=True):
-            encoded = examples.statics[name] if name in examples.statics else examples.inputs[name]
-            values = None if isinstance(encoded, Nested) else codec.for_baselines(encoded)
-            if values is not None:
-                made[codec.columns[0]] = values
-        plain = [column for column in self.codecs_.columns if column not in made]
-        rows = [{column: record[column] for column in plain} for record in source]
-        return [row | {column: values[place] for column, values in made.items()} for place, row in enumerate(rows)]
+        """Raw values by column; recordings, pictures and films as they are encoded, so that none is read twice."""
+        columns, known = self.codecs_.columns, {**examples.inputs, **examples.statics}
+        plain = [{column: record[column] for column in columns} for record in source]
+        for name, codec in self._readers().items():
+            if codec.media:
+                encoded: Any = known[name]
+                for example, values in zip(plain, encoded, strict=True):
+                    example[codec.columns[0]] = values.numpy()
+        return plain
+
+    def _media(self) -> list[str]:
+        return [codec.name for codec in self.codecs_.codecs if codec.media]
 
     def _fit_baselines(self, source: Source, examples: Batch) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
             inputs, truth = self._plain_inputs(source, examples), list(self._targets(source).numpy())
-            baselines = multilabel_baselines(inputs, len(self.classes_))
+            baselines = multilabel_baselines(inputs, len(self.classes_), self._media())
             return {key: baseline.fit(inputs, truth) for key, baseline in baselines.items()}
         known = [
             (example, label)
@@ -229,7 +235,7 @@ class Classifier(ClassifierMixin, Task):
         return {
             key: baseline.fit(inputs, labels)
             for key, baseline in classification_baselines(
-                inputs, len(self.classes_), balanced=self.class_weights is not None
+                inputs, len(self.classes_), balanced=self.class_weights is not None, media=self._media()
             ).items()
         }
 
