@@ -22,6 +22,7 @@ _HOME = {
     "read_conll": "unrolled.data.readers",
     "read_csv": "unrolled.data.readers",
     "read_fasta": "unrolled.data.readers",
+    "read_folder": "unrolled.data.folders",
     "read_jsonl": "unrolled.data.readers",
     "read_parquet": "unrolled.data.readers",
     "read_text": "unrolled.data.readers",
@@ -29,15 +30,18 @@ _HOME = {
     "read_tsv": "unrolled.data.readers",
     "scan_parquet": "unrolled.data.readers",
     # codecs
+    "Audio": "unrolled.codecs.audio",
     "Categories": "unrolled.codecs.category",
     "Characters": "unrolled.codecs.text",
     "Frames": "unrolled.codecs.frames",
     "Labels": "unrolled.codecs.labels",
     "MultiLabels": "unrolled.codecs.labels",
     "Numbers": "unrolled.codecs.numeric",
+    "Pictures": "unrolled.codecs.picture",
     "Record": "unrolled.codecs.record",
     "Subwords": "unrolled.codecs.subwords",
     "TimeFeatures": "unrolled.codecs.time",
+    "Video": "unrolled.codecs.video",
     "WordCharacters": "unrolled.codecs.word_characters",
     "Words": "unrolled.codecs.words",
     # cells and networks
@@ -90,18 +94,22 @@ if TYPE_CHECKING:
     from unrolled.cells.min_lstm import MinLSTM as MinLSTM
     from unrolled.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
     from unrolled.cells.projected_lstm import ProjectedLSTM as ProjectedLSTM
+    from unrolled.codecs.audio import Audio as Audio
     from unrolled.codecs.category import Categories as Categories
     from unrolled.codecs.frames import Frames as Frames
     from unrolled.codecs.labels import Labels as Labels
     from unrolled.codecs.labels import MultiLabels as MultiLabels
     from unrolled.codecs.numeric import Numbers as Numbers
+    from unrolled.codecs.picture import Pictures as Pictures
     from unrolled.codecs.record import Record as Record
     from unrolled.codecs.subwords import Subwords as Subwords
     from unrolled.codecs.text import Characters as Characters
     from unrolled.codecs.time import TimeFeatures as TimeFeatures
+    from unrolled.codecs.video import Video as Video
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
     from unrolled.data.documents import Documents as Documents
+    from unrolled.data.folders import read_folder as read_folder
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
     from unrolled.data.readers import read_conll as read_conll

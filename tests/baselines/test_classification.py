@@ -12,6 +12,7 @@ from unrolled.baselines.classification import (
     PositionalNaiveBayes,
     SummaryStatistics,
 )
+from unrolled.baselines.mean_frame import MeanFrame
 from unrolled.baselines.registry import classification_baselines
 
 ONE = "David is good at math but bad in science"
@@ -162,3 +163,40 @@ def test_naive_bayes_is_the_product_of_its_counts():
 )
 def test_which_baselines_stand_beside_a_classifier_depends_on_the_data(rows, want):
     assert set(classification_baselines(rows, 2)) == want
+
+
+def films(count=60, seed=0):
+    """A bright row of pixels falls or rises."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count)
+    steps = [np.roll(np.eye(24, dtype=np.uint8), rng.integers(24), 0)[:, :, None] for _ in labels]
+    rows = [step if label else step[::-1] for step, label in zip(steps, labels, strict=True)]
+    return [{"x": np.broadcast_to(row * 200, (24, 24, 24))[:, None]} for row in rows], labels
+
+
+def test_the_mean_frame_is_blind_to_the_order_of_frames_and_sees_what_is_in_them():
+    inputs, labels = films()
+    baseline = MeanFrame(2).fit(inputs, labels.tolist())
+    backwards = [{"x": example["x"][::-1]} for example in inputs]
+    np.testing.assert_allclose(baseline.predict(inputs), baseline.predict(backwards), rtol=1e-5)
+    lit = [
+        {"x": np.where(label, example["x"], example["x"] // 2)} for example, label in zip(inputs, labels, strict=True)
+    ]
+    assert accuracy(MeanFrame(2).fit(lit, labels.tolist()), lit, labels) == 1
+
+
+def test_a_frame_is_shrunk_by_the_mean_of_its_blocks():
+    frame = np.arange(20.0 * 20).reshape(20, 20)
+    baseline = MeanFrame(2)
+    baseline._learn([{"x": frame.astype(np.uint8)[None, None]}])
+    whole = frame.astype(np.uint8).astype(float)
+    expected = [
+        whole[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].mean() for row in range(10) for column in range(10)
+    ]
+    np.testing.assert_allclose(baseline.mean_, expected)
+
+
+def test_films_get_the_mean_frame_and_no_other_baseline():
+    inputs, _ = films(8)
+    assert list(classification_baselines(inputs, 2)) == ["majority", "mean_frame"]
+    assert "summary_statistics" in classification_baselines([{**row, "age": 1.5} for row in inputs], 2)

@@ -47,6 +47,7 @@ def rolls(count: int, binary: bool) -> list[np.ndarray]:
 
 TEXTS = [{"x": text} for text in sentences(40)]
 DNA = [{"x": "".join(row)} for row in rng().choice(list("ACGT"), (40, 12))]
+SPECTRA = [{"x": rng().normal(size=(1 + number % 5, 4)).astype(np.float32) + number % 3} for number in range(40)]
 SERIES = [{"x": values} for values in signals(40)]
 MIXED = [{**text, "values": row["x"], "age": len(row["x"]) / 2} for text, row in zip(TEXTS, SERIES, strict=True)]
 THREE = [number % 3 for number in range(40)]
@@ -55,6 +56,8 @@ TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
 IDS = [rng().integers(0, 7, number % 9) for number in range(1, 40)]
 HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
 KEYS, NUMBERS = rolls(12, True), rolls(12, False)
+FILMS = [{"x": rng().integers(0, 256, (1 + number % 4, 3, 20, 20), dtype=np.uint8)} for number in range(40)]
+NO_FRAME = {"x": FILMS[0]["x"][:0]}
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -78,9 +81,13 @@ CASES = {
     "positional_naive_bayes": classification("positional_naive_bayes", DNA, {"x": "ACGTNNNNACGTACGTAC"}, {"x": ""}),
     "fixed_window": classification("fixed_window", SERIES, NEW_SERIES, {"x": []}),
     "summary_statistics": classification("summary_statistics", SERIES, NEW_SERIES, {"x": []}),
+    "mean_spectrum": classification(
+        "mean_spectrum", SPECTRA, {"x": np.ones((2, 4), np.float32)}, {"x": np.zeros((0, 4))}
+    ),
     "every_column": classification(
         "every_column", MIXED, {"x": "?", "values": [1.0], "age": None}, {"x": "", "values": []}
     ),
+    "mean_frame": classification("mean_frame", FILMS, {"x": 255 - FILMS[1]["x"]}, NO_FRAME),
     "per_label": Case(
         lambda: PerLabel(BASELINES["bag_of_words"], 2),
         TEXTS,

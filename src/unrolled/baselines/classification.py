@@ -51,7 +51,7 @@ class Majority(Baseline):
         return baseline
 
 
-class _LinearBaseline(Baseline):
+class LinearBaseline(Baseline):
     """Features, then logistic regression; a subclass says what the features are.
 
     Args:
@@ -102,7 +102,7 @@ class _LinearBaseline(Baseline):
         return baseline
 
 
-class BagOfWords(_LinearBaseline):
+class BagOfWords(LinearBaseline):
     """Which words occur, not in which order; then logistic regression."""
 
     key = "bag_of_words"
@@ -131,7 +131,7 @@ def _counter(**options: Any) -> Any:
     return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
 
 
-class CharacterNGrams(_LinearBaseline):
+class CharacterNGrams(LinearBaseline):
     """Which runs of one to four characters occur; then logistic regression."""
 
     key = "character_ngrams"
@@ -211,7 +211,7 @@ def _codes(example: Example) -> np.ndarray:
     return np.array([ord(character) for character in _text(example)[:LONGEST_TEXT]], dtype=np.int64)
 
 
-class _SeriesBaseline(_LinearBaseline):
+class _SeriesBaseline(LinearBaseline):
     """Numbers to one row of features each, standardised, missing ones at the mean."""
 
     arrays = ("mean", "scale")
@@ -276,6 +276,16 @@ def _summary(array: np.ndarray) -> np.ndarray:
     jumps = np.abs(np.diff(array, axis=0)).mean(0) if len(array) > 1 else np.zeros(array.shape[1])
     ends = array[0], array[-1]
     return np.stack([array.mean(0), array.std(0), array.min(0), array.max(0), *ends, jumps])
+
+
+class MeanSpectrum(_SeriesBaseline):
+    """How loud every band of pitch is on average, whenever; then logistic regression."""
+
+    key = "mean_spectrum"
+    name = "mean spectrum + logistic regression"
+
+    def _row(self, array: np.ndarray) -> np.ndarray:
+        return array.mean(0) if len(array) else np.full(array.shape[1], np.nan)
 
 
 class EveryColumn(SummaryStatistics):

@@ -15,6 +15,7 @@ from unrolled.baselines.classification import (
     PositionalNaiveBayes,
     SummaryStatistics,
 )
+from unrolled.baselines.mean_frame import MeanFrame
 from unrolled.baselines.values import Example
 
 KINDS: dict[str, type[Baseline]] = {
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Baseline]] = {
         FixedWindow,
         SummaryStatistics,
         EveryColumn,
+        MeanFrame,
     )
 }
 

@@ -1,11 +1,11 @@
 """Every baseline by key, and which ones stand beside which task. A new one is one file and one line here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from unrolled.baselines import classification, forecasting, frames, language, per_label, tagging
+from unrolled.baselines import classification, forecasting, frames, language, mean_frame, per_label, tagging
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.values import Example, has_numbers, has_words, texts, tokens
+from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -18,6 +18,8 @@ BASELINES: dict[str, type[Baseline]] = {
         classification.FixedWindow,
         classification.SummaryStatistics,
         classification.EveryColumn,
+        classification.MeanSpectrum,
+        mean_frame.MeanFrame,
         per_label.PerLabel,
         tagging.MostFrequentTag,
         tagging.WindowTagger,
@@ -47,13 +49,16 @@ def baseline_from_state(key: str, state: Mapping[str, Any]) -> Baseline:
     return BASELINES[name].from_state(state)
 
 
-def classification_baselines(inputs: Sequence[Example], size: int, balanced: bool = False) -> dict[str, Baseline]:
+def classification_baselines(
+    inputs: Sequence[Example], size: int, balanced: bool = False, media: Collection[str] = ()
+) -> dict[str, Baseline]:
     """Baselines for whole sequences, by what the records hold.
 
     Args:
-        inputs: raw values by column.
+        inputs: raw values by column; recordings as spectrograms (T, F).
         size: classes, K.
         balanced: let rare classes count as much as frequent ones.
+        media: names of the codecs among the inputs that read recordings: "audio".
     """
     chosen: list[Baseline] = [classification.Majority(size)]
     sample = inputs[:1000]
@@ -64,21 +69,28 @@ def classification_baselines(inputs: Sequence[Example], size: int, balanced: boo
         chosen.append(classification.CharacterNGrams(size, balanced))
         if len({len(text) for text in written}) == 1 <= len(written[0]) <= classification.LONGEST_TEXT:
             chosen.append(classification.PositionalNaiveBayes(size))
+    if "audio" in media:
+        chosen.append(classification.MeanSpectrum(size, balanced))
+    elif has_numbers(inputs):  # the last frames of a recording are silence
+        chosen.append(classification.FixedWindow(size, balanced))
     if has_numbers(inputs):
-        chosen += [classification.FixedWindow(size, balanced), classification.SummaryStatistics(size, balanced)]
+        chosen.append(classification.SummaryStatistics(size, balanced))
         if has_words(inputs):
             chosen.append(classification.EveryColumn(size, balanced))
+    if any(map(films, sample)):
+        chosen.append(mean_frame.MeanFrame(size, balanced))
     return _by_key(chosen)
 
 
-def multilabel_baselines(inputs: Sequence[Example], size: int) -> dict[str, Baseline]:
+def multilabel_baselines(inputs: Sequence[Example], size: int, media: Collection[str] = ()) -> dict[str, Baseline]:
     """Baselines for any number of labels at once: those for whole sequences, a label at a time.
 
     Args:
         inputs: raw values by column.
         size: labels, V.
+        media: names of the codecs among the inputs that read recordings: "audio".
     """
-    kinds = [type(baseline) for baseline in classification_baselines(inputs, 2).values()]
+    kinds = [type(baseline) for baseline in classification_baselines(inputs, 2, media=media).values()]
     return {f"per_label:{kind.key}": per_label.PerLabel(kind, size) for kind in kinds}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from unrolled.codecs.words import split_words
 
 Example = Mapping[str, Any]
+PICTURE_AXES = (3, 4)  # of an array: channels, height, width, and in a film the frames before them
 LARGEST = 1e100  # squares of larger numbers overflow
 
 
@@ -24,7 +25,7 @@ def is_number(value: Any) -> bool:
 def is_series(value: Any) -> bool:
     """Whether a value is a sequence of numbers or of vectors."""
     if isinstance(value, np.ndarray):
-        return value.ndim > 0 and value.dtype.kind in "biuf"
+        return value.ndim in (1, 2) and value.dtype.kind in "biuf"
     if not isinstance(value, list | tuple):
         return False
     return all(is_number(step) or (isinstance(step, list | tuple) and all(map(is_number, step))) for step in value)
@@ -44,6 +45,12 @@ def has_words(inputs: Sequence[Example]) -> bool:
         for example in inputs[:100]
         for value in example.values()
     )
+
+
+def films(example: Example) -> list[np.ndarray]:
+    """The columns that hold films or pictures, (T, C, S, S) uint8 each; a picture is a film of one frame."""
+    arrays = [value for value in example.values() if isinstance(value, np.ndarray) and value.ndim in PICTURE_AXES]
+    return [array if array.ndim == max(PICTURE_AXES) else array[None] for array in arrays]
 
 
 def size_of(example: Example) -> int:

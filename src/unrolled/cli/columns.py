@@ -11,24 +11,39 @@ FLAGS = {
     "numbers": "number columns, or columns of lists of numbers, read side by side",
     "category": "columns of categories",
     "frames": "columns of lists of vectors",
+    "audio": "columns of recordings: names of sound files",
+    "image": "columns of pictures' files",
+    "video": "columns of films' files, animated pictures or folders of pictures",
 }
+MEDIA = ("audio", "image", "video")  # what a step of one is nobody labels
 
 
-def codecs_from(flags: Mapping[str, str]) -> list[Any] | None:
-    """Codecs for the flags that were given; None when none was, so that the task chooses."""
+def codecs_from(flags: Mapping[str, str], image_dir: str = "") -> list[Any] | None:
+    """Codecs for the flags that were given; None when none was, so that the task chooses.
+
+    Args:
+        flags: the columns, between commas, by flag.
+        image_dir: where the relative paths of pictures and films start.
+    """
+    from unrolled.codecs.audio import Audio
     from unrolled.codecs.category import Categories
     from unrolled.codecs.frames import Frames
     from unrolled.codecs.numeric import Numbers
+    from unrolled.codecs.picture import Pictures
     from unrolled.codecs.subwords import Subwords
     from unrolled.codecs.text import Characters
+    from unrolled.codecs.video import Video
     from unrolled.codecs.words import Words
 
     makers = {"text": Words, "characters": Characters, "subwords": Subwords, "category": Categories, "frames": Frames}
+    makers |= {"audio": Audio}
     codecs: list[Any] = []
     for flag, columns in flags.items():
         names = [name.strip() for name in columns.split(",") if name.strip()]
         if flag == "numbers" and names:
             codecs.append(Numbers(names))
+        elif flag in ("image", "video"):
+            codecs += [(Pictures if flag == "image" else Video)(name, folder=image_dir) for name in names]
         else:
             codecs += [makers[flag](name) for name in names]
     return codecs or None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from unrolled.cli.arguments import Argument, arguments_of, parse
-from unrolled.cli.columns import FLAGS, codecs_from
+from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
 from unrolled.cli.reading import FORMATS, read_data
 from unrolled.errors import OptionError, message
@@ -35,18 +35,23 @@ class Kind(NamedTuple):
 
 INTERRUPTED = 130  # what a shell reports of a command ended by Ctrl-C
 ALL_FLAGS = tuple(FLAGS)
+STEP_FLAGS = tuple(flag for flag in FLAGS if flag not in MEDIA)
 KINDS = {
     "classify": Kind(
         "Classifier",
-        "One label for a whole sequence: text, numbers, DNA, mixed columns.",
+        "One label for a whole sequence: text, numbers, DNA, recordings, mixed columns.",
         ALL_FLAGS,
-        {"label": "the label column", "labels": "a column of lists of labels, any number at once"},
+        {
+            "label": "the label column",
+            "labels": "a column of lists of labels, any number at once",
+            "image_dir": "folder in which the files of --image and --video are",
+        },
         ("inputs", "target"),
     ),
     "tag": Kind(
         "Tagger",
         "A label for every step, such as a part of speech for every word.",
-        ALL_FLAGS,
+        STEP_FLAGS,
         {"label": "the column of lists of labels"},
         ("inputs", "target"),
     ),
@@ -188,7 +193,10 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     """Constructor arguments from the column flags."""
     from unrolled.codecs.labels import MultiLabels
 
-    chosen = codecs_from({flag: values[flag] for flag in kind.flags if values.get(flag)})
+    flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
+    if values.get("image_dir") and not {"image", "video"} & set(flags):
+        raise OptionError(message("--image-dir", expected="--image or --video beside it", received="neither"))
+    chosen = codecs_from(flags, values.get("image_dir") or "")
     if name == "language":
         given = [column.strip() for column in str(values.get("given") or "").split(",") if column.strip()]
         return {"given": given or None}

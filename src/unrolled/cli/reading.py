@@ -5,7 +5,7 @@ from typing import Any
 
 from unrolled.errors import unknown
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll")
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "folder")
 
 
 def read_data(
@@ -38,6 +38,8 @@ def read_data(
         return readers.read_tsv(path, header=header, **times)
     if form in ("text", "lines"):
         return readers.read_text(path, kind="lines" if form == "lines" else None)
+    if form == "folder":
+        return readers.read_folder(path)
     if form == "conll":
         return readers.read_conll(path, named)
     if form in ("jsonl", "parquet"):

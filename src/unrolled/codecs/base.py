@@ -20,7 +20,7 @@ from unrolled.errors import NotFittedError, message
 from unrolled.ragged import Ragged
 
 Record = Mapping[str, Any]
-Kind = Literal["index", "vector", "nested"]
+Kind = Literal["index", "vector", "nested", "spectrum", "picture"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,17 @@ class Spec:
     """What one encoded step holds, so that a model can build the layer that reads or writes it.
 
     Args:
-        kind: "index" (an integer below `size`), "vector" (`size` floats), "nested" (a sequence of `pieces`).
-        size: vocabulary size, or width of the vector; for "nested" the pieces' size.
-        embedding_size: for "index" and "nested": width of a learnt embedding; 0 = one-hot.
+        kind: "index" (an integer below `size`), "vector" (`size` floats), "nested" (a sequence of `pieces`),
+            "spectrum" (`size` floats, a few frames of a spectrogram), "picture" (bytes of `shape`).
+        size: vocabulary size, or width of the vector; for "nested" the pieces' size, for "picture" its numbers.
+        embedding_size: for "index" and "nested": width of a learnt embedding; 0 = one-hot. For "picture": width of
+            the vector that a convolution net makes of it.
         per_step: True when a record holds a sequence of these, False when it holds exactly one.
         unknown_index: for "index": the index of unknowns, or None when every value is known. Training
             drops rare values to it now and then, so that its vector is learnt.
+        shape: for "spectrum": frames and bands, (K, F); for "picture": channels, height and width, (C, S, S).
+        augment: for "spectrum": how strongly training disturbs it.
+        scaling: for "picture": mean and deviation of each channel, 0 to 255.
     """
 
     kind: Kind
@@ -41,6 +46,9 @@ class Spec:
     embedding_size: int = 0
     per_step: bool = True
     unknown_index: int | None = None
+    shape: tuple[int, ...] = ()
+    augment: float = 0.0
+    scaling: tuple[tuple[float, float], ...] = ()
 
 
 class Codec(ABC):
@@ -51,6 +59,7 @@ class Codec(ABC):
     """
 
     name: ClassVar[str]
+    media: ClassVar[bool] = False  # a raw value is a recording, picture or film: baselines read its encoding instead
     version: ClassVar[int] = 1  # of the JSON form; a codec that changes its form counts it up
 
     @property
@@ -69,7 +78,10 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, records: Sequence[Record]) -> Ragged | Nested:
-        """One sequence per record; values int64 (N,) for "index", float32 (N, size) for "vector"."""
+        """One sequence per record; values as the spec says.
+
+        int64 (N,) for "index", uint8 (N, *shape) for "picture", float32 (N, size) otherwise.
+        """
 
     @abstractmethod
     def decode(self, encoded: Ragged) -> list[Any]:

@@ -2,24 +2,32 @@
 
 import copy
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
+from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec, Record
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.picture import Pictures
+from unrolled.codecs.pixels import is_image
 from unrolled.codecs.record import Record as Columns
 from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
 from unrolled.codecs.values import values_of
+from unrolled.codecs.video import Video
 from unrolled.codecs.words import Words
+from unrolled.data.files import kind_of_all
 from unrolled.errors import DataError, message
 
 _LOOK_AT = 1000  # records
 _TRY_ON = 50
 _MANY = 1000  # more distinct texts than this are no categories
+_FILM = 3  # axes of an array that is a film
 _SHORT = 40  # longer texts, in characters, are no categories
 _WORDY = 3  # more words than this on average make a text
 
@@ -29,9 +37,9 @@ def infer_codecs(
 ) -> list[Codec]:
     """Codecs for the columns of a table, not fitted yet; print them to see what was chosen.
 
-    Text of several words becomes Words; few short texts that repeat Categories; other text Characters;
-    numbers one Numbers per length; lists of tokens Words; lists of vectors Frames; times TimeFeatures.
-    Columns without any value are left out.
+    Names of sound files become Audio, of pictures and films Pictures and Video, by their suffixes; text of several
+    words Words; few short texts that repeat Categories; other text Characters; numbers one Numbers per length; lists of
+    tokens Words; lists of vectors Frames; times TimeFeatures. Columns without any value are left out.
 
     Args:
         records: a source, or any records; the first 1,000 are looked at.
@@ -62,7 +70,8 @@ def infer_codecs(
     if not codecs:
         raise DataError(message("inputs", expected="at least one column with values", received=columns,
                                 remedy="name the inputs yourself"))  # fmt: skip
-    Columns(copy.deepcopy(codecs)).fit(sample[:_TRY_ON]).encode_all(sample[:_TRY_ON])  # lengths must agree
+    if len(codecs) > 1:
+        Columns(copy.deepcopy(codecs)).fit(sample[:_TRY_ON]).encode_all(sample[:_TRY_ON])  # lengths must agree
     return codecs
 
 
@@ -71,8 +80,14 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
     if not values:
         return None
     first = values[0]
+    if is_image(first):
+        return Pictures(column)
+    if isinstance(first, np.ndarray) and first.ndim >= _FILM:
+        return Video(column)
     if isinstance(first, str):
         return _for_text(column, [str(value) for value in values])
+    if isinstance(first, Mapping) and first.keys() >= {"array", "sampling_rate"}:
+        return Audio(column)
     if hasattr(first, "__len__"):
         element = next((item for value in values for item in value if item is not None), None)
         if element is None:
@@ -86,6 +101,9 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
 
 
 def _for_text(column: str, texts: Sequence[str]) -> Codec:
+    seen = _for_files(column, texts)
+    if seen is not None:
+        return seen
     count, distinct = len(texts), len(set(texts))
     if all(map(_is_time, texts[:_TRY_ON])):
         return TimeFeatures(column)
@@ -94,6 +112,16 @@ def _for_text(column: str, texts: Sequence[str]) -> Codec:
     if few and words <= _WORDY and max(map(len, texts)) <= _SHORT:
         return Categories(column)
     return Words(column) if words > _WORDY else Characters(column)
+
+
+def _for_files(column: str, names: Sequence[str]) -> Codec | None:
+    """Names of recordings, pictures or films by their suffixes; a GIF is taken for a film."""
+    kind = kind_of_all(names)
+    if kind == "sound":
+        return Audio(column)
+    if kind == "film" or all(name.lower().endswith(".gif") for name in names):
+        return Video(column)
+    return Pictures(column) if kind == "picture" else None
 
 
 def _is_time(text: str) -> bool:

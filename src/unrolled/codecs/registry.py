@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.picture import Pictures
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
 from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.video import Video
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words
 from unrolled.errors import ArtifactError, message, unknown
@@ -28,6 +31,9 @@ CODECS: dict[str, type[Codec]] = {
         Categories,
         Labels,
         MultiLabels,
+        Audio,
+        Pictures,
+        Video,
     )
 }
 

@@ -8,6 +8,8 @@ import polars as pl
 
 from unrolled.errors import DataError, message
 
+FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
+_PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
 
@@ -66,6 +68,8 @@ def _sequences(items: list[Any]) -> pl.DataFrame:
     """Columns x, or x_0, x_1, ... for several features, of one list for each sequence."""
     if all(isinstance(item, list | tuple) and all(isinstance(step, str) for step in item) for item in items):
         return pl.DataFrame({"x": pl.Series([list(item) for item in items], dtype=pl.List(pl.String))})
+    if all(isinstance(item, np.ndarray) and item.ndim in FILM for item in items):
+        return pl.DataFrame([_column("x", items)])
     try:
         arrays = [np.asarray(item, dtype=np.float64) for item in items]
     except (TypeError, ValueError) as fault:
@@ -96,6 +100,8 @@ def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
+    if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
+        return pl.Series(name, values, dtype=pl.Object)  # as it is: a list of every pixel would take minutes
     plain = [_plain(value) for value in values]
     try:
         return pl.Series(name, plain, strict=False) if _mixed_numbers(plain) else pl.Series(name, plain)
@@ -109,6 +115,8 @@ def _plain(value: Any) -> Any:
     """NumPy values as Python's, so that every column gets one polars type."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
+    if isinstance(value, tuple) and len(value) == _PAIR and np.ndim(value[1]) == 0 and isinstance(value[0], np.ndarray):
+        return {"array": value[0].tolist(), "sampling_rate": _plain(value[1])}  # a recording and its rate
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from unrolled.data.conll import parse_conll
 from unrolled.data.documents import KINDS, Documents, not_text, open_file, unreadable
 from unrolled.data.fasta import parse_fasta
+from unrolled.data.folders import holds_media, read_folder
 from unrolled.data.memory import frame_of
 from unrolled.data.parquet import ParquetStream
 from unrolled.data.source import Source, Table
@@ -163,7 +164,7 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 
 
 def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
-    """Read a file by its suffix; a folder is read as texts.
+    """Read a file by its suffix; a folder as the names of its sounds, pictures or films, or else as texts.
 
     Args:
         path: the file; a last `.gz` is not counted as the suffix.
@@ -175,7 +176,7 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     """
     place = Path(path)
     if place.is_dir():
-        return read_text(place)
+        return read_folder(place) if holds_media(place) else read_text(place)
     suffix = Path(place.stem).suffix if place.suffix == ".gz" else place.suffix
     reader = _BY_SUFFIX.get(suffix.lower())
     if reader is None:
@@ -205,19 +206,21 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
     """
     if isinstance(data, Source):
         if y is None:
-            return data if time is None else _table(_frame(data), "data", time, group)
-        return _table(frame_of(list(data), y), "data", time, group)
-    return _table(frame_of(data, y), "data", time, group)
+            return data if time is None else _table(_frame(data), None, time, group)
+        return _table(frame_of(list(data), y), None, time, group)
+    return _table(frame_of(data, y), None, time, group)
 
 
 def _frame(source: Source) -> pl.DataFrame:
     return source.frame if isinstance(source, Table) else frame_of(list(source))
 
 
-def _table(frame: pl.DataFrame, path: object, time: str | None, group: str | None) -> Table:
+def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None) -> Table:
     if not frame.height or not frame.width:
-        raise DataError(message(str(path), expected="at least one row", received="none"))
-    return Table(frame, time=time, group=group)
+        raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
+    table = Table(frame, time=time, group=group)
+    table.folder = None if path is None else Path(path).parent
+    return table
 
 
 def _csv(path: Place, **options: Any) -> pl.DataFrame:

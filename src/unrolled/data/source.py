@@ -6,6 +6,7 @@ one row for each time step instead, and names its `time` and, for several series
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -58,6 +59,7 @@ class Table(Source):
 
     Attributes:
         report: what the timestamps look like (`TimeReport`), None without `time`.
+        folder: where the file lies that the table was read from, None for a table in memory.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -74,6 +76,7 @@ class Table(Source):
         self.time = time
         self.group = group
         self.report: TimeReport | None = None
+        self.folder: Path | None = None
         if group is not None:
             self.require(group)
         if time is not None:
@@ -102,9 +105,13 @@ class Table(Source):
         """The given rows, in that order."""
         return self._around(self.frame[np.asarray(rows, dtype=np.int64)])
 
+    def with_column(self, values: pl.Series) -> "Table":
+        """The same table with one column, named as the series is, replaced or added."""
+        return self._around(self.frame.with_columns(values))
+
     def _around(self, frame: pl.DataFrame) -> Self:
         table = type(self).__new__(type(self))
-        table.frame, table.time, table.group = frame, self.time, self.group
+        table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
 

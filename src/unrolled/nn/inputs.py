@@ -9,7 +9,9 @@ from torch.nn.functional import one_hot
 from unrolled.batch import Batch, Nested
 from unrolled.codecs.base import Spec
 from unrolled.errors import ShapeError, message
+from unrolled.nn.augment import Masking
 from unrolled.nn.stack import Stack
+from unrolled.nn.vision import ConvNet
 from unrolled.ragged import Ragged
 
 # how often a known value is shown as the unknown one while training, so that the unknown's vector is learnt
@@ -17,6 +19,7 @@ UNKNOWN_RATE = 0.02
 # the vectors of a small alphabet are seen often and may start with unit variance, which a wide layer notices at once;
 # a rare word keeps much of its first vector, so that it must start small
 SMALL_ALPHABET = 512
+PICTURES = 512  # seen at once where no gradient is asked for, so that a long film needs little memory
 
 
 class InputLayer(nn.Module):
@@ -48,10 +51,29 @@ class InputLayer(nn.Module):
         missing = [name for name in self.names if name not in batch.inputs]
         if missing:
             raise ShapeError(message("inputs", expected=f"an input named {missing[0]!r}", received=list(batch.inputs)))
-        parts = [self._column(name)(_values(batch.inputs[name])) for name in self.names]
+        parts = [self._read(name, batch.inputs[name]) for name in self.names]
         values = parts[0] if len(parts) == 1 else torch.cat(parts, 1)  # (N, F)
         values = nn.functional.dropout(values, self.dropout, self.training)
         return Ragged(values, batch.lengths)
+
+    def _read(self, name: str, value: Ragged | Nested) -> Tensor:
+        column = self._column(name)
+        if column.masking is not None and isinstance(value, Ragged):
+            value = column.masking(value)
+        if column.vision is not None and isinstance(value, Ragged):
+            return column(value.values, value.sequence_ids)
+        return column(_values(value))
+
+    def kept(self, rows: int, steps: int) -> int:
+        """Numbers that reading pictures keeps for the backward pass, roughly: for an estimate of memory.
+
+        Args:
+            rows: sequences of a batch, B.
+            steps: all their steps, N.
+        """
+        columns = [self._column(name) for name in (*self.names, *self.static_names)]
+        seen = [(column.vision, steps if column.spec.per_step else rows) for column in columns]
+        return sum(vision.kept() * count for vision, count in seen if vision is not None)
 
     def static(self, batch: Batch) -> Tensor:
         """The per-sequence columns: (B, static_size)."""
@@ -71,9 +93,14 @@ class _Column(nn.Module):
         self.spec = spec
         self.pieces: _Pieces | None = None
         self.embedding: nn.Embedding | None = None
+        self.vision: ConvNet | None = None
+        self.masking = Masking(spec.shape[0], spec.shape[1], spec.augment) if spec.kind == "spectrum" else None
         if spec.kind == "nested":
             self.pieces = _Pieces(spec)
             self.size = self.pieces.size
+        elif spec.kind == "picture":
+            self.vision = ConvNet(spec.shape, spec.embedding_size, spec.scaling)
+            self.size = spec.embedding_size
         elif spec.kind == "index" and spec.embedding_size:
             self.embedding = nn.Embedding(spec.size, spec.embedding_size)
             if spec.size > SMALL_ALPHABET:
@@ -82,14 +109,16 @@ class _Column(nn.Module):
         else:
             self.size = spec.size
 
-    def forward(self, values: Tensor | Nested) -> Tensor:
+    def forward(self, values: Tensor | Nested, groups: Tensor | None = None) -> Tensor:
         if isinstance(values, Nested):
             if self.pieces is None:
                 raise ShapeError(message("inputs", expected=f"values of kind {self.spec.kind}", received="nested"))
             return self.pieces(values)
         if self.pieces is not None:
             raise ShapeError(message("inputs", expected="nested values", received=f"a tensor {tuple(values.shape)}"))
-        if self.spec.kind == "vector":
+        if self.vision is not None:
+            return _seen(self.vision, values, groups)
+        if self.spec.kind in ("vector", "spectrum"):
             return values.to(torch.get_default_dtype()) if not values.is_floating_point() else values
         if self.training and self.spec.unknown_index is not None and self.embedding is not None:
             hidden = torch.rand(values.shape, device=values.device) < UNKNOWN_RATE
@@ -98,6 +127,13 @@ class _Column(nn.Module):
             return self.embedding(values)
         # unit mean square, as Glorot's weights expect: unscaled, a wide layer needs hundreds of updates to notice it
         return one_hot(values, self.spec.size).to(torch.get_default_dtype()) * self.spec.size**0.5
+
+
+def _seen(vision: ConvNet, pictures: Tensor, groups: Tensor | None) -> Tensor:
+    """The vector of each picture, (M, D); a few at a time where nothing has to be kept."""
+    if torch.is_grad_enabled() or vision.training or not len(pictures):
+        return vision(pictures, groups).pooled
+    return torch.cat([vision(some).pooled for some in pictures.split(PICTURES)])
 
 
 class _Pieces(nn.Module):

@@ -75,8 +75,8 @@ class Task(BaseEstimator, ABC):
         """A fresh network for the codecs that were learnt."""
 
     @abstractmethod
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
-        """The ordinary models that stand beside this one."""
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
+        """The ordinary models that stand beside this one, fitted on the records and what `_encode` made of them."""
 
     @abstractmethod
     def evaluate(self, data: Any, y: Any = None) -> Scores:
@@ -166,7 +166,7 @@ class Task(BaseEstimator, ABC):
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
-        self.baselines_: dict[str, Baseline] = self._fit_baselines(train) if baselines else {}
+        self.baselines_: dict[str, Baseline] = self._fit_baselines(train, examples) if baselines else {}
         self.rival_ = self._fit_rival(train, held, options) if rival else None
         self.scores_: Scores | None = self.evaluate(held) if held is not None and baselines else None
         return self

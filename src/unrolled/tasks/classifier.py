@@ -17,6 +17,7 @@ from unrolled.codecs.base import Codec
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
+from unrolled.data.files import find_files
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
@@ -28,7 +29,7 @@ from unrolled.tasks.columns import Inputs, require, resolve_inputs
 
 
 class Classifier(ClassifierMixin, Task):
-    """Reads a sequence of any kind (text, numbers, DNA, mixed columns) and says which class it is.
+    """Reads a sequence of any kind (text, numbers, DNA, recordings, mixed columns) and says which class it is.
 
     Args:
         inputs: columns to read: codecs such as `Words("review")`, column names, or None for all but the target.
@@ -81,6 +82,9 @@ class Classifier(ClassifierMixin, Task):
         self.training = training
 
     # ---- learning ---------------------------------------------------------------------------
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        return find_files(super()._source(data, y))
 
     def _learn(self, source: Source) -> None:
         target = Labels(self.target) if isinstance(self.target, str) else self.target
@@ -191,7 +195,7 @@ class Classifier(ClassifierMixin, Task):
         source = self._source(data, y)
         examples = self._encode(source)
         truth = self.target_codec_.encode(list(source)).values.numpy()
-        inputs = self._plain_inputs(source)
+        inputs = self._plain_inputs(source, examples)
         rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
             rivals["causal convolution net of the same size"] = self.rival_.predict_proba(source)
@@ -203,25 +207,35 @@ class Classifier(ClassifierMixin, Task):
 
     # ---- baselines --------------------------------------------------------------------------
 
-    def _plain_inputs(self, source: Source) -> Sequence[Any]:
-        columns = self.codecs_.columns
-        return [{column: record[column] for column in columns} for record in source]
+    def _plain_inputs(self, source: Source, examples: Batch) -> list[dict[str, Any]]:
+        """Raw values by column; recordings, pictures and films as they are encoded, so that none is read twice."""
+        columns, known = self.codecs_.columns, {**examples.inputs, **examples.statics}
+        plain = [{column: record[column] for column in columns} for record in source]
+        for name, codec in self._readers().items():
+            if codec.media:
+                encoded: Any = known[name]
+                for example, values in zip(plain, encoded, strict=True):
+                    example[codec.columns[0]] = values.numpy()
+        return plain
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _media(self) -> list[str]:
+        return [codec.name for codec in self.codecs_.codecs if codec.media]
+
+    def _fit_baselines(self, source: Source, examples: Batch) -> dict[str, Baseline]:
         if isinstance(self.target_codec_, MultiLabels):
-            inputs, truth = self._plain_inputs(source), list(self._targets(source).numpy())
-            baselines = multilabel_baselines(inputs, len(self.classes_))
+            inputs, truth = self._plain_inputs(source, examples), list(self._targets(source).numpy())
+            baselines = multilabel_baselines(inputs, len(self.classes_), self._media())
             return {key: baseline.fit(inputs, truth) for key, baseline in baselines.items()}
         known = [
             (example, label)
-            for example, label in zip(self._plain_inputs(source), self._targets(source).tolist(), strict=True)
+            for example, label in zip(self._plain_inputs(source, examples), self._targets(source).tolist(), strict=True)
             if label != IGNORED
         ]
         inputs, labels = [example for example, _ in known], [label for _, label in known]
         return {
             key: baseline.fit(inputs, labels)
             for key, baseline in classification_baselines(
-                inputs, len(self.classes_), balanced=self.class_weights is not None
+                inputs, len(self.classes_), balanced=self.class_weights is not None, media=self._media()
             ).items()
         }
 

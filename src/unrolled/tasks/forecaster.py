@@ -362,7 +362,7 @@ class Forecaster(Task):
 
     # ---- baselines --------------------------------------------------------------------------
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         series = [one.values for one in self._read(source)]
         baselines = forecast_baselines(self.horizon, self.season_)
         return {key: baseline.fit(series, []) for key, baseline in baselines.items()}

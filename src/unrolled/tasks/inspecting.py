@@ -130,7 +130,10 @@ def _features(one: Batch, codecs: Mapping[str, Codec]) -> Features:
     if labels:
         return text_features(labels)
     first = next(value for value in one.inputs.values() if isinstance(value, Ragged))
-    return number_features(first.values.flatten(1)[:, 0].numpy(force=True))
+    values = first.values.flatten(1)  # (T, F)
+    # of a picture how bright it is, of other vectors their first number
+    followed = values.float().mean(1) if len(first.feature_shape) > 1 else values[:, 0]
+    return number_features(followed.numpy(force=True))
 
 
 def _answers(one: Batch, codecs: Mapping[str, Codec], classes: Sequence[Any]) -> list[str]:

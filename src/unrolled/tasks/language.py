@@ -375,7 +375,7 @@ class LanguageModel(Task):
 
     # ---- baselines --------------------------------------------------------------------------
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         chunks = chunks_of(source, CHUNK_CHARACTERS, self.text)
         examples = self._encode(as_source(next(chunks)))
         assert isinstance(examples.targets, Ragged)

@@ -8,6 +8,7 @@ from torch import nn
 
 from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, message
+from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import count_weights
 from unrolled.nn.recompute import is_too_much, stretch_steps
 from unrolled.training.options import TrainingOptions
@@ -30,13 +31,14 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
     weights = count_weights(network)
     longest = int(examples.lengths.max()) if examples.batch_size else 0
     steps = min(longest, options.bptt_steps or longest)
-    rows = options.batch_size or 32
+    rows = min(options.batch_size or 32, examples.batch_size)
     batch_steps = min(rows * steps, examples.num_steps)
     kept = 0
     for cell in (module for module in network.modules() if isinstance(module, Cell)):
         recomputes = not _on_gpu(options) and is_too_much(cell, batch_steps, steps)
         inner = batch_steps * stretch_steps(steps) // steps if recomputes else batch_steps
         kept += (STEP_COPIES * inner + SHOWN_COPIES * (batch_steps - inner)) * cell.hidden_size
+    kept += sum(module.kept(rows, batch_steps) for module in network.modules() if isinstance(module, InputLayer))
     return 4 * (WEIGHT_COPIES * weights + kept)
 
 

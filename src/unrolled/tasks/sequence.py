@@ -214,7 +214,7 @@ class SequenceModel(Task):
         assert isinstance(frames, Ragged)
         return [sequence.numpy() for sequence in frames]
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         examples = self._encode(source)
         assert isinstance(examples.targets, Ragged)
         targets = [frames.numpy() for frames in examples.targets]

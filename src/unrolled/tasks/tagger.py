@@ -174,7 +174,7 @@ class Tagger(Task):
         column = self.codecs_.columns[0]
         return [[str(value) for value in record[column]] for record in records]
 
-    def _fit_baselines(self, source: Source) -> dict[str, Baseline]:
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         records = list(source)
         tags = [list(record[self.target_codec_.columns[0]]) for record in records]
         return {key: baseline.fit(self._plain(records), tags) for key, baseline in tagging_baselines().items()}

@@ -1,0 +1,134 @@
+"""Recordings: a file or samples in memory to one channel at one rate. Every fault is one sentence that says where."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import DataError, UnsupportedError, message
+
+PAIR = 2  # samples and their rate
+BLOCK = 1 << 16  # samples of each channel that are read at once
+MAX_DIMENSIONS = 2  # time and channel
+MAX_CHANNELS = 32  # more are not channels but an array that lies on its side
+INTEGER_RANGES = {"uint8": (128, 128), "int16": (0, 1 << 15), "int32": (0, 1 << 31)}  # silence, and what 1.0 stands for
+
+
+def read_sound(value: Any, sample_rate: int, max_seconds: float, where: str) -> tuple[np.ndarray, bool]:
+    """One recording as mono float32 samples, (T,), and whether its end was cut off.
+
+    Channels are averaged. Another rate is resampled by soxr ("HQ"), files are read by libsndfile, block by block, so
+    that no more of a long file is read than is used.
+
+    Args:
+        value: a path; samples (T,) or (T, channels) at `sample_rate`; or a pair of samples and their rate, also as a
+            mapping with `array` and `sampling_rate`. Floats are within [-1, 1]; integers are scaled by the range of
+            their type, plain whole numbers as 16-bit samples. None and "" are a recording of no length.
+        sample_rate: samples a second that come back.
+        max_seconds: what comes after so much is left out.
+        where: names the recording in an error.
+
+    Raises:
+        DataError: a file that is missing, damaged or no sound; samples that are no numbers, NaN or infinite.
+        UnsupportedError: soundfile or soxr is needed and not installed.
+
+    Example:
+        >>> sound, cut = read_sound(([0, 16384, 0, -16384] * 4, 8000), 8000, 1.0, "record 0")
+        >>> sound[:4].tolist(), cut
+        ([0.0, 0.5, 0.0, -0.5], False)
+    """
+    if value is None or (isinstance(value, str) and not value):
+        return np.zeros(0, dtype=np.float32), False
+    if isinstance(value, str | Path):
+        samples, rate, total = _read_file(Path(value), max_seconds, where)
+        where = f"{where} ({value})"
+    else:
+        given, rate = _rated(value, sample_rate, where)
+        whole = _array(given, where)  # (T, channels)
+        samples, total = _mono(whole[: _most(rate, max_seconds)]), len(whole)
+    if not np.isfinite(samples).all():
+        raise DataError(message(where, expected="finite samples", received="NaN or infinity", remedy="leave it out"))
+    return _resample(samples, rate, sample_rate), total > _most(rate, max_seconds)
+
+
+def _most(rate: float, max_seconds: float) -> int:
+    return max(1, round(rate * max_seconds))
+
+
+def _read_file(path: Path, max_seconds: float, where: str) -> tuple[np.ndarray, float, int]:
+    """Mono samples of a file, its rate, and how many samples it says it has."""
+    sf = _library("soundfile")
+    if not path.is_file():
+        remedy = "names are looked for beside the table, then in the working directory"
+        raise DataError(message(where, expected="a sound file", received=f"no file {str(path)!r}", remedy=remedy))
+    if not path.stat().st_size:
+        raise DataError(message(where, expected="a sound file", received=f"{path} (empty)"))
+    blocks: list[np.ndarray] = []
+    try:
+        with sf.SoundFile(path) as file:
+            left = _most(file.samplerate, max_seconds)
+            while left:
+                block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)  # (T, channels)
+                blocks.append(_mono(block))
+                if len(block) < min(BLOCK, left):
+                    break
+                left -= len(block)
+            more = not left and len(file.read(1))  # a header's count of samples may be wrong
+            rate, total = file.samplerate, sum(map(len, blocks)) + int(more)
+    except (sf.SoundFileError, OSError, ValueError) as fault:
+        reason = str(getattr(fault, "error_string", fault)).rstrip(".")
+        expected, remedy = "a sound file that libsndfile reads (wav, flac, ogg, mp3, ...)", "convert it or leave it out"
+        raise DataError(message(where, expected=expected, received=f"{path} ({reason})", remedy=remedy)) from fault
+    return np.concatenate(blocks), rate, total
+
+
+def _rated(value: Any, sample_rate: int, where: str) -> tuple[Any, float]:
+    """Samples and their rate."""
+    given, rate = value, sample_rate
+    if isinstance(value, Mapping):
+        given, rate = value.get("array"), value.get("sampling_rate")
+    elif isinstance(value, tuple | list) and len(value) == PAIR and np.ndim(value[1]) == 0 and np.ndim(value[0]) > 0:
+        given, rate = value
+    if given is not None and isinstance(rate, int | float | np.number) and 1 <= rate < np.inf:
+        return given, float(rate)
+    raise DataError(message(where, expected="samples and a sampling rate", received=f"the rate {rate!r}"))
+
+
+def _array(given: Any, where: str) -> np.ndarray:
+    """Samples as float32, (T, channels)."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        array = np.asarray(None)
+    if array.size == 0:
+        return np.zeros((0, 1), dtype=np.float32)
+    if array.dtype.kind not in "iuf" or not 1 <= array.ndim <= MAX_DIMENSIONS:
+        shown = f"{type(given).__name__} of shape {array.shape}, {array.dtype}"
+        raise DataError(message(where, expected="a path, or samples (T,) or (T, channels)", received=shown))
+    if array.ndim == 2 and array.shape[1] > MAX_CHANNELS:
+        raise DataError(message(where, expected=f"samples (T, channels) of at most {MAX_CHANNELS} channels",
+                                received=f"shape {array.shape}", remedy="transpose it"))  # fmt: skip
+    samples = array if array.ndim == 2 else array[:, None]
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return samples.astype(np.float32)
+    silence, loudest = INTEGER_RANGES.get(array.dtype.name, INTEGER_RANGES["int16"])
+    return ((samples.astype(np.float64) - silence) / loudest).astype(np.float32)
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    return samples.mean(1, dtype=np.float32) if samples.shape[1] > 1 else samples[:, 0]
+
+
+def _resample(samples: np.ndarray, rate: float, sample_rate: int) -> np.ndarray:
+    if rate == sample_rate or not len(samples):
+        return samples
+    return np.asarray(_library("soxr").resample(samples, rate, sample_rate, quality="HQ"), dtype=np.float32)
+
+
+def _library(name: str) -> Any:
+    try:
+        return __import__(name)
+    except ImportError as fault:
+        raise UnsupportedError(f"reading recordings needs {name}; pip install 'unrolled[audio]'") from fault
