@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from unrolled.baselines.base import Baseline
+from unrolled.baselines.densities import GaussianFrames
+from unrolled.baselines.frames import FrameRidge
 from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
@@ -55,6 +57,7 @@ TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
 IDS = [rng().integers(0, 7, number % 9) for number in range(1, 40)]
 HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
 KEYS, NUMBERS = rolls(12, True), rolls(12, False)
+STROKES = [np.stack([rows[:, 0], rows[:, 1] > 0, rows[:, 2]], 1) for rows in NUMBERS]  # a switch between two numbers
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -96,6 +99,7 @@ CASES = {
     "last_frame": frames("last_frame", NUMBERS),
     "frame_ridge": frames("frame_ridge", NUMBERS),
     "frame_logistic": frames("frame_logistic", KEYS),
+    "gaussian_frames": Case(lambda: GaussianFrames(FrameRidge, [1]), STROKES, STROKES, STROKES[:5], NOTHING),
     "last_value": forecasting("last_value"),
     "seasonal_naive": forecasting("seasonal_naive"),
     "drift": forecasting("drift"),
@@ -253,6 +257,7 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "window_tagger": ("tagging.MAX_STEPS", MANY),
     "frame_ridge": ("frames.MAX_FRAMES", MANY),
     "frame_logistic": ("frames.MAX_FRAMES", MANY),
+    "gaussian_frames": ("frames.MAX_FRAMES", MANY),
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
 }
 
