@@ -184,3 +184,16 @@ def test_bad_requests_to_a_mixture_are_refused(drawing, keys):
             ask()
     with pytest.raises(DataError, match="only 0 and 1"):
         SequenceModel(output="mixture").fit(KEYS, epochs=1)
+
+
+def test_a_mixture_can_be_looked_into(drawing):
+    inside = drawing.inspect(hooks(9), row=1)
+    assert inside.scores.leading == "nats_per_frame"
+    assert len(inside.saliency.gradient) == 5  # a start, and four frames
+
+
+def test_the_rival_is_a_density_too():
+    model = SequenceModel(output="mixture", components=2, hidden_size=6)
+    scores = model.fit(hooks(60), epochs=2, rival=True).evaluate(hooks(9))
+    assert np.isfinite(scores.baselines["causal convolution net of the same size"]["nats_per_frame"])
+    assert len(scores.baselines) == 4
