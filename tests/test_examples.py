@@ -18,10 +18,14 @@ BOUNDS = {
     "moving_square": (0.99, 1.0),
     "speakers": (0.85, 1.0),
     "voices": (0.9, 1.0),
+    "rectangles": (0.85, 1.0),  # share of rectangles among what is drawn; a random walk has none
     "damped_sine": (0.0, 0.6),  # error as a share of repeating the last value
     "weather": (0.0, 0.8),  # MASE; the seasonal naive has 0.95
+    "strokes": (-20.0, -2.0),  # nats a point, less those of the best Gaussian; after a few epochs
     "characters": (0.0, 2.7),  # nats after one epoch; frequencies alone have 3.23
 }
+
+FEWER = {name: {"epochs": count} for name, count in {"characters": 1, "strokes": 6}.items()}
 
 
 def test_every_example_is_tested() -> None:
@@ -36,7 +40,7 @@ def test_an_example_reaches_its_score(
     monkeypatch.syspath_prepend(EXAMPLES)
     module = importlib.import_module(name)
     picture = tmp_path / f"{name}.png"
-    arguments = {"epochs": 1} if name == "characters" else {}  # a time budget would test the machine
+    arguments = FEWER.get(name, {})
     low, high = BOUNDS[name]
     assert low <= module.main(seed=0, out=picture, **arguments) <= high
     assert picture.stat().st_size > 5000

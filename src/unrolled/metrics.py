@@ -254,6 +254,27 @@ def frame_scores(
     return Scores(len(true), "frames", rows.pop(""), rows, "nats_per_frame" if binary else "mse", False)
 
 
+def density_scores(
+    truth: Sequence[np.ndarray], answers: Mapping[str, tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]
+) -> Scores:
+    """Nats a frame, the end of each sequence included, and the squared error of the means; NaN is missing.
+
+    Args:
+        truth: the numbers that came, (T, D) each.
+        answers: by name, the model's under "": what each sequence cost in nats, and the means said before (T, D).
+    """
+    true = _joined(truth)
+    known = ~np.isnan(true)
+    rows = {
+        name: {
+            "nats_per_frame": float(sum(cost.sum(dtype=np.float64) for cost in costs)) / max(len(true), 1),
+            "mse": _mean((_joined(means) - true)[known] ** 2),
+        }
+        for name, (costs, means) in answers.items()
+    }
+    return Scores(len(true), "frames", rows.pop(""), rows, "nats_per_frame", False)
+
+
 def _binary_frames(truth: np.ndarray, shares: np.ndarray) -> Metrics:
     on, said = truth > 0.5, shares > 0.5
     total = float(on.sum() + said.sum())

@@ -121,6 +121,35 @@ def test_language_writes_and_forecast_and_tag_and_sequence_learn(
     assert "SequenceModel" in capsys.readouterr().out
 
 
+def test_a_mixture_draws_without_a_prompt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    strokes = [{"pen": [[0.1 * i + 0.01 * n, 1.0, int(i == 3)] for i in range(4)]} for n in range(30)]
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, strokes)))
+    model = tmp_path / "pen"
+    call("fit", "sequence", tmp_path / "p.jsonl", "--frames", "pen", "--output", "mixture", "--components", "3",
+         "--out", model, *QUICK)  # fmt: skip
+    assert f"unrolled generate {model} --count 5" in capsys.readouterr().out
+    words = ["generate", model, "--count", "3", "--length", "6", "--temperature", "0.5", "--seed", "1"]
+    call(*words, "--out", tmp_path / "pen.svg", "--offsets")
+    drawn = capsys.readouterr().out
+    shapes = [json.loads(line)["pen"] for line in drawn.splitlines()]
+    assert [1 <= len(shape) <= 6 and all(len(row) == 3 for row in shape) for shape in shapes] == [True] * 3
+    assert "<svg" in (tmp_path / "pen.svg").read_text()
+    call(*words)
+    assert capsys.readouterr().out == drawn
+    call(*words, "--prompt", "[[0.0, 1.0, 0]]")
+    assert all(json.loads(line)["pen"][0] == [0.0, 1.0, 0] for line in capsys.readouterr().out.splitlines())
+    for wrong, said in {
+        ("--top-k", "3"): "--top-k: expected an option of a SequenceModel",
+        ("--prompt", "[[0, 1"): "--prompt: expected frames as JSON",
+        ("--prompt", "3"): "--prompt: expected frames as JSON",
+        ("--offsets",): "--offsets: expected a picture",
+        ("--out", "a.gif"): "a.gif",
+    }.items():
+        with pytest.raises(UnrolledError) as caught:
+            call(*words, *wrong)
+        assert said in str(caught.value)
+
+
 def test_info_says_which_kernel_runs(capsys: pytest.CaptureFixture[str]) -> None:
     call("info")
     said = capsys.readouterr().out

@@ -160,6 +160,19 @@ def test_piano_rolls_are_seen_to_be_binary() -> None:
     assert Frames("x").fit(rows([[0, 1]], [[0.5, 0]])).binary_ is False
 
 
+def test_features_that_are_0_or_1_beside_numbers_are_found_and_can_be_left_unscaled():
+    records = rows([[0, 5.0, None, 1]], [], [[1, 7.0, None, 1], [None, 1, None, 1]])
+    codec = Frames("x", "standard").fit(records)
+    assert codec.switches_ == [0, 3]
+    assert codec.binary_ is False
+    kept = codec.leave(codec.switches_).observe(records).values
+    assert kept[:, 0].tolist()[:2] == [0, 1]
+    assert kept[2, 0].isnan()
+    assert kept[:, 3].tolist() == [1, 1, 1]
+    assert abs(float(kept[:, 1].mean())) < 1e-6
+    assert Frames("x").fit(rows([]) + rows([[0.0, 2.0]])).switches_ == [0]
+
+
 @pytest.mark.parametrize("as_array", [True, False])
 def test_frames_keep_their_shape(as_array: bool) -> None:
     roll = np.arange(6.0).reshape(3, 2)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from unrolled.baselines.base import Baseline
+from unrolled.baselines.densities import GaussianFrames
+from unrolled.baselines.frames import FrameRidge
 from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
@@ -58,6 +60,7 @@ HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in 
 KEYS, NUMBERS = rolls(12, True), rolls(12, False)
 FILMS = [{"x": rng().integers(0, 256, (1 + number % 4, 3, 20, 20), dtype=np.uint8)} for number in range(40)]
 NO_FRAME = {"x": FILMS[0]["x"][:0]}
+STROKES = [np.stack([rows[:, 0], rows[:, 1] > 0, rows[:, 2]], 1) for rows in NUMBERS]  # a switch between two numbers
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -103,6 +106,7 @@ CASES = {
     "last_frame": frames("last_frame", NUMBERS),
     "frame_ridge": frames("frame_ridge", NUMBERS),
     "frame_logistic": frames("frame_logistic", KEYS),
+    "gaussian_frames": Case(lambda: GaussianFrames(FrameRidge, [1]), STROKES, STROKES, STROKES[:5], NOTHING),
     "last_value": forecasting("last_value"),
     "seasonal_naive": forecasting("seasonal_naive"),
     "drift": forecasting("drift"),
@@ -260,6 +264,7 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "window_tagger": ("tagging.MAX_STEPS", MANY),
     "frame_ridge": ("frames.MAX_FRAMES", MANY),
     "frame_logistic": ("frames.MAX_FRAMES", MANY),
+    "gaussian_frames": ("frames.MAX_FRAMES", MANY),
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
 }
 

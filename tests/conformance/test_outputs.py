@@ -25,6 +25,7 @@ from unrolled.nn.heads import (
     TokenOutput,
     output_from_json,
 )
+from unrolled.nn.mixture import FLOOR, MixtureOutput
 
 V = 5
 WEIGHTS = [0.5, 1.0, 2.0, 0.25, 4.0]
@@ -72,6 +73,27 @@ def pinball(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
     return total.sum(1)
 
 
+def points(rows: int, seed: int) -> Tensor:
+    """Two numbers, one switch between them, and an end."""
+    targets = noise(rows, 4, seed=seed + 1)
+    targets[:, [1, 3]] = (targets[:, [1, 3]] > 0).double()
+    return targets
+
+
+def mixture(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Two Gaussians of two numbers by their covariances."""
+    logs, means, spreads = log_softmax(raw[:, :2]), raw[:, 2:6].reshape(-1, 2, 2), raw[:, 6:10]
+    spreads = np.log1p(np.exp(spreads)).reshape(-1, 2, 2) + FLOOR
+    for row in range(len(raw)):
+        for k in range(2):
+            first, second, by = *spreads[row, k], raw[row, 10 + k]
+            covariance = np.array([[first**2, by * first**2], [by * first**2, second**2 + by**2 * first**2]])
+            error = y[row, [0, 2]] - means[row, k]
+            logs[row, k] -= 0.5 * error @ np.linalg.inv(covariance) @ error
+            logs[row, k] -= np.log(2 * np.pi) + 0.5 * np.log(np.linalg.det(covariance))
+    return binary(raw[:, 12:], y[:, [1, 3]]) - np.logaddexp(logs[:, 0], logs[:, 1])
+
+
 @dataclass
 class Case:
     """An output, targets for it, its loss in numpy and the smallest loss there can be."""
@@ -96,6 +118,7 @@ CASES = {
     "number, absolute": Case(NumberOutput(3, "absolute"), numbers, lambda r, y: np.abs(y - r).sum(1)),
     "number, huber": Case(NumberOutput(3, "huber"), numbers, huber),
     "quantiles": Case(QuantilesOutput(size=3), numbers, pinball),
+    "mixture": Case(MixtureOutput(3, 2, [1], ends=True), points, mixture, -np.inf),  # a density has no least cost
 }
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -147,6 +170,10 @@ def test_the_best_answer_follows_from_the_whole_answer(case):
         assert torch.equal(best, whole > case.output.threshold)
         assert best.any()
         assert not best.all()
+    elif isinstance(case.output, MixtureOutput):
+        assert whole.shape == (6, 4)
+        assert torch.equal(best[:, [0, 2]], whole[:, [0, 2]])
+        assert torch.equal(best[:, 1], (whole[:, 1] > 0.5).double())
     elif isinstance(case.output, QuantilesOutput):
         assert whole.shape == (6, 3, 3)
         assert torch.equal(best, whole[..., 1])

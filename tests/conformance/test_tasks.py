@@ -69,10 +69,14 @@ TAGGED = [
     for words in WORDS
 ]
 ROLLS = [{"frames": roll(12)[row % 5 : 5 + row % 8], "keys": roll(9)[: 3 + row % 4]} for row in range(40)]
+STROKES = rng().normal(size=(40, 4, 2)).round(3).tolist()
 
 
 class Case:
-    """A small task, its data, its answers as arrays, and for each option another value that must matter."""
+    """A small task, its data, its answers as arrays, and for each option another value that must matter.
+
+    An option that needs others is changed together with them: beside its value stands what it is compared with.
+    """
 
     def __init__(
         self, kind: type[Task], data: list[dict[str, Any]], options: dict[str, Any], changes: dict[str, Any]
@@ -116,7 +120,16 @@ CASES = {
         {"words": "others", "inputs": [Words("words")], "target": "flags", "bidirectional": False},
     ),
     "LanguageModel": Case(LanguageModel, TEXTS, {}, {"text": "other", "unit": "words", "given": ["kind"]}),
-    "SequenceModel": Case(SequenceModel, ROLLS, {}, {"frames": "keys"}),
+    "SequenceModel": Case(
+        SequenceModel,
+        [{**record, "points": points} for record, points in zip(ROLLS, STROKES, strict=True)],
+        {},
+        {
+            "frames": "keys",
+            "output": ("mixture", {"frames": "points"}),
+            "components": (3, {"frames": "points", "output": "mixture"}),
+        },
+    ),
 }
 every = pytest.mark.parametrize("name", CASES)
 
@@ -262,8 +275,9 @@ def test_every_option_of_the_constructor_changes_what_is_learnt(name, fitted):
     case = CASES[name]
     assert set(case.changes) == set(fitted.get_params(deep=False))
     for option, value in case.changes.items():
-        other = case.fit(**{option: value})
-        assert not same_weights(fitted, other), f"{option} changes nothing"
+        value, others = value if isinstance(value, tuple) else (value, {})
+        other = case.fit(**{option: value}, **others)
+        assert not same_weights(case.fit(**others) if others else fitted, other), f"{option} changes nothing"
 
 
 @every

@@ -3,7 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from unrolled.baselines import classification, forecasting, frames, language, mean_frame, per_label, tagging
+from unrolled.baselines import (
+    classification,
+    densities,
+    forecasting,
+    frames,
+    language,
+    mean_frame,
+    per_label,
+    tagging,
+)
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
@@ -29,6 +38,7 @@ BASELINES: dict[str, type[Baseline]] = {
         frames.LastFrame,
         frames.FrameRidge,
         frames.FrameLogistic,
+        densities.GaussianFrames,
         forecasting.LastValue,
         forecasting.SeasonalNaive,
         forecasting.Drift,
@@ -114,6 +124,12 @@ def frame_baselines(binary: bool) -> dict[str, Baseline]:
     if binary:
         return _by_key([frames.Marginal(), frames.KeyTransitions(), frames.FrameLogistic()])
     return _by_key([frames.Marginal(), frames.LastFrame(), frames.FrameRidge()])
+
+
+def density_baselines(switches: Sequence[int]) -> dict[str, Baseline]:
+    """Baselines for a density of the next vector; columns at `switches` are 0 or 1."""
+    kinds = densities.KINDS
+    return {f"gaussian_frames:{key}": densities.GaussianFrames(kind, switches) for key, kind in kinds.items()}
 
 
 def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:

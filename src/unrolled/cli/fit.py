@@ -63,7 +63,13 @@ KINDS = {
         {"given": "columns that start each text, between commas"},
         ("given",),
     ),
-    "sequence": Kind("SequenceModel", "The next vector of a sequence of vectors, such as a piano roll.", (), {}, ()),
+    "sequence": Kind(
+        "SequenceModel",
+        "The next vector of a sequence of vectors: a piano roll, or strokes to draw new ones.",
+        (),
+        {},
+        (),
+    ),
 }
 READING = {
     "format": f"{', '.join(FORMATS)}; auto goes by the suffix",
@@ -240,4 +246,5 @@ def _report(model: Any, folder: str, data: str) -> None:
         print(f"\nOn held-out data:\n{model.scores_}")
     print(f"\nsaved: {folder}")
     follow = f"unrolled generate {folder} --prompt ..." if hasattr(model, "score_texts") else ""
+    follow = f"unrolled generate {folder} --count 5" if getattr(model, "output", "") == "mixture" else follow
     print("next: " + (follow or f"unrolled predict {folder} NEW_DATA   unrolled evaluate {folder} {data}"))

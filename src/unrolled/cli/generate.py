@@ -1,24 +1,31 @@
-"""`unrolled generate MODEL`: let a language model write."""
+"""`unrolled generate MODEL`: let a language model write, or a sequence model draw."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from unrolled.cli.drawing import generate_sequences
 from unrolled.errors import OptionError, message
 
 
 def generate(
-    model: Annotated[str, typer.Argument(help="folder of a language model")],
-    prompt: Annotated[str, typer.Option(help="the text so far")] = "",
-    length: Annotated[int, typer.Option(help="tokens to write at most")] = 500,
-    temperature: Annotated[float, typer.Option(help="below 1 safer, above 1 wilder, 0 always the likeliest")] = 0.8,
+    model: Annotated[str, typer.Argument(help="folder of a language or sequence model")],
+    prompt: Annotated[str, typer.Option(help="the text so far; for a sequence model its frames as JSON")] = "",
+    length: Annotated[int, typer.Option(help="tokens or frames at most")] = 500,
+    temperature: Annotated[
+        float | None, typer.Option(help="below 1 safer, above 1 wilder, 0 always the likeliest; 0.8 for text")
+    ] = None,
     top_k: Annotated[int, typer.Option(help="draw only from the k likeliest tokens; 0 from all")] = 0,
     top_p: Annotated[float, typer.Option(help="draw from the fewest tokens that reach this probability")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="for repeatable text")] = None,
-    count: Annotated[int, typer.Option(help="texts to write")] = 1,
+    seed: Annotated[int | None, typer.Option(help="for repeatable draws")] = None,
+    count: Annotated[int, typer.Option(help="texts or sequences")] = 1,
     given: Annotated[list[str] | None, typer.Option(help="column=value that starts the text; may be repeated")] = None,
+    out: Annotated[str, typer.Option(help="a picture of drawn points: .svg, .png or .pdf")] = "",
+    offsets: Annotated[
+        bool, typer.Option(help="in the picture, frames say how far to go from the point before")
+    ] = False,
 ) -> None:
-    """Write on from a prompt."""
+    """Go on from a prompt; a model with --output mixture needs none."""
     from unrolled.tasks.registry import load
 
     if count < 1:
@@ -26,9 +33,23 @@ def generate(
     if length < 0:
         raise OptionError(message("--length", expected="an integer >= 0", received=length))
     task = load(model)
+    if hasattr(task, "draw"):
+        _refuse(f"a {type(task).__name__}", {"--top-k": top_k, "--top-p": top_p != 1.0, "--given": given})
+        generate_sequences(task, prompt, length, temperature, seed, count, out, offsets)
+        return
     if not hasattr(task, "score_texts"):
-        raise OptionError(message("MODEL", expected="a language model", received=f"a {type(task).__name__}"))
+        expected = "a language or sequence model"
+        raise OptionError(message("MODEL", expected=expected, received=f"a {type(task).__name__}"))
+    _refuse("a language model", {"--out": out, "--offsets": offsets})
+    warmth = 0.8 if temperature is None else temperature
     start = {column: value for column, _, value in (pair.partition("=") for pair in given or [])}
     for number in range(count):
         own = None if seed is None else seed + number
-        print(prompt + task.generate(prompt, length, temperature, top_k, top_p, own, start or None))
+        print(prompt + task.generate(prompt, length, warmth, top_k, top_p, own, start or None))
+
+
+def _refuse(model: str, options: dict[str, Any]) -> None:
+    """OptionError for an option that changes nothing for this kind of model."""
+    for name, given in options.items():
+        if given:
+            raise OptionError(message(name, expected=f"an option of {model}", received="one of another kind of model"))

@@ -21,6 +21,7 @@ class Frames(Codec):
 
     Attributes:
         binary_: True when every number in `fit` was 0 or 1, as in a piano roll.
+        switches_: the features whose known numbers were all 0 or 1, such as a lifted pen beside its place.
 
     Example:
         >>> codec = Frames("roll").fit([{"roll": [[0, 1], [1, 1], [0, 0]]}])
@@ -31,6 +32,7 @@ class Frames(Codec):
     name = "frames"
     scaling_: list[list[float]]  # centre and scale, (2, F)
     binary_: bool
+    switches_: Sequence[int] = ()  # what a codec saved by an older version knows of them
 
     def __init__(self, column: str, scaling: str = "none") -> None:
         self.column = column
@@ -49,24 +51,40 @@ class Frames(Codec):
         check_scaling(self.scaling)
         width: int | None = None
         binary = True
+        two_valued: Any = True  # (F,) features without another number than 0 and 1
+        seen: Any = False  # (F,) features with a number
         kept: list[np.ndarray] = []
         for start, chunk in chunks(records):
             frames, _, width = self._read(chunk, start, width)
-            binary = binary and bool(((frames == 0) | (frames == 1)).all())
+            two = (frames == 0) | (frames == 1)  # (N, F)
+            binary = binary and bool(two.all())
+            if len(frames):
+                two_valued, seen = two_valued & (two | np.isnan(frames)).all(0), seen | two.any(0)
             if self.scaling != "none" and len(frames):
                 kept.append(frames)
         if width is None:
             raise nothing_to_learn(self.columns)
         everything = np.concatenate([*kept, np.empty((0, width))])  # (N, F)
-        return self._learn(scaling_=learn_scaling(everything, self.scaling).tolist(), binary_=binary)
+        switches = np.flatnonzero(two_valued & seen).tolist()
+        return self._learn(
+            scaling_=learn_scaling(everything, self.scaling).tolist(), binary_=binary, switches_=switches
+        )
+
+    def leave(self, features: Sequence[int]) -> Self:
+        """Keep some features as they are from now on, whatever the scaling of the others."""
+        statistics = self._statistics()
+        statistics[:, list(features)] = [[0.0], [1.0]]
+        return self._learn(scaling_=statistics.tolist())
 
     def encode(self, records: Sequence[Record]) -> Ragged:
+        return self.observe(records).map(lambda frames: frames.nan_to_num(nan=0.0))
+
+    def observe(self, records: Sequence[Record]) -> Ragged:
+        """As `encode`, but what is missing stays NaN."""
         self._require_fit()
         frames, lengths, _ = self._read(records, 0, len(self.scaling_[0]))
         scaled = to_float32(scale(frames, *self._statistics()), self.columns, lengths)
-        absent = np.isnan(frames)
-        scaled[absent] = 0.0
-        self._count(missing=absent.sum())
+        self._count(missing=np.isnan(frames).sum())
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[list[list[float]]]:

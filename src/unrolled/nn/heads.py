@@ -4,7 +4,6 @@ A model ends in a linear layer of `output.width`; everything after that is the o
 A new output is one class and one line in `OUTPUTS`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -18,36 +17,11 @@ from torch.nn.functional import (
     mse_loss,
 )
 
-from unrolled.errors import ArtifactError, OptionError, ShapeError, message, unknown
+from unrolled.errors import ArtifactError, OptionError, message, unknown
+from unrolled.nn.mixture import MixtureOutput
+from unrolled.nn.output import Output, precise, same_shape
 
 IGNORED = -100  # a missing class: costs nothing and is not counted; torch's `ignore_index`
-
-
-class Output(ABC):
-    """What a model's raw numbers mean. `raw` is (M, width) and `targets` has M rows throughout."""
-
-    name: ClassVar[str]
-    width: int
-
-    @abstractmethod
-    def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """The cost of each row, (M,); nats where the output is a probability."""
-
-    @abstractmethod
-    def predict(self, raw: Tensor) -> Tensor:
-        """The single best answer for each row."""
-
-    @abstractmethod
-    def describe(self, raw: Tensor) -> Tensor:
-        """The whole answer: probabilities, quantiles, or the numbers themselves."""
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """Constructor arguments, with `"output": name`."""
-
-    def count(self, targets: Tensor) -> float:
-        """What a summed loss is divided by; rows, unless a target can be missing."""
-        return float(targets.shape[0])
 
 
 class ClassOutput(Output):
@@ -77,7 +51,7 @@ class ClassOutput(Output):
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log probability of the true class, times its weight: (M, V), (M,) to (M,)."""
-        raw = _precise(raw)
+        raw = precise(raw)
         return cross_entropy(raw, targets, self._weights(raw), reduction="none", label_smoothing=self.label_smoothing)
 
     def count(self, targets: Tensor) -> float:
@@ -92,7 +66,7 @@ class ClassOutput(Output):
 
     def describe(self, raw: Tensor) -> Tensor:
         """Probabilities, (M, V)."""
-        return _precise(raw).softmax(1)
+        return precise(raw).softmax(1)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -138,8 +112,8 @@ class MultiLabelOutput(Output):
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Nats for the whole row: (M, V), (M, V) of 0 and 1 to (M,)."""
-        _same_shape(raw, targets)
-        raw = _precise(raw)
+        same_shape(raw, targets)
+        raw = precise(raw)
         return binary_cross_entropy_with_logits(raw, targets.to(raw.dtype), reduction="none").sum(1)
 
     def predict(self, raw: Tensor) -> Tensor:
@@ -148,7 +122,7 @@ class MultiLabelOutput(Output):
 
     def describe(self, raw: Tensor) -> Tensor:
         """Probabilities, (M, V)."""
-        return _precise(raw).sigmoid()
+        return precise(raw).sigmoid()
 
     def to_json(self) -> dict[str, Any]:
         return {"output": self.name, "size": self.size, "threshold": self.threshold}
@@ -179,9 +153,9 @@ class NumberOutput(Output):
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Summed cost of a row's known numbers: (M, size), (M, size) to (M,)."""
-        _same_shape(raw, targets)
+        same_shape(raw, targets)
         known = ~targets.isnan()
-        raw = _precise(raw)
+        raw = precise(raw)
         cost = self.LOSSES[self.kind](raw, targets.to(raw.dtype).nan_to_num(), reduction="none")
         return (cost * known).sum(1)
 
@@ -222,12 +196,12 @@ class QuantilesOutput(Output):
         self.width = size * len(levels)
 
     def _split(self, raw: Tensor) -> Tensor:
-        return _precise(raw).view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
+        return precise(raw).view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Pinball loss of a row's known numbers, averaged over the quantiles: (M,)."""
         answers = self._split(raw)  # (M, size, Q)
-        _same_shape(answers[..., 0], targets)
+        same_shape(answers[..., 0], targets)
         known = ~targets.isnan()
         error = targets.to(answers.dtype).nan_to_num()[..., None] - answers  # (M, size, Q)
         levels = error.new_tensor(self.quantiles)
@@ -253,7 +227,15 @@ class QuantilesOutput(Output):
 
 OUTPUTS: dict[str, type[Output]] = {
     output.name: output
-    for output in (ClassOutput, TokenOutput, MultiLabelOutput, BinaryVectorOutput, NumberOutput, QuantilesOutput)
+    for output in (
+        ClassOutput,
+        TokenOutput,
+        MultiLabelOutput,
+        BinaryVectorOutput,
+        NumberOutput,
+        QuantilesOutput,
+        MixtureOutput,
+    )
 }
 
 
@@ -268,13 +250,3 @@ def output_from_json(data: Mapping[str, Any]) -> Output:
     if name not in OUTPUTS:
         raise unknown("output", str(name), OUTPUTS, ArtifactError)
     return OUTPUTS[name](**arguments)
-
-
-def _precise(raw: Tensor) -> Tensor:
-    """At least float32: a half-precision model still gets an exact loss, a float64 one keeps its digits."""
-    return raw.to(torch.promote_types(raw.dtype, torch.float32))
-
-
-def _same_shape(raw: Tensor, targets: Tensor) -> None:
-    if raw.shape != targets.shape:
-        raise ShapeError(message("targets", expected=f"shape {tuple(raw.shape)}", received=tuple(targets.shape)))
