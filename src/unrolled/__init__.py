@@ -73,6 +73,10 @@ _HOME = {
     "unfold": "unrolled.inspection.unfolding",
     # tasks and their scores
     "Scores": "unrolled.metrics",
+    "caption_scores": "unrolled.text_metrics.scores",
+    "confusion": "unrolled.confusion_matrix",
+    "sentence_scores": "unrolled.text_metrics.scores",
+    "text_scores": "unrolled.text_metrics.scores",
     "Classifier": "unrolled.tasks.classifier",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
@@ -108,6 +112,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.video import Video as Video
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
+    from unrolled.confusion_matrix import confusion as confusion
     from unrolled.data.documents import Documents as Documents
     from unrolled.data.folders import read_folder as read_folder
     from unrolled.data.readers import as_source as as_source
@@ -143,6 +148,9 @@ if TYPE_CHECKING:
     from unrolled.tasks.registry import load as load
     from unrolled.tasks.sequence import SequenceModel as SequenceModel
     from unrolled.tasks.tagger import Tagger as Tagger
+    from unrolled.text_metrics.scores import caption_scores as caption_scores
+    from unrolled.text_metrics.scores import sentence_scores as sentence_scores
+    from unrolled.text_metrics.scores import text_scores as text_scores
     from unrolled.training.callbacks import Callback as Callback
 
 __all__ = [*_HOME, *_ROOMS, "errors"]  # pyright: ignore[reportUnsupportedDunderAll]

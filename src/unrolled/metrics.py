@@ -24,6 +24,7 @@ class Scores:
         baselines: metrics by the name of the baseline.
         leading: the metric that decides.
         higher_is_better: whether a higher value of it is better.
+        notes: what a reader needs to count the same, such as a library's signature; shown below the table.
 
     Example:
         >>> scores = Scores(10, "sequences", {"accuracy": 0.9}, {"majority": {"accuracy": 0.6}}, "accuracy", True)
@@ -37,6 +38,7 @@ class Scores:
     baselines: dict[str, Metrics]
     leading: str
     higher_is_better: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def best_baseline(self) -> str | None:
@@ -88,7 +90,7 @@ class Scores:
             lines.append(
                 f"{name:<{first}}" + "".join(f"  {c:>{widths[m]}}" for c, m in zip(cells, metrics, strict=True))
             )
-        return "\n".join([*lines, self.summary])
+        return "\n".join([*lines, *self.notes, self.summary])
 
     @property
     def summary(self) -> str:
@@ -100,6 +102,7 @@ class Scores:
         record = asdict(self)
         record["model"] = _no_nan(self.model)
         record["baselines"] = {name: _no_nan(values) for name, values in self.baselines.items()}
+        record["notes"] = list(self.notes)
         return record
 
     @classmethod
@@ -108,6 +111,7 @@ class Scores:
         record = dict(data)
         record["model"] = _known(record["model"])
         record["baselines"] = {name: _known(values) for name, values in record["baselines"].items()}
+        record["notes"] = tuple(record.get("notes", ()))  # older records have none
         return cls(**record)
 
 

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from unrolled.cli.arguments import arguments_of, parse
 from unrolled.cli.main import make_app
-from unrolled.errors import OptionError, UnrolledError
+from unrolled.errors import OptionError, UnrolledError, UnsupportedError
 from unrolled.tasks.classifier import Classifier
 from unrolled.training.options import TrainingOptions
 
@@ -63,6 +64,10 @@ def test_fit_evaluate_and_predict(
     assert "60 sequences scored" in shown
     call("evaluate", model, reviews, "--json")
     assert json.loads(capsys.readouterr().out)["n"] == 60
+    call("evaluate", model, reviews, "--confusion")
+    assert "true \\ answered" in capsys.readouterr().out
+    call("evaluate", model, reviews, "--confusion", "--json")
+    assert np.sum(json.loads(capsys.readouterr().out)["confusion"]["counts"]) == 60
     for suffix, reader in ((".csv", pl.read_csv), (".jsonl", pl.read_ndjson), (".parquet", pl.read_parquet)):
         out = tmp_path / f"answers{suffix}"
         call("predict", model, reviews, "--out", out, "--probabilities")
@@ -113,6 +118,8 @@ def test_language_writes_and_forecast_and_tag_and_sequence_learn(
          tmp_path / "t", *QUICK)  # fmt: skip
     call("evaluate", tmp_path / "t", tmp_path / "t.tsv")
     assert "most frequent label" in capsys.readouterr().out
+    with pytest.raises(UnsupportedError, match=r"--confusion.*Tagger"):
+        call("evaluate", tmp_path / "t", tmp_path / "t.tsv", "--confusion")
 
     frames = [{"roll": [[i % 2, 1] for i in range(5)]} for _ in range(30)]
     (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, frames)))

@@ -1,13 +1,16 @@
 """The report of a model: every part is there, numbers are the record's, mistakes are mistakes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from unrolled.cli.main import make_app
 from unrolled.codecs.words import Words
+from unrolled.confusion_matrix import Confusion
 from unrolled.errors import OptionError
 from unrolled.report.inspection import lead_of, sections_of
 from unrolled.tasks.classifier import Classifier
@@ -38,6 +41,7 @@ def test_every_part_of_the_report_is_there(task, found):
     assert titles == [
         "Scores",
         "Training",
+        "Which class is taken for which",
         "Errors worth reading",
         "Gradient flow",
         "Unfolded in time",
@@ -59,6 +63,24 @@ def test_scores_on_the_page_are_those_of_evaluate(task, found):
     rows = {row[0]: row[1:] for row in sections_of(found, None)[0].tables[0].rows}
     wanted = task.evaluate(records(40)).model
     assert list(rows["this model"]) == [f"{value:.4f}" for value in wanted.values()]
+
+
+def test_the_confusion_on_the_page_is_that_of_the_answers(task, found):
+    said = list(task.predict(records(40)))
+    true = [row["liked"] for row in records(40)]
+    for row, name in enumerate(task.classes_):
+        for column, answer in enumerate(task.classes_):
+            want = sum(t == name and s == answer for t, s in zip(true, said, strict=True))
+            assert found.confusion.counts[row, column] == want
+    assert found.to_json()["confusion"] == task.confusion(records(40)).to_json()
+    section = next(part for part in sections_of(found, None) if "taken for" in part.title)
+    assert section.text[0] == "Taken for another class most often: yes for no (1 times)."
+
+
+def test_many_classes_make_no_picture(found):
+    many = Confusion(tuple(map(str, range(21))), np.eye(21, dtype=int))
+    titles = [part.title for part in sections_of(replace(found, confusion=many), None)]
+    assert not any("taken for" in title for title in titles)
 
 
 def test_the_record_is_plain_json(found):

@@ -126,6 +126,9 @@ def test_any_number_of_labels_at_once(tmp_path):
     again = load(tmp_path / "m")
     assert again.evaluate(rows) == scores
     assert list(again.predict(rows)) == list(model.predict(rows))
+    with pytest.raises(UnsupportedError, match="one label"):
+        model.confusion(rows)
+    assert model.inspect(rows).confusion is None
     with pytest.raises(OptionError, match="class_weights"):
         model.set_params(class_weights="balanced").fit(rows, epochs=1)
 

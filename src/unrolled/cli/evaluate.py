@@ -11,11 +11,24 @@ from unrolled.cli.reading import read_data, reading_of
 def evaluate(
     model: Annotated[str, typer.Argument(help="model folder")],
     data: Annotated[str, typer.Argument(help="data with the true answers")],
+    confusion: Annotated[bool, typer.Option("--confusion", help="also show which class is taken for which")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Score a model on data, beside its baselines; says so when it loses."""
+    from unrolled.errors import UnsupportedError
+    from unrolled.tasks.classifier import Classifier
     from unrolled.tasks.registry import load
 
     task = load(model)
-    scores = task.evaluate(read_data(data, **reading_of(task)))
-    print(json.dumps(scores.to_json(), indent=1) if as_json else scores)
+    if confusion and not isinstance(task, Classifier):
+        raise UnsupportedError(f"--confusion: a {type(task).__name__} does not answer with one class for a sequence")
+    source = read_data(data, **reading_of(task))
+    scores = task.evaluate(source)
+    matrix = task.confusion(source) if confusion and isinstance(task, Classifier) else None
+    if as_json:
+        more = {} if matrix is None else {"confusion": matrix.to_json()}
+        print(json.dumps({**scores.to_json(), **more}, indent=1))
+        return
+    print(scores)
+    if matrix is not None:
+        print(f"\n{matrix}")

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from unrolled.confusion_matrix import Confusion
 from unrolled.inspection.graph import Unfolding
 from unrolled.inspection.records import GradientFlow
 from unrolled.inspection.saliency import Saliency
@@ -43,6 +44,7 @@ class Inspection:
         gradient_flow: how far back the loss of some of the data reaches in every layer, and a verdict.
         mistakes: the sequences that cost most, the worst first.
         tracking: units that follow a simple feature, over as much of the data as was looked at; the best first.
+        confusion: which class is taken for which over all of the data; None where an answer is not one class.
     """
 
     scores: Scores
@@ -53,6 +55,7 @@ class Inspection:
     gradient_flow: GradientFlow
     mistakes: tuple[Mistake, ...]
     tracking: tuple[Tracked, ...]
+    confusion: Confusion | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -65,4 +68,5 @@ class Inspection:
             "gradient_flow": self.gradient_flow.to_json(),
             "mistakes": [asdict(one) for one in self.mistakes],
             "tracking": [one.to_json() for one in self.tracking],
+            "confusion": None if self.confusion is None else self.confusion.to_json(),
         }

@@ -3,9 +3,11 @@
 import math
 from functools import partial
 
+from unrolled.confusion_matrix import MOST_CLASSES, Confusion
 from unrolled.inspection.names import called
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.records import GradientFlow, LayerFlow
+from unrolled.plots.confusion import draw_confusion
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
@@ -28,6 +30,8 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
     if history is not None and history.rows:
         curves = Picture("training", "Losses and the gradient's norm over the epochs", partial(draw_history, history))
         parts.append(Section("Training", pictures=(curves,)))
+    if found.confusion is not None and len(found.confusion.classes) <= MOST_CLASSES:
+        parts.append(_confusion(found.confusion))
     if found.mistakes:
         parts.append(_mistakes(found))
     parts.append(_flow(found.gradient_flow))
@@ -72,7 +76,8 @@ def _scores(found: Inspection) -> Section:
     rows = [("this model", *map(_number, table["model"].values()))]
     for name, scores in table["baselines"].items():
         rows.append((name, *(_number(scores.get(metric)) for metric in names)))
-    return Section("Scores", (found.scores.summary,), (Grid(("", *names), rows),))
+    text = (found.scores.summary, *found.scores.notes)
+    return Section("Scores", text, (Grid(("", *names), rows),))
 
 
 def _flow(flow: GradientFlow) -> Section:
@@ -109,6 +114,14 @@ def _states(found: Inspection) -> Section:
         caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
         pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))
     return Section("What it remembers", pictures=pictures)
+
+
+def _confusion(confusion: Confusion) -> Section:
+    pairs = [f"{true} for {said} ({count:,} times)" for true, said, count in confusion.worst(3)]
+    text = f"Taken for another class most often: {'; '.join(pairs)}." if pairs else "No class was taken for another."
+    caption = "How often each class was answered (columns) where each class is true (rows)"
+    picture = Picture("confusion", caption, partial(draw_confusion, confusion))
+    return Section("Which class is taken for which", (text,), pictures=(picture,))
 
 
 def _mistakes(found: Inspection) -> Section:

@@ -15,6 +15,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,7 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
+from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
@@ -233,15 +235,21 @@ class Task(BaseEstimator, ABC):
         """
         network = self._fitted()
         source = self._source(data, y)
-        return look_inside(
+        examples = self._encode(source)
+        found = look_inside(
             network,
-            self._encode(source),
+            examples,
             row,
             self.evaluate(source),
             self._readers(),
             getattr(self, "classes_", ()),
             self.bptt_steps_,
         )
+        return replace(found, confusion=self._confusion(examples))
+
+    def _confusion(self, examples: Any) -> Confusion | None:
+        """Which class is taken for which, over what `_encode` made; None where an answer is not one class."""
+        return None
 
     def _readers(self) -> Mapping[str, Codec]:
         """The codecs of the inputs that the network reads step by step, by the input's name."""

@@ -17,9 +17,10 @@ from unrolled.codecs.base import Codec
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
+from unrolled.confusion_matrix import Confusion, confusion
 from unrolled.data.files import find_files
 from unrolled.data.source import Source
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, UnsupportedError, message, unknown
 from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
@@ -201,6 +202,29 @@ class Classifier(ClassifierMixin, Task):
             rivals["causal convolution net of the same size"] = self.rival_.predict_proba(source)
         score = multilabel_scores if isinstance(self.target_codec_, MultiLabels) else classification_scores
         return score(truth, self._probabilities(examples), rivals, len(self.classes_))
+
+    def confusion(self, data: Any, y: Any = None) -> Confusion:
+        """Which class is taken for which; printed, a table.
+
+        Args:
+            data: what `fit` takes.
+            y: labels, when `data` is a list of sequences.
+
+        Raises:
+            UnsupportedError: several labels at once.
+            DataError: labels that training never saw; they are named.
+        """
+        self._fitted()
+        found = self._confusion(self._encode(self._source(data, y)))
+        if found is None:
+            raise UnsupportedError("confusion: one class is taken for another only where each sequence has one label")
+        return found
+
+    def _confusion(self, examples: Batch) -> Confusion | None:
+        if isinstance(self.target_codec_, MultiLabels):
+            return None
+        assert isinstance(examples.targets, Tensor)
+        return confusion(examples.targets.numpy(), self._probabilities(examples).argmax(1), self.classes_.tolist())
 
     def _readers(self) -> Mapping[str, Codec]:
         return dict(zip(self.codecs_.names, self.codecs_.codecs, strict=True))
