@@ -69,8 +69,8 @@ class NearestSource(Baseline):
     def _indexed(self) -> tuple[Any, Any]:
         """What counts texts, and the sources so counted (K, V); made when it is first asked for, as it is large."""
         if self._index is None:
-            analyzer = _words if self.by_words_ else _runs
-            counter = TfidfVectorizer(analyzer=analyzer, sublinear_tf=True, max_features=MAX_FEATURES, dtype=np.float32)
+            options: dict[str, Any] = {"analyzer": _words if self.by_words_ else _runs, "dtype": np.float32}
+            counter = TfidfVectorizer(sublinear_tf=True, max_features=MAX_FEATURES, **options)
             self._index = counter, counter.fit_transform(self.sources_)
         return self._index
 
