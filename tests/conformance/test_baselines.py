@@ -61,6 +61,10 @@ KEYS, NUMBERS = rolls(12, True), rolls(12, False)
 FILMS = [{"x": rng().integers(0, 256, (1 + number % 4, 3, 20, 20), dtype=np.uint8)} for number in range(40)]
 NO_FRAME = {"x": FILMS[0]["x"][:0]}
 STROKES = [np.stack([rows[:, 0], rows[:, 1] > 0, rows[:, 2]], 1) for rows in NUMBERS]  # a switch between two numbers
+SAYINGS = sentences(40)
+SAID = [" ".join(text.upper().split()[::-1][:3]) for text in SAYINGS]
+PICTURES = [film["x"][0] for film in FILMS]
+NO_PICTURE = PICTURES[0][:, :0, :0]
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -75,6 +79,10 @@ def frames(key: str, rows: list[np.ndarray]) -> Case:
 
 def forecasting(key: str) -> Case:
     return Case(lambda: BASELINES[key](4, 3), HISTORIES, HISTORIES, [h[:30] for h in HISTORIES], np.zeros(0))
+
+
+def answers(key: str) -> Case:
+    return Case(BASELINES[key], SAYINGS, SAID, ["unseen Ωmega", "good 日本", *SAYINGS[:7]], "")
 
 
 CASES = {
@@ -111,6 +119,13 @@ CASES = {
     "seasonal_naive": forecasting("seasonal_naive"),
     "drift": forecasting("drift"),
     "ridge_window": forecasting("ridge_window"),
+    "copy_source": answers("copy_source"),
+    "lead_words": answers("lead_words"),
+    "most_frequent_answer": answers("most_frequent_answer"),
+    "nearest_source": answers("nearest_source"),
+    "nearest_picture": Case(
+        BASELINES["nearest_picture"], PICTURES, SAID, [255 - PICTURES[1], *PICTURES[:6]], NO_PICTURE
+    ),
 }
 
 NO_STEPS = ("ngram", "last_value", "seasonal_naive", "drift", "ridge_window")  # one answer for a whole sequence
@@ -118,7 +133,7 @@ every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
 def same(one: Any, other: Any) -> bool:
-    if isinstance(one, list) and one and isinstance(one[0], list):
+    if isinstance(one, list) and one and isinstance(one[0], list | str):
         return one == other
     return len(one) == len(other) and all(
         np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(one, other, strict=True)
@@ -167,7 +182,7 @@ def test_an_answer_does_not_depend_on_its_neighbours(case):
 def test_the_order_of_examples_does_not_matter(case):
     turned = case.fitted(case.inputs[::-1], case.targets[::-1])
     for one, other in zip(case.fitted().predict(case.asked), turned.predict(case.asked), strict=True):
-        if isinstance(one, list):
+        if isinstance(one, list | str):
             assert one == other
         else:
             np.testing.assert_allclose(one, other, rtol=1e-2, atol=2e-3)  # solvers stop near the optimum
@@ -183,7 +198,7 @@ def test_empty_sequences_survive_training_and_answering(case):
     if case.make().key not in NO_STEPS and not is_whole(case):
         assert len(answers[0]) == 0
     for answer in answers:
-        if not isinstance(answer, list):
+        if not isinstance(answer, list | str):
             assert np.isfinite(answer).all()
 
 
@@ -193,7 +208,7 @@ def is_label(case: Case) -> bool:
 
 def is_whole(case: Case) -> bool:
     """One answer for a sequence, not one for each step."""
-    return isinstance(case.targets[0], int | tuple)
+    return isinstance(case.targets[0], int | tuple | str)
 
 
 @every
@@ -266,6 +281,8 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "frame_logistic": ("frames.MAX_FRAMES", MANY),
     "gaussian_frames": ("frames.MAX_FRAMES", MANY),
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
+    "nearest_source": ("retrieval.MAX_ROWS", MANY),
+    "nearest_picture": ("captions.MAX_ROWS", MANY),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unrolled.baselines import (
+    captions,
     classification,
     densities,
     forecasting,
@@ -11,11 +12,14 @@ from unrolled.baselines import (
     language,
     mean_frame,
     per_label,
+    retrieval,
     tagging,
+    translation,
 )
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
+from unrolled.text_metrics.words import written_words
 
 BASELINES: dict[str, type[Baseline]] = {
     baseline.key: baseline
@@ -43,6 +47,11 @@ BASELINES: dict[str, type[Baseline]] = {
         forecasting.SeasonalNaive,
         forecasting.Drift,
         forecasting.RidgeWindow,
+        translation.CopySource,
+        translation.LeadWords,
+        translation.MostFrequentAnswer,
+        retrieval.NearestSource,
+        captions.NearestPicture,
     )
 }
 
@@ -136,6 +145,22 @@ def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:
     """Baselines that continue a series."""
     makers = (forecasting.SeasonalNaive, forecasting.LastValue, forecasting.Drift, forecasting.RidgeWindow)
     return _by_key([maker(horizon, season) for maker in makers])
+
+
+def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
+    """Baselines that answer a text with a text.
+
+    Args:
+        inputs: texts to answer; where none has several words, their first words are no baseline beside their copies.
+    """
+    several = any(len(written_words(text)) > 1 for text in inputs[:1000])
+    lead = [translation.LeadWords()] if several else []
+    return _by_key([translation.CopySource(), *lead, retrieval.NearestSource(), translation.MostFrequentAnswer()])
+
+
+def caption_baselines() -> dict[str, Baseline]:
+    """Baselines that say what is in a picture, or what a vector or a map of numbers stands for."""
+    return _by_key([captions.NearestPicture(), translation.MostFrequentAnswer("caption")])
 
 
 def _by_key(baselines: Sequence[Baseline]) -> dict[str, Baseline]:

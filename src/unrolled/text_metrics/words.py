@@ -1,5 +1,6 @@
 """Texts as words for counting, in any script."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import islice
@@ -16,6 +17,8 @@ _UNSPACED = (
     (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )
+_SIGNS = "".join(f"{chr(low)}-{chr(high)}" for low, high in _UNSPACED)
+_WORD = re.compile(rf"[{_SIGNS}]|[^\s{_SIGNS}]+")
 LOOKED_AT = 1000  # texts that say how a language is written
 
 
@@ -57,6 +60,17 @@ def written_words(text: str) -> list[str]:
         ["Don't", 'panic:', '世', '界', '!']
     """
     return text.translate(_WRITTEN).split()
+
+
+def first_words(text: str, count: int) -> str:
+    """The text up to the end of so many written words.
+
+    Example:
+        >>> first_words("Don't  panic: ever", 2), first_words("世界!", 1)
+        ("Don't  panic:", '世')
+    """
+    places = [word.end() for word in islice(_WORD.finditer(text), max(count, 0))]
+    return text[: places[-1]].strip() if places else ""
 
 
 def is_unspaced(texts: Sequence[str]) -> bool:
