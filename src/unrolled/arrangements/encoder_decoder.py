@@ -95,7 +95,7 @@ class EncoderDecoder(nn.Module):
         tokens, shared = self._tokens(batch), self.share(batch)
         written, final = self.decoder(tokens, shared.source)
         places = None if shared.places is None else shared.places[tokens.sequence_ids]
-        return tokens.with_values(self._log_probabilities(written, places, self._further(batch))), final
+        return tokens.with_values(self._log_probabilities(written, places, self.further(batch))), final
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
         """Nats of all known target tokens; with coverage, also what was looked at again and again.
@@ -139,7 +139,7 @@ class EncoderDecoder(nn.Module):
         weight = self.decoder.embedding.weight
         return self.head(written.readout, written.hidden, weight, written.weights, places, further)
 
-    def _further(self, batch: Batch) -> int:
+    def further(self, batch: Batch) -> int:
         """Tokens beyond the vocabulary that the sources of a batch offer."""
         places = batch.sources[COPY] if self.copies else None
         if not isinstance(places, Ragged) or not places.num_steps:
@@ -165,7 +165,7 @@ class EncoderDecoder(nn.Module):
 
     def step(self, batch: Batch, state: Writing) -> tuple[Tensor, Writing]:
         """One more token for every row: log-probabilities (B, V + further)."""
-        logs, after = self.advance(self._tokens(batch).values, state.state, state.shared, self._further(batch))
+        logs, after = self.advance(self._tokens(batch).values, state.state, state.shared, self.further(batch))
         return logs, state._replace(state=after)
 
     def advance(
