@@ -1,5 +1,6 @@
 """Catalogues of messages and parallel text become pairs; every bad one becomes one sentence."""
 
+import contextlib
 import gzip
 import struct
 
@@ -224,6 +225,22 @@ def test_a_damaged_or_empty_catalogue_is_one_sentence(tmp_path, name, content, w
         read_po(path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.po", "a.mo"])
+@given(cut=st.integers(0, 400), place=st.integers(0, 400), put_in=st.binary(max_size=6))
+def test_however_it_is_damaged_it_is_read_or_refused_as_data(tmp_path_factory, name, cut, place, put_in):
+    whole = GERMAN.encode() if name == "a.po" else compiled(GERMAN)
+    path = put(tmp_path_factory.mktemp("damaged"), name, whole[:place] + put_in + whole[place + cut :])
+    with contextlib.suppress(DataError):
+        read_po(path)
+
+
+@pytest.mark.parametrize("charset", ["base64", "idna", "punycode", "utf-16"])
+def test_a_charset_that_is_none_or_another_is_refused(tmp_path, charset):
+    path = put(tmp_path, "x.po", HEADER.format(charset) + 'msgid "a"\nmsgstr "ö"\n')
+    with pytest.raises(DataError, match=r"x\.po"):
+        read_po(path)
 
 
 def test_a_missing_catalogue_or_a_folder_without_any_is_one_sentence(tmp_path):

@@ -1,6 +1,5 @@
 """Catalogues of translated messages, .po and .mo: pairs of texts that programs ship in many languages."""
 
-import codecs
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from unrolled.errors import DataError, OptionError, message
 MAGIC = {0x950412DE: "<", 0xDE120495: ">"}  # the first number of a .mo file, and what it says of the order of bytes
 SUFFIXES = (".po", ".mo")
 DECLARED = re.compile(rb"charset=([\w.:-]+)")
-PLACEHOLDER = "CHARSET"  # what a template says where a charset should stand
+PLACEHOLDER = b"CHARSET"  # what a template says where a charset should stand
 MARKS = "&_~"
 COLUMNS = ("source", "target", "file", "context")
 
@@ -109,7 +108,7 @@ def _pairs(entries: Iterable[Entry]) -> Iterator[tuple[str, str, str | None]]:
 def _from_po(raw: bytes, file: Path) -> list[Entry]:
     import polib
 
-    text = _decoded(raw, _charset(raw, file), file)
+    text = _decoded(raw, _charset(raw), file)
     try:
         found = polib.pofile(_Lines(text.replace("\r\n", "\n") + "\n"))
     except (OSError, ValueError) as fault:
@@ -154,7 +153,7 @@ def _from_mo(raw: bytes, file: Path) -> list[Entry]:
         raise DataError(
             message(str(file), expected="a compiled catalogue (.mo)", received="a damaged file or another kind")
         ) from fault
-    charset = _charset(dict(pairs).get(b"", b""), file)
+    charset = _charset(dict(pairs).get(b"", b""))
     entries = []
     for source, target in pairs:
         context, _, text = _decoded(source, charset, file).rpartition("\x04")
@@ -172,24 +171,20 @@ def _string(raw: bytes, order: str, place: int) -> bytes:
     return raw[start : start + length]
 
 
-def _charset(raw: bytes, file: Path) -> str:
+def _charset(raw: bytes) -> str:
     """What a catalogue says of its encoding; UTF-8 where it says nothing."""
     found = DECLARED.search(raw)
-    name = found[1].decode("ascii") if found else "utf-8"
-    if name == PLACEHOLDER:
-        return "utf-8"
-    try:
-        return codecs.lookup(name).name
-    except LookupError as fault:
-        raise DataError(message(str(file), expected="a known charset in its header", received=name)) from fault
+    return found[1].decode("ascii") if found and found[1] != PLACEHOLDER else "utf-8"
 
 
 def _decoded(raw: bytes, charset: str, file: Path) -> str:
     try:
         return raw.decode(charset).removeprefix("\ufeff")
-    except UnicodeDecodeError as fault:
-        where = f"other bytes at position {fault.start}"
+    except UnicodeError as fault:
+        where = f"other bytes at position {fault.start}" if isinstance(fault, UnicodeDecodeError) else str(fault)
         raise DataError(message(str(file), expected=f"text in {charset}, as it says", received=where)) from fault
+    except LookupError as fault:
+        raise DataError(message(str(file), expected="a known charset in its header", received=charset)) from fault
 
 
 def _bare(text: str, marks: str) -> str:
