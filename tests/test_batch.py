@@ -112,3 +112,21 @@ X = some_ragged([2, 1])
 def test_parts_that_do_not_fit_are_refused_by_name(parts, says):
     with pytest.raises(ShapeError, match=says):
         Batch(**parts)
+
+
+def test_sources_have_lengths_of_their_own_and_go_with_their_rows():
+    source = Ragged(torch.arange(6), [1, 3, 2])
+    batch = Batch({"x": Ragged(torch.arange(4), [2, 0, 2])}, sources={"s": source, "t": source})
+    assert batch.sizes.tolist() == [3, 3, 4]
+    chosen = batch.select(torch.tensor([2, 0]))
+    assert [row.tolist() for row in chosen.sources["t"]] == [[4, 5], [0]]
+    assert torch.equal(batch.slice_time(0, 1).sources["s"].values, source.values)
+    assert Batch({}, sources={"s": source}).batch_size == 3
+
+
+def test_sources_that_disagree_are_refused():
+    inputs = {"x": Ragged(torch.arange(4), [2, 2])}
+    with pytest.raises(ShapeError, match=r"sources\['t'\]: expected the same lengths"):
+        Batch(inputs, sources={"s": Ragged(torch.arange(2), [1, 1]), "t": Ragged(torch.arange(2), [0, 2])})
+    with pytest.raises(ShapeError, match="expected 2 sequences, received 1"):
+        Batch(inputs, sources={"s": Ragged(torch.arange(2), [2])})

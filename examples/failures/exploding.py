@@ -6,10 +6,10 @@ Run in the folder examples: python -m failures.exploding
 import torch
 
 from failures.gradients import elman_with_radius, gradient_fault
-from unrolled.inspection.records import Finding
+from unrolled.inspection.records import Fault
 
 
-def main(broken: bool = True) -> Finding | None:
+def main(broken: bool = True) -> Fault | None:
     """A recurrent matrix with singular values 1.5; or with 1. Inputs are tiny: a large state would saturate tanh."""
     cell = elman_with_radius(1.5 if broken else 1.0)
     return gradient_fault(cell, 1e-6 * torch.randn(40, 1))

@@ -6,7 +6,7 @@ from torch import nn
 from unrolled.batch import Batch, LossSum
 from unrolled.cells.elman import Elman
 from unrolled.inspection.gradient_flow import gradient_flow
-from unrolled.inspection.records import Finding
+from unrolled.inspection.records import Fault
 from unrolled.nn.stack import Recurrent
 from unrolled.ragged import Ragged
 
@@ -22,7 +22,7 @@ def elman_with_radius(radius: float) -> Elman:
     return cell
 
 
-def gradient_fault(cell: Elman, inputs: torch.Tensor) -> Finding | None:
+def gradient_fault(cell: Elman, inputs: torch.Tensor) -> Fault | None:
     """What gradient flow says of a cell over one sequence (T, F) whose last output is all that counts."""
     batch = Batch({"x": Ragged(inputs, torch.tensor([len(inputs)]))})
     findings = gradient_flow(Recurrent(cell), batch, loss=last_output, detail=False).findings

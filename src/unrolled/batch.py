@@ -52,9 +52,11 @@ class Batch:
         targets: per step (a Ragged with the inputs' lengths), per sequence (a Tensor (B, ...)), or None.
         reset: True where the state restarts before a step, (N,) in the inputs' order; None = nowhere.
         carries: True when row b continues row b of the batch before it, so the state is carried.
+        sources: what an encoder reads whole before the first step, by name; every one has the same lengths, which
+            are not the inputs'.
 
     Raises:
-        ShapeError: inputs, statics, targets or reset that do not agree on lengths or batch size.
+        ShapeError: inputs, statics, targets, reset or sources that do not agree on lengths or batch size.
     """
 
     inputs: Mapping[str, Ragged | Nested]
@@ -62,6 +64,7 @@ class Batch:
     targets: Ragged | Tensor | None = None
     reset: Reset | None = None
     carries: bool = False
+    sources: Mapping[str, Ragged | Nested] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in self.inputs.items():
@@ -86,6 +89,20 @@ class Batch:
             )
         if isinstance(self.targets, Tensor) and (self.inputs or self.statics) and len(self.targets) != self.batch_size:
             raise ShapeError(message("targets", expected=f"{self.batch_size} rows", received=len(self.targets)))
+        for name, value in self.sources.items():
+            first = next(iter(self.sources.values())).lengths
+            if not torch.equal(value.lengths, first):
+                raise ShapeError(
+                    message(
+                        f"sources[{name!r}]",
+                        expected="the same lengths as the other sources",
+                        received=_first_difference(value.lengths, first),
+                    )
+                )
+            if len(first) != self.batch_size:
+                raise ShapeError(
+                    message(f"sources[{name!r}]", expected=f"{self.batch_size} sequences", received=len(first))
+                )
         if self.reset is not None and tuple(self.reset.shape) != (self.num_steps,):
             raise ShapeError(message("reset", expected=f"shape ({self.num_steps},)", received=tuple(self.reset.shape)))
 
@@ -96,8 +113,15 @@ class Batch:
             return next(iter(self.inputs.values())).lengths
         if isinstance(self.targets, Ragged):
             return self.targets.lengths
-        rows = next(iter(self.statics.values())).shape[0] if self.statics else 0
+        rows = next((len(value.lengths) for value in self.sources.values()), 0)
+        rows = next((value.shape[0] for value in self.statics.values()), rows)
         return torch.zeros(rows, dtype=torch.int64)
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        """Steps of each sequence and of its sources together: what its work is measured by, (B,)."""
+        source = next(iter(self.sources.values()), None)
+        return self.lengths if source is None else self.lengths + source.lengths
 
     @property
     def batch_size(self) -> int:
@@ -124,10 +148,11 @@ class Batch:
             targets=_select(self.targets, rows),
             reset=reset,
             carries=self.carries,
+            sources={name: value.select(rows) for name, value in self.sources.items()},
         )
 
     def slice_time(self, start: int | Tensor, stop: int | Tensor) -> "Batch":
-        """Steps start <= t < stop of every sequence; per-sequence statics and targets stay whole."""
+        """Steps start <= t < stop of every sequence; per-sequence statics and targets and all sources stay whole."""
         reset = None
         if self.reset is not None:
             reset = Ragged(self.reset, self.lengths).slice(start, stop).values
@@ -147,6 +172,7 @@ class Batch:
             statics={name: value.to(device) for name, value in self.statics.items()},
             targets=None if self.targets is None else self.targets.to(device),
             reset=None if self.reset is None else self.reset.to(device),
+            sources={name: value.to(device) for name, value in self.sources.items()},
         )
 
 

@@ -330,7 +330,7 @@ def test_greedy_search_is_traced_alike():
         ({"coverage_penalty": 0.2}, "coverage: expected a function"),
         ({"coverage": lambda state, shared: shared}, "coverage_penalty: expected a number > 0"),
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_illegal_options_are_refused(options, words):
     with pytest.raises(OptionError, match=words):

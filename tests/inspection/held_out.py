@@ -25,7 +25,7 @@ from inspection.held_out_data import (
 )
 from unrolled.cells.base import Cell
 from unrolled.errors import NonFiniteLossError
-from unrolled.inspection.records import Finding, GradientFlow
+from unrolled.inspection.records import Fault, GradientFlow
 from unrolled.training.callbacks import Callback
 
 LOOKS = 4  # at a model while it trains; one more at its first update
@@ -52,8 +52,8 @@ class Outcome(NamedTuple):
     """
 
     scores: ur.Scores | None
-    alarms: list[Finding]
-    findings: tuple[Finding, ...]
+    alarms: list[Fault]
+    findings: tuple[Fault, ...]
     flows: list[GradientFlow]
 
     @property

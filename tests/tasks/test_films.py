@@ -213,7 +213,7 @@ def test_a_folder_of_pictures_without_a_column_of_them_is_refused(folder):
         ([np.zeros((2, 4, 4), dtype=np.uint8)], Video),
         ([[[0, 1], [1, 0]]], Frames),
     ],
-    ids=str,
+    ids=["pictures", "films", "all gif", "an image", "an array", "vectors"],
 )
 def test_columns_of_pictures_and_films_are_known_by_their_suffixes_and_shapes(values, codec):
     assert [type(chosen) for chosen in infer_codecs([{"x": value} for value in values])] == [codec]

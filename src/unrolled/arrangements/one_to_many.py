@@ -10,7 +10,7 @@ from unrolled.batch import Batch
 from unrolled.errors import OptionError, message
 from unrolled.nn.heads import Output
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.unroll import map_state
+from unrolled.nn.starting import state_from, state_size
 from unrolled.ragged import Ragged
 
 
@@ -36,15 +36,12 @@ class OneToMany(NextStep):
         if not inputs.static_size:
             raise OptionError(message("inputs", expected="at least one per-sequence column", received="none"))
         super().__init__(inputs, layers, output, dropout)
-        self.sizes: list[int] = []  # of every field of the state, one row
-        map_state(lambda field: self.sizes.append(field.numel()) or field, layers.initial_state(1))
-        self.start = nn.Linear(inputs.static_size, sum(self.sizes))
+        self.start = nn.Linear(inputs.static_size, state_size(layers))
 
     def first_state(self, batch: Batch) -> Any:
         """The state that the batch's vectors stand for."""
         flat = self.start(self.inputs.static(batch)).tanh()  # (B, all states side by side)
-        parts = iter(flat.split(self.sizes, 1))
-        return map_state(lambda field: next(parts).view(field.shape), self.layers.initial_state(batch.batch_size))
+        return state_from(flat, self.layers)
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
         """Raw answers (N, width) ragged, and the final state."""

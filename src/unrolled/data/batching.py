@@ -63,7 +63,7 @@ class Buckets:
             yield self.examples.select(rows)
 
     def _order(self, index: int) -> list[Tensor]:
-        lengths = self.examples.lengths
+        lengths = self.examples.sizes
         if not self.shuffle:
             return list(torch.argsort(lengths, stable=True).split(self.batch_size))
         generator = _generator(self.seed, index)

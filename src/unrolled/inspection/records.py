@@ -77,7 +77,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Fault:
     """One thing that keeps a layer from learning.
 
     Args:
@@ -109,7 +109,7 @@ class GradientFlow:
 
     layers: tuple[LayerFlow, ...]
     loss: float
-    findings: tuple[Finding, ...]
+    findings: tuple[Fault, ...]
     verdict: str
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from unrolled.inspection.decay import Decay
 from unrolled.inspection.names import called
-from unrolled.inspection.records import Finding, LayerFlow
+from unrolled.inspection.records import Fault, LayerFlow
 
 # The likeliest root first. A step that replaces the weights saturates, kills or explodes a layer, and a layer that is
 # dead hears nothing and lets nothing through to those below; what is saturated vanishes. None of it is the reverse.
@@ -43,10 +43,10 @@ REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of 
 UNREAD = 0.75  # share of the steps, the first ones, that no loss reads directly
 SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
 
-Check = Callable[[LayerFlow, int], Finding | None]
+Check = Callable[[LayerFlow, int], Fault | None]
 
 
-def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[Finding, ...]:
+def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[Fault, ...]:
     """Everything that crossed a threshold, the likeliest root first.
 
     Args:
@@ -57,12 +57,12 @@ def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -
     found = [finding for layer in layers for check in CHECKS if (finding := check(layer, bptt_steps)) is not None]
     if not math.isfinite(loss):
         found.append(
-            Finding("not_finite", "", loss, f"the loss is {loss}: look for NaN in the data, or lower learning_rate")
+            Fault("not_finite", "", loss, f"the loss is {loss}: look for NaN in the data, or lower learning_rate")
         )
     return tuple(sorted(found, key=lambda finding: CAUSES.index(finding.cause)))
 
 
-def sentence(layers: Sequence[LayerFlow], findings: Sequence[Finding]) -> str:
+def sentence(layers: Sequence[LayerFlow], findings: Sequence[Fault]) -> str:
     """The verdict: the likeliest root, or that nothing is wrong and how far the gradient reaches."""
     if findings:
         return findings[0].sentence
@@ -78,41 +78,41 @@ def sentence(layers: Sequence[LayerFlow], findings: Sequence[Finding]) -> str:
 # ---- the checks, one for each cause ----------------------------------------------------------------------
 
 
-def _not_finite(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _not_finite(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # that is then why
         return None
     text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
-    return Finding("not_finite", layer.name, math.nan, text)
+    return Fault("not_finite", layer.name, math.nan, text)
 
 
-def _no_gradient(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _no_gradient(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if layer.decay is not None or not layer.counts:
         return None
     text = (
         f"no loss reads {_called(layer)}, so that it learns nothing: look for detach(), no_grad() or a head that "
         "leaves its outputs out"
     )
-    return Finding("no_gradient", layer.name, 0.0, text)
+    return Fault("no_gradient", layer.name, 0.0, text)
 
 
-def _state_cut(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _state_cut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if layer.restarts <= RESTARTED:
         return None
     text = (
         f"the state of {_called(layer)} restarts before {layer.restarts:.0%} of the steps, so that it remembers "
         "nothing: set Batch.reset only where another sequence begins"
     )
-    return Finding("state_cut", layer.name, layer.restarts, text)
+    return Fault("state_cut", layer.name, layer.restarts, text)
 
 
-def _frozen(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _frozen(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if not layer.frozen:
         return None
     text = f"no weight of {_called(layer)} learns: call requires_grad_(True) on its cell"
-    return Finding("frozen", layer.name, 1.0, text)
+    return Fault("frozen", layer.name, 1.0, text)
 
 
-def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     share = layer.units.exploded
     if share <= EXPLODED_UNITS:
         return None
@@ -120,10 +120,10 @@ def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"{share:.0%} of the states of {_called(layer)} have grown beyond all bounds: try cell='lstm', "
         "recurrent weights of norm 1, or inputs of unit variance"
     )
-    return Finding("exploded_units", layer.name, share, text)
+    return Fault("exploded_units", layer.name, share, text)
 
 
-def _dead_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _dead_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     share = layer.units.dead
     if share <= DEAD_UNITS:
         return None
@@ -131,20 +131,20 @@ def _dead_units(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"{share:.0%} of the units of {_called(layer)} never move, so that nothing flows through them: start again "
         "with a lower learning_rate, or with cell='gru'"
     )
-    return Finding("dead_units", layer.name, share, text)
+    return Fault("dead_units", layer.name, share, text)
 
 
-def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if layer.varied_inputs > 0:
         return None
     text = (
         f"{_called(layer)} reads the same at every step of every sequence, which tells nothing but their length: look "
         "at the data, and at how it is scaled"
     )
-    return Finding("constant_inputs", layer.name, 0.0, text)
+    return Fault("constant_inputs", layer.name, 0.0, text)
 
 
-def _saturated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _saturated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
     flat = [gate for gate in flat if gate.name != "forget"]  # shut has a finding of its own, and open is memory
     if not flat:
@@ -154,10 +154,10 @@ def _saturated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"the {worst.name} of {_called(layer)} is flat at {worst.flat:.0%} of its activations, where no gradient "
         "passes: scale the inputs to unit variance, or start with smaller weights"
     )
-    return Finding("saturated", layer.name, worst.flat, text)
+    return Fault("saturated", layer.name, worst.flat, text)
 
 
-def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     means = [gate.mean for gate in layer.gates if gate.name in ("forget", "keep")]
     if not means or means[0] >= SHUT:
         return None
@@ -165,10 +165,10 @@ def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"the forget gate of {_called(layer)} keeps {means[0]:.1%} of the cell a step, so that it remembers nothing: "
         "start its bias at 1 or above"
     )
-    return Finding("forget_gate_shut", layer.name, means[0], text)
+    return Fault("forget_gate_shut", layer.name, means[0], text)
 
 
-def _large_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _large_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     name = max(layer.updates, key=lambda key: layer.updates[key], default="")
     if not name or layer.updates[name] <= LARGE_UPDATE:
         return None
@@ -177,10 +177,10 @@ def _large_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"one update moves {name} of {_called(layer)} by {size:.2g} times its own length: divide learning_rate by "
         f"{_round_up(100 * size):.0f}"
     )
-    return Finding("large_update", layer.name, size, text)
+    return Fault("large_update", layer.name, size, text)
 
 
-def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     size = max(layer.updates.values(), default=1.0)
     if size >= TINY_UPDATE:
         return None
@@ -188,10 +188,10 @@ def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"one update moves {_called(layer)} by {size:.1g} of its weights' length, which rounding swallows: raise "
         "learning_rate, or max_grad_norm where that clips"
     )
-    return Finding("tiny_update", layer.name, size, text)
+    return Fault("tiny_update", layer.name, size, text)
 
 
-def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _exploding(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     growth = _growth(layer)
     if growth <= GROWTH or layer.decay is None:
         return None
@@ -200,7 +200,7 @@ def _exploding(layer: LayerFlow, bptt_steps: int) -> Finding | None:
         f"the gradient {pace} on its way back, and {growth:.2g} times in all: {_called(layer)} explodes; "
         "clip with max_grad_norm=1, or start its recurrent weights orthogonal"
     )
-    return Finding("exploding", layer.name, growth, text)
+    return Fault("exploding", layer.name, growth, text)
 
 
 def _growth(layer: LayerFlow) -> float:
@@ -208,7 +208,7 @@ def _growth(layer: LayerFlow) -> float:
     return max(layer.decay.typical, default=1.0) if layer.decay is not None else 1.0
 
 
-def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _truncated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     share = layer.lost.get(bptt_steps, 0.0)
     span = layer.decay.span if layer.decay is not None else 0
     blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # the first steps hear nothing
@@ -218,10 +218,10 @@ def _truncated(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     wanted = f"bptt_steps >= {enough}" if enough and not blind else "bptt_steps=0"
     text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}"
     text += f", and all of what lies further back than that of {span} steps" if blind else ""
-    return Finding("truncated", layer.name, share, f"{text}: train with {wanted}")
+    return Fault("truncated", layer.name, share, f"{text}: train with {wanted}")
 
 
-def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
+def _vanishing(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     found = layer.decay
     if found is None or not _falls_short(layer, found):
         return None
@@ -232,10 +232,10 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Finding | None:
     norm = layer.recurrent_norm
     if norm is not None and norm < TINY_NORM:
         text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
-        return Finding("tiny_weights", layer.name, norm, text)
+        return Fault("tiny_weights", layer.name, norm, text)
     if layer.unread <= UNREAD:  # other losses, or a pooling, read the steps that this one does not reach
         return None
-    return Finding("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
+    return Fault("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
 
 
 def _falls_short(layer: LayerFlow, found: Decay) -> bool:

@@ -1,0 +1,98 @@
+"""Attention: at each step a decoder looks back at all of a source, and weighs its places by what it needs.
+
+    scores_ti  = how well step t's query and place i's key agree
+    weights_ti = softmax over the real places i
+    context_t  = sum_i weights_ti value_i
+
+The source is ragged; it is padded here, and a padded place weighs exactly nothing. A source without places gives a
+context of zeros.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.errors import OptionError, message, unknown
+from unrolled.ragged import Ragged
+
+KINDS = ("multiplicative", "additive")
+
+
+class Memory(NamedTuple):
+    """What attention looks at, a row for each source."""
+
+    keys: Tensor  # (B, S, A)
+    values: Tensor  # (B, S, E)
+    mask: Tensor  # (B, S) bool, True = real
+
+
+class Attention(nn.Module):
+    """Weighs the places of a source for each query, and mixes them.
+
+    Args:
+        query_size: width of a query, Q.
+        memory_size: width of a place of the source, E.
+        kind: "multiplicative", a query times a key; or "additive", a small net over both.
+        coverage: let the scores know how much each place has been looked at so far.
+
+    Raises:
+        OptionError: an unknown kind.
+
+    Sources: additive: D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
+    Translate", ICLR 2015, appendix A.1.2; multiplicative: M.-T. Luong, H. Pham and C. Manning, "Effective Approaches
+    to Attention-based Neural Machine Translation", EMNLP 2015, section 3.1 ("general"), here divided by the square
+    root of the width; coverage: A. See, P. Liu and C. Manning, "Get To The Point", ACL 2017, section 2.3.
+
+    Example:
+        >>> import torch
+        >>> attention = Attention(query_size=4, memory_size=3)
+        >>> memory = attention.remember(Ragged(torch.randn(5, 3), [2, 3]))
+        >>> context, weights = attention(torch.randn(2, 1, 4), memory)
+        >>> context.shape, weights[0, 0, 2].item()  # the first source has no third place
+        (torch.Size([2, 1, 3]), 0.0)
+    """
+
+    def __init__(self, query_size: int, memory_size: int, kind: str = "multiplicative", coverage: bool = False) -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise unknown("attention", kind, KINDS)
+        self.kind = kind
+        self.to_key = nn.Linear(memory_size, query_size, bias=kind == "additive")
+        self.to_query = nn.Linear(query_size, query_size, bias=False) if kind == "additive" else None
+        self.to_score = nn.Linear(query_size, 1, bias=False) if kind == "additive" else None
+        self.from_coverage = nn.Parameter(torch.zeros(query_size)) if coverage else None
+
+    def remember(self, source: Ragged) -> Memory:
+        """What all queries share: keys and values of a source's places, (N, E) ragged."""
+        keys = source.with_values(self.to_key(source.values))  # (N, A)
+        return Memory(keys.padded(), source.padded(), source.mask())
+
+    def forward(self, queries: Tensor, memory: Memory, coverage: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Contexts (B, T, E) and weights (B, T, S) for T queries of each source.
+
+        Args:
+            queries: (B, T, Q).
+            memory: of B sources.
+            coverage: the weights of all steps before, added up, (B, T, S); needed where the attention knows of it.
+        """
+        if (coverage is None) != (self.from_coverage is None):
+            raise OptionError(
+                message("coverage", expected="given exactly where attention was built with it", received=coverage)
+            )
+        scores = self._scores(queries, memory.keys, coverage)  # (B, T, S)
+        real = memory.mask[:, None]  # (B, 1, S)
+        lowest = torch.finfo(scores.dtype).min
+        weights = scores.masked_fill(~real, lowest).softmax(2) * real  # a source without places weighs nothing
+        return weights @ memory.values, weights
+
+    def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        if self.to_query is None or self.to_score is None:
+            scores = queries @ keys.transpose(1, 2)  # (B, T, S)
+            if coverage is not None and self.from_coverage is not None:
+                scores = scores + coverage * (queries @ self.from_coverage)[..., None]
+            return scores * queries.shape[2] ** -0.5
+        joined = self.to_query(queries)[:, :, None] + keys[:, None]  # (B, T, S, A)
+        if coverage is not None and self.from_coverage is not None:
+            joined = joined + coverage[..., None] * self.from_coverage
+        return self.to_score(joined.tanh()).squeeze(3)  # (B, T, S)
