@@ -1,0 +1,41 @@
+"""Sums as text: "110+25" is read letter by letter and "135" is written, for pairs of numbers never seen.
+
+Run: python examples/sums.py [--seed 0] [--out sums.png] [--digits 3] [--epochs 40]
+"""
+
+from pathlib import Path
+
+import numpy as np
+from example import arguments, show
+
+import unrolled as ur
+
+TESTED = 2000
+
+
+def make(digits: int, count: int, seed: int) -> tuple[list[str], list[str]]:
+    """Different pairs of numbers of so many digits, and their sums."""
+    low, high = 10 ** (digits - 1), 10**digits
+    drawn = np.random.default_rng(seed).choice((high - low) ** 2, count, replace=False)
+    pairs = [(low + int(pair) // (high - low), low + int(pair) % (high - low)) for pair in drawn]
+    return [f"{a}+{b}" for a, b in pairs], [str(a + b) for a, b in pairs]
+
+
+def main(seed: int, out: Path, digits: int | None = None, epochs: int | None = None, count: int = 22_000) -> float:
+    """Learn from all but 2,000 pairs in some minutes, then ask about those."""
+    sums, answers = make(digits or 3, count, seed)
+    model = ur.Translator(hidden_size=128, dropout=0.0)
+    model.fit(sums[TESTED:], answers[TESTED:], epochs=epochs or 40, learning_rate=3e-3, seed=seed)
+    scores = model.evaluate(sums[:TESTED], answers[:TESTED])
+    print(scores)
+    for asked, answer in zip(sums[:5], model.predict(sums[:5]), strict=True):
+        print(f"{asked} = {answer}")
+    (looked,) = model.align(sums[:1])
+    written = [f"{place}: {piece}" for place, piece in enumerate(looked.written, 1)]
+    rows = dict(zip(written, looked.weights, strict=True))
+    show(out, "Where each digit of the answer looks", heatmap=rows, x="the sum", columns=looked.read)
+    return scores.model["exact"]
+
+
+if __name__ == "__main__":
+    main(**arguments(__doc__, "sums.png", digits=int, epochs=int))
