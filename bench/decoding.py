@@ -1,15 +1,19 @@
 """Decoding many sentences at once beside one by one, interleaved in one run, as ratios.
 
-A small attending GRU of random weights; its ends grow likelier with every step, so that sentences end at unequal times,
-as they do in use.
+First a small attending GRU of random weights; its ends grow likelier with every step, so that sentences end at unequal
+times, as they do in use. Then `Translator.predict`, what it does around the search included, of a model that has learnt
+to write strings backwards.
 
 Run: python bench/decoding.py [--sentences 1000] [--beam 5] [--rounds 3] [--threads 2]
 """
 
 import argparse
+import random
 import statistics
+import string
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +21,7 @@ from torch import Tensor, nn
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
 from unrolled.decoding.search import greedy
+from unrolled.tasks.translator import Translator
 
 VOCABULARY, HIDDEN, SOURCE, LIMIT, START, END = 200, 128, 20, 30, 0, 1
 
@@ -70,8 +75,46 @@ def contestants(sentences: int, beam_size: int) -> dict[str, Callable[[], list[l
     }
 
 
+def translators(sentences: int, beam_size: int) -> dict[str, Callable[[], list[str]]]:
+    """The same with `Translator.predict`."""
+    draw = random.Random(0)
+    texts = ["".join(draw.choices(string.ascii_lowercase, k=draw.randint(1, 20))) for _ in range(2000 + sentences)]
+    learnt, asked = texts[:2000], texts[2000:]
+    model = Translator(hidden_size=HIDDEN, dropout=0.0)
+    model.fit(learnt, [text[::-1] for text in learnt], epochs=5, learning_rate=3e-3, baselines=False)
+    return {
+        f"Translator, beam {beam_size}, at once": lambda: model.predict(asked, beam_size),
+        f"Translator, beam {beam_size}, one by one": lambda: [model.predict([text], beam_size)[0] for text in asked],
+    }
+
+
+def compare(ways: Mapping[str, Callable[[], list[Any]]], rounds: int) -> dict[str, list[Any]]:
+    """Print sentences a second, the median over rounds, and how many times faster all at once is; give the answers."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    answers: dict[str, list[Any]] = {}
+    for _ in range(rounds):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            answers[name] = run()
+            seconds[name].append(time.perf_counter() - start)
+    names = list(ways)
+    for together, alone in zip(names[::2], names[1::2], strict=True):
+        ratio = statistics.median(b / a for a, b in zip(seconds[together], seconds[alone], strict=True))
+        pairs = list(zip(answers[together], answers[alone], strict=True))
+        for name in (together, alone):
+            rate = len(pairs) / statistics.median(seconds[name])
+            print(f"{name:34} {rate:9,.0f} sentences/s" + f"   {ratio:.1f} times" * (name == together))
+        print(f"{'':34} {sum(_best(a) == _best(b) for a, b in pairs)} of {len(pairs)} answers are the same")
+    return answers
+
+
+def _best(answer: Any) -> Any:
+    """The tokens of the best hypothesis, or the text."""
+    return answer if isinstance(answer, str) else answer[0].tokens
+
+
 def main() -> None:
-    """Print sentences a second, the median over rounds, and how many times faster all at once is."""
+    """Compare, and say how long the answers are."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sentences", type=int, default=1000)
     parser.add_argument("--beam", type=int, default=5)
@@ -79,28 +122,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ways = contestants(options.sentences, options.beam)
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    answers: dict[str, list[list[int]]] = {}
-    for _ in range(options.rounds):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            found = run()
-            seconds[name].append(time.perf_counter() - start)
-            answers[name] = [group[0].tokens for group in found]
-    lengths = [len(tokens) for tokens in next(iter(answers.values()))]
-    print(
-        f"{options.sentences} sentences, answers of {min(lengths)} to {max(lengths)} tokens, "
-        f"{statistics.mean(lengths):.1f} on average; the median of {options.rounds} rounds:"
-    )
-    names = list(ways)
-    for together, alone in zip(names[::2], names[1::2], strict=True):
-        ratio = statistics.median(b / a for a, b in zip(seconds[together], seconds[alone], strict=True))
-        same = sum(a == b for a, b in zip(answers[together], answers[alone], strict=True))
-        for name in (together, alone):
-            rate = options.sentences / statistics.median(seconds[name])
-            print(f"{name:22} {rate:9,.0f} sentences/s" + f"   {ratio:.1f} times" * (name == together))
-        print(f"{'':22} {same} of {options.sentences} answers are the same")
+    print(f"{options.sentences} sentences, {options.threads} threads; the median of {options.rounds} rounds:")
+    for make in (contestants, translators):
+        answers = compare(make(options.sentences, options.beam), options.rounds)
+        lengths = [len(_best(answer)) for answer in next(iter(answers.values()))]
+        mean = statistics.mean(lengths)
+        print(f"{'':34} answers of {min(lengths)} to {max(lengths)} tokens, {mean:.1f} on average")
 
 
 if __name__ == "__main__":

@@ -27,13 +27,13 @@ def by_hand(attention: Attention, query: np.ndarray, places: np.ndarray, seen: n
     weight = {name: value.detach().numpy() for name, value in attention.named_parameters()}
     cover = weight.get("from_coverage", np.zeros(Q))
     scores = []
+    asked = weight["to_query.weight"] @ query
     for place, share in zip(places, seen, strict=True):
-        key = weight["to_key.weight"] @ place + share * cover
+        key = weight["to_key.weight"] @ place + weight["to_key.bias"]
         if attention.kind == "multiplicative":
-            scores.append(query @ key / np.sqrt(Q))
+            scores.append(np.tanh(asked + weight["to_query.bias"]) @ (np.tanh(key) + share * cover))
         else:
-            key = key + weight["to_key.bias"]
-            scores.append(weight["to_score.weight"][0] @ np.tanh(weight["to_query.weight"] @ query + key))
+            scores.append(weight["to_score.weight"][0] @ np.tanh(asked + key + share * cover))
     shares = np.exp(np.array(scores) - max(scores))
     return shares / shares.sum()
 

@@ -33,7 +33,8 @@ class Attention(nn.Module):
     Args:
         query_size: width of a query, Q.
         memory_size: width of a place of the source, E.
-        kind: "multiplicative", a query times a key; or "additive", a small net over both.
+        kind: "multiplicative", a query times a key, both mapped and squashed by tanh; or "additive", a small net over
+            each pair of them, which takes Q times the memory.
         coverage: let the scores know how much each place has been looked at so far.
 
     Raises:
@@ -41,8 +42,9 @@ class Attention(nn.Module):
 
     Sources: additive: D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
     Translate", ICLR 2015, appendix A.1.2; multiplicative: M.-T. Luong, H. Pham and C. Manning, "Effective Approaches
-    to Attention-based Neural Machine Translation", EMNLP 2015, section 3.1 ("general"), here divided by the square
-    root of the width; coverage: A. See, P. Liu and C. Manning, "Get To The Point", ACL 2017, section 2.3.
+    to Attention-based Neural Machine Translation", EMNLP 2015, section 3.1 ("general"), here of mapped and squashed
+    vectors as in T. Dozat and C. Manning, "Deep Biaffine Attention for Neural Dependency Parsing", ICLR 2017, section
+    2.2; coverage: A. See, P. Liu and C. Manning, "Get To The Point", ACL 2017, section 2.3.
 
     Example:
         >>> import torch
@@ -58,15 +60,19 @@ class Attention(nn.Module):
         if kind not in KINDS:
             raise unknown("attention", kind, KINDS)
         self.kind = kind
-        self.to_key = nn.Linear(memory_size, query_size, bias=kind == "additive")
-        self.to_query = nn.Linear(query_size, query_size, bias=False) if kind == "additive" else None
+        self.to_key = nn.Linear(memory_size, query_size)
+        self.to_query = nn.Linear(query_size, query_size, bias=kind == "multiplicative")
         self.to_score = nn.Linear(query_size, 1, bias=False) if kind == "additive" else None
         self.from_coverage = nn.Parameter(torch.zeros(query_size)) if coverage else None
 
     def remember(self, source: Ragged) -> Memory:
         """What all queries share: keys and values of a source's places, (N, E) ragged."""
-        keys = source.with_values(self.to_key(source.values))  # (N, A)
-        return Memory(keys.padded(), source.padded(), source.mask())
+        keys = self.to_key(source.values)  # (N, A)
+        if self.to_score is None:
+            # squashed, many units are each a threshold on where a place stands: where query and key count alike, all
+            # of them agree, and next to it one or two do not. The bare product finds neighbours alike for long
+            keys = keys.tanh()
+        return Memory(source.with_values(keys).padded(), source.padded(), source.mask())
 
     def forward(self, queries: Tensor, memory: Memory, coverage: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Contexts (B, T, E) and weights (B, T, S) for T queries of each source.
@@ -87,12 +93,14 @@ class Attention(nn.Module):
         return weights @ memory.values, weights
 
     def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
-        if self.to_query is None or self.to_score is None:
-            scores = queries @ keys.transpose(1, 2)  # (B, T, S)
+        asked = self.to_query(queries)  # (B, T, A)
+        if self.to_score is None:
+            asked = asked.tanh()
+            scores = asked @ keys.transpose(1, 2)  # (B, T, S)
             if coverage is not None and self.from_coverage is not None:
-                scores = scores + coverage * (queries @ self.from_coverage)[..., None]
-            return scores * queries.shape[2] ** -0.5
-        joined = self.to_query(queries)[:, :, None] + keys[:, None]  # (B, T, S, A)
+                scores = scores + coverage * (asked @ self.from_coverage)[..., None]
+            return scores
+        joined = asked[:, :, None] + keys[:, None]  # (B, T, S, A)
         if coverage is not None and self.from_coverage is not None:
             joined = joined + coverage[..., None] * self.from_coverage
         return self.to_score(joined.tanh()).squeeze(3)  # (B, T, S)
