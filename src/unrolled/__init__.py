@@ -79,11 +79,13 @@ _HOME = {
     "confusion": "unrolled.confusion_matrix",
     "sentence_scores": "unrolled.text_metrics.scores",
     "text_scores": "unrolled.text_metrics.scores",
+    "Captioner": "unrolled.tasks.captioner",
     "Classifier": "unrolled.tasks.classifier",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
     "SequenceModel": "unrolled.tasks.sequence",
     "Tagger": "unrolled.tasks.tagger",
+    "Translator": "unrolled.tasks.translator",
     "load": "unrolled.tasks.registry",
 }
 _ROOMS = ("nn",)  # used by attribute, as torch.nn is
@@ -146,12 +148,14 @@ if TYPE_CHECKING:
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged
+    from unrolled.tasks.captioner import Captioner as Captioner
     from unrolled.tasks.classifier import Classifier as Classifier
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
     from unrolled.tasks.registry import load as load
     from unrolled.tasks.sequence import SequenceModel as SequenceModel
     from unrolled.tasks.tagger import Tagger as Tagger
+    from unrolled.tasks.translator import Translator as Translator
     from unrolled.text_metrics.scores import caption_scores as caption_scores
     from unrolled.text_metrics.scores import sentence_scores as sentence_scores
     from unrolled.text_metrics.scores import text_scores as text_scores

@@ -71,6 +71,7 @@ CASES = {
     "numbers by group": Case(Numbers("a", group="g"), ROWS, {"a": 1.0, "g": 3}, "unseen_group"),
     "numbers, kept": Case(Numbers(["a", "b"], "none", missing="keep"), ROWS, {"a": 1.0, "b": None}, "missing"),
     "frames": Case(Frames("x"), [[[0, 1], [1, 1]], [], [[0, 0]]], [[None, 1]], "missing"),
+    "frames, one vector": Case(Frames("x", single=True), [[0.5, 1.0], [1.5, 2.0]], [None, 1], "missing"),
     "frames, scaled": Case(Frames("x", "standard"), [[[0.5, 1.0], [1.5, 1.0]], [[3.5, 1.0]]], [[None, 1]], "missing"),
     "audio": Case(Audio("x", max_seconds=1.0), TONES, tone(440, 1.5), "cut_off", lossy=True),
     "audio with its rate": Case(Audio("x", 8000, 23, 1), [(sound, 11025) for sound in TONES], lossy=True),

@@ -102,7 +102,7 @@ def every_answer(
 def plain_beam(
     table: Table, sentence: int, end: int, limit: int, beam_size: int, alpha: float, prefix: Sequence[int] = ()
 ) -> list[Answer]:
-    """Beam search of one sentence with lists, in the words of the rule."""
+    """Beam search of one sentence with lists, in the words of the rule; all of the beam is asked for."""
     live: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
     finished: list[Answer] = []
     stopped: list[Answer] = []
@@ -117,7 +117,10 @@ def plain_beam(
         candidates.sort(key=lambda candidate: -candidate[2])
         finished += [scored(t, total, True, alpha) for t, token, total in candidates[:beam_size] if token == end]
         live = [((*t, token), total) for t, token, total in candidates if token != end][:beam_size]
-        if len(finished) >= beam_size or not live:
+        tops = sorted((answer.score for answer in finished), reverse=True)[:beam_size]
+        hope = max((total for _, total in live), default=-math.inf) / ((5 + limit) / 6) ** alpha
+        done = len(finished) >= beam_size and (beam_size == 1 or hope <= tops[-1])
+        if done or not live:
             live = []
             break
     stopped += [scored(tokens, total, False, alpha) for tokens, total in live]

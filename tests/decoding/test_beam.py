@@ -343,3 +343,19 @@ def test_a_coverage_of_another_shape_is_refused():
             Table(3), [0], 3, coverage_penalty=1.0,
             coverage=lambda state, shared: (torch.zeros(len(state.code), 2), torch.zeros(1, 3) > 0),
         )  # fmt: skip
+
+
+def test_short_unlikely_ends_do_not_crowd_out_the_likely_answer():
+    """An answer of six tokens that is nearly certain; each step's end is unlikely, but among the best of few tokens."""
+    sure, end, wrong = 0.97, 0.02, 0.01
+
+    def step(tokens, state, shared):
+        last = state == 6
+        row = torch.stack(
+            [torch.where(last, sure, end), torch.where(last, end, sure), torch.full_like(state, wrong)], 1
+        )
+        return row.log(), state + 1
+
+    for beam_size in (1, 2, 3, 5, 8):
+        ((best, *_),) = beam_search(step, torch.zeros(1), None, 1, 0, 20, beam_size)
+        assert best.tokens == [1] * 6, beam_size

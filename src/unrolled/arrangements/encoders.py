@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from unrolled.arrangements.base import SequenceLayer
 from unrolled.batch import Batch
 from unrolled.nn.inputs import InputLayer
+from unrolled.nn.vision import ConvNet
 from unrolled.ragged import Ragged
 
 
@@ -42,3 +43,59 @@ class RecurrentEncoder(nn.Module):
         outputs, _ = self.layers(self.inputs(Batch(sources)), want_state=False)
         ends = torch.cat([outputs.last(), outputs.slice(0, 1).last()], 1)  # (B, 2 * memory_size)
         return outputs.map(self.dropout), ends
+
+
+class PictureEncoder(nn.Module):
+    """Looks at one picture for each sequence: the places of a convolution net's last map, and its pooled vector.
+
+    Each place also says where it is, which a convolution alone does not know.
+
+    Args:
+        name: of the picture in `batch.statics`, (B, C, S, S) bytes.
+        net: the convolution net.
+        dropout: share of the places' values zeroed in training.
+    """
+
+    def __init__(self, name: str, net: ConvNet, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.name, self.net = name, net
+        self.grid = net.grid
+        self.memory_size = self.summary_size = net.size
+        self.where = nn.Parameter(0.1 * torch.randn(net.grid[0] * net.grid[1], net.size))  # (P, D)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, batch: Batch) -> tuple[Ragged, Tensor]:
+        """Places (B * P, D) ragged, and pooled vectors (B, D)."""
+        seen = self.net(batch.statics[self.name])
+        places = self.dropout(seen.places + self.where)  # (B, P, D)
+        rows, count = places.shape[:2]
+        return Ragged(places.flatten(0, 1), torch.full((rows,), count)), self.dropout(seen.pooled)
+
+
+class FeatureEncoder(nn.Module):
+    """Reads vectors that stand for places of a picture, worked out beforehand: one for each sequence, or a map of them.
+
+    Args:
+        name: in `batch.sources` for maps, (N, F) ragged; in `batch.statics` for single vectors, (B, F).
+        input_size: numbers of a vector, F.
+        size: width of a place, D.
+        dropout: share of the places' values zeroed in training.
+    """
+
+    def __init__(self, name: str, input_size: int, size: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.name = name
+        self.linear = nn.Linear(input_size, size)
+        self.memory_size = self.summary_size = size
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, batch: Batch) -> tuple[Ragged, Tensor]:
+        """Places (N, D) ragged, and their means (B, D)."""
+        given = batch.sources.get(self.name)
+        if not isinstance(given, Ragged):
+            vectors = batch.statics[self.name]
+            given = Ragged(vectors, torch.ones(len(vectors), dtype=torch.int64))
+        places = given.map(lambda values: self.dropout(self.linear(values).tanh()))  # (N, D)
+        sums = places.values.new_zeros(places.batch_size, self.memory_size)
+        sums = sums.index_add(0, places.sequence_ids, places.values)
+        return places, sums / places.lengths.clamp(min=1)[:, None].to(sums)

@@ -70,6 +70,14 @@ KINDS = {
         {},
         (),
     ),
+    "translate": Kind("Translator", "A text from a text: translation, summaries, sums, spellings.", (), {}, ()),
+    "caption": Kind(
+        "Captioner",
+        "A sentence about a picture.",
+        (),
+        {"image_dir": "folder in which the pictures are"},
+        (),
+    ),
 }
 READING = {
     "format": f"{', '.join(FORMATS)}; auto goes by the suffix",
@@ -184,7 +192,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
     training = {key: value for key, value in values.items() if key in training_names}
     if isinstance(training.get("clip_band"), list):
         training["clip_band"] = tuple(training["clip_band"])
-    model = task(**arguments, **_columns(name, kind, values, source))
+    model = task(**arguments | _columns(name, kind, values, source))
     settings = {"progress": sys.stderr.isatty(), **training}
     model.fit(source, rival=bool(values.get("rival", False)), **settings)
     model.reading_ = reading
@@ -200,6 +208,8 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     from unrolled.codecs.labels import MultiLabels
 
     flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
+    if name == "caption":
+        return _pictures(values)
     if values.get("image_dir") and not {"image", "video"} & set(flags):
         raise OptionError(message("--image-dir", expected="--image or --video beside it", received="neither"))
     chosen = codecs_from(flags, values.get("image_dir") or "")
@@ -220,6 +230,14 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
             message("--label", expected="the column to predict", received="nothing", remedy=f"one of {source.columns}")
         )
     return found
+
+
+def _pictures(values: dict[str, Any]) -> dict[str, Any]:
+    """The codec of a captioner's pictures, where their folder was named."""
+    from unrolled.codecs.picture import Pictures
+
+    folder = values.get("image_dir")
+    return {"picture": Pictures(values.get("picture") or "picture", folder=folder)} if folder else {}
 
 
 def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Frames(Codec):
     Args:
         column: lists of equally long lists of numbers, or arrays (T, F).
         scaling: "none", "robust" or "standard", for each of the F features by itself.
+        single: every record holds one vector, (F,), that stands for all of it, rather than one for each step.
 
     Attributes:
         binary_: True when every number in `fit` was 0 or 1, as in a piano roll.
@@ -34,9 +35,10 @@ class Frames(Codec):
     binary_: bool
     switches_: Sequence[int] = ()  # what a codec saved by an older version knows of them
 
-    def __init__(self, column: str, scaling: str = "none") -> None:
+    def __init__(self, column: str, scaling: str = "none", single: bool = False) -> None:
         self.column = column
         self.scaling = scaling
+        self.single = single
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ class Frames(Codec):
     @property
     def spec(self) -> Spec:
         self._require_fit()
-        return Spec("vector", len(self.scaling_[0]))
+        return Spec("vector", len(self.scaling_[0]), per_step=not self.single)
 
     def fit(self, records: Iterable[Record]) -> Self:
         check_scaling(self.scaling)
@@ -87,10 +89,11 @@ class Frames(Codec):
         self._count(missing=np.isnan(frames).sum())
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
-    def decode(self, encoded: Ragged) -> list[list[list[float]]]:
+    def decode(self, encoded: Ragged) -> list[Any]:
         self._require_fit()
         centre, spread = self._statistics()
-        return [(frames.numpy(force=True).astype(np.float64) * spread + centre).tolist() for frames in encoded]
+        rows = [(frames.numpy(force=True).astype(np.float64) * spread + centre).tolist() for frames in encoded]
+        return [row[0] for row in rows] if self.single else rows
 
     def _statistics(self) -> np.ndarray:
         return np.array(self.scaling_, dtype=np.float64)  # (2, F)
@@ -114,6 +117,13 @@ class Frames(Codec):
         return joined, lengths, width
 
     def _frames(self, value: Any, row: int) -> np.ndarray:
+        if self.single:
+            vector = None if value is None else to_numbers(value)
+            if vector is None or vector.ndim != 1 or not len(vector):
+                raise bad_value(
+                    self.column, row, "a list of numbers", "nothing" if value is None else _kind(value, vector)
+                )
+            return vector[None]
         if value is None or (hasattr(value, "__len__") and len(value) == 0):
             return np.empty((0, 0))
         frames = to_numbers(value)

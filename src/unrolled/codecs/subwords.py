@@ -86,6 +86,21 @@ class Subwords(Codec):
         self._require_fit()
         return self._tokenizer.decode_batch([row.tolist() for row in encoded], skip_special_tokens=False)
 
+    def pieces(self, records: Sequence[Record]) -> list[list[str]]:
+        """Each record's subwords, as the vocabulary spells them."""
+        entries = self.entries
+        return [[entries[index] for index in row.tolist()] for row in self.encode(records)]
+
+    @property
+    def entries(self) -> list[str]:
+        """The subword of each index."""
+        self._require_fit()
+        return [self._tokenizer.id_to_token(index) or "" for index in range(self._tokenizer.get_vocab_size())]
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """Subwords as a text."""
+        return decoders.ByteLevel().decode(list(pieces))
+
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return Tokenizer.from_str(self.tokenizer_)

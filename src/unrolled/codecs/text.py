@@ -80,6 +80,20 @@ class Characters(Codec):
         self._require_fit()
         return [spell(self.characters_, sequence.numpy(force=True)) for sequence in encoded]
 
+    def pieces(self, records: Sequence[Record]) -> list[list[str]]:
+        """Each record's characters."""
+        return [list(text) for text in self._cased(texts_of(records, self.column))]
+
+    @property
+    def entries(self) -> list[str]:
+        """The character of each index."""
+        self._require_fit()
+        return [REPLACEMENT, *self.characters_]
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """Characters as a text."""
+        return "".join(pieces)
+
     def _cased(self, texts: Iterable[str]) -> Iterable[str]:
         return (text.lower() for text in texts) if self.lowercase else texts
 

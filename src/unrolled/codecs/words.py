@@ -87,10 +87,26 @@ class Words(Codec):
 
     def decode(self, encoded: Ragged) -> list[Any]:
         self._require_fit()
-        entries = [UNKNOWN_WORD, *self.words_]
+        entries = self.entries
         words = [entries[index] for index in encoded.values.tolist()]
         sentences = unflatten(words, encoded.lengths.tolist(), per_step=True)
-        return sentences if self.lists_ else [join_words(sentence) for sentence in sentences]
+        return [self.join(sentence) for sentence in sentences]
+
+    def pieces(self, records: Sequence[Record]) -> list[list[str]]:
+        """Each record's words; a missing one of a list is unknown."""
+        self._require_fit()
+        tokens, lengths, _ = tokens_of(records, self.column, 0, self.lists_, self.lowercase)
+        words = [UNKNOWN_WORD if token is None else token for token in tokens]
+        return unflatten(words, lengths.tolist(), per_step=True)
+
+    @property
+    def entries(self) -> list[str]:
+        """The word of each index."""
+        return [UNKNOWN_WORD, *self.words_]
+
+    def join(self, pieces: Sequence[str]) -> Any:
+        """Words as the column holds them."""
+        return list(pieces) if self.lists_ else join_words(pieces)
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -1,12 +1,14 @@
 """Beam search: the likeliest answers, by keeping the best few beginnings of each sentence at every step.
 
 The rule: of all candidates for the next token the best K are looked at, and those that end have finished; the best K
-that do not end live on. A sentence is done when K have finished, when none lives, or at its limit. Thus a beam of 1 is
-greedy search, and a beam as wide as the tree looks at every answer. Hypotheses that live are all of one length and are
-compared by their log-probabilities; penalties rank those that stopped.
+that do not end live on. A sentence is done when K have finished and none that lives can still become better than the
+best finished ones that are asked for, when none lives, or at its limit; a beam of 1 is done at its first end. Thus a
+beam of 1 is greedy search, and a beam as wide as the tree looks at every answer. Hypotheses that live are all of one
+length and are compared by their log-probabilities; penalties rank those that stopped.
 
-Source: M. Ott et al., "fairseq: A Fast, Extensible Toolkit for Sequence Modeling", NAACL 2019, `sequence_generator.py`;
-penalties as in `unrolled.decoding.penalties`.
+Sources: M. Ott et al., "fairseq: A Fast, Extensible Toolkit for Sequence Modeling", NAACL 2019, which is done as soon
+as K have finished: of a small vocabulary those may all be short and unlikely; L. Huang, K. Zhao and M. Ma, "When to
+Finish? Optimal Beam Search for Neural Text Generation", EMNLP 2017, section 3; `unrolled.decoding.penalties`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +19,7 @@ import torch
 from torch import Tensor
 
 from unrolled.decoding.paths import Hypothesis, Paths
-from unrolled.decoding.penalties import Coverage, Penalties
+from unrolled.decoding.penalties import Coverage, Penalties, length_divisor
 from unrolled.decoding.scores import advance, best, forced_scores
 from unrolled.decoding.sentences import Prefix, SearchStep, Sentences, begin
 from unrolled.errors import OptionError, message
@@ -103,20 +105,26 @@ def _search(
     totals = torch.zeros(size, 1, dtype=torch.float64, device=tokens.device)  # (B, K) log-probabilities; -inf = none
     rows = _numbered(totals)  # (B, K) where each stood among the new ones of the step before
     finished = torch.zeros_like(tokens)  # (B,) how many have
+    tops = totals.new_full((size, n_best), -torch.inf)  # (B, n) the best scores of those
 
-    def stop(which: Tensor, totals: Tensor, read: Tensor, rows: Tensor, length: int, finished: bool) -> None:
-        """Note the hypotheses where `which` (B, C) holds; `read` is where each stands in the state."""
+    def stop(which: Tensor, totals: Tensor, read: Tensor, rows: Tensor, length: int, finished: bool) -> Tensor:
+        """Note the hypotheses where `which` (B, C) holds, `read` is where each stands in the state: their scores."""
         owners = which.nonzero()[:, 0]
+        found = torch.full_like(totals, -torch.inf)  # (B, C)
         if len(owners):
             scores = penalties.scores(totals[which], length, read[which], state, sentences.shared)
             paths.stop(sentences.ids[owners], rows[which], totals[which], scores, finished)
+            found[which] = scores
+        return found
 
     going = sentences.limits > 0
     paths.stop(sentences.ids[~going], rows[~going, 0], totals[~going, 0], totals[~going, 0], finished=False)
     read = rows  # (B, K) whose state each goes on from
     while bool(going.any()):
         kept = going.nonzero().squeeze(1)
-        tokens, totals, rows, read, finished = (part[kept] for part in (tokens, totals, rows, read, finished))
+        tokens, totals, rows, read, finished, tops = (
+            part[kept] for part in (tokens, totals, rows, read, finished, tops)
+        )
         state = map_state(partial(_take, read.flatten()), state)
         sentences = sentences.keep(kept)
 
@@ -129,8 +137,8 @@ def _search(
         ends = chosen == end
         ended = ends & (values > -torch.inf)
         ended[:, beam_size:] = False  # only the best beam_size of all candidates may end
-        stop(ended, values, read, old_rows, time + 1, finished=True)
-        finished = finished + ended.sum(1)
+        scores = stop(ended, values, read, old_rows, time + 1, finished=True)
+        finished, tops = finished + ended.sum(1), torch.cat([tops, scores], 1).topk(n_best, 1).values
 
         order = ends.byte().sort(dim=1, stable=True).indices[:, :beam_size]  # (B, K) those that go on, best first
         totals = values.masked_fill(ends, -torch.inf).gather(1, order)
@@ -141,7 +149,10 @@ def _search(
         capped = sentences.limits <= time
         wanted = capped & (finished < n_best)
         stop(live & wanted[:, None], totals, read, rows, time, finished=False)
-        going = live.any(1) & (finished < beam_size) & ~capped
+        # nothing is added to a log-probability but what lowers it, and no answer is longer than its limit
+        hope = totals.amax(1) / length_divisor(sentences.limits, penalties.length)  # (B,)
+        done = (finished >= beam_size) & ((hope <= tops[:, -1]) | (beam_size == 1))
+        going = live.any(1) & ~done & ~capped
     return paths.hypotheses(size, n_best)
 
 

@@ -17,11 +17,11 @@ from unrolled.errors import OptionError, ShapeError, message
 Coverage = Callable[[Any, Any], tuple[Tensor, Tensor]]
 
 
-def length_divisor(length: int, weight: float) -> float:
+def length_divisor(length: Any, weight: float) -> Any:
     """`((5 + length) / 6) ** weight`: what a log-probability is divided by, so that long answers are not at a loss.
 
     Args:
-        length: tokens that were scored, the end among them.
+        length: tokens that were scored, the end among them; a number, or a tensor of them.
         weight: alpha of the paper, where 0.6 to 0.8 did best; 0 = no penalty.
 
     Example:

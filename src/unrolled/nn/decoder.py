@@ -101,14 +101,15 @@ class AttendingDecoder(nn.Module):
         context = summary_size if attention == NONE else memory_size
         options = dict(layers or {})
         self.top = make_layers(
-            cell, hidden_size + context, hidden_size, num_layers=num_layers, dropout=dropout, **options
+            cell, self.bottom.output_size + context, hidden_size, num_layers=num_layers, dropout=dropout, **options
         )
-        self.attention = None if attention == NONE else Attention(hidden_size, memory_size, attention, coverage)
+        asking = self.bottom.output_size
+        self.attention = None if attention == NONE else Attention(asking, memory_size, attention, coverage)
         self.start = nn.Linear(summary_size, state_size(self.bottom) + state_size(self.top))
-        self.to_readout = nn.Linear(hidden_size + context, embedding_size)
+        self.to_readout = nn.Linear(self.top.output_size + context, embedding_size)
         self.dropout = nn.Dropout(dropout)
         self.input_feeding, self.coverage = input_feeding, coverage
-        self.readout_size, self.hidden_size = embedding_size, hidden_size + context
+        self.readout_size, self.hidden_size = embedding_size, self.top.output_size + context
 
     @property
     def sequential(self) -> bool:

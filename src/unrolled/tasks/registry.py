@@ -13,6 +13,8 @@ TASKS = {
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
     "SequenceModel": "unrolled.tasks.sequence",
+    "Translator": "unrolled.tasks.translator",
+    "Captioner": "unrolled.tasks.captioner",
 }
 
 

@@ -1,0 +1,67 @@
+"""Texts as pieces that can be written one after another: words, characters or subwords; and which can be copied."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+from unrolled.codecs.base import Record, Spec
+from unrolled.ragged import Ragged
+
+
+class PieceCodec(Protocol):
+    """A codec of texts whose every index is a piece of text: `Words`, `Characters`, `Subwords`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def entries(self) -> list[str]: ...
+
+    def encode(self, records: Sequence[Record]) -> Any: ...
+
+    def pieces(self, records: Sequence[Record]) -> list[list[str]]: ...
+
+    def join(self, pieces: Sequence[str]) -> Any: ...
+
+
+class Copies:
+    """Which tokens copying would write at each place of each source.
+
+    A piece that the target's vocabulary has is its index there; the k-th other one of a source is `size + k`.
+
+    Args:
+        sources: the pieces of each source.
+        index: the target's vocabulary, piece to index.
+        size: where the further tokens begin.
+
+    Example:
+        >>> copies = Copies([["drop", "table", "users"], ["users"]], {"drop": 1, "table": 2}, size=3)
+        >>> copies.places.values.tolist(), copies.index_of(0, "users"), copies.piece(0, 3)
+        ([1, 2, 3, 3], 3, 'users')
+    """
+
+    def __init__(self, sources: Sequence[Sequence[str]], index: dict[str, int], size: int) -> None:
+        self.size = size
+        self._further: list[list[str]] = []
+        self._index = index
+        rows = []
+        for pieces in sources:
+            further = list(dict.fromkeys(piece for piece in pieces if piece not in index))
+            own = {piece: size + place for place, piece in enumerate(further)}
+            rows.append([own[piece] if piece in own else index[piece] for piece in pieces])
+            self._further.append(further)
+        values = torch.tensor([token for row in rows for token in row], dtype=torch.int64)
+        self.places = Ragged(values, torch.tensor([len(row) for row in rows], dtype=torch.int64))
+
+    def index_of(self, row: int, piece: str) -> int | None:
+        """The token that writes a piece by copying it from a source; None where it is not there."""
+        further = self._further[row]
+        return self.size + further.index(piece) if piece in further else None
+
+    def piece(self, row: int, token: int) -> str:
+        """What a further token of a source stands for."""
+        return self._further[row][token - self.size]

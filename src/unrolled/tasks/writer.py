@@ -1,0 +1,354 @@
+"""Writer: what the tasks that write texts from something they have read share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.arrangements.encoder_decoder import COPY, TARGET, EncoderDecoder
+from unrolled.arrangements.encoders import Encoder
+from unrolled.batch import Batch, Nested
+from unrolled.codecs.base import Codec
+from unrolled.codecs.pieces import Copies
+from unrolled.codecs.registry import codec_from_json
+from unrolled.data.batching import BatchSource, Buckets
+from unrolled.data.source import Source
+from unrolled.decoding.beam import beam_search
+from unrolled.decoding.paths import Hypothesis
+from unrolled.errors import OptionError, message, unknown
+from unrolled.metrics import Scores
+from unrolled.nn.decoder import AttendingDecoder
+from unrolled.ragged import Ragged
+from unrolled.tasks.base import Task
+from unrolled.tasks.columns import require
+from unrolled.tasks.target_text import TargetText, text_codec
+from unrolled.training.callbacks import Callback
+from unrolled.training.options import TrainingOptions
+from unrolled.training.teacher_forcing import TeacherForcing
+
+READ = "source"  # what is read, among a batch's sources or statics
+BEAM = 4
+SEARCHED = 64  # records searched together
+LARGEST_BATCH, FEWEST_BATCHES = 64, 16
+LONGEST = 1000  # steps of what is read or written; a longer pair is not learnt from
+DECODER = {
+    "input_feeding": False,
+    "coverage": False,
+    "copy": False,
+    "tied": True,
+    "label_smoothing": 0.0,
+    "teacher_forcing": 1.0,
+}
+
+
+def as_texts(values: Sequence[Any]) -> list[str]:
+    """Texts, or lists of words, as texts; a missing one is empty."""
+    return ["" if value is None else value if isinstance(value, str) else " ".join(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One text that could be the answer.
+
+    Args:
+        text: the text, or list of words where the column holds such.
+        score: what answers are ranked by: their log-probability, divided by the length penalty.
+        log_probability: of the whole text, its end included, in nats.
+        finished: whether it ended by itself, rather than at the limit.
+    """
+
+    text: Any
+    score: float
+    log_probability: float
+    finished: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Where each piece of an answer looked.
+
+    Args:
+        read: the pieces of the source; empty for a picture.
+        written: the pieces of the answer.
+        weights: the attention of each piece of the answer on each place of the source, (T, S); rows sum to 1.
+        grid: rows and columns of places of a picture, (0, 0) for a text.
+    """
+
+    read: tuple[str, ...]
+    written: tuple[str, ...]
+    weights: np.ndarray
+    grid: tuple[int, int] = (0, 0)
+
+
+class Writer(Task):
+    """Reads a record, and writes a text about it."""
+
+    target: str | Codec
+    unit: str
+    cell: str
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    attention: str
+    decoder: Mapping[str, Any] | None
+    layers: Mapping[str, Any] | None
+
+    # ---- what a subclass provides -------------------------------------------------------------
+
+    @abstractmethod
+    def _learn_to_read(self, source: Source) -> Codec:
+        """The fitted codec of what is read."""
+
+    @abstractmethod
+    def _make_encoder(self) -> Encoder:
+        """A fresh encoder."""
+
+    def _copies(self, records: Sequence[Mapping[str, Any]]) -> Copies | None:
+        """What can be copied; None where nothing can."""
+        return None
+
+    # ---- learning -----------------------------------------------------------------------------
+
+    def _options(self) -> dict[str, Any]:
+        for name in self.decoder or {}:
+            if name not in DECODER:
+                raise unknown("decoder", name, DECODER)
+        options = {**DECODER, **(self.decoder or {})}
+        share = options["teacher_forcing"]
+        if not 0 <= share <= 1:
+            raise OptionError(message("teacher_forcing", expected="a share in [0, 1]", received=share))
+        if not 0 <= self.dropout < 1:
+            raise OptionError(message("dropout", expected="a number in [0, 1)", received=self.dropout))
+        if self.hidden_size < 1:
+            raise OptionError(message("hidden_size", expected="an integer >= 1", received=self.hidden_size))
+        return options
+
+    def _learn(self, source: Source) -> None:
+        self._options()
+        column = self.target.columns[0] if isinstance(self.target, Codec) else self.target
+        require(source, [column])
+        codec = text_codec(self.target, self.unit, (record[column] for record in source))
+        self.target_ = TargetText.fit(codec, source)
+        self.reader_: Any = self._learn_to_read(source)
+
+    def _encode(self, source: Source, targets: bool = True) -> Batch:
+        return self._prepared(source, targets)[1]
+
+    def _prepared(self, source: Source, targets: bool) -> tuple[list[Any], Batch, Copies | None]:
+        """The records, encoded, and what can be copied from them."""
+        require(source, [*self.reader_.columns, *([self.target_.column] if targets else [])])
+        records = list(source)
+        encoded, copies = self.reader_.encode(records), self._copies(records)
+        whole = not self.reader_.spec.per_step  # one vector or picture for each record
+        statics: dict[str, Tensor] = {READ: encoded.values} if whole else {}
+        sources: dict[str, Ragged | Nested] = {} if whole else {READ: encoded}
+        if copies is not None:
+            sources[COPY] = copies.places
+        if not targets:
+            return records, Batch({}, statics, sources=sources), copies
+        before, after = self.target_.encode(records, copies)
+        return records, Batch({TARGET: before}, statics, after, sources=sources), copies
+
+    def _make_network(self) -> nn.Module:
+        options, encoder = self._options(), self._make_encoder()
+        decoder = AttendingDecoder(
+            self.target_.size,
+            encoder.memory_size,
+            encoder.summary_size,
+            self.hidden_size,
+            self.hidden_size,
+            self.cell,
+            self.num_layers,
+            self.attention,
+            self.dropout,
+            options["input_feeding"],
+            options["coverage"],
+            self.layers,
+        )
+        return EncoderDecoder(
+            encoder, decoder, options["tied"], options["copy"], options["label_smoothing"], self.target_.unknown
+        )
+
+    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
+        sizes = [examples.lengths, *(value.lengths for value in examples.sources.values())]
+        short = torch.stack(sizes).amax(0) <= LONGEST
+        if not bool(short.all()):
+            self.summary_["left out"] = f"{int((~short).sum())} records of more than {LONGEST} steps"
+            examples = examples.select(short.nonzero().squeeze(1))
+        last = self._options()["teacher_forcing"]
+        own = [TeacherForcing(last)] if last < 1 else []
+        super()._train(examples, watched, settings, [*own, *callbacks])
+
+    def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
+        if options.bptt_steps:
+            raise OptionError(
+                message("bptt_steps", expected="0 for a task that reads all of its source", received=options.bptt_steps)
+            )
+        rows = options.batch_size or min(LARGEST_BATCH, max(4, examples.batch_size // FEWEST_BATCHES))
+        return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
+
+    # ---- answers ------------------------------------------------------------------------------
+
+    def predict(self, data: Any, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0) -> list[Any]:
+        """The best text for each record.
+
+        Args:
+            data: what `fit` takes; the target's column is not needed.
+            beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
+            length_penalty: 0.6 to 1 where answers come out too short.
+            max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
+                from.
+        """
+        found = self.n_best(data, 1, beam_size, length_penalty, max_length)
+        return [answers[0].text for answers in found]
+
+    def n_best(
+        self, data: Any, count: int = BEAM, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0
+    ) -> list[list[Answer]]:
+        """Several texts for each record with their scores, the best first.
+
+        Args:
+            data: what `predict` takes.
+            count: answers for each record, at most `beam_size`.
+            beam_size: beginnings kept at each step.
+            length_penalty: see `predict`.
+            max_length: see `predict`.
+        """
+        self._fitted()
+        _, examples, copies = self._prepared(self._source(data), targets=False)
+        found = self._search(examples, beam_size, length_penalty, max_length, count)
+        return [
+            [self._answer(hypothesis, row, copies) for hypothesis in hypotheses] for row, hypotheses in enumerate(found)
+        ]
+
+    def _answer(self, found: Hypothesis, row: int, copies: Copies | None) -> Answer:
+        text = self.target_.decode(found.tokens, row, copies)
+        return Answer(text, found.score, found.log_probability, found.finished)
+
+    def align(self, data: Any, beam_size: int = BEAM) -> list[Alignment]:
+        """Where each piece of each record's best answer looked.
+
+        Raises:
+            OptionError: a model without attention.
+        """
+        self._fitted()
+        if self.network_.decoder.attention is None:
+            raise OptionError(message("attention", expected="a model that attends", received=self.attention))
+        records, examples, copies = self._prepared(self._source(data), targets=False)
+        found = [hypotheses[0] for hypotheses in self._search(examples, beam_size, 0.0, 0, 1)]
+        read, grid = self._places(records)
+        return [
+            Alignment(
+                tuple(read[row]),
+                tuple(self.target_.pieces(best.tokens, row, copies)),
+                best.trace[:, : self._width(read[row], grid)].numpy() if len(best.tokens) else np.zeros((0, 0)),
+                grid,
+            )
+            for row, best in enumerate(found)
+        ]
+
+    def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
+        """The pieces of each source, or the grid of a picture's places."""
+        return [[] for _ in records], (0, 0)
+
+    def _width(self, read: Sequence[str], grid: tuple[int, int]) -> int:
+        return len(read) or grid[0] * grid[1]
+
+    def _search(
+        self, examples: Batch, beam_size: int, length_penalty: float, max_length: int, count: int
+    ) -> list[list[Hypothesis]]:
+        """The best `count` token sequences of each record."""
+        if max_length < 0:
+            raise OptionError(message("max_length", expected="an integer >= 0", received=max_length))
+        network: EncoderDecoder = self._fitted().eval()
+        limit = max_length or self.target_.longest * 3 // 2 + 1
+        found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
+        order = torch.argsort(examples.sizes, stable=True)
+        edge = self.target_.boundary
+        for rows in order.split(SEARCHED):
+            batch = examples.select(rows)
+            with torch.no_grad():
+                state, shared = network.first_state(batch)
+            further = network.further(batch)
+
+            def step(tokens: Tensor, state: Any, shared: Any, further: int = further) -> tuple[Tensor, Any]:
+                logs, state = network.advance(tokens, state, shared, further)
+                return self._writable(logs), state
+
+            trace = None if network.decoder.attention is None else lambda state: state.weights
+            answers = beam_search(step, state, shared, edge, edge, limit, beam_size, count, length_penalty, trace=trace)
+            for row, answer in zip(rows.tolist(), answers, strict=True):
+                found[row] = answer
+        return found
+
+    def _writable(self, logs: Tensor) -> Tensor:
+        """Nobody wants to read the unknown piece: it is never written."""
+        if self.target_.unknown is None:
+            return logs
+        return logs.index_fill(1, torch.tensor([self.target_.unknown], device=logs.device), -torch.inf)
+
+    def evaluate(self, data: Any, y: Any = None) -> Scores:
+        """Scores of the texts written, beside the baselines'.
+
+        Args:
+            data: what `fit` takes.
+            y: targets, when `data` is a list.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        records, examples, copies = self._prepared(source, targets=True)
+        found = self._search(examples, BEAM, 0.0, 0, 1)
+        answers = [self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)]
+        shown = self._shown(records, examples)
+        rivals = {baseline.name: baseline.predict(shown) for baseline in self.baselines_.values()}
+        if self.rival_ is not None:
+            rivals["convolution net of the same size"] = as_texts(self.rival_.predict(source))
+        return self._scores(self._truth(records), as_texts(answers), rivals)
+
+    @abstractmethod
+    def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
+        """The table of scores."""
+
+    @abstractmethod
+    def _shown(self, records: Sequence[Mapping[str, Any]], examples: Batch) -> list[Any]:
+        """What baselines read of each record."""
+
+    def _truth(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        return as_texts([record[self.target_.column] for record in records])
+
+    def score_pairs(self, data: Any) -> np.ndarray:
+        """Log-probability of each record's target in nats, (B,); unknown pieces count nothing."""
+        examples = self._encode(self._source(data))
+        network = self._fitted().eval()
+        totals = np.zeros(examples.batch_size)
+        for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+            batch = examples.select(rows)
+            assert isinstance(batch.targets, Ragged)
+            with torch.no_grad():
+                raw, _ = network(batch)
+            logs = self._writable(raw.values).log_softmax(1)
+            targets = batch.targets.values
+            chosen = logs.gather(1, targets.clamp(min=0)[:, None]).squeeze(1) * (targets >= 0)
+            totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
+        return totals
+
+    # ---- saving -------------------------------------------------------------------------------
+
+    def _parameters_to_json(self) -> dict[str, Any]:
+        named = {
+            name: value.columns[0]  # its codec is among what was learnt
+            for name, value in self.get_params(deep=False).items()
+            if isinstance(value, Codec)
+        }
+        return super()._parameters_to_json() | named
+
+    def _learnt_to_json(self) -> dict[str, Any]:
+        return {"target": self.target_.to_json(), "reader": self.reader_.to_json()}
+
+    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
+        self.target_ = TargetText.from_json(data["target"])
+        self.reader_ = codec_from_json(data["reader"])

@@ -1,0 +1,27 @@
+"""TeacherForcing: fewer and fewer true tokens to read while a decoder learns."""
+
+from typing import TYPE_CHECKING
+
+from unrolled.batch import Batch
+from unrolled.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from unrolled.training.trainer import Trainer
+
+
+class TeacherForcing(Callback):
+    """Lowers a model's `teacher_forcing` in a straight line from 1, all tokens true, to `last` at the end of the run.
+
+    Args:
+        last: share of true tokens at the end.
+
+    Source: S. Bengio et al., "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks", NeurIPS
+    2015, section 2.4, linear decay.
+    """
+
+    def __init__(self, last: float) -> None:
+        self.last = last
+
+    def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
+        """The share that is due."""
+        trainer.model.teacher_forcing = 1 - (1 - self.last) * trainer.progress  # type: ignore[assignment]

@@ -1,0 +1,121 @@
+"""The captioner: it names what it sees, from pictures, vectors or maps of vectors, and says where it looked."""
+
+import numpy as np
+import pytest
+
+from unrolled.codecs.frames import Frames
+from unrolled.codecs.picture import Pictures
+from unrolled.codecs.words import Words
+from unrolled.errors import DataError, InputError
+from unrolled.tasks.captioner import Captioner
+from unrolled.tasks.registry import load
+
+SIDE = 32
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 230)}
+SHAPES = ("square", "bar", "frame")
+PLACES = {"left": 2, "right": 18}
+
+
+def scene(colour: str, shape: str, place: str, noise: np.random.Generator) -> dict[str, object]:
+    """A coloured shape on white, and a sentence about it; name, colour and place are independent."""
+    picture = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
+    top, left = int(noise.integers(4, 16)), PLACES[place] + int(noise.integers(0, 3))
+    high = 4 if shape == "bar" else 12
+    picture[top : top + high, left : left + 12] = COLOURS[colour]
+    if shape == "frame":
+        picture[top + 3 : top + 9, left + 3 : left + 9] = 255
+    return {"picture": picture, "caption": f"a {colour} {shape} on the {place}", "place": place}
+
+
+def scenes(count: int, seed: int = 0) -> list[dict[str, object]]:
+    draw = np.random.default_rng(seed)
+    return [
+        scene(str(draw.choice(list(COLOURS))), str(draw.choice(SHAPES)), str(draw.choice(list(PLACES))), draw)
+        for _ in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def seer() -> Captioner:
+    model = Captioner(Pictures("picture", size=SIDE), hidden_size=48, dropout=0.0)
+    return model.fit(scenes(240), epochs=16, learning_rate=4e-3, batch_size=16, device="cpu")
+
+
+def test_colour_shape_and_place_are_named(seer):
+    scores = seer.evaluate(scenes(60, seed=1))
+    assert scores.model["exact"] > 0.9
+    assert scores.leading == "cider_d"
+    assert scores.wins
+    assert {"most frequent caption"} < set(scores.baselines)
+
+
+def test_the_word_for_the_place_is_written_while_looking_there(seer):
+    pictures = [scene("red", "square", place, np.random.default_rng(3)) for place in PLACES]
+    left, right = seer.align(pictures)
+    assert left.grid[0] * left.grid[1] == left.weights.shape[1]
+    assert left.written == ("a", "red", "square", "on", "the", "left")
+    columns = np.arange(left.grid[1])
+
+    def centre(alignment) -> float:
+        weights = alignment.weights[1].reshape(alignment.grid).sum(0)  # while the colour is written
+        return float(weights @ columns / weights.sum())
+
+    assert centre(left) < centre(right)
+
+
+def test_vectors_and_maps_of_vectors_do_as_well_as_pictures():
+    draw = np.random.default_rng(0)
+    data = []
+    for _ in range(200):
+        colour, place = str(draw.choice(["red", "blue"])), int(draw.integers(2))
+        places = [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+        places[place] = [1.0, 0.0, 0.0] if colour == "red" else [0.0, 1.0, 0.0]
+        data.append(
+            {
+                "map": places,
+                "vector": [*places[0], *places[1]],
+                "caption": f"{colour} {'left' if not place else 'right'}",
+            }
+        )
+    of_vectors = Captioner("vector", hidden_size=24, dropout=0.0)
+    of_vectors.fit(data[:160], epochs=15, learning_rate=0.01, device="cpu")
+    assert of_vectors.evaluate(data[160:]).model["exact"] == 1
+    of_maps = Captioner(Frames("map"), hidden_size=24, dropout=0.0)
+    of_maps.fit(data[:160], epochs=15, learning_rate=0.01, device="cpu")
+    # places of a map come without their order: what is there can be told, not where
+    answers = of_maps.predict(data[160:])
+    assert all(answer.split()[0] == row["caption"].split()[0] for answer, row in zip(answers, data[160:], strict=True))
+    (alignment,) = of_maps.align(data[:1])
+    assert alignment.read == ("place 1", "place 2")
+
+
+def test_files_beside_their_table_are_found_again_after_loading(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rows = []
+    for place, row in enumerate(scenes(12)):
+        image.fromarray(row["picture"]).save(tmp_path / f"{place}.png")
+        rows.append({"picture": f"{place}.png", "caption": row["caption"]})
+    model = Captioner(Pictures("picture", size=16, folder=str(tmp_path)), hidden_size=8)
+    model.fit(rows, epochs=1, device="cpu", baselines=False).save(tmp_path / "m")
+    assert load(tmp_path / "m").predict(rows) == model.predict(rows)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda: Captioner(decoder={"copy": True}).fit(scenes(9)), "no words to copy"),
+        (lambda: Captioner(Words("caption")).fit(scenes(9)), "Pictures or Frames"),
+        (lambda: Captioner("pictur").fit(scenes(9)), "did you mean 'picture'"),
+        (lambda: Captioner(target="captions").fit(scenes(9)), "did you mean 'caption'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(act, words):
+    with pytest.raises(InputError, match=words):
+        act()
+
+
+def test_a_missing_picture_is_named_by_its_record(seer):
+    with pytest.raises(DataError, match="record 1"):
+        seer.predict([*scenes(1), {"picture": None}])
+    with pytest.raises(DataError, match=r"nowhere\.png"):
+        seer.predict([{"picture": "nowhere.png"}])
