@@ -25,6 +25,8 @@ _HOME = {
     "read_folder": "unrolled.data.folders",
     "read_jsonl": "unrolled.data.readers",
     "read_parquet": "unrolled.data.readers",
+    "read_parallel": "unrolled.data.parallel",
+    "read_po": "unrolled.data.catalogues",
     "read_text": "unrolled.data.readers",
     "read_ts": "unrolled.data.readers",
     "read_tsv": "unrolled.data.readers",
@@ -115,8 +117,10 @@ if TYPE_CHECKING:
     from unrolled.codecs.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.words import Words as Words
     from unrolled.confusion_matrix import confusion as confusion
+    from unrolled.data.catalogues import read_po as read_po
     from unrolled.data.documents import Documents as Documents
     from unrolled.data.folders import read_folder as read_folder
+    from unrolled.data.parallel import read_parallel as read_parallel
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
     from unrolled.data.readers import read_conll as read_conll

@@ -5,7 +5,7 @@ from typing import Any
 
 from unrolled.errors import unknown
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "folder")
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "po", "folder")
 
 
 def read_data(
@@ -44,8 +44,8 @@ def read_data(
         return readers.read_conll(path, named)
     if form in ("jsonl", "parquet"):
         return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **times)
-    if form in ("fasta", "ts"):
-        return {"fasta": readers.read_fasta, "ts": readers.read_ts}[form](path)
+    if form in ("fasta", "ts", "po"):
+        return {"fasta": readers.read_fasta, "ts": readers.read_ts, "po": readers.read_po}[form](path)
     return readers.read(path, **times)
 
 

@@ -1,6 +1,8 @@
 """Documents: text that is read lazily, so that memory stays flat however long it is."""
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, pairwise
 from pathlib import Path
@@ -238,6 +240,40 @@ def open_file(path: Path) -> Any:
         return path.open("rb")
     except OSError as fault:
         raise unreadable(path, fault) from fault
+
+
+def whole_bytes(path: Path) -> bytes:
+    """Everything in a small file; `.gz` is unpacked."""
+    with open_file(path) as file:
+        raw = file.read()
+    if path.suffix.lower() != ".gz":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(message(str(path), expected="a gzip file", received=str(fault))) from fault
+
+
+def whole_text(path: Path) -> str:
+    """A whole small file as text, with Unix line ends; `.gz` is unpacked.
+
+    Raises:
+        DataError: missing, empty or not UTF-8.
+    """
+    raw = whole_bytes(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise not_text(path, fault.start) from fault
+    if not text.strip():
+        raise DataError(message(str(path), expected="at least one row", received="an empty file"))
+    return text.replace("\r\n", "\n")
+
+
+def plain_suffix(path: Path) -> str:
+    """What a file is by its name, in lower case; a last `.gz` does not count."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
 
 
 def size_of(path: Path) -> int:

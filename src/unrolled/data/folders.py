@@ -36,7 +36,7 @@ def read_folder(path: str | Path, kind: str | None = None) -> Table:
     place = Path(path)
     if not place.is_dir():
         raise DataError(message("folder", expected="a folder", received=str(path)))
-    kinds = {file: kind_of(file) for file in _files(place)}
+    kinds = {file: kind_of(file) for file in files_in(place)}
     present = sorted({found for found in kinds.values() if found is not None})
     if kind is None and len(present) > 1:
         remedy = f"say kind={present[0]!r}"
@@ -58,10 +58,10 @@ def read_folder(path: str | Path, kind: str | None = None) -> Table:
 
 def holds_media(path: Path) -> bool:
     """Whether a folder has at least one sound, picture or film in it."""
-    return any(kind_of(file) for file in _files(path))
+    return any(kind_of(file) for file in files_in(path))
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
     """Every file below a folder, in order; hidden ones are left out."""
     found = (file for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in found if not any(p.startswith(".") for p in file.relative_to(folder).parts))

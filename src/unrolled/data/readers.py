@@ -1,6 +1,5 @@
 """Readers: a file of any usual kind to a Source. Every fault is one sentence that names the file."""
 
-import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from unrolled.data.catalogues import holds_catalogues, read_po
 from unrolled.data.conll import parse_conll
-from unrolled.data.documents import KINDS, Documents, not_text, open_file, unreadable
+from unrolled.data.documents import KINDS, Documents, plain_suffix, unreadable, whole_text
 from unrolled.data.fasta import parse_fasta
 from unrolled.data.folders import holds_media, read_folder
 from unrolled.data.memory import frame_of
@@ -61,7 +61,7 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
         DataError: missing, empty, or a line that is no JSON object; its number is named.
     """
     records = []
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(whole_text(Path(path)).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -121,7 +121,7 @@ def read_fasta(path: Place) -> Table:
     Raises:
         DataError: missing, empty, or letters before the first name.
     """
-    return Table(parse_fasta(_text(path), Path(path)))
+    return Table(parse_fasta(whole_text(Path(path)), Path(path)))
 
 
 def read_ts(path: Place) -> Table:
@@ -130,7 +130,7 @@ def read_ts(path: Place) -> Table:
     Raises:
         DataError: missing, empty or damaged; the line is named.
     """
-    return Table(parse_ts(_text(path), Path(path)))
+    return Table(parse_ts(whole_text(Path(path)), Path(path)))
 
 
 def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
@@ -143,7 +143,7 @@ def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
     Raises:
         DataError: missing, empty, or a line with another number of fields.
     """
-    return Table(parse_conll(_text(path), Path(path), columns))
+    return Table(parse_conll(whole_text(Path(path)), Path(path), columns))
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -160,11 +160,13 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
     ".ts": read_ts,
     ".conll": read_conll,
     ".conllu": read_conll,
+    ".po": read_po,
+    ".mo": read_po,
 }
 
 
 def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
-    """Read a file by its suffix; a folder as the names of its sounds, pictures or films, or else as texts.
+    """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
         path: the file; a last `.gz` is not counted as the suffix.
@@ -176,9 +178,11 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     """
     place = Path(path)
     if place.is_dir():
-        return read_folder(place) if holds_media(place) else read_text(place)
-    suffix = Path(place.stem).suffix if place.suffix == ".gz" else place.suffix
-    reader = _BY_SUFFIX.get(suffix.lower())
+        if holds_media(place):
+            return read_folder(place)
+        return read_po(place) if holds_catalogues(place) else read_text(place)
+    suffix = plain_suffix(place)
+    reader = _BY_SUFFIX.get(suffix)
     if reader is None:
         raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
     if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
@@ -247,23 +251,4 @@ def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) ->
 
 def _refuse_other_encodings(path: Path) -> None:
     if path.suffix not in (".gz", ".parquet"):
-        _text(path)
-
-
-def _text(path: Place) -> str:
-    """A whole small file as text, with Unix line ends."""
-    place = Path(path)
-    with open_file(place) as file:
-        raw = file.read()
-    if place.suffix == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError) as fault:
-            raise DataError(message(str(place), expected="a gzip file", received=str(fault))) from fault
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise not_text(place, fault.start) from fault
-    if not text.strip():
-        raise DataError(message(str(place), expected="at least one row", received="an empty file"))
-    return text.replace("\r\n", "\n")
+        whole_text(path)
