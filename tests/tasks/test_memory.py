@@ -4,10 +4,16 @@ import pytest
 import torch
 
 from random_sequences import some_ragged
+from unrolled.arrangements.encoder_decoder import EncoderDecoder
+from unrolled.arrangements.encoders import RecurrentEncoder
 from unrolled.batch import Batch
+from unrolled.codecs.base import Spec
 from unrolled.errors import OptionError
 from unrolled.nn import recompute
+from unrolled.nn.decoder import AttendingDecoder
+from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Stack
+from unrolled.ragged import Ragged
 from unrolled.tasks import memory
 from unrolled.tasks.memory import check_memory, estimate_memory
 from unrolled.tasks.sequence import SequenceModel
@@ -78,3 +84,20 @@ def test_a_task_learns_from_a_sequence_that_fits_only_by_recomputing(monkeypatch
     monkeypatch.setattr(recompute, "BUDGET", 2**30)
     with pytest.raises(OptionError, match="free memory"):
         model.fit([{"frames": frames}], **fast)
+
+
+@pytest.mark.parametrize("attention", ["multiplicative", "additive"])
+def test_what_attention_and_a_vocabulary_keep_is_counted(attention):
+    def needed(reads: int, writes: int, size: int) -> int:
+        with torch.device("meta"):
+            encoder = RecurrentEncoder(InputLayer({"source": Spec("index", 9, 4)}), Stack(4, 8, bidirectional=True))
+            decoder = AttendingDecoder(size, encoder.memory_size, encoder.summary_size, 8, 8, attention=attention)
+            network = EncoderDecoder(encoder, decoder)
+        source, target = Ragged(torch.zeros(reads, dtype=torch.int64), [reads]), torch.zeros(writes, dtype=torch.int64)
+        batch = Batch({"target": Ragged(target, [writes])}, sources={"source": source})
+        return estimate_memory(network, batch, options())
+
+    logits = 4 * 500 * 50_000
+    assert needed(20, 500, 50_100) > needed(20, 500, 100) + 2 * logits
+    one_place = (needed(600, 500, 100) - needed(500, 500, 100)) / 100  # bytes of one more place to look at
+    assert one_place > 4 * 500 * (2 * 8 if attention == "additive" else 2)

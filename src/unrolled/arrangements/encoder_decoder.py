@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from unrolled.arrangements.encoders import Encoder
+from unrolled.arrangements.encoders import Encoder, PictureEncoder
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import OptionError, UnsupportedError, message
 from unrolled.nn.decoder import AttendingDecoder, DecoderState, Source, Written
@@ -14,6 +14,7 @@ from unrolled.nn.token_head import TokenHead
 from unrolled.ragged import Ragged
 
 TARGET = "target"  # the input: the tokens before each step
+COPIES = 3  # of a step's vocabulary: logits, their logarithm, the gradient
 COPY = "copy"  # the source, not read by the encoder: at each place the token that copying it would write
 
 
@@ -145,6 +146,22 @@ class EncoderDecoder(nn.Module):
         if not isinstance(places, Ragged) or not places.num_steps:
             return 0
         return max(0, int(places.values.max()) + 1 - self.head.size)
+
+    def kept(self, rows: int, reads: int, writes: int) -> int:
+        """Numbers that training keeps of a batch beside those of its cells: of attention, vocabulary and pictures.
+
+        Args:
+            rows: pairs, B.
+            reads: steps of the longest source, S.
+            writes: steps of the longest target, T.
+        """
+        attention = self.decoder.attention
+        width = 0 if attention is None else attention.width
+        pictures = self.encoder.net.kept() if isinstance(self.encoder, PictureEncoder) else 0
+        places = (
+            self.encoder.net.grid[0] * self.encoder.net.grid[1] if isinstance(self.encoder, PictureEncoder) else reads
+        )
+        return rows * (writes * (COPIES * self.head.size + width * places) + pictures)
 
     # ---- a token at a time --------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ class Attention(nn.Module):
         self.to_query = nn.Linear(query_size, query_size, bias=kind == "multiplicative")
         self.to_score = nn.Linear(query_size, 1, bias=False) if kind == "additive" else None
         self.from_coverage = nn.Parameter(torch.zeros(query_size)) if coverage else None
+        self.width = 2 * query_size if kind == "additive" else 3  # numbers kept of each query and place while training
 
     def remember(self, source: Ragged) -> Memory:
         """What all queries share: keys and values of a source's places, (N, E) ragged."""

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from unrolled.arrangements.encoder_decoder import EncoderDecoder
+from unrolled.batch import Batch
 from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, message
 from unrolled.nn.inputs import InputLayer
@@ -29,16 +31,20 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
         options: for the batch size and the length of truncated back-propagation.
     """
     weights = count_weights(network)
-    longest = int(examples.lengths.max()) if examples.batch_size else 0
+    sizes = examples.sizes if isinstance(examples, Batch) else examples.lengths  # what an encoder reads counts too
+    longest = int(sizes.max()) if examples.batch_size else 0
     steps = min(longest, options.bptt_steps or longest)
     rows = min(options.batch_size or 32, examples.batch_size)
-    batch_steps = min(rows * steps, examples.num_steps)
+    batch_steps = min(rows * steps, int(sizes.sum()))
     kept = 0
     for cell in (module for module in network.modules() if isinstance(module, Cell)):
         recomputes = not _on_gpu(options) and is_too_much(cell, batch_steps, steps)
         inner = batch_steps * stretch_steps(steps) // steps if recomputes else batch_steps
         kept += (STEP_COPIES * inner + SHOWN_COPIES * (batch_steps - inner)) * cell.hidden_size
     kept += sum(module.kept(rows, batch_steps) for module in network.modules() if isinstance(module, InputLayer))
+    if isinstance(network, EncoderDecoder):
+        reads = int(sizes.max() - examples.lengths[sizes.argmax()])
+        kept += network.kept(rows, reads, longest - reads)
     return 4 * (WEIGHT_COPIES * weights + kept)
 
 
