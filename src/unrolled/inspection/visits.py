@@ -117,23 +117,21 @@ def _one_pass(steps: list[Visit], sequences: Ragged) -> Visit:
         empty = rows.new_zeros(sequences.batch_size - len(rows), rows.shape[1])
         return torch.cat([rows, empty])[layout.rank.to(rows.device)]
 
+    def ends(field: int) -> Tensor | None:
+        """The gradient in a field of each sequence's last state; before it, the next step reads the state."""
+        rows = []
+        for visit, after in zip(reversed(steps), [0, *(len(visit.inputs) for visit in reversed(steps))], strict=False):
+            given = visit.final_gradient[field]
+            rows.append((torch.zeros_like(visit.state[field]) if given is None else given)[after:])
+        return by_sequence(torch.cat(rows))
+
     gradients = [visit.output_gradient for visit in steps if visit.output_gradient is not None]
-    alive = [*(len(visit.inputs) for visit in steps), 0]
-    ends: list[Tensor | None] = []
-    for field, state in enumerate(first.state):  # only where a sequence ends is its state not the next step's
-        parts = [
-            torch.zeros_like(visit.state[field]) if visit.final_gradient[field] is None else visit.final_gradient[field]
-            for visit in steps
-            if visit.final_gradient
-        ]
-        last = [part[after:] for part, after in zip(parts, alive[1:], strict=False)]
-        ends.append(by_sequence(torch.cat(last[::-1])) if last else None)
     return replace(
         first,
         inputs=sequences.with_values(placed([visit.inputs.values for visit in steps])),
         state=map_state(by_sequence, first.state),
         output_gradient=placed(gradients) if gradients else None,
-        final_gradient=tuple(ends) if first.final_gradient else (),
+        final_gradient=tuple(ends(field) for field in range(len(first.final_gradient))),
         part=None,
     )
 
