@@ -29,8 +29,8 @@ class Node:
     Args:
         name: unlike every other node's, such as "s_3", or "s'_3^(2)" for a backward state of the second layer.
         kind: input, vector (what belongs to the whole sequence), state, cell, join (both directions side by side),
-            gap (steps that are not shown), pooling, output, loss or total; of an encoder-decoder also picture, net (what
-            looks at it), place (what can be looked back at) and context (what a step looked at).
+            gap (steps that are not shown), pooling, output, loss or total; of an encoder-decoder also picture, net
+            (what looks at it), place (what can be looked back at) and context (what a step looked at).
         label: what the picture says: an index follows "_", a layer's number follows "^".
         step: time step from 1; 0 for what comes before the first, T + 1 for a backward start, None for no step.
         layer: layer from 0; None outside the layers.

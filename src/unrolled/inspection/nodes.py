@@ -50,6 +50,9 @@ class Letters(NamedTuple):
     side: str = ""  # "encoder" or "decoder", where there are both
 
 
+ONE_SIDED = Letters()
+
+
 class Builder:
     """Collects nodes and arrows from the inputs upwards; `tops` says what, at each shown step, the next layer reads."""
 
@@ -62,7 +65,7 @@ class Builder:
         labels: Sequence[str],
         answers: Sequence[str],
         numbers: Numbers | None,
-        letters: Letters = Letters(),
+        letters: Letters = ONE_SIDED,
     ) -> None:
         self.letters, self.apart = letters, f"{letters.side} " if letters.side == graph.DECODER else ""
         self.model, self.one, self.shown = model, one, shown
@@ -222,7 +225,9 @@ class Builder:
         """An output, what it says, and its loss; returns the loss's name."""
         place = 0 if t is None else t - 1
         raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
-        output = self.node(f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, text=said, values=raw)
+        output = self.node(
+            f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, text=said, values=raw
+        )
         for source, weights in sources.items():
             self.arrow(source, output, weights)
         if isinstance(self.model, DirectForecast):

@@ -44,6 +44,9 @@ class Texts(NamedTuple):
     said: Sequence[str] = ()
 
 
+NO_TEXTS = Texts()
+
+
 class _Seen(NamedTuple):
     """What the model computes over one record."""
 
@@ -59,7 +62,7 @@ def unfold_pair(
     model: EncoderDecoder,
     batch: Batch,
     row: int = 0,
-    texts: Texts = Texts(),
+    texts: Texts = NO_TEXTS,
     ends: tuple[int, int] = (3, 2),
     values: bool = False,
 ) -> Unfolding:
@@ -89,8 +92,8 @@ def unfold_pair(
     for name, given, count in zip(Texts._fields, texts, (places, *[one.num_steps] * 3), strict=True):
         if given and len(given) != count:
             raise ShapeError(message(name, expected=f"one for each of {count}", received=len(given)))
-    shown_places = shown_steps(places, ends) if places else []
-    source = _Source(model, one, shown_places, texts.read, seen)
+    shown_places = _shown_places(model, places, attention[[step - 1 for step in shown]], ends)
+    source = _Source(model, one, shown_places, places, texts.read, seen)
     target = _Target(model, one, shown, texts, seen)
     target.contexts(source, attention)
     target.answers(texts)
@@ -123,6 +126,15 @@ def _run(model: EncoderDecoder, one: Batch, values: bool) -> tuple[_Seen | None,
     return _Seen(layers, raw, losses) if values else None, attention
 
 
+def _shown_places(model: EncoderDecoder, places: int, attention: Tensor, ends: tuple[int, int]) -> list[int]:
+    """The first and last places of a sequence; of a picture, which has no ends, those that the shown steps look at."""
+    if not places:
+        return []
+    if not isinstance(model.encoder, PictureEncoder) or not attention.shape[1]:
+        return shown_steps(places, ends)
+    return sorted((attention.sum(0).argsort(descending=True)[: sum(ends)] + 1).tolist())
+
+
 def _tokens(one: Batch) -> Ragged:
     tokens = one.inputs[TARGET]
     assert isinstance(tokens, Ragged), "one token for each step"
@@ -150,7 +162,13 @@ class _Source:
     """The encoder's side, up to the places that can be looked back at and the vector that starts the decoder."""
 
     def __init__(
-        self, model: EncoderDecoder, one: Batch, shown: Sequence[int], read: Sequence[str], seen: _Seen | None
+        self,
+        model: EncoderDecoder,
+        one: Batch,
+        shown: Sequence[int],
+        places: int,
+        read: Sequence[str],
+        seen: _Seen | None,
     ) -> None:
         self.nodes: list[Node] = []
         self.arrows: list[Arrow] = []
@@ -163,7 +181,7 @@ class _Source:
             ends = [self.places[place] for place in dict.fromkeys([*shown[-1:], *shown[:1]])]
         else:
             ends = self._look(encoder, read)
-        self.gaps = self._gaps()
+        self.gaps = self._gaps(places)
         self.nodes.append(Node("v", graph.VECTOR, "v", shapes={"v": (encoder.summary_size,)}))
         self.arrows += [Arrow(end, "v") for end in ends]
 
@@ -183,16 +201,15 @@ class _Source:
     def _look(self, encoder: Any, read: Sequence[str]) -> list[str]:
         """Places of a picture, or of vectors made of one; returns what the vector for the whole is made of."""
         self.places = {place: f"p_{place}" for place in self.shown}
-        self.nodes += [
-            Node(name, graph.PLACE, name, place, shapes={"p": (self.size,)}, side=graph.ENCODER)
+        side: dict[str, Any] = {"side": graph.ENCODER}
+        places = [
+            Node(name, graph.PLACE, name, place, shapes={"p": (self.size,)}, **side)
             for place, name in self.places.items()
         ]
         if isinstance(encoder, PictureEncoder):
-            rows, columns = encoder.grid
-            self.nodes[:0] = [
-                Node("picture", graph.PICTURE, "picture", shapes={"x": encoder.net.shape}, side=graph.ENCODER),
-                Node("net", graph.NET, f"convolution net, {rows}×{columns} places", side=graph.ENCODER),
-            ]
+            label = f"convolution net, {encoder.grid[0]}×{encoder.grid[1]} places"
+            picture = Node("picture", graph.PICTURE, "picture", shapes={"x": encoder.net.shape}, **side)
+            self.nodes += [picture, Node("net", graph.NET, label, **side), *places]
             self.arrows += [Arrow("picture", "net"), *(Arrow("net", name) for name in self.places.values())]
             return ["net"]
         shape = tuple(encoder.linear.weight.shape)
@@ -200,17 +217,17 @@ class _Source:
         for place, name in self.places.items():
             text = read[place - 1] if read else ""
             self.nodes.append(
-                Node(f"x_{place}", graph.INPUT, f"x_{place}", place, shapes={"x": shape[1:]}, text=text,
-                     side=graph.ENCODER)
-            )  # fmt: skip
+                Node(f"x_{place}", graph.INPUT, f"x_{place}", place, shapes={"x": shape[1:]}, text=text, **side)
+            )
             self.arrows.append(Arrow(f"x_{place}", name, "U"))
+        self.nodes += places
         return list(self.places.values())
 
-    def _gaps(self) -> dict[str, range]:
-        """Places between those that are shown, as nodes of their own."""
+    def _gaps(self, count: int) -> dict[str, range]:
+        """Places beside those that are shown, as nodes of their own."""
         found = {}
-        for before, after in pairwise(self.shown):
-            if after > before + 1:
+        for before, after in pairwise([0, *self.shown, count + 1]):
+            if after > before + 1 and self.shown:
                 name = f"places gap_{before}_{after}"
                 self.nodes.append(Node(name, graph.GAP, "..."))
                 found[name] = range(before + 1, after)
@@ -251,9 +268,7 @@ class _Target:
             weights = attention[step - 1].tolist() if attends else []
             label, shape = (name, source.size) if attends else ("v", self.model.encoder.summary_size)
             values = {"attention": tuple(weights)} if weights else {}
-            self.between.append(
-                Node(name, graph.CONTEXT, label, step, shapes={"c": (shape,)}, values=values)
-            )  # fmt: skip
+            self.between.append(Node(name, graph.CONTEXT, label, step, shapes={"c": (shape,)}, values=values))
             self.builder.arrows.append(Arrow(name, cells[step]))
             if not attends:
                 continue

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from unrolled.arrangements.encoder_decoder import EncoderDecoder

@@ -9,7 +9,19 @@ import numpy as np
 from unrolled.errors import OptionError, message
 from unrolled.inspection.alignment import Alignment
 from unrolled.plots.scale import draw_scale
-from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, shortened, visible, width_of, write
+from unrolled.plots.theme import (
+    FONT,
+    LIGHT,
+    SMALL,
+    WIDTH,
+    Theme,
+    new_axes,
+    new_figure,
+    shortened,
+    visible,
+    width_of,
+    write,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

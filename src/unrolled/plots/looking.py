@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ACROSS = 4  # panels beside each other
 MARGIN, NAME, TITLE = 0.07, 0.24, 0.38  # inches around a panel, for the word above it, and for the title
-VEIL, THICK = 0.5, 0.82  # the grey that lies over what was not looked at, and how much of it
+VEIL, THICK = 0.5, 0.75  # the grey that lies over what was not looked at, and how much of it
 PICTURE, STRIP = 1.05, 0.5  # inches of a picture on a sheet, and of the small ones beside it
 LINE = 0.17  # inches of a line of text
 LINES = 3  # of one text on a sheet
@@ -44,7 +44,7 @@ def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = 
     rows = -(-len(names) // across)
     height = TITLE + rows * (field + NAME)
     figure = new_figure(WIDTH, height, theme)
-    _title(figure, f"Where each word looked: {visible_line(working.answer)}", theme)
+    _title(figure, f"Where each word looked: {on_one_line(working.answer)}", theme)
     for place, name in enumerate(names):
         low = height - TITLE - (place // across + 1) * (field + NAME)
         box = (place % across * field + MARGIN, low + MARGIN, field - 2 * MARGIN, field - 2 * MARGIN)
@@ -75,7 +75,7 @@ def draw_sheet(workings: Sequence[Working], path: str | Path | None = None, them
     height = TITLE + sum(heights) + MARGIN
     figure = new_figure(WIDTH, height, theme)
     right = sum(one.answer == one.true for one in workings)
-    told = f", {right} as the true text says" if any(one.true for one in workings) else ""
+    told = f", {right} of them described exactly as the true texts do" if any(one.true for one in workings) else ""
     _title(figure, f"{len(workings)} picture{'s' * (len(workings) > 1)}{told}", theme)
     top = height - TITLE
     for one, lines, high in zip(workings, texts, heights, strict=True):
@@ -154,7 +154,7 @@ def _texts(working: Working, width: float) -> list[tuple[str, str]]:
     parts = [("written", working.answer)]
     if working.true:
         parts.append(("true", working.true))
-    return [(line, kind) for kind, text in parts for line in _wrapped(f"{kind}: {visible_line(text)}", width)]
+    return [(line, kind) for kind, text in parts for line in _wrapped(f"{kind}: {on_one_line(text)}", width)]
 
 
 def _wrapped(text: str, width: float) -> list[str]:
@@ -194,13 +194,15 @@ def _strip(figure: "Figure", working: Working, left: float, top: float, theme: T
 # ---- text -----------------------------------------------------------------------------------------------
 
 
-def visible_line(text: str) -> str:
-    """Text on one line."""
+def on_one_line(text: str) -> str:
+    """Text on one line; "nothing" where there is none."""
     return " ".join(text.split()) or "nothing"
 
 
 def _title(figure: "Figure", text: str, theme: Theme) -> None:
-    _text(figure, 0.12, figure.get_size_inches()[1] - 0.2, shortened(text, WIDTH - 0.3, SMALL + 1), theme.ink, SMALL + 1)
+    _text(
+        figure, 0.12, figure.get_size_inches()[1] - 0.2, shortened(text, WIDTH - 0.3, SMALL + 1), theme.ink, SMALL + 1
+    )
 
 
 def _text(figure: "Figure", x: float, y: float, text: str, color: str, size: float = SMALL, ha: str = "left") -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from unrolled.tasks.mistakes import LOOKED_AT, MOST, cut
 from unrolled.tasks.target_text import TargetText
 
 SHOWN = 12  # records with their answers and where each piece looked
+ENDS = 2, 2  # steps and places of the unfolding; two sides of more are too wide for a page
 START, END = "<start>", "<end>"
 
 
@@ -49,7 +49,9 @@ class Spelling:
         """What each step of the decoder reads."""
         tokens = examples.inputs[TARGET]
         assert isinstance(tokens, Ragged), "one token for each step"
-        return [START if token == self.target.boundary else self.target.entries[token] for token in tokens[row].tolist()]
+        return [
+            START if token == self.target.boundary else self.target.entries[token] for token in tokens[row].tolist()
+        ]
 
     def wanted(self, examples: Batch, row: int) -> list[str]:
         """What each step of the decoder should write; nothing for a piece that it cannot."""
@@ -100,12 +102,11 @@ def text_mistakes(
         return []
     some = examples.select(torch.tensor(wrong))
     costs = -score(some) / some.lengths.numpy()
-    order = np.argsort(-costs, kind="stable")[:MOST].tolist()
+    order: list[int] = np.argsort(-costs, kind="stable")[:MOST].tolist()
     return [
-        Mistake(wrong[place], float(costs[place]), cut(read[wrong[place]]), cut(true[wrong[place]]),
-                cut(answers[wrong[place]]))
-        for place in order
-    ]  # fmt: skip
+        Mistake(row, float(costs[place]), cut(read[row]), cut(true[row]), cut(answers[row]))
+        for place, row in ((place, wrong[place]) for place in order)
+    ]
 
 
 def look_inside_writer(
@@ -135,7 +136,7 @@ def look_inside_writer(
     return Inspection(
         scores,
         tuple(read),
-        unfold_pair(network, one, texts=texts, values=True),
+        unfold_pair(network, one, texts=texts, ends=ENDS, values=True),
         states(network, one),
         None,
         gradient_flow(network, _few(examples), bptt_steps=0),
