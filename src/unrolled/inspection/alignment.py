@@ -38,6 +38,7 @@ class Working:
 
     Args:
         row: which record.
+        read: what was read, as a text; empty where it was none.
         answer: the text written.
         true: the right one; empty where the data has none.
         alignment: where each piece looked; None for a model without attention.
@@ -45,6 +46,7 @@ class Working:
     """
 
     row: int
+    read: str
     answer: str
     true: str
     alignment: Alignment | None
@@ -53,4 +55,4 @@ class Working:
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the picture."""
         looked = None if self.alignment is None else self.alignment.to_json()
-        return {"row": self.row, "answer": self.answer, "true": self.true, "alignment": looked}
+        return {"row": self.row, "read": self.read, "answer": self.answer, "true": self.true, "alignment": looked}

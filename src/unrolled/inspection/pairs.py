@@ -181,7 +181,7 @@ class _Source:
             ends = [self.places[place] for place in dict.fromkeys([*shown[-1:], *shown[:1]])]
         else:
             ends = self._look(encoder, read)
-        self.gaps = self._gaps(places)
+        self.gaps = {} if model.decoder.attention is None else self._gaps(places)
         self.nodes.append(Node("v", graph.VECTOR, "v", shapes={"v": (encoder.summary_size,)}))
         self.arrows += [Arrow(end, "v") for end in ends]
 

@@ -58,12 +58,12 @@ def draw_alignment(
     if not alignment.read or not alignment.written:
         found = "a picture" if any(alignment.grid) else "none"
         raise OptionError(message("alignment", expected="pieces that were read and written", received=found))
-    written, weights = _shortened(alignment.written, alignment.weights, ROWS, np.mean)
-    rows = [shortened(visible(piece), NAME) for piece in written]
+    written, weights, fewer = _shortened(alignment.written, alignment.weights, ROWS, np.mean)
+    rows = [_named(piece) for piece in written]
     left = max(width_of(row, SMALL) for row in rows) + 0.42
-    read, columns = _shortened(alignment.read, weights.T, int((WIDTH - left - RIGHT) / CELL), np.sum)
+    read, columns, narrower = _shortened(alignment.read, weights.T, int((WIDTH - left - RIGHT) / CELL), np.sum)
     weights = columns.T
-    names = [shortened(visible(piece), NAME) for piece in read]
+    names = [_named(piece) for piece in read]
     cell = min(LARGEST_CELL, (WIDTH - left - RIGHT) / len(names))
     widest = max(width_of(name, SMALL) for name in names)
     upright = widest > cell - 0.05  # names that have no room beside each other are turned
@@ -85,9 +85,10 @@ def draw_alignment(
         0.12 / WIDTH, 1 - 0.2 / height, said, color=theme.ink, fontsize=SMALL + 1, va="center", family=FONT,
         parse_math=False,
     )  # fmt: skip
-    figure.text(left / WIDTH, 1 - (TITLE + 0.08) / height, "read", **style)
+    figure.text(left / WIDTH, 1 - (TITLE + 0.08) / height, f"read{_hidden(narrower, 'added up')}", **style)
     middle = (FOOT + tall * len(rows) / 2) / height
-    figure.text(0.16 / WIDTH, middle, "written", rotation=90, ha="center", **style)
+    says = f"written{_hidden(fewer, 'averaged')}"
+    figure.text(0.16 / WIDTH, middle, says, rotation=90, ha="center", **style)
     draw_scale(figure, theme, theme.sequential, (0.0, 1.0), left, "share of attention")
     return write(figure, path)
 
@@ -98,12 +99,21 @@ def _outline(axes: Any, theme: Theme) -> None:
     axes.spines[:].set_color(theme.tint(theme.muted, 0.4))
 
 
-def _shortened(pieces: Sequence[str], rows: np.ndarray, most: int, as_one: Any) -> tuple[list[str], np.ndarray]:
-    """At most so many pieces and their rows: two thirds from the start, one from the end, what is between as one."""
+def _named(piece: str) -> str:
+    """A piece as its label; spaces at its ends are to be seen."""
+    return shortened(piece if piece == piece.strip() else visible(piece), NAME)
+
+
+def _hidden(count: int, how: str) -> str:
+    return f"; {GAP} is {count} pieces, {how}" if count else ""
+
+
+def _shortened(pieces: Sequence[str], rows: np.ndarray, most: int, as_one: Any) -> tuple[list[str], np.ndarray, int]:
+    """At most so many pieces and their rows: two thirds from the start, one from the end, and how many became one."""
     if len(pieces) <= most:
-        return list(pieces), rows
+        return list(pieces), rows, 0
     last = (most - 1) // 3
     first = most - 1 - last
-    hidden = as_one(rows[first : len(rows) - last], axis=0)[None]  # (1, ...)
     end = len(pieces) - last
-    return [*pieces[:first], GAP, *pieces[end:]], np.concatenate([rows[:first], hidden, rows[end:]])
+    between = as_one(rows[first:end], axis=0)[None]  # (1, ...)
+    return [*pieces[:first], GAP, *pieces[end:]], np.concatenate([rows[:first], between, rows[end:]]), end - first

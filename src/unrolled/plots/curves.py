@@ -50,6 +50,8 @@ def draw_curves(
         axes.plot(x[shown], y[shown], label=name, linewidth=1.8, marker=dots, color=color, linestyle=dashes)
     for name, level in (levels or {}).items():
         axes.axhline(level, color=theme.muted, linewidth=0.9, linestyle=":", label=name)
+    if all(float(one).is_integer() for x, _ in curves.values() for one in x):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # steps have no halves
     if log:
         axes.set_yscale("log")
         axes.minorticks_off()

@@ -20,6 +20,7 @@ PICTURE, STRIP = 1.05, 0.5  # inches of a picture on a sheet, and of the small o
 LINE = 0.17  # inches of a line of text
 LINES = 3  # of one text on a sheet
 MOST_PANELS = 39
+FINE = 128  # pixels of a side of a panel at least
 
 
 def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
@@ -48,7 +49,7 @@ def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = 
     for place, name in enumerate(names):
         low = height - TITLE - (place // across + 1) * (field + NAME)
         box = (place % across * field + MARGIN, low + MARGIN, field - 2 * MARGIN, field - 2 * MARGIN)
-        _panel(figure, box, _veiled(picture, looks[place - 1]) if place else picture, theme)
+        _panel(figure, box, _veiled(picture, looks[place - 1], FINE) if place else picture, theme)
         middle = box[0] + box[2] / 2
         said = shortened(visible(name), field - MARGIN)
         color = theme.ink if place else theme.muted
@@ -106,9 +107,11 @@ def _picture_of(working: Working) -> np.ndarray:
     return working.picture
 
 
-def _veiled(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """A picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small."""
+def _veiled(picture: np.ndarray, weights: np.ndarray, least: int = 1) -> np.ndarray:
+    """A picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small; in small pixels, that veils are even."""
     colors = _colors(picture)  # (S, S, 3)
+    times = -(-least // len(colors))
+    colors = colors.repeat(times, 0).repeat(times, 1)
     share = grown(weights, colors.shape[:2])
     veil = THICK * (1 - share / (share.max() or 1.0))[:, :, None]  # (S, S, 1)
     return (1 - veil) * colors + veil * VEIL

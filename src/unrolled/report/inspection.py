@@ -109,7 +109,9 @@ def _flow(flow: GradientFlow) -> Section:
 
 def _states(found: Inspection) -> Section:
     pictures = []
-    for number, layer in enumerate(found.states.layers[:MOST_LAYERS], 1):
+    stacks = list(dict.fromkeys(layer.stack for layer in found.states.layers))
+    shown = [layer for stack in stacks for layer in found.states.of_stack(stack).layers[: MOST_LAYERS // len(stacks)]]
+    for number, layer in enumerate(shown, 1):
         pictures.append(
             Picture(
                 f"states-{number}",

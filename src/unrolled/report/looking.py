@@ -7,6 +7,7 @@ from unrolled.inspection.alignment import Working
 from unrolled.plots.alignment import draw_alignment
 from unrolled.plots.looking import draw_looks, draw_sheet, on_one_line
 from unrolled.report.page import Grid, Picture, Section
+from unrolled.tasks.mistakes import cut
 
 MOST = 4  # matrices of attention on a page
 LOOKED = (
@@ -30,9 +31,9 @@ def looking_sections(workings: Sequence[Working]) -> list[Section]:
 
 
 def _answers(workings: Sequence[Working]) -> Section:
-    rows = [(f"row {one.row}", one.answer, one.true) for one in workings]
+    rows = [(f"row {one.row}", cut(one.read), cut(one.answer), cut(one.true)) for one in workings]
     text = "The record that this page looks at, and others drawn by chance."
-    return Section("Answers", (text,), (Grid(("", "answered", "true"), rows),))
+    return Section("Answers", (text,), (Grid(("", "read", "answered", "true"), rows),))
 
 
 def _sheet(workings: Sequence[Working]) -> Section:
@@ -53,8 +54,10 @@ def _looks(workings: Sequence[Working]) -> list[Picture]:
     return [
         Picture(
             f"attention-{number}",
-            f"Row {one.row}: for each piece written, the share of its attention on each piece read",
-            partial(draw_alignment, one.alignment, on_one_line(one.answer)),
+            f"For each piece of the answer to row {one.row}, the share of its attention on each piece read",
+            partial(
+                draw_alignment, one.alignment, f"Row {one.row}: {on_one_line(one.read)} → {on_one_line(one.answer)}"
+            ),
         )
         for number, one in enumerate(shown[:MOST], 1)
         if one.alignment is not None

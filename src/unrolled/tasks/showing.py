@@ -132,7 +132,8 @@ def look_inside_writer(
     read, before = spelling.read[row][:LONGEST], spelling.before(examples, row)[:LONGEST]
     with torch.no_grad():
         logs = network.eval()(one)[0].values
-    texts = Texts(read, before, spelling.wanted(examples, row)[:LONGEST], spelling.said(logs, row))
+    named = read if isinstance(network.encoder, RecurrentEncoder) else []
+    texts = Texts(named, before, spelling.wanted(examples, row)[:LONGEST], spelling.said(logs, row))
     return Inspection(
         scores,
         tuple(read),

@@ -240,7 +240,7 @@ class Writer(Task):
         found = [hypotheses[0] for hypotheses in self._search(examples, beam_size, 0.0, 0, 1)]
         true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
         read, grid = self._places(records)
-        pictures = self._pictures(examples)
+        texts, pictures = self._shown_texts(records), self._pictures(examples)
         workings = []
         for row, best in enumerate(found):
             pieces = self.target_.pieces(best.tokens, row, copies)
@@ -250,7 +250,7 @@ class Writer(Task):
                 weights = best.trace[:, :width].numpy() if pieces else np.zeros((0, width))
                 looked = Alignment(tuple(read[row]), tuple(pieces), weights, grid)
             (answer,) = as_texts([self.target_.codec.join(pieces)])
-            workings.append(Working(row, answer, true[row], looked, pictures[row] if pictures else None))
+            workings.append(Working(row, texts[row], answer, true[row], looked, pictures[row] if pictures else None))
         return workings
 
     def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
