@@ -224,12 +224,17 @@ class _Source:
         return list(self.places.values())
 
     def _gaps(self, count: int) -> dict[str, range]:
-        """Places beside those that are shown, as nodes of their own."""
+        """Places beside those that are shown: as nodes of their own, where the gap in the layer is not one of them."""
+        cells = {node.name for node in self.nodes if node.kind == graph.CELL}
         found = {}
         for before, after in pairwise([0, *self.shown, count + 1]):
             if after > before + 1 and self.shown:
                 name = f"places gap_{before}_{after}"
-                self.nodes.append(Node(name, graph.GAP, "..."))
+                top = self.places[self.shown[0]]
+                if top in cells:  # of one direction
+                    name = top.replace(f"cell_{self.shown[0]}", f"gap_{before}_{after}", 1)
+                else:
+                    self.nodes.append(Node(name, graph.GAP, "..."))
                 found[name] = range(before + 1, after)
         return found
 

@@ -204,7 +204,7 @@ def on_one_line(text: str) -> str:
 
 def _title(figure: "Figure", text: str, theme: Theme) -> None:
     _text(
-        figure, 0.12, figure.get_size_inches()[1] - 0.2, shortened(text, WIDTH - 0.3, SMALL + 1), theme.ink, SMALL + 1
+        figure, 0.12, figure.get_size_inches()[1] - 0.2, shortened(text, WIDTH - 0.45, SMALL + 1), theme.ink, SMALL + 1
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from unrolled.inspection import graph
 from unrolled.inspection.graph import Arrow, Node, Unfolding
+from unrolled.plots.layout import Box
 from unrolled.plots.pair_layout import APART, ASIDE, PairLayout
 from unrolled.plots.pen import COLORS, Pen
 from unrolled.plots.theme import ORANGE, SMALL, Theme, width_of, written
@@ -59,9 +60,7 @@ class PairPen(Pen):
             start, lane, turn = a.x + a.width / 2 - 0.1, b.x - ASIDE, a.bottom - BEND
             self._line([(start, a.bottom), (start, turn), (lane, turn), (lane, b.top)], self.theme.ink)
         elif source.name == "v":
-            lane = b.left - APART
-            higher = [(a.left + 0.08, a.top), (lane, a.top + 0.08), (lane, b.y), (b.left, b.y)]
-            self._line([(a.x, a.top), (b.x, b.bottom)] if not target.layer else higher, self.theme.ink)
+            self._start(arrow.weights, a, b, first=not target.layer)
         elif target.name == "v":
             start = (a.left, a.y) if source.kind == graph.NET else (a.x, a.top)
             self._line([start, (b.x, b.bottom)], self.theme.muted)
@@ -75,6 +74,16 @@ class PairPen(Pen):
             self.text(target.left - 0.1 - width_of(label, SMALL) / 2, start[1] + 0.13, label, self.theme.ink, SMALL)
         else:
             super().name(arrow, start, end, source, target)
+
+    def _start(self, name: str, a: Box, b: Box, first: bool) -> None:
+        """From the vector for the source up to the first state of a layer; to higher layers beside those below."""
+        if first:
+            self._line([(a.x, a.top), (b.x, b.bottom)], self.theme.ink)
+            x, y = a.x + 0.08 + width_of(name, SMALL) / 2, (a.top + b.bottom) / 2
+            self.text(x, y, name, self.theme.ink, SMALL)
+        else:
+            lane = b.left - APART
+            self._line([(a.left + 0.08, a.top), (lane, a.top + 0.08), (lane, b.y), (b.left, b.y)], self.theme.ink)
 
     def _attention(self, share: float, start: Point, end: Point) -> None:
         from matplotlib.patches import FancyArrowPatch
