@@ -10,7 +10,8 @@ from unrolled.plots.alignment import draw_alignment
 from unrolled.plots.looking import VEIL, draw_looks, draw_sheet, grown
 from unrolled.plots.theme import DARK, LIGHT, visible
 
-WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "internationalisation", "follows", "extraordinarily"]
+LONG = ["internationalisation", "extraordinarily"]
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", *LONG]
 
 
 def weights_of(rows, columns, seed=0):

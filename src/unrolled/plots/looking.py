@@ -108,7 +108,7 @@ def _picture_of(working: Working) -> np.ndarray:
 
 
 def _veiled(picture: np.ndarray, weights: np.ndarray, least: int = 1) -> np.ndarray:
-    """A picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small; in small pixels, that veils are even."""
+    """A picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small; of at least so many pixels."""
     colors = _colors(picture)  # (S, S, 3)
     times = -(-least // len(colors))
     colors = colors.repeat(times, 0).repeat(times, 1)
