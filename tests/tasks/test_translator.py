@@ -91,18 +91,16 @@ def test_a_prefix_may_be_copied_from_the_source_or_be_a_list_of_words():
         assert lists.predict([["one"]], prefix=prefix)[0][:2] == ["zwei", "eins"]
 
 
-def test_the_coverage_penalty_ranks_answers_by_how_much_of_the_source_they_looked_at(backwards):
-    read = ["abcdef", "ace"]
-    plain = backwards.n_best(read, 8, beam_size=8)
-    ranked = backwards.n_best(read, 8, beam_size=8, coverage_penalty=5.0)
-    for before, after in zip(plain, ranked, strict=True):
-        assert all(answer.score == pytest.approx(answer.log_probability) for answer in before)
-        assert all(answer.score <= answer.log_probability for answer in after)
-        penalties = {answer.text: answer.log_probability - answer.score for answer in after}
-        # what stops early has looked at less than what writes every letter
-        shortest = min(after, key=lambda answer: len(answer.text))
-        assert penalties[shortest.text] > min(penalties.values())
-        assert len(after[0].text) == len(before[0].text)
+def test_the_coverage_penalty_counts_against_answers_that_passed_over_letters(backwards):
+    def penalty(weight: float, **options: int) -> float:
+        ((best,),) = backwards.n_best(["abcdef"], 1, coverage_penalty=weight, **options)
+        return best.log_probability - best.score
+
+    assert penalty(0.0) == pytest.approx(0)
+    assert penalty(0.5) >= 0
+    # after two letters most of the six have not been looked at
+    assert penalty(0.5, max_length=2) > penalty(0.5) + 1
+    assert penalty(1.0, max_length=2) == pytest.approx(2 * penalty(0.5, max_length=2), rel=1e-4)
 
 
 def test_the_score_of_a_pair_is_the_log_probability_of_writing_it(backwards):
@@ -249,6 +247,7 @@ def test_a_beam_may_be_wider_than_the_vocabulary(backwards):
     [
         (lambda: quick(decoder={"copi": True}).fit(*reversal(9)), "did you mean 'copy'"),
         (lambda: quick(decoder={"teacher_forcing": 2}).fit(*reversal(9)), "teacher_forcing"),
+        (lambda: quick(attention="none", decoder={"positions": True}).fit(*reversal(9)), "positions"),
         (lambda: quick(unit="letters").fit(*reversal(9)), "unit"),
         (lambda: quick(attention="aditive").fit(*reversal(9)), "additive"),
         (lambda: quick(target=Words("other")).fit(*reversal(9)).fit([{"source": "a", "target": "b"}] * 9), "other"),
@@ -284,6 +283,17 @@ def test_options_of_an_answer_are_checked(backwards):
         quick(attention="none").fit(*reversal(9)).align(["a"])
     with pytest.raises(DataError, match="did you mean 'sources'"):
         backwards.predict([{"sources": "a"}])
+
+
+def test_places_far_into_a_text_are_found_by_their_positions():
+    read = words(400, 30, seed=3)
+    written = [word[::-1] for word in read]
+    losses = []
+    for positions in (True, False):
+        model = Translator(hidden_size=32, dropout=0.0, decoder={"positions": positions})
+        model.fit(read, written, epochs=4, learning_rate=0.01, batch_size=16, device="cpu", baselines=False)
+        losses.append(model.history_.rows[-1].watched)
+    assert losses[0] < 0.6 * losses[1]
 
 
 def test_true_tokens_grow_fewer_while_training():

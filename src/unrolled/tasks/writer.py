@@ -19,7 +19,7 @@ from unrolled.data.source import Source
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import Scores
-from unrolled.nn.decoder import AttendingDecoder
+from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
 from unrolled.tasks.answers import SEARCHED, Alignment, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
@@ -37,6 +37,7 @@ DECODER = {
     "input_feeding": False,
     "coverage": False,
     "copy": False,
+    "positions": True,
     "tied": True,
     "label_smoothing": 0.0,
     "teacher_forcing": 1.0,
@@ -82,6 +83,8 @@ class Writer(Task):
             if name not in DECODER:
                 raise unknown("decoder", name, DECODER)
         options = {**DECODER, **(self.decoder or {})}
+        if "positions" in (self.decoder or {}) and self.attention == NONE:
+            raise OptionError(message("positions", expected="an attention", received=f"attention={NONE!r}"))
         share = options["teacher_forcing"]
         if not 0 <= share <= 1:
             raise OptionError(message("teacher_forcing", expected="a share in [0, 1]", received=share))
@@ -132,6 +135,7 @@ class Writer(Task):
             options["input_feeding"],
             options["coverage"],
             self.layers,
+            options["positions"] and encoder.ordered and self.attention != NONE,
         )
         return EncoderDecoder(
             encoder, decoder, options["tied"], options["copy"], options["label_smoothing"], self.target_.unknown
