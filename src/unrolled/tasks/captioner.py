@@ -87,6 +87,10 @@ class Captioner(Writer):
 
     def _options(self) -> dict[str, Any]:
         options = super()._options()
+        if "positions" in (self.decoder or {}):
+            raise OptionError(
+                message("positions", expected="no such option: places of a picture follow no order", received="one")
+            )
         if options["copy"]:
             raise OptionError(message("copy", expected="False: a picture has no words to copy", received=True))
         return options

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from unrolled.codecs.pieces import Copies
 from unrolled.codecs.registry import codec_from_json
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source
-from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.inspection.alignment import Alignment, Working
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
-from unrolled.nn.decoder import AttendingDecoder
+from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
+from unrolled.tasks.answers import SEARCHED, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
@@ -35,13 +35,13 @@ from unrolled.training.teacher_forcing import TeacherForcing
 
 READ = "source"  # what is read, among a batch's sources or statics
 BEAM = 4
-SEARCHED = 64  # records searched together
 LARGEST_BATCH, FEWEST_BATCHES = 64, 16
 LONGEST = 1000  # steps of what is read or written; a longer pair is not learnt from
 DECODER = {
     "input_feeding": False,
     "coverage": False,
     "copy": False,
+    "positions": True,
     "tied": True,
     "label_smoothing": 0.0,
     "teacher_forcing": 1.0,
@@ -51,23 +51,6 @@ DECODER = {
 def as_texts(values: Sequence[Any]) -> list[str]:
     """Texts, or lists of words, as texts; a missing one is empty."""
     return ["" if value is None else value if isinstance(value, str) else " ".join(value) for value in values]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One text that could be the answer.
-
-    Args:
-        text: the text, or list of words where the column holds such.
-        score: what answers are ranked by: their log-probability, divided by the length penalty.
-        log_probability: of the whole text, its end included, in nats.
-        finished: whether it ended by itself, rather than at the limit.
-    """
-
-    text: Any
-    score: float
-    log_probability: float
-    finished: bool
 
 
 class Writer(Task):
@@ -104,6 +87,8 @@ class Writer(Task):
             if name not in DECODER:
                 raise unknown("decoder", name, DECODER)
         options = {**DECODER, **(self.decoder or {})}
+        if "positions" in (self.decoder or {}) and self.attention == NONE:
+            raise OptionError(message("positions", expected="an attention", received=f"attention={NONE!r}"))
         share = options["teacher_forcing"]
         if not 0 <= share <= 1:
             raise OptionError(message("teacher_forcing", expected="a share in [0, 1]", received=share))
@@ -154,6 +139,7 @@ class Writer(Task):
             options["input_feeding"],
             options["coverage"],
             self.layers,
+            options["positions"] and encoder.ordered and self.attention != NONE,
         )
         return EncoderDecoder(
             encoder, decoder, options["tied"], options["copy"], options["label_smoothing"], self.target_.unknown
@@ -162,6 +148,10 @@ class Writer(Task):
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
         sizes = [examples.lengths, *(value.lengths for value in examples.sources.values())]
         short = torch.stack(sizes).amax(0) <= LONGEST
+        if not bool(short.any()):
+            raise DataError(
+                message("data", expected=f"pairs of at most {LONGEST:,} steps", received=f"{len(short)} longer ones")
+            )
         if not bool(short.all()):
             self.summary_["left out"] = f"{int((~short).sum())} records of more than {LONGEST} steps"
             examples = examples.select(short.nonzero().squeeze(1))
@@ -179,21 +169,39 @@ class Writer(Task):
 
     # ---- answers ------------------------------------------------------------------------------
 
-    def predict(self, data: Any, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0) -> list[Any]:
+    def predict(
+        self,
+        data: Any,
+        beam_size: int = BEAM,
+        length_penalty: float = 0.0,
+        max_length: int = 0,
+        coverage_penalty: float = 0.0,
+        prefix: Any = None,
+    ) -> list[Any]:
         """The best text for each record.
 
         Args:
             data: what `fit` takes; the target's column is not needed.
             beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
-            length_penalty: 0.6 to 1 where answers come out too short.
+            length_penalty: 0.6 to 1 where answers come out too short; see `unrolled.decoding.penalties`.
             max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
                 from.
+            coverage_penalty: about 0.2 where answers leave out parts of the source; needs attention, and a beam.
+            prefix: what answers begin with: one text for all records, or a list of one for each. It should end where a
+                piece ends (a word, not the middle of one), and the model must know its pieces.
         """
-        found = self.n_best(data, 1, beam_size, length_penalty, max_length)
+        found = self.n_best(data, 1, beam_size, length_penalty, max_length, coverage_penalty, prefix)
         return [answers[0].text for answers in found]
 
     def n_best(
-        self, data: Any, count: int = BEAM, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0
+        self,
+        data: Any,
+        count: int = BEAM,
+        beam_size: int = BEAM,
+        length_penalty: float = 0.0,
+        max_length: int = 0,
+        coverage_penalty: float = 0.0,
+        prefix: Any = None,
     ) -> list[list[Answer]]:
         """Several texts for each record with their scores, the best first.
 
@@ -201,12 +209,16 @@ class Writer(Task):
             data: what `predict` takes.
             count: answers for each record, at most `beam_size`.
             beam_size: beginnings kept at each step.
-            length_penalty: see `predict`.
-            max_length: see `predict`.
+            length_penalty, max_length, coverage_penalty, prefix: see `predict`.
+
+        Raises:
+            OptionError: an illegal option, or a prefix that leaves no room for more.
+            DataError: a prefix of pieces that the model does not know.
         """
         self._fitted()
-        _, examples, copies = self._prepared(self._source(data), targets=False)
-        found = self._search(examples, beam_size, length_penalty, max_length, count)
+        records, examples, copies = self._prepared(self._source(data), targets=False)
+        prefixes = None if prefix is None else prefix_tokens(self.target_, prefix, len(records), copies)
+        found = self._search(examples, count, beam_size, length_penalty, max_length, coverage_penalty, prefixes)
         return [
             [self._answer(hypothesis, row, copies) for hypothesis in hypotheses] for row, hypotheses in enumerate(found)
         ]
@@ -237,7 +249,7 @@ class Writer(Task):
         self._fitted()
         source = self._source(data, y)
         records, examples, copies = self._prepared(source, targets=False)
-        found = [hypotheses[0] for hypotheses in self._search(examples, beam_size, 0.0, 0, 1)]
+        found = [hypotheses[0] for hypotheses in self._search(examples, 1, beam_size)]
         true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
         read, grid = self._places(records)
         texts, pictures = self._shown_texts(records), self._pictures(examples)
@@ -265,38 +277,8 @@ class Writer(Task):
         """The pictures that were looked at, as arrays; none where it is no picture that is read."""
         return []
 
-    def _search(
-        self, examples: Batch, beam_size: int, length_penalty: float, max_length: int, count: int
-    ) -> list[list[Hypothesis]]:
-        """The best `count` token sequences of each record."""
-        if max_length < 0:
-            raise OptionError(message("max_length", expected="an integer >= 0", received=max_length))
-        network: EncoderDecoder = self._fitted().eval()
-        limit = max_length or self.target_.longest * 3 // 2 + 1
-        found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
-        order = torch.argsort(examples.sizes, stable=True)
-        edge = self.target_.boundary
-        for rows in order.split(SEARCHED):
-            batch = examples.select(rows)
-            with torch.no_grad():
-                state, shared = network.first_state(batch)
-            further = network.further(batch)
-
-            def step(tokens: Tensor, state: Any, shared: Any, further: int = further) -> tuple[Tensor, Any]:
-                logs, state = network.advance(tokens, state, shared, further)
-                return self._writable(logs), state
-
-            trace = None if network.decoder.attention is None else lambda state: state.weights
-            answers = beam_search(step, state, shared, edge, edge, limit, beam_size, count, length_penalty, trace=trace)
-            for row, answer in zip(rows.tolist(), answers, strict=True):
-                found[row] = answer
-        return found
-
-    def _writable(self, logs: Tensor) -> Tensor:
-        """Nobody wants to read the unknown piece: it is never written."""
-        if self.target_.unknown is None:
-            return logs
-        return logs.index_fill(1, torch.tensor([self.target_.unknown], device=logs.device), -torch.inf)
+    def _search(self, examples: Batch, count: int = 1, beam_size: int = BEAM, *options: Any) -> list[list[Hypothesis]]:
+        return search(self._fitted().eval(), self.target_, examples, count, beam_size, *options)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Scores of the texts written, beside the baselines'.
@@ -313,7 +295,7 @@ class Writer(Task):
         self, source: Source, records: list[Any], examples: Batch, copies: Copies | None
     ) -> tuple[Scores, list[str]]:
         """The table of scores, and the answers it is about."""
-        found = self._search(examples, BEAM, 0.0, 0, 1)
+        found = self._search(examples)
         answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
         shown = self._shown(records, examples)
         rivals = {baseline.name: baseline.predict(shown) for baseline in self.baselines_.values()}
@@ -345,7 +327,7 @@ class Writer(Task):
             assert isinstance(batch.targets, Ragged)
             with torch.no_grad():
                 raw, _ = network(batch)
-            logs = self._writable(raw.values).log_softmax(1)
+            logs = writable(raw.values, self.target_).log_softmax(1)
             targets = batch.targets.values
             chosen = logs.gather(1, targets.clamp(min=0)[:, None]).squeeze(1) * (targets >= 0)
             totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
