@@ -7,12 +7,13 @@ names under the Unicode licence):
 
     mkdir FOLDER && cd FOLDER
     for v in apple facebook google twitter; do
-        npm pack emoji-datasource-$v@16.0.0 && tar xzf emoji-datasource-$v-16.0.0.tgz --strip-components=2 package/img/$v/64
+        npm pack emoji-datasource-$v@16.0.0
+        tar xzf emoji-datasource-$v-16.0.0.tgz --strip-components=2 package/img/$v/64
     done
     npm pack emojibase-data@16.0.3 && tar xzf emojibase-data-16.0.3.tgz --strip-components=2 package/en/data.json
 
-A concept is an emoji with all its skin tones and genders: "teacher", "man teacher: dark skin tone" and so on are one. All
-draws are by a hash, alike for every vendor. Of what is learnt from, three sets are kept apart:
+A concept is an emoji with all its skin tones and genders: "teacher", "man teacher: dark skin tone" and so on are one.
+All draws are by a hash, alike for every vendor. Three sets are kept from training:
 
 - combinations: one variant in six of each concept that has at least six; all their words stand in other names.
 - concepts: one concept in ten, with all its variants.
@@ -99,7 +100,10 @@ def split(emoji: Sequence[Emoji], folder: Path, vendor: str) -> dict[str, list[R
     words = {word for record in parts["train"] for word in record["caption"].split()}
     for part in ("combinations", "vendor's combinations"):
         parts[part] = [record for record in parts[part] if words.issuperset(record["caption"].split())]
-    return {part: sorted(rows, key=lambda row: draw("order", (row["vendor"], row["caption"]))) for part, rows in parts.items()}
+    return {
+        part: sorted(rows, key=lambda row: draw("order", (row["vendor"], row["caption"])))
+        for part, rows in parts.items()
+    }
 
 
 def _picture(folder: Path, code: tuple[int, ...]) -> Path | None:
