@@ -20,6 +20,7 @@ from unrolled.nn.attention import KINDS, Attention, Memory
 from unrolled.nn.layers import make_layers
 from unrolled.nn.starting import state_from, state_size
 from unrolled.nn.unroll import map_state
+from unrolled.nn.watching import going_through, watched
 from unrolled.ragged import Ragged
 
 NONE = "none"  # no attention: the summary of the source is the context of every step
@@ -75,6 +76,8 @@ class AttendingDecoder(nn.Module):
     Translation System", 2016, section 3; the read-out and input feeding: M.-T. Luong, H. Pham and C. Manning,
     "Effective Approaches to Attention-based Neural Machine Translation", EMNLP 2015, sections 3 and 3.3.
     """
+
+    storeys = ("bottom", "top")  # the stacks that are one pile of layers, the lowest first
 
     def __init__(
         self,
@@ -168,11 +171,12 @@ class AttendingDecoder(nn.Module):
         source, state = _choose(source, rows), _choose(state, rows)
         steps = tokens.values[order.gather.to(tokens.values.device)].split(order.batch_sizes.tolist())
         written, ended = [], []
-        for step in steps:
+        for time, step in enumerate(steps):
             alive = len(step)
             ended.append(_choose(state, slice(alive, None)))
             source, state = _choose(source, slice(alive)), _choose(state, slice(alive))
-            one, state = self._advance(step, state, source)
+            with going_through(tokens, time):
+                one, state = self._advance(step, state, source)
             written.append(one)
         final = _join([state, *reversed(ended)])
         back = order.scatter.to(tokens.values.device)
@@ -205,8 +209,8 @@ class AttendingDecoder(nn.Module):
         return Written(readout, joined, weights, repeats), after
 
     def _one(self, layers: Any, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One step of layers: with their noise while training, by their fast step otherwise."""
-        if not self.training:
+        """One step of layers: with their noise while training, by their fast step where nobody watches otherwise."""
+        if not self.training and not watched():
             return layers.step(inputs, state)
         outputs, state = layers(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)
         return outputs.values, state

@@ -111,6 +111,9 @@ class Translator(Writer):
         codec: PieceCodec = self.reader_
         return codec.pieces(records), (0, 0)
 
+    def _shown_texts(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        return as_texts([record[self.reader_.columns[0]] for record in records])
+
     def _make_encoder(self) -> Encoder:
         spec = replace(self.reader_.spec, embedding_size=self.hidden_size)
         layers = make_layers(
@@ -130,7 +133,7 @@ class Translator(Writer):
         return text_scores(truth, answers, rivals)
 
     def _shown(self, records: Sequence[Mapping[str, Any]], examples: Batch) -> list[Any]:
-        return as_texts([record[self.reader_.columns[0]] for record in records])
+        return self._shown_texts(records)
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         records = list(source)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,14 @@ from unrolled.data.source import Source
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import OptionError, message, unknown
+from unrolled.inspection.alignment import Alignment, Working
+from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.decoder import AttendingDecoder
 from unrolled.ragged import Ragged
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
+from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.target_text import TargetText, text_codec
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
@@ -65,23 +68,6 @@ class Answer:
     score: float
     log_probability: float
     finished: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """Where each piece of an answer looked.
-
-    Args:
-        read: the pieces of the source; empty for a picture.
-        written: the pieces of the answer.
-        weights: the attention of each piece of the answer on each place of the source, (T, S); rows sum to 1.
-        grid: rows and columns of places of a picture, (0, 0) for a text.
-    """
-
-    read: tuple[str, ...]
-    written: tuple[str, ...]
-    weights: np.ndarray
-    grid: tuple[int, int] = (0, 0)
 
 
 class Writer(Task):
@@ -238,25 +224,46 @@ class Writer(Task):
         self._fitted()
         if self.network_.decoder.attention is None:
             raise OptionError(message("attention", expected="a model that attends", received=self.attention))
-        records, examples, copies = self._prepared(self._source(data), targets=False)
+        return [one.alignment for one in self.workings(data, beam_size=beam_size) if one.alignment is not None]
+
+    def workings(self, data: Any, y: Any = None, beam_size: int = BEAM) -> list[Working]:
+        """What was read, the best answer, the right one where the data has it, and where each piece looked.
+
+        Args:
+            data: what `predict` takes; a table may also hold the true texts.
+            y: true texts, when `data` is a list.
+            beam_size: see `predict`.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        records, examples, copies = self._prepared(source, targets=False)
         found = [hypotheses[0] for hypotheses in self._search(examples, beam_size, 0.0, 0, 1)]
+        true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
         read, grid = self._places(records)
-        return [
-            Alignment(
-                tuple(read[row]),
-                tuple(self.target_.pieces(best.tokens, row, copies)),
-                best.trace[:, : self._width(read[row], grid)].numpy() if len(best.tokens) else np.zeros((0, 0)),
-                grid,
-            )
-            for row, best in enumerate(found)
-        ]
+        texts, pictures = self._shown_texts(records), self._pictures(examples)
+        workings = []
+        for row, best in enumerate(found):
+            pieces = self.target_.pieces(best.tokens, row, copies)
+            looked = None
+            if self.network_.decoder.attention is not None:
+                width = len(read[row]) or grid[0] * grid[1]
+                weights = best.trace[:, :width].numpy() if pieces else np.zeros((0, width))
+                looked = Alignment(tuple(read[row]), tuple(pieces), weights, grid)
+            (answer,) = as_texts([self.target_.codec.join(pieces)])
+            workings.append(Working(row, texts[row], answer, true[row], looked, pictures[row] if pictures else None))
+        return workings
 
     def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
         """The pieces of each source, or the grid of a picture's places."""
         return [[] for _ in records], (0, 0)
 
-    def _width(self, read: Sequence[str], grid: tuple[int, int]) -> int:
-        return len(read) or grid[0] * grid[1]
+    def _shown_texts(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What is read, as texts; empty where it is none."""
+        return [""] * len(records)
+
+    def _pictures(self, examples: Batch) -> list[np.ndarray]:
+        """The pictures that were looked at, as arrays; none where it is no picture that is read."""
+        return []
 
     def _search(
         self, examples: Batch, beam_size: int, length_penalty: float, max_length: int, count: int
@@ -300,14 +307,19 @@ class Writer(Task):
         """
         self._fitted()
         source = self._source(data, y)
-        records, examples, copies = self._prepared(source, targets=True)
+        return self._scored(source, *self._prepared(source, targets=True))[0]
+
+    def _scored(
+        self, source: Source, records: list[Any], examples: Batch, copies: Copies | None
+    ) -> tuple[Scores, list[str]]:
+        """The table of scores, and the answers it is about."""
         found = self._search(examples, BEAM, 0.0, 0, 1)
-        answers = [self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)]
+        answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
         shown = self._shown(records, examples)
         rivals = {baseline.name: baseline.predict(shown) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
             rivals["convolution net of the same size"] = as_texts(self.rival_.predict(source))
-        return self._scores(self._truth(records), as_texts(answers), rivals)
+        return self._scores(self._truth(records), answers, rivals), answers
 
     @abstractmethod
     def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
@@ -322,7 +334,10 @@ class Writer(Task):
 
     def score_pairs(self, data: Any) -> np.ndarray:
         """Log-probability of each record's target in nats, (B,); unknown pieces count nothing."""
-        examples = self._encode(self._source(data))
+        self._fitted()
+        return self._score_encoded(self._encode(self._source(data)))
+
+    def _score_encoded(self, examples: Batch) -> np.ndarray:
         network = self._fitted().eval()
         totals = np.zeros(examples.batch_size)
         for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
@@ -335,6 +350,33 @@ class Writer(Task):
             chosen = logs.gather(1, targets.clamp(min=0)[:, None]).squeeze(1) * (targets >= 0)
             totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
         return totals
+
+    # ---- seeing inside ------------------------------------------------------------------------
+
+    def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
+        """Scores, errors, and for one record: the network unfolded, what it remembers, and where its answer looked.
+
+        Args:
+            data: what `evaluate` takes.
+            y: targets, when `data` is a list.
+            row: which record to look at.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        records, examples, copies = self._prepared(source, targets=True)
+        check_row(examples, row)
+        scores, answers = self._scored(source, records, examples, copies)
+        read, _ = self._places(records)
+        shown = some_rows(row, len(records))
+        workings = self.workings([records[place] for place in shown])
+        return look_inside_writer(
+            self.network_,
+            examples,
+            scores,
+            Spelling(self.target_, read, copies),
+            text_mistakes(self._score_encoded, examples, self._shown_texts(records), self._truth(records), answers),
+            [replace(one, row=place) for one, place in zip(workings, shown, strict=True)],
+        )
 
     # ---- saving -------------------------------------------------------------------------------
 
