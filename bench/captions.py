@@ -13,7 +13,7 @@ names under the Unicode licence):
     npm pack emojibase-data@16.0.3 && tar xzf emojibase-data-16.0.3.tgz --strip-components=2 package/en/data.json
 
 A concept is an emoji with all its skin tones and genders: "teacher", "man teacher: dark skin tone" and so on are one.
-All draws are by a hash, alike for every vendor. Of what is learnt from, three sets are kept apart:
+All draws are by a hash, alike for every vendor. Three sets are kept from training:
 
 - combinations: one variant in six of each concept that has at least six; all their words stand in other names.
 - concepts: one concept in ten, with all its variants.

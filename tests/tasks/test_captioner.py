@@ -114,6 +114,16 @@ def test_what_makes_no_sense_is_refused_in_words(act, words):
         act()
 
 
+def test_an_empty_or_missing_caption_is_learnt_as_saying_nothing():
+    data = [
+        {"picture": np.full((4, 4), 9, np.uint8), "caption": caption} for caption in ("", None, "a dot") for _ in "ab"
+    ]
+    model = Captioner(Pictures("picture", size=4), hidden_size=8).fit(data, epochs=1, device="cpu")
+    assert all(isinstance(answer, str) for answer in model.predict(data))
+    with pytest.raises(DataError, match="caption"):
+        Captioner(Pictures("picture", size=4), hidden_size=8).fit([{**row, "caption": ""} for row in data])
+
+
 def test_a_missing_picture_is_named_by_its_record(seer):
     with pytest.raises(DataError, match="record 1"):
         seer.predict([*scenes(1), {"picture": None}])

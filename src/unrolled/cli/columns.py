@@ -18,12 +18,12 @@ FLAGS = {
 MEDIA = ("audio", "image", "video")  # what a step of one is nobody labels
 
 
-def codecs_from(flags: Mapping[str, str], image_dir: str = "") -> list[Any] | None:
+def codecs_from(flags: Mapping[str, str], media: Mapping[str, Any] | None = None) -> list[Any] | None:
     """Codecs for the flags that were given; None when none was, so that the task chooses.
 
     Args:
         flags: the columns, between commas, by flag.
-        image_dir: where the relative paths of pictures and films start.
+        media: options of the codecs of pictures and films.
     """
     from unrolled.codecs.audio import Audio
     from unrolled.codecs.category import Categories
@@ -43,7 +43,7 @@ def codecs_from(flags: Mapping[str, str], image_dir: str = "") -> list[Any] | No
         if flag == "numbers" and names:
             codecs.append(Numbers(names))
         elif flag in ("image", "video"):
-            codecs += [(Pictures if flag == "image" else Video)(name, folder=image_dir) for name in names]
+            codecs += [(Pictures if flag == "image" else Video)(name, **(media or {})) for name in names]
         else:
             codecs += [makers[flag](name) for name in names]
     return codecs or None

@@ -45,6 +45,7 @@ KINDS = {
             "label": "the label column",
             "labels": "a column of lists of labels, any number at once",
             "image_dir": "folder in which the files of --image and --video are",
+            "image_size": "pixels of a side that pictures and films are brought to (default: 64; films 32)",
         },
         ("inputs", "target"),
     ),
@@ -75,7 +76,10 @@ KINDS = {
         "Captioner",
         "A sentence about a picture.",
         (),
-        {"image_dir": "folder in which the pictures are"},
+        {
+            "image_dir": "folder in which the pictures are",
+            "image_size": "pixels of a side that pictures are brought to (default: 64)",
+        },
         (),
     ),
 }
@@ -209,10 +213,12 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
 
     flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
     if name == "caption":
-        return _pictures(values)
-    if values.get("image_dir") and not {"image", "video"} & set(flags):
-        raise OptionError(message("--image-dir", expected="--image or --video beside it", received="neither"))
-    chosen = codecs_from(flags, values.get("image_dir") or "")
+        return _picture(values)
+    media = _media(values)
+    if media and not {"image", "video"} & set(flags):
+        flag = "--image-dir" if "folder" in media else "--image-size"
+        raise OptionError(message(flag, expected="--image or --video beside it", received="neither"))
+    chosen = codecs_from(flags, media)
     if name == "language":
         given = [column.strip() for column in str(values.get("given") or "").split(",") if column.strip()]
         return {"given": given or None}
@@ -232,23 +238,32 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     return found
 
 
-def _pictures(values: dict[str, Any]) -> dict[str, Any]:
-    """The codec of a captioner's pictures, where their folder was named."""
+def _media(values: dict[str, Any]) -> dict[str, Any]:
+    """Options of the codecs of pictures and films, where the flags give them."""
+    folder, side = values.get("image_dir"), values.get("image_size")
+    size = {"size": parse(Argument("image_size", int, int, None, ""), str(side))} if side is not None else {}
+    return ({"folder": folder} if folder else {}) | size
+
+
+def _picture(values: dict[str, Any]) -> dict[str, Any]:
+    """The codec of a captioner's pictures, where the flags say how they are read."""
     from unrolled.codecs.picture import Pictures
 
-    folder = values.get("image_dir")
-    return {"picture": Pictures(values.get("picture") or "picture", folder=folder)} if folder else {}
+    media = _media(values)
+    return {"picture": Pictures(values.get("picture") or "picture", **media)} if media else {}
 
 
 def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Every option of the run, defaults included."""
+    from unrolled.codecs.base import Codec
     from unrolled.training.options import TrainingOptions
 
     options = asdict(TrainingOptions.from_keywords(settings, dict(model.training_defaults)))
     del options["progress"]  # belongs to the terminal, not to the run
     known = {argument.name for argument in arguments_of(type(model), ("training", "inputs", "target", "given"))}
     own = {name: value for name, value in model.get_params(deep=False).items() if name in known}
-    return own | options
+    # a codec stands for its column, as on the command line; further flags say the rest
+    return {name: value.columns[0] if isinstance(value, Codec) else value for name, value in own.items()} | options
 
 
 def _is_tokens(path: str) -> bool:

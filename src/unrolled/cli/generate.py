@@ -1,4 +1,4 @@
-"""`unrolled generate MODEL`: let a language model write, a translator answer, or a sequence model draw."""
+"""`unrolled generate MODEL`: let a language model write, a translator or captioner answer, or a sequence model draw."""
 
 from typing import Annotated, Any
 
@@ -11,9 +11,10 @@ BEAM = 4  # beginnings kept in the search for an answer, at least
 
 
 def generate(
-    model: Annotated[str, typer.Argument(help="folder of a language model, translator or sequence model")],
+    model: Annotated[str, typer.Argument(help="folder of a language model, translator, captioner or sequence model")],
     prompt: Annotated[
-        str, typer.Option(help="the text so far, or the one to answer; for a sequence model its frames as JSON")
+        str,
+        typer.Option(help="the text so far, the one to answer, a picture's file, or the frames of a sequence as JSON"),
     ] = "",
     length: Annotated[
         int | None, typer.Option(help="tokens or frames at most; 500, and for an answer by the longest learnt from")
@@ -24,7 +25,7 @@ def generate(
     top_k: Annotated[int, typer.Option(help="draw only from the k likeliest tokens; 0 from all")] = 0,
     top_p: Annotated[float, typer.Option(help="draw from the fewest tokens that reach this probability")] = 1.0,
     seed: Annotated[int | None, typer.Option(help="for repeatable draws")] = None,
-    count: Annotated[int, typer.Option(help="texts or sequences; of a translator its best answers")] = 1,
+    count: Annotated[int, typer.Option(help="texts or sequences; of a translator or captioner its best answers")] = 1,
     given: Annotated[list[str] | None, typer.Option(help="column=value that starts the text; may be repeated")] = None,
     out: Annotated[str, typer.Option(help="a picture of drawn points: .svg, .png or .pdf")] = "",
     offsets: Annotated[
@@ -51,7 +52,7 @@ def generate(
         generate_sequences(task, prompt, limit, temperature, seed, count, out, offsets)
         return
     if not hasattr(task, "score_texts"):
-        expected = "a language model, translator or sequence model"
+        expected = "a language model, translator, captioner or sequence model"
         raise OptionError(message("MODEL", expected=expected, received=f"a {type(task).__name__}"))
     _refuse("a language model", {"--out": out, "--offsets": offsets})
     warmth = 0.8 if temperature is None else temperature

@@ -201,7 +201,9 @@ def _decoding(where: str) -> Generator[None]:
     except (UnreadableError, UnsupportedError):
         raise
     except FileNotFoundError as fault:
-        raise UnreadableError("a picture's file", f"{where}, which does not exist", "look at the path") from fault
+        raise UnreadableError(
+            "a picture's file", f"{where}, which does not exist", "look at the path and its folder"
+        ) from fault
     except (library.DecompressionBombError, library.DecompressionBombWarning) as fault:
         expected = f"at most {MAX_PIXELS:,} pixels"
         raise UnreadableError(expected, f"{where} with far more", "shrink the picture first") from fault
