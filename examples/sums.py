@@ -1,6 +1,6 @@
 """Sums as text: "110+25" is read letter by letter and "135" is written, for pairs of numbers never seen.
 
-Run: python examples/sums.py [--seed 0] [--out sums.png] [--digits 3] [--epochs 20]
+Run: python examples/sums.py [--seed 0] [--out sums.png] [--digits 3] [--epochs 12]
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def main(seed: int, out: Path, digits: int | None = None, epochs: int | None = N
     """Learn from all but 2,000 pairs in some minutes, then ask about those."""
     sums, answers = make(digits or 3, seed)
     model = ur.Translator(hidden_size=128, dropout=0.0)
-    model.fit(sums[TESTED:], answers[TESTED:], epochs=epochs or 20, batch_size=32, learning_rate=3e-3, seed=seed)
+    model.fit(sums[TESTED:], answers[TESTED:], epochs=epochs or 12, batch_size=32, learning_rate=3e-3, seed=seed)
     scores = model.evaluate(sums[:TESTED], answers[:TESTED])
     print(scores)
     for asked, answer in zip(sums[:5], model.predict(sums[:5]), strict=True):
