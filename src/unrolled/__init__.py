@@ -83,6 +83,7 @@ _HOME = {
     "Classifier": "unrolled.tasks.classifier",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
+    "Recommender": "unrolled.tasks.recommender",
     "SequenceModel": "unrolled.tasks.sequence",
     "Tagger": "unrolled.tasks.tagger",
     "Translator": "unrolled.tasks.translator",
@@ -152,6 +153,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.classifier import Classifier as Classifier
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
+    from unrolled.tasks.recommender import Recommender as Recommender
     from unrolled.tasks.registry import load as load
     from unrolled.tasks.sequence import SequenceModel as SequenceModel
     from unrolled.tasks.tagger import Tagger as Tagger

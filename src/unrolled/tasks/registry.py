@@ -15,6 +15,7 @@ TASKS = {
     "SequenceModel": "unrolled.tasks.sequence",
     "Translator": "unrolled.tasks.translator",
     "Captioner": "unrolled.tasks.captioner",
+    "Recommender": "unrolled.tasks.recommender",
 }
 
 
