@@ -38,7 +38,8 @@ class NextItem(nn.Module):
     Example:
         >>> from unrolled.nn.stack import Stack
         >>> net = NextItem(ItemVectors(9, 4), None, Stack(4, 8, cell="gru"))
-        >>> events = Batch({"item": Ragged(torch.tensor([10, 3, 10]), [2, 1])}, targets=Ragged(torch.tensor([3, 5, 0]), [2, 1]))
+        >>> before, after = torch.tensor([10, 3, 10]), torch.tensor([3, 5, 0])
+        >>> events = Batch({"item": Ragged(before, [2, 1])}, targets=Ragged(after, [2, 1]))
         >>> net(events)[0].values.shape, net.loss(events).count
         (torch.Size([3, 4]), 3.0)
     """
@@ -112,6 +113,11 @@ class NextItem(nn.Module):
 
     def _asked(self, outputs: Tensor) -> Tensor:
         return self.query(self.dropout(outputs))
+
+    def grow(self, size: int) -> None:
+        """Make room for further items, see `ItemVectors.grown`."""
+        self.vectors = self.vectors.grown(size)
+        self.proposal = LogUniform(size)
 
     def initial_state(self, batch_size: int) -> Any:
         """The state before the first event."""

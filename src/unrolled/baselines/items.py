@@ -129,7 +129,8 @@ class MarkovItems(LinkedItems):
         scores = np.tile(self.popular_, (len(inputs), 1))
         known = np.flatnonzero(last >= 0)
         if len(known):
-            scores[known] += self.links_[last[known]].toarray()
+            found: Any = _one_each(last[known], self.size) @ self.links_
+            scores[known] += found.toarray()
         return scores
 
 
@@ -154,10 +155,10 @@ class ItemNeighbours(LinkedItems):
         self.popular_ = self._count(inputs)
         total, left, kept = sum(map(len, inputs)), MAX_EVENTS, []
         for session in reversed(inputs):
+            if len(session) > left and kept:
+                break
             kept.append(np.unique(session[-LONGEST:]))
             left -= len(session)
-            if left <= 0:
-                break
         self.name = partly(type(self).name, MAX_EVENTS - left, total, "events")
         items = _joined(kept)
         owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
@@ -181,7 +182,8 @@ class ItemNeighbours(LinkedItems):
             (np.concatenate([np.zeros(0), *weights]).astype(np.float32), (_joined(rows), _joined(columns))),
             shape=(len(inputs), self.size),
         )
-        return (asked @ self.links_).toarray() + TIE * self.popular_
+        found: Any = asked @ self.links_
+        return found.toarray() + TIE * self.popular_
 
 
 class OwnHistory(Popularity):
@@ -207,6 +209,12 @@ class OwnHistory(Popularity):
         return scores
 
 
+def _one_each(columns: np.ndarray, size: int) -> csr_array:
+    """A row for each column, with a one there."""
+    rows = len(columns)
+    return csr_array((np.ones(rows, dtype=np.float32), columns, np.arange(rows + 1)), shape=(rows, size))
+
+
 def _joined(sequences: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.int64)
 
@@ -216,7 +224,7 @@ def _last_known(history: np.ndarray, size: int) -> int:
     return int(known[-1]) if len(known) else -1
 
 
-def _nearest(visits: csr_array) -> csr_array:
+def _nearest(visits: Any) -> csr_array:
     """For each column the others most like it: (V, V) with at most NEIGHBOURS in a row, a block at a time."""
     size, block = visits.shape[1], 4096
     data, indices, counts = [], [], []

@@ -129,10 +129,9 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
     if sessions:
         frame = _exploded(frame, item, time)
     rows = frame.height
-    columns = [pl.int_range(pl.len()).alias(_ROW)]
+    frame = frame.with_columns(pl.int_range(pl.len()).alias(_ROW))
     if time is not None:
-        columns.append(_seconds(frame[time]).alias(_TIME))
-    frame = frame.with_columns(columns)
+        frame = frame.with_columns(_seconds(frame[time]).alias(_TIME))
     frame = frame.drop_nulls([user, item, *([_TIME] if time is not None else [])])
     incomplete = rows - frame.height
     if not (everybody if empty else frame).height:
@@ -149,7 +148,11 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         sizes = everybody.join(sizes, on=user, how="left", maintain_order="left")
         sizes = sizes.with_columns(pl.col("events").fill_null(0))
     seconds = frame[_TIME].to_numpy().astype(np.float64) if time is not None else None
-    future = 0 if seconds is None or not len(seconds) or seconds.min() < _CALENDAR else int((seconds > clock.time() + _TOMORROW).sum())
+    future = (
+        0
+        if seconds is None or not len(seconds) or seconds.min() < _CALENDAR
+        else int((seconds > clock.time() + _TOMORROW).sum())
+    )
     report = EventReport(int(late), before - frame.height, incomplete, future)
     kept = frame.drop([_ROW, _FIRST, *([_TIME] if time is not None else [])])
     return EventLog(kept, item, sizes[user], sizes["events"].to_numpy().astype(np.int64), seconds, report)

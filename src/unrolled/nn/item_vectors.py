@@ -44,10 +44,10 @@ class ItemVectors(nn.Module):
             for number, spec in enumerate(specs.values()):
                 self.register_buffer(f"features_{number}", _nothing_known(spec, size + 2))
 
-    def describe(self, features: Mapping[str, Tensor]) -> None:
-        """Say what each item is like: the encoded columns by name, a row for each item, (V, ...)."""
+    def describe(self, features: Mapping[str, Tensor], items: Tensor) -> None:
+        """Say what some items are like: the encoded columns by name, (M, ...), and the items' indices, (M,)."""
         for name, values in features.items():
-            self._features(name)[: self.size] = values
+            self._features(name)[items] = values.to(self._features(name))
 
     def _features(self, name: str) -> Tensor:
         return self.get_buffer(f"features_{list(self.specs).index(name)}")

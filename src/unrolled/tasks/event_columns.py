@@ -45,6 +45,7 @@ def _codec(name: str, frame: pl.DataFrame) -> Codec:
 
 def encode_columns(record: Record, frame: pl.DataFrame) -> dict[str, Tensor]:
     """A row for each row of the frame, by the column's name."""
+    require(Table(frame), record.columns)
     return dict(record.encode_all(frame.select(record.columns).to_dicts()).statics)
 
 

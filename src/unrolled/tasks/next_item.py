@@ -1,7 +1,7 @@
 """What the tasks share that say what a user's next event will be about."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -19,9 +19,8 @@ from unrolled.codecs.record import Record
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.events import EventLog, event_log
 from unrolled.data.source import Source, Table
-from unrolled.data.timestamps import parse_times
-from unrolled.decoding.retrieval import FREE, QUERIES, Filters, best_items, true_ranks
-from unrolled.errors import DataError, OptionError, message
+from unrolled.decoding.retrieval import best_items
+from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.item_loss import choose_loss
@@ -30,28 +29,19 @@ from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.ranking import Ranked, ranking_scores
 from unrolled.tasks.base import Task
+from unrolled.tasks.columns import require
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
+from unrolled.tasks.item_ranking import item_filters, owners, places, questions, ranked, ranked_by
+from unrolled.tasks.replay import Replay, together
+from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
+from unrolled.training.seeds import seed_everything
+from unrolled.training.trainer import Trainer
 
 TIMES = "times"  # the input that says when the event before was
 LARGE = 20_000  # items: the table's gradient then lists rows
 MAX_LANES, MIN_UPDATES = 128, 30  # users read side by side; fewer where an epoch would have fewer updates
 READ_ROWS = 256  # users whose histories are read together
-SHOWN = 10  # places that coverage looks at
-
-
-class Asked(NamedTuple):
-    """Events to be foretold.
-
-    Args:
-        rows: which events of the log, (M,).
-        queries: what the network asks for before each, (M, D).
-        targets: the items, (M,).
-    """
-
-    rows: Tensor
-    queries: Tensor
-    targets: Tensor
 
 
 class NextItemTask(Task):
@@ -84,7 +74,7 @@ class NextItemTask(Task):
             return super()._hold_out(table, share, seed)
         table.require(self.user)
         users = table.frame[self.user].unique(maintain_order=True).drop_nulls()
-        held, rest = super()._hold_out(Table(users.to_frame()), share, seed)[::-1]
+        _, held = super()._hold_out(Table(users.to_frame()), share, seed)
         if held is None:
             return source, None
         assert isinstance(held, Table)
@@ -101,15 +91,15 @@ class NextItemTask(Task):
         self.features_ = learn_columns(self.features, log.frame, "features")
         self.item_features_, self._described = None, None
         if self.item_features is not None:
-            items = self._items(log)
+            items = self._items_of(log)
             self.item_features_ = learn_columns(self.item_features, items, "item_features")
             assert self.item_features_ is not None
-            self._described = encode_columns(self.item_features_, items)
+            index = torch.from_numpy(self.catalogue_.encode(items[self.item]))
+            self._described = encode_columns(self.item_features_, items), index
 
-    def _items(self, log: EventLog) -> pl.DataFrame:
-        """A row for each item of the catalogue, with what its last event says of it."""
-        index = pl.Series("index", self.catalogue_.encode(log.items))
-        return log.frame.with_columns(index).filter(index < self.catalogue_.size).group_by("index").last().sort("index")
+    def _items_of(self, log: EventLog) -> pl.DataFrame:
+        """A row for each item, with what its last event says of it."""
+        return log.frame.unique(self.item, keep="last", maintain_order=True)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         return self._steps(self._log(source, empty=not targets), whole=not targets)
@@ -147,7 +137,7 @@ class NextItemTask(Task):
         sparse = size >= LARGE and choose_loss(self.loss, size) != "cross_entropy"
         vectors = ItemVectors(size, self.embedding_size, described, sparse)
         if self._described is not None:
-            vectors.describe(self._described)
+            vectors.describe(*self._described)
         inputs = InputLayer(specs) if specs else None
         width = self.embedding_size + (0 if inputs is None else inputs.size)
         layers = make_layers(
@@ -168,6 +158,83 @@ class NextItemTask(Task):
             return Buckets(examples, rows, options.seed, shuffle)
         return Lanes(examples, rows, steps, options.seed, shuffle)
 
+    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
+        super()._train(examples, watched, settings, callbacks)
+        self.replay_ = Replay.of(examples, np.random.default_rng(settings.seed))
+
+    # ---- going on -----------------------------------------------------------------------------
+
+    def partial_fit(self, data: Any, y: Any = None, *, replay: float = 1.0, **options: Any) -> Self:
+        """Learn from new events, and read a sample of the old ones again, so that they are not forgotten.
+
+        New items join the catalogue. Baselines and scores stay those of the last `fit`.
+
+        Args:
+            data: new events, in the form that `fit` takes.
+            y: not used; the next item is the target.
+            replay: old events that are read again for each new one.
+            options: training options over those of `fit`; an epoch at a third of the learning rate if not said.
+
+        Returns:
+            self.
+        """
+        if getattr(self, "network_", None) is None:
+            return self.fit(data, **options)
+        if not replay >= 0:
+            raise OptionError(message("replay", expected="a number >= 0", received=replay))
+        rate = {**self.training_defaults, **(self.training or {})}["learning_rate"] / 3
+        chosen = {"epochs": 1, "learning_rate": rate, "schedule": "constant", **options, "validation": 0.0}
+        settings = TrainingOptions.from_keywords(chosen, {**self.training_defaults, **(self.training or {})})
+        log = self._log(self._source(data))
+        self._extend(self._items_of(log))
+        known = self.catalogue_.encode(log.items)
+        self.catalogue_.counts_ = self.catalogue_.counts_ + np.bincount(known, minlength=self.catalogue_.size)
+        new = self._steps(log, whole=False)
+        draw = np.random.default_rng(self.replay_.seen + settings.seed)
+        examples = together(new, self.replay_.drawn(round(replay * new.num_steps), draw)) if replay else new
+        seed_everything(settings.seed)
+        Trainer(self.network_, self._batches(examples, settings, shuffle=True), settings).run()
+        self.network_.to("cpu").eval()
+        self.replay_ = self.replay_.absorbed(new, draw)
+        return self
+
+    def add_items(self, data: Any) -> Self:
+        """Let new items join the catalogue, known by their features alone.
+
+        Args:
+            data: a table with a row for each item: its name, and the columns of `item_features`.
+
+        Returns:
+            self.
+
+        Raises:
+            OptionError: a model without item features, to which a new item would be nothing.
+        """
+        self._fitted()
+        if self.item_features_ is None:
+            raise OptionError(
+                message("item_features", expected="a model that learnt what items are like", received="none",
+                        remedy="fit with item_features=, or show new items in use with partial_fit")
+            )  # fmt: skip
+        source = self._source(data)
+        self._extend(source.frame if isinstance(source, Table) else pl.DataFrame(list(source)))
+        return self
+
+    def _extend(self, items: pl.DataFrame) -> None:
+        """Let the items that are not known yet, a row each, join the catalogue and the network."""
+        require(Table(items), [self.item])
+        before = self.catalogue_.size
+        longer = self.catalogue_.extended(items[self.item])
+        if longer.size == before:
+            return
+        index = longer.encode(items[self.item])
+        fresh = np.flatnonzero((index >= before) & (index < longer.size))
+        described = {} if self.item_features_ is None else encode_columns(self.item_features_, items[fresh])
+        self.replay_.shift(ITEM, before, longer.size - before)
+        self.catalogue_ = longer
+        self.network_.grow(longer.size)
+        self.network_.vectors.describe(described, torch.from_numpy(index[fresh]))
+
     # ---- answers ------------------------------------------------------------------------------
 
     def predict(self, data: Any, k: int = 10, exclude_seen: bool = False, allowed: Sequence[Any] | None = None) -> Any:
@@ -185,7 +252,8 @@ class NextItemTask(Task):
         """
         self._fitted()
         log = self._log(self._source(data), empty=True)
-        filters = self._filters(log, np.arange(len(log.lengths)), log.lengths, exclude_seen, allowed)
+        everybody = np.arange(len(log.lengths))
+        filters = item_filters(log, self.catalogue_, everybody, log.lengths, exclude_seen, allowed)
         steps = self._steps(log, whole=True)
         queries = self._queries(steps, steps.lengths.cumsum(0) - 1)
         items, scores = best_items(self._score(), queries, self.catalogue_.size, k, filters)
@@ -226,28 +294,6 @@ class NextItemTask(Task):
             found[here[here >= 0]] = queries.values[here >= 0]
         return found
 
-    def _filters(
-        self,
-        log: EventLog,
-        users: np.ndarray,
-        counts: np.ndarray,
-        exclude_seen: bool,
-        allowed: Sequence[Any] | None,
-    ) -> Filters:
-        """For each question the first `counts` events of a user, where these may not be answered again."""
-        barred = mask = None
-        if exclude_seen:
-            items = Ragged(torch.from_numpy(self.catalogue_.encode(log.items)), torch.from_numpy(log.lengths))
-            barred = items.select(torch.from_numpy(users)).slice(0, torch.from_numpy(counts))
-        if allowed is not None:
-            known = self.catalogue_.encode(pl.Series(self.item, list(allowed)))
-            mask = torch.zeros(self.catalogue_.size + 1, dtype=torch.bool)
-            mask[torch.from_numpy(known)] = True
-            mask = mask[: self.catalogue_.size]
-            if not bool(mask.any()):
-                raise DataError(message("allowed", expected="at least one item of the catalogue", received="none"))
-        return Filters(barred, mask)
-
     # ---- scores -------------------------------------------------------------------------------
 
     def evaluate(
@@ -266,84 +312,29 @@ class NextItemTask(Task):
             Scores on events that have one before them, of items that were learnt; the notes count the others.
         """
         self._fitted()
-        if last < 1:
-            raise OptionError(message("last", expected="an integer >= 1", received=last))
         log = self._log(self._source(data, y))
-        asked, notes = self._asked_of(log, last, after)
-        owners, before = self._histories(log, asked.rows)
-        filters = self._filters(log, owners, before, exclude_seen, None)
-        size, score = self.catalogue_.size, self._score()
-        items, _ = best_items(score, asked.queries, size, SHOWN, filters)
-        answer = Ranked(true_ranks(score, asked.queries, size, asked.targets, filters).numpy(), items.numpy())
-        rivals = self._rivals(log, owners, before, asked, filters)
+        items, size = self.catalogue_.encode(log.items), self.catalogue_.size
+        rows, notes = questions(log, items, size, last, after)
+        users, before, targets = owners(log)[rows], places(log)[rows], torch.from_numpy(items[rows])
+        filters = item_filters(log, self.catalogue_, users, before, exclude_seen, None)
+        asked = torch.from_numpy(rows)
+        answer = ranked(self._score(), self._queries(self._steps(log, whole=False), asked), targets, size, filters)
+
+        def history(row: int) -> np.ndarray:
+            return items[rows[row] - before[row] : rows[row]]
+
+        rivals = {b.name: ranked_by(b, history, targets, size, filters) for b in self.baselines_.values()}
         if self.rival_ is not None:
-            theirs, their_score = self.rival_._asked_of(log, last, after)[0], self.rival_._score()
-            top, _ = best_items(their_score, theirs.queries, size, SHOWN, filters)
-            ranks = true_ranks(their_score, theirs.queries, size, theirs.targets, filters)
-            rivals["causal convolution net of the same size"] = Ranked(ranks.numpy(), top.numpy())
-        return self._scored(log, asked, answer, rivals, notes)
+            queries = self.rival_._queries(self.rival_._steps(log, whole=False), asked)
+            rivals["causal convolution net of the same size"] = ranked(
+                self.rival_._score(), queries, targets, size, filters
+            )
+        return self._scored(log, rows, answer, rivals, notes)
 
     def _scored(
-        self, log: EventLog, asked: Asked, answer: Ranked, rivals: dict[str, Ranked], notes: tuple[str, ...]
+        self, log: EventLog, rows: np.ndarray, answer: Ranked, rivals: dict[str, Ranked], notes: tuple[str, ...]
     ) -> Scores:
         return ranking_scores(answer, rivals, self.catalogue_.counts_, notes)
-
-    def _asked_of(self, log: EventLog, last: int, after: Any) -> tuple[Asked, tuple[str, ...]]:
-        steps = self._steps(log, whole=False)
-        assert isinstance(steps.targets, Ragged)
-        targets, positions = steps.targets.values, steps.targets.positions
-        if after is None:
-            chosen = positions >= torch.repeat_interleave(steps.lengths - last, steps.lengths)
-        else:
-            chosen = torch.from_numpy(self._from(log, after))
-        first, known = positions == 0, targets < self.catalogue_.size
-        rows = (chosen & ~first & known).nonzero().squeeze(1)
-        left = {"first events, which nothing precedes": chosen & first, "events of unknown items": chosen & ~first & ~known}
-        notes = tuple(f"{int(some.sum()):,} {what}, are left out" for what, some in left.items() if bool(some.any()))
-        if not len(rows):
-            raise DataError(message("data", expected="an event after another one, of a known item", received="none"))
-        return Asked(rows, self._queries(steps, rows), targets[rows]), notes
-
-    def _from(self, log: EventLog, after: Any) -> np.ndarray:
-        """Which events are not before a time, (N,)."""
-        if log.seconds is None:
-            raise OptionError(message("after", expected="a log with a time column", received=after, remedy="give time="))
-        edge = event_log(
-            Table(pl.DataFrame({"user": [0], "item": [0]}).with_columns(parse_times(pl.Series("time", [after])))),
-            "user",
-            "item",
-            "time",
-        )
-        assert edge.seconds is not None
-        return log.seconds >= edge.seconds[0]
-
-    def _histories(self, log: EventLog, rows: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Whose each event is, and how many of the user's were before it: (M,) both."""
-        steps = Ragged(torch.zeros(int(log.lengths.sum()), 0), torch.from_numpy(log.lengths))
-        return steps.sequence_ids[rows].numpy(), steps.positions[rows].numpy()
-
-    def _rivals(
-        self, log: EventLog, owners: np.ndarray, before: np.ndarray, asked: Asked, filters: Filters
-    ) -> dict[str, Ranked]:
-        items = self.catalogue_.encode(log.items)
-        starts = np.cumsum(log.lengths) - log.lengths
-        size, found = self.catalogue_.size, {}
-        # as many histories at once as fit beside the catalogue
-        together = max(1, min(QUERIES, 16_000_000 // size))
-        for baseline in self.baselines_.values():
-            ranks, top = [], []
-            for rows in torch.arange(len(owners)).split(together):
-                some = [items[starts[u] : starts[u] + n] for u, n in zip(owners[rows], before[rows], strict=True)]
-                scores = torch.from_numpy(baseline.predict(some)).float()
-
-                def score(queries: Tensor, start: int, stop: int, scores: Tensor = scores) -> Tensor:
-                    return scores[:, start:stop].clone()
-
-                own = filters.select(rows)
-                ranks.append(true_ranks(score, scores[:, :1], size, asked.targets[rows], own).numpy())
-                top.append(best_items(score, scores[:, :1], size, SHOWN, own)[0].numpy())
-            found[baseline.name] = Ranked(np.concatenate(ranks), np.concatenate(top))
-        return found
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         log = self._log(source)
@@ -354,6 +345,17 @@ class NextItemTask(Task):
         return {key: baseline.fit(items, times) for key, baseline in chosen.items()}
 
     # ---- saving -------------------------------------------------------------------------------
+
+    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        record, tensors = super()._to_record()
+        return record, tensors | {f"replay.{name}": tensor for name, tensor in self.replay_.tensors().items()}
+
+    @classmethod
+    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        task = super()._from_record(record, tensors)
+        kept = {name[len("replay.") :]: tensor for name, tensor in tensors.items() if name.startswith("replay.")}
+        task.replay_ = Replay.from_tensors(kept)
+        return task
 
     def _learnt_to_json(self) -> dict[str, Any]:
         return {

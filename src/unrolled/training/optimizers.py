@@ -88,7 +88,9 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | To
 
 def _groups(model: nn.Module, decays: bool, apart: list[nn.Parameter]) -> list[dict[str, Any]]:
     others = {id(parameter) for parameter in apart}
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in others]
+    learning = [
+        parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in others
+    ]
     if not decays:
         return [{"params": learning}] if learning else []
     tables = {

@@ -7,7 +7,6 @@ rows and moved for those alone, which is Adam with a clock of its own for each r
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -40,6 +39,7 @@ class Together:
         parts: optimisers.
 
     Example:
+        >>> import torch
         >>> dense, table = nn.Linear(2, 2), nn.Embedding(9, 2, sparse=True)
         >>> both = Together(torch.optim.AdamW(dense.parameters()), torch.optim.SparseAdam(table.parameters()))
         >>> dense(table(torch.tensor([3]))).sum().backward()
