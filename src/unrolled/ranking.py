@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unrolled.data.trajectories import distance_km
 from unrolled.metrics import Metrics, Scores
 
 CUTS = (1, 5, 10, 20)  # places that are looked at
@@ -54,6 +55,38 @@ def ranking_scores(
     """
     rows = {name: _metrics(one, counts) for name, one in {"": answer, **rivals}.items()}
     return Scores(len(answer.ranks), "events", rows.pop(""), rows, f"ndcg_{LEADING}", True, tuple(notes))
+
+
+def place_scores(
+    answer: Ranked,
+    rivals: Mapping[str, Ranked],
+    truth: np.ndarray,
+    centres: np.ndarray | None,
+    notes: Sequence[str] = (),
+) -> Scores:
+    """Accuracy within the first 1, 5 and 10 places, the mean reciprocal rank, and how far off the first place was.
+
+    Args:
+        answer: the model's.
+        rivals: the baselines', by name.
+        truth: the true places, (M,).
+        centres: latitude and longitude of each place, (P, 2), NaN where unknown; None without positions.
+        notes: what was left out.
+
+    Example:
+        >>> seen = Ranked(np.array([1, 3]), np.array([[0, 1], [0, 2]]))
+        >>> place_scores(seen, {}, np.array([0, 2]), np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]])).model["km"]
+        0.0
+    """
+    rows = {}
+    for name, one in {"": answer, **rivals}.items():
+        rows[name] = {f"accuracy_{cut}": float((one.ranks <= cut).mean()) for cut in CUTS[:3]}
+        rows[name][f"mrr_{DEEPEST}"] = float(np.where(one.ranks <= DEEPEST, 1 / one.ranks, 0.0).mean())
+        if centres is not None:
+            there, here = centres[truth], centres[one.top[:, 0]]
+            far = distance_km(there[:, 0], there[:, 1], (here[:, 0], here[:, 1]))
+            rows[name]["km"] = float(np.nanmean(far)) if not np.isnan(far).all() else float("nan")
+    return Scores(len(truth), "visits", rows.pop(""), rows, "accuracy_1", True, tuple(notes))
 
 
 def _metrics(answer: Ranked, counts: np.ndarray) -> Metrics:

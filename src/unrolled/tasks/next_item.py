@@ -1,5 +1,6 @@
 """What the tasks share that say what a user's next event will be about."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.codecs.catalogue import Catalogue
 from unrolled.codecs.event_time import EventTimes
+from unrolled.codecs.own_history import AFTER, HOUR, MOST, recalled
 from unrolled.codecs.record import Record
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.events import EventLog, event_log
@@ -48,10 +50,10 @@ class NextItemTask(Task):
     """Reads events, and ranks the catalogue for the next one."""
 
     user: str | None
-    item: str
     time: str | None
     features: Columns
     item_features: Columns
+    own_history: bool
     cell: str
     hidden_size: int
     embedding_size: int
@@ -60,17 +62,22 @@ class NextItemTask(Task):
     loss: str
     layers: Mapping[str, Any] | None
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"bptt_steps": 32, "learning_rate": 3e-3, "epochs": 10}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"bptt_steps": 32, "learning_rate": 1e-2, "epochs": 10}
 
     # ---- data ---------------------------------------------------------------------------------
 
+    @property
+    @abstractmethod
+    def _item(self) -> str:
+        """The column that says what an event is about."""
+
     def _log(self, source: Source, empty: bool = False) -> EventLog:
-        return event_log(source, self.user, self.item, self.time, empty)
+        return event_log(source, self.user, self._item, self.time, empty)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Whole users, as their own order must stay whole."""
         table = source if isinstance(source, Table) else Table(pl.DataFrame(list(source)))
-        if self.user is None or isinstance(table.frame[self.item].dtype, pl.List):
+        if self.user is None or isinstance(table.frame.schema.get(self._item), pl.List):
             return super()._hold_out(table, share, seed)
         table.require(self.user)
         users = table.frame[self.user].unique(maintain_order=True).drop_nulls()
@@ -94,26 +101,33 @@ class NextItemTask(Task):
             items = self._items_of(log)
             self.item_features_ = learn_columns(self.item_features, items, "item_features")
             assert self.item_features_ is not None
-            index = torch.from_numpy(self.catalogue_.encode(items[self.item]))
+            index = torch.from_numpy(self.catalogue_.encode(items[self._item]))
             self._described = encode_columns(self.item_features_, items), index
 
     def _items_of(self, log: EventLog) -> pl.DataFrame:
         """A row for each item, with what its last event says of it."""
-        return log.frame.unique(self.item, keep="last", maintain_order=True)
+        return log.frame.unique(self._item, keep="last", maintain_order=True)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         return self._steps(self._log(source, empty=not targets), whole=not targets)
 
     def _steps(self, log: EventLog, whole: bool) -> Batch:
         """What was before each event, and its item; with `whole` also what is after the last one."""
-        items, lengths = torch.from_numpy(self.catalogue_.encode(log.items)), torch.from_numpy(log.lengths)
-        inputs = {ITEM: before_each(items, lengths, self.catalogue_.size + 1, whole)}
-        if self.times_ is not None:
-            inputs[TIMES] = before_each(torch.from_numpy(self.times_.encode(log)), lengths, 0.0, whole)
-        if self.features_ is not None:
-            for name, values in encode_columns(self.features_, log.frame).items():
-                inputs[name] = before_each(values, lengths, 0, whole)
-        return Batch(dict(inputs), targets=None if whole else Ragged(items, lengths))
+        items, size = self.catalogue_.encode(log.items), self.catalogue_.size
+        lengths = torch.from_numpy(log.lengths)
+        start, own = size + 1, torch.from_numpy(items)
+        inputs = {ITEM: before_each(own, lengths, start, whole)}
+        if self.own_history:
+            for name, values in recalled(log, items, nothing=start).items():
+                inputs[name] = before_each(torch.from_numpy(values), lengths, start, whole)
+        for name, values in self._columns(log).items():
+            inputs[name] = before_each(values, lengths, 0, whole)
+        return Batch(dict(inputs), targets=None if whole else Ragged(own, lengths))
+
+    def _columns(self, log: EventLog) -> dict[str, Tensor]:
+        """What each event was like, beside its item: (N, ...) by name."""
+        found = {} if self.times_ is None else {TIMES: torch.from_numpy(self.times_.encode(log))}
+        return found | ({} if self.features_ is None else encode_columns(self.features_, log.frame))
 
     def _summarise(self, source: Source, examples: Any) -> dict[str, Any]:
         log = self._log(source)
@@ -131,6 +145,12 @@ class NextItemTask(Task):
         specs = {} if self.times_ is None else {TIMES: Spec("vector", self.times_.size)}
         return specs | ({} if self.features_ is None else stepwise(self.features_.specs))
 
+    def _recalled(self) -> tuple[str, ...]:
+        """The inputs that hold what the user's own history suggests."""
+        if not self.own_history:
+            return ()
+        return (AFTER, MOST, HOUR) if self.times_ is not None and self.times_.calendar else (AFTER, MOST)
+
     def _make_network(self) -> nn.Module:
         size, specs = self.catalogue_.size, self._specs()
         described = None if self.item_features_ is None else self.item_features_.specs
@@ -139,7 +159,8 @@ class NextItemTask(Task):
         if self._described is not None:
             vectors.describe(*self._described)
         inputs = InputLayer(specs) if specs else None
-        width = self.embedding_size + (0 if inputs is None else inputs.size)
+        names = self._recalled()
+        width = self.embedding_size * (1 + len(names)) + (0 if inputs is None else inputs.size)
         layers = make_layers(
             self.cell,
             width,
@@ -148,7 +169,7 @@ class NextItemTask(Task):
             dropout=self.dropout,
             **(self.layers or {}),
         )
-        return NextItem(vectors, inputs, layers, self.loss, dropout=self.dropout)
+        return NextItem(vectors, inputs, layers, self.loss, dropout=self.dropout, recalled=names)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         steps = options.bptt_steps
@@ -222,15 +243,15 @@ class NextItemTask(Task):
 
     def _extend(self, items: pl.DataFrame) -> None:
         """Let the items that are not known yet, a row each, join the catalogue and the network."""
-        require(Table(items), [self.item])
+        require(Table(items), [self._item])
         before = self.catalogue_.size
-        longer = self.catalogue_.extended(items[self.item])
+        longer = self.catalogue_.extended(items[self._item])
         if longer.size == before:
             return
-        index = longer.encode(items[self.item])
+        index = longer.encode(items[self._item])
         fresh = np.flatnonzero((index >= before) & (index < longer.size))
         described = {} if self.item_features_ is None else encode_columns(self.item_features_, items[fresh])
-        self.replay_.shift(ITEM, before, longer.size - before)
+        self.replay_.shift((ITEM, *self._recalled()), before, longer.size - before)
         self.catalogue_ = longer
         self.network_.grow(longer.size)
         self.network_.vectors.describe(described, torch.from_numpy(index[fresh]))
@@ -263,7 +284,7 @@ class NextItemTask(Task):
             {
                 log.users.name: log.users.gather(rows.numpy()),
                 "rank": (places + 1).numpy(),
-                self.item: self.catalogue_.decode(chosen),
+                self._item: self.catalogue_.decode(chosen),
                 "score": scores[rows, places].numpy(),
             }
         )

@@ -21,6 +21,7 @@ class Recommender(NextItemTask):
         features: further columns of the events, such as the price paid or the seconds spent; or codecs.
         item_features: columns that say what the items are like, such as a category; an item that was never seen is then
             known by them, see `add_items`.
+        own_history: also read what the user's own habits suggest: what followed last time, what he had most often.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
         hidden_size: hidden units of each layer.
         embedding_size: width of an item's vector.
@@ -49,6 +50,7 @@ class Recommender(NextItemTask):
         time: str | None = None,
         features: Columns = None,
         item_features: Columns = None,
+        own_history: bool = False,
         cell: str = "gru",
         hidden_size: int = 128,
         embedding_size: int = 64,
@@ -63,6 +65,7 @@ class Recommender(NextItemTask):
         self.time = time
         self.features = features
         self.item_features = item_features
+        self.own_history = own_history
         self.cell = cell
         self.hidden_size = hidden_size
         self.embedding_size = embedding_size
@@ -71,3 +74,7 @@ class Recommender(NextItemTask):
         self.loss = loss
         self.layers = layers
         self.training = training
+
+    @property
+    def _item(self) -> str:
+        return self.item

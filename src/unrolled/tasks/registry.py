@@ -16,6 +16,7 @@ TASKS = {
     "Translator": "unrolled.tasks.translator",
     "Captioner": "unrolled.tasks.captioner",
     "Recommender": "unrolled.tasks.recommender",
+    "NextPlace": "unrolled.tasks.next_place",
 }
 
 

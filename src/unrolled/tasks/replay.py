@@ -1,6 +1,6 @@
 """Replay: a fair sample of the sequences learnt so far, read again with new ones so that they are not forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -57,10 +57,11 @@ class Replay:
         within = np.cumsum(self.examples.lengths.numpy()[order]) <= steps
         return self.examples.select(torch.from_numpy(order[: max(1, int(within.sum()))]))
 
-    def shift(self, name: str, least: int, more: int) -> None:
-        """Move the indices of an input, and of the targets, that are not below `least`."""
-        inputs = dict(self._inputs())
-        inputs[name] = inputs[name].map(lambda values: values + more * (values >= least))
+    def shift(self, names: Sequence[str], least: int, more: int) -> None:
+        """Move the indices of some inputs, and of the targets, that are not below `least`."""
+        inputs = self._inputs()
+        for name in names:
+            inputs[name] = inputs[name].map(lambda values: values + more * (values >= least))
         assert isinstance(self.examples.targets, Ragged)
         targets = self.examples.targets.map(lambda values: values + more * (values >= least))
         self.examples = Batch(dict(inputs), targets=targets)
