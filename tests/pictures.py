@@ -30,7 +30,7 @@ def _tick_labels(axes: Any) -> list[tuple[Any, bool]]:
         low, high = sorted(axis.get_view_interval())
         for tick in axis.get_major_ticks():
             inside = low - 1e-9 <= tick.get_loc() <= high + 1e-9 and axes.axison
-            found += [(tick.label1, inside), (tick.label2, False)]
+            found += [(tick.label1, inside), (tick.label2, inside)]
     return found
 
 

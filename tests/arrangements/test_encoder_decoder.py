@@ -30,6 +30,8 @@ KINDS = {
     "both, additive": {"coverage": True, "input_feeding": True, "attention": "additive", "cell": "gru"},
     "copy": {"copy": True},
     "copy, coverage": {"copy": True, "coverage": True},
+    "positions": {"positions": True},
+    "positions, step by step": {"positions": True, "coverage": True, "input_feeding": True, "attention": "additive"},
     "deep": {"num_layers": 2, "layers": {"residual": True}},
 }
 kinds = pytest.mark.parametrize("kind", KINDS)

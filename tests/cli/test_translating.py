@@ -40,6 +40,22 @@ def test_answers_stand_beside_the_pairs_and_are_scored_beside_baselines(
     assert "chrF" in said
 
 
+def test_options_of_the_search_reach_the_answers_beside_the_pairs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def predicted(*options: str) -> list[str]:
+        call("predict", folder / "m", folder / "pairs.tsv", *options)
+        return [json.loads(line)["prediction"] for line in capsys.readouterr().out.splitlines()]
+
+    assert all(answer.startswith("neu") for answer in predicted("--prefix", "neu"))
+    assert set(predicted("--max-length", "1", "--beam-size", "1")) <= {*COUNTED.values()}
+    assert predicted("--length-penalty", "0.6", "--coverage-penalty", "0.1")[0] == "eins rot"
+    with pytest.raises(OptionError, match="length_penalty"):
+        predicted("--length-penalty", "-1")
+    with pytest.raises(OptionError, match="coverage_penalty"):
+        predicted("--coverage-penalty", "-1")
+
+
 def test_one_text_is_answered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call("generate", folder / "m", "--prompt", "two big")
     assert capsys.readouterr().out == "zwei groß\n"

@@ -9,27 +9,41 @@ from hypothesis import strategies as st
 from random_sequences import seeds
 from unrolled.errors import OptionError
 from unrolled.nn.attention import KINDS, Attention
+from unrolled.nn.clock import FASTEST, SLOWEST, WAVES
 from unrolled.ragged import Ragged
 
 Q, E, T = 5, 3, 4
+TOLERANCE = {False: 1e-12, True: 1e-5}  # a clock is told in float32
 
 
-def made(kind: str, coverage: bool, seed: int = 0) -> Attention:
+def made(kind: str, coverage: bool, seed: int = 0, positions: bool = False) -> Attention:
     torch.manual_seed(seed)
-    attention = Attention(Q, E, kind, coverage).double()
+    attention = Attention(Q, E, kind, coverage, positions).double()
     if attention.from_coverage is not None:
         torch.nn.init.normal_(attention.from_coverage)
     return attention
 
 
-def by_hand(attention: Attention, query: np.ndarray, places: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def waves(position: int) -> np.ndarray:
+    angles = 2 * np.pi * position / (FASTEST * (SLOWEST / FASTEST) ** (np.arange(WAVES) / (WAVES - 1)))
+    return np.concatenate([np.sin(angles), np.cos(angles)])
+
+
+def by_hand(
+    attention: Attention, query: np.ndarray, places: np.ndarray, seen: np.ndarray, time: int | None = None
+) -> np.ndarray:
     """Weights of one query over the places of one source."""
     weight = {name: value.detach().numpy() for name, value in attention.named_parameters()}
     cover = weight.get("from_coverage", np.zeros(Q))
     scores = []
     asked = weight["to_query.weight"] @ query
-    for place, share in zip(places, seen, strict=True):
+    if time is not None:
+        asked = asked + weight["from_clocks.2.linear.weight"] @ waves(time)
+    for number, (place, share) in enumerate(zip(places, seen, strict=True)):
         key = weight["to_key.weight"] @ place + weight["to_key.bias"]
+        if time is not None:
+            key = key + weight["from_clocks.0.linear.weight"] @ waves(number)
+            key = key + weight["from_clocks.1.linear.weight"] @ waves(len(places) - 1 - number)
         if attention.kind == "multiplicative":
             scores.append(np.tanh(asked + weight["to_query.bias"]) @ (np.tanh(key) + share * cover))
         else:
@@ -38,25 +52,28 @@ def by_hand(attention: Attention, query: np.ndarray, places: np.ndarray, seen: n
     return shares / shares.sum()
 
 
+@pytest.mark.parametrize("positions", [False, True])
 @pytest.mark.parametrize("coverage", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=20)
 @given(lengths=st.lists(st.integers(0, 5), min_size=1, max_size=4), seed=seeds)
-def test_weights_and_contexts_are_those_of_the_equations(kind, coverage, lengths, seed):
-    attention = made(kind, coverage, seed)
+def test_weights_and_contexts_are_those_of_the_equations(kind, coverage, positions, lengths, seed):
+    attention = made(kind, coverage, seed, positions)
     source = Ragged(torch.randn(sum(lengths), E, dtype=torch.float64), lengths)
     queries = torch.randn(len(lengths), T, Q, dtype=torch.float64)
     seen = torch.rand(len(lengths), T, source.max_length, dtype=torch.float64)
-    context, weights = attention(queries, attention.remember(source), seen if coverage else None)
+    times = torch.arange(3, 3 + T) if positions else None
+    context, weights = attention(queries, attention.remember(source), seen if coverage else None, times)
     for row, places in enumerate(source):
         for step in range(T):
             expected = np.zeros(source.max_length)
             if len(places):
                 shares = seen[row, step, : len(places)].numpy()
-                expected[: len(places)] = by_hand(attention, queries[row, step].numpy(), places.numpy(), shares)
-            np.testing.assert_allclose(weights[row, step].detach().numpy(), expected, atol=1e-12)
+                time = 3 + step if positions else None
+                expected[: len(places)] = by_hand(attention, queries[row, step].numpy(), places.numpy(), shares, time)
+            np.testing.assert_allclose(weights[row, step].detach().numpy(), expected, atol=TOLERANCE[positions])
             np.testing.assert_allclose(
-                context[row, step].detach().numpy(), expected[: len(places)] @ places.numpy(), atol=1e-12
+                context[row, step].detach().numpy(), expected[: len(places)] @ places.numpy(), atol=TOLERANCE[positions]
             )
 
 
@@ -99,10 +116,14 @@ def test_gradients_are_those_of_finite_differences(kind, coverage):
     assert torch.autograd.gradcheck(contexts, (places, queries, *attention.parameters()))
 
 
-def test_an_unknown_kind_and_a_missing_coverage_are_refused():
+def test_an_unknown_kind_and_a_missing_coverage_or_time_are_refused():
     with pytest.raises(OptionError, match="multiplicative"):
         Attention(Q, E, "multiplicativ")
     attention = made("additive", coverage=True)
     memory = attention.remember(Ragged(torch.randn(2, E, dtype=torch.float64), [2]))
     with pytest.raises(OptionError, match="coverage"):
+        attention(torch.randn(1, T, Q, dtype=torch.float64), memory)
+    attention = made("multiplicative", coverage=False, positions=True)
+    memory = attention.remember(Ragged(torch.randn(2, E, dtype=torch.float64), [2]))
+    with pytest.raises(OptionError, match="times"):
         attention(torch.randn(1, T, Q, dtype=torch.float64), memory)

@@ -61,6 +61,15 @@ def test_the_pooled_vector_tells_where_something_is():
     assert (left - right).abs().max() > 0.1
 
 
+def test_no_offset_that_all_pictures_share_drowns_what_differs():
+    torch.manual_seed(0)
+    scene = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
+    scene[:, 1:, 4:16, 4:16] = 30  # a red square on white
+    places = ConvNet((3, 32, 32), 32).eval()(scene).places
+    assert places.mean().abs() < 1e-5
+    assert (places < 0).any()
+
+
 def test_brightness_and_spread_of_the_data_are_taken_out():
     shape = (3, 16, 16)
     torch.manual_seed(0)

@@ -65,6 +65,44 @@ def test_several_answers_come_best_first_and_differ(backwards):
         assert len({answer.text for answer in answers}) == len(answers) == 4
 
 
+def test_answers_go_on_from_the_prefix_that_is_forced(backwards):
+    read = ["abc", "fed", "c"]
+    free = backwards.n_best(read, 1)
+    same = backwards.n_best(read, 1, prefix=[best.text[:1] for (best,) in free])
+    for (forced,), (best,) in zip(same, free, strict=True):
+        assert forced.text == best.text
+        assert forced.log_probability == pytest.approx(best.log_probability, abs=1e-4)
+    for answers, (best,) in zip(backwards.n_best(read, 3, prefix="bb"), free, strict=True):
+        assert all(answer.text.startswith("bb") for answer in answers)
+        assert answers[0].log_probability < best.log_probability
+    # None forces nothing, and nobody's prefix reaches another record
+    mixed = backwards.predict(read, prefix=["f", None, "d"])
+    assert [mixed[0][0], mixed[1], mixed[2][0]] == ["f", free[1][0].text, "d"]
+
+
+def test_a_prefix_may_be_copied_from_the_source_or_be_a_list_of_words():
+    model = quick(unit="words", target=Words("target", min_count=2), decoder={"copy": True}).fit(commands(60))
+    fresh = [{"source": "please drop zyxwv now"}]
+    assert model.predict(fresh, prefix="zyxwv")[0].startswith("zyxwv")
+    with pytest.raises(DataError, match="'zyxwv' for record 0"):
+        model.predict(commands(1), prefix="zyxwv")
+    lists = quick(target=Words("target")).fit([["one", "two"], ["two"]] * 8, [["eins", "zwei"], ["zwei"]] * 8)
+    for prefix in ("zwei eins", [["zwei", "eins"]]):
+        assert lists.predict([["one"]], prefix=prefix)[0][:2] == ["zwei", "eins"]
+
+
+def test_the_coverage_penalty_counts_against_answers_that_passed_over_letters(backwards):
+    def penalty(weight: float, **options: int) -> float:
+        ((best,),) = backwards.n_best(["abcdef"], 1, coverage_penalty=weight, **options)
+        return best.log_probability - best.score
+
+    assert penalty(0.0) == pytest.approx(0)
+    assert penalty(0.5) >= 0
+    # after two letters most of the six have not been looked at
+    assert penalty(0.5, max_length=2) > penalty(0.5) + 1
+    assert penalty(1.0, max_length=2) == pytest.approx(2 * penalty(0.5, max_length=2), rel=1e-4)
+
+
 def test_the_score_of_a_pair_is_the_log_probability_of_writing_it(backwards):
     read = ["abc", "fed"]
     found = backwards.n_best(read, 1)
@@ -177,8 +215,19 @@ def test_a_source_of_ten_thousand_words_is_answered(backwards):
 
 def test_a_pair_too_long_to_learn_from_is_left_out_and_said_so():
     read, written = reversal(40)
-    model = quick().fit([*read, "a" * 1001], [*written, "b"], validation=0.0)
-    assert model.summary_["left out"] == "1 records of more than 1000 steps"
+    for unit, long in (("characters", "a" * 1001), ("words", "ab " * 10_000)):
+        model = quick(unit=unit).fit([*read, long, "a"], [*written, "b", long], validation=0.0)
+        assert model.summary_["left out"] == "2 records of more than 1000 steps"
+    with pytest.raises(DataError, match="at most 1,000 steps, received 9 longer ones"):
+        quick().fit(["a" * 1001] * 9, ["b"] * 9)
+
+
+@pytest.mark.parametrize("attention", ["multiplicative", "additive", "none"])
+def test_nothing_is_read_and_nothing_is_written_where_that_was_learnt(attention):
+    read, written = ["a", "", "b", "ab"] * 40, ["", "x", "y", ""] * 40
+    model = quick(attention=attention).fit(read, written, epochs=20, learning_rate=0.03, baselines=False)
+    assert model.predict(["a", "", "b", "ab"]) == ["", "x", "y", ""]
+    assert model.evaluate(read, written).model["exact"] == 1
 
 
 def test_a_decoder_that_never_ends_stops_at_the_limit(backwards):
@@ -198,6 +247,7 @@ def test_a_beam_may_be_wider_than_the_vocabulary(backwards):
     [
         (lambda: quick(decoder={"copi": True}).fit(*reversal(9)), "did you mean 'copy'"),
         (lambda: quick(decoder={"teacher_forcing": 2}).fit(*reversal(9)), "teacher_forcing"),
+        (lambda: quick(attention="none", decoder={"positions": True}).fit(*reversal(9)), "positions"),
         (lambda: quick(unit="letters").fit(*reversal(9)), "unit"),
         (lambda: quick(attention="aditive").fit(*reversal(9)), "additive"),
         (lambda: quick(target=Words("other")).fit(*reversal(9)).fit([{"source": "a", "target": "b"}] * 9), "other"),
@@ -217,10 +267,33 @@ def test_options_of_an_answer_are_checked(backwards):
         backwards.predict(["a"], beam_size=0)
     with pytest.raises(OptionError, match="max_length"):
         backwards.predict(["a"], max_length=-1)
+    with pytest.raises(OptionError, match="coverage_penalty"):
+        backwards.predict(["a"], coverage_penalty=-1)
+    with pytest.raises(OptionError, match="coverage_penalty: expected 0 for a model without attention"):
+        quick(attention="none").fit(*reversal(9)).predict(["a"], coverage_penalty=0.2)
+    with pytest.raises(OptionError, match=r"prefix: expected fewer than 3 pieces, .* 3 for record 1"):
+        backwards.predict(["a", "b"], max_length=3, prefix=["a", "abc"])
+    with pytest.raises(DataError, match=r"prefix: .* 2 records, received 1"):
+        backwards.predict(["a", "b"], prefix=["a"])
+    with pytest.raises(DataError, match=r"prefix: .* received 5"):
+        backwards.predict(["a", "b"], prefix=5)
+    with pytest.raises(DataError, match="'ÿ' for record 0"):
+        backwards.predict(["a"], prefix="aÿ")
     with pytest.raises(OptionError, match="attention"):
         quick(attention="none").fit(*reversal(9)).align(["a"])
     with pytest.raises(DataError, match="did you mean 'sources'"):
         backwards.predict([{"sources": "a"}])
+
+
+def test_places_far_into_a_text_are_found_by_their_positions():
+    read = words(400, 30, seed=3)
+    written = [word[::-1] for word in read]
+    losses = []
+    for positions in (True, False):
+        model = Translator(hidden_size=32, dropout=0.0, decoder={"positions": positions})
+        model.fit(read, written, epochs=4, learning_rate=0.01, batch_size=16, device="cpu", baselines=False)
+        losses.append(model.history_.rows[-1].watched)
+    assert losses[0] < 0.6 * losses[1]
 
 
 def test_true_tokens_grow_fewer_while_training():

@@ -17,6 +17,7 @@ class Encoder(Protocol):
 
     memory_size: int
     summary_size: int
+    ordered: bool  # whether its places stand in an order that a text may follow
 
     def __call__(self, batch: Batch) -> tuple[Ragged, Tensor]: ...
 
@@ -29,6 +30,8 @@ class RecurrentEncoder(nn.Module):
         layers: a Stack, usually bidirectional.
         dropout: share of the places' values zeroed in training.
     """
+
+    ordered = True
 
     def __init__(self, inputs: InputLayer, layers: SequenceLayer, dropout: float = 0.0) -> None:
         super().__init__()
@@ -56,6 +59,8 @@ class PictureEncoder(nn.Module):
         dropout: share of the places' values zeroed in training.
     """
 
+    ordered = False
+
     def __init__(self, name: str, net: ConvNet, dropout: float = 0.0) -> None:
         super().__init__()
         self.name, self.net = name, net
@@ -81,6 +86,8 @@ class FeatureEncoder(nn.Module):
         size: width of a place, D.
         dropout: share of the places' values zeroed in training.
     """
+
+    ordered = False
 
     def __init__(self, name: str, input_size: int, size: int, dropout: float = 0.0) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,17 @@ def predict(
     data: Annotated[str, typer.Argument(help="data to answer for")],
     out: Annotated[str, typer.Option(help="file to write: .csv, .jsonl or .parquet; without, JSONL is printed")] = "",
     probabilities: Annotated[bool, typer.Option(help="add a column for the probability of each label")] = False,
+    beam_size: Annotated[
+        int | None, typer.Option(help="of a translator or captioner: beginnings kept at each step; 1 is greedy")
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="of the same: 0.6 to 1 where answers come out too short")
+    ] = None,
+    coverage_penalty: Annotated[
+        float | None, typer.Option(help="of the same: about 0.2 where answers leave out parts of the source")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(help="of the same: pieces of an answer at most")] = None,
+    prefix: Annotated[str | None, typer.Option(help="of the same: what every answer begins with")] = None,
 ) -> None:
     """Answer for every record; the answers stand beside the record's columns."""
     from unrolled.tasks.registry import load
@@ -29,7 +41,18 @@ def predict(
     if target is not None and target.exists() and target.samefile(data):
         raise OptionError(message("--out", expected="another file than the data", received=out))
     task = load(model)
-    frame = answers(task, read_data(data, **reading_of(task)), probabilities)
+    search = {
+        "beam_size": beam_size,
+        "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+        "max_length": max_length,
+        "prefix": prefix,
+    }
+    given = {name: value for name, value in search.items() if value is not None}
+    if given and not hasattr(task, "n_best"):
+        flag = "--" + next(iter(given)).replace("_", "-")
+        raise OptionError(message(flag, expected="a translator or captioner", received=f"a {type(task).__name__}"))
+    frame = answers(task, read_data(data, **reading_of(task)), probabilities, given)
     if target is None:
         sys.stdout.write(frame.write_ndjson())
     else:
@@ -37,13 +60,13 @@ def predict(
         print(f"{frame.height:,} rows: {target}", file=sys.stderr)
 
 
-def answers(task: Any, source: Any, probabilities: bool) -> Any:
-    """The data with a column of predictions, as a polars DataFrame."""
+def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, Any]) -> Any:
+    """The data with a column of predictions, as a polars DataFrame; `search` are options of `predict`."""
     import polars as pl
 
     from unrolled.data.memory import frame_of
 
-    predicted = task.predict(source)
+    predicted = task.predict(source, **search)
     if isinstance(predicted, pl.DataFrame):
         return predicted
     frame = getattr(source, "frame", None)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unrolled.batch import LossSum
 from unrolled.cells.base import State
-from unrolled.inspection.visits import Visit, not_recurrent, visiting
+from unrolled.inspection.visits import Visit, joined, not_recurrent, visiting
 from unrolled.nn.unroll import map_state
 from unrolled.nn.watching import Pass
 from unrolled.ragged import Ragged
@@ -66,7 +66,7 @@ def capture(model: nn.Module, batch: Any, loss: Loss, want_weights: bool = True)
     for visit, (outputs, *final) in zip(visits, watched, strict=True):
         output_gradient = _filled(next(found), outputs)
         heard.append(replace(visit, output_gradient=output_gradient, final_gradient=tuple(next(found) for _ in final)))
-    return Capture(heard, float(mean.detach()), gradients)
+    return Capture(joined(heard), float(mean.detach()), gradients)
 
 
 def _gradients(mean: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:

@@ -17,6 +17,9 @@ INPUT, VECTOR, STATE, CELL, JOIN, GAP, POOLING, OUTPUT, LOSS, TOTAL = (
     "loss",
     "total",
 )
+# and what only an encoder-decoder has
+PICTURE, NET, PLACE, CONTEXT = "picture", "net", "place", "context"
+ENCODER, DECODER = "encoder", "decoder"  # its sides, and the stacks of its layers
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Node:
     Args:
         name: unlike every other node's, such as "s_3", or "s'_3^(2)" for a backward state of the second layer.
         kind: input, vector (what belongs to the whole sequence), state, cell, join (both directions side by side),
-            gap (steps that are not shown), pooling, output, loss or total.
+            gap (steps that are not shown), pooling, output, loss or total; of an encoder-decoder also picture, net
+            (what looks at it), place (what can be looked back at) and context (what a step looked at).
         label: what the picture says: an index follows "_", a layer's number follows "^".
         step: time step from 1; 0 for what comes before the first, T + 1 for a backward start, None for no step.
         layer: layer from 0; None outside the layers.
@@ -34,6 +38,7 @@ class Node:
         shapes: the shape of one sequence's tensors here, by name.
         text: what the data says here, such as the character read, or the answer that is right.
         values: real numbers by name, where they were asked for.
+        side: "encoder" or "decoder"; empty where there is one side, and for what is between the two.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Node:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     text: str = ""
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Arrow:
         weights: the shared weights on the way, such as "U"; empty where there are none.
         stops: whether the gradient stops here on its way back.
         restarts: whether nothing passes at all: the target begins with the initial state instead.
+        share: of the attention that a step pays, what the source gets; None for every other arrow.
+        feeds: whether what comes out is read as the next input, when the model writes by itself.
     """
 
     source: str
@@ -64,6 +72,8 @@ class Arrow:
     weights: str = ""
     stops: bool = False
     restarts: bool = False
+    share: float | None = None
+    feeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,13 +98,16 @@ class Unfolding:
     Args:
         arrangement: name of the model's class, such as "ManyToOne".
         cell: name of the cell's class.
-        length: steps of the sequence, T.
+        length: steps of the sequence, T; of an encoder-decoder those of the decoder.
         shown: the steps that have nodes, from 1; the others are in gaps.
         nodes: in the order of computation.
         arrows: between nodes.
         windows: where gradients flow; one window over all steps is full back-propagation.
         weights: shapes of the weights that all steps share, by the name on the arrows.
         restarts: the steps before which the state restarts, from 1.
+        places: places of an encoder's source, S; 0 where there is no encoder.
+        shown_places: those that have nodes, from 1.
+        notes: what the picture should say in words.
     """
 
     arrangement: str
@@ -106,6 +119,9 @@ class Unfolding:
     windows: tuple[Window, ...]
     weights: Mapping[str, tuple[int, ...]]
     restarts: tuple[int, ...] = ()
+    places: int = 0
+    shown_places: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Node]:
         """The nodes of one kind, in order."""

@@ -16,7 +16,7 @@ class Place(NamedTuple):
 
     Args:
         stack: the attribute that holds its layers, where the model has several such; empty where it has one, and of
-            an arrangement's own.
+            an arrangement's own. Several that a module calls its `storeys` are one, called as the module.
         layer: from 0, the lowest.
     """
 
@@ -56,8 +56,28 @@ def places(model: nn.Module) -> dict[nn.Module, Place]:
         elif isinstance(module, Recurrent | Bidirectional | Cell):
             for cell in _cells(module):
                 found.setdefault(cell, _by_itself(path))
-    short = _shortened({place.stack for place in found.values()})
+    piles = _piles(model)
+    found = {module: _in_pile(place, piles) for module, place in found.items()}
+    short = _shortened({place.stack for place in found.values()}, {pile for pile, _ in piles.values()})
     return {module: Place(short[place.stack], place.layer) for module, place in found.items()}
+
+
+def _piles(model: nn.Module) -> dict[str, tuple[str, int]]:
+    """Of each stack that is a storey of a module: the module's path, and how many layers lie below the stack."""
+    found: dict[str, tuple[str, int]] = {}
+    for path, module in model.named_modules():
+        below = 0
+        for name in getattr(module, "storeys", ()):
+            stack = getattr(module, name)
+            if isinstance(stack, Stack):
+                found[f"{path}.{name}" if path else name] = path, below
+                below += len(stack.layers)
+    return found
+
+
+def _in_pile(place: Place, piles: dict[str, tuple[str, int]]) -> Place:
+    pile, below = piles.get(place.stack, (place.stack, 0))
+    return Place(pile, below + place.layer)
 
 
 def _cells(module: nn.Module) -> list[nn.Module]:
@@ -70,16 +90,17 @@ def _by_itself(path: str) -> Place:
     return Place(holder, int(last)) if last.isdigit() else Place(path, 0)
 
 
-def _shortened(paths: set[str]) -> dict[str, str]:
+def _shortened(paths: set[str], piles: set[str]) -> dict[str, str]:
     """What tells paths apart: nothing where there is one, and never the modules that hold all of them.
 
-    An arrangement's own stack is its `layers`, which says no more than "layer" does.
+    A stack that is its module's `layers` is called as the module, and an arrangement's own has no name; a pile of
+    stacks always has its module's.
     """
     if len(paths) < 2:
-        return dict.fromkeys(paths, "")
+        return {path: path.rpartition(".")[2] if path in piles else "" for path in paths}
     parts = {path: path.split(".") for path in paths}
     shared = 0
     while len({tuple(names[: shared + 1]) for names in parts.values()}) == 1:
         shared += 1
     short = {path: ".".join(names[min(shared, len(names) - 1) :]) for path, names in parts.items()}
-    return {path: "" if name == "layers" else name for path, name in short.items()}
+    return {path: "" if name == "layers" else name.removesuffix(".layers") for path, name in short.items()}

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.arrangements.direct_forecast import DirectForecast
 from unrolled.arrangements.many_to_one import ManyToOne
-from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.cells.base import Cell
 from unrolled.inspection import graph
@@ -41,6 +40,19 @@ def numbers_of(model: Any, one: Batch) -> Numbers:
         return Numbers(seen.layers, raw, None if targets is None else model.output.loss(raw, targets))
 
 
+class Letters(NamedTuple):
+    """What a builder calls things."""
+
+    input: str = "x"
+    state: str = "s"
+    reads: str = "U"
+    keeps: str = "W"
+    side: str = ""  # "encoder" or "decoder", where there are both
+
+
+ONE_SIDED = Letters()
+
+
 class Builder:
     """Collects nodes and arrows from the inputs upwards; `tops` says what, at each shown step, the next layer reads."""
 
@@ -53,7 +65,9 @@ class Builder:
         labels: Sequence[str],
         answers: Sequence[str],
         numbers: Numbers | None,
+        letters: Letters = ONE_SIDED,
     ) -> None:
+        self.letters, self.apart = letters, f"{letters.side} " if letters.side == graph.DECODER else ""
         self.model, self.one, self.shown = model, one, shown
         self.cuts = cuts_of(windows)
         self.dark = {step for w in windows if not w.learns for step in range(w.start, w.stop + 1)}  # without a gradient
@@ -63,10 +77,11 @@ class Builder:
         self.nodes: list[Node] = []
         self.arrows: list[Arrow] = []
         self.weights: dict[str, tuple[int, ...]] = {}
+        self.start = ""  # the node that the first states come from
         self.ends: list[str] = []  # the last cell of each direction, where nothing else is read
 
     def node(self, name: str, kind: str, label: str = "", **more: Any) -> str:
-        self.nodes.append(Node(name, kind, label or name, **more))
+        self.nodes.append(Node(name, kind, label or name, side=self.letters.side, **more))
         return name
 
     def arrow(self, source: str, target: str, weights: str = "", stops: bool = False, restarts: bool = False) -> None:
@@ -74,11 +89,11 @@ class Builder:
 
     # ---- from below: inputs, layers ------------------------------------------------------------
 
-    def inputs(self) -> dict[int, str]:
-        shapes = {"x": (self.model.layers.input_size,)}
+    def inputs(self, width: int) -> dict[int, str]:
+        shapes = {"x": (width,)}
         return {
             t: self.node(
-                f"x_{t}",
+                f"{self.letters.input}_{t}",
                 graph.INPUT,
                 step=t,
                 shapes=shapes,
@@ -100,7 +115,7 @@ class Builder:
             return {}
         tops = {}
         for t in self.shown:
-            name = f"[s_{t}, s'_{t}]{mark}"
+            name = f"[{self.letters.state}_{t}, {self.letters.state}'_{t}]{mark}"
             tops[t] = self.node(name, graph.JOIN, step=t, layer=number, shapes={"joined": (layer.output_size,)})
             self.arrow(ahead[t], name)
             self.arrow(back[t], name)
@@ -110,29 +125,31 @@ class Builder:
         self, number: int, direction: str, cell: Cell, mark: str, below: Mapping[int, str]
     ) -> dict[int, str]:
         prime = "'" if direction == BACKWARD else ""
-        U, W = f"U{prime}{mark}", f"W{prime}{mark}" if "weight_hh" in cell.weight_shapes else ""
+        s, U = self.letters.state, f"{self.letters.reads}{prime}{mark}"
+        W = f"{self.letters.keeps}{prime}{mark}" if "weight_hh" in cell.weight_shapes else ""
         self.weights |= {U: cell.weight_shapes["weight_ih"]} | ({W: cell.weight_shapes["weight_hh"]} if W else {})
         place = {"layer": number, "direction": direction}
         shapes = {name: (size,) for name, size in cell.state_sizes.items()}
         start = self.length + 1 if prime else 0
         before = self.node(
-            f"s{prime}_{start}{mark}",
+            f"{s}{prime}_{start}{mark}",
             graph.STATE,
             step=start,
             shapes=shapes,
             values=self._start(number, direction),
             **place,
         )
-        self._start_from_vector(before, number)
+        if self.start:
+            self.arrow(self.start, before, "start")
         tops = {}
         for past, t in _in_order(self.shown, direction):
             hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops lie between these and the next
             if past and abs(t - past) > 1:
-                gap = self.node(f"gap{prime}_{past}_{t}{mark}", graph.GAP, "...", **place)
+                gap = self.node(f"{self.apart}gap{prime}_{past}_{t}{mark}", graph.GAP, "...", **place)
                 self.arrow(before, gap)
                 before = gap
             tops[t] = self.node(
-                f"cell{prime}_{t}{mark}",
+                f"{self.apart}cell{prime}_{t}{mark}",
                 graph.CELL,
                 type(cell).__name__,
                 step=t,
@@ -144,7 +161,7 @@ class Builder:
             self.arrow(before, tops[t], W, any(step in self.cuts for step in hidden), restarts)
             self.arrow(below[t], tops[t], U)
             before = self.node(
-                f"s{prime}_{t}{mark}",
+                f"{s}{prime}_{t}{mark}",
                 graph.STATE,
                 step=t,
                 shapes=shapes,
@@ -154,18 +171,16 @@ class Builder:
             self.arrow(tops[t], before)
         return tops
 
-    def _start_from_vector(self, state: str, number: int) -> None:
-        if isinstance(self.model, OneToMany):
-            if not number:
-                self._vector()
-            self.arrow("v", state, "start")
-            self.weights["start"] = tuple(self.model.start.weight.shape)
-
-    def _vector(self) -> None:
+    def vector(self) -> str:
         """The columns that belong to the whole sequence."""
         with torch.no_grad():
             values = {"v": _floats(self.model.inputs.static(self.one)[0])} if self.numbers else {}
-        self.node("v", graph.VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
+        return self.node("v", graph.VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
+
+    def start_from_vector(self) -> None:
+        """The first states come from the columns that belong to the whole sequence."""
+        self.start = self.vector()
+        self.weights["start"] = tuple(self.model.start.weight.shape)
 
     # ---- above the layers: outputs, losses ------------------------------------------------------
 
@@ -176,7 +191,10 @@ class Builder:
         if isinstance(self.model, ManyToOne):
             self._one_answer(tops)
             return
-        losses = [self._answer(t, f"_{t}", {tops[t]: "V"}) for t in self.shown]
+        self.sum_of([self.answer(t, f"_{t}", {tops[t]: "V"}) for t in self.shown])
+
+    def sum_of(self, losses: Sequence[str]) -> None:
+        """The loss of the whole sequence, where there is one."""
         if self.one.targets is None:
             return
         series = " + ".join([f"J_{t}" for t in (1, 2) if t < self.length] + ["..."] * (self.length > 3))
@@ -199,15 +217,17 @@ class Builder:
                 self.arrow(top, pool, stops=t in self.dark)
             sources[pool] = "V"
         if self.model.inputs.static_size:
-            self._vector()
+            self.vector()
             sources["v"] = "V"
-        self._answer(None, "", sources)
+        self.answer(None, "", sources)
 
-    def _answer(self, t: int | None, index: str, sources: Mapping[str, str]) -> str:
-        """An output and its loss; returns the loss's name."""
+    def answer(self, t: int | None, index: str, sources: Mapping[str, str], said: str = "") -> str:
+        """An output, what it says, and its loss; returns the loss's name."""
         place = 0 if t is None else t - 1
         raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
-        output = self.node(f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, values=raw)
+        output = self.node(
+            f"y{index}", graph.OUTPUT, step=t, shapes={"y": (self.model.output.width,)}, text=said, values=raw
+        )
         for source, weights in sources.items():
             self.arrow(source, output, weights)
         if isinstance(self.model, DirectForecast):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from unrolled.inspection.gates import gates_of_step
 from unrolled.inspection.names import layer_name
 from unrolled.inspection.trace import Stretch, stretches, trace
-from unrolled.inspection.visits import Visit, not_recurrent, visiting
+from unrolled.inspection.visits import Visit, joined, not_recurrent, visiting
 from unrolled.nn.watching import Pass
 from unrolled.ragged import Ragged
 
@@ -118,7 +118,7 @@ def states(model: nn.Module, batch: Any) -> States:
             model(batch)
         if not visits:
             raise not_recurrent(model)
-        return States(tuple(_of_layer(visit) for visit in visits))
+        return States(tuple(_of_layer(visit) for visit in joined(visits)))
 
 
 def _of_layer(visit: Visit) -> LayerStates:

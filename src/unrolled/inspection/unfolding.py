@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
 from torch import nn
 
+from unrolled.arrangements.encoder_decoder import EncoderDecoder
 from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection.graph import CELL, Unfolding, Window
 from unrolled.inspection.nodes import Builder, cuts_of, numbers_of, restarts_of
+from unrolled.inspection.pairs import Texts, unfold_pair
+from unrolled.inspection.showing import one_sequence, shown_steps
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Stack
 
@@ -27,6 +30,8 @@ def unfold(
     values: bool = False,
 ) -> Unfolding:
     """Unfold a model over one sequence: cells, states, inputs, outputs, losses, and what flows between them.
+
+    Of an encoder-decoder both sides are unfolded, see `unrolled.inspection.pairs.unfold_pair`; steps are the decoder's.
 
     Norms, dropout and short cuts between layers are not nodes of their own. Where the state restarts inside the
     sequence (`Batch.reset`), the arrow into the restarted cell is cut, and a window ends.
@@ -63,7 +68,11 @@ def unfold(
         >>> unfolded.weights
         {'U': (4, 9), 'W': (4, 4), 'V': (9, 4)}
     """
-    one = _one_sequence(batch, row)
+    if isinstance(model, EncoderDecoder):
+        if bptt_steps:
+            raise UnsupportedError("an encoder-decoder is not trained with bptt_steps; use bptt_steps=0")
+        return unfold_pair(model, batch, row, Texts(before=labels, wanted=answers), ends, values)
+    one = one_sequence(batch, row)
     length = one.num_steps
     layers = _layers(model)
     for name, texts in (("labels", labels), ("answers", answers)):
@@ -71,9 +80,11 @@ def unfold(
             raise ShapeError(message(name, expected=f"one for each of {length} steps", received=f"{len(texts)}"))
     restarts = restarts_of(one)
     windows = _windows(model, length, bptt_steps, restarts)
-    shown = _shown(length, ends, cuts_of(windows))
+    shown = shown_steps(length, ends, cuts_of(windows))
     builder = Builder(model, one, shown, windows, labels, answers, numbers_of(model, one) if values else None)
-    tops = builder.inputs()
+    tops = builder.inputs(model.layers.input_size)  # type: ignore[union-attr]
+    if isinstance(model, OneToMany):
+        builder.start_from_vector()
     for number, layer in enumerate(layers):
         tops = builder.layer(number, len(layers), layer, tops)
     builder.answers_of(tops)
@@ -101,15 +112,6 @@ def _layers(model: nn.Module) -> list[nn.Module]:
     return list(stack.layers)
 
 
-def _one_sequence(batch: Batch, row: int) -> Batch:
-    if not 0 <= row < batch.batch_size:
-        raise ShapeError(message("row", expected=f"0 to {batch.batch_size - 1}", received=row))
-    one = batch.select(torch.tensor([row]))
-    if not one.num_steps:
-        raise ShapeError(message("row", expected="a sequence with at least one step", received=f"{row}, an empty one"))
-    return one
-
-
 def _windows(model: nn.Module, length: int, steps: int, restarts: tuple[int, ...]) -> tuple[Window, ...]:
     """Where gradients flow: many-to-one looks back from the end, everything else goes on chunk by chunk."""
     whole = (Window(1, length),)
@@ -131,12 +133,3 @@ def _restarted(window: Window, restarts: tuple[int, ...]) -> Iterator[Window]:
     starts = [window.start, *(step for step in restarts if window.start < step <= window.stop)]
     for start, after in pairwise([*starts, window.stop + 1]):
         yield Window(start, after - 1, window.learns)
-
-
-def _shown(length: int, ends: tuple[int, int], cuts: set[int]) -> list[int]:
-    """The first and last steps and both sides of the first and last stop; a gap hides at least two steps."""
-    first, last = max(ends[0], 1), max(ends[1], 1)
-    beside = {step for cut in (min(cuts), max(cuts)) for step in (cut, cut + 1)} if cuts else set()
-    kept = {*range(1, min(first, length) + 1), *range(max(length - last + 1, 1), length + 1), *beside}
-    lone = {step for step in range(2, length) if {step - 1, step + 1} <= kept}
-    return sorted(kept | lone)

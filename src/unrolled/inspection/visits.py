@@ -6,9 +6,10 @@ a cell. So one watcher there sees each of them.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from unrolled.cells.base import Cell, State
@@ -17,7 +18,7 @@ from unrolled.inspection.names import BACKWARD, FORWARD, Place, layer_name, plac
 from unrolled.kernels.noise import SILENCE, Noise
 from unrolled.nn.drop_in import DropIn
 from unrolled.nn.unroll import map_state
-from unrolled.nn.watching import Pass, watching
+from unrolled.nn.watching import Part, Pass, watching
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
@@ -36,6 +37,7 @@ class Visit:
         reset: as `unroll`'s.
         output_gradient: dL/d output of every step, (N, H) in the order of `inputs`; None where no loss was asked.
         final_gradient: dL/d final state by field, (B, width) each; None where the loss does not read it.
+        part: which step of longer sequences it is, where the model goes through them step by step; see `joined`.
     """
 
     place: Place
@@ -47,6 +49,7 @@ class Visit:
     reset: Reset | None
     output_gradient: Tensor | None = None
     final_gradient: tuple[Tensor | None, ...] = ()
+    part: Part | None = None
 
     @property
     def name(self) -> str:
@@ -78,6 +81,7 @@ def visiting(model: nn.Module, note: Note) -> Generator[None]:
             one.inputs.map(Tensor.detach),
             map_state(Tensor.detach, one.state),
             one.reset,
+            part=one.part,
         )
         return note(visit, one)
 
@@ -90,6 +94,46 @@ def visiting(model: nn.Module, note: Note) -> Generator[None]:
             module.training = mode
         for hook in hooks:
             hook.remove()
+
+
+def joined(visits: list[Visit]) -> list[Visit]:
+    """Visits in which single steps of the same sequences by the same cell have become one pass over them."""
+    whole: dict[tuple[int, int], list[Visit]] = {}
+    for number, visit in enumerate(visits):
+        key = (number, -1) if visit.part is None else (id(visit.cell), id(visit.part.sequences))
+        whole.setdefault(key, []).append(visit)
+    return [_one_pass(steps, first.part.sequences) if (first := steps[0]).part else first for steps in whole.values()]
+
+
+def _one_pass(steps: list[Visit], sequences: Ragged) -> Visit:
+    """Steps in time-major order, the longest sequence first, as one visit in the order of the sequences."""
+    layout, first = sequences.time_major, steps[0]
+
+    def placed(rows: list[Tensor]) -> Tensor:
+        return torch.cat(rows)[layout.scatter.to(rows[0].device)]
+
+    def by_sequence(rows: Tensor) -> Tensor:
+        """A row for each sequence; zeros for those without steps, whose state nobody reads."""
+        empty = rows.new_zeros(sequences.batch_size - len(rows), rows.shape[1])
+        return torch.cat([rows, empty])[layout.rank.to(rows.device)]
+
+    def ends(field: int) -> Tensor | None:
+        """The gradient in a field of each sequence's last state; before it, the next step reads the state."""
+        rows = []
+        for visit, after in zip(reversed(steps), [0, *(len(visit.inputs) for visit in reversed(steps))], strict=False):
+            given = visit.final_gradient[field]
+            rows.append((torch.zeros_like(visit.state[field]) if given is None else given)[after:])
+        return by_sequence(torch.cat(rows))
+
+    gradients = [visit.output_gradient for visit in steps if visit.output_gradient is not None]
+    return replace(
+        first,
+        inputs=sequences.with_values(placed([visit.inputs.values for visit in steps])),
+        state=map_state(by_sequence, first.state),
+        output_gradient=placed(gradients) if gradients else None,
+        final_gradient=tuple(ends(field) for field in range(len(first.final_gradient))),
+        part=None,
+    )
 
 
 class _Running:

@@ -6,6 +6,9 @@
 
 The source is ragged; it is padded here, and a padded place weighs exactly nothing. A source without places gives a
 context of zeros.
+
+With positions, keys also know how far their place stands from both ends of the source, and queries which step asks:
+a recurrent net can count, but learns to do so late, and loses count in long texts.
 """
 
 from typing import NamedTuple
@@ -14,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.errors import OptionError, message, unknown
+from unrolled.nn.clock import WAVES, clock
 from unrolled.ragged import Ragged
 
 KINDS = ("multiplicative", "additive")
@@ -36,6 +40,7 @@ class Attention(nn.Module):
         kind: "multiplicative", a query times a key, both mapped and squashed by tanh; or "additive", a small net over
             each pair of them, which takes Q times the memory.
         coverage: let the scores know how much each place has been looked at so far.
+        positions: let the scores know where each place stands, and how many steps have asked before.
 
     Raises:
         OptionError: an unknown kind.
@@ -55,7 +60,14 @@ class Attention(nn.Module):
         (torch.Size([2, 1, 3]), 0.0)
     """
 
-    def __init__(self, query_size: int, memory_size: int, kind: str = "multiplicative", coverage: bool = False) -> None:
+    def __init__(
+        self,
+        query_size: int,
+        memory_size: int,
+        kind: str = "multiplicative",
+        coverage: bool = False,
+        positions: bool = False,
+    ) -> None:
         super().__init__()
         if kind not in KINDS:
             raise unknown("attention", kind, KINDS)
@@ -64,37 +76,48 @@ class Attention(nn.Module):
         self.to_query = nn.Linear(query_size, query_size, bias=kind == "multiplicative")
         self.to_score = nn.Linear(query_size, 1, bias=False) if kind == "additive" else None
         self.from_coverage = nn.Parameter(torch.zeros(query_size)) if coverage else None
+        self.from_clocks = nn.ModuleList(_Clock(query_size) for _ in range(3)) if positions else None
         self.width = 2 * query_size if kind == "additive" else 3  # numbers kept of each query and place while training
 
     def remember(self, source: Ragged) -> Memory:
         """What all queries share: keys and values of a source's places, (N, E) ragged."""
         keys = self.to_key(source.values)  # (N, A)
+        if self.from_clocks is not None:
+            from_start, from_end, _ = self.from_clocks
+            place = source.positions  # (N,)
+            left = source.lengths.to(place.device)[source.sequence_ids] - 1 - place
+            keys = keys + from_start(place) + from_end(left)
         if self.to_score is None:
             # squashed, many units are each a threshold on where a place stands: where query and key count alike, all
             # of them agree, and next to it one or two do not. The bare product finds neighbours alike for long
             keys = keys.tanh()
         return Memory(source.with_values(keys).padded(), source.padded(), source.mask())
 
-    def forward(self, queries: Tensor, memory: Memory, coverage: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, queries: Tensor, memory: Memory, coverage: Tensor | None = None, times: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Contexts (B, T, E) and weights (B, T, S) for T queries of each source.
 
         Args:
             queries: (B, T, Q).
             memory: of B sources.
             coverage: the weights of all steps before, added up, (B, T, S); needed where the attention knows of it.
+            times: how many queries of its source came before each, (T,) or (B, T); needed where it knows positions.
         """
-        if (coverage is None) != (self.from_coverage is None):
-            raise OptionError(
-                message("coverage", expected="given exactly where attention was built with it", received=coverage)
-            )
-        scores = self._scores(queries, memory.keys, coverage)  # (B, T, S)
+        for name, given, known in (("coverage", coverage, self.from_coverage), ("times", times, self.from_clocks)):
+            if (given is None) != (known is None):
+                expected = "given exactly where attention was built with it"
+                raise OptionError(message(name, expected=expected, received=given))
+        scores = self._scores(queries, memory.keys, coverage, times)  # (B, T, S)
         real = memory.mask[:, None]  # (B, 1, S)
         lowest = torch.finfo(scores.dtype).min
         weights = scores.masked_fill(~real, lowest).softmax(2) * real  # a source without places weighs nothing
         return weights @ memory.values, weights
 
-    def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+    def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None, times: Tensor | None) -> Tensor:
         asked = self.to_query(queries)  # (B, T, A)
+        if times is not None and self.from_clocks is not None:
+            asked = asked + self.from_clocks[2](times)
         if self.to_score is None:
             asked = asked.tanh()
             scores = asked @ keys.transpose(1, 2)  # (B, T, S)
@@ -105,3 +128,16 @@ class Attention(nn.Module):
         if coverage is not None and self.from_coverage is not None:
             joined = joined + coverage[..., None] * self.from_coverage
         return self.to_score(joined.tanh()).squeeze(3)  # (B, T, S)
+
+
+class _Clock(nn.Module):
+    """A vector for each position, linear in its `clock`."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * WAVES, size, bias=False)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """(...) whole numbers >= 0 to (..., size)."""
+        numbers, where = positions.unique(return_inverse=True)  # a batch holds few different ones
+        return self.linear(clock(numbers).to(self.linear.weight.dtype))[where]

@@ -20,6 +20,7 @@ from unrolled.nn.attention import KINDS, Attention, Memory
 from unrolled.nn.layers import make_layers
 from unrolled.nn.starting import state_from, state_size
 from unrolled.nn.unroll import map_state
+from unrolled.nn.watching import going_through, watched
 from unrolled.ragged import Ragged
 
 NONE = "none"  # no attention: the summary of the source is the context of every step
@@ -33,6 +34,7 @@ class DecoderState(NamedTuple):
     readout: Tensor | None  # (R, D), with input feeding
     coverage: Tensor | None  # (R, S), with attention: all weights so far, added up
     weights: Tensor | None  # (R, S), with attention: those of the last step
+    time: Tensor  # (R,) tokens read so far
 
 
 class Source(NamedTuple):
@@ -67,14 +69,17 @@ class AttendingDecoder(nn.Module):
         input_feeding: the first layer also reads the last read-out.
         coverage: attention knows how much each place was looked at so far.
         layers: further options of `unrolled.nn.stack.Stack`, for the layers above the one that asks.
+        positions: attention knows where each place stands, and how many tokens were read before.
 
     Raises:
-        OptionError: an unknown name, or coverage without attention.
+        OptionError: an unknown name, or coverage or positions without attention.
 
     Sources: attention asked by the first layer and read by those above: Y. Wu et al., "Google's Neural Machine
     Translation System", 2016, section 3; the read-out and input feeding: M.-T. Luong, H. Pham and C. Manning,
     "Effective Approaches to Attention-based Neural Machine Translation", EMNLP 2015, sections 3 and 3.3.
     """
+
+    storeys = ("bottom", "top")  # the stacks that are one pile of layers, the lowest first
 
     def __init__(
         self,
@@ -90,10 +95,12 @@ class AttendingDecoder(nn.Module):
         input_feeding: bool = False,
         coverage: bool = False,
         layers: Mapping[str, Any] | None = None,
+        positions: bool = False,
     ) -> None:
         super().__init__()
-        if coverage and attention == NONE:
-            raise OptionError(message("coverage", expected=f"an attention, {KINDS}", received=attention))
+        for name, asked in (("coverage", coverage), ("positions", positions)):
+            if asked and attention == NONE:
+                raise OptionError(message(name, expected=f"an attention, {KINDS}", received=attention))
         self.embedding = nn.Embedding(size, embedding_size)
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)  # it may also be the last linear layer
         fed = embedding_size if input_feeding else 0
@@ -103,12 +110,12 @@ class AttendingDecoder(nn.Module):
         self.top = make_layers(
             cell, self.bottom.output_size + context, hidden_size, num_layers=num_layers, dropout=dropout, **options
         )
-        asking = self.bottom.output_size
-        self.attention = None if attention == NONE else Attention(asking, memory_size, attention, coverage)
+        width = self.bottom.output_size
+        self.attention = None if attention == NONE else Attention(width, memory_size, attention, coverage, positions)
         self.start = nn.Linear(summary_size, state_size(self.bottom) + state_size(self.top))
         self.to_readout = nn.Linear(self.top.output_size + context, embedding_size)
         self.dropout = nn.Dropout(dropout)
-        self.input_feeding, self.coverage = input_feeding, coverage
+        self.input_feeding, self.coverage, self.positions = input_feeding, coverage, positions
         self.readout_size, self.hidden_size = embedding_size, self.top.output_size + context
 
     @property
@@ -132,6 +139,7 @@ class AttendingDecoder(nn.Module):
             flat.new_zeros(rows, self.readout_size) if self.input_feeding else None,
             nothing,
             nothing,
+            torch.zeros(rows, dtype=torch.int64, device=flat.device),
         )
 
     def forward(self, tokens: Ragged, source: Source) -> tuple[Written, DecoderState]:
@@ -157,7 +165,8 @@ class AttendingDecoder(nn.Module):
         """The context of every step, (N, E), and the weights, (N, S)."""
         if self.attention is None or source.memory is None:
             return source.summary[asked.sequence_ids], None
-        context, weights = self.attention(asked.padded(), source.memory)  # (B, T, E), (B, T, S)
+        times = torch.arange(asked.max_length, device=asked.values.device) if self.positions else None  # (T,)
+        context, weights = self.attention(asked.padded(), source.memory, None, times)  # (B, T, E), (B, T, S)
         real = asked.sequence_ids, asked.positions
         return context[real], weights[real]
 
@@ -168,11 +177,12 @@ class AttendingDecoder(nn.Module):
         source, state = _choose(source, rows), _choose(state, rows)
         steps = tokens.values[order.gather.to(tokens.values.device)].split(order.batch_sizes.tolist())
         written, ended = [], []
-        for step in steps:
+        for time, step in enumerate(steps):
             alive = len(step)
             ended.append(_choose(state, slice(alive, None)))
             source, state = _choose(source, slice(alive)), _choose(state, slice(alive))
-            one, state = self._advance(step, state, source)
+            with going_through(tokens, time):
+                one, state = self._advance(step, state, source)
             written.append(one)
         final = _join([state, *reversed(ended)])
         back = order.scatter.to(tokens.values.device)
@@ -201,12 +211,12 @@ class AttendingDecoder(nn.Module):
         if coverage is not None and weights is not None:
             repeats = torch.minimum(coverage, weights).sum(1) if self.coverage else None
             coverage = coverage + weights
-        after = DecoderState(bottom, above, readout if self.input_feeding else None, coverage, weights)
+        after = DecoderState(bottom, above, readout if self.input_feeding else None, coverage, weights, state.time + 1)
         return Written(readout, joined, weights, repeats), after
 
     def _one(self, layers: Any, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One step of layers: with their noise while training, by their fast step otherwise."""
-        if not self.training:
+        """One step of layers: with their noise while training, by their fast step where nobody watches otherwise."""
+        if not self.training and not watched():
             return layers.step(inputs, state)
         outputs, state = layers(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)
         return outputs.values, state
@@ -220,7 +230,8 @@ class AttendingDecoder(nn.Module):
         seen = None
         if self.coverage and state.coverage is not None:
             seen = state.coverage.view(sources, each, -1)  # (B, K, S)
-        context, weights = self.attention(queries, source.memory, seen)
+        times = state.time.view(sources, each) if self.positions else None  # (B, K)
+        context, weights = self.attention(queries, source.memory, seen, times)
         return context.flatten(0, 1), weights.flatten(0, 1)
 
 

@@ -118,7 +118,8 @@ class ConvNet(nn.Module):
             values = values * (1 + STRONGER * contrast) + BRIGHTER * brightness
         else:
             values = self._standard(pictures)  # (M, C, S, S)
-        hidden = relu(self.norm(self.blocks(self.stem(values))))  # (M, D, h, w)
+        # no rectifier: places would lie near the one positive vector of the background, and what differs drown in it
+        hidden = self.norm(self.blocks(self.stem(values)))  # (M, D, h, w)
         places = hidden.flatten(2).transpose(1, 2)  # (M, P, D)
         return PictureFeatures(places, self.pooled_norm((places * self.weights).sum(1)))
 

@@ -25,6 +25,7 @@ class Pass(NamedTuple):
         reverse: as `unroll`'s.
         outputs: (N, H).
         final: the state after the last step.
+        part: where the pass is one step of longer sequences, which; None for whole ones.
     """
 
     cell: Cell
@@ -35,11 +36,25 @@ class Pass(NamedTuple):
     reverse: bool
     outputs: Ragged
     final: State
+    part: "Part | None" = None
+
+
+class Part(NamedTuple):
+    """One step of sequences that a model goes through step by step, as each step waits for the one before.
+
+    Args:
+        sequences: the whole of them.
+        step: which step, from 0: its rows are the sequences that have it, the longest first.
+    """
+
+    sequences: Ragged
+    step: int
 
 
 Watcher = Callable[[Pass], tuple[Ragged, State]]  # returns the outputs and the final state that go on in their place
 
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # of this thread: others run models too
+_part: ContextVar[Part | None] = ContextVar("part", default=None)
 
 
 @contextmanager
@@ -65,6 +80,16 @@ def watching(watcher: Watcher) -> Generator[None]:
         _watcher.reset(token)
 
 
+@contextmanager
+def going_through(sequences: Ragged, step: int) -> Generator[None]:
+    """While this lasts, each pass is one step of these sequences; `Pass.part` says so."""
+    token = _part.set(Part(sequences, step))
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
 def watched() -> bool:
     """Whether somebody watches; never inside torch.compile, which would record who does."""
     return not torch.compiler.is_compiling() and _watcher.get() is not None
@@ -73,4 +98,4 @@ def watched() -> bool:
 def show(one: Pass) -> tuple[Ragged, State]:
     """The outputs and final state of a pass, as the watcher hands them on."""
     watcher = None if torch.compiler.is_compiling() else _watcher.get()
-    return (one.outputs, one.final) if watcher is None else watcher(one)
+    return (one.outputs, one.final) if watcher is None else watcher(one._replace(part=_part.get()))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unrolled.plots.scale import draw_scale
 from unrolled.plots.theme import FONT, INCH, SMALL, WIDTH, Theme, new_axes, new_figure, shortened, visible, width_of
 
 if TYPE_CHECKING:
@@ -61,23 +62,8 @@ def draw_bands(
             axes.set_xticks(range(count), shown, fontsize=SMALL, family=FONT, parse_math=False)
         else:
             _count_steps(axes, part.start, count)
-    _scale(figure, theme, colors, limits, left, total)
+    draw_scale(figure, theme, colors, limits, left)
     return figure
-
-
-def _scale(
-    figure: "Figure", theme: Theme, colors: "Colormap", limits: tuple[float, float], left: float, total: float
-) -> None:
-    """What the colours mean, at the foot of the picture."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    bar = figure.add_axes((left / WIDTH, 0.3 / total, 1.6 / WIDTH, 0.1 / total))
-    ticks = [limits[0], sum(limits) / 2, limits[1]]
-    scale = figure.colorbar(ScalarMappable(Normalize(*limits), colors), cax=bar, orientation="horizontal", ticks=ticks)
-    scale.ax.tick_params(labelsize=SMALL - 1, labelcolor=theme.ink, color=theme.muted, length=2, pad=1)
-    scale.ax.set_xticklabels([f"{tick:.2g}" for tick in ticks])
-    scale.outline.set_edgecolor(theme.muted)
 
 
 def symmetric(values: np.ndarray) -> tuple[float, float]:

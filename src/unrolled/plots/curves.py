@@ -39,6 +39,8 @@ def draw_curves(
         path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(WIDTH, HEIGHT, theme)
     axes = new_axes(figure, theme)
     axes.set_position((0.13, 0.15, 0.83, 0.70))
@@ -50,6 +52,8 @@ def draw_curves(
         axes.plot(x[shown], y[shown], label=name, linewidth=1.8, marker=dots, color=color, linestyle=dashes)
     for name, level in (levels or {}).items():
         axes.axhline(level, color=theme.muted, linewidth=0.9, linestyle=":", label=name)
+    if all(float(one).is_integer() for x, _ in curves.values() for one in x):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))  # steps have no halves
     if log:
         axes.set_yscale("log")
         axes.minorticks_off()

@@ -66,15 +66,20 @@ class Layout:
         return min(box.bottom for box in self.boxes.values())
 
 
-def lay_out(unfolding: Unfolding) -> Layout:
-    """Boxes for all nodes, so large that every label fits and so far apart that none touches another."""
+def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> Layout:
+    """Boxes for all nodes, so large that every label fits and so far apart that none touches another.
+
+    Args:
+        unfolding: what is drawn.
+        pitch: inches from one step to the next at least.
+    """
     sizes = {
-        kind: _size(unfolding.of_kind(kind))
+        kind: size_of(unfolding.of_kind(kind))
         for kind in (graph.INPUT, graph.VECTOR, graph.STATE, graph.CELL, graph.OUTPUT, graph.LOSS)
     }
     both = any(node.direction == "backward" for node in unfolding.nodes)
     aside = sizes[graph.CELL][0] / 2 + 0.05 if both else 0.0  # forward cells to the left, backward ones to the right
-    layout = Layout(pitch=_pitch(unfolding, sizes, aside))
+    layout = Layout(pitch=max(pitch, _pitch(unfolding, sizes, aside)))
     layout.columns = _columns(unfolding.shown, layout.pitch)
     heights = _heights(unfolding)
     for node in unfolding.nodes:
@@ -94,9 +99,9 @@ def lines_of(node: Node) -> list[str]:
     return [written(node.label), *([visible(node.text)] if node.text else []), *cost]
 
 
-def _size(nodes: list[Node]) -> tuple[float, float]:
+def size_of(nodes: list[Node]) -> tuple[float, float]:
     """The width and height in which every one of these nodes has room for its lines."""
-    width, count = 0.2, 1
+    width, count = 0.2, 1  # inches, lines
     strip = STRIP if any(node.values and node.kind in STRIPED for node in nodes) else 0.0
     for node in nodes:
         first, *more = lines_of(node) or [""]
@@ -137,7 +142,8 @@ def _heights(unfolding: Unfolding) -> dict[tuple[object, ...], float]:
         if layer in joined and direction == "backward":
             height += 0.62
             heights[graph.JOIN, layer] = height
-    for kind, step in ((graph.POOLING, 0.8), (graph.OUTPUT, 0.84), (graph.LOSS, 0.8), (graph.TOTAL, 0.72)):
+    said = LINE if any(node.text for node in unfolding.of_kind(graph.OUTPUT)) else 0.0
+    for kind, step in ((graph.POOLING, 0.8), (graph.OUTPUT, 0.84), (graph.LOSS, 0.8 + said), (graph.TOTAL, 0.72)):
         height += step if unfolding.of_kind(kind) else 0.0
         heights[kind,] = height
     return heights

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FONT = ("DejaVu Sans", "sans-serif")  # the first comes with matplotlib, and has raised and lowered digits
 BIG, SMALL = 11.0, 9.0  # points; at a phone's width the smaller one still reads
 INCH = 72.0  # points
+NARROW = 0.2  # of the font's size: no letter is as narrow
 DPI = 150
 WIDTH = 5.2  # inches of a picture that has no width of its own: on a phone its small print is 9 pixels high
 FORMATS = (".svg", ".png", ".pdf")
@@ -172,11 +173,17 @@ def width_of(text: str, size: float = BIG) -> float:
 
 def shortened(text: str, width: float, size: float = SMALL) -> str:
     """Text cut to so many inches, the cut marked."""
-    if width_of(text, size) <= width:
+    most = int(width * INCH / (NARROW * size)) + 2  # more letters than this have no room
+    if len(text) <= most and width_of(text, size) <= width:
         return text
-    while text and width_of(f"{text}…", size) > width:
-        text = text[:-1]
-    return f"{text}…"
+    fits, high = 0, min(len(text), most)
+    while fits < high:
+        middle = (fits + high + 1) // 2
+        if width_of(f"{text[:middle]}…", size) <= width:
+            fits = middle
+        else:
+            high = middle - 1
+    return f"{text[:fits]}…"
 
 
 def _need_matplotlib() -> None:

@@ -1,18 +1,21 @@
 """From an inspection to the sections of a page."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from unrolled.confusion_matrix import MOST_CLASSES, Confusion
 from unrolled.inspection.names import called
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.records import GradientFlow, LayerFlow
+from unrolled.inspection.saliency import Saliency
 from unrolled.plots.confusion import draw_confusion
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
 from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
+from unrolled.report.looking import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
 
@@ -34,35 +37,42 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
         parts.append(_confusion(found.confusion))
     if found.mistakes:
         parts.append(_mistakes(found))
+    if found.workings:
+        parts += looking_sections(found.workings)
     parts.append(_flow(found.gradient_flow))
-    parts.append(
-        Section(
-            "Unfolded in time",
-            ("The network as it read the sequence that this page looks at; the same weights at every step.",),
-            pictures=(
-                Picture(
-                    "unfolding",
-                    "Inputs below, states from left to right, outputs and losses above",
-                    partial(draw_unfolding, found.unfolding),
-                ),
-            ),
-        )
-    )
+    parts.append(_unfolded(found))
     parts.append(_states(found))
-    parts.append(
-        Section(
-            "What the answer hangs on",
-            ("By gradient, and by replacing each step; where the two agree, the step matters.",),
-            pictures=(
-                Picture(
-                    "saliency",
-                    "The share of every step in the last answer",
-                    partial(draw_saliency, found.saliency, found.labels),
-                ),
-            ),
-        )
-    )
+    if found.saliency is not None:
+        parts.append(_saliency(found.saliency, found.labels))
     return parts
+
+
+def _saliency(saliency: Saliency, labels: Sequence[str]) -> Section:
+    return Section(
+        "What the answer hangs on",
+        ("By gradient, and by replacing each step; where the two agree, the step matters.",),
+        pictures=(
+            Picture(
+                "saliency",
+                "The share of every step in the last answer",
+                partial(draw_saliency, saliency, labels),
+            ),
+        ),
+    )
+
+
+def _unfolded(found: Inspection) -> Section:
+    text = "The network as it read the sequence that this page looks at; the same weights at every step."
+    caption = "Inputs below, states from left to right, outputs and losses above"
+    draw = partial(draw_unfolding, found.unfolding)
+    if found.workings:
+        text = (
+            "The network as it read the record that this page looks at, and the true text before each step; the same "
+            "weights at every step."
+        )
+        caption = "The encoder below, the decoder above, between them the attention of each step; losses on top"
+        draw = partial(draw, picture=found.workings[0].picture)
+    return Section("Unfolded in time", (text,), pictures=(Picture("unfolding", caption, draw, wide=True),))
 
 
 def lead_of(found: Inspection) -> str:
@@ -99,17 +109,21 @@ def _flow(flow: GradientFlow) -> Section:
 
 def _states(found: Inspection) -> Section:
     pictures = []
-    for number, layer in enumerate(found.states.layers[:MOST_LAYERS], 1):
+    stacks = list(dict.fromkeys(layer.stack for layer in found.states.layers))
+    shown = [layer for stack in stacks for layer in found.states.of_stack(stack).layers[: MOST_LAYERS // len(stacks)]]
+    for number, layer in enumerate(shown, 1):
         pictures.append(
             Picture(
                 f"states-{number}",
                 f"{called(layer.name, layer.cell)}: the units that change most",
-                partial(draw_states, layer, labels=found.labels),
+                partial(draw_states, layer, labels=found.labels_of(layer)),
             )
         )
         if layer.gates:
             caption = f"{called(layer.name, layer.cell)}: how far each gate is open"
-            pictures.append(Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels)))
+            pictures.append(
+                Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels_of(layer)))
+            )
     if found.tracking:
         caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
         pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))

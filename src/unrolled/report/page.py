@@ -26,11 +26,13 @@ class Picture:
         name: of its file, without an ending.
         caption: what to see in it, also for those who cannot see it.
         draw: makes the figure; takes the theme by its name.
+        wide: on a small screen it keeps its size, and is moved to be seen.
     """
 
     name: str
     caption: str
     draw: Callable[..., "Figure"]
+    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.picture import as_pixels
 from unrolled.data.source import Source
 from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
@@ -86,6 +87,10 @@ class Captioner(Writer):
 
     def _options(self) -> dict[str, Any]:
         options = super()._options()
+        if "positions" in (self.decoder or {}):
+            raise OptionError(
+                message("positions", expected="no such option: places of a picture follow no order", received="one")
+            )
         if options["copy"]:
             raise OptionError(message("copy", expected="False: a picture has no words to copy", received=True))
         return options
@@ -113,6 +118,9 @@ class Captioner(Writer):
         per_place = self.reader_.spec.per_step
         lengths = self.reader_.encode(records).lengths.tolist() if per_place else [1] * len(records)
         return [[f"place {place + 1}" for place in range(count)] for count in lengths], (0, 0)
+
+    def _pictures(self, examples: Batch) -> list[np.ndarray]:
+        return list(as_pixels(examples.statics[READ])) if self.reader_.spec.kind == "picture" else []
 
     # ---- scores -------------------------------------------------------------------------------
 

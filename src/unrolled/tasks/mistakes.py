@@ -44,9 +44,9 @@ def mistakes(
         Mistake(
             row,
             costs[row],
-            _cut(_joined(spell(some.select(torch.tensor([row]))))),
-            _cut(_named(true[row], classes)),
-            _cut(_named(given[row], classes)),
+            cut(_joined(spell(some.select(torch.tensor([row]))))),
+            cut(_named(true[row], classes)),
+            cut(_named(given[row], classes)),
         )
         for row in worst
     )
@@ -68,5 +68,6 @@ def _joined(labels: Sequence[str]) -> str:
     return ("" if all(len(label) == 1 for label in labels) else " ").join(labels)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text as long as a table has room for, the cut marked."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -36,8 +36,9 @@ class Translator(Writer):
         num_layers: layers of the encoder, and of the decoder above the one that looks.
         dropout: share of values zeroed in training.
         attention: multiplicative, additive or none.
-        decoder: input_feeding, coverage, copy (words of the source), tied (embedding and last layer), label_smoothing,
-            teacher_forcing (share of true pieces read at the end of training).
+        decoder: input_feeding, coverage, copy (words of the source), positions (attention knows where pieces stand),
+            tied (embedding and last layer), label_smoothing, teacher_forcing (share of true pieces read at the end of
+            training).
         layers: further options of `unrolled.nn.stack.Stack`.
         training: training options kept with the model; `fit` may override them.
 
@@ -51,7 +52,7 @@ class Translator(Writer):
         ['cba', 'baa']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 2e-3, "epochs": 20}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 2e-3, "epochs": 20, "precision": "auto"}
 
     def __init__(
         self,
@@ -111,6 +112,9 @@ class Translator(Writer):
         codec: PieceCodec = self.reader_
         return codec.pieces(records), (0, 0)
 
+    def _shown_texts(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        return as_texts([record[self.reader_.columns[0]] for record in records])
+
     def _make_encoder(self) -> Encoder:
         spec = replace(self.reader_.spec, embedding_size=self.hidden_size)
         layers = make_layers(
@@ -130,7 +134,7 @@ class Translator(Writer):
         return text_scores(truth, answers, rivals)
 
     def _shown(self, records: Sequence[Mapping[str, Any]], examples: Batch) -> list[Any]:
-        return as_texts([record[self.reader_.columns[0]] for record in records])
+        return self._shown_texts(records)
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         records = list(source)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,17 @@ from unrolled.codecs.pieces import Copies
 from unrolled.codecs.registry import codec_from_json
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source
-from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.inspection.alignment import Alignment, Working
+from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
-from unrolled.nn.decoder import AttendingDecoder
+from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
+from unrolled.tasks.answers import SEARCHED, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
+from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.target_text import TargetText, text_codec
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
@@ -32,13 +35,13 @@ from unrolled.training.teacher_forcing import TeacherForcing
 
 READ = "source"  # what is read, among a batch's sources or statics
 BEAM = 4
-SEARCHED = 64  # records searched together
 LARGEST_BATCH, FEWEST_BATCHES = 64, 16
 LONGEST = 1000  # steps of what is read or written; a longer pair is not learnt from
 DECODER = {
     "input_feeding": False,
     "coverage": False,
     "copy": False,
+    "positions": True,
     "tied": True,
     "label_smoothing": 0.0,
     "teacher_forcing": 1.0,
@@ -48,40 +51,6 @@ DECODER = {
 def as_texts(values: Sequence[Any]) -> list[str]:
     """Texts, or lists of words, as texts; a missing one is empty."""
     return ["" if value is None else value if isinstance(value, str) else " ".join(value) for value in values]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One text that could be the answer.
-
-    Args:
-        text: the text, or list of words where the column holds such.
-        score: what answers are ranked by: their log-probability, divided by the length penalty.
-        log_probability: of the whole text, its end included, in nats.
-        finished: whether it ended by itself, rather than at the limit.
-    """
-
-    text: Any
-    score: float
-    log_probability: float
-    finished: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """Where each piece of an answer looked.
-
-    Args:
-        read: the pieces of the source; empty for a picture.
-        written: the pieces of the answer.
-        weights: the attention of each piece of the answer on each place of the source, (T, S); rows sum to 1.
-        grid: rows and columns of places of a picture, (0, 0) for a text.
-    """
-
-    read: tuple[str, ...]
-    written: tuple[str, ...]
-    weights: np.ndarray
-    grid: tuple[int, int] = (0, 0)
 
 
 class Writer(Task):
@@ -118,6 +87,8 @@ class Writer(Task):
             if name not in DECODER:
                 raise unknown("decoder", name, DECODER)
         options = {**DECODER, **(self.decoder or {})}
+        if "positions" in (self.decoder or {}) and self.attention == NONE:
+            raise OptionError(message("positions", expected="an attention", received=f"attention={NONE!r}"))
         share = options["teacher_forcing"]
         if not 0 <= share <= 1:
             raise OptionError(message("teacher_forcing", expected="a share in [0, 1]", received=share))
@@ -168,6 +139,7 @@ class Writer(Task):
             options["input_feeding"],
             options["coverage"],
             self.layers,
+            options["positions"] and encoder.ordered and self.attention != NONE,
         )
         return EncoderDecoder(
             encoder, decoder, options["tied"], options["copy"], options["label_smoothing"], self.target_.unknown
@@ -176,6 +148,10 @@ class Writer(Task):
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
         sizes = [examples.lengths, *(value.lengths for value in examples.sources.values())]
         short = torch.stack(sizes).amax(0) <= LONGEST
+        if not bool(short.any()):
+            raise DataError(
+                message("data", expected=f"pairs of at most {LONGEST:,} steps", received=f"{len(short)} longer ones")
+            )
         if not bool(short.all()):
             self.summary_["left out"] = f"{int((~short).sum())} records of more than {LONGEST} steps"
             examples = examples.select(short.nonzero().squeeze(1))
@@ -193,21 +169,39 @@ class Writer(Task):
 
     # ---- answers ------------------------------------------------------------------------------
 
-    def predict(self, data: Any, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0) -> list[Any]:
+    def predict(
+        self,
+        data: Any,
+        beam_size: int = BEAM,
+        length_penalty: float = 0.0,
+        max_length: int = 0,
+        coverage_penalty: float = 0.0,
+        prefix: Any = None,
+    ) -> list[Any]:
         """The best text for each record.
 
         Args:
             data: what `fit` takes; the target's column is not needed.
             beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
-            length_penalty: 0.6 to 1 where answers come out too short.
+            length_penalty: 0.6 to 1 where answers come out too short; see `unrolled.decoding.penalties`.
             max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
                 from.
+            coverage_penalty: about 0.2 where answers leave out parts of the source; needs attention, and a beam.
+            prefix: what answers begin with: one text for all records, or a list of one for each. It should end where a
+                piece ends (a word, not the middle of one), and the model must know its pieces.
         """
-        found = self.n_best(data, 1, beam_size, length_penalty, max_length)
+        found = self.n_best(data, 1, beam_size, length_penalty, max_length, coverage_penalty, prefix)
         return [answers[0].text for answers in found]
 
     def n_best(
-        self, data: Any, count: int = BEAM, beam_size: int = BEAM, length_penalty: float = 0.0, max_length: int = 0
+        self,
+        data: Any,
+        count: int = BEAM,
+        beam_size: int = BEAM,
+        length_penalty: float = 0.0,
+        max_length: int = 0,
+        coverage_penalty: float = 0.0,
+        prefix: Any = None,
     ) -> list[list[Answer]]:
         """Several texts for each record with their scores, the best first.
 
@@ -215,12 +209,16 @@ class Writer(Task):
             data: what `predict` takes.
             count: answers for each record, at most `beam_size`.
             beam_size: beginnings kept at each step.
-            length_penalty: see `predict`.
-            max_length: see `predict`.
+            length_penalty, max_length, coverage_penalty, prefix: see `predict`.
+
+        Raises:
+            OptionError: an illegal option, or a prefix that leaves no room for more.
+            DataError: a prefix of pieces that the model does not know.
         """
         self._fitted()
-        _, examples, copies = self._prepared(self._source(data), targets=False)
-        found = self._search(examples, beam_size, length_penalty, max_length, count)
+        records, examples, copies = self._prepared(self._source(data), targets=False)
+        prefixes = None if prefix is None else prefix_tokens(self.target_, prefix, len(records), copies)
+        found = self._search(examples, count, beam_size, length_penalty, max_length, coverage_penalty, prefixes)
         return [
             [self._answer(hypothesis, row, copies) for hypothesis in hypotheses] for row, hypotheses in enumerate(found)
         ]
@@ -238,58 +236,49 @@ class Writer(Task):
         self._fitted()
         if self.network_.decoder.attention is None:
             raise OptionError(message("attention", expected="a model that attends", received=self.attention))
-        records, examples, copies = self._prepared(self._source(data), targets=False)
-        found = [hypotheses[0] for hypotheses in self._search(examples, beam_size, 0.0, 0, 1)]
+        return [one.alignment for one in self.workings(data, beam_size=beam_size) if one.alignment is not None]
+
+    def workings(self, data: Any, y: Any = None, beam_size: int = BEAM) -> list[Working]:
+        """What was read, the best answer, the right one where the data has it, and where each piece looked.
+
+        Args:
+            data: what `predict` takes; a table may also hold the true texts.
+            y: true texts, when `data` is a list.
+            beam_size: see `predict`.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        records, examples, copies = self._prepared(source, targets=False)
+        found = [hypotheses[0] for hypotheses in self._search(examples, 1, beam_size)]
+        true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
         read, grid = self._places(records)
-        return [
-            Alignment(
-                tuple(read[row]),
-                tuple(self.target_.pieces(best.tokens, row, copies)),
-                best.trace[:, : self._width(read[row], grid)].numpy() if len(best.tokens) else np.zeros((0, 0)),
-                grid,
-            )
-            for row, best in enumerate(found)
-        ]
+        texts, pictures = self._shown_texts(records), self._pictures(examples)
+        workings = []
+        for row, best in enumerate(found):
+            pieces = self.target_.pieces(best.tokens, row, copies)
+            looked = None
+            if self.network_.decoder.attention is not None:
+                width = len(read[row]) or grid[0] * grid[1]
+                weights = best.trace[:, :width].numpy() if pieces else np.zeros((0, width))
+                looked = Alignment(tuple(read[row]), tuple(pieces), weights, grid)
+            (answer,) = as_texts([self.target_.codec.join(pieces)])
+            workings.append(Working(row, texts[row], answer, true[row], looked, pictures[row] if pictures else None))
+        return workings
 
     def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
         """The pieces of each source, or the grid of a picture's places."""
         return [[] for _ in records], (0, 0)
 
-    def _width(self, read: Sequence[str], grid: tuple[int, int]) -> int:
-        return len(read) or grid[0] * grid[1]
+    def _shown_texts(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What is read, as texts; empty where it is none."""
+        return [""] * len(records)
 
-    def _search(
-        self, examples: Batch, beam_size: int, length_penalty: float, max_length: int, count: int
-    ) -> list[list[Hypothesis]]:
-        """The best `count` token sequences of each record."""
-        if max_length < 0:
-            raise OptionError(message("max_length", expected="an integer >= 0", received=max_length))
-        network: EncoderDecoder = self._fitted().eval()
-        limit = max_length or self.target_.longest * 3 // 2 + 1
-        found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
-        order = torch.argsort(examples.sizes, stable=True)
-        edge = self.target_.boundary
-        for rows in order.split(SEARCHED):
-            batch = examples.select(rows)
-            with torch.no_grad():
-                state, shared = network.first_state(batch)
-            further = network.further(batch)
+    def _pictures(self, examples: Batch) -> list[np.ndarray]:
+        """The pictures that were looked at, as arrays; none where it is no picture that is read."""
+        return []
 
-            def step(tokens: Tensor, state: Any, shared: Any, further: int = further) -> tuple[Tensor, Any]:
-                logs, state = network.advance(tokens, state, shared, further)
-                return self._writable(logs), state
-
-            trace = None if network.decoder.attention is None else lambda state: state.weights
-            answers = beam_search(step, state, shared, edge, edge, limit, beam_size, count, length_penalty, trace=trace)
-            for row, answer in zip(rows.tolist(), answers, strict=True):
-                found[row] = answer
-        return found
-
-    def _writable(self, logs: Tensor) -> Tensor:
-        """Nobody wants to read the unknown piece: it is never written."""
-        if self.target_.unknown is None:
-            return logs
-        return logs.index_fill(1, torch.tensor([self.target_.unknown], device=logs.device), -torch.inf)
+    def _search(self, examples: Batch, count: int = 1, beam_size: int = BEAM, *options: Any) -> list[list[Hypothesis]]:
+        return search(self._fitted().eval(), self.target_, examples, count, beam_size, *options)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Scores of the texts written, beside the baselines'.
@@ -300,14 +289,19 @@ class Writer(Task):
         """
         self._fitted()
         source = self._source(data, y)
-        records, examples, copies = self._prepared(source, targets=True)
-        found = self._search(examples, BEAM, 0.0, 0, 1)
-        answers = [self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)]
+        return self._scored(source, *self._prepared(source, targets=True))[0]
+
+    def _scored(
+        self, source: Source, records: list[Any], examples: Batch, copies: Copies | None
+    ) -> tuple[Scores, list[str]]:
+        """The table of scores, and the answers it is about."""
+        found = self._search(examples)
+        answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
         shown = self._shown(records, examples)
         rivals = {baseline.name: baseline.predict(shown) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
             rivals["convolution net of the same size"] = as_texts(self.rival_.predict(source))
-        return self._scores(self._truth(records), as_texts(answers), rivals)
+        return self._scores(self._truth(records), answers, rivals), answers
 
     @abstractmethod
     def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
@@ -322,7 +316,10 @@ class Writer(Task):
 
     def score_pairs(self, data: Any) -> np.ndarray:
         """Log-probability of each record's target in nats, (B,); unknown pieces count nothing."""
-        examples = self._encode(self._source(data))
+        self._fitted()
+        return self._score_encoded(self._encode(self._source(data)))
+
+    def _score_encoded(self, examples: Batch) -> np.ndarray:
         network = self._fitted().eval()
         totals = np.zeros(examples.batch_size)
         for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
@@ -330,11 +327,38 @@ class Writer(Task):
             assert isinstance(batch.targets, Ragged)
             with torch.no_grad():
                 raw, _ = network(batch)
-            logs = self._writable(raw.values).log_softmax(1)
+            logs = writable(raw.values, self.target_).log_softmax(1)
             targets = batch.targets.values
             chosen = logs.gather(1, targets.clamp(min=0)[:, None]).squeeze(1) * (targets >= 0)
             totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
         return totals
+
+    # ---- seeing inside ------------------------------------------------------------------------
+
+    def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
+        """Scores, errors, and for one record: the network unfolded, what it remembers, and where its answer looked.
+
+        Args:
+            data: what `evaluate` takes.
+            y: targets, when `data` is a list.
+            row: which record to look at.
+        """
+        self._fitted()
+        source = self._source(data, y)
+        records, examples, copies = self._prepared(source, targets=True)
+        check_row(examples, row)
+        scores, answers = self._scored(source, records, examples, copies)
+        read, _ = self._places(records)
+        shown = some_rows(row, len(records))
+        workings = self.workings([records[place] for place in shown])
+        return look_inside_writer(
+            self.network_,
+            examples,
+            scores,
+            Spelling(self.target_, read, copies),
+            text_mistakes(self._score_encoded, examples, self._shown_texts(records), self._truth(records), answers),
+            [replace(one, row=place) for one, place in zip(workings, shown, strict=True)],
+        )
 
     # ---- saving -------------------------------------------------------------------------------
 
