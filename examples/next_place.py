@@ -54,9 +54,9 @@ def positions(seed: int, users: int = USERS, days: int = DAYS) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def main(seed: int, out: Path) -> float:
+def main(seed: int, out: Path, users: int = USERS) -> float:
     """Train on the first five weeks, foretell the sixth."""
-    stays = ur.stay_points(ur.as_source(positions(seed)), metres=250, minutes=30)
+    stays = ur.stay_points(ur.as_source(positions(seed, users)), metres=250, minutes=30)
     print(f"{len(stays):,} stays")
     model = ur.NextPlace(place=ur.Places(metres=200), features=["minutes"])
     edge = dt.datetime(2024, 5, 6)
