@@ -22,6 +22,7 @@ from torch import Tensor, nn
 import unrolled as ur
 from unrolled.arrangements.next_item import NextItem
 from unrolled.data.batching import Lanes
+from unrolled.nn.event_reader import EventReader
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.nn.stack import Stack
 from unrolled.training.bptt import detach
@@ -97,8 +98,7 @@ def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
     task._learn(ur.as_source(log))
     examples = task._encode(ur.as_source(log))
     model = NextItem(
-        ItemVectors(task.catalogue_.size, WIDTH, sparse=True),
-        None,
+        EventReader(ItemVectors(task.catalogue_.size, WIDTH, sparse=True)),
         Stack(WIDTH, HIDDEN, "gru"),
         "sampled_softmax",
         DRAWN,

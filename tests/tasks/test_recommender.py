@@ -226,6 +226,20 @@ def test_a_model_without_features_knows_nothing_of_a_new_item(shop):
         shop.add_items(pl.DataFrame({"x": ["gift 9"]}))
 
 
+# ---- seeing inside -----------------------------------------------------------------------------------
+
+
+def test_one_user_is_unfolded_with_the_names_of_items(shop):
+    seen = shop.inspect(sessions(20, seed=1), row=3)
+    items = sessions(20, seed=1)[3]
+    assert seen.labels == ("", *items[:-1])  # nothing is read before the first event
+    assert len(seen.saliency.occlusion) == len(items)
+    by_label = dict(zip(seen.labels, seen.saliency.occlusion, strict=True))
+    shelves = [value for label, value in by_label.items() if label.startswith("shelf")]
+    assert by_label[items[0]] > max(shelves)  # the last item hangs on the first one
+    assert all(mistake.true.endswith(f"gift {mistake.true[5]}") for mistake in seen.mistakes)
+
+
 # ---- manners -----------------------------------------------------------------------------------------
 
 

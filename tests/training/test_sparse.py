@@ -8,6 +8,7 @@ from unrolled.arrangements.next_item import NextItem
 from unrolled.batch import Batch
 from unrolled.data.batching import Buckets
 from unrolled.errors import OptionError
+from unrolled.nn.event_reader import EventReader
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
@@ -28,7 +29,7 @@ def examples() -> Batch:
 
 def net(sparse: bool) -> NextItem:
     torch.manual_seed(0)
-    return NextItem(ItemVectors(ITEMS, 6, sparse=sparse), None, Stack(6, 8, "gru"), "sampled_softmax", 10)
+    return NextItem(EventReader(ItemVectors(ITEMS, 6, sparse=sparse)), Stack(6, 8, "gru"), "sampled_softmax", 10)
 
 
 def trained(sparse: bool, **options: object) -> NextItem:

@@ -6,7 +6,9 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from unrolled.codecs.base import Spec
 from unrolled.errors import ArtifactError, DataError, NotFittedError, message
+from unrolled.ragged import Ragged
 
 _KINDS = {"text": pl.String, "integer": pl.Int64}
 
@@ -99,6 +101,18 @@ class Catalogue:
         catalogue.items_ = pl.Series("item", data["items"], dtype=_KINDS[data["kind"]])
         catalogue.counts_ = np.asarray(data["counts"], dtype=np.int64)
         return catalogue
+
+
+class ItemNames:
+    """Spells the indices of a catalogue's items as a codec does, for those who look inside a model."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.spec = Spec("index", catalogue.size)
+
+    def decode(self, encoded: Ragged) -> list[Any]:
+        """The item at every step, one after the other."""
+        return self.catalogue.decode(encoded.values.numpy())
 
 
 def _plain(items: pl.Series, like: Any = None) -> pl.Series:

@@ -9,12 +9,12 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from unrolled.arrangements.next_item import ITEM, NextItem
+from unrolled.arrangements.next_item import NextItem
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import item_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
-from unrolled.codecs.catalogue import Catalogue
+from unrolled.codecs.catalogue import Catalogue, ItemNames
 from unrolled.codecs.event_time import EventTimes
 from unrolled.codecs.own_history import AFTER, HOUR, MOST, recalled
 from unrolled.codecs.record import Record
@@ -24,6 +24,7 @@ from unrolled.data.source import Source, Table
 from unrolled.decoding.retrieval import best_items
 from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
+from unrolled.nn.event_reader import ITEM, EventReader
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.item_loss import choose_loss
 from unrolled.nn.item_vectors import ItemVectors
@@ -158,18 +159,17 @@ class NextItemTask(Task):
         vectors = ItemVectors(size, self.embedding_size, described, sparse)
         if self._described is not None:
             vectors.describe(*self._described)
-        inputs = InputLayer(specs) if specs else None
-        names = self._recalled()
-        width = self.embedding_size * (1 + len(names)) + (0 if inputs is None else inputs.size)
+        columns = InputLayer(specs) if specs else None
+        inputs = EventReader(vectors, columns, self._recalled(), self.dropout)
         layers = make_layers(
             self.cell,
-            width,
+            inputs.size,
             self.hidden_size,
             num_layers=self.num_layers,
             dropout=self.dropout,
             **(self.layers or {}),
         )
-        return NextItem(vectors, inputs, layers, self.loss, dropout=self.dropout, recalled=names)
+        return NextItem(inputs, layers, self.loss, dropout=self.dropout)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         steps = options.bptt_steps
@@ -356,6 +356,14 @@ class NextItemTask(Task):
         self, log: EventLog, rows: np.ndarray, answer: Ranked, rivals: dict[str, Ranked], notes: tuple[str, ...]
     ) -> Scores:
         return ranking_scores(answer, rivals, self.catalogue_.counts_, notes)
+
+    def _readers(self) -> Mapping[str, Any]:
+        return {ITEM: ItemNames(self.catalogue_)}
+
+    @property
+    def classes_(self) -> list[Any]:
+        """The items, and what stands for all others."""
+        return [*self.catalogue_.items_, "unknown"]
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         log = self._log(source)
