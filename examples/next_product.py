@@ -8,9 +8,10 @@ Run: python examples/next_product.py [--seed 0] [--out next_product.png]
 from pathlib import Path
 
 import numpy as np
-from example import arguments, show
+from example import arguments
 
 import unrolled as ur
+from unrolled.plots.recall import draw_recall
 
 DOORS, SHELVES = 20, 50  # ways in, and things to look at
 
@@ -32,9 +33,8 @@ def main(seed: int, out: Path) -> float:
     model.fit(sessions(3000, seed), epochs=15, seed=seed)
     scores = model.evaluate(sessions(500, seed + 1))
     print(scores)
-    cuts = ("hr_1", "hr_5", "hr_10", "hr_20")
-    curves = {name: [row[cut] for cut in cuts] for name, row in {"recurrent": scores.model, **scores.baselines}.items()}
-    show(out, "Share of true items among the first k", lines=curves, x="k = 1, 5, 10, 20")
+    draw_recall(scores, out)
+    print(f"picture: {out}")
     return scores.model["hr_1"]
 
 
