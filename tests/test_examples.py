@@ -19,6 +19,8 @@ BOUNDS = {
     "speakers": (0.85, 1.0),
     "voices": (0.9, 1.0),
     "sums": (0.9, 1.0),  # of numbers of two digits, after a few epochs
+    "next_product": (0.95, 1.0),  # how often the last item comes first; Markov chains have 0.05
+    "next_place": (0.75, 1.0),  # accuracy; the user's most frequent place has 0.4
     "rectangles": (0.85, 1.0),  # share of rectangles among what is drawn; a random walk has none
     "damped_sine": (0.0, 0.6),  # error as a share of repeating the last value
     "weather": (0.0, 0.8),  # MASE; the seasonal naive has 0.95

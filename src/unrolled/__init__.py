@@ -31,6 +31,7 @@ _HOME = {
     "read_ts": "unrolled.data.readers",
     "read_tsv": "unrolled.data.readers",
     "scan_parquet": "unrolled.data.readers",
+    "stay_points": "unrolled.data.trajectories",
     # codecs
     "Audio": "unrolled.codecs.audio",
     "Categories": "unrolled.codecs.category",
@@ -39,6 +40,7 @@ _HOME = {
     "Labels": "unrolled.codecs.labels",
     "MultiLabels": "unrolled.codecs.labels",
     "Numbers": "unrolled.codecs.numeric",
+    "Places": "unrolled.codecs.places",
     "Pictures": "unrolled.codecs.picture",
     "Record": "unrolled.codecs.record",
     "Subwords": "unrolled.codecs.subwords",
@@ -83,6 +85,8 @@ _HOME = {
     "Classifier": "unrolled.tasks.classifier",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
+    "NextPlace": "unrolled.tasks.next_place",
+    "Recommender": "unrolled.tasks.recommender",
     "SequenceModel": "unrolled.tasks.sequence",
     "Tagger": "unrolled.tasks.tagger",
     "Translator": "unrolled.tasks.translator",
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
     from unrolled.codecs.labels import MultiLabels as MultiLabels
     from unrolled.codecs.numeric import Numbers as Numbers
     from unrolled.codecs.picture import Pictures as Pictures
+    from unrolled.codecs.places import Places as Places
     from unrolled.codecs.record import Record as Record
     from unrolled.codecs.subwords import Subwords as Subwords
     from unrolled.codecs.text import Characters as Characters
@@ -133,6 +138,7 @@ if TYPE_CHECKING:
     from unrolled.data.readers import read_tsv as read_tsv
     from unrolled.data.readers import scan_parquet as scan_parquet
     from unrolled.data.source import Table as Table
+    from unrolled.data.trajectories import stay_points as stay_points
     from unrolled.inspection.checks import batch_mates_matter as batch_mates_matter
     from unrolled.inspection.checks import forgets_state_between_calls as forgets_state_between_calls
     from unrolled.inspection.checks import leaks_state_between_sequences as leaks_state_between_sequences
@@ -152,6 +158,8 @@ if TYPE_CHECKING:
     from unrolled.tasks.classifier import Classifier as Classifier
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
+    from unrolled.tasks.next_place import NextPlace as NextPlace
+    from unrolled.tasks.recommender import Recommender as Recommender
     from unrolled.tasks.registry import load as load
     from unrolled.tasks.sequence import SequenceModel as SequenceModel
     from unrolled.tasks.tagger import Tagger as Tagger

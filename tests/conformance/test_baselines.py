@@ -65,6 +65,10 @@ SAYINGS = sentences(40)
 SAID = [" ".join(text.upper().split()[::-1][:3]) for text in SAYINGS]
 PICTURES = [film["x"][0] for film in FILMS]
 NO_PICTURE = PICTURES[0][:, :0, :0]
+ITEMS = ("popularity", "recent_popularity", "markov_items", "item_neighbours", "own_history")
+SESSIONS = [rng().permutation(9)[: 1 + number % 7] for number in range(40)]
+SESSIONS = [(session + number) % 9 for number, session in enumerate(SESSIONS)]
+CLOCKS = [np.arange(len(session)) + 100.0 * number for number, session in enumerate(SESSIONS)]
 NEW_TEXT, NEW_SERIES = {"x": "unseen Ωmega"}, {"x": [1.0, None, 3.0]}
 NOTHING = np.zeros((0, 3))
 
@@ -83,6 +87,10 @@ def forecasting(key: str) -> Case:
 
 def answers(key: str) -> Case:
     return Case(BASELINES[key], SAYINGS, SAID, ["unseen Ωmega", "good 日本", *SAYINGS[:7]], "")
+
+
+def items(key: str) -> Case:
+    return Case(lambda: BASELINES[key](9), SESSIONS, CLOCKS, [np.array([8, 9, 8, 1]), *SESSIONS[:7]], SESSIONS[0][:0])
 
 
 CASES = {
@@ -126,9 +134,11 @@ CASES = {
     "nearest_picture": Case(
         BASELINES["nearest_picture"], PICTURES, SAID, [255 - PICTURES[1], *PICTURES[:6]], NO_PICTURE
     ),
+    **{key: items(key) for key in ITEMS},
 }
 
-NO_STEPS = ("ngram", "last_value", "seasonal_naive", "drift", "ridge_window")  # one answer for a whole sequence
+# one answer for a whole sequence
+NO_STEPS = ("ngram", "last_value", "seasonal_naive", "drift", "ridge_window", *ITEMS)
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
@@ -283,6 +293,7 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
     "nearest_source": ("retrieval.MAX_ROWS", MANY),
     "nearest_picture": ("captions.MAX_ROWS", MANY),
+    "item_neighbours": ("items.MAX_EVENTS", MANY),
 }
 
 

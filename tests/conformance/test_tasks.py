@@ -1,6 +1,6 @@
 """Laws of every task: scikit-learn's manners, saving, seeds, and answers that depend on nothing but the question.
 
-The forecaster has its own tests beside it, as its data is one table of series.
+Tasks whose data is one table of series or events have tests of their own.
 """
 
 import copy
@@ -211,7 +211,7 @@ def fitted(name):
 
 
 def test_every_task_is_under_these_laws():
-    assert set(CASES) | {"Forecaster"} == set(TASKS)
+    assert set(CASES) | {"Forecaster", "Recommender", "NextPlace"} == set(TASKS)
     assert all(task_class(name) is case.kind for name, case in CASES.items())
 
 

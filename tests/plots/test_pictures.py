@@ -9,9 +9,11 @@ from unrolled.errors import OptionError
 from unrolled.inspection.saliency import Saliency
 from unrolled.inspection.states import states
 from unrolled.inspection.tracking import Tracked
+from unrolled.metrics import Scores
+from unrolled.plots.recall import draw_recall
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
-from unrolled.plots.theme import DARK, shortened, visible, width_of
+from unrolled.plots.theme import DARK, LIGHT, shortened, visible, width_of
 from unrolled.plots.training import draw_history
 from unrolled.training.history import History, Row
 
@@ -95,6 +97,22 @@ def test_training_curves_are_legible(count, watched):
     said = {text for text, _ in written_texts(figure)}
     assert {"training", "weights kept", "loss", "gradient norm", "epoch"} <= said
     assert ("validation" in said) is watched
+
+
+@pytest.mark.parametrize("count", [0, 1, 6])
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_recall_curves_are_legible(count, theme):
+    row = {"hr_1": 0.1, "hr_5": 0.4, "hr_10": 0.5, "hr_20": 0.9, "ndcg_10": 0.3}
+    scores = Scores(9, "events", row, {f"baseline number {n}": row for n in range(count)}, "ndcg_10", True)
+    figure = draw_recall(scores, theme=theme)
+    assert_legible(figure)
+    said = {text for text, _ in written_texts(figure)}
+    assert {"this model", "1", "5", "10", "20", *(f"baseline number {n}" for n in range(count))} <= said
+
+
+def test_scores_of_no_ranking_have_no_recall_curves():
+    with pytest.raises(OptionError, match="rankings"):
+        draw_recall(Scores(9, "sequences", {"accuracy": 0.5}, {}, "accuracy", True))
 
 
 def test_every_picture_is_a_well_formed_svg_with_its_words(tmp_path):

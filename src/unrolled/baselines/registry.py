@@ -9,6 +9,7 @@ from unrolled.baselines import (
     densities,
     forecasting,
     frames,
+    items,
     language,
     mean_frame,
     per_label,
@@ -52,6 +53,11 @@ BASELINES: dict[str, type[Baseline]] = {
         translation.MostFrequentAnswer,
         retrieval.NearestSource,
         captions.NearestPicture,
+        items.Popularity,
+        items.RecentPopularity,
+        items.MarkovItems,
+        items.ItemNeighbours,
+        items.OwnHistory,
     )
 }
 
@@ -161,6 +167,18 @@ def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
 def caption_baselines() -> dict[str, Baseline]:
     """Baselines that say what is in a picture, or what a vector or a map of numbers stands for."""
     return _by_key([captions.NearestPicture(), translation.MostFrequentAnswer("caption")])
+
+
+def item_baselines(size: int, timed: bool) -> dict[str, Baseline]:
+    """Baselines that rank items for a user's next event.
+
+    Args:
+        size: items, V.
+        timed: whether it is known which events of different users are recent.
+    """
+    kinds = [items.Popularity, *([items.RecentPopularity] if timed else [])]
+    kinds += [items.MarkovItems, items.ItemNeighbours, items.OwnHistory]
+    return _by_key([kind(size) for kind in kinds])
 
 
 def _by_key(baselines: Sequence[Baseline]) -> dict[str, Baseline]:

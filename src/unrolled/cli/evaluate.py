@@ -12,10 +12,14 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="model folder")],
     data: Annotated[str, typer.Argument(help="data with the true answers")],
     confusion: Annotated[bool, typer.Option("--confusion", help="also show which class is taken for which")] = False,
+    last: Annotated[
+        int | None, typer.Option(help="of a recommender: how many of each user's last events to foretell")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="of the same: foretell all events from this time on")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Score a model on data, beside its baselines; says so when it loses."""
-    from unrolled.errors import UnsupportedError
+    from unrolled.errors import OptionError, UnsupportedError, message
     from unrolled.tasks.classifier import Classifier
     from unrolled.tasks.registry import load
 
@@ -23,7 +27,11 @@ def evaluate(
     if confusion and not isinstance(task, Classifier):
         raise UnsupportedError(f"--confusion: a {type(task).__name__} does not answer with one class for a sequence")
     source = read_data(data, **reading_of(task))
-    scores = task.evaluate(source)
+    given = {name: value for name, value in {"last": last, "after": after}.items() if value is not None}
+    if given and not hasattr(task, "catalogue_"):
+        flag = f"--{next(iter(given))}"
+        raise OptionError(message(flag, expected="a recommender", received=f"a {type(task).__name__}"))
+    scores = task.evaluate(source, **given)
     matrix = task.confusion(source) if confusion and isinstance(task, Classifier) else None
     if as_json:
         more = {} if matrix is None else {"confusion": matrix.to_json()}

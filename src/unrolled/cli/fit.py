@@ -64,6 +64,23 @@ KINDS = {
         {"given": "columns that start each text, between commas"},
         ("given",),
     ),
+    "recommend": Kind(
+        "Recommender",
+        "The next item of each user, from an event log: a product, a page, a song.",
+        (),
+        {
+            "features": "columns of the events that are read too, between commas",
+            "item_features": "columns that say what the items are like, between commas",
+        },
+        ("features", "item_features"),
+    ),
+    "next-place": Kind(
+        "NextPlace",
+        "Where each user goes next, from a log of visits, or of stays by latitude and longitude.",
+        (),
+        {"features": "columns of the visits that are read too, between commas"},
+        ("features",),
+    ),
     "sequence": Kind(
         "SequenceModel",
         "The next vector of a sequence of vectors: a piano roll, or strokes to draw new ones.",
@@ -83,6 +100,7 @@ KINDS = {
         (),
     ),
 }
+LISTED = ("given", "features", "item_features")  # columns that the command line takes between commas
 READING = {
     "format": f"{', '.join(FORMATS)}; auto goes by the suffix",
     "time": "column of timestamps, for a table with a row for each time step",
@@ -120,7 +138,12 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
         _parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
         _parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
         *(_option(Argument(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
-        *(_option(Argument(flag, str, str, None, text), "Reading") for flag, text in READING.items()),
+        # a task whose model needs to know a column has that flag itself
+        *(
+            _option(Argument(flag, str, str, None, text), "Reading")
+            for flag, text in READING.items()
+            if flag not in {argument.name for argument in model}
+        ),
         _option(
             Argument("header", bool, bool, None, "the first line of a csv or tsv file names the columns"), "Reading"
         ),
@@ -185,8 +208,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
     refuse_foreign(values["out"])
     reading = {
         "form": values.get("format") or ("conll" if name == "tag" and _is_tokens(values["data"]) else "auto"),
-        "time": values.get("time", ""),
-        "group": values.get("group", ""),
+        **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
     }
@@ -220,8 +242,9 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
         raise OptionError(message(flag, expected="--image or --video beside it", received="neither"))
     chosen = codecs_from(flags, media)
     if name == "language":
-        given = [column.strip() for column in str(values.get("given") or "").split(",") if column.strip()]
-        return {"given": given or None}
+        return {"given": _between_commas(values.get("given"))}
+    if name in ("recommend", "next-place"):
+        return _events(name, kind, values, source)
     if name not in ("classify", "tag"):
         return {}
     found: dict[str, Any] = {"inputs": chosen}
@@ -236,6 +259,21 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
             message("--label", expected="the column to predict", received="nothing", remedy=f"one of {source.columns}")
         )
     return found
+
+
+def _events(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
+    """Further columns of an event log, and places found among positions where no column names them."""
+    from unrolled.codecs.places import PLACE, Places
+
+    found: dict[str, Any] = {flag: _between_commas(values.get(flag)) for flag in kind.own}
+    where = {flag: values[flag] for flag in ("latitude", "longitude") if values.get(flag)}
+    if name == "next-place" and len(where) == 2 and (values.get("place") or PLACE) not in source.columns:
+        found["place"] = Places(**where)
+    return found
+
+
+def _between_commas(text: Any) -> list[str] | None:
+    return [part.strip() for part in str(text or "").split(",") if part.strip()] or None
 
 
 def _media(values: dict[str, Any]) -> dict[str, Any]:
@@ -256,14 +294,16 @@ def _picture(values: dict[str, Any]) -> dict[str, Any]:
 def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Every option of the run, defaults included."""
     from unrolled.codecs.base import Codec
+    from unrolled.codecs.places import Places
     from unrolled.training.options import TrainingOptions
 
     options = asdict(TrainingOptions.from_keywords(settings, dict(model.training_defaults)))
     del options["progress"]  # belongs to the terminal, not to the run
-    known = {argument.name for argument in arguments_of(type(model), ("training", "inputs", "target", "given"))}
+    known = {argument.name for argument in arguments_of(type(model), ("training", "inputs", "target", *LISTED))}
     own = {name: value for name, value in model.get_params(deep=False).items() if name in known}
     # a codec stands for its column, as on the command line; further flags say the rest
-    return {name: value.columns[0] if isinstance(value, Codec) else value for name, value in own.items()} | options
+    own = {name: value.columns[0] if isinstance(value, Codec) else value for name, value in own.items()}
+    return {name: value for name, value in own.items() if not isinstance(value, Places)} | options
 
 
 def _is_tokens(path: str) -> bool:

@@ -31,6 +31,11 @@ def predict(
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="of the same: pieces of an answer at most")] = None,
     prefix: Annotated[str | None, typer.Option(help="of the same: what every answer begins with")] = None,
+    top: Annotated[int | None, typer.Option(help="of a recommender: answers for each user")] = None,
+    exclude_seen: Annotated[
+        bool | None, typer.Option("--exclude-seen", help="of the same: leave out what the user had already")
+    ] = None,
+    allowed: Annotated[str | None, typer.Option(help="of the same: the only items to answer with, by commas")] = None,
 ) -> None:
     """Answer for every record; the answers stand beside the record's columns."""
     from unrolled.tasks.registry import load
@@ -48,16 +53,25 @@ def predict(
         "max_length": max_length,
         "prefix": prefix,
     }
-    given = {name: value for name, value in search.items() if value is not None}
-    if given and not hasattr(task, "n_best"):
-        flag = "--" + next(iter(given)).replace("_", "-")
-        raise OptionError(message(flag, expected="a translator or captioner", received=f"a {type(task).__name__}"))
+    ranking = {"top": top, "exclude_seen": exclude_seen, "allowed": allowed and allowed.split(",")}
+    given = _fitting(task, search, "n_best", "a translator or captioner")
+    ranked = _fitting(task, ranking, "catalogue_", "a recommender")
+    given |= {"k" if name == "top" else name: value for name, value in ranked.items()}
     frame = answers(task, read_data(data, **reading_of(task)), probabilities, given)
     if target is None:
         sys.stdout.write(frame.write_ndjson())
     else:
         write(frame, target)
         print(f"{frame.height:,} rows: {target}", file=sys.stderr)
+
+
+def _fitting(task: Any, options: Mapping[str, Any], needs: str, meaning: str) -> dict[str, Any]:
+    """The options that were given, for a task that has them."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and not hasattr(task, needs):
+        flag = "--" + next(iter(given)).replace("_", "-")
+        raise OptionError(message(flag, expected=meaning, received=f"a {type(task).__name__}"))
+    return given
 
 
 def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, Any]) -> Any:

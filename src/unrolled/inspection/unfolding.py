@@ -55,6 +55,7 @@ def unfold(
     Source: I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016, section 10.2.
 
     Example:
+        >>> import torch
         >>> from unrolled.arrangements.many_to_many import NextStep
         >>> from unrolled.codecs.base import Spec
         >>> from unrolled.nn.heads import TokenOutput

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MARGIN = 0.18
 NARROWEST = 4.0  # inches, so that the line about the weights has room
-
 ATTENTION = "orange arrows into c: attention, the thicker the more"
 
 
@@ -45,6 +44,7 @@ def draw_unfolding(
         UnsupportedError: matplotlib is not installed.
 
     Example:
+        >>> from unrolled.inspection.graph import Arrow, Node
         >>> cell, state = Node("cell_1", graph.CELL, "GRU", 1, 0), Node("s_1", graph.STATE, "s_1", 1, 0)
         >>> nodes = (Node("x_1", graph.INPUT, "x_1", 1), cell, state)
         >>> arrows = (Arrow("x_1", "cell_1", "U"), Arrow("cell_1", "s_1"))

@@ -11,6 +11,7 @@ from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.saliency import Saliency
 from unrolled.plots.confusion import draw_confusion
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
+from unrolled.plots.recall import cuts_of, draw_recall
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
 from unrolled.plots.training import draw_history
@@ -87,7 +88,9 @@ def _scores(found: Inspection) -> Section:
     for name, scores in table["baselines"].items():
         rows.append((name, *(_number(scores.get(metric)) for metric in names)))
     text = (found.scores.summary, *found.scores.notes)
-    return Section("Scores", text, (Grid(("", *names), rows),))
+    recall = Picture("recall", "How often the true item is among the first k", partial(draw_recall, found.scores))
+    pictures = (recall,) if cuts_of(found.scores) else ()
+    return Section("Scores", text, (Grid(("", *names), rows),), pictures)
 
 
 def _flow(flow: GradientFlow) -> Section:

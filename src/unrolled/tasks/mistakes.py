@@ -36,8 +36,9 @@ def mistakes(
     answers, true = _by_sequence(raw, some), _by_sequence(some.targets, some)
     if len(answers) != len(true) or any(len(a) != len(t) for a, t in zip(answers, true, strict=True)):
         return ()  # what is predicted is not one answer for each target
-    costs = [float(network.output.loss(a, t).mean()) if len(t) else 0.0 for a, t in zip(answers, true, strict=True)]
-    given = [network.output.predict(answer) for answer in answers]
+    with torch.no_grad():
+        costs = [float(network.output.loss(a, t).mean()) if len(t) else 0.0 for a, t in zip(answers, true, strict=True)]
+        given = [network.output.predict(answer) for answer in answers]
     wrong = [row for row, (g, t) in enumerate(zip(given, true, strict=True)) if bool(((g != t) & (t != IGNORED)).any())]
     worst = sorted(wrong, key=lambda row: -costs[row])[:MOST]
     return tuple(

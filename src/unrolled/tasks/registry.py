@@ -15,6 +15,8 @@ TASKS = {
     "SequenceModel": "unrolled.tasks.sequence",
     "Translator": "unrolled.tasks.translator",
     "Captioner": "unrolled.tasks.captioner",
+    "Recommender": "unrolled.tasks.recommender",
+    "NextPlace": "unrolled.tasks.next_place",
 }
 
 

@@ -83,12 +83,14 @@ class Processes:
         if self.world == 1:
             return
         used = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
-        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        packed = torch.cat([used, *(part.flatten() for part in parts)])
+        listed = used.new_tensor([float(p.grad is not None and p.grad.is_sparse) for p in parameters])
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad.to_dense() for p in parameters]
+        packed = torch.cat([used, listed, *(part.flatten() for part in parts)])
         dist.all_reduce(packed)
-        used, *sums = packed.split([len(parameters), *(part.numel() for part in parts)])
-        for parameter, users, total in zip(parameters, used.tolist(), sums, strict=True):
-            parameter.grad = total.view_as(parameter).to(parameter.dtype) if users else None
+        used, listed, *sums = packed.split([len(parameters)] * 2 + [part.numel() for part in parts])
+        for parameter, users, rows, total in zip(parameters, used.tolist(), listed.tolist(), sums, strict=True):
+            whole = total.view_as(parameter).to(parameter.dtype)
+            parameter.grad = None if not users else whole.to_sparse(1) if rows else whole
 
 
 def choose_device(name: str) -> torch.device:

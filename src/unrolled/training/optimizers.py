@@ -9,9 +9,11 @@ from torch.optim import Optimizer
 
 from unrolled.errors import OptionError, message, unknown
 from unrolled.training.options import TrainingOptions
+from unrolled.training.sparse import Together, sparse_parameters
 
-# these need another loop: closures that evaluate the loss again, or sparse gradients
+# these need another loop, of closures that evaluate the loss again, or another form of gradient
 UNFIT = {"optimizer", "lbfgs", "sparseadam"}
+FOR_TABLES = {"adam", "adamw"}  # what goes with torch's SparseAdam, which is Adam row by row
 
 
 def optimizer_names() -> dict[str, type[Optimizer]]:
@@ -24,8 +26,10 @@ def optimizer_names() -> dict[str, type[Optimizer]]:
     return {name: cls for name, cls in classes.items() if issubclass(cls, Optimizer) and name not in UNFIT}
 
 
-def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer:
+def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | Together:
     """The optimiser that the options ask for, over the parameters that learn.
+
+    Tables whose gradients list rows (`nn.Embedding(sparse=True)`) learn by Adam row by row.
 
     Weight decay pulls on matrices only: not on biases and other vectors, whose size is no sign of overfitting, and
     not on embeddings, where a rare symbol's row would fade while it is away.
@@ -61,11 +65,17 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer:
             )
         if value or (option == "weight_decay" and option in known):
             chosen[option] = value
-    groups = _groups(model, "weight_decay" in known)
+    tables = sparse_parameters(model)
+    if tables and name not in FOR_TABLES:
+        raise OptionError(
+            message("optimizer", expected="adam or adamw for a table with sparse gradients", received=options.optimizer)
+        )
+    groups = _groups(model, "weight_decay" in known, tables)
     if not groups:
         raise OptionError(message("model", expected="parameters that learn", received="none with requires_grad"))
     try:
-        return _fastest(cls, groups, known, chosen)
+        dense = _fastest(cls, groups, known, chosen)
+        return Together(dense, torch.optim.SparseAdam(tables, lr=chosen.get("lr", 1e-3))) if tables else dense
     except (TypeError, ValueError) as fault:
         raise OptionError(
             message(
@@ -76,8 +86,11 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer:
         ) from fault
 
 
-def _groups(model: nn.Module, decays: bool) -> list[dict[str, Any]]:
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _groups(model: nn.Module, decays: bool, apart: list[nn.Parameter]) -> list[dict[str, Any]]:
+    others = {id(parameter) for parameter in apart}
+    learning = [
+        parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in others
+    ]
     if not decays:
         return [{"params": learning}] if learning else []
     tables = {

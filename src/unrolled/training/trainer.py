@@ -24,6 +24,7 @@ from unrolled.training.position import Position, Tally
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
 from unrolled.training.seeds import reproducible, seed_everything
+from unrolled.training.sparse import gradient_values
 from unrolled.training.watching import Batches, Validate, Watch
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
 
@@ -355,7 +356,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def _gradients(self) -> list[Tensor]:
-        return [parameter.grad for _, parameter in self.named_parameters if parameter.grad is not None]
+        return gradient_values(parameter for _, parameter in self.named_parameters)
 
     def _epochs_done(self, shift: float = 0.0) -> float:
         """Epochs so far, with a fraction; `len(batches)` may be an estimate, so an epoch never counts twice."""

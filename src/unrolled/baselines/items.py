@@ -1,0 +1,248 @@
+"""Baselines that say which item comes next: scores of every item after each history of item indices."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from unrolled.baselines.base import Baseline, partly
+
+RECENT = 0.1  # share of the events, the last ones, that count as recent
+MAX_EVENTS = 2_000_000  # that neighbours are found in
+LONGEST = 100  # of a session's last events that make neighbours of each other
+NEIGHBOURS = 100  # kept of each item
+FADING, REMEMBERED = 0.8, 20  # an older event counts less, and beyond this many nothing
+TIE = 1e-6  # what popularity adds to a similarity, so that items that tie have an order
+
+
+class ItemBaseline(Baseline):
+    """What these baselines share.
+
+    `fit` takes sequences of indices below `size`, and a number for each event, such as its time, where order in time
+    across sequences matters; `predict` takes histories and gives scores (M, V), higher for likelier items.
+
+    Args:
+        size: items, V.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def _count(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        """How often each item occurs, as shares in [0, 1) of the most frequent one, (V,)."""
+        counts = np.bincount(_joined(sequences), minlength=self.size + 1)[: self.size].astype(np.float32)
+        return counts / (counts.max() + 1)
+
+    def state(self) -> dict[str, Any]:
+        return {"size": self.size, "popular": self.popular_}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        baseline = cls(int(state["size"]))
+        baseline.popular_ = np.asarray(state["popular"])
+        return baseline
+
+    popular_: np.ndarray  # (V,) in [0, 1)
+
+
+class Popularity(ItemBaseline):
+    """The most frequent items, whatever came before.
+
+    Example:
+        >>> Popularity(2).fit([np.array([1, 1, 0])], []).predict([np.array([0])]).argmax(1)
+        array([1])
+    """
+
+    key = "popularity"
+    name = "popularity"
+
+    def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
+        """Count; `targets` are not used."""
+        self.popular_ = self._count(inputs)
+        return self
+
+    def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """The same scores after every history, (M, V)."""
+        return np.tile(self.popular_, (len(inputs), 1))
+
+
+class RecentPopularity(Popularity):
+    """The most frequent items of the last tenth of the events."""
+
+    key = "recent_popularity"
+    name = "recent popularity"
+
+    def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
+        """Count the last events; `targets` say when each was."""
+        items, times = _joined(inputs), np.concatenate([np.zeros(0), *targets])
+        last = np.argsort(times, kind="stable")[len(items) - max(1, round(RECENT * len(items))) :]
+        self.popular_ = self._count([items[last]]) + TIE * self._count(inputs)
+        return self
+
+
+class LinkedItems(ItemBaseline):
+    """Items by what was linked with those of the history, over a sparse table of links."""
+
+    links_: csr_array  # (V, V)
+
+    def state(self) -> dict[str, Any]:
+        links = {"data": self.links_.data, "indices": self.links_.indices, "indptr": self.links_.indptr}
+        return {**super().state(), "name": self.name, **links}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        baseline = super().from_state(state)
+        baseline.name = state["name"]
+        parts = tuple(np.asarray(state[name]) for name in ("data", "indices", "indptr"))
+        baseline.links_ = csr_array(parts, shape=(baseline.size, baseline.size))
+        return baseline
+
+
+class MarkovItems(LinkedItems):
+    """What most often came right after the last item; the popular ones where nothing did.
+
+    Example:
+        >>> MarkovItems(3).fit([np.array([0, 2, 0, 2, 1])], []).predict([np.array([1, 0])]).argmax(1)
+        array([2])
+    """
+
+    key = "markov_items"
+    name = "first-order Markov"
+
+    def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
+        """Count pairs of neighbours in time; `targets` are not used."""
+        self.popular_ = self._count(inputs)
+        items, lengths = _joined(inputs), np.array([len(one) for one in inputs], dtype=np.int64)
+        follows = np.ones(len(items), dtype=bool)
+        follows[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
+        before, after = items[:-1][follows[1:]], items[1:][follows[1:]]
+        known = (before < self.size) & (after < self.size)
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        self.links_ = csr_array((ones, (before[known], after[known])), shape=(self.size, self.size))
+        self.links_.sum_duplicates()
+        return self
+
+    def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Counts, plus less than 1 for popularity, (M, V)."""
+        last = np.array([_last_known(history, self.size) for history in inputs], dtype=np.int64)
+        scores = np.tile(self.popular_, (len(inputs), 1))
+        known = np.flatnonzero(last >= 0)
+        if len(known):
+            found: Any = _one_each(last[known], self.size) @ self.links_
+            scores[known] += found.toarray()
+        return scores
+
+
+class ItemNeighbours(LinkedItems):
+    """Items that occur in the same sessions as those of the history, the last ones most: cosine of their sessions.
+
+    Source: G. Linden, B. Smith and J. York, "Amazon.com Recommendations: Item-to-Item Collaborative Filtering", IEEE
+    Internet Computing 7 (2003); over sessions: B. Hidasi et al., "Session-based Recommendations with Recurrent Neural
+    Networks", ICLR 2016, section 4.
+
+    Example:
+        >>> sessions = [np.array([0, 1]), np.array([1, 0]), np.array([2, 3])]
+        >>> ItemNeighbours(4).fit(sessions, []).predict([np.array([0])]).argsort(1)[:, -1]
+        array([1])
+    """
+
+    key = "item_neighbours"
+    name = "item neighbours over sessions"
+
+    def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
+        """Find each item's nearest ones; `targets` are not used."""
+        self.popular_ = self._count(inputs)
+        total, left, kept = sum(map(len, inputs)), MAX_EVENTS, []
+        for session in reversed(inputs):
+            if len(session) > left and kept:
+                break
+            kept.append(np.unique(session[-LONGEST:]))
+            left -= len(session)
+        self.name = partly(type(self).name, MAX_EVENTS - left, total, "events")
+        items = _joined(kept)
+        owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+        known = items < self.size
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        visits = csr_array((ones, (owners[known], items[known])), shape=(len(kept), self.size))
+        sizes = np.sqrt(np.maximum(visits.sum(0), 1)).astype(np.float32)
+        visits.data /= sizes[visits.indices]
+        self.links_ = _nearest(visits)
+        return self
+
+    def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Faded sums of similarities, and a little popularity, (M, V)."""
+        rows, columns, weights = [], [], []
+        for row, history in enumerate(inputs):
+            known = history[history < self.size][-REMEMBERED:]
+            rows.append(np.full(len(known), row))
+            columns.append(known)
+            weights.append(FADING ** np.arange(len(known))[::-1])
+        asked = csr_array(
+            (np.concatenate([np.zeros(0), *weights]).astype(np.float32), (_joined(rows), _joined(columns))),
+            shape=(len(inputs), self.size),
+        )
+        found: Any = asked @ self.links_
+        return found.toarray() + TIE * self.popular_
+
+
+class OwnHistory(Popularity):
+    """What this user did most often before, the latest first where counts tie; then the popular ones.
+
+    Example:
+        >>> OwnHistory(4).fit([np.array([3])], []).predict([np.array([0, 1, 2, 1])]).argsort(1)[:, ::-1]
+        array([[1, 2, 0, 3]])
+    """
+
+    key = "own_history"
+    name = "own most frequent"
+
+    def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Counts in the history, plus less than 1 for how late it was and how popular it is, (M, V)."""
+        scores = TIE * super().predict(inputs)
+        for row, history in enumerate(inputs):
+            known = history[history < self.size]
+            np.add.at(scores[row], known, 1.0)
+            latest = np.zeros(len(known)) + np.arange(1, len(known) + 1) / (len(known) + 1)
+            items, first = np.unique(known[::-1], return_index=True)
+            scores[row, items] += 0.5 * latest[::-1][first]
+        return scores
+
+
+def _one_each(columns: np.ndarray, size: int) -> csr_array:
+    """A row for each column, with a one there."""
+    rows = len(columns)
+    return csr_array((np.ones(rows, dtype=np.float32), columns, np.arange(rows + 1)), shape=(rows, size))
+
+
+def _joined(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.int64)
+
+
+def _last_known(history: np.ndarray, size: int) -> int:
+    known = history[history < size]
+    return int(known[-1]) if len(known) else -1
+
+
+def _nearest(visits: Any) -> csr_array:
+    """For each column the others most like it: (V, V) with at most NEIGHBOURS in a row, a block at a time."""
+    size, block = visits.shape[1], 4096
+    data, indices, counts = [], [], []
+    columns = visits.tocsc()
+    across = columns.T.tocsr()
+    for start in range(0, size, block):
+        part = (across[start : start + block] @ visits).tocsr()
+        for row in range(part.shape[0]):
+            left, right = part.indptr[row], part.indptr[row + 1]
+            near, likeness = part.indices[left:right], part.data[left:right]
+            others = near != start + row
+            near, likeness = near[others], likeness[others]
+            if len(near) > NEIGHBOURS:
+                best = np.argpartition(-likeness, NEIGHBOURS)[:NEIGHBOURS]
+                near, likeness = near[best], likeness[best]
+            data.append(likeness)
+            indices.append(near)
+            counts.append(len(near))
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    joined = np.concatenate([np.zeros(0, dtype=np.float32), *data]).astype(np.float32)
+    return csr_array((joined, _joined(indices), indptr), shape=(size, size))
