@@ -81,6 +81,7 @@ _HOME = {
     "text_scores": "unrolled.text_metrics.scores",
     "Captioner": "unrolled.tasks.captioner",
     "Classifier": "unrolled.tasks.classifier",
+    "Detector": "unrolled.tasks.detector",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
     "SequenceModel": "unrolled.tasks.sequence",
@@ -150,6 +151,7 @@ if TYPE_CHECKING:
     from unrolled.ragged import Ragged as Ragged
     from unrolled.tasks.captioner import Captioner as Captioner
     from unrolled.tasks.classifier import Classifier as Classifier
+    from unrolled.tasks.detector import Detector as Detector
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
     from unrolled.tasks.registry import load as load

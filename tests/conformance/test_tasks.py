@@ -1,6 +1,6 @@
 """Laws of every task: scikit-learn's manners, saving, seeds, and answers that depend on nothing but the question.
 
-The forecaster has its own tests beside it, as its data is one table of series.
+The forecaster and the detector have their own tests beside them, as their data is one table of series.
 """
 
 import copy
@@ -211,7 +211,7 @@ def fitted(name):
 
 
 def test_every_task_is_under_these_laws():
-    assert set(CASES) | {"Forecaster"} == set(TASKS)
+    assert set(CASES) | {"Forecaster", "Detector"} == set(TASKS)
     assert all(task_class(name) is case.kind for name, case in CASES.items())
 
 

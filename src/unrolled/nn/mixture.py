@@ -13,6 +13,7 @@ from unrolled.errors import OptionError, message
 from unrolled.nn.output import Output, precise, same_shape
 
 FLOOR = 1e-3  # the least standard deviation of a number, given those before it in the row
+FAR, HALVINGS = 6.0, 30  # deviations in which a quantile is looked for, and how often that interval is halved
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
@@ -45,6 +46,7 @@ class MixtureOutput(Output):
         components: Gaussians in the mixture, K.
         switches: places of the columns that are 0 or 1, such as a lifted pen.
         ends: whether sequences end by themselves.
+        floor: the least standard deviation of a number, given those before it in the row.
 
     Source: A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013, section 4.1; the Cholesky form of a
     covariance by regressions on the numbers before: M. Pourahmadi, "Joint mean-covariance models with applications to
@@ -61,7 +63,9 @@ class MixtureOutput(Output):
 
     name = "mixture"
 
-    def __init__(self, size: int, components: int, switches: Sequence[int] = (), ends: bool = False) -> None:
+    def __init__(
+        self, size: int, components: int, switches: Sequence[int] = (), ends: bool = False, floor: float = FLOOR
+    ) -> None:
         if components < 1:
             raise OptionError(message("components", expected="an integer >= 1", received=components))
         if len(set(switches)) < len(switches) or not set(switches) <= set(range(size)):
@@ -73,6 +77,7 @@ class MixtureOutput(Output):
         self.components = components
         self.switches = list(switches)
         self.ends = ends
+        self.floor = floor
         self.pieces = [  # widths of the parts of raw, in their order
             components,
             components * len(self.numbers),
@@ -94,7 +99,7 @@ class MixtureOutput(Output):
         return Mixture(
             shares.log_softmax(1),
             means.view(by_component),
-            softplus(scales.view(by_component)) + FLOOR,
+            softplus(scales.view(by_component)) + self.floor,
             square,
             switches,
             end,
@@ -127,6 +132,26 @@ class MixtureOutput(Output):
         mixture = self.parts(raw)
         means = (mixture.log_shares.exp()[..., None] * mixture.means).sum(1)  # (M, D)
         return self._row(means, mixture.switches.sigmoid(), mixture.end.sigmoid())
+
+    def quantiles(self, raw: Tensor, levels: Sequence[float]) -> Tensor:
+        """Quantiles of each number by itself, (M, D, Q), by halving the interval they lie in.
+
+        Args:
+            raw: (M, width).
+            levels: Q probabilities in (0, 1).
+        """
+        mixture = self.parts(raw)
+        root = _undo(mixture.coupling, torch.diag_embed(mixture.scales))  # (M, K, D, D)
+        spread = root.square().sum(3).sqrt()[..., None]  # (M, K, D, 1)
+        shares, means = mixture.log_shares.exp()[..., None, None], mixture.means[..., None]
+        wanted = torch.tensor(list(levels), dtype=means.dtype, device=means.device)  # (Q,)
+        low, high = (means - FAR * spread).amin(1), (means + FAR * spread).amax(1)  # (M, D, 1)
+        low, high = low.repeat(1, 1, len(wanted)), high.repeat(1, 1, len(wanted))
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            below = (shares * torch.special.ndtr((middle[:, None] - means) / spread)).sum(1)  # (M, D, Q)
+            low, high = torch.where(below < wanted, middle, low), torch.where(below < wanted, high, middle)
+        return (low + high) / 2
 
     def sample(self, raw: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """Draw a row each: (M, size), or (M, size + 1) with 1 in the last column where the sequence ends instead.
@@ -168,6 +193,7 @@ class MixtureOutput(Output):
             "components": self.components,
             "switches": self.switches,
             "ends": self.ends,
+            "floor": self.floor,
         }
 
 
