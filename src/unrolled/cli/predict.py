@@ -19,6 +19,7 @@ def predict(
     data: Annotated[str, typer.Argument(help="data to answer for")],
     out: Annotated[str, typer.Option(help="file to write: .csv, .jsonl or .parquet; without, JSONL is printed")] = "",
     probabilities: Annotated[bool, typer.Option(help="add a column for the probability of each label")] = False,
+    picture: Annotated[str, typer.Option(help="draw a detector's alarms: .svg, .png or .pdf")] = "",
 ) -> None:
     """Answer for every record; the answers stand beside the record's columns."""
     from unrolled.tasks.registry import load
@@ -29,7 +30,16 @@ def predict(
     if target is not None and target.exists() and target.samefile(data):
         raise OptionError(message("--out", expected="another file than the data", received=out))
     task = load(model)
-    frame = answers(task, read_data(data, **reading_of(task)), probabilities)
+    if picture and not hasattr(task, "detect"):
+        raise OptionError(
+            message("--picture", expected="a Detector, whose alarms are drawn", received=type(task).__name__)
+        )
+    source = read_data(data, **reading_of(task))
+    frame = answers(task, source, probabilities)
+    if picture:
+        from unrolled.plots.alarms import draw_alarms
+
+        draw_alarms(source, frame, task.watched_.columns, task.threshold_, task.label, path=picture)
     if target is None:
         sys.stdout.write(frame.write_ndjson())
     else:

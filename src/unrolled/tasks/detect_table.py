@@ -15,7 +15,7 @@ from unrolled.tasks.columns import require
 from unrolled.tasks.detect_events import EventPlan
 from unrolled.tasks.detect_series import SeriesPlan
 
-Target = str | Sequence[str]
+Target = Sequence[str] | str
 PART = "unrolled part"
 
 
