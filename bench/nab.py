@@ -7,7 +7,7 @@ Run: python bench/nab.py check --results FOLDER
 other detectors left there, at the best threshold and at the published one, and prints them beside the published scores.
 `score` reads FOLDER/data and FOLDER/labels, runs our detector and every baseline over the files that are there, each
 with one setting for all files, and prints the three profiles' scores. Each file's first 15 % (at most 750 rows) are
-learnt from; our detector then answers every row before it learns on from it, in parts of 100 rows. After a score, 200
+learnt from; our detector then answers every row before it learns on from it, in parts of 100 rows. After a score, 100
 rows are quiet for every detector: only a higher score is another alarm (`unrolled.anomaly_metrics.quiet`); without that
 rule the scores are printed too.
 """

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from scipy.special import ndtr
 from torch import Tensor
 from torch.linalg import qr, solve_triangular
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
@@ -13,7 +15,7 @@ from unrolled.errors import OptionError, message
 from unrolled.nn.output import Output, precise, same_shape
 
 FLOOR = 1e-3  # the least standard deviation of a number, given those before it in the row
-FAR, HALVINGS = 6.0, 30  # deviations in which a quantile is looked for, and how often that interval is halved
+FAR, HALVINGS = 6.0, 22  # deviations in which a quantile is looked for, and how often that interval is halved
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
@@ -142,16 +144,18 @@ class MixtureOutput(Output):
         """
         mixture = self.parts(raw)
         root = _undo(mixture.coupling, torch.diag_embed(mixture.scales))  # (M, K, D, D)
-        spread = root.square().sum(3).sqrt()[..., None]  # (M, K, D, 1)
-        shares, means = mixture.log_shares.exp()[..., None, None], mixture.means[..., None]
-        wanted = torch.tensor(list(levels), dtype=means.dtype, device=means.device)  # (Q,)
-        low, high = (means - FAR * spread).amin(1), (means + FAR * spread).amax(1)  # (M, D, 1)
-        low, high = low.repeat(1, 1, len(wanted)), high.repeat(1, 1, len(wanted))
+        # numbers on their way to a reader: NumPy halves a few of them in a fifth of the time
+        spread = root.square().sum(3).sqrt().numpy(force=True)[..., None]  # (M, K, D, 1)
+        shares, means = (
+            part.numpy(force=True)[..., None] for part in (mixture.log_shares.exp()[..., None], mixture.means)
+        )
+        wanted = np.asarray(levels, dtype=means.dtype)  # (Q,)
+        low, high = (means - FAR * spread).min(1) + 0 * wanted, (means + FAR * spread).max(1) + 0 * wanted  # (M, D, Q)
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            below = (shares * torch.special.ndtr((middle[:, None] - means) / spread)).sum(1)  # (M, D, Q)
-            low, high = torch.where(below < wanted, middle, low), torch.where(below < wanted, high, middle)
-        return (low + high) / 2
+            above = (shares * ndtr((middle[:, None] - means) / spread)).sum(1) >= wanted  # (M, D, Q)
+            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        return torch.from_numpy((low + high) / 2).to(raw.device)
 
     def sample(self, raw: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """Draw a row each: (M, size), or (M, size + 1) with 1 in the last column where the sequence ends instead.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 import torch
+from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
@@ -62,25 +63,32 @@ def answer(
         values = one.values[own]
         reading = plan.read(one.name, one.times[own], values, state.history)
         batch = example(reading)
-        with torch.no_grad():
-            raw, after = network(batch, state.network) if len(reading.given) else (None, state.network)
-        if raw is None:
-            nothing = np.zeros((0, network.output.width), dtype=np.float32)
-            raw = Ragged(torch.from_numpy(nothing), torch.tensor([0]))
+        raw, after = _read(network, batch, state.network)
         targets = torch.from_numpy(reading.targets)
-        surprise = plan.surprise(network.output, raw.values, targets)
+        surprise = plan.surprise(network.output, raw, targets)
         warm = state.usual.warm_up
         judged, usual = judge_all(surprise, plan.levels(reading), state.usual, quiet)
         given = np.flatnonzero(reading.given)
         told = [judged[row] for row in given.tolist()]
         blame = np.array([about.blame for about in told], dtype=np.int64)
-        more = plan.expected(network.output, raw.values, reading, one.name, values, blame)
+        more = plan.expected(network.output, raw, reading, one.name, values, blame)
         score = np.array([about.score for about in told], dtype=np.float64)
         parts.append(Answers(score, np.array([about.loud for about in told], dtype=bool), given < warm, more))
         state = DetectorState(reading.history, after, usual)
         if memory is not None and batch.num_steps:
             memory.add(batch)
     return _joined(parts), state
+
+
+def _read(network: Any, batch: Batch, state: Any) -> tuple[Tensor, Any]:
+    """The network's answers (T, width) and its state after them."""
+    with torch.no_grad():
+        if batch.num_steps == 1:
+            return network.step(batch, state)
+        if not batch.num_steps:
+            return torch.zeros(0, network.output.width), state
+        raw, after = network(batch, state)
+        return raw.values, after
 
 
 def example(reading: Reading) -> Batch:

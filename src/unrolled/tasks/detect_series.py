@@ -153,16 +153,20 @@ class SeriesPlan:
         return MixtureOutput(self.size, self.components, floor=FLOOR)
 
     def surprise(self, output: Output, raw: Tensor, targets: Tensor) -> np.ndarray:
-        """Nats of each variable given the others, and of a known one on average, (T, V + 1); NaN where unknown."""
+        """Nats of each variable, and of a known one on average, (T, V + 1); NaN where unknown.
+
+        A variable's own are the mean of what it costs by itself and given all others: its Shapley value where there are
+        two, and for more the mean of the first and the last term of that. By itself alone a broken correlation would
+        cost nothing, and given the others alone their jumps would be charged to it.
+        """
         known = ~targets.isnan()  # (T, V)
         joint = output.loss(raw, targets)  # (T,)
-        parts = []
-        for v in range(self.size):
-            others = targets.clone()
-            others[:, v] = torch.nan
-            own = joint if self.size == 1 else joint - output.loss(raw, others)
-            parts.append(torch.where(known[:, v], own, torch.nan))
-        parts.append(torch.where(known.any(1), joint / known.sum(1).clamp(min=1), torch.nan))
+        parts = [torch.where(known.any(1), joint / known.sum(1).clamp(min=1), torch.nan)]
+        for v in reversed(range(self.size)):
+            own = torch.arange(self.size) == v
+            alone, others = targets.masked_fill(~own, torch.nan), targets.masked_fill(own, torch.nan)
+            cost = joint if self.size == 1 else (output.loss(raw, alone) + joint - output.loss(raw, others)) / 2
+            parts.insert(0, torch.where(known[:, v], cost, torch.nan))
         return torch.stack(parts, 1).double().numpy()
 
     def levels(self, reading: Reading) -> np.ndarray:

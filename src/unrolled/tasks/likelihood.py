@@ -22,7 +22,7 @@ MEMORY = 8000  # steps over which the usual surprise is re-estimated
 RECENT = 3  # steps whose surprise is averaged
 CAP = 100.0  # nats; one wild value must not set what is usual
 WARM_UP = 50  # steps before the first score
-QUIET = 200  # steps after a score in which only a higher one is an alarm
+QUIET = 100  # steps after a score in which only a higher one is an alarm
 PER_RANGE = 100.0  # one per cent of the range outside it makes a record e times rarer
 LEAST_RANGE = 0.03  # in spreads of the training data
 LEAST_SPREAD = 1e-3  # nats
@@ -46,7 +46,7 @@ class Judgement(NamedTuple):
     """What is said of one step."""
 
     score: float  # NaN in the warm-up, and where nothing is known
-    blame: int  # the variable that is rarest; -1 where nothing is known
+    blame: int  # the variable with the most nats more than usual; -1 where nothing is known
     loud: bool  # whether no score of the last `quiet` steps is as high
 
 
@@ -78,7 +78,7 @@ def judge(surprise: np.ndarray, values: np.ndarray, usual: Usual, quiet: int = Q
     """One step: how rare it is, and what is usual after it.
 
     Args:
-        surprise: nats of each variable given the others and, last, of a known one on average, (V + 1,); NaN unknown.
+        surprise: nats of each variable and, last, of a known one on average, (V + 1,); NaN unknown.
         values: in spreads of the training data, (V,); NaN unknown.
         usual: what the series has done so far.
         quiet: steps after a score in which only a higher one is loud.
@@ -97,7 +97,7 @@ def judge(surprise: np.ndarray, values: np.ndarray, usual: Usual, quiet: int = Q
     outside = outside / np.maximum(usual.high - usual.low, LEAST_RANGE)
     record = np.where(outside > 0, np.log(max(usual.steps, 2) / 2) + PER_RANGE * outside, 0.0)
     single = np.maximum(rare[:-1], record)
-    blame = int(np.argmax(np.where(known[:-1], single, -1.0)))
+    blame = int(np.argmax(np.where(known, surprise - usual.mean, -np.inf)[:-1] + record))
     score = float(max(single.max(initial=0.0), rare[-1])) / np.log(10)
     loud = score > max((peak for _, peak in peaks), default=0.0)
     if usual.warm_up:
