@@ -83,6 +83,7 @@ _HOME = {
     "text_scores": "unrolled.text_metrics.scores",
     "Captioner": "unrolled.tasks.captioner",
     "Classifier": "unrolled.tasks.classifier",
+    "Detector": "unrolled.tasks.detector",
     "Forecaster": "unrolled.tasks.forecaster",
     "LanguageModel": "unrolled.tasks.language",
     "NextPlace": "unrolled.tasks.next_place",
@@ -156,6 +157,7 @@ if TYPE_CHECKING:
     from unrolled.ragged import Ragged as Ragged
     from unrolled.tasks.captioner import Captioner as Captioner
     from unrolled.tasks.classifier import Classifier as Classifier
+    from unrolled.tasks.detector import Detector as Detector
     from unrolled.tasks.forecaster import Forecaster as Forecaster
     from unrolled.tasks.language import LanguageModel as LanguageModel
     from unrolled.tasks.next_place import NextPlace as NextPlace

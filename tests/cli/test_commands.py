@@ -128,6 +128,29 @@ def test_language_writes_and_forecast_and_tag_and_sequence_learn(
     assert "SequenceModel" in capsys.readouterr().out
 
 
+def test_a_detector_is_fitted_asked_drawn_and_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wave = [float(step % 8) for step in range(400)]
+    wave[350] = 30.0
+    marks = [int(step == 350) for step in range(400)]
+    series = pl.DataFrame({"t": range(400), "x": wave, "label": marks, "g": ["a"] * 400})
+    series[:300].write_csv(tmp_path / "past.csv")
+    series[300:].write_csv(tmp_path / "new.csv")
+    model = tmp_path / "d"
+    call("fit", "detect", tmp_path / "past.csv", "--time", "t", "--target", "x", "--group", "g", "--out", model, *QUICK)
+    call("predict", model, tmp_path / "new.csv", "--out", tmp_path / "d.csv", "--picture", tmp_path / "d.png")
+    found = pl.read_csv(tmp_path / "d.csv")
+    assert found.filter("alarm")["t"].to_list() == [350]
+    assert (tmp_path / "d.png").exists()
+    capsys.readouterr()
+    call("evaluate", model, tmp_path / "new.csv")
+    assert "moving z-score" in capsys.readouterr().out
+    with pytest.raises(UnsupportedError, match="inspect: a Detector"):
+        call("inspect", model, tmp_path / "new.csv")
+    call("fit", "detect", "--config", model / "config.toml", "--out", tmp_path / "again")
+    call("predict", tmp_path / "again", tmp_path / "new.csv", "--out", tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "d.csv").read_text()
+
+
 def test_a_mixture_draws_without_a_prompt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strokes = [{"pen": [[0.1 * i + 0.01 * n, 1.0, int(i == 3)] for i in range(4)]} for n in range(30)]
     (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, strokes)))

@@ -85,6 +85,11 @@ def forecasting(key: str) -> Case:
     return Case(lambda: BASELINES[key](4, 3), HISTORIES, HISTORIES, [h[:30] for h in HISTORIES], np.zeros(0))
 
 
+def watching(key: str, *options: int) -> Case:
+    series = [np.stack([h, np.where(np.arange(len(h)) % 5, h**0.5, np.nan)], 1) for h in HISTORIES]
+    return Case(lambda: BASELINES[key](*options), series, series, [rows[:30] for rows in series], np.zeros((0, 2)))
+
+
 def answers(key: str) -> Case:
     return Case(BASELINES[key], SAYINGS, SAID, ["unseen Ωmega", "good 日本", *SAYINGS[:7]], "")
 
@@ -127,6 +132,16 @@ CASES = {
     "seasonal_naive": forecasting("seasonal_naive"),
     "drift": forecasting("drift"),
     "ridge_window": forecasting("ridge_window"),
+    "moving_z_score": watching("moving_z_score"),
+    "seasonal_residual": watching("seasonal_residual", 2),
+    "isolation_forest": watching("isolation_forest", 3),
+    "markov_surprise": Case(
+        lambda: BASELINES["markov_surprise"](7),
+        [ids[:, None].astype(float) for ids in IDS],
+        [ids[:, None].astype(float) for ids in IDS],
+        [ids[:, None].astype(float) for ids in IDS[2:9]],
+        np.zeros((0, 1)),
+    ),
     "copy_source": answers("copy_source"),
     "lead_words": answers("lead_words"),
     "most_frequent_answer": answers("most_frequent_answer"),
@@ -294,6 +309,7 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "nearest_source": ("retrieval.MAX_ROWS", MANY),
     "nearest_picture": ("captions.MAX_ROWS", MANY),
     "item_neighbours": ("items.MAX_EVENTS", MANY),
+    "isolation_forest": ("anomalies.MAX_WINDOWS", MANY),
 }
 
 

@@ -211,7 +211,7 @@ def fitted(name):
 
 
 def test_every_task_is_under_these_laws():
-    assert set(CASES) | {"Forecaster", "Recommender", "NextPlace"} == set(TASKS)
+    assert set(CASES) | {"Forecaster", "Detector", "Recommender", "NextPlace"} == set(TASKS)
     assert all(task_class(name) is case.kind for name, case in CASES.items())
 
 

@@ -9,6 +9,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from random_sequences import assert_close, noise, seeds
 from unrolled.errors import OptionError
+from unrolled.nn.heads import output_from_json
 from unrolled.nn.mixture import FLOOR, MixtureOutput
 
 NAN = float("nan")
@@ -159,3 +160,23 @@ def test_draws_repeat_with_their_generator():
 def test_illegal_options_are_refused(make, says):
     with pytest.raises(OptionError, match=says):
         make()
+
+
+def test_quantiles_are_those_of_what_is_drawn():
+    output = MixtureOutput(3, 4)
+    raw = noise(2, output.width, dtype=torch.float32)
+    levels = [0.05, 0.5, 0.95]
+    found = output.quantiles(raw, levels)
+    assert found.shape == (2, 3, 3)
+    generator = torch.Generator().manual_seed(0)
+    drawn = output.sample(raw.repeat_interleave(20_000, 0), generator=generator).view(2, 20_000, 3)
+    shares = (drawn[..., None] <= found[:, None]).float().mean(1)  # (M, D, Q)
+    torch.testing.assert_close(shares, torch.tensor(levels).expand_as(shares), atol=0.02, rtol=0)
+
+
+def test_the_floor_is_the_least_spread_that_is_believed():
+    sure = torch.tensor([[0.0, 0.0, -60.0]])
+    for floor in (FLOOR, 0.1):
+        output = MixtureOutput(1, 1, floor=floor)
+        assert float(output.parts(sure).scales) == pytest.approx(floor)
+        assert output_from_json(output.to_json()).floor == floor

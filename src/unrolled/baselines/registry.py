@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unrolled.baselines import (
+    anomalies,
     captions,
     classification,
     densities,
@@ -58,6 +59,10 @@ BASELINES: dict[str, type[Baseline]] = {
         items.MarkovItems,
         items.ItemNeighbours,
         items.OwnHistory,
+        anomalies.MovingZScore,
+        anomalies.SeasonalResidual,
+        anomalies.IsolationForestWindows,
+        anomalies.MarkovSurprise,
     )
 }
 
@@ -151,6 +156,20 @@ def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:
     """Baselines that continue a series."""
     makers = (forecasting.SeasonalNaive, forecasting.LastValue, forecasting.Drift, forecasting.RidgeWindow)
     return _by_key([maker(horizon, season) for maker in makers])
+
+
+def anomaly_baselines(seasons: Sequence[int], events: bool, size: int) -> dict[str, Baseline]:
+    """Baselines that say how unusual each step is.
+
+    Args:
+        seasons: steps after which things repeat, shortest first; none = compare with the step before.
+        events: whether steps are categories.
+        size: categories.
+    """
+    if events:
+        return _by_key([anomalies.MarkovSurprise(size)])
+    season = seasons[0] if seasons else 1
+    return _by_key([anomalies.MovingZScore(), anomalies.SeasonalResidual(season), anomalies.IsolationForestWindows()])
 
 
 def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:

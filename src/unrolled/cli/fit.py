@@ -57,6 +57,7 @@ KINDS = {
         ("inputs", "target"),
     ),
     "forecast": Kind("Forecaster", "The next steps of one series or many.", (), {}, ()),
+    "detect": Kind("Detector", "What is not as usual in series of numbers, or in sequences of events.", (), {}, ()),
     "language": Kind(
         "LanguageModel",
         "The next character, word or subword; writes text.",

@@ -36,6 +36,7 @@ def predict(
         bool | None, typer.Option("--exclude-seen", help="of the same: leave out what the user had already")
     ] = None,
     allowed: Annotated[str | None, typer.Option(help="of the same: the only items to answer with, by commas")] = None,
+    picture: Annotated[str, typer.Option(help="draw a detector's alarms: .svg, .png or .pdf")] = "",
 ) -> None:
     """Answer for every record; the answers stand beside the record's columns."""
     from unrolled.tasks.registry import load
@@ -57,7 +58,16 @@ def predict(
     given = _fitting(task, search, "n_best", "a translator or captioner")
     ranked = _fitting(task, ranking, "catalogue_", "a recommender")
     given |= {"k" if name == "top" else name: value for name, value in ranked.items()}
-    frame = answers(task, read_data(data, **reading_of(task)), probabilities, given)
+    if picture and not hasattr(task, "detect"):
+        raise OptionError(
+            message("--picture", expected="a Detector, whose alarms are drawn", received=type(task).__name__)
+        )
+    source = read_data(data, **reading_of(task))
+    frame = answers(task, source, probabilities, given)
+    if picture:
+        from unrolled.plots.alarms import draw_alarms
+
+        draw_alarms(source, frame, task.watched_.columns, task.threshold_, task.label, path=picture)
     if target is None:
         sys.stdout.write(frame.write_ndjson())
     else:

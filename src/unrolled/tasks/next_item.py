@@ -35,7 +35,8 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.item_ranking import item_filters, owners, places, questions, ranked, ranked_by
-from unrolled.tasks.replay import Replay, together
+from unrolled.tasks.learning_on import joined
+from unrolled.tasks.replay import Replay
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.seeds import seed_everything
@@ -212,7 +213,7 @@ class NextItemTask(Task):
         self.catalogue_.counts_ = self.catalogue_.counts_ + np.bincount(known, minlength=self.catalogue_.size)
         new = self._steps(log, whole=False)
         draw = np.random.default_rng(self.replay_.seen + settings.seed)
-        examples = together(new, self.replay_.drawn(round(replay * new.num_steps), draw)) if replay else new
+        examples = joined([new, self.replay_.drawn(round(replay * new.num_steps), draw)]) if replay else new
         seed_everything(settings.seed)
         Trainer(self.network_, self._batches(examples, settings, shuffle=True), settings).run()
         self.network_.to("cpu").eval()

@@ -11,6 +11,7 @@ TASKS = {
     "Classifier": "unrolled.tasks.classifier",
     "Tagger": "unrolled.tasks.tagger",
     "Forecaster": "unrolled.tasks.forecaster",
+    "Detector": "unrolled.tasks.detector",
     "LanguageModel": "unrolled.tasks.language",
     "SequenceModel": "unrolled.tasks.sequence",
     "Translator": "unrolled.tasks.translator",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
+from unrolled.tasks.learning_on import joined
 
 KEPT, LONGEST = 1000, 200  # sequences, and the last steps of each
 
@@ -48,8 +49,8 @@ class Replay:
         fresh = max(fresh, size - self.examples.batch_size)  # the old ones were cut to KEPT
         old = draw.permutation(self.examples.batch_size)[: size - fresh]
         chosen = draw.permutation(new)[:fresh]
-        joined = together(self.examples.select(torch.from_numpy(old)), _ends(examples.select(torch.from_numpy(chosen))))
-        return Replay(joined, seen)
+        parts = [self.examples.select(torch.from_numpy(old)), _ends(examples.select(torch.from_numpy(chosen)))]
+        return Replay(joined(parts), seen)
 
     def drawn(self, steps: int, draw: np.random.Generator) -> Batch:
         """Some of the sequences, with about so many steps together; all where there are not as many."""
@@ -82,21 +83,6 @@ class Replay:
         lengths = tensors["lengths"]
         inputs = {name[6:]: Ragged(values, lengths) for name, values in tensors.items() if name.startswith("input.")}
         return cls(Batch(dict(inputs), targets=Ragged(tensors["targets"], lengths)), int(tensors["seen"]))
-
-
-def together(one: Batch, other: Batch) -> Batch:
-    """Two batches of the same inputs as one."""
-
-    def joined(first: Ragged, second: Ragged) -> Ragged:
-        return Ragged(torch.cat([first.values, second.values]), torch.cat([first.lengths, second.lengths]))
-
-    assert isinstance(one.targets, Ragged) and isinstance(other.targets, Ragged)  # noqa: PT018
-    inputs = {
-        name: joined(value, other.inputs[name])  # type: ignore[arg-type]
-        for name, value in one.inputs.items()
-        if isinstance(value, Ragged)
-    }
-    return Batch(dict(inputs), targets=joined(one.targets, other.targets))
 
 
 def _ends(examples: Batch) -> Batch:

@@ -1,0 +1,88 @@
+"""All that a detector remembers of one series: a plain value, and how a saved model carries those of many."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.nn.unroll import map_state
+from unrolled.ragged import Ragged
+from unrolled.tasks.detect_rows import History
+from unrolled.tasks.likelihood import Usual
+
+STACKED = ("mean", "variance", "low", "high")
+
+
+class DetectorState(NamedTuple):
+    """What is kept of a series between two steps; a value that nothing changes."""
+
+    history: History
+    network: Any
+    usual: Usual
+
+
+def states_to_tensors(states: Mapping[str, DetectorState]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain values by name of the series, and tensors that hold all series."""
+    plain = {name: _plain(state) for name, state in states.items()}
+    every = list(states.values())
+    tensors = {
+        "values": torch.from_numpy(np.concatenate([one.history.values for one in every])),
+        "filled": torch.from_numpy(np.concatenate([one.history.filled for one in every])),
+        "recent": torch.from_numpy(np.concatenate([one.usual.recent for one in every])),
+        "rows": torch.tensor([[len(one.history.values), len(one.usual.recent)] for one in every]),
+    }
+    for field in STACKED:
+        tensors[field] = torch.from_numpy(np.stack([getattr(one.usual, field) for one in every]))
+    for number, leaves in enumerate(zip(*(_leaves(one.network) for one in every), strict=True)):
+        tensors[f"network.{number}"] = torch.cat(leaves)
+    return plain, tensors
+
+
+def states_from_tensors(
+    plain: Mapping[str, Any], tensors: Mapping[str, Tensor], network: Any, dated: bool
+) -> dict[str, DetectorState]:
+    """The inverse of `states_to_tensors`.
+
+    Args:
+        plain: values by name of the series.
+        tensors: what was saved.
+        network: any state of one sequence, as a pattern.
+        dated: whether times are moments, not numbers.
+    """
+    kept, judged = tensors["rows"].unbind(1)
+    values, filled = (list(Ragged(tensors[name], kept)) for name in ("values", "filled"))
+    recent = list(Ragged(tensors["recent"], judged))
+    states = {}
+    for row, (name, one) in enumerate(plain.items()):
+        leaves = iter([tensors[f"network.{number}"][row : row + 1] for number in range(len(_leaves(network)))])
+        time = np.int64(one["time"]).astype("M8[us]") if dated and one["time"] is not None else one["time"]
+        stacked = {field: tensors[field][row].numpy() for field in STACKED}
+        peaks = tuple((age, score) for age, score in one["peaks"])
+        usual = Usual(one["steps"], recent=recent[row].numpy(), peaks=peaks, warm_up=one["warm_up"], **stacked)
+        history = History(time, values[row].numpy(), filled[row].numpy())
+        states[name] = DetectorState(history, map_state(lambda _, left=leaves: next(left), network), usual)
+    return states
+
+
+def _plain(state: DetectorState) -> dict[str, Any]:
+    time = state.history.time
+    if isinstance(time, np.datetime64):
+        time = int(time.astype("M8[us]").astype(np.int64))
+    elif time is not None:
+        time = float(time)
+    usual = state.usual
+    return {"time": time, "steps": usual.steps, "warm_up": usual.warm_up, "peaks": [list(peak) for peak in usual.peaks]}
+
+
+def _leaves(state: Any) -> Sequence[Tensor]:
+    """Every tensor of a network's state, in order."""
+    leaves: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        leaves.append(tensor)
+        return tensor
+
+    map_state(note, state)
+    return leaves
