@@ -18,6 +18,7 @@ BOUNDS = {
     "moving_square": (0.99, 1.0),
     "speakers": (0.85, 1.0),
     "voices": (0.9, 1.0),
+    "captions": (0.9, 1.0),  # of combinations that training knows
     "sums": (0.9, 1.0),  # of numbers of two digits, after a few epochs
     "rectangles": (0.85, 1.0),  # share of rectangles among what is drawn; a random walk has none
     "damped_sine": (0.0, 0.6),  # error as a share of repeating the last value
