@@ -62,9 +62,11 @@ def main() -> None:
             clock, processor = time.perf_counter(), time.process_time()
             model.fit(*train, epochs=options.epochs or epochs, batch_size=32, learning_rate=3e-3, seed=seed)
             clock, processor = time.perf_counter() - clock, time.process_time() - processor
-            shares.append(np.mean([a == b for a, b in zip(model.predict(read), written, strict=True)]))
+            scores = model.evaluate(read, written)
+            shares.append(scores.model["exact"])
+            rival = max(values["exact"] for values in scores.baselines.values())
             seconds = f"{clock:.0f} s, {processor:.0f} of the processor"
-            print(f"{name}, seed {seed}: {seconds}, exact {shares[-1]:.4f}", flush=True)
+            print(f"{name}, seed {seed}: {seconds}, exact {shares[-1]:.4f}, best baseline {rival:.4f}", flush=True)
         print(f"{name}: exact {statistics.mean(shares):.4f}, from {min(shares):.4f} to {max(shares):.4f}", flush=True)
 
 
