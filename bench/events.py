@@ -2,7 +2,8 @@
 catalogue of a million items costs in memory, in training and in a top-10 answer.
 
 The peer reads the same sessions the way most code does: whole sessions in random order, padded, through nn.GRU, with
-the same sampled softmax, and with sparse gradients and SparseAdam too.
+the same sampled softmax, and with sparse gradients and SparseAdam too. A second peer is the same code on batches of
+sessions of like length, which pad hardly anything.
 
 Run: python bench/events.py [--events 10000000] [--items 10000,100000,1000000] [--rounds 5] [--threads 1]
 """
@@ -80,31 +81,39 @@ class Plain(nn.Module):
         return torch.log(-torch.expm1(DRAWN * torch.log1p(-share)))
 
 
-def plain_batches(items: Tensor, lengths: Tensor, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Whole sessions in random order, padded; as many events in a batch as our lanes hold."""
+def plain_batches(items: Tensor, lengths: Tensor, start: int, alike: bool) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Whole sessions in random order, or those of like length together, padded; as many events as our lanes hold."""
     rows = max(1, round(LANES * STEPS / float(lengths.float().mean())))
     sessions = items.split(lengths.tolist())
     while True:
-        for chosen in torch.randperm(len(sessions)).split(rows):
+        batches = list((torch.argsort(lengths) if alike else torch.randperm(len(sessions))).split(rows))
+        for place in torch.randperm(len(batches)).tolist():
+            chosen = batches[place]
             some = [sessions[row] for row in chosen.tolist()]
             after = nn.utils.rnn.pad_sequence(some, batch_first=True, padding_value=-1)
             before = torch.cat([torch.full((len(some), 1), start), after[:, :-1].clamp(min=0)], 1)
             yield before, after, after >= 0
 
 
-def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
-    """Seconds and events of TIMED updates, again and again."""
+def fresh(items: int, log: pl.DataFrame) -> tuple[NextItem, Lanes]:
+    """Our network, and the lanes it reads."""
     task = ur.Recommender(loss="sampled_softmax", hidden_size=HIDDEN, embedding_size=WIDTH, dropout=0.0)
     task._learn(ur.as_source(log))
     examples = task._encode(ur.as_source(log))
     model = NextItem(
-        EventReader(ItemVectors(task.catalogue_.size, WIDTH, sparse=True)),
+        EventReader(ItemVectors(items, WIDTH, sparse=True)),
         Stack(WIDTH, HIDDEN, "gru"),
         "sampled_softmax",
         DRAWN,
     ).train()
+    return model, Lanes(examples, LANES, STEPS)
+
+
+def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
+    """Seconds and events of TIMED updates, again and again."""
+    model, lanes = fresh(items, log)
     optimizer = make_optimizer(model, TrainingOptions(learning_rate=1e-3))
-    batches, state = _forever(Lanes(examples, LANES, STEPS)), None
+    batches, state = _forever(lanes), None
     while True:
         start, events = time.perf_counter(), 0
         for _ in range(TIMED):
@@ -119,6 +128,22 @@ def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
         yield time.perf_counter() - start, events
 
 
+def loss_share(items: int, log: pl.DataFrame) -> float:
+    """How much of a forward and backward pass the loss over the drawn items takes: all that is not reading."""
+    model, lanes = fresh(items, log)
+    batch = next(iter(lanes.epoch(0)))
+    seconds: dict[str, list[float]] = {"whole": [], "reading": []}
+    for _ in range(9):
+        for name, spent in seconds.items():
+            start = time.perf_counter()
+            total = model.loss(batch).total if name == "whole" else model(batch)[0].values.sum()
+            total.backward()
+            spent.append(time.perf_counter() - start)
+            model.zero_grad()
+    whole, reading = (statistics.median(spent) for spent in seconds.values())
+    return 1 - reading / whole
+
+
 def _forever(lanes: Lanes) -> Iterator:
     epoch = 0
     while True:
@@ -126,7 +151,7 @@ def _forever(lanes: Lanes) -> Iterator:
         epoch += 1
 
 
-def trained_plain(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
+def trained_plain(items: int, log: pl.DataFrame, alike: bool) -> Iterator[tuple[float, int]]:
     """The same of the peer."""
     lengths = torch.from_numpy(log.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64))
     values = torch.from_numpy(log["item"].to_numpy().copy())
@@ -134,7 +159,7 @@ def trained_plain(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
     tables = [*model.table.parameters(), *model.bias.parameters()]
     dense = [*model.gru.parameters(), *model.query.parameters()]
     optimizers = [torch.optim.AdamW(dense, lr=1e-3, fused=True), torch.optim.SparseAdam(tables, lr=1e-3)]
-    batches = plain_batches(values, lengths, items + 1)
+    batches = plain_batches(values, lengths, items + 1, alike)
     while True:
         start, events = time.perf_counter(), 0
         for _ in range(TIMED):
@@ -179,20 +204,29 @@ def main() -> None:
     print(
         f"{options.threads} thread(s); {TIMED} updates of {LANES * STEPS} events a timing, median of {options.rounds}"
     )
-    heads = ("items", "ours, events/s", "plain, events/s", "ratio", "top-10, ms", "256 at once, ms")
-    print("".join(f"{head:>17}" for head in heads))
+    heads = ("items", "ours, events/s", "plain", "alike", "ratios", "loss's share", "top-10, ms", "256 at once, ms")
+    print("".join(f"{head:>16}" for head in heads))
     for items in map(int, options.items.split(",")):
         log = log_of(min(options.events, 1_000_000), items)
-        ours, plain = trained_ours(items, log), trained_plain(items, log)
-        next(ours), next(plain)  # compile, allocate
-        pace: dict[str, list[float]] = {"ours": [], "plain": []}
+        runs = {
+            "ours": trained_ours(items, log),
+            "plain": trained_plain(items, log, alike=False),
+            "alike": trained_plain(items, log, alike=True),
+        }
+        pace: dict[str, list[float]] = {name: [] for name in runs}
+        for run in runs.values():
+            next(run)  # compile, allocate
         for _ in range(options.rounds):
-            for name, runs in (("ours", ours), ("plain", plain)):
-                seconds, events = next(runs)
+            for name, run in runs.items():
+                seconds, events = next(run)
                 pace[name].append(events / seconds)
-        mine, its = (statistics.median(pace[name]) for name in ("ours", "plain"))
-        one, many = answered(items, 1), answered(items, 256)
-        print(f"{items:>17,}{mine:>17,.0f}{its:>17,.0f}{mine / its:>17.2f}{one:>17.1f}{many:>17.1f}", flush=True)
+        mine, its, theirs = (statistics.median(pace[name]) for name in runs)
+        one, many, share = answered(items, 1), answered(items, 256), loss_share(items, log)
+        ratios = f"{mine / its:.2f}, {mine / theirs:.2f}"
+        print(
+            f"{items:>16,}{mine:>16,.0f}{its:>16,.0f}{theirs:>16,.0f}{ratios:>16}{share:>16.0%}{one:>16.1f}{many:>16.1f}",
+            flush=True,
+        )
     largest = max(map(int, options.items.split(",")))
     start = time.perf_counter()
     log = log_of(options.events, largest)

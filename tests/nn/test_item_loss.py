@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 from unrolled.errors import OptionError
-from unrolled.nn.item_loss import LogUniform, bpr_max, choose_loss, sampled_softmax
+from unrolled.nn.item_loss import LogUniform, bpr_max, choose_loss, sampled_softmax, without_the_true_item
 
 
 def test_shares_of_the_proposal_sum_to_one_and_fall():
@@ -38,10 +40,18 @@ def test_a_generator_repeats_its_draws():
 def test_the_sampled_loss_is_the_whole_one_where_everything_is_drawn():
     torch.manual_seed(0)
     scores, targets = torch.randn(6, 9, dtype=torch.float64), torch.randint(9, (6,))
-    same = targets[:, None] == torch.arange(9)
-    certain = torch.zeros(9, dtype=torch.float64)  # log of 1: each is drawn for sure
-    sampled = sampled_softmax(scores.gather(1, targets[:, None])[:, 0], scores, same, certain[targets], certain)
+    rivals = without_the_true_item(scores.clone(), targets, torch.arange(9))
+    sampled = sampled_softmax(scores.gather(1, targets[:, None])[:, 0], rivals)
     torch.testing.assert_close(sampled, cross_entropy(scores, targets, reduction="sum"))
+
+
+@given(st.integers(0, 500))
+def test_exactly_the_true_item_of_each_row_competes_no_more(seed):
+    generator = torch.Generator().manual_seed(seed)
+    drawn = LogUniform(20).draw(8, generator)
+    targets = torch.randint(20, (6,), generator=generator)
+    rivals = without_the_true_item(torch.zeros(6, len(drawn)), targets, drawn)
+    assert torch.equal(rivals < 0, targets[:, None] == drawn)
 
 
 def test_the_gradient_of_the_sampled_loss_points_on_average_where_the_whole_one_does():
@@ -54,25 +64,30 @@ def test_the_gradient_of_the_sampled_loss_points_on_average_where_the_whole_one_
     mean = torch.zeros_like(whole)
     for _ in range(3000):
         drawn = proposal.draw(count)
-        expected = proposal.log_expected(torch.cat([target, drawn]), count)
-        loss = sampled_softmax(scores[:, 17], scores[:, drawn], target[:, None] == drawn, expected[:1], expected[1:])
+        rivals = scores[:, drawn] - proposal.log_expected(drawn, count)
+        own = scores[:, 17] - proposal.log_expected(target, count)
+        loss = sampled_softmax(own, without_the_true_item(rivals, target, drawn))
         mean += torch.autograd.grad(loss, scores)[0] / 3000
     assert torch.cosine_similarity(whole, mean).item() > 0.99
 
 
 @pytest.mark.parametrize("loss", [sampled_softmax, bpr_max])
-def test_a_batch_whose_only_drawn_item_is_the_true_one_gives_finite_gradients(loss):
+def test_a_drawn_item_that_is_the_true_one_gets_no_gradient(loss):
     true = torch.zeros(1, requires_grad=True)
-    drawn = torch.zeros(1, 1, requires_grad=True)
-    more = [torch.zeros(1), torch.zeros(1)] if loss is sampled_softmax else []
-    loss(true, drawn, torch.tensor([[True]]), *more).backward()
+    drawn = torch.zeros(1, 2, requires_grad=True)
+    loss(true, without_the_true_item(drawn.clone(), torch.tensor([4]), torch.tensor([4, 7]))).backward()
     assert math.isfinite(float(true.grad))
-    assert float(drawn.grad) == 0
+    assert float(drawn.grad[0, 0]) == 0
+    assert float(drawn.grad[0, 1]) > 0
+
+
+def test_two_items_are_drawn_at_least():
+    assert all(len(LogUniform(2).draw(1)) == 2 for _ in range(20))
 
 
 def test_bpr_max_falls_as_the_true_item_rises():
-    drawn, same = torch.randn(1, 8), torch.zeros(1, 8, dtype=torch.bool)
-    losses = [float(bpr_max(torch.tensor([value]), drawn, same)) for value in (-2.0, 0.0, 2.0, 4.0)]
+    drawn = torch.randn(1, 8)
+    losses = [float(bpr_max(torch.tensor([value]), drawn)) for value in (-2.0, 0.0, 2.0, 4.0)]
     assert losses == sorted(losses, reverse=True)
 
 

@@ -9,7 +9,7 @@ from unrolled.arrangements.base import SequenceLayer
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import UnsupportedError
 from unrolled.nn.event_reader import EventReader
-from unrolled.nn.item_loss import DRAWN, LogUniform, bpr_max, choose_loss, sampled_softmax
+from unrolled.nn.item_loss import DRAWN, LogUniform, bpr_max, choose_loss, sampled_softmax, without_the_true_item
 from unrolled.nn.item_output import ItemOutput
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.ragged import Ragged
@@ -85,14 +85,12 @@ class NextItem(nn.Module):
         queries, state = self._queries(batch, looked, state)
         asked = queries.values[known]  # (M, D)
         bias = self.vectors.bias(torch.cat([targets, drawn])).squeeze(1)
+        if self.kind == "sampled_softmax":  # frequent items are drawn more often, and count less for it
+            bias = bias - self.proposal.log_expected(torch.cat([targets, drawn]), self.drawn)
         own = ((asked * true).sum(1) + bias[: len(targets)]).float()  # (M,)
         rivals = torch.addmm(bias[len(targets) :], asked, others.T).float()  # (M, K)
-        same = targets[:, None] == drawn
-        if self.kind == "bpr_max":
-            total = bpr_max(own, rivals, same)
-        else:
-            expected = self.proposal.log_expected(torch.cat([targets, drawn]), self.drawn)
-            total = sampled_softmax(own, rivals, same, expected[: len(targets)], expected[len(targets) :])
+        rivals = without_the_true_item(rivals, targets, drawn)
+        total = (bpr_max if self.kind == "bpr_max" else sampled_softmax)(own, rivals)
         return LossSum(total, float(len(known)), state)
 
     def _draw(self) -> Tensor:

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from unrolled.errors import OptionError, message, unknown
 
@@ -39,9 +40,10 @@ class LogUniform:
         return torch.log(torch.log1p(1 / (ranks + 1)) / math.log(self.size + 1))
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Different items among `count` draws, sorted, (K,) with K <= count."""
+        """Different items among `count` draws, sorted, (K,) with K <= count; two at least, as one may be the answer."""
         where = torch.rand(count, dtype=torch.float64, generator=generator) * math.log(self.size + 1)
-        return torch.unique((where.exp().long() - 1).clamp_(0, self.size - 1))
+        found = torch.unique((where.exp().long() - 1).clamp_(0, self.size - 1))
+        return found if len(found) > 1 else torch.arange(2)
 
     def log_expected(self, items: Tensor, count: int) -> Tensor:
         """Log of how probably each item is among `count` draws."""
@@ -64,37 +66,42 @@ def choose_loss(name: str, size: int) -> str:
     return "cross_entropy" if size <= SMALL else "sampled_softmax"
 
 
-def sampled_softmax(
-    true: Tensor, drawn: Tensor, same: Tensor, true_log_expected: Tensor, drawn_log_expected: Tensor
-) -> Tensor:
-    """Cross-entropy between the true item and the drawn ones, corrected for how probably each is drawn.
+def without_the_true_item(scores: Tensor, targets: Tensor, drawn: Tensor) -> Tensor:
+    """Scores of drawn items, in place, where those that are the row's true item compete no more.
 
     Args:
-        true: scores of the true items, (M,).
-        drawn: scores of the drawn items, (M, K).
-        same: where the drawn item is the true one, (M, K); it does not compete with itself.
-        true_log_expected: log of how probably each true item is drawn, (M,).
-        drawn_log_expected: that of the drawn items, (K,).
+        scores: (M, K).
+        targets: the true items, (M,).
+        drawn: the drawn items, sorted, (K,).
+    """
+    places = torch.searchsorted(drawn, targets).clamp_(max=len(drawn) - 1)  # (M,)
+    rows = (drawn[places] == targets).nonzero().squeeze(1)
+    return scores.index_put_((rows, places[rows]), scores.new_tensor(NEVER))
+
+
+def sampled_softmax(true: Tensor, drawn: Tensor) -> Tensor:
+    """Cross-entropy between the true item and the drawn ones, summed.
+
+    Args:
+        true: scores of the true items, less the log of how probably each is drawn, (M,).
+        drawn: those of the drawn items, (M, K).
 
     Source: Jean et al. 2015, section 3, equation 6.
     """
-    rivals = (drawn - drawn_log_expected).masked_fill(same, NEVER)
-    own = true - true_log_expected
-    return (torch.logaddexp(rivals.logsumexp(1), own) - own).sum()
+    return softplus(drawn.logsumexp(1) - true).sum()
 
 
-def bpr_max(true: Tensor, drawn: Tensor, same: Tensor) -> Tensor:
-    """How surely the true item stands before the drawn ones that score highest.
+def bpr_max(true: Tensor, drawn: Tensor) -> Tensor:
+    """How surely the true item stands before the drawn ones that score highest, summed.
 
     Args:
         true: scores of the true items, (M,).
         drawn: scores of the drawn items, (M, K).
-        same: where the drawn item is the true one, (M, K).
 
     Source: B. Hidasi and A. Karatzoglou, "Recurrent Neural Networks with Top-k Gains for Session-based
     Recommendations", CIKM 2018, section 3.3.3.
     """
-    shares = drawn.masked_fill(same, NEVER).softmax(1) * ~same  # (M, K)
+    shares = drawn.softmax(1)  # (M, K)
     ahead = (shares * torch.sigmoid(true[:, None] - drawn)).sum(1)
     held = PULL * (shares * drawn.square()).sum(1)
     return (held - torch.log(ahead + 1e-24)).sum()
