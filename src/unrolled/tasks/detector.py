@@ -68,7 +68,12 @@ class Detector(Task):
         [50]
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3, "epochs": 40, "validation": 0.0}
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": 5e-3,
+        "epochs": 40,
+        "validation": 0.2,
+        "patience": 6,
+    }
 
     def __init__(
         self,
