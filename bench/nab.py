@@ -28,6 +28,7 @@ from unrolled.baselines.anomalies import IsolationForestWindows, MovingZScore, S
 from unrolled.baselines.base import Baseline
 from unrolled.tasks.likelihood import QUIET
 
+RANDOM = 30  # draws of random scores
 PUBLISHED = {
     "standard": "standard",
     "reward_low_FP": "reward_low_FP_rate",
@@ -133,6 +134,13 @@ def score(folder: Path, only: list[str], seeds: int, out: Path | None, chosen: l
                     f"at {best.threshold:.3g}, {seconds:.0f} s",
                     flush=True,
                 )
+    draws = [
+        [scored(frame, loudest(np.random.default_rng(seed).random(len(frame)), QUIET), windows[name])
+         for name, frame in frames.items()]
+        for seed in range(RANDOM)
+    ]  # fmt: skip
+    means = [np.mean([nab_score(files, profile).score for files in draws]) for profile in PROFILES.values()]
+    print(f"{f'random numbers, mean of {RANDOM}':34} {'  '.join(f'{mean:6.2f}' for mean in means)}", flush=True)
     if out is not None:
         out.write_text(json.dumps(kept))
 

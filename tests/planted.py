@@ -8,7 +8,7 @@ import polars as pl
 from unrolled.data.source import Table
 
 PERIOD = 24
-NOISE = 0.1
+NOISE = 0.06
 CALM = 1000  # steps without an anomaly at the front
 STEPS = 1400
 FIRST, LAST = 1200, 1259  # of an anomaly that lasts

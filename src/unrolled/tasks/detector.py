@@ -30,6 +30,7 @@ from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.stretches import ROWS, Stretches
 from unrolled.training.options import TrainingOptions
 
+COMPONENTS = 3  # of a mixture when nobody says
 UPDATES = 6  # of the weights, for each part that is learnt on
 RIVAL = "causal convolution net of the same size"
 
@@ -47,8 +48,8 @@ class Detector(Task):
         alarm_rate: alarms a step that ordinary data may give.
         warm_up: steps of a new series before its first score.
         quiet: steps after a score in which only a higher one gives an alarm.
-        season: steps after which things repeat; 0 finds it, 1 means none.
-        components: Gaussians in the density of the next values.
+        season: steps after which things repeat; 0 finds it, 1 means none; events have none.
+        components: Gaussians in the density of the next values; 3 when nobody says.
         memory: steps that `partial_fit` keeps to learn from again; 0 keeps only what is new.
         label: column that `evaluate` takes the truth from; never learnt from.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
@@ -68,7 +69,12 @@ class Detector(Task):
         [50]
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3, "epochs": 40, "validation": 0.0}
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": 5e-3,
+        "epochs": 40,
+        "validation": 0.2,
+        "patience": 6,
+    }
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class Detector(Task):
         warm_up: int = WARM_UP,
         quiet: int = QUIET,
         season: int = 0,
-        components: int = 3,
+        components: int | None = None,
         memory: int = 20_000,
         label: str = "label",
         cell: str = "gru",
@@ -168,15 +174,19 @@ class Detector(Task):
 
     def _check(self) -> None:
         for name, low in (("warm_up", 1), ("quiet", 1), ("season", 0), ("components", 1), ("memory", 0)):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < low:
-                raise OptionError(message(name, expected=f"an integer >= {low}", received=getattr(self, name)))
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value >= low) and (name, value) != ("components", None):
+                raise OptionError(message(name, expected=f"an integer >= {low}", received=value))
         if not 0 < self.alarm_rate < 1:
             raise OptionError(message("alarm_rate", expected="a number in (0, 1)", received=self.alarm_rate))
 
     def _learn(self, source: Source) -> None:
         assert isinstance(source, Table)
         self.watched_ = watch(source, self.target, self.label, self.warm_up)
-        plan = self.watched_.plan(self.components)
+        if self.watched_.events and (self.season or self.components is not None):
+            named = "season" if self.season else "components"
+            raise OptionError(message(named, expected="nothing beside events", received=getattr(self, named)))
+        plan = self.watched_.plan(COMPONENTS if self.components is None else self.components)
         self.plan_ = plan.fit({one.name: (one.times, one.values) for one in self._rows(source)}, self.season)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
