@@ -18,6 +18,7 @@ class ItemOutput(Output):
         vectors: of the items.
 
     Example:
+        >>> import torch
         >>> ItemOutput(ItemVectors(9, 4)).describe(torch.zeros(2, 4)).shape
         torch.Size([2, 9])
     """

@@ -8,7 +8,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from unrolled.arrangements.next_item import NextItem
 from unrolled.baselines.base import Baseline
+from unrolled.batch import Batch
 from unrolled.codecs.catalogue import Catalogue
 from unrolled.data.events import EventLog, event_log
 from unrolled.data.source import Table
@@ -19,6 +21,7 @@ from unrolled.ragged import Ragged
 from unrolled.ranking import Ranked
 
 SHOWN = 10  # places that coverage looks at
+READ_ROWS = 256  # users whose histories are read together
 NUMBERS = 16_000_000  # scores of a baseline that are held at once
 
 
@@ -53,6 +56,27 @@ def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any
     if not len(rows):
         raise DataError(message("data", expected="an event after another one, of a known item", received="none"))
     return rows, notes
+
+
+def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
+    """What a network asks for after some steps, (M, D).
+
+    Args:
+        network: in evaluation mode.
+        steps: whole histories.
+        wanted: numbers of steps, counted through all histories, (M,).
+    """
+    found = torch.zeros(len(wanted), network.vectors.width)
+    place = torch.full((steps.num_steps,), -1)
+    place[wanted] = torch.arange(len(wanted))
+    numbered = Ragged(place, steps.lengths)
+    for rows in torch.argsort(steps.lengths, stable=True).split(READ_ROWS):
+        here = numbered.select(rows).values
+        if bool((here >= 0).any()):
+            with torch.no_grad():
+                queries, _ = network(steps.select(rows))
+            found[here[here >= 0]] = queries.values[here >= 0]
+    return found
 
 
 def places(log: EventLog) -> np.ndarray:

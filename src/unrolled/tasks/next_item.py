@@ -34,7 +34,7 @@ from unrolled.ranking import Ranked, ranking_scores
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
-from unrolled.tasks.item_ranking import item_filters, owners, places, questions, ranked, ranked_by
+from unrolled.tasks.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.learning_on import joined
 from unrolled.tasks.replay import Replay
 from unrolled.training.callbacks import Callback
@@ -45,7 +45,6 @@ from unrolled.training.trainer import Trainer
 TIMES = "times"  # the input that says when the event before was
 LARGE = 20_000  # items: the table's gradient then lists rows
 MAX_LANES, MIN_UPDATES = 128, 30  # users read side by side; fewer where an epoch would have fewer updates
-READ_ROWS = 256  # users whose histories are read together
 
 
 class NextItemTask(Task):
@@ -301,20 +300,7 @@ class NextItemTask(Task):
         return score
 
     def _queries(self, steps: Batch, wanted: Tensor) -> Tensor:
-        """What the network asks for after some steps, by their number in the batch: (M, D)."""
-        network = self._fitted().eval()
-        found = torch.zeros(len(wanted), self.embedding_size)
-        place = torch.full((steps.num_steps,), -1)
-        place[wanted] = torch.arange(len(wanted))
-        places = Ragged(place, steps.lengths)
-        for rows in torch.argsort(steps.lengths, stable=True).split(READ_ROWS):
-            here = places.select(rows).values
-            if not bool((here >= 0).any()):
-                continue
-            with torch.no_grad():
-                queries, _ = network(steps.select(rows))
-            found[here[here >= 0]] = queries.values[here >= 0]
-        return found
+        return queries_after(self._fitted().eval(), steps, wanted)
 
     # ---- scores -------------------------------------------------------------------------------
 
