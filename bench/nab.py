@@ -1,10 +1,12 @@
 """The Numenta Anomaly Benchmark: the scorer beside published scores, and detectors beside each other.
 
 Run: python bench/nab.py check --results FOLDER
+     python bench/nab.py others --results FOLDER --data FOLDER
      python bench/nab.py score --data FOLDER [--only NAME ...] [--seeds 1] [--out FILE]
 
 `check` reads FOLDER, a copy of the benchmark's repository (labels/, results/, config/), scores the anomaly scores that
 other detectors left there, at the best threshold and at the published one, and prints them beside the published scores.
+`others` scores them on the files that are in the second folder only, without and with the rule of quiet below.
 `score` reads FOLDER/data and FOLDER/labels, runs our detector and every baseline over the files that are there, each
 with one setting for all files, and prints the three profiles' scores. Each file's first 15 % (at most 750 rows) are
 learnt from; our detector then answers every row before it learns on from it, in parts of 100 rows. After a score, 100
@@ -15,7 +17,7 @@ rule the scores are printed too.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +53,11 @@ def scored(frame: pl.DataFrame, scores: np.ndarray, windows: list[list[str]]) ->
     return ScoredFile(scores, window_rows(times_of(frame), edges))
 
 
-def answers_of(folder: Path, detector: str) -> Iterator[ScoredFile]:
-    """What a published detector said about every file."""
+def answers_of(folder: Path, detector: str, only: Collection[str] | None = None) -> Iterator[ScoredFile]:
+    """What a published detector said about every file, or about some."""
     for name, windows in windows_of(folder).items():
+        if only is not None and name not in only:
+            continue
         path = Path(name)
         frame = pl.read_csv(folder / "results" / detector / path.parent / f"{detector}_{path.name}")
         yield scored(frame, frame["anomaly_score"].to_numpy(), windows)
@@ -71,6 +75,16 @@ def check(folder: Path) -> None:
             best = nab_score(files, PROFILES[profile]).score
             there = nab_score(files, PROFILES[profile], thresholds[detector][name]["threshold"]).score
             print(f"{detector:18} {profile:14} {scores[name]:9.2f} {there:16.2f} {best:11.2f}", flush=True)
+
+
+def others(folder: Path, data: Path) -> None:
+    only = series_of(data, [])
+    for detector in sorted(json.loads((folder / "results" / "final_results.json").read_text())):
+        files = list(answers_of(folder, detector, only))
+        quiet = [ScoredFile(loudest(one.scores, QUIET), one.windows) for one in files]
+        for rule, answers in (("", files), (f"  quiet {QUIET}", quiet)):
+            profiles = "  ".join(f"{nab_score(answers, profile).score:6.2f}" for profile in PROFILES.values())
+            print(f"{detector + rule:34} {profiles}", flush=True)
 
 
 def series_of(folder: Path, only: list[str]) -> dict[str, pl.DataFrame]:
@@ -150,6 +164,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check")
     checking.add_argument("--results", type=Path, required=True)
+    comparing = commands.add_parser("others")
+    comparing.add_argument("--results", type=Path, required=True)
+    comparing.add_argument("--data", type=Path, required=True)
     scoring = commands.add_parser("score")
     scoring.add_argument("--data", type=Path, required=True)
     scoring.add_argument("--only", nargs="*", default=[], help="stems of files")
@@ -159,6 +176,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "check":
         check(options.results)
+    elif options.command == "others":
+        others(options.results, options.data)
     else:
         score(options.data, options.only, options.seeds, options.out, options.detectors)
 

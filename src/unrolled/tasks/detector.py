@@ -30,6 +30,7 @@ from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.stretches import ROWS, Stretches
 from unrolled.training.options import TrainingOptions
 
+LEAST_HELD_OUT = 200  # steps
 COMPONENTS = 3  # of a mixture when nobody says
 UPDATES = 6  # of the weights, for each part that is learnt on
 RIVAL = "causal convolution net of the same size"
@@ -118,8 +119,10 @@ class Detector(Task):
         return long_table(data, watched.columns[0], None if watched.time == STEP else watched.time, watched.group)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """The most recent part of every series that is long enough."""
+        """The most recent part of every series; none where that is so short that it is better learnt from."""
         assert isinstance(source, Table)
+        if share * max(frame.height for _, frame in source.series()) < LEAST_HELD_OUT:
+            return source, None
         return recent_part(source, share, self.warm_up, self.warm_up)
 
     def _rows(self, source: Source) -> list[Rows]:
@@ -214,7 +217,7 @@ class Detector(Task):
             "steps": examples.num_steps,
             "watched": ", ".join(self.plan_.columns),
             "step": str(self.plan_.clock),
-            "looks back on": ", ".join(f"{season} steps" for season in [1, *self.plan_.seasons]),
+            "looks back": ", ".join(map(str, [1, *self.plan_.seasons])) + " steps",
         }
 
     @property
