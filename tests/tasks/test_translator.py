@@ -174,6 +174,35 @@ def test_names_that_were_never_seen_are_copied():
     assert np.mean(right) > 0.9
 
 
+def test_pieces_that_spell_every_word_are_copied_too():
+    data = commands(120)
+    model = quick(source=Subwords("source", size=300), target=Subwords("target", size=280), decoder={"copy": True})
+    model.fit(data, epochs=2, baselines=False)
+    assert all(isinstance(answer, str) for answer in model.predict([{"source": "please drop ÿñ日 now"}, *data[:3]]))
+    assert np.isfinite(model.score_pairs(data[:3])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "target", "copies"),
+    [
+        ({"unit": "words"}, "remove {}", True),
+        ({"unit": "words"}, "gone", False),
+        ({"unit": "characters"}, "remove {}", False),
+        ({"unit": "words", "attention": "none"}, "remove {}", False),
+        ({"unit": "words", "decoder": {"label_smoothing": 0.1}}, "remove {}", False),
+        ({"unit": "words", "decoder": {"copy": False}}, "remove {}", False),
+        ({"unit": "words", "decoder": {"copy": True}}, "gone", True),
+    ],
+)
+def test_what_answers_share_with_their_sources_is_copied_unless_told_otherwise(options, target, copies, tmp_path):
+    read = [record["source"] for record in commands(30)]
+    model = quick(**options).fit(read, [target.format(text.split()[2]) for text in read], baselines=False)
+    assert model.copies_ == copies
+    assert (model.network_.head.switch is not None) == copies
+    model.save(tmp_path / "m")
+    assert load(tmp_path / "m").predict(read) == model.predict(read)
+
+
 def test_an_unknown_word_is_asked_for_only_where_it_can_be_copied():
     data = [{"source": "a b", "target": "a b"}] * 4 + [{"source": "x y", "target": "y z"}]
     for copied in (True, False):
@@ -246,6 +275,7 @@ def test_a_beam_may_be_wider_than_the_vocabulary(backwards):
     ("act", "words"),
     [
         (lambda: quick(decoder={"copi": True}).fit(*reversal(9)), "did you mean 'copy'"),
+        (lambda: quick(decoder={"copy": "perhaps"}).fit(*reversal(9)), "copy: expected True, False or 'auto'"),
         (lambda: quick(decoder={"teacher_forcing": 2}).fit(*reversal(9)), "teacher_forcing"),
         (lambda: quick(attention="none", decoder={"positions": True}).fit(*reversal(9)), "positions"),
         (lambda: quick(unit="letters").fit(*reversal(9)), "unit"),

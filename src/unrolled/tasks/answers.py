@@ -123,9 +123,12 @@ def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
 
 
 def writable(logs: Tensor, target: TargetText) -> Tensor:
-    """Nobody wants to read the unknown piece: it is never written."""
+    """Log-probabilities of what may be written: never the unknown piece, which nobody wants to read.
+
+    Where no piece is unknown, words of the source are spelt in known ones, and nothing else is copied.
+    """
     if target.unknown is None:
-        return logs
+        return logs[:, : target.size]
     return logs.index_fill(1, torch.tensor([target.unknown], device=logs.device), -torch.inf)
 
 
