@@ -42,7 +42,7 @@ def measure(train: Pairs, test: Pairs, attention: str, unit: str, seed: int, fit
     seconds = time.perf_counter() - start
     read, truth = map(list, zip(*test, strict=True))
     scores = model.evaluate(read, truth)
-    ways = {"greedy": {"beam_size": 1}, "beam 4, length penalty 1": {"length_penalty": 1.0}}
+    ways = {"greedy": {"beam_size": 1}, "beam 4, no length penalty": {"length_penalty": 0.0}}
     others = {name: text_scores(truth, model.predict(read, **way), {}).model for name, way in ways.items()}
     rows = {f"{attention}, beam 4": scores.model}
     rows |= {f"{attention}, {name}": values for name, values in others.items()} | dict(scores.baselines)

@@ -55,8 +55,17 @@ def test_words_are_written_backwards_and_the_baselines_cannot(backwards):
 def test_more_beginnings_never_find_a_less_likely_text_on_the_whole(backwards):
     read, _ = reversal(100, seed=4)
     greedy = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=1)]
-    beam = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=8)]
+    beam = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=8, length_penalty=0)]
     assert np.mean(beam) >= np.mean(greedy) - 1e-6
+
+
+def test_without_a_length_penalty_the_score_is_the_log_probability_and_answers_are_no_longer(backwards):
+    read, _ = reversal(60, seed=5)
+    scored = {weight: backwards.n_best(read, 4, length_penalty=weight) for weight in (0.0, 1.0, 4.0)}
+    assert all(answer.score == pytest.approx(answer.log_probability) for row in scored[0.0] for answer in row)
+    assert all(answer.score > answer.log_probability for row in scored[1.0] for answer in row if answer.text)
+    lengths = [sum(len(row[0].text) for row in rows) for rows in scored.values()]
+    assert lengths == sorted(lengths)
 
 
 def test_several_answers_come_best_first_and_differ(backwards):
@@ -93,7 +102,7 @@ def test_a_prefix_may_be_copied_from_the_source_or_be_a_list_of_words():
 
 def test_the_coverage_penalty_counts_against_answers_that_passed_over_letters(backwards):
     def penalty(weight: float, **options: int) -> float:
-        ((best,),) = backwards.n_best(["abcdef"], 1, coverage_penalty=weight, **options)
+        ((best,),) = backwards.n_best(["abcdef"], 1, length_penalty=0, coverage_penalty=weight, **options)
         return best.log_probability - best.score
 
     assert penalty(0.0) == pytest.approx(0)

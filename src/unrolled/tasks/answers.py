@@ -18,6 +18,8 @@ from unrolled.nn.decoder import DecoderState
 from unrolled.tasks.target_text import TargetText
 
 SEARCHED = 64  # records searched together
+# without one, a beam prefers short answers that say little where a model is unsure
+LENGTH_PENALTY = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def search(
     examples: Batch,
     count: int,
     beam_size: int,
-    length_penalty: float = 0.0,
+    length_penalty: float = LENGTH_PENALTY,
     max_length: int = 0,
     coverage_penalty: float = 0.0,
     prefixes: Sequence[Sequence[int]] | None = None,

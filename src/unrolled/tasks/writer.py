@@ -21,7 +21,7 @@ from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import Scores
 from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
-from unrolled.tasks.answers import SEARCHED, Alignment, Answer, prefix_tokens, search, writable
+from unrolled.tasks.answers import LENGTH_PENALTY, SEARCHED, Alignment, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.target_text import AUTO, TargetText, text_codec
@@ -176,7 +176,7 @@ class Writer(Task):
         self,
         data: Any,
         beam_size: int = BEAM,
-        length_penalty: float = 0.0,
+        length_penalty: float = LENGTH_PENALTY,
         max_length: int = 0,
         coverage_penalty: float = 0.0,
         prefix: Any = None,
@@ -186,7 +186,8 @@ class Writer(Task):
         Args:
             data: what `fit` takes; the target's column is not needed.
             beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
-            length_penalty: 0.6 to 1 where answers come out too short; see `unrolled.decoding.penalties`.
+            length_penalty: how far long answers are spared for their length; 0 ranks answers by their log-probabilities
+                alone, and makes them shorter. See `unrolled.decoding.penalties`.
             max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
                 from.
             coverage_penalty: about 0.2 where answers leave out parts of the source; needs attention, and a beam.
@@ -201,7 +202,7 @@ class Writer(Task):
         data: Any,
         count: int = BEAM,
         beam_size: int = BEAM,
-        length_penalty: float = 0.0,
+        length_penalty: float = LENGTH_PENALTY,
         max_length: int = 0,
         coverage_penalty: float = 0.0,
         prefix: Any = None,
