@@ -35,15 +35,17 @@ def messages(folder: Path, accelerators: str, words: int) -> Pairs:
 
 
 def measure(train: Pairs, test: Pairs, attention: str, unit: str, seed: int, fit: dict[str, Any]) -> dict[str, Any]:
-    """One model, decoded by a beam and greedily, beside the baselines."""
+    """One model, its answers found in three ways, beside the baselines."""
     model = ur.Translator(attention=attention, unit=unit)
     start = time.perf_counter()
     model.fit(*map(list, zip(*train, strict=True)), seed=seed, **fit)
     seconds = time.perf_counter() - start
     read, truth = map(list, zip(*test, strict=True))
     scores = model.evaluate(read, truth)
-    greedy = text_scores(truth, model.predict(read, beam_size=1), {})
-    rows = {f"{attention}, beam 4": scores.model, f"{attention}, greedy": greedy.model, **scores.baselines}
+    ways = {"greedy": {"beam_size": 1}, "beam 4, no length penalty": {"length_penalty": 0.0}}
+    others = {name: text_scores(truth, model.predict(read, **way), {}).model for name, way in ways.items()}
+    rows = {f"{attention}, beam 4": scores.model}
+    rows |= {f"{attention}, {name}": values for name, values in others.items()} | dict(scores.baselines)
     return {"seconds": seconds, "rows": rows, "notes": scores.notes, "shown": model.predict(read[:5])}
 
 

@@ -98,7 +98,7 @@ RUNS: dict[str, Callable[[Path, int], Any]] = {
     "chorales": chorales,
     "tags": tags,
     "titles": titles,
-    "titles_copy": lambda data, seed: titles(data, seed, decoder={"copy": True}),
+    "titles_without_copying": lambda data, seed: titles(data, seed, decoder={"copy": False}),
     "titles_smooth": lambda data, seed: titles(data, seed, decoder={"label_smoothing": 0.1}),
     "titles_subwords": lambda data, seed: titles(data, seed, unit="subwords"),
     "shakespeare": lambda data, seed: shakespeare(data, seed, 3),

@@ -63,9 +63,7 @@ def test_one_text_is_answered(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "zwei\n"
 
 
-def test_several_answers_come_best_first_with_their_log_probabilities(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_answers_come_best_first_with_their_scores(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call("generate", folder / "m", "--prompt", "two big", "--count", "6")
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     scores = [float(score) for score, _ in rows]

@@ -55,8 +55,17 @@ def test_words_are_written_backwards_and_the_baselines_cannot(backwards):
 def test_more_beginnings_never_find_a_less_likely_text_on_the_whole(backwards):
     read, _ = reversal(100, seed=4)
     greedy = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=1)]
-    beam = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=8)]
+    beam = [answers[0].log_probability for answers in backwards.n_best(read, 1, beam_size=8, length_penalty=0)]
     assert np.mean(beam) >= np.mean(greedy) - 1e-6
+
+
+def test_without_a_length_penalty_the_score_is_the_log_probability_and_answers_are_no_longer(backwards):
+    read, _ = reversal(60, seed=5)
+    scored = {weight: backwards.n_best(read, 4, length_penalty=weight) for weight in (0.0, 1.0, 4.0)}
+    assert all(answer.score == pytest.approx(answer.log_probability) for row in scored[0.0] for answer in row)
+    assert all(answer.score > answer.log_probability for row in scored[1.0] for answer in row if answer.text)
+    lengths = [sum(len(row[0].text) for row in rows) for rows in scored.values()]
+    assert lengths == sorted(lengths)
 
 
 def test_several_answers_come_best_first_and_differ(backwards):
@@ -93,7 +102,7 @@ def test_a_prefix_may_be_copied_from_the_source_or_be_a_list_of_words():
 
 def test_the_coverage_penalty_counts_against_answers_that_passed_over_letters(backwards):
     def penalty(weight: float, **options: int) -> float:
-        ((best,),) = backwards.n_best(["abcdef"], 1, coverage_penalty=weight, **options)
+        ((best,),) = backwards.n_best(["abcdef"], 1, length_penalty=0, coverage_penalty=weight, **options)
         return best.log_probability - best.score
 
     assert penalty(0.0) == pytest.approx(0)
@@ -174,6 +183,35 @@ def test_names_that_were_never_seen_are_copied():
     assert np.mean(right) > 0.9
 
 
+def test_pieces_that_spell_every_word_are_copied_too():
+    data = commands(120)
+    model = quick(source=Subwords("source", size=300), target=Subwords("target", size=280), decoder={"copy": True})
+    model.fit(data, epochs=2, baselines=False)
+    assert all(isinstance(answer, str) for answer in model.predict([{"source": "please drop ÿñ日 now"}, *data[:3]]))
+    assert np.isfinite(model.score_pairs(data[:3])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "target", "copies"),
+    [
+        ({"unit": "words"}, "remove {}", True),
+        ({"unit": "words"}, "gone", False),
+        ({"unit": "characters"}, "remove {}", False),
+        ({"unit": "words", "attention": "none"}, "remove {}", False),
+        ({"unit": "words", "decoder": {"label_smoothing": 0.1}}, "remove {}", False),
+        ({"unit": "words", "decoder": {"copy": False}}, "remove {}", False),
+        ({"unit": "words", "decoder": {"copy": True}}, "gone", True),
+    ],
+)
+def test_what_answers_share_with_their_sources_is_copied_unless_told_otherwise(options, target, copies, tmp_path):
+    read = [record["source"] for record in commands(30)]
+    model = quick(**options).fit(read, [target.format(text.split()[2]) for text in read], baselines=False)
+    assert model.copies_ == copies
+    assert (model.network_.head.switch is not None) == copies
+    model.save(tmp_path / "m")
+    assert load(tmp_path / "m").predict(read) == model.predict(read)
+
+
 def test_an_unknown_word_is_asked_for_only_where_it_can_be_copied():
     data = [{"source": "a b", "target": "a b"}] * 4 + [{"source": "x y", "target": "y z"}]
     for copied in (True, False):
@@ -246,6 +284,7 @@ def test_a_beam_may_be_wider_than_the_vocabulary(backwards):
     ("act", "words"),
     [
         (lambda: quick(decoder={"copi": True}).fit(*reversal(9)), "did you mean 'copy'"),
+        (lambda: quick(decoder={"copy": "perhaps"}).fit(*reversal(9)), "copy: expected True, False or 'auto'"),
         (lambda: quick(decoder={"teacher_forcing": 2}).fit(*reversal(9)), "teacher_forcing"),
         (lambda: quick(attention="none", decoder={"positions": True}).fit(*reversal(9)), "positions"),
         (lambda: quick(unit="letters").fit(*reversal(9)), "unit"),

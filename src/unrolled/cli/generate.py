@@ -63,7 +63,7 @@ def generate(
 
 
 def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:
-    """Print the best answer, or several, a line each, with their log-probabilities."""
+    """Print the best answer, or several, a line each, with their scores: log-probabilities by length."""
     if not prompt:
         raise OptionError(message("--prompt", expected="what to answer", received="nothing"))
     if length == 0:
@@ -72,7 +72,7 @@ def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:
     (answers,) = task.n_best([{task.reader_.columns[0]: read}], count, max(BEAM, count), max_length=length or 0)
     for answer in answers:
         text = answer.text if isinstance(answer.text, str) else " ".join(answer.text)
-        print(text if count == 1 else f"{answer.log_probability:.2f}\t{text}")
+        print(text if count == 1 else f"{answer.score:.2f}\t{text}")
 
 
 def _refuse(model: str, options: dict[str, Any]) -> None:

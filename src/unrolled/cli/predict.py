@@ -24,7 +24,7 @@ def predict(
         int | None, typer.Option(help="of a translator or captioner: beginnings kept at each step; 1 is greedy")
     ] = None,
     length_penalty: Annotated[
-        float | None, typer.Option(help="of the same: 0.6 to 1 where answers come out too short")
+        float | None, typer.Option(help="of the same: above 1 where answers come out too short, 0 where too long")
     ] = None,
     coverage_penalty: Annotated[
         float | None, typer.Option(help="of the same: about 0.2 where answers leave out parts of the source")

@@ -1,6 +1,6 @@
 """Texts as pieces that can be written one after another: words, characters or subwords; and which can be copied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -26,6 +26,22 @@ class PieceCodec(Protocol):
     def pieces(self, records: Sequence[Record]) -> list[list[str]]: ...
 
     def join(self, pieces: Sequence[str]) -> Any: ...
+
+
+def share_found(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> float:
+    """The share of the pieces written that stand in what was read; punctuation does not count, it is everywhere.
+
+    Example:
+        >>> share_found([(["drop", "users", "."], ["remove", "users", "."])])
+        0.5
+    """
+    found = count = 0
+    for read, written in pairs:
+        known = set(read)
+        telling = [piece for piece in written if any(map(str.isalnum, piece))]
+        found += sum(piece in known for piece in telling)
+        count += len(telling)
+    return found / max(count, 1)
 
 
 class Copies:

@@ -17,6 +17,8 @@ from unrolled.nn.decoder import DecoderState
 from unrolled.tasks.target_text import TargetText
 
 SEARCHED = 64  # records searched together
+# without one, a beam prefers short answers that say little where a model is unsure
+LENGTH_PENALTY = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def search(
     examples: Batch,
     count: int,
     beam_size: int,
-    length_penalty: float = 0.0,
+    length_penalty: float = LENGTH_PENALTY,
     max_length: int = 0,
     coverage_penalty: float = 0.0,
     prefixes: Sequence[Sequence[int]] | None = None,
@@ -105,9 +107,12 @@ def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
 
 
 def writable(logs: Tensor, target: TargetText) -> Tensor:
-    """Nobody wants to read the unknown piece: it is never written."""
+    """Log-probabilities of what may be written: never the unknown piece, which nobody wants to read.
+
+    Where no piece is unknown, words of the source are spelt in known ones, and nothing else is copied.
+    """
     if target.unknown is None:
-        return logs
+        return logs[:, : target.size]
     return logs.index_fill(1, torch.tensor([target.unknown], device=logs.device), -torch.inf)
 
 

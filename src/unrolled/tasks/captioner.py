@@ -91,7 +91,7 @@ class Captioner(Writer):
             raise OptionError(
                 message("positions", expected="no such option: places of a picture follow no order", received="one")
             )
-        if options["copy"]:
+        if options["copy"] is True:
             raise OptionError(message("copy", expected="False: a picture has no words to copy", received=True))
         return options
 

@@ -9,17 +9,21 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import translation_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
-from unrolled.codecs.pieces import Copies, PieceCodec
+from unrolled.codecs.pieces import Copies, PieceCodec, share_found
+from unrolled.codecs.text import Characters
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import DataError, message
 from unrolled.metrics import Scores
+from unrolled.nn.decoder import NONE
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.columns import require
-from unrolled.tasks.target_text import text_codec
+from unrolled.tasks.target_text import AUTO, SAMPLE, text_codec
 from unrolled.tasks.writer import READ, Writer, as_texts
 from unrolled.text_metrics.scores import text_scores
+
+WORTH_COPYING = 0.1  # share of the answers' words that stand in their source
 
 
 class Translator(Writer):
@@ -36,9 +40,10 @@ class Translator(Writer):
         num_layers: layers of the encoder, and of the decoder above the one that looks.
         dropout: share of values zeroed in training.
         attention: multiplicative, additive or none.
-        decoder: input_feeding, coverage, copy (words of the source), positions (attention knows where pieces stand),
-            tied (embedding and last layer), label_smoothing, teacher_forcing (share of true pieces read at the end of
-            training).
+        decoder: input_feeding, coverage, copy (pieces of the source; auto where training answers share a tenth of
+            their words with their sources, and are not spelt in characters), positions (attention knows where pieces
+            stand), tied (embedding and last layer), label_smoothing, teacher_forcing (share of true pieces read at
+            the end of training).
         layers: further options of `unrolled.nn.stack.Stack`.
         training: training options kept with the model; `fit` may override them.
 
@@ -104,9 +109,20 @@ class Translator(Writer):
         return text_codec(self.source, unit, ()).fit(source)
 
     def _copies(self, records: Sequence[Mapping[str, Any]]) -> Copies | None:
-        if not self._options()["copy"]:
+        if not self.copies_:
             return None
         return Copies(self.reader_.pieces(records), self.target_.index, self.target_.size)
+
+    def _worth_copying(self, source: Source) -> bool:
+        options = self._options()
+        if options["copy"] != AUTO:
+            return bool(options["copy"])
+        spelt = isinstance(self.target_.codec, Characters)
+        if self.attention == NONE or options["label_smoothing"] or spelt:
+            return False
+        records = list(source)[:SAMPLE]
+        pairs = zip(self.reader_.pieces(records), self.target_.codec.pieces(records), strict=True)
+        return share_found(pairs) >= WORTH_COPYING
 
     def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
         codec: PieceCodec = self.reader_

@@ -24,11 +24,11 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
-from unrolled.tasks.answers import SEARCHED, Answer, prefix_tokens, search, writable
+from unrolled.tasks.answers import LENGTH_PENALTY, SEARCHED, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
-from unrolled.tasks.target_text import TargetText, text_codec
+from unrolled.tasks.target_text import AUTO, TargetText, text_codec
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
@@ -40,7 +40,7 @@ LONGEST = 1000  # steps of what is read or written; a longer pair is not learnt 
 DECODER = {
     "input_feeding": False,
     "coverage": False,
-    "copy": False,
+    "copy": AUTO,
     "positions": True,
     "tied": True,
     "label_smoothing": 0.0,
@@ -80,6 +80,10 @@ class Writer(Task):
         """What can be copied; None where nothing can."""
         return None
 
+    def _worth_copying(self, source: Source) -> bool:
+        """Whether the model can write what it read, unchanged."""
+        return False
+
     # ---- learning -----------------------------------------------------------------------------
 
     def _options(self) -> dict[str, Any]:
@@ -87,6 +91,8 @@ class Writer(Task):
             if name not in DECODER:
                 raise unknown("decoder", name, DECODER)
         options = {**DECODER, **(self.decoder or {})}
+        if options["copy"] not in (True, False, AUTO):
+            raise OptionError(message("copy", expected=f"True, False or {AUTO!r}", received=options["copy"]))
         if "positions" in (self.decoder or {}) and self.attention == NONE:
             raise OptionError(message("positions", expected="an attention", received=f"attention={NONE!r}"))
         share = options["teacher_forcing"]
@@ -105,6 +111,7 @@ class Writer(Task):
         codec = text_codec(self.target, self.unit, (record[column] for record in source))
         self.target_ = TargetText.fit(codec, source)
         self.reader_: Any = self._learn_to_read(source)
+        self.copies_ = self._worth_copying(source)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         return self._prepared(source, targets)[1]
@@ -142,7 +149,7 @@ class Writer(Task):
             options["positions"] and encoder.ordered and self.attention != NONE,
         )
         return EncoderDecoder(
-            encoder, decoder, options["tied"], options["copy"], options["label_smoothing"], self.target_.unknown
+            encoder, decoder, options["tied"], self.copies_, options["label_smoothing"], self.target_.unknown
         )
 
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
@@ -173,7 +180,7 @@ class Writer(Task):
         self,
         data: Any,
         beam_size: int = BEAM,
-        length_penalty: float = 0.0,
+        length_penalty: float = LENGTH_PENALTY,
         max_length: int = 0,
         coverage_penalty: float = 0.0,
         prefix: Any = None,
@@ -183,7 +190,8 @@ class Writer(Task):
         Args:
             data: what `fit` takes; the target's column is not needed.
             beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
-            length_penalty: 0.6 to 1 where answers come out too short; see `unrolled.decoding.penalties`.
+            length_penalty: how far long answers are spared for their length; 0 ranks answers by their log-probabilities
+                alone, and makes them shorter. See `unrolled.decoding.penalties`.
             max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
                 from.
             coverage_penalty: about 0.2 where answers leave out parts of the source; needs attention, and a beam.
@@ -198,7 +206,7 @@ class Writer(Task):
         data: Any,
         count: int = BEAM,
         beam_size: int = BEAM,
-        length_penalty: float = 0.0,
+        length_penalty: float = LENGTH_PENALTY,
         max_length: int = 0,
         coverage_penalty: float = 0.0,
         prefix: Any = None,
@@ -371,8 +379,9 @@ class Writer(Task):
         return super()._parameters_to_json() | named
 
     def _learnt_to_json(self) -> dict[str, Any]:
-        return {"target": self.target_.to_json(), "reader": self.reader_.to_json()}
+        return {"target": self.target_.to_json(), "reader": self.reader_.to_json(), "copies": self.copies_}
 
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.target_ = TargetText.from_json(data["target"])
         self.reader_ = codec_from_json(data["reader"])
+        self.copies_ = bool(data["copies"])
