@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from unrolled.codecs.base import Codec, Record, Spec
+from unrolled.codecs.spacing import LOOKED_AT, Spacing, are_close, learn_spacing
 from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, nothing_to_learn, unflatten, values_of
 from unrolled.codecs.vocabulary import UNKNOWN, BoundedCounter, index_of, look_up
 from unrolled.ragged import Ragged
@@ -43,6 +44,7 @@ class Words(Codec):
     name = "words"
     words_: list[str]
     lists_: bool
+    spacing_: Spacing = {}  # an older codec has learnt none
 
     def __init__(
         self,
@@ -69,14 +71,19 @@ class Words(Codec):
 
     def fit(self, records: Iterable[Record]) -> Self:
         counter = BoundedCounter()
-        lists = None
+        lists, some, size = None, [], 0
         for start, chunk in chunks(records):
             tokens, _, lists = tokens_of(chunk, self.column, start, lists, self.lowercase)
             counter.update(token for token in tokens if token is not None)
+            if not lists and size < LOOKED_AT:
+                texts = [text for text in values_of(chunk, self.column) if text is not None]
+                some += texts
+                size += sum(map(len, texts))
         words = counter.most_frequent(self.max_size, self.min_count)
         if not words:
             raise nothing_to_learn(self.columns, f"a word seen {self.min_count} times")
-        return self._learn(words_=words, lists_=lists)
+        spacing = {} if lists else learn_spacing(some, split_words)
+        return self._learn(words_=words, lists_=lists, spacing_=spacing)
 
     def encode(self, records: Sequence[Record]) -> Ragged:
         self._require_fit()
@@ -106,7 +113,7 @@ class Words(Codec):
 
     def join(self, pieces: Sequence[str]) -> Any:
         """Words as the column holds them."""
-        return list(pieces) if self.lists_ else join_words(pieces)
+        return list(pieces) if self.lists_ else join_words(pieces, self.spacing_)
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -145,25 +152,35 @@ def split_words(text: str) -> list[str]:
     return (_ascii_pattern() if text.isascii() else _pattern()).findall(text)
 
 
-def join_words(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str], spacing: Spacing | None = None) -> str:
     """A readable text from words and punctuation marks.
+
+    Args:
+        words: and marks.
+        spacing: what was learnt of marks, see `learn_spacing`; others stand as they do in English.
 
     Example:
         >>> join_words(["Don't", "pay", "(", "more", ")", "!"])
         "Don't pay (more)!"
+        >>> join_words(["%", "s", ":", "no"], {"before": {"%": 1.0}, "after": {":": 0.1}})
+        '%s : no'
     """
     parts: list[str] = []
     tight = True  # no space before the next word
     quoted = False
     unspaced = re.compile(f"[{_UNSPACED}]")
-    after_unspaced = False
+    before, after_unspaced = "", False
     for word in words:
         closes = word in _CLOSING or word in _BETWEEN or (word == '"' and quoted)
         both_unspaced = after_unspaced and unspaced.match(word) is not None
-        parts += [word] if tight or closes or both_unspaced else [" ", word]
+        close = tight or closes or both_unspaced
+        if before and '"' not in (before, word):  # a quotation mark opens or closes, by turns
+            learnt = are_close(before, word, spacing or {})
+            close = close if learnt is None else learnt
+        parts += [word] if close else [" ", word]
         quoted ^= word == '"'
         tight = word in _OPENING or word in _BETWEEN or (word == '"' and quoted)
-        after_unspaced = unspaced.match(word) is not None
+        before, after_unspaced = word, unspaced.match(word) is not None
     return "".join(parts)
 
 
