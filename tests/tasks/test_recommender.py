@@ -205,6 +205,15 @@ def test_new_events_are_learnt_and_the_old_ones_not_forgotten(shop):
     assert kept.evaluate(new).baselines["popularity"]["hr_20"] == 0  # fitted before these items were there
 
 
+def test_the_rival_is_trained_compared_and_goes_on_too():
+    name = "causal convolution net of the same size"
+    model = make().fit(sessions(60), rival=True, epochs=1, device="cpu")
+    assert name in model.evaluate(sessions(10, seed=1)).baselines
+    model.partial_fit(sessions(40, seed=9, shop="new "), device="cpu")
+    assert model.rival_.catalogue_.size == model.catalogue_.size
+    assert name in model.evaluate(sessions(10, shop="new ")).baselines
+
+
 def test_going_on_before_fit_is_fitting():
     assert make().partial_fit(sessions(40), epochs=1, device="cpu").network_ is not None
 

@@ -217,6 +217,8 @@ class NextItemTask(Task):
         Trainer(self.network_, self._batches(examples, settings, shuffle=True), settings).run()
         self.network_.to("cpu").eval()
         self.replay_ = self.replay_.absorbed(new, draw)
+        if self.rival_ is not None:
+            self.rival_.partial_fit(data, replay=replay, **options)
         return self
 
     def add_items(self, data: Any) -> Self:
@@ -239,6 +241,8 @@ class NextItemTask(Task):
             )  # fmt: skip
         source = self._source(data)
         self._extend(source.frame if isinstance(source, Table) else pl.DataFrame(list(source)))
+        if self.rival_ is not None:
+            self.rival_.add_items(data)
         return self
 
     def _extend(self, items: pl.DataFrame) -> None:
