@@ -384,4 +384,5 @@ class Writer(Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.target_ = TargetText.from_json(data["target"])
         self.reader_ = codec_from_json(data["reader"])
-        self.copies_ = bool(data["copies"])
+        said = (self.decoder or {}).get("copy")  # where older models have it
+        self.copies_ = bool(data.get("copies", said is True))
