@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.data.trajectories import EARTH_KM, distance_km, positions
 from unrolled.errors import DataError, NotFittedError, OptionError, message, unknown
 
@@ -113,9 +113,9 @@ class Places:
             found[start : start + _BLOCK][close] = names[near[close]]
         return pl.Series(PLACE, found.tolist(), dtype=pl.String)
 
-    def table(self, data: Any) -> Table:
+    def table(self, data: Source) -> Table:
         """The same rows with a column of places; rows that are at none are left out."""
-        frame = data.frame if isinstance(data, Table) else pl.DataFrame(list(data))
+        frame = as_table(data).frame
         return Table(frame.with_columns(self.encode(frame)).drop_nulls(PLACE))
 
     def to_json(self) -> dict[str, Any]:

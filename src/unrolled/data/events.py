@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, as_table
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, message
 
@@ -110,7 +110,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         >>> log.items.to_list(), log.lengths.tolist(), str(log.report)
         ([3, 1, 2], [2, 1], '1 out of order (sorted)')
     """
-    frame = data.frame if isinstance(data, Table) else pl.DataFrame(list(data), infer_schema_length=None)
+    frame = as_table(data).frame
     data.require(*(column for column in (item, user, time) if column is not None))
     sessions = isinstance(frame[item].dtype, pl.List | pl.Array)
     if user is None and sessions:

@@ -49,6 +49,11 @@ class Source(ABC):
                 raise unknown("column", column, self.columns, DataError)
 
 
+def as_table(source: Source) -> "Table":
+    """A source in memory: itself where it is a table already."""
+    return source if isinstance(source, Table) else Table(pl.DataFrame(list(source), infer_schema_length=None))
+
+
 class Table(Source):
     """A table in memory, around a polars DataFrame.
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.events import event_log
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError, OptionError, message
 
 EARTH_KM = 6371.0088  # mean radius
@@ -66,7 +66,7 @@ def stay_points(
         if not value > 0:
             raise OptionError(message(name, expected="a number > 0", received=value))
     data.require(latitude, longitude)
-    frame = data.frame if isinstance(data, Table) else pl.DataFrame(list(data))
+    frame = as_table(data).frame
     frame = frame.with_columns(pl.struct(latitude, longitude).rank("dense").alias("position"))
     frame = frame.drop_nulls([latitude, longitude])
     log = event_log(Table(frame), user, "position", time)

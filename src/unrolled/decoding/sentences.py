@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import OptionError, ShapeError, message
-from unrolled.nn.unroll import map_state
+from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
 
 # tokens (R,), state of R rows, shared of B rows -> logits or log-probabilities (R, V), state of R rows
@@ -62,7 +62,7 @@ def begin(
         (tensor([1, 1]), tensor([9, 9]), tensor([0, 2]))
     """
     sized = {f"{name} {place}": field for name, tree in (("state", state), ("shared", shared))
-             for place, field in enumerate(_tensors(tree))}  # fmt: skip
+             for place, field in enumerate(state_tensors(tree))}  # fmt: skip
     firsts = torch.as_tensor(start)
     if firsts.ndim:
         sized["start"] = firsts
@@ -111,15 +111,3 @@ def _prefix(prefix: Prefix | None, size: int, end: int, limits: Tensor) -> tuple
     if bool((prefix.values == end).any()):
         raise OptionError(message("prefix", expected="tokens that go on", received=f"the end, {end}"))
     return prefix.padded().to(device, torch.int64), lengths
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    """Every tensor of a tree, in order."""
-    found: list[Tensor] = []
-
-    def note(field: Tensor) -> Tensor:
-        found.append(field)
-        return field
-
-    map_state(note, tree)
-    return found

@@ -162,6 +162,18 @@ def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
     return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
 
 
+def state_tensors(state: Any) -> list[Tensor]:
+    """Every tensor of a nested state, in order."""
+    found: list[Tensor] = []
+
+    def note(field: Tensor) -> Tensor:
+        found.append(field)
+        return field
+
+    map_state(note, state)
+    return found
+
+
 def choose_rows(condition: Tensor, chosen: Any, other: Any) -> Any:
     """A state made of the rows of `chosen` where the condition (B,) holds, and of `other` elsewhere."""
 

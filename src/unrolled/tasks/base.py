@@ -45,6 +45,7 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.seeds import seed_everything
 from unrolled.training.threads import fitting_threads
 from unrolled.training.trainer import Trainer
+from unrolled.training.weights import under
 
 # a held-out share smaller than this many records says nothing; train on everything instead
 MIN_HELD_OUT = 8
@@ -313,13 +314,13 @@ class Task(BaseEstimator, ABC):
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
         task.network_ = task._make_network().eval()
-        task.network_.load_state_dict(_under("network.", tensors))
+        task.network_.load_state_dict(under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():
-            arrays = {name: tensor.numpy() for name, tensor in _under(f"baselines.{key}.", tensors).items()}
+            arrays = {name: tensor.numpy() for name, tensor in under(f"baselines.{key}.", tensors).items()}
             task.baselines_[key] = baseline_from_state(key, {**values, **arrays})
         rival = record.get("rival")
-        task.rival_ = None if rival is None else cls._from_record(rival, _under("rival.", tensors))
+        task.rival_ = None if rival is None else cls._from_record(rival, under("rival.", tensors))
         return task
 
     @classmethod
@@ -353,10 +354,6 @@ class Task(BaseEstimator, ABC):
 def batch_size_for(sequences: int) -> int:
     """Sequences in a batch when nobody says: 32, fewer where that would leave less than 16 updates an epoch."""
     return min(32, max(4, sequences // 16))
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,13 +1,13 @@
 """All that a detector remembers of one series: a plain value, and how a saved model carries those of many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.nn.unroll import map_state
+from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
 from unrolled.tasks.detect_rows import History
 from unrolled.tasks.likelihood import Usual
@@ -35,7 +35,7 @@ def states_to_tensors(states: Mapping[str, DetectorState]) -> tuple[dict[str, An
     }
     for field in STACKED:
         tensors[field] = torch.from_numpy(np.stack([getattr(one.usual, field) for one in every]))
-    for number, leaves in enumerate(zip(*(_leaves(one.network) for one in every), strict=True)):
+    for number, leaves in enumerate(zip(*(state_tensors(one.network) for one in every), strict=True)):
         tensors[f"network.{number}"] = torch.cat(leaves)
     return plain, tensors
 
@@ -56,7 +56,7 @@ def states_from_tensors(
     recent = list(Ragged(tensors["recent"], judged))
     states = {}
     for row, (name, one) in enumerate(plain.items()):
-        leaves = iter([tensors[f"network.{number}"][row : row + 1] for number in range(len(_leaves(network)))])
+        leaves = iter([tensors[f"network.{number}"][row : row + 1] for number in range(len(state_tensors(network)))])
         time = np.int64(one["time"]).astype("M8[us]") if dated and one["time"] is not None else one["time"]
         stacked = {field: tensors[field][row].numpy() for field in STACKED}
         peaks = tuple((age, score) for age, score in one["peaks"])
@@ -74,15 +74,3 @@ def _plain(state: DetectorState) -> dict[str, Any]:
         time = float(time)
     usual = state.usual
     return {"time": time, "steps": usual.steps, "warm_up": usual.warm_up, "peaks": [list(peak) for peak in usual.peaks]}
-
-
-def _leaves(state: Any) -> Sequence[Tensor]:
-    """Every tensor of a network's state, in order."""
-    leaves: list[Tensor] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        leaves.append(tensor)
-        return tensor
-
-    map_state(note, state)
-    return leaves

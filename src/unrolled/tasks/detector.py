@@ -29,6 +29,7 @@ from unrolled.tasks.likelihood import QUIET, WARM_UP, threshold_for
 from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.stretches import ROWS, Stretches
 from unrolled.training.options import TrainingOptions
+from unrolled.training.weights import under
 
 LEAST_HELD_OUT = 200  # steps
 COMPONENTS = 3  # of a mixture when nobody says
@@ -392,6 +393,7 @@ class Detector(Task):
     @classmethod
     def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         task = super()._from_record(record, tensors)
-        own = {name[len("keeping.") :]: value for name, value in tensors.items() if name.startswith("keeping.")}
-        task.keeping_ = task._keeping().restored(record["learnt"]["keeping"], own, task.watched_.dated)
+        task.keeping_ = task._keeping().restored(
+            record["learnt"]["keeping"], under("keeping.", tensors), task.watched_.dated
+        )
         return task

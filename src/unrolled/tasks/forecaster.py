@@ -30,6 +30,7 @@ from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.panel import Panel, Series, read_time
 from unrolled.tasks.remembered import tails_from_tensors, tails_to_tensors
 from unrolled.training.options import TrainingOptions
+from unrolled.training.weights import under
 
 STRATEGIES = ("direct", "recursive")
 
@@ -395,6 +396,5 @@ class Forecaster(Task):
     @classmethod
     def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         task = super()._from_record(record, tensors)
-        ends = {name.removeprefix("tails."): values for name, values in tensors.items() if name.startswith("tails.")}
-        task.tails_ = tails_from_tensors(record["learnt"]["tails"], ends, task.panel_.form)
+        task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_.form)
         return task

@@ -12,6 +12,7 @@ from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.stretches import ROWS, STRETCH
 from unrolled.training.clipping import clip_gradients, scale
+from unrolled.training.weights import under
 
 PIECE = 256  # a long stretch is remembered, and forgotten, in pieces of so many steps
 RECENT = 4  # pieces that count as new
@@ -68,8 +69,7 @@ class Memory:
     def restore(self, tensors: Mapping[str, Tensor], drawn: int) -> None:
         """The inverse of `to_tensors`, where so many draws had been made."""
         lengths = tensors["lengths"]
-        named = {name.removeprefix("inputs."): values for name, values in tensors.items() if name.startswith("inputs.")}
-        inputs = {name: Ragged(values, lengths) for name, values in named.items()}
+        inputs = {name: Ragged(values, lengths) for name, values in under("inputs.", tensors).items()}
         whole = Batch(inputs, targets=Ragged(tensors["targets"], lengths))
         self.drawn = drawn
         self.pieces = [whole.select(torch.tensor([row])) for row in range(len(lengths))]

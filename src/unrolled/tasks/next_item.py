@@ -20,7 +20,7 @@ from unrolled.codecs.own_history import AFTER, HOUR, MOST, recalled
 from unrolled.codecs.record import Record
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.events import EventLog, event_log
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.decoding.retrieval import best_items
 from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
@@ -41,6 +41,7 @@ from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.seeds import seed_everything
 from unrolled.training.trainer import Trainer
+from unrolled.training.weights import under
 
 TIMES = "times"  # the input that says when the event before was
 LARGE = 20_000  # items: the table's gradient then lists rows
@@ -77,7 +78,7 @@ class NextItemTask(Task):
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Whole users, as their own order must stay whole."""
-        table = source if isinstance(source, Table) else Table(pl.DataFrame(list(source)))
+        table = as_table(source)
         if self.user is None or isinstance(table.frame.schema.get(self._item), pl.List):
             return super()._hold_out(table, share, seed)
         table.require(self.user)
@@ -240,7 +241,7 @@ class NextItemTask(Task):
                         remedy="fit with item_features=, or show new items in use with partial_fit")
             )  # fmt: skip
         source = self._source(data)
-        self._extend(source.frame if isinstance(source, Table) else pl.DataFrame(list(source)))
+        self._extend(as_table(source).frame)
         if self.rival_ is not None:
             self.rival_.add_items(data)
         return self
@@ -373,8 +374,7 @@ class NextItemTask(Task):
     @classmethod
     def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         task = super()._from_record(record, tensors)
-        kept = {name[len("replay.") :]: tensor for name, tensor in tensors.items() if name.startswith("replay.")}
-        task.replay_ = Replay.from_tensors(kept)
+        task.replay_ = Replay.from_tensors(under("replay.", tensors))
         return task
 
     def _learnt_to_json(self) -> dict[str, Any]:

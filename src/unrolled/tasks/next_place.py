@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor
 
 from unrolled.codecs.base import Spec
 from unrolled.codecs.places import PLACE, Places
 from unrolled.data.events import EventLog
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, as_table
 from unrolled.data.trajectories import distance_km, positions
 from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
@@ -119,8 +118,7 @@ class NextPlace(NextItemTask):
     def _learn(self, source: Source) -> None:
         self.places_ = None
         if isinstance(self.place, Places):
-            frame = source.frame if isinstance(source, Table) else pl.DataFrame(list(source))
-            self.places_ = copy.deepcopy(self.place).fit(frame)
+            self.places_ = copy.deepcopy(self.place).fit(as_table(source).frame)
         super()._learn(source)
         self.centres_ = None
         if self._position is not None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.learning_on import joined
+from unrolled.training.weights import under
 
 KEPT, LONGEST = 1000, 200  # sequences, and the last steps of each
 
@@ -81,7 +82,7 @@ class Replay:
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
         """The inverse of `tensors`."""
         lengths = tensors["lengths"]
-        inputs = {name[6:]: Ragged(values, lengths) for name, values in tensors.items() if name.startswith("input.")}
+        inputs = {name: Ragged(values, lengths) for name, values in under("input.", tensors).items()}
         return cls(Batch(dict(inputs), targets=Ragged(tensors["targets"], lengths)), int(tensors["seen"]))
 
 

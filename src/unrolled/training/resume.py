@@ -16,7 +16,7 @@ from torch import Tensor
 from unrolled.errors import ArtifactError, UnsupportedError, message
 from unrolled.training.history import History
 from unrolled.training.position import Position, Tally
-from unrolled.training.weights import write_weights
+from unrolled.training.weights import under, write_weights
 
 if TYPE_CHECKING:
     from unrolled.training.trainer import Trainer
@@ -71,22 +71,22 @@ def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str,
         ArtifactError: the checkpoint is of another model, other data or other options.
     """
     _check(_identity(trainer), record, file)
-    write_weights(trainer.weights, _under("model.", tensors))
+    write_weights(trainer.weights, under("model.", tensors))
     if trainer.average is not None:
-        write_weights(trainer.average.weights, _under("average.", tensors))
+        write_weights(trainer.average.weights, under("average.", tensors))
     states: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in record["optimizer"].items()}
-    for name, tensor in _under("optimizer.", tensors).items():
+    for name, tensor in under("optimizer.", tensors).items():
         index, key = name.split(".", 1)
         states[int(index)][key] = tensor
     fresh = trainer.optimizer.state_dict()
     trainer.optimizer.load_state_dict({"state": states, "param_groups": fresh["param_groups"]})
     trainer.at = Position(**record["at"])
     trainer.tally = Tally(**record["tally"])
-    best = {name: tensor.to(trainer.device) for name, tensor in _under("best.", tensors).items()}
+    best = {name: tensor.to(trainer.device) for name, tensor in under("best.", tensors).items()}
     trainer.watch.restore(record["watch"], best)
     trainer.history = History.from_json(record["history"])
     rank = trainer.processes.rank
-    parts = {int(number): part.to(trainer.device) for number, part in _under(f"rank.{rank}.state.", tensors).items()}
+    parts = {int(number): part.to(trainer.device) for number, part in under(f"rank.{rank}.state.", tensors).items()}
     trainer.state = unpack(record["states"][rank], parts)
     torch.set_rng_state(tensors[f"rank.{rank}.rng"])
     if trainer.device.type == "cuda" and f"rank.{rank}.rng_cuda" in tensors:
@@ -120,10 +120,6 @@ def _check(now: Mapping[str, Any], then: Mapping[str, Any], file: object) -> Non
     for name, meaning in (("batches", "batches an epoch"), ("processes", "processes")):
         if now[name] != then[name]:
             raise refuse(f"a run with {now[name]} {meaning}", f"{then[name]}")
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def pack(state: Any, parts: list[Tensor]) -> Any:

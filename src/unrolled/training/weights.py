@@ -29,6 +29,11 @@ def write_weights(live: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
             tensor.copy_(weights[name])
 
 
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> Weights:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
 def all_finite(weights: Mapping[str, Tensor]) -> bool:
     """Whether no weight is NaN or infinite."""
     return all(bool(tensor.isfinite().all()) for tensor in weights.values())
