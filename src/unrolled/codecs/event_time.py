@@ -21,7 +21,8 @@ class EventTimes:
 
     Example:
         >>> import polars as pl
-        >>> from unrolled.data.events import Table, event_log
+        >>> from unrolled.data.events import event_log
+        >>> from unrolled.data.source import Table
         >>> log = event_log(Table(pl.DataFrame({"u": [1, 1], "i": [1, 2], "t": [0, 9]})), "u", "i", "t")
         >>> EventTimes.learnt(log).encode(log).shape
         (2, 1)

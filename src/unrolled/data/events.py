@@ -105,6 +105,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         DataError: columns that do not exist, times that cannot be read, or no whole event.
 
     Example:
+        >>> from unrolled.data.source import Table
         >>> log = event_log(Table(pl.DataFrame({"who": ["a", "b", "a"], "what": [1, 2, 3], "when": [9, 5, 4]})),
         ...                 "who", "what", "when")
         >>> log.items.to_list(), log.lengths.tolist(), str(log.report)
