@@ -1,0 +1,144 @@
+"""All that a stream remembers between two events, and how it becomes bytes.
+
+A packed state is
+
+    "uRS"  version  precision  fingerprint  checksum  body
+    3      1 byte   1 byte     8 bytes      4 bytes   MessagePack of [memory, network]
+
+A state is read only by the model that wrote it, which the fingerprint tells.
+"""
+
+import struct
+import zlib
+from typing import Any, NamedTuple
+
+import msgpack
+import numpy as np
+import torch
+
+from unrolled.errors import ArtifactError, OptionError, message, unknown
+
+MAGIC, VERSION = b"uRS", 1
+HEADER = struct.Struct("<3sBB8sI")
+PRECISIONS = ("float32", "float16", "bfloat16")
+_ARRAY = 1  # extension type of MessagePack: an array of numbers
+
+
+class StreamState(NamedTuple):
+    """What is remembered of one stream; a value: no step changes it.
+
+    Args:
+        memory: what the codecs keep, such as half a word: None, numbers, text, bytes, arrays, tuples and dictionaries.
+        network: the network's state, (S,) float32.
+    """
+
+    memory: Any
+    network: np.ndarray
+
+
+def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> bytes:
+    """A state as bytes.
+
+    Args:
+        state: what to write.
+        fingerprint: of the model, 16 hexadecimal digits.
+        precision: of the network's numbers: float32 keeps them as they are, float16 and bfloat16 halve the bytes.
+
+    Raises:
+        OptionError: an unknown precision, or numbers too large for float16.
+
+    Example:
+        >>> state = StreamState(("ab", 3), np.array([0.5, -1.0], dtype=np.float32))
+        >>> data = pack(state, "0123456789abcdef")
+        >>> len(data), unpack(data, "0123456789abcdef").network.tolist()
+        (35, [0.5, -1.0])
+    """
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    body = msgpack.packb((state.memory, _shortened(state.network, precision)), default=_extended)
+    assert isinstance(body, bytes)
+    digest = bytes.fromhex(fingerprint)
+    return HEADER.pack(MAGIC, VERSION, PRECISIONS.index(precision), digest, zlib.crc32(body)) + body
+
+
+def unpack(data: bytes, fingerprint: str) -> StreamState:
+    """The state that `pack` wrote.
+
+    Raises:
+        ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
+    """
+    if len(data) < HEADER.size or data[:3] != MAGIC:
+        raise ArtifactError(message("state", expected="bytes that a stream packed", received=f"{len(data)} other bytes"))
+    _, version, precision, digest, checksum = HEADER.unpack_from(data)
+    if version > VERSION or precision >= len(PRECISIONS):
+        raise ArtifactError(
+            message("state", expected=f"format version <= {VERSION}", received=f"version {version}",
+                    remedy="it was packed by a newer unrolled: upgrade, or start again from initial_state()")
+        )  # fmt: skip
+    if digest.hex() != fingerprint:
+        raise ArtifactError(
+            message("state", expected=f"a state of model {fingerprint}", received=f"one of model {digest.hex()}",
+                    remedy="step it with the model that made it, or start again from initial_state()")
+        )  # fmt: skip
+    body = data[HEADER.size :]
+    if zlib.crc32(body) != checksum:
+        raise ArtifactError(
+            message("state", expected="a whole state", received="damaged or truncated bytes",
+                    remedy="restore a copy, or start again from initial_state()")
+        )  # fmt: skip
+    memory, network = msgpack.unpackb(body, use_list=False, ext_hook=_array, strict_map_key=False)
+    return StreamState(memory, _widened(network, PRECISIONS[precision]))
+
+
+def is_of(data: bytes, fingerprint: str) -> bool:
+    """Whether packed bytes belong to a model, told by their first bytes alone."""
+    return len(data) >= HEADER.size and data[:3] == MAGIC and HEADER.unpack_from(data)[3].hex() == fingerprint
+
+
+def rounded(network: np.ndarray, precision: str) -> np.ndarray:
+    """A network's state as it is after being packed and unpacked."""
+    return _widened(_shortened(network, precision), precision)
+
+
+def _shortened(network: np.ndarray, precision: str) -> bytes:
+    values = np.ascontiguousarray(network, dtype=np.float32)
+    if precision == "bfloat16":
+        return torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy().tobytes()
+    if precision == "float16":
+        with np.errstate(over="ignore"):
+            short = values.astype(np.float16)
+        if np.isinf(short[np.isfinite(values)]).any():
+            largest = float(np.abs(values[np.isfinite(values)]).max())
+            raise OptionError(
+                message("precision", expected="bfloat16 or float32", received=f"float16 for a state with {largest:.3g}")
+            )
+        return short.tobytes()
+    return values.tobytes()
+
+
+def _widened(data: bytes, precision: str) -> np.ndarray:
+    if precision == "float32":
+        return np.frombuffer(data, dtype=np.float32).copy()
+    if precision == "float16":
+        return np.frombuffer(data, dtype=np.float16).astype(np.float32)
+    short = torch.frombuffer(bytearray(data), dtype=torch.bfloat16) if data else torch.empty(0, dtype=torch.bfloat16)
+    return short.float().numpy()
+
+
+def _extended(value: Any) -> msgpack.ExtType:
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiubM":
+        raise TypeError(f"a stream's memory holds a {type(value).__name__}, which has no form as bytes")
+    head = msgpack.packb((value.dtype.str, value.shape))
+    assert isinstance(head, bytes)
+    return msgpack.ExtType(_ARRAY, head + np.ascontiguousarray(value).tobytes())
+
+
+def _array(code: int, data: bytes) -> np.ndarray:
+    if code != _ARRAY:
+        raise ArtifactError(message("state", expected="arrays and plain values", received=f"extension type {code}"))
+    unpacker = msgpack.Unpacker(use_list=False)
+    unpacker.feed(data)
+    kind, shape = unpacker.unpack()
+    return np.frombuffer(data[unpacker.tell() :], dtype=np.dtype(kind)).reshape(shape).copy()

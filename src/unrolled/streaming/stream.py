@@ -1,0 +1,124 @@
+"""Stream: one event in, one answer out, and the state in between is yours to keep."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from unrolled.errors import ShapeError, UnrolledError, message
+from unrolled.streaming.state import StreamState, pack, unpack
+
+Answer = tuple[Any, StreamState]
+
+
+class Stepping(Protocol):
+    """What a task gives a stream: its codecs, its network and its answers, one event at a time."""
+
+    def initial_state(self) -> StreamState: ...
+
+    def step(self, event: Any, state: StreamState) -> Answer: ...
+
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]: ...
+
+    def feed(self, history: Sequence[Any], state: StreamState) -> StreamState: ...
+
+    def finish(self, state: StreamState) -> Answer: ...
+
+
+class Stream:
+    """A fitted model that is asked event by event: raw events in, answers out, state as a value.
+
+    One model serves any number of streams: whoever holds a state holds a stream. Nothing is kept here between two
+    calls, so that threads and users cannot mix.
+
+    Args:
+        stepping: the task's part.
+        fingerprint: of the model, 16 hexadecimal digits.
+
+    Example:
+        >>> import unrolled as ur
+        >>> model = ur.LanguageModel(hidden_size=16, dropout=0.0).fit("abcabc" * 100, epochs=12, learning_rate=0.02)
+        >>> stream = model.stream()
+        >>> answer, state = stream.step("ab")
+        >>> answer["next"], stream.step("c", state)[0]["next"]
+        ('c', 'a')
+    """
+
+    def __init__(self, stepping: Stepping, fingerprint: str) -> None:
+        self._stepping, self.fingerprint = stepping, fingerprint
+
+    def initial_state(self) -> StreamState:
+        """What is remembered before the first event."""
+        return self._stepping.initial_state()
+
+    def step(self, event: Any, state: StreamState | None = None) -> Answer:
+        """Read one event of one stream.
+
+        Args:
+            event: as the model's own data hold it: a record, or a piece of one.
+            state: what is remembered; None = nothing yet. It is not changed.
+
+        Returns:
+            The answer, in plain values, and what is remembered after it.
+
+        Raises:
+            DataError: an event that the model cannot read; the state is still good.
+        """
+        return self._stepping.step(event, self._stepping.initial_state() if state is None else state)
+
+    def step_many(
+        self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise"
+    ) -> tuple[list[Any], list[StreamState]]:
+        """Read one event of each of many streams, side by side; the answers are those of `step`.
+
+        Args:
+            events: one for each stream.
+            states: what is remembered of each; None = nothing yet.
+            errors: "raise", or "return": the error stands in the answer's place, and that state stays as it was.
+
+        Raises:
+            ShapeError: not one state for each event.
+            DataError: an event that the model cannot read, unless errors are returned.
+        """
+        if len(events) != len(states):
+            raise ShapeError(message("states", expected=f"{len(events)}, one for each event", received=len(states)))
+        before = [self._stepping.initial_state() if state is None else state for state in states]
+        outputs, after = [], []
+        for old, found in zip(before, self._stepping.step_many(events, before), strict=True):
+            if isinstance(found, UnrolledError):
+                if errors == "raise":
+                    raise found
+                outputs.append(found)
+                after.append(old)
+            else:
+                outputs.append(found[0])
+                after.append(found[1])
+        return outputs, after
+
+    def feed(self, history: Iterable[Any], state: StreamState | None = None) -> StreamState:
+        """Read many events of one stream at once; the state is that of so many calls of `step`.
+
+        Args:
+            history: events in order.
+            state: what is remembered; None = nothing yet.
+        """
+        return self._stepping.feed(list(history), self._stepping.initial_state() if state is None else state)
+
+    def finish(self, state: StreamState) -> Answer:
+        """Read what was held back, such as a last word that might have gone on: the answer to the whole sequence."""
+        return self._stepping.finish(state)
+
+    def pack(self, state: StreamState, precision: str = "float32") -> bytes:
+        """A state as bytes, to be kept anywhere, see `unrolled.streaming.state.pack`.
+
+        Args:
+            state: what to write.
+            precision: float32, or float16 or bfloat16 for half the bytes; `precision_error` says what that costs.
+        """
+        return pack(state, self.fingerprint, precision)
+
+    def unpack(self, data: bytes) -> StreamState:
+        """The state that `pack` wrote.
+
+        Raises:
+            ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
+        """
+        return unpack(data, self.fingerprint)
