@@ -68,7 +68,9 @@ def unpack(data: bytes, fingerprint: str) -> StreamState:
         ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
     """
     if len(data) < HEADER.size or data[:3] != MAGIC:
-        raise ArtifactError(message("state", expected="bytes that a stream packed", received=f"{len(data)} other bytes"))
+        raise ArtifactError(
+            message("state", expected="bytes that a stream packed", received=f"{len(data)} other bytes")
+        )
     _, version, precision, digest, checksum = HEADER.unpack_from(data)
     if version > VERSION or precision >= len(PRECISIONS):
         raise ArtifactError(
