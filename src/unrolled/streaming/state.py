@@ -51,7 +51,7 @@ def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> by
         >>> state = StreamState(("ab", 3), np.array([0.5, -1.0], dtype=np.float32))
         >>> data = pack(state, "0123456789abcdef")
         >>> len(data), unpack(data, "0123456789abcdef").network.tolist()
-        (35, [0.5, -1.0])
+        (33, [0.5, -1.0])
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
