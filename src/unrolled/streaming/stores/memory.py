@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from unrolled.errors import OptionError, message
+from unrolled.streaming.stores.address import split_address
 from unrolled.streaming.stores.base import Found, Write
 
 
@@ -93,3 +95,11 @@ class MemoryStore:
 
     def _oldest(self, ttl: float | None) -> float:
         return -math.inf if ttl is None else self._clock() - ttl
+
+
+def open_address(address: str) -> MemoryStore:
+    """The store of "memory:"."""
+    place, _ = split_address(address, {})
+    if place.partition(":")[2].strip("/"):
+        raise OptionError(message("store", expected='"memory:", which has no name', received=address))
+    return MemoryStore()
