@@ -77,6 +77,8 @@ class Sessions:
         self._ledger = Ledger(
             MemoryStore() if store is None else store, ttl, precision, remembered_events, other_model == "restart"
         )
+        if max_sessions is not None:
+            self._ledger.counts.evicted += self._ledger.store.evict(max_sessions)  # a store that cannot says so now
         self._waiting = Waiting(max_batch, max_wait)
         self._serving, self._swept = Lock(), time.monotonic()
         self._worker = Thread(target=self._run, name="unrolled-sessions", daemon=True)

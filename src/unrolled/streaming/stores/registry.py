@@ -12,6 +12,7 @@ STORES = {
     "redis": "unrolled.streaming.stores.redis",
     "rediss": "unrolled.streaming.stores.redis",
     "redis+unix": "unrolled.streaming.stores.redis",
+    "redis+cluster": "unrolled.streaming.stores.redis",
 }
 
 

@@ -190,8 +190,8 @@ def _write(base: sqlite3.Connection, write: Write, now: float, oldest: float) ->
     key, value, before, version = write
     if before is None:
         done = base.execute(
-            "INSERT INTO sessions (key, version, written, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE SET "
-            "version = ?2, written = ?3, value = ?4 WHERE written <= ?5 OR version = ?2",
+            "INSERT INTO sessions (key, version, written, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) "
+            "DO UPDATE SET version = ?2, written = ?3, value = ?4 WHERE written <= ?5 OR version = ?2",
             (key.encode(), version, now, value, oldest),
         )
     else:
