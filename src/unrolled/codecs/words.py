@@ -149,7 +149,12 @@ def split_words(text: str) -> list[str]:
         >>> split_words("Don't pay 3.50 (or more)!")
         ["Don't", 'pay', '3.50', '(', 'or', 'more', ')', '!']
     """
-    return (_ascii_pattern() if text.isascii() else _pattern()).findall(text)
+    return _splitting(text).findall(text)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where each of `split_words(text)` starts and ends."""
+    return [found.span() for found in _splitting(text).finditer(text)]
 
 
 def join_words(words: Iterable[str], spacing: Spacing | None = None) -> str:
@@ -191,6 +196,10 @@ def _split(value: Any, column: str, row: int) -> list[str]:
         remedy = "use Numbers for numbers, Categories for other values"
         raise bad_value(column, row, "text or a list of tokens", type(value).__name__, remedy)
     return split_words(value)
+
+
+def _splitting(text: str) -> re.Pattern[str]:
+    return _ascii_pattern() if text.isascii() else _pattern()
 
 
 @cache

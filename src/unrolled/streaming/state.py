@@ -51,7 +51,7 @@ def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> by
         >>> state = StreamState(("ab", 3), np.array([0.5, -1.0], dtype=np.float32))
         >>> data = pack(state, "0123456789abcdef")
         >>> len(data), unpack(data, "0123456789abcdef").network.tolist()
-        (35, [0.5, -1.0])
+        (33, [0.5, -1.0])
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
@@ -68,7 +68,9 @@ def unpack(data: bytes, fingerprint: str) -> StreamState:
         ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
     """
     if len(data) < HEADER.size or data[:3] != MAGIC:
-        raise ArtifactError(message("state", expected="bytes that a stream packed", received=f"{len(data)} other bytes"))
+        raise ArtifactError(
+            message("state", expected="bytes that a stream packed", received=f"{len(data)} other bytes")
+        )
     _, version, precision, digest, checksum = HEADER.unpack_from(data)
     if version > VERSION or precision >= len(PRECISIONS):
         raise ArtifactError(

@@ -1,9 +1,10 @@
 """Stream: one event in, one answer out, and the state in between is yours to keep."""
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from unrolled.errors import ShapeError, UnrolledError, message
+from unrolled.errors import ShapeError, UnrolledError, message, unknown
 from unrolled.streaming.state import StreamState, pack, unpack
 
 Answer = tuple[Any, StreamState]
@@ -122,3 +123,15 @@ class Stream:
             ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
         """
         return unpack(data, self.fingerprint)
+
+
+def refuse_others(options: Mapping[str, Any], function: Callable[..., Any]) -> None:
+    """Refuse options that a function has no parameter for.
+
+    Raises:
+        OptionError: the first such option, with the nearest name.
+    """
+    known = inspect.signature(function).parameters
+    for name in options:
+        if name not in known:
+            raise unknown("stream option", name, known)

@@ -25,8 +25,10 @@ from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
+from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.stream_records import RecordReader
 
 
 class Classifier(ClassifierMixin, Task):
@@ -225,6 +227,10 @@ class Classifier(ClassifierMixin, Task):
             return None
         assert isinstance(examples.targets, Tensor)
         return confusion(examples.targets.numpy(), self._probabilities(examples).argmax(1), self.classes_.tolist())
+
+    def _stepping(self) -> NetworkSteps:
+        reader = RecordReader(self.codecs_, self.network_.output, self.classes_, per_step=False)
+        return NetworkSteps(self.network_, reader)
 
     def _readers(self) -> Mapping[str, Codec]:
         return dict(zip(self.codecs_.names, self.codecs_.codecs, strict=True))

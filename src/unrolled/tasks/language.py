@@ -34,8 +34,10 @@ from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
+from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.stream_text import TextReader
 from unrolled.tasks.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
 from unrolled.training.options import TrainingOptions
 
@@ -369,6 +371,9 @@ class LanguageModel(Task):
                 name = "causal convolution net of the same size"
                 totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())
         return language_scores(totals, steps=steps, characters=characters)
+
+    def _stepping(self, top: int = 5) -> NetworkSteps:
+        return NetworkSteps(self._fitted(), TextReader(TEXT, self.codec_, self.given_, self.boundary_, self.many_, top))
 
     def _readers(self) -> Mapping[str, Codec]:
         return {TEXT: self.codec_}

@@ -24,10 +24,12 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.ragged import Ragged
+from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import require
 from unrolled.tasks.densities import density_answers, in_own_units, scores_in_own_units
 from unrolled.tasks.drawing import draw, ended, started, step
+from unrolled.tasks.stream_frames import FrameReader
 from unrolled.training.options import TrainingOptions
 
 OUTPUTS = ("auto", "mixture")
@@ -276,6 +278,10 @@ class SequenceModel(Task):
         if not temperature:
             return (raw[0] > 0).float()
         return torch.bernoulli((raw[0] / temperature).sigmoid(), generator=generator)
+
+    def _stepping(self) -> NetworkSteps:
+        reader = FrameReader(self.codec_, self.network_.output, self._own_units, self._mixture)
+        return NetworkSteps(self.network_, reader)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Nats a frame for binary frames and mixtures, squared error for numbers, beside the baselines'.

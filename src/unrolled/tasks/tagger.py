@@ -22,8 +22,10 @@ from unrolled.metrics import Scores, tagging_scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
+from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.stream_records import RecordReader
 
 
 class Tagger(Task):
@@ -164,6 +166,10 @@ class Tagger(Task):
         if self.rival_ is not None:
             rivals["convolution net of the same size"] = self.rival_.predict(source)
         return tagging_scores(truth, self.predict(source), rivals)
+
+    def _stepping(self) -> NetworkSteps:
+        reader = RecordReader(self.codecs_, self.network_.output, self.classes_, per_step=True)
+        return NetworkSteps(self.network_, reader)
 
     def _readers(self) -> Mapping[str, Codec]:
         return dict(zip(self.codecs_.names, self.codecs_.codecs, strict=True))

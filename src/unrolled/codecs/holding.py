@@ -1,0 +1,191 @@
+"""Columns that arrive piece by piece: what of them can be encoded at once, and what must wait for the next piece.
+
+A text may be cut anywhere, inside a word, inside a character of two halves, or, as bytes, inside a code point. What
+is held back is a value, so that a stream's state can carry it; what is let go, piece after piece, encodes to the same
+steps as the whole.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from unrolled.codecs.base import Codec
+from unrolled.codecs.category import Categories
+from unrolled.codecs.frames import Frames
+from unrolled.codecs.numeric import Numbers
+from unrolled.codecs.subwords import Subwords
+from unrolled.codecs.text import Characters
+from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.values import bad_value
+from unrolled.codecs.word_characters import WordCharacters
+from unrolled.codecs.words import Words, word_spans
+from unrolled.errors import UnsupportedError
+
+_HIGH = "\ud800", "\udbff"  # the first halves of characters that UTF-16 writes in two
+_SIGMA = "\u03a3"  # how it is written small depends on what follows
+
+
+class Holder(Protocol):
+    """How a column is put together from pieces."""
+
+    empty: Any  # what is held before the first piece
+    waits: bool  # whether a piece may have to wait
+
+    def push(self, piece: Any, held: Any) -> tuple[Any, Any]:
+        """What can be encoded now, in the column's own form, and what is held back."""
+        ...
+
+    def rest(self, held: Any) -> Any:
+        """What was held back, when nothing follows."""
+        ...
+
+
+class Steps:
+    """Values of single steps: a piece is one of them, or a list of them.
+
+    Args:
+        vectors: whether a step is itself a list.
+    """
+
+    empty, waits = (), False
+
+    def __init__(self, vectors: bool = False) -> None:
+        self.vectors = vectors
+
+    def push(self, piece: Any, held: Any) -> tuple[Any, Any]:
+        if isinstance(piece, np.ndarray):
+            several = piece.ndim == 1 + self.vectors
+        else:
+            several = isinstance(piece, list | tuple)
+            if several and self.vectors:
+                several = not len(piece) or isinstance(piece[0], list | tuple | np.ndarray)
+        return (piece if several else [piece]), held
+
+    def rest(self, held: Any) -> Any:
+        return []
+
+
+class Text:
+    """A text that may be cut anywhere; held are bytes of half a character, and text that might still change.
+
+    Args:
+        column: its name, for errors.
+    """
+
+    empty: Any = (b"", "")
+    waits = False
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def push(self, piece: Any, held: Any) -> tuple[str, Any]:
+        half, text = held
+        if isinstance(piece, bytes):
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            decoder.setstate((half, 0))
+            text, half = text + decoder.decode(piece), decoder.getstate()[0]
+        elif piece is None or isinstance(piece, str):
+            text = _paired(text + (piece or ""))
+        else:
+            raise bad_value(self.column, 0, "text", type(piece).__name__)
+        cut = self._settled(text)
+        return text[:cut], (half, text[cut:])
+
+    def rest(self, held: Any) -> str:
+        half, text = held
+        return text + half.decode("utf-8", "replace")
+
+    def _settled(self, text: str) -> int:
+        """How many characters nothing that follows can change."""
+        return len(text) - (_HIGH[0] <= text[-1:] <= _HIGH[1])
+
+
+class WordText(Text):
+    """A text that is split into words: the last two of them may grow together with what follows."""
+
+    waits = True
+
+    def _settled(self, text: str) -> int:
+        if not text or text[-1].isspace():
+            return len(text)
+        space = next((place for place in range(len(text) - 1, -1, -1) if text[place].isspace()), -1) + 1
+        spans = word_spans(text[space:])
+        return space + (spans[-2][0] if len(spans) > 1 else 0)
+
+
+class SubwordText(Text):
+    """A text that is split into subwords: none of them reaches beyond a word and the space before it."""
+
+    waits = True
+    _EDGE = re.compile(r"(?<=\S) (?=\S)|(?<=\S[^\S ])(?=\S)")  # runs of white space are split by what follows them
+
+    def _settled(self, text: str) -> int:
+        return max((found.start() for found in self._EDGE.finditer(text)), default=0)
+
+
+class SmallText(Text):
+    """A text in small letters; held is also the word so far, as a capital sigma asks what stands around it.
+
+    Pieces are let go in small letters.
+    """
+
+    empty: Any = (b"", "", "")
+
+    def push(self, piece: Any, held: Any) -> tuple[str, Any]:
+        half, text, word = held
+        new, (half, text) = super().push(piece, (half, text))
+        whole = word + new
+        cut = len(whole)
+        sigma = whole.rfind(_SIGMA)
+        if sigma >= 0 and not any(letter.isspace() or letter.isalpha() for letter in whole[sigma + 1 :]):
+            cut = sigma
+        ready = whole.lower()[len(word.lower()) : len(whole[:cut].lower())]  # with what follows in view
+        start = next((place for place in range(cut - 1, -1, -1) if whole[place].isspace()), -1) + 1
+        return ready, (half, whole[cut:] + text, whole[start:cut])
+
+    def rest(self, held: Any) -> str:
+        half, text, word = held
+        return (word + super().rest((half, text))).lower()[len(word.lower()) :]
+
+
+def holder_of(codec: Codec) -> Holder:
+    """How the column of a fitted codec, one value for each step, is put together.
+
+    Raises:
+        UnsupportedError: a codec that reads a file as a whole.
+    """
+    if isinstance(codec, Characters):
+        return SmallText(codec.column) if codec.lowercase else Text(codec.column)
+    if isinstance(codec, Words | WordCharacters):
+        return Steps() if codec.lists_ else WordText(codec.column)
+    if isinstance(codec, Subwords):
+        return SubwordText(codec.column)
+    if isinstance(codec, Numbers | Categories | TimeFeatures):
+        return Steps()
+    if isinstance(codec, Frames):
+        return Steps(vectors=True)
+    raise UnsupportedError(
+        f"column {codec.columns[0]!r} is read by {codec.name} from whole files, so it cannot arrive step by step; "
+        "predict(data) answers for whole sequences"
+    )
+
+
+def value_columns(codec: Codec) -> list[str]:
+    """The columns of a codec that hold its sequence, without one that names the record's group."""
+    group = getattr(codec, "group", None)
+    return [column for column in codec.columns if column != group]
+
+
+def is_record(event: Any) -> bool:
+    """Whether an event names its columns."""
+    return isinstance(event, Mapping)
+
+
+def _paired(text: str) -> str:
+    """Halves of characters that met, as characters; others stay what they are."""
+    if not any(_HIGH[0] <= letter <= "\udfff" for letter in text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -1,0 +1,75 @@
+"""The network of a stream: some steps of many sequences at once, from flat states to flat states."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.arrangements.many_to_one import ManyToOne, ManyToOneState
+from unrolled.arrangements.one_to_many import OneToMany
+from unrolled.batch import Batch
+from unrolled.nn.unroll import choose_rows
+from unrolled.streaming.flat import Layout
+
+
+class Engine:
+    """A network that goes on from states.
+
+    Args:
+        network: a causal arrangement, in evaluation; its weights are taken as they are.
+
+    Raises:
+        UnsupportedError: a network that reads backwards.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.network = network.eval()
+        with torch.no_grad():
+            first = network.initial_state(1)
+        self.layout = Layout(first)
+        self.first = self.layout.flat(first)[0]  # (S,)
+        self._check()
+
+    def _check(self) -> None:
+        """A state alone does not show that a layer cannot be stepped; one step of nothing does."""
+        layers = self.network.layers
+        if not layers.causal:
+            layers.step(torch.zeros(1, 1), layers.initial_state(1))
+
+    def run(self, batch: Batch, states: np.ndarray, fresh: Tensor) -> tuple[list[Tensor], np.ndarray]:
+        """Read the steps of each sequence, any number of them.
+
+        Args:
+            batch: the steps, B sequences.
+            states: what each starts from, (B, S).
+            fresh: which sequences begin here, (B,): those that a vector starts take their state from it.
+
+        Returns:
+            For each sequence the raw answers, (T, width), or (1, width) where one answer is for the whole of it and
+            something was read; and the states after, (B, S).
+        """
+        with torch.no_grad():
+            state = self.layout.nested(states)
+            if isinstance(self.network, OneToMany):
+                state = choose_rows(fresh, self.network.first_state(batch), state)
+            if isinstance(self.network, ManyToOne):
+                raw, state = self._so_far(batch, state)
+                return raw, self.layout.flat(state)
+            answers, state = self.network(batch, state)
+            return list(answers), self.layout.flat(state)
+
+    def _so_far(self, batch: Batch, state: ManyToOneState) -> tuple[list[Tensor], ManyToOneState]:
+        """The layers read all steps at once; the pooling takes them one after the other."""
+        network = self.network
+        outputs, layers = network.layers(network.inputs(batch), state.layers)
+        pooled, read = state.pooled, outputs.values.new_zeros(batch.batch_size, outputs.values.shape[1])
+        for step in range(int(batch.lengths.max()) if batch.batch_size else 0):
+            going = batch.lengths > step
+            at = outputs.offsets[:-1] + step
+            values = outputs.values[at.clamp(max=max(0, batch.num_steps - 1))]  # (B, H)
+            found, after = network.pooling.step(values, pooled)
+            read, pooled = choose_rows(going, found, read), choose_rows(going, after, pooled)
+        raw = network.head(torch.cat([read, network.inputs.static(batch)], 1))  # (B, width)
+        some = [raw[row : row + 1] if length else raw[:0] for row, length in enumerate(batch.lengths.tolist())]
+        return some, ManyToOneState(layers, pooled)

@@ -1,0 +1,47 @@
+"""A network's state as one vector, so that it can be kept, sent and stacked like any number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.nn.unroll import map_state, state_tensors
+
+
+class Layout:
+    """Where each tensor of a network's state stands in one vector.
+
+    Args:
+        pattern: a state of any number of sequences, tensors (B, ...) nested as the network nests them.
+
+    Attributes:
+        size: numbers of one sequence's state, S.
+
+    Example:
+        >>> layout = Layout((torch.zeros(1, 2), torch.zeros(1, 3)))
+        >>> layout.size, layout.flat((torch.ones(4, 2), torch.zeros(4, 3))).shape
+        (5, (4, 5))
+    """
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = pattern
+        self._shapes = [tuple(field.shape[1:]) for field in state_tensors(pattern)]
+        self._sizes = [int(np.prod(shape, dtype=np.int64)) for shape in self._shapes]
+        self.size = sum(self._sizes)
+
+    def flat(self, state: Any) -> np.ndarray:
+        """States of many sequences side by side, (B, S) float32."""
+        fields = [field.detach().reshape(len(field), -1).float() for field in state_tensors(state)]
+        return torch.cat(fields, 1).numpy() if fields else np.zeros((0, 0), dtype=np.float32)
+
+    def nested(self, rows: np.ndarray) -> Any:
+        """The inverse of `flat`."""
+        parts = iter(torch.from_numpy(rows).split(self._sizes, 1))
+        shapes = iter(self._shapes)
+        return map_state(lambda _: next(parts).reshape(len(rows), *next(shapes)).contiguous(), self._pattern)
+
+
+def stacked(states: Sequence[np.ndarray]) -> np.ndarray:
+    """Vectors of many sequences as rows, (B, S)."""
+    return np.stack(states) if states else np.zeros((0, 0), dtype=np.float32)

@@ -1,0 +1,149 @@
+"""Streams of a task whose network carries a state: read the codecs' steps, go on from the state, say what follows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from unrolled.batch import Batch, Nested
+from unrolled.errors import UnrolledError
+from unrolled.ragged import Ragged
+from unrolled.streaming.engine import Engine
+from unrolled.streaming.flat import stacked
+from unrolled.streaming.state import StreamState
+from unrolled.streaming.stream import Answer
+
+AT_ONCE = 1024  # events of a history that are read in one pass
+
+
+class Reader(Protocol):
+    """What a task knows of its own events and answers.
+
+    Attributes:
+        repeats: an event may bring nothing to read, and the answer is then the one before.
+    """
+
+    repeats: bool
+
+    def initial(self) -> Any:
+        """What is remembered before the first event, beside the network's state."""
+        ...
+
+    def take(self, event: Any, memory: Any) -> tuple[Any, Any]:
+        """What an event brings, and what is remembered after it."""
+        ...
+
+    def rest(self, memory: Any) -> tuple[Any, Any]:
+        """What was held back, when nothing follows."""
+        ...
+
+    def encode(self, pieces: Sequence[Any], fresh: Sequence[bool]) -> Batch:
+        """What the network reads of each piece; `fresh` are those that begin a sequence."""
+        ...
+
+    def answers(self, raw: Sequence[Tensor], pieces: Sequence[Any]) -> list[Any]:
+        """What the network's numbers (T, width) for each piece mean, in plain values."""
+        ...
+
+
+class NetworkSteps:
+    """The part of a stream that all tasks with a carried state share.
+
+    A memory is (whether something was read, the answer to repeat, what the reader remembers).
+
+    Args:
+        network: a causal arrangement.
+        reader: the task's own part.
+    """
+
+    def __init__(self, network: Any, reader: Reader) -> None:
+        self.engine, self.reader = Engine(network), reader
+
+    def initial_state(self) -> StreamState:
+        return StreamState((False, None, self.reader.initial()), self.engine.first)
+
+    def step(self, event: Any, state: StreamState) -> Answer:
+        piece, memory = self.reader.take(event, state.memory[2])
+        return self._advance([piece], [memory], [state])[0]
+
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
+        pieces, memories, befores, places = [], [], [], []
+        answers: list[Any] = [None] * len(events)
+        for place, (event, state) in enumerate(zip(events, states, strict=True)):
+            try:
+                piece, memory = self.reader.take(event, state.memory[2])
+            except UnrolledError as fault:
+                answers[place] = fault
+                continue
+            pieces.append(piece)
+            memories.append(memory)
+            befores.append(state)
+            places.append(place)
+        for place, found in zip(places, self._each(pieces, memories, befores), strict=True):
+            answers[place] = found
+        return answers
+
+    def _each(self, pieces: list[Any], memories: list[Any], states: list[StreamState]) -> list[Any]:
+        """All together; if one cannot be encoded, one by one, so that a bad event costs nobody else his answer."""
+        try:
+            return self._advance(pieces, memories, states)
+        except UnrolledError as fault:
+            if len(pieces) == 1:
+                return [fault]
+        return [found for each in zip(pieces, memories, states, strict=True) for found in self._each(*map(_one, each))]
+
+    def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
+        for start in range(0, len(history), AT_ONCE):
+            state = self._read(history[start : start + AT_ONCE], state)
+        return state
+
+    def _read(self, events: Sequence[Any], state: StreamState) -> StreamState:
+        started, answer, memory = state.memory
+        pieces = []
+        for event in events:
+            piece, memory = self.reader.take(event, memory)
+            pieces.append(piece)
+        fresh = [not started, *(False for _ in events[1:])]
+        whole = end_to_end(self.reader.encode(pieces, fresh))
+        raw, after = self.engine.run(whole, state.network[None], torch.tensor(fresh[:1]))
+        if self.reader.repeats and len(raw[0]):
+            (answer,) = self.reader.answers([raw[0][-1:]], pieces[-1:])
+        return StreamState((started or whole.num_steps > 0, answer, memory), after[0])
+
+    def finish(self, state: StreamState) -> Answer:
+        piece, memory = self.reader.rest(state.memory[2])
+        return self._advance([piece], [memory], [state])[0]
+
+    def _advance(self, pieces: list[Any], memories: list[Any], states: list[StreamState]) -> list[Answer]:
+        if not pieces:
+            return []
+        fresh = [not state.memory[0] for state in states]
+        batch = self.reader.encode(pieces, fresh)
+        raw, after = self.engine.run(batch, stacked([state.network for state in states]), torch.tensor(fresh))
+        outputs = self.reader.answers(raw, pieces)
+        answers = []
+        for row, (output, memory, before) in enumerate(zip(outputs, memories, states, strict=True)):
+            read = len(raw[row]) > 0
+            output = output if read or not self.reader.repeats else before.memory[1]
+            kept = (read or before.memory[0], output if self.reader.repeats else None, memory)
+            # a row of its own: a view would keep the states of all the others alive
+            answers.append((output, StreamState(kept, after[row].copy() if read else before.network)))
+        return answers
+
+
+def end_to_end(batch: Batch) -> Batch:
+    """Pieces of one sequence as that sequence; what belongs to all of it is as the last piece has it."""
+    inputs = {name: _joined(value) for name, value in batch.inputs.items()}
+    return replace(batch, inputs=inputs, statics={name: rows[-1:] for name, rows in batch.statics.items()})
+
+
+def _joined(value: Ragged | Nested) -> Ragged | Nested:
+    if isinstance(value, Nested):
+        return Nested(Ragged(value.index.values, torch.tensor([len(value.index.values)])), value.pieces)
+    return Ragged(value.values, torch.tensor([len(value.values)]))
+
+
+def _one(value: Any) -> list[Any]:
+    return [value]

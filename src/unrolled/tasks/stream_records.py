@@ -1,0 +1,64 @@
+"""Streams of classifiers and taggers: records that grow event by event."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.batch import Batch
+from unrolled.codecs.record import Record
+from unrolled.nn.heads import MultiLabelOutput
+from unrolled.nn.output import Output
+from unrolled.streaming.pieces import Memory, Pieces
+
+
+class RecordReader:
+    """Reads records; the answer is a label for all steps so far, or one for each.
+
+    Args:
+        codecs: of the inputs.
+        output: what the network's numbers mean.
+        labels: the classes, in the order of the numbers.
+        per_step: a label for each step, or one for all steps so far.
+    """
+
+    def __init__(self, codecs: Record, output: Output, labels: Iterable[Any], per_step: bool) -> None:
+        self._codecs, self._output, self._per_step = codecs, output, per_step
+        self._labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+        self._pieces = Pieces(codecs.codecs)
+        self.repeats = self._pieces.waits and not per_step
+
+    def initial(self) -> Memory:
+        return self._pieces.initial()
+
+    def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
+        return self._pieces.take(event, memory)
+
+    def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
+        return self._pieces.rest(memory)
+
+    def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
+        return self._codecs.encode_all(pieces)
+
+    def answers(self, raw: Sequence[Tensor], pieces: Sequence[dict[str, Any]]) -> list[Any]:
+        lengths = [len(rows) for rows in raw]
+        shares = self._output.describe(torch.cat(list(raw))).split(lengths)  # (T, V) each
+        if not self._per_step:
+            return [self._whole(rows[-1].tolist()) if len(rows) else None for rows in shares]
+        return [self._steps(rows) for rows in shares]
+
+    def _whole(self, shares: list[float]) -> dict[str, Any]:
+        named = {str(label): share for label, share in zip(self._labels, shares, strict=True)}
+        if isinstance(self._output, MultiLabelOutput):
+            chosen = [
+                label for label, share in zip(self._labels, shares, strict=True) if share > self._output.threshold
+            ]
+            return {"labels": chosen, "probabilities": named}
+        best = max(range(len(shares)), key=shares.__getitem__)
+        return {"label": self._labels[best], "probability": shares[best], "probabilities": named}
+
+    def _steps(self, shares: Tensor) -> dict[str, Any]:
+        best = shares.argmax(1).tolist() if len(shares) else []
+        return {"tags": [self._labels[place] for place in best], "probabilities": shares.tolist()}
