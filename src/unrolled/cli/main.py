@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict
+from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict, serve
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -33,6 +33,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
     app.command("lecture")(lecture.lecture)
+    app.command("serve")(serve.serve)
     return app
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from polars.exceptions import PolarsError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +23,8 @@ from unrolled.errors import (
 )
 
 log = logging.getLogger("unrolled.serving")
+# what a model that meets a value of another shape may raise before it finds words for it
+STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
 RETRY = {"Retry-After": "1"}
 
 # kind of error: status, and for the description what it means
@@ -98,7 +101,13 @@ def fault_of(error: BaseException) -> Fault:
     return Fault("internal", "an error on our side; the server's log has more")
 
 
-def unreadable(argument: str, error: Exception) -> Fault:
+def event_fault(error: BaseException) -> Fault:
+    """The fault of an event that was not answered."""
+    foreseen = isinstance(error, Fault | UnrolledError | TimeoutError)
+    return unreadable("event", error) if not foreseen and isinstance(error, STUMBLES) else fault_of(error)
+
+
+def unreadable(argument: str, error: BaseException) -> Fault:
     """A record that a model stumbled over without saying why: the client's, and a line in our log."""
     log.warning("unreadable", exc_info=error)
     found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
@@ -113,6 +122,8 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
+        if isinstance(error.body, bytes):
+            return Fault("type", message("Content-Type", expected="application/json", received="another")).response()
         return Fault("request", _first(error)).response()
 
     async def other(request: Request, error: Exception) -> JSONResponse:
@@ -136,6 +147,8 @@ async def refuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> No
 def _first(error: RequestValidationError) -> str:
     """The first complaint, by the path of the field; what was sent is not repeated."""
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
-    detail = first.get("ctx", {}).get("error") or first["msg"]
-    return f"{'.'.join(where) or first['loc'][0]}: {str(detail)[0].lower()}{str(detail)[1:]}"
+    # numbers of characters and names of classes say nothing to who sent a field
+    where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper() and first["type"] != "json_invalid"]
+    detail = str(first.get("ctx", {}).get("error") or first["msg"])
+    detail = detail if detail[1:2].isupper() else f"{detail[0].lower()}{detail[1:]}"
+    return f"{'.'.join(where) or first['loc'][0]}: {detail}"

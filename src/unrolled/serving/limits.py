@@ -80,7 +80,7 @@ class Paths:
         """One request."""
         raw: bytes = scope.get("raw_path") or b""
         if raw.startswith(b"/v1/sessions/"):
-            scope = {**scope, "path": quote(raw, safe="/%")}
+            scope["path"] = quote(raw, safe="/%")
         await self.app(scope, receive, send)
 
 

@@ -15,6 +15,9 @@ COUNTED = {
     "retries": "events read again after a conflict",
     "evicted": "sessions forgotten to make room",
     "expired": "sessions forgotten unused",
+    "repeated": "events that came again and were answered as before",
+    "restarted": "sessions of another model that began anew",
+    "unavailable": "events that met a store that was away",
     "refused": "events the model could not read",
 }
 MEASURED = {"largest_batch": "events of the largest group", "waiting": "events waiting now"}

@@ -9,20 +9,9 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
-from unrolled.serving.faults import unreadable
+from unrolled.serving.faults import STUMBLES, unreadable
 from unrolled.serving.strict import plain
 from unrolled.tasks.long_table import STEP
-
-# what a model that meets a record of another shape may raise before it finds words for it
-STUMBLES = (
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    pl.exceptions.PolarsError,
-)
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from unrolled.serving.schemas import ModelInfo, errors
 router = APIRouter(route_class=StrictRoute, tags=["model"])
 health = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_CLASSES = 1000
+TEXTS = ("characters", "words", "subwords", "categories")  # codecs that read a text
 TEXT: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 LIMITS = ("max_body", "max_length", "max_sessions", "ttl", "timeout", "max_requests", "max_batch")
 
@@ -34,6 +35,7 @@ async def model(service: Asked) -> Response:
             "can": can,
             "why_no_steps": service.refusal,
             "columns": columns_of(task),
+            "texts": texts_of(task),
             "target": answer_column(task) or _text(getattr(task, "target", None)),
             "time": time,
             "group": group,
@@ -76,6 +78,14 @@ def columns_of(task: Any) -> list[str]:
         covariates = [column for codecs in panel.codecs.values() for codec in codecs for column in codec.columns]
         return [name for name in (*series_columns(task), panel.target, *covariates) if name]
     return []
+
+
+def texts_of(task: Any) -> list[str]:
+    """Those of the columns that hold texts; the others hold numbers or lists."""
+    codecs = [getattr(task, name) for name in ("reader_", "codec_") if hasattr(task, name)]
+    codecs += getattr(getattr(task, "codecs_", None), "codecs", ())
+    plain = [codec for codec in codecs if getattr(codec, "name", "") in TEXTS and not getattr(codec, "lists_", False)]
+    return [column for codec in plain for column in codec.columns]
 
 
 def _names(holder: Any) -> list[str]:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Body, Request, Response
 from unrolled.errors import UnrolledError, UnsupportedError, message
 from unrolled.serving.asking import Asked, StrictRoute, as_json
 from unrolled.serving.events import EventStream, event
-from unrolled.serving.faults import Fault, fault_of, unreadable
+from unrolled.serving.faults import STUMBLES, Fault, fault_of, unreadable
 from unrolled.serving.limits import check_length
-from unrolled.serving.predicting import STUMBLES, predictions, table_of_csv
+from unrolled.serving.predicting import predictions, table_of_csv
 from unrolled.serving.schemas import Predictions, Prompt, Records, errors
 from unrolled.serving.service import Service
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Body, Response
 
 from unrolled.errors import DataError, OptionError, UnrolledError, message
 from unrolled.serving.asking import Asked, StrictRoute, as_json
-from unrolled.serving.faults import unreadable
+from unrolled.serving.faults import STUMBLES, unreadable
 from unrolled.serving.limits import check_length
-from unrolled.serving.predicting import STUMBLES, answer_column, as_asked
+from unrolled.serving.predicting import answer_column, as_asked
 from unrolled.serving.schemas import Look, Seen, errors
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])

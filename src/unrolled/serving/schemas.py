@@ -110,6 +110,7 @@ class ModelInfo(Strict):
     can: list[str] = Field(description="of step, predict, generate, unfold: what may be asked")
     why_no_steps: str = Field(description="empty, or why /v1/step is refused")
     columns: list[str] = Field(description="columns that are read")
+    texts: list[str] = Field(description="those of them that hold texts; the others hold numbers or lists")
     target: str | None = Field(description="the column that is answered")
     time: str | None = Field(description="of a forecast: the column of times")
     group: str | None = Field(description="of a forecast: the column that tells series apart")

@@ -1,13 +1,14 @@
 """Service: a model and its sessions, and what a server needs to know about both."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from unrolled.errors import StoreUnavailable, UnsupportedError
-from unrolled.serving.faults import Fault
+from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
@@ -81,8 +82,13 @@ class Service:
         return "" if self._sessions is None else self._sessions.fingerprint
 
     def statistics(self) -> Mapping[str, float]:
-        """What the sessions count."""
-        return {} if self._sessions is None else self._sessions.statistics
+        """What the sessions count, and how many there are while the store answers."""
+        if self._sessions is None:
+            return {}
+        found = dict(self._sessions.statistics)
+        with contextlib.suppress(StoreUnavailable):
+            found["sessions"] = len(self._sessions)
+        return found
 
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function that takes its time, in a thread, and wait as long as a request may take.
@@ -109,8 +115,11 @@ class Service:
             raise Fault("draining", "this server is stopping")
         start = time.perf_counter()
         waiting = self.sessions.submit(key, event, event_id)
-        async with asyncio.timeout(self.settings.timeout):
-            output = await asyncio.wrap_future(waiting)
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                output = await asyncio.wrap_future(waiting)
+        except Exception as error:
+            raise event_fault(error) from error
         self.metrics.event_seconds.observe(time.perf_counter() - start)
         return output
 
@@ -177,6 +186,21 @@ def open_service(settings: Settings) -> Service:
         other_model=settings.other_model,
     )
     return Service(settings, model, sessions)
+
+
+def check_model(settings: Settings) -> None:
+    """Refuse early, in the process that starts the others, a model that is not there.
+
+    Raises:
+        ArtifactError: no model there, or a damaged one.
+    """
+    from unrolled.artifacts import read_model
+
+    read_model(settings.model)
+    if settings.store:
+        from unrolled.streaming.stores.registry import open_store
+
+        open_store(settings.store).close()
 
 
 def stream_of(model: Any) -> tuple[Any, str]:

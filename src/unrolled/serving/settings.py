@@ -64,7 +64,7 @@ class Settings:
         for name in ("timeout", "ping_every"):
             if not getattr(self, name) > 0:
                 raise OptionError(message(name, expected="seconds > 0", received=getattr(self, name)))
-        if self.workers > 1 and not self.store:
+        if self.workers > 1 and self.store.partition(":")[0] in ("", "memory"):
             raise OptionError(
                 message("workers", expected="1 where sessions are kept in the process", received=self.workers,
                         remedy="give the workers a store they share: --store sqlite:///sessions.db or redis://host")

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from unrolled.errors import message
 from unrolled.serving.auth import is_token, may_ask
-from unrolled.serving.faults import Fault, fault_of, refuse
+from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
 from unrolled.serving.hub import Hub
 from unrolled.serving.limits import check_length
 from unrolled.serving.logs import say
@@ -112,7 +112,7 @@ class Connection:
         self.service.metrics.event_seconds.observe(time.perf_counter() - start)
         line: dict[str, Any] = {"key": key} if name is None else {"key": key, "id": name}
         if isinstance(found, BaseException):
-            self._complain(fault_of(found), line)
+            self._complain(event_fault(found), line)
             return
         line["output"] = found
         self.outbox.append(dumps(line))
