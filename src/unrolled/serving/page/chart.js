@@ -2,7 +2,8 @@
 
 import { drawn, rounded } from "./dom.js";
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 380, 52, 16, 14, 34];
+const [LEFT, RIGHT, TOP, BOTTOM] = [52, 16, 14, 34]; // pixels around the lines
+const LETTER = 7; // pixels of a letter of a label, about
 
 function ticksOf(low, high) {
   const rough = (high - low) / 5 || 1;
@@ -19,11 +20,11 @@ export class Chart {
     this.svg = svg;
     this.read = read;
     this.points = [];
-    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+    new ResizeObserver(() => svg.clientWidth && this.points.length && this.show(this.points, this.here)).observe(svg);
     svg.addEventListener("pointermove", (event) => {
       const frame = svg.getBoundingClientRect();
-      const x = ((event.clientX - frame.left) / frame.width) * WIDTH;
-      this.choose(Math.round(((x - LEFT) / (WIDTH - LEFT - RIGHT)) * (this.points.length - 1)));
+      const x = event.clientX - frame.left;
+      this.choose(Math.round(((x - LEFT) / (svg.clientWidth - LEFT - RIGHT)) * (this.points.length - 1)));
     });
     svg.addEventListener("keydown", (event) => {
       const last = this.points.length - 1;
@@ -34,16 +35,19 @@ export class Chart {
     });
   }
 
-  show(points) {
+  show(points, here) {
     this.points = points;
+    this.svg.removeAttribute("hidden");
+    const [width, height] = [this.svg.clientWidth, this.svg.clientHeight];
+    this.height = height;
     const values = points.flatMap((point) => [point.past, point.ahead, point.low, point.high]).filter(Number.isFinite);
     const [least, most] = [Math.min(...values), Math.max(...values)];
     const pad = (most - least || 1) * 0.05;
     const [low, high] = [least - pad, most + pad];
-    this.x = (place) => LEFT + (place / Math.max(points.length - 1, 1)) * (WIDTH - LEFT - RIGHT);
-    this.y = (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    this.x = (place) => LEFT + (place / Math.max(points.length - 1, 1)) * (width - LEFT - RIGHT);
+    this.y = (value) => TOP + ((high - value) / (high - low)) * (height - TOP - BOTTOM);
     const parts = ticksOf(low, high).flatMap((value) => [
-      drawn("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: this.y(value), y2: this.y(value) }),
+      drawn("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: this.y(value), y2: this.y(value) }),
       drawn("text", { x: LEFT - 8, y: this.y(value) + 4, "text-anchor": "end" }, rounded(value)),
     ]);
     const banded = points.map((point, place) => ({ ...point, place })).filter((point) => Number.isFinite(point.low));
@@ -54,14 +58,18 @@ export class Chart {
     }
     for (const name of ["past", "ahead"]) parts.push(drawn("path", { class: `line ${name}`, d: this.path(name) }));
     const first = points.findIndex((point) => Number.isFinite(point.ahead));
-    for (const [place, anchor] of [[0, "start"], [first, "middle"], [points.length - 1, "end"]]) {
-      if (place < 0) continue;
-      parts.push(drawn("text", { x: this.x(place), y: HEIGHT - 10, "text-anchor": anchor }, points[place].label));
+    let end = -Infinity; // where the last label ended
+    for (const [place, anchor] of [[0, "start"], [points.length - 1, "end"], [first, "middle"]]) {
+      const [x, size] = [this.x(place), points[place].label.length * LETTER];
+      const left = { start: x, middle: x - size / 2, end: x - size }[anchor];
+      const last = anchor === "middle" ? this.x(points.length - 1) - size : Infinity;
+      if (left < end || left + size > last) continue;
+      if (anchor === "start") end = left + size;
+      parts.push(drawn("text", { x, y: height - 10, "text-anchor": anchor }, points[place].label));
     }
     this.cursor = drawn("g", {});
     this.svg.replaceChildren(...parts, this.cursor);
-    this.svg.removeAttribute("hidden");
-    this.choose(first);
+    this.choose(here ?? first);
   }
 
   path(name) {
@@ -86,7 +94,7 @@ export class Chart {
     const x = this.x(this.here);
     const value = point.ahead ?? point.past;
     this.cursor.replaceChildren(
-      drawn("line", { class: "cursor", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }),
+      drawn("line", { class: "cursor", x1: x, x2: x, y1: TOP, y2: this.height - BOTTOM }),
       ...(Number.isFinite(value) ? [drawn("circle", { class: "dot", cx: x, cy: this.y(value), r: 4 })] : []),
     );
     this.read(point, this.here);

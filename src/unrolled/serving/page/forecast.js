@@ -13,7 +13,7 @@ let history = [];
 let answers = [];
 
 const seriesOf = (row) => (model.group ? String(row[model.group]) : "");
-const shortly = (time) => String(time).replace("T", " ").replace(/:00$/, "").replace(/\.0+$/, "");
+const shortly = (time) => String(time).replace("T", " ").replace(/\.0+$/, "").replace(/:00$/, "");
 
 function quantilesOf(row) {
   const names = Object.keys(row).filter((name) => /^q[\d.]+$/.test(name));
@@ -49,7 +49,8 @@ function show() {
     label: model.time ? shortly(row[model.time]) : String(place),
     past: row[model.target],
   }));
-  showTable(at("rows"), ahead, `${ahead.length} steps ahead`);
+  const written = ahead.map((row) => (model.time ? { ...row, [model.time]: shortly(row[model.time]) } : row));
+  showTable(at("rows"), written, `${ahead.length} steps ahead`);
   chart.show([...past, ...ahead.map(pointOf)]);
 }
 
