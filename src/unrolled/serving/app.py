@@ -56,6 +56,7 @@ def make_app(service: Service) -> FastAPI:
         description=ABOUT,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.service = service

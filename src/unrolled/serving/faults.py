@@ -25,6 +25,7 @@ from unrolled.errors import (
 log = logging.getLogger("unrolled.serving")
 # what a model that meets a value of another shape may raise before it finds words for it
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
+KIND = "unrolled.fault"  # of the error that was told, in the scope of a request
 RETRY = {"Retry-After": "1"}
 
 # kind of error: status, and for the description what it means
@@ -118,18 +119,20 @@ def install(app: FastAPI) -> None:
     """Let every error of an application leave it in the one form."""
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
-        return fault_of(error).response()
+        return told(fault_of(error), request.scope)
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         if isinstance(error.body, bytes):
-            return Fault("type", message("Content-Type", expected="application/json", received="another")).response()
-        return Fault("request", _first(error)).response()
+            wrong = Fault("type", message("Content-Type", expected="application/json", received="another"))
+            return told(wrong, request.scope)
+        return told(Fault("request", _first(error)), request.scope)
 
     async def other(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = _STATUSES.get(error.status_code, "request")
-        response = Fault(kind, f"{request.method}: {HTTPStatus(error.status_code).phrase.lower()}").response()
+        phrase = HTTPStatus(error.status_code).phrase.lower()
+        response = told(Fault(kind, f"{request.method}: {phrase}"), request.scope)
         response.headers.update(error.headers or {})
         return response
 
@@ -141,14 +144,22 @@ def install(app: FastAPI) -> None:
 
 async def refuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a fault from outside the application."""
-    await fault.response()(scope, receive, send)
+    await told(fault, scope)(scope, receive, send)
+
+
+def told(fault: Fault, scope: Scope) -> JSONResponse:
+    """The answer, and a note of its kind for who counts and logs."""
+    scope[KIND] = fault.kind
+    return fault.response()
 
 
 def _first(error: RequestValidationError) -> str:
     """The first complaint, by the path of the field; what was sent is not repeated."""
     first = error.errors()[0]
     # numbers of characters and names of classes say nothing to who sent a field
-    where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper() and first["type"] != "json_invalid"]
+    where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
+    if first["type"] == "json_invalid":
+        return f"body: {first['ctx']['error']}"
     detail = str(first.get("ctx", {}).get("error") or first["msg"])
-    detail = detail if detail[1:2].isupper() else f"{detail[0].lower()}{detail[1:]}"
+    detail = f"{detail[0].lower()}{detail[1:]}"
     return f"{'.'.join(where) or first['loc'][0]}: {detail}"

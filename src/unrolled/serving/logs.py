@@ -6,11 +6,14 @@ import sys
 import time
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from unrolled.serving.faults import KIND, fault_of, refuse
 from unrolled.serving.metrics import Metrics
 
 log = logging.getLogger("unrolled.serving")
+LEFT = 499  # in place of a status: the client was gone first
 FIELDS = "fields"  # where a record carries what else is to be said
 
 
@@ -61,7 +64,7 @@ class Logged:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status, sent = time.perf_counter(), 499, 0  # 499: the client left first
+        start, status, sent = time.perf_counter(), LEFT, 0
 
         async def counting(message: Message) -> None:
             nonlocal status, sent
@@ -72,11 +75,20 @@ class Logged:
 
         try:
             await self.app(scope, receive, counting)
+        except ClientDisconnect:
+            pass  # the client left while a text was written
+        except Exception as error:
+            if sent or status != LEFT:
+                raise
+            await refuse(fault_of(error), scope, receive, counting)
         finally:
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", None) or "other"
             self.metrics.requests.labels(route, scope["method"], str(status)).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)
+            kind = scope.get(KIND)
+            if kind is not None:
+                self.metrics.errors.labels(kind).inc()
             say(
                 "request",
                 method=scope["method"],
@@ -84,5 +96,6 @@ class Logged:
                 status=status,
                 ms=round(seconds * 1000, 2),
                 bytes=sent,
+                **({} if kind is None else {"error": kind}),
                 client=(scope.get("client") or ("",))[0],
             )
