@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict, serve
+from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict, serve, stream
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -30,6 +30,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("evaluate")(evaluate.evaluate)
     app.command("predict")(predict.predict)
     app.command("generate")(generate.generate)
+    app.command("stream")(stream.stream)
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
     app.command("lecture")(lecture.lecture)

@@ -1,6 +1,7 @@
 """Catalogue: the things that events are about, each with an index, the most frequent first."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -59,6 +60,7 @@ class Catalogue:
             )
         self.items_ = counts["item"]
         self.counts_ = counts["count"].to_numpy().astype(np.int64)
+        vars(self).pop("_places", None)
         return self
 
     def encode(self, items: pl.Series) -> np.ndarray:
@@ -67,6 +69,30 @@ class Catalogue:
         index = pl.DataFrame({"item": self.items_, "index": np.arange(self.size)})
         found = plain.alias("item").to_frame().join(index, on="item", how="left", maintain_order="left")
         return found["index"].fill_null(self.size).to_numpy().astype(np.int64)
+
+    def index_of(self, item: Any) -> int:
+        """The index of one item, `size` for one that is not there.
+
+        Raises:
+            DataError: an item that is neither text nor a whole number.
+        """
+        plain = item
+        if isinstance(item, bool):
+            plain = str(item).lower()
+        elif isinstance(item, float) and item.is_integer():
+            plain = int(item)
+        elif not isinstance(item, str | int | np.integer):
+            raise DataError(message("item", expected="a text or a whole number", received=repr(item)))
+        if self.items_.dtype == pl.String:
+            return self._places.get(str(plain), self.size)
+        try:
+            return self._places.get(int(plain), self.size)
+        except ValueError:
+            return self.size
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {item: place for place, item in enumerate(self.items_.to_list())}
 
     def decode(self, indices: np.ndarray) -> list[Any]:
         """The items at the indices."""

@@ -45,11 +45,20 @@ class EventTimes:
 
     def encode(self, log: EventLog) -> np.ndarray:
         """The numbers of each event, (N, F): the gap before it, sine and cosine of hour and weekday."""
-        gaps, first = _gaps(log)
+        assert log.seconds is not None
+        return self.vectors(log.seconds, *_gaps(log))
+
+    def vectors(self, seconds: np.ndarray, gaps: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """The numbers of events, (N, F).
+
+        Args:
+            seconds: when each was, (N,).
+            gaps: log of 1 + the seconds since the user's event before, (N,).
+            first: which are a user's first, (N,).
+        """
         columns = [np.where(first, 0.0, (gaps - self.centre) / max(self.spread, 1e-3))]
         if self.calendar:
-            assert log.seconds is not None
-            for shares in (log.seconds % _DAY / _DAY, (log.seconds + _MONDAY) % _WEEK / _WEEK):
+            for shares in (seconds % _DAY / _DAY, (seconds + _MONDAY) % _WEEK / _WEEK):
                 columns += [np.sin(2 * np.pi * shares), np.cos(2 * np.pi * shares)]
         return np.stack(columns, 1).astype(np.float32)
 

@@ -5,7 +5,7 @@ import numpy as np
 from unrolled.data.events import EventLog
 
 AFTER, MOST, HOUR = "after", "most", "hour"
-_HOUR, _WEEK = 3600.0, 168
+HOUR_SECONDS, WEEK_HOURS = 3600.0, 168
 
 
 def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.ndarray]:
@@ -27,7 +27,7 @@ def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.nda
     found = {AFTER: _followed(owners, items, items, nothing), MOST: _most(owners, items)}
     if log.calendar:
         assert log.seconds is not None
-        hours = (log.seconds // _HOUR).astype(np.int64) % _WEEK
+        hours = (log.seconds // HOUR_SECONDS).astype(np.int64) % WEEK_HOURS
         found[HOUR] = _followed(owners, hours, items, nothing)
     return found
 

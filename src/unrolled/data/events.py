@@ -132,7 +132,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
     rows = frame.height
     frame = frame.with_columns(pl.int_range(pl.len()).alias(_ROW))
     if time is not None:
-        frame = frame.with_columns(_seconds(frame[time]).alias(_TIME))
+        frame = frame.with_columns(seconds_of(frame[time]).alias(_TIME))
     frame = frame.drop_nulls([user, item, *([_TIME] if time is not None else [])])
     incomplete = rows - frame.height
     if not (everybody if empty else frame).height:
@@ -173,7 +173,7 @@ def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
     return frame.explode(lists)
 
 
-def _seconds(times: pl.Series) -> pl.Series:
+def seconds_of(times: pl.Series) -> pl.Series:
     """Seconds since 1970, from any usual form; numbers of no calendar stay what they are."""
     parsed = parse_times(times)
     if parsed.dtype.is_temporal():

@@ -100,7 +100,8 @@ def positions(frame: pl.DataFrame, latitude: str, longitude: str) -> np.ndarray:
     """
     Table(frame).require(latitude, longitude)
     for name, most in ((latitude, 90.0), (longitude, 180.0)):
-        if not frame[name].dtype.is_numeric() or not (frame[name].drop_nulls().drop_nans().abs() <= most).all():
+        known = frame[name].drop_nulls()
+        if len(known) and not (known.dtype.is_numeric() and (known.drop_nans().abs() <= most).all()):
             raise DataError(
                 message(f"column {name!r}", expected=f"degrees from -{most:g} to {most:g}", received="others")
             )

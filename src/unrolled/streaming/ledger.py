@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from unrolled.errors import ArtifactError, StoreUnavailable, UnrolledError, message
 from unrolled.streaming.record import Session, session_bytes, session_of, state_bytes
@@ -17,6 +17,7 @@ from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Work
 
 CACHED = 8192  # sessions whose live state is kept in front of a store of bytes
+NO_ANSWERS: dict[str, Any] = {}
 ATTEMPTS = 50  # rounds in which somebody else may be faster
 
 
@@ -37,11 +38,7 @@ class Counts:
     evicted: int = 0
 
 
-class Known(NamedTuple):
-    """A session that was read: None = there is none, or it starts anew."""
-
-    session: Session | None
-    version: int | None
+NOTHING = Found(None, 0)  # what is known of a key without a session
 
 
 class Ledger:
@@ -63,7 +60,7 @@ class Ledger:
         self.counts = Counts()
         self._remembered = remembered_events
         self._live = store.live and precision == "float32"
-        self._cache: OrderedDict[str, Known] = OrderedDict()
+        self._cache: OrderedDict[str, Found] = OrderedDict()
         # counting from a random start: no two writers, and no two lives of one session, share a version
         self._versions = itertools.count(int.from_bytes(os.urandom(7), "little") + 1)
 
@@ -91,20 +88,21 @@ class Ledger:
         """Read every session from the store again."""
         self._cache.clear()
 
-    def read(self, stream: Stream, key: str) -> Known:
+    def read(self, stream: Stream, key: str) -> Session | None:
         """One session as the store has it.
 
         Raises:
             ArtifactError: damaged, or of another model.
         """
         (found,) = self.store.load([key], self.ttl)
-        return self._known(stream, found)
+        return self._known(stream, found).value
 
     def replace(self, stream: Stream, key: str, state: StreamState) -> None:
         """Put a state in the place of whatever a session was."""
         while True:
             (found,) = self.store.load([key], self.ttl)
-            value = self._value(stream, Session(state, {}, stream.fingerprint))
+            session = Session(state, {}, stream.fingerprint)
+            value = session if self._live else self._packed(stream, session)
             before = None if found is None else found.version
             if self.store.commit([Write(key, value, before, next(self._versions))], self.ttl)[0]:
                 return
@@ -113,55 +111,60 @@ class Ledger:
 
     def _round(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Work]:
         """Read, step and write once; the events whose session has to be read again."""
-        again, going = [], []
+        again, going, before = [], [], []
         for work, known in zip(works, self._load(stream, works, trusting), strict=True):
             if isinstance(known, UnrolledError):
                 work.settle(known)
-            elif work.event_id is None or known.session is None or work.event_id not in known.session.answers:
-                going.append((work, known))
+            elif work.event_id is None or known.value is None or work.event_id not in known.value.answers:
+                going.append(work)
+                before.append(known)
             elif trusting and not self._live:
                 again.append(work)  # the session may have been reset since: ask the store
             else:
                 self.counts.repeated += 1
-                work.settle(known.session.answers[work.event_id])
-        if not going:
-            return again
-        states = [known.session and known.session.state for _, known in going]
-        outputs, after = _stepped(stream, [work.event for work, _ in going], states)
-        writes, written = [], []
-        for (work, known), output, state in zip(going, outputs, after, strict=True):
+                work.settle(known.value.answers[work.event_id])
+        if going:
+            again += self._step(stream, going, before)
+        self.counts.retries += len(again)
+        return again
+
+    def _step(self, stream: Stream, works: list[Work], before: list[Found]) -> list[Work]:
+        """Step and write; the events whose session somebody else wrote meanwhile."""
+        states = [known.value and known.value.state for known in before]
+        outputs, after = _stepped(stream, [work.event for work in works], states)
+        writes, written, again = [], [], []
+        for place, (work, known) in enumerate(zip(works, before, strict=True)):
+            output = outputs[place]
             if isinstance(output, Exception):
                 self.counts.refused += isinstance(output, UnrolledError)
                 work.settle(output)
                 continue
+            session = self._after(stream, work, known.value, output, after[place])
             try:
-                session = self._after(stream, work, known.session, output, state)
-                value = self._value(stream, session)
-            except UnrolledError as fault:
+                value = session if self._live else self._packed(stream, session)
+            except UnrolledError as fault:  # numbers that the precision cannot hold
                 work.settle(fault)
                 continue
-            write = Write(work.key, value, known.version, next(self._versions))
-            writes.append(write)
-            written.append((work, output, Known(session, write.version)))
-        if not writes:
-            return again
-        for (work, output, known), good in zip(written, self.store.commit(writes, self.ttl), strict=True):
+            writes.append(Write(work.key, value, known.version or None, next(self._versions)))
+            written.append((work, output, session))
+        done = self.store.commit(writes, self.ttl) if writes else []
+        for write, (work, output, session), good in zip(writes, written, done, strict=True):
             if good:
-                self.counts.events += 1
                 if not self._live:
-                    self._cached(work.key, known)
+                    self._keep(work.key, Found(session, write.version))
                 work.settle(output)
             else:
-                self.counts.conflicts += 1
                 self._cache.pop(work.key, None)
                 again.append(work)
-        self.counts.retries += len(again)
+        self.counts.events += len(done) - len(again)
+        self.counts.conflicts += len(again)
         return again
 
-    def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Known | UnrolledError]:
+    def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Found | UnrolledError]:
         if self._live:
-            found = self.store.load([work.key for work in works], self.ttl)
-            return [self._known_or_fault(stream, one) for one in found]
+            return [
+                self._known_or_fault(stream, one) for one in self.store.load([work.key for work in works], self.ttl)
+            ]
         cached = self._cache if trusting else {}
         missing = [work.key for work in works if work.key not in cached]
         read = dict(zip(missing, self.store.load(missing, self.ttl), strict=True)) if missing else {}
@@ -169,32 +172,33 @@ class Ledger:
             self._known_or_fault(stream, read[work.key]) if work.key in read else cached[work.key] for work in works
         ]
 
-    def _known_or_fault(self, stream: Stream, found: Found | None) -> Known | UnrolledError:
+    def _known_or_fault(self, stream: Stream, found: Found | None) -> Found | UnrolledError:
         try:
             return self._known(stream, found)
         except UnrolledError as fault:
             return fault
 
-    def _known(self, stream: Stream, found: Found | None) -> Known:
+    def _known(self, stream: Stream, found: Found | None) -> Found:
+        """What was found as a session and its version; no session where it begins, or begins anew."""
         if found is None:
-            return Known(None, None)
+            return NOTHING
         if self._live:
-            other = found.value.fingerprint != stream.fingerprint
+            if found.value.fingerprint == stream.fingerprint:
+                return found
+            if not self.restart:
+                raise ArtifactError(
+                    message("state", expected=f"a state of model {stream.fingerprint}",
+                            received=f"one of model {found.value.fingerprint}", remedy="reset this session")
+                )  # fmt: skip
         else:
             packed = state_bytes(found.value)
-            other = packed[:3] == MAGIC and not is_of(packed, stream.fingerprint)
-        if other and self.restart:
-            self.counts.restarted += 1
-            return Known(None, found.version)
-        if other and self._live:
-            raise ArtifactError(
-                message("state", expected=f"a state of model {stream.fingerprint}",
-                        received=f"one of model {found.value.fingerprint}", remedy="reset this session")
-            )  # fmt: skip
-        return Known(found.value if self._live else session_of(found.value, stream), found.version)
+            if not self.restart or packed[:3] != MAGIC or is_of(packed, stream.fingerprint):
+                return Found(session_of(found.value, stream), found.version)
+        self.counts.restarted += 1
+        return Found(None, found.version)
 
     def _after(self, stream: Stream, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
-        answers = {} if before is None else before.answers
+        answers = NO_ANSWERS if before is None else before.answers
         if work.event_id is not None:
             answers = {**answers, work.event_id: output}
             for old in list(answers)[: max(0, len(answers) - self._remembered)]:
@@ -203,12 +207,10 @@ class Ledger:
             state = state._replace(network=rounded(state.network, self.precision))
         return Session(state, answers, stream.fingerprint)
 
-    def _value(self, stream: Stream, session: Session) -> Any:
-        if self._live:
-            return session
+    def _packed(self, stream: Stream, session: Session) -> bytes:
         return session_bytes(stream.pack(session.state, self.precision), session.answers)
 
-    def _cached(self, key: str, known: Known) -> None:
+    def _keep(self, key: str, known: Found) -> None:
         self._cache[key] = known
         self._cache.move_to_end(key)
         if len(self._cache) > CACHED:

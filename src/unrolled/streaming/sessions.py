@@ -4,17 +4,18 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, UnrolledError, message, unknown
+from unrolled.streaming.asked import Asked, Gathered, OneOfMany
 from unrolled.streaming.ledger import Ledger
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stream import Stream
-from unrolled.streaming.waiting import Waiting, Work
+from unrolled.streaming.waiting import Waiting
 
 LONGEST_KEY = 512  # bytes of UTF-8
 SWEEP = 1.0  # seconds between two looks for sessions whose time is over
@@ -106,9 +107,9 @@ class Sessions:
         checked(key, "key")
         if event_id is not None:
             checked(event_id, "event_id")
-        future: Future[Any] = Future()
-        self._waiting.put((Work(key, event, event_id, lambda found: _fill(future, found)),))
-        return future
+        asked = Asked(key, event, event_id)
+        self._waiting.put((asked,))
+        return asked.future
 
     def step_many(
         self, pairs: Sequence[tuple[str, Any]], event_ids: Sequence[str | None] | None = None, errors: str = "raise"
@@ -122,27 +123,18 @@ class Sessions:
         """
         if not pairs:
             return []
-        answers: list[Any] = [None] * len(pairs)
-        left, over = [len(pairs)], Event()
-
-        def settle(place: int, found: Any) -> None:
-            answers[place] = found
-            left[0] -= 1  # only the one worker counts
-            if not left[0]:
-                over.set()
-
-        works = []
+        gathered, works = Gathered(len(pairs)), []
         for place, (key, event) in enumerate(pairs):
             name = None if event_ids is None else event_ids[place]
             if name is not None:
                 checked(name, "event_id")
-            works.append(Work(checked(key, "key"), event, name, lambda found, place=place: settle(place, found)))
+            works.append(OneOfMany(checked(key, "key"), event, name, gathered, place))
         self._waiting.put(works)
-        over.wait()
-        for answer in answers:
+        gathered.over.wait()
+        for answer in gathered.answers:
             if errors == "raise" and isinstance(answer, Exception):
                 raise answer
-        return answers
+        return gathered.answers
 
     # ---- sessions ------------------------------------------------------------------------------------
 
@@ -152,7 +144,7 @@ class Sessions:
         Raises:
             ArtifactError: the session is damaged, or another model's.
         """
-        session = self._ledger.read(self._stream, checked(key, "key")).session
+        session = self._ledger.read(self._stream, checked(key, "key"))
         return None if session is None else session.state
 
     def export(self, key: str) -> bytes:
@@ -262,12 +254,3 @@ def checked(text: str, name: str) -> str:
     if not 0 < length <= LONGEST_KEY:
         raise DataError(message(name, expected=f"a text of 1 to {LONGEST_KEY} bytes", received=f"{length:,} bytes"))
     return text
-
-
-def _fill(future: "Future[Any]", found: Any) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    if isinstance(found, BaseException):
-        future.set_exception(found)
-    else:
-        future.set_result(found)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Condition
 from typing import Any
 
@@ -12,25 +12,27 @@ SMOOTHING = 0.3  # share of the last batch in the estimate of how fast events ar
 
 
 class Work:
-    """One event that waits for its answer.
+    """One event that waits for its answer; what becomes of the answer is for subclasses to say.
 
     Args:
         key: whose event.
         event: as the stream reads it.
         event_id: its name, where it may come twice.
-        settle: called once, with the answer or with an exception in its place.
     """
 
-    __slots__ = ("_settle", "event", "event_id", "key", "settled")
+    __slots__ = ("event", "event_id", "key", "settled")
 
-    def __init__(self, key: str, event: Any, event_id: str | None, settle: Callable[[Any], None]) -> None:
-        self.key, self.event, self.event_id, self._settle, self.settled = key, event, event_id, settle, False
+    def __init__(self, key: str, event: Any, event_id: str | None) -> None:
+        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
 
     def settle(self, found: Any) -> None:
         """Answer, with an exception where there is no answer; a second time does nothing."""
         if not self.settled:
             self.settled = True
-            self._settle(found)
+            self.answer(found)
+
+    def answer(self, found: Any) -> None:
+        """What becomes of the answer."""
 
 
 class Waiting:

@@ -53,6 +53,8 @@ from unrolled.training.weights import under
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
+# what gives a stream's state its meaning, beside what was learnt
+SHAPING = ("cell", "layers", "pooling", "horizon", "quantiles", "strategy", "output", "warm_up", "quiet")
 
 
 class Task(BaseEstimator, ABC):
@@ -238,7 +240,8 @@ class Task(BaseEstimator, ABC):
         network = self._fitted()
         refuse_others(options, self._stepping)
         steps = self._stepping(**options)
-        plain = [type(self).__name__, self._parameters_to_json(), self._learnt_to_json(), options]
+        given = {name: value for name, value in self.get_params(deep=False).items() if name in SHAPING}
+        plain = [type(self).__name__, given, self._learnt_to_json(), options]
         return Stream(steps, fingerprint(plain, network.state_dict()))
 
     def _stepping(self, *args: Any, **options: Any) -> Stepping:

@@ -27,6 +27,7 @@ from unrolled.tasks.detect_table import Rows, Target, Watched, next_row, parts_o
 from unrolled.tasks.learning_on import Memory
 from unrolled.tasks.likelihood import QUIET, WARM_UP, threshold_for
 from unrolled.tasks.long_table import STEP, long_table, recent_part
+from unrolled.tasks.stream_detect import DetectorSteps
 from unrolled.tasks.stretches import ROWS, Stretches
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
@@ -198,14 +199,8 @@ class Detector(Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self.plan_.specs(), self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        options = {"num_layers": self.num_layers, "dropout": self.dropout, **(self.layers or {})}
+        layers = make_layers(self.cell, inputs.size, self.hidden_size, **options)
         return NextStep(inputs, layers, self.plan_.output(), self.dropout)
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
@@ -326,6 +321,9 @@ class Detector(Task):
         found, after = self.keeping_.advance(one, state)
         keys = {name: record[name] for name in (self.watched_.time, self.watched_.group) if name is not None}
         return keys | as_row(found, self.threshold_), after
+
+    def _stepping(self) -> DetectorSteps:
+        return DetectorSteps(self.keeping_, self.watched_)
 
     # ---- beside the truth ---------------------------------------------------------------------
 

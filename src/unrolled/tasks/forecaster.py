@@ -29,6 +29,7 @@ from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, mea
 from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.panel import Panel, Series, read_time
 from unrolled.tasks.remembered import tails_from_tensors, tails_to_tensors
+from unrolled.tasks.stream_forecast import ForecastSteps
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
 
@@ -135,11 +136,8 @@ class Forecaster(Task):
     def _source(self, data: Any, y: Any = None) -> Table:
         """A long table with a time column; a list of series becomes one, and rows without a time are numbered."""
         if y is not None:
-            raise OptionError(
-                message(
-                    "y", expected="None: a series is its own target", received="y", remedy=f"put it in {self.target!r}"
-                )
-            )
+            remedy = f"put it in {self.target!r}"
+            raise OptionError(message("y", expected="None: a series is its own target", received="y", remedy=remedy))
         panel: Panel | None = getattr(self, "panel_", None)
         if panel is None:
             return long_table(data, self.target)
@@ -195,9 +193,8 @@ class Forecaster(Task):
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
         super().fit(source, validation_data=recent, **options)
-        self._remember(self._read(source))
-        if recent is not None:
-            self._remember(self._read(recent))
+        for table in (source, recent):
+            self._remember([] if table is None else self._read(table))
         return self
 
     def _learn(self, source: Source) -> None:
@@ -255,17 +252,15 @@ class Forecaster(Task):
 
     def _output(self) -> Output:
         horizon = 1 if self.strategy == "recursive" else self.horizon
-        if self.quantiles is None:
-            return NumberOutput(horizon, "huber")
-        return QuantilesOutput(self.quantiles, horizon)
+        return NumberOutput(horizon, "huber") if self.quantiles is None else QuantilesOutput(self.quantiles, horizon)
 
     def _make_network(self) -> nn.Module:
         step_size, ahead_size = self.sizes_
         inputs = InputLayer({"steps": Spec("vector", step_size)})
         options = {"num_layers": self.num_layers, "dropout": self.dropout, **(self.layers or {})}
         layers = make_layers(self.cell, inputs.size, self.hidden_size, **options)
-        horizon, bias = self.plan_.horizon, self.plan_.bias
-        return DirectForecast(inputs, layers, self._output(), horizon, ahead_size, RIVALS, self.dropout, bias)
+        shape = (self.plan_.horizon, ahead_size, RIVALS)
+        return DirectForecast(inputs, layers, self._output(), *shape, self.dropout, self.plan_.bias)
 
     # ---- answers ----------------------------------------------------------------------------
 
@@ -293,18 +288,24 @@ class Forecaster(Task):
             if rows is not None:
                 series = [self.panel_.with_future(one, rows, self.horizon) for one in series]
         self.panel_.require_startable(series, self.horizon)
-        ends = np.array([len(one) - 1 for one in series])
-        answers = self._forecast(series, np.arange(len(series)), ends, remembered=data is None)
+        answers = self._after_end(series, remembered=data is None)
         steps = np.arange(1, self.horizon + 1)
         times = np.concatenate([self.panel_.clock.after(one.times[-1], steps) for one in series])
         columns = {self.panel_.time: self.panel_.write_times(times)} | answer_columns(answers, self.quantiles)
         return with_names(self.panel_, series, np.repeat(np.arange(len(series)), self.horizon), columns)
+
+    def _after_end(self, series: Sequence[Series], remembered: bool = False) -> np.ndarray:
+        ends = np.array([len(one) - 1 for one in series])
+        return self._forecast(series, np.arange(len(series)), ends, remembered)
 
     def _forecast(
         self, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
     ) -> np.ndarray:
         scales = self._scales(series, remembered)
         return forecast_after(self._fitted(), self.panel_, self.plan_, series, scales, owner, places, self.horizon)
+
+    def _stepping(self) -> ForecastSteps:
+        return ForecastSteps(self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
 
     def backtest(self, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
         """Forecasts from rolling origins over data whose truth is known; the model stays as it is.
@@ -365,8 +366,7 @@ class Forecaster(Task):
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         series = [one.values for one in self._read(source)]
-        baselines = forecast_baselines(self.horizon, self.season_)
-        return {key: baseline.fit(series, []) for key, baseline in baselines.items()}
+        return {key: one.fit(series, []) for key, one in forecast_baselines(self.horizon, self.season_).items()}
 
     # ---- saving -----------------------------------------------------------------------------
 

@@ -121,18 +121,27 @@ def item_filters(
     Raises:
         DataError: none of the allowed items is known.
     """
-    barred = mask = None
+    barred = None
     if exclude_seen:
         items = Ragged(torch.from_numpy(catalogue.encode(log.items)), torch.from_numpy(log.lengths))
         barred = items.select(torch.from_numpy(users)).slice(0, torch.from_numpy(counts))
-    if allowed is not None:
-        known = catalogue.encode(pl.Series("allowed", list(allowed)))
-        mask = torch.zeros(catalogue.size + 1, dtype=torch.bool)
-        mask[torch.from_numpy(known)] = True
-        mask = mask[:-1]
-        if not bool(mask.any()):
-            raise DataError(message("allowed", expected="at least one item of the catalogue", received="none"))
-    return Filters(barred, mask)
+    return Filters(barred, allowed_items(catalogue, allowed))
+
+
+def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor | None:
+    """Which items may be answered, (V,) bool; None allows all.
+
+    Raises:
+        DataError: none of the allowed items is known.
+    """
+    if allowed is None:
+        return None
+    known = catalogue.encode(pl.Series("allowed", list(allowed)))
+    mask = torch.zeros(catalogue.size + 1, dtype=torch.bool)
+    mask[torch.from_numpy(known)] = True
+    if not bool(mask[:-1].any()):
+        raise DataError(message("allowed", expected="at least one item of the catalogue", received="none"))
+    return mask[:-1]
 
 
 def ranked(score: Score, queries: Tensor, targets: Tensor, size: int, filters: Filters) -> Ranked:

@@ -31,19 +31,20 @@ from unrolled.nn.item_vectors import ItemVectors
 from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.ranking import Ranked, ranking_scores
+from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.learning_on import joined
 from unrolled.tasks.replay import Replay
+from unrolled.tasks.stream_items import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.seeds import seed_everything
 from unrolled.training.trainer import Trainer
 from unrolled.training.weights import under
 
-TIMES = "times"  # the input that says when the event before was
 LARGE = 20_000  # items: the table's gradient then lists rows
 MAX_LANES, MIN_UPDATES = 128, 30  # users read side by side; fewer where an epoch would have fewer updates
 
@@ -294,15 +295,16 @@ class NextItemTask(Task):
             }
         )
 
+    def _stepping(self, k: int = 10, exclude_seen: bool = False, allowed: Sequence[Any] | None = None) -> NetworkSteps:
+        reader = ItemReader(self._event_columns(), (TIMES, DISTANCE), self._score(), k, exclude_seen, allowed)
+        return NetworkSteps(self._fitted(), reader)
+
+    def _event_columns(self) -> EventColumns:
+        return EventColumns(self._item, self.time, self.catalogue_, self.times_, self.features_, self._recalled())
+
     def _score(self) -> Any:
         """Scores of queries against a range of items."""
-        vectors = self._fitted().vectors
-
-        def score(queries: Tensor, start: int, stop: int) -> Tensor:
-            with torch.no_grad():
-                return vectors.score(queries, start, stop)
-
-        return score
+        return torch.no_grad()(self._fitted().vectors.score)
 
     def _queries(self, steps: Batch, wanted: Tensor) -> Tensor:
         return queries_after(self._fitted().eval(), steps, wanted)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,7 @@ from unrolled.ranking import Ranked, place_scores
 from unrolled.tasks.event_columns import Columns
 from unrolled.tasks.item_ranking import places
 from unrolled.tasks.next_item import NextItemTask
-
-DISTANCE = "distance"  # the input that says how far it was from the place before
+from unrolled.tasks.stream_items import DISTANCE, EventColumns
 
 
 class NextPlace(NextItemTask):
@@ -146,6 +146,9 @@ class NextPlace(NextItemTask):
     def _specs(self) -> dict[str, Spec]:
         specs = super()._specs()
         return specs if self._position is None else {DISTANCE: Spec("vector", 1), **specs}
+
+    def _event_columns(self) -> EventColumns:
+        return replace(super()._event_columns(), places=self.places_, position=self._position)
 
     # ---- scores -------------------------------------------------------------------------------
 

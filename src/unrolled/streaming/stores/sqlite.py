@@ -3,10 +3,11 @@
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from urllib.parse import unquote
 
 from unrolled.errors import ArtifactError, OptionError, StoreUnavailable, message
@@ -67,6 +68,7 @@ class SQLiteStore:
         self._path, self._lock = Path(path), Lock()
         start = time.time() - time.monotonic()
         self._clock = clock or (lambda: start + time.monotonic())
+        self._refuse_truncated()
         with self._faults():
             self._base = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
@@ -81,7 +83,7 @@ class SQLiteStore:
         oldest, ask = self._oldest(ttl), "SELECT value, version FROM sessions WHERE key = ? AND written > ?"
         with self._lock, self._faults():
             rows = [self._base.execute(ask, (key.encode(), oldest)).fetchone() for key in keys]
-        return [None if row is None else Found(*row) for row in rows]
+        return [None if row is None else _found(*row) for row in rows]
 
     def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
         """Write sessions of different keys in one transaction; False where another version was there."""
@@ -128,6 +130,19 @@ class SQLiteStore:
 
     # ---- inside --------------------------------------------------------------------------------------
 
+    def _refuse_truncated(self) -> None:
+        """SQLite takes a file that lost half a page, or all but a few bytes, for a good one and writes to it."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if not self._path.is_file() or (log.exists() and log.stat().st_size):  # the log may hold what is missing
+            return
+        with self._path.open("rb") as file:
+            head = file.read(100)
+        size = self._path.stat().st_size
+        pages = int.from_bytes(head[28:32], "big") if head[24:28] == head[92:96] else 0
+        page = int.from_bytes(head[16:18], "big")
+        if 0 < size < 100 or size < pages * (65536 if page == 1 else page):
+            raise self._damaged("truncated")
+
     def _open(self, durable: bool) -> None:
         (kind,), (version,) = (
             self._base.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
@@ -145,7 +160,7 @@ class SQLiteStore:
             self._base.executescript(TABLES)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         with self._lock, self._faults():
             self._base.execute("BEGIN IMMEDIATE")
             try:
@@ -157,7 +172,7 @@ class SQLiteStore:
                 raise
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _faults(self) -> Generator[None]:
         try:
             yield
         except sqlite3.Error as fault:
@@ -166,12 +181,16 @@ class SQLiteStore:
                 raise StoreUnavailable(
                     f"store: {self._path} cannot be written now ({fault}); try again later"
                 ) from fault
-            raise ArtifactError(
-                message("store", expected="a whole file of sessions that can be written",
-                        received=f"{self._path} ({fault})",
-                        remedy=f"it was left as it is: restore a copy, or save what can be read with "
-                        f"`sqlite3 {self._path.name} .recover`, or name another file")
-            ) from fault  # fmt: skip
+            raise self._damaged(fault) from fault
+        except UnicodeDecodeError as fault:  # from SQLite's words about a damaged file
+            raise self._damaged("damaged") from fault
+
+    def _damaged(self, how: object) -> ArtifactError:
+        return ArtifactError(
+            message("store", expected="a whole file of sessions that can be written", received=f"{self._path} ({how})",
+                    remedy="it was left as it is: restore a copy, or save what can be read with "
+                    f"`sqlite3 {self._path.name} .recover`, or name another file")
+        )  # fmt: skip
 
     def _oldest(self, ttl: float | None) -> float:
         return -math.inf if ttl is None else self._clock() - ttl
@@ -184,6 +203,11 @@ def open_address(address: str) -> SQLiteStore:
     if not path or "\0" in path:
         raise OptionError(message("store", expected='a file, as in "sqlite:///sessions.db"', received=address))
     return SQLiteStore(path, **options)
+
+
+def _found(value: Any, version: Any) -> Found:
+    """A row; what a damaged file gives in place of bytes is taken for a damaged session."""
+    return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else 0)
 
 
 def _write(base: sqlite3.Connection, write: Write, now: float, oldest: float) -> bool:

@@ -1,0 +1,95 @@
+"""Streams of a detector: rows of one series in, what is unusual about each out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.errors import UnrolledError
+from unrolled.streaming.flat import Layout
+from unrolled.streaming.state import StreamState
+from unrolled.streaming.stream import Answer
+from unrolled.tasks.detect_answers import as_row
+from unrolled.tasks.detect_keeping import Keeping
+from unrolled.tasks.detect_rows import History
+from unrolled.tasks.detect_state import DetectorState
+from unrolled.tasks.detect_table import Watched, next_row
+from unrolled.tasks.likelihood import Usual
+from unrolled.tasks.long_table import STEP
+
+
+class DetectorSteps:
+    """A detector's part of a stream. A series that was learnt from goes on where it stood, if its rows follow.
+
+    Args:
+        keeping: the network, and all that was learnt beside it.
+        watched: which columns there are.
+    """
+
+    def __init__(self, keeping: Keeping, watched: Watched) -> None:
+        self._keeping, self._watched = keeping, watched
+        with torch.no_grad():
+            self._layout = Layout(keeping.network.initial_state(1))
+
+    def initial_state(self) -> StreamState:
+        return StreamState((), self._layout.flat(self._keeping.first_state().network)[0])
+
+    def step(self, event: Any, state: StreamState) -> Answer:
+        record, number = self._record(event, state)
+        before = None if not state.memory else self._opened(state)
+        one = next_row(record, self._watched, None if before is None else before.history.time)
+        found, after = self._keeping.advance(one, self._keeping.state_before(one) if before is None else before)
+        keys = {name: record[name] for name in (self._watched.time, self._watched.group) if name is not None}
+        row = {name: _plain(value) for name, value in (keys | as_row(found, self._keeping.threshold)).items()}
+        return row, self._closed(after, number)
+
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
+        found: list[Answer | UnrolledError] = []
+        for event, state in zip(events, states, strict=True):
+            try:
+                found.append(self.step(event, state))
+            except UnrolledError as fault:
+                found.append(fault)
+        return found
+
+    def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
+        for event in history:
+            _, state = self.step(event, state)
+        return state
+
+    def finish(self, state: StreamState) -> Answer:
+        return None, state
+
+    # ---- a detector's state as a stream's -----------------------------------------------------------
+
+    def _record(self, event: Any, state: StreamState) -> tuple[Mapping[str, Any], int]:
+        """The event by column, and how many came before; rows without a time are numbered."""
+        number = state.memory[0] if state.memory else 0
+        if not isinstance(event, Mapping):
+            columns = self._watched.columns
+            event = dict(zip(columns, [event] if len(columns) == 1 else event, strict=False))
+        if self._watched.time == STEP:
+            event = {**event, STEP: number}
+        return event, number + 1
+
+    def _closed(self, state: DetectorState, number: int) -> StreamState:
+        time = state.history.time
+        moment = isinstance(time, np.datetime64)
+        time = int(time.astype("M8[us]").astype(np.int64)) if moment else None if time is None else float(time)
+        kept = (number, (moment, time), (state.history.values, state.history.filled), tuple(state.usual))
+        return StreamState(kept, self._layout.flat(state.network)[0])
+
+    def _opened(self, state: StreamState) -> DetectorState:
+        _, (moment, time), (values, filled), usual = state.memory
+        time = np.int64(time).astype("M8[us]") if moment else time
+        network = self._layout.nested(state.network[None])
+        return DetectorState(History(time, values, filled), network, Usual(*usual))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value != value:
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
