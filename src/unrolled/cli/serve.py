@@ -16,7 +16,10 @@ def serve(
     ] = "",
     host: Annotated[str, typer.Option(help="address to listen on; other machines reach 0.0.0.0")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port; 0 takes a free one")] = 8000,
-    token: Annotated[str, typer.Option(envvar=TOKEN, help="what clients have to send; in a file or the environment it is not seen in ps")] = "",
+    token: Annotated[
+        str,
+        typer.Option(envvar=TOKEN, help="what clients have to send; in a file or the environment it is not seen in ps"),
+    ] = "",
     token_file: Annotated[str, typer.Option(help="file that holds the token")] = "",
     workers: Annotated[int, typer.Option(help="processes; several need a store")] = 1,
     max_body: Annotated[int, typer.Option(help="bytes of a request at most")] = 8_000_000,

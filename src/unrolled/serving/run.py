@@ -16,6 +16,7 @@ from unrolled.serving.service import check_model
 from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.app:from_environment"
+SEND_BUFFER = 1 << 18  # bytes that the kernel keeps for a client that does not read
 BACKLOG = 2048  # connections that wait to be accepted: a thousand may come at once
 
 
@@ -65,8 +66,9 @@ def listening(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        patience = int(2000 * settings.timeout)  # milliseconds, after we have given up ourselves
+        patience = int(4000 * settings.timeout)  # milliseconds, long after we have given up ourselves
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
     try:
         sock.bind((settings.host, settings.port))
