@@ -14,6 +14,8 @@ from unrolled.serving.limits import check_length
 from unrolled.serving.predicting import predictions, table_of_csv
 from unrolled.serving.schemas import Predictions, Prompt, Records, errors
 from unrolled.serving.service import Service
+from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.writing_on import write_on
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
 CSV = "text/csv"
@@ -22,7 +24,18 @@ CSV_BODY: Any = {"requestBody": {"content": {CSV: {"schema": {"type": "string"},
 STREAM: Any = {
     200: {
         "description": "events `token` with text, expected, units and read; then `done`, or `error`",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": event("token", {"text": "a"})}},
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "one event",
+                    "properties": {
+                        "event": {"enum": ["token", "done", "error"]},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            }
+        },
     }
 }
 
@@ -74,9 +87,6 @@ def _of_csv(service: Service, data: bytes) -> dict[str, Any]:
 
 
 def _begun(model: Any, body: Prompt) -> Iterator[Any]:
-    from unrolled.tasks.language import LanguageModel
-    from unrolled.tasks.writing_on import write_on
-
     if not isinstance(model, LanguageModel):
         raise UnsupportedError(f"a {type(model).__name__} does not write on from a text: ask /v1/predict")
     try:

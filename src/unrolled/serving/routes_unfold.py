@@ -7,6 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from unrolled.errors import DataError, OptionError, UnrolledError, message
+from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
+from unrolled.plots.states import draw_states
+from unrolled.plots.theme import THEMES, svg_of
+from unrolled.plots.unfolding import draw_unfolding
 from unrolled.serving.asking import Asked, StrictRoute, as_json
 from unrolled.serving.faults import STUMBLES, unreadable
 from unrolled.serving.limits import check_length
@@ -47,11 +51,6 @@ def _seen(model: Any, body: Look) -> dict[str, Any]:
 
 
 def _drawn(found: Any, theme: str) -> dict[str, Any]:
-    from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
-    from unrolled.plots.states import draw_states
-    from unrolled.plots.theme import THEMES, svg_of
-    from unrolled.plots.unfolding import draw_unfolding
-
     colours, flow, last = THEMES[theme], found.gradient_flow, found.states.layers[-1]
     drawings = {
         "unfolding": ("The network unfolded: the same weights at every step", partial(draw_unfolding, found.unfolding)),
