@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from redis_server import RedisServer
+from redis_server import RedisCluster, RedisServer
 from unrolled.errors import OptionError, StoreUnavailable
 from unrolled.streaming.stores.base import Found, Store, Write
 from unrolled.streaming.stores.registry import STORES, open_store
 
-KINDS = ["memory", "sqlite", "redis", "redis with an index"]
+KINDS = ["memory", "sqlite", "redis", "redis with an index", "redis cluster"]
 STRANGE = [
     "../../etc/passwd",
     "a\0b",
@@ -41,13 +41,21 @@ def server() -> Iterator[RedisServer]:
         started.kill()
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    with tempfile.TemporaryDirectory() as folder:
+        started = RedisCluster(Path(folder))
+        yield started
+        started.kill()
+
+
 @pytest.fixture(params=KINDS)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "memory":
         return "memory:"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/sessions.db"
-    base = request.getfixturevalue("server").address
+    base = request.getfixturevalue("cluster" if "cluster" in request.param else "server").address
     prefix = "".join(letter if letter.isalnum() else "-" for letter in tmp_path.name)
     return f"{base}?prefix={prefix}&index={'yes' if 'index' in request.param else 'no'}"
 
