@@ -64,6 +64,19 @@ class InputLayer(nn.Module):
             return column(value.values, value.sequence_ids)
         return column(_values(value))
 
+    def vectors(self, name: str) -> Tensor:
+        """What each index of a column is read as, (V, F).
+
+        Raises:
+            ShapeError: a column that holds no indices.
+        """
+        column = self._column(name)
+        if column.spec.kind != "index":
+            raise ShapeError(
+                message("name", expected="a column of indices", received=f"{name!r} of {column.spec.kind}")
+            )
+        return column(torch.arange(column.spec.size))
+
     def kept(self, rows: int, steps: int) -> int:
         """Numbers that reading pictures keeps for the backward pass, roughly: for an estimate of memory.
 

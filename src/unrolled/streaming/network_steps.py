@@ -1,6 +1,6 @@
 """Streams of a task whose network carries a state: read the codecs' steps, go on from the state, say what follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from unrolled.streaming.flat import stacked
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer
 
+QuickStep = Callable[[Any, StreamState], Answer | None]  # None: the event is not a usual one
 AT_ONCE = 1024  # events of a history that are read in one pass
 
 
@@ -47,6 +48,10 @@ class Reader(Protocol):
         """What the network's numbers (T, width) for each piece mean, in plain values."""
         ...
 
+    def quick(self, network: Any) -> QuickStep | None:
+        """A way around all this for usual events, in microseconds: None where the network has none."""
+        ...
+
 
 class NetworkSteps:
     """The part of a stream that all tasks with a carried state share.
@@ -60,11 +65,16 @@ class NetworkSteps:
 
     def __init__(self, network: Any, reader: Reader) -> None:
         self.engine, self.reader = Engine(network), reader
+        self._quick = reader.quick(network)
 
     def initial_state(self) -> StreamState:
         return StreamState((False, None, self.reader.initial()), self.engine.first)
 
     def step(self, event: Any, state: StreamState) -> Answer:
+        if self._quick is not None:
+            answer = self._quick(event, state)
+            if answer is not None:
+                return answer
         piece, memory = self.reader.take(event, state.memory[2])
         return self._advance([piece], [memory], [state])[0]
 

@@ -191,6 +191,9 @@ class ItemReader:
         known = items >= 0
         return {"items": self._columns.catalogue.decode(items[known].numpy()), "scores": scores[known].tolist()}
 
+    def quick(self, network: Any) -> None:
+        return None
+
     # ---- pieces -----------------------------------------------------------------------------------
 
     def _record(self, event: Any) -> Mapping[str, Any]:

@@ -49,6 +49,9 @@ class RecordReader:
             return [self._whole(rows[-1].tolist()) if len(rows) else None for rows in shares]
         return [self._steps(rows) for rows in shares]
 
+    def quick(self, network: Any) -> None:
+        return None
+
     def _whole(self, shares: list[float]) -> dict[str, Any]:
         named = {str(label): share for label, share in zip(self._labels, shares, strict=True)}
         if isinstance(self._output, MultiLabelOutput):

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.record import Record
+from unrolled.codecs.text import Characters
 from unrolled.ragged import Ragged
+from unrolled.streaming.network_steps import QuickStep
 from unrolled.streaming.pieces import Memory, Pieces
+from unrolled.streaming.quick import quick_of
+from unrolled.streaming.state import StreamState
+from unrolled.streaming.stream import Answer
 from unrolled.tasks.texts import with_edges
 
 
@@ -62,6 +68,39 @@ class TextReader:
         shares, tokens = logits.float().softmax(1).topk(self._top, dim=1)
         said = iter(zip(shares.tolist(), tokens.tolist(), strict=True))
         return [self._answer(*next(said)) if len(row) else None for row in rows]
+
+    def quick(self, network: Any) -> QuickStep | None:
+        """One known character of a text that has begun."""
+        if not isinstance(self._codec, Characters) or self._codec.lowercase:
+            return None
+        quick = quick_of(network)
+        if quick is None:
+            return None
+        with torch.no_grad():
+            rows = dict(zip(self._codec.entries, network.inputs.vectors(self._text).numpy(), strict=False))
+        del rows[self._codec.entries[0]]  # what stands for all unknown ones is no character
+        held, top, size = self._codec_memory(), self._top, self._boundary + self._ends
+
+        def step(event: Any, state: StreamState) -> Answer | None:
+            row = rows.get(event) if isinstance(event, str) else None
+            memory = state.memory
+            if row is None or not memory[0] or memory[2][0] != held:
+                return None
+            with quick.lock:
+                quick.inputs[:] = row
+                raw, after = quick.step(state.network)
+            logits = raw[:size]
+            shares = np.exp(logits - logits.max())
+            shares /= shares.sum()
+            best = np.argpartition(shares, size - top)[size - top :]
+            best = best[np.argsort(-shares[best], kind="stable")]
+            return self._answer(shares[best].tolist(), best.tolist()), StreamState(memory, after)
+
+        return step
+
+    def _codec_memory(self) -> Any:
+        """What is held of the text itself where nothing is."""
+        return self._pieces.initial()[0]
 
     def _answer(self, shares: list[float], tokens: list[int]) -> dict[str, Any]:
         likely = [

@@ -49,9 +49,14 @@ class Stepper:
         plan, self._state_type = layer.plan, cell.state_type
         self._hidden_size, self._output_size = layer.hidden_size, layer.output_size
         self.inputs: Floats = np.zeros((batch_size, layer.input_size), dtype=np.float32)
-        self._cells: Floats = np.zeros((batch_size if plan.cell.has_cell else 0, layer.padded), dtype=np.float32)
+        cells = layer.padded if plan.cell.has_cell else 0
+        # what the first turn leaves lies side by side, so that one copy takes it
+        self._left: Floats = np.zeros(batch_size * (layer.shown + cells), dtype=np.float32)
+        written, kept = np.split(self._left, [batch_size * layer.shown])
+        self._cells: Floats = kept.reshape(batch_size if cells else 0, layer.padded)
         # what one step writes the next one reads, so there are two, taking turns
-        self._hidden: list[Floats] = [np.zeros((batch_size, layer.shown), dtype=np.float32) for _ in range(2)]
+        first = np.zeros((batch_size, layer.shown), dtype=np.float32)
+        self._hidden: list[Floats] = [first, written.reshape(batch_size, layer.shown)]
         self._shown = [hidden[:, : layer.output_size] for hidden in self._hidden]
         self._turn = 0
 
@@ -82,6 +87,20 @@ class Stepper:
         self._calls[self._turn].run()
         self._turn = 1 - self._turn
         return self._shown[self._turn]
+
+    def pass_on(self) -> "Passing":
+        """The step of a single stream from a state given as one vector; the object's own state is then not kept.
+
+        Raises:
+            ShapeError: a stepper of several streams.
+        """
+        if len(self.inputs) != 1:
+            raise ShapeError(message("batch_size", expected="1", received=len(self.inputs)))
+        self._turn = 0
+        fields = [self._shown[0][0], *(cells[: self._hidden_size] for cells in self._cells)]
+        left = [self._shown[1][0], *(cells[: self._hidden_size] for cells in self._cells)]
+        whole = self._left if sum(map(len, left)) == len(self._left) else None
+        return Passing(self._calls[0], fields, left, whole)
 
     @property
     def state(self) -> State:
@@ -144,6 +163,34 @@ class Stepper:
             **dict.fromkeys((Forward.row_keys, Forward.unit_keys, Forward.shared, Forward.factors), 0),
         }
         return [_address(values[name]) for name in Forward]
+
+
+class Passing:
+    """One step from a state to the next, both vectors (S,), the fields of the cell's state end to end.
+
+    Args:
+        calls: the step, bound to its buffers.
+        fields: where it reads the state.
+        left: where it leaves the state; `left[0]` is the output.
+        whole: the same in one piece, where it lies so.
+    """
+
+    def __init__(self, calls: Calls, fields: list[Floats], left: list[Floats], whole: Floats | None) -> None:
+        self._run, self._address, self._held = calls.kernel.run, calls.addresses[0], calls
+        self._first, self._second = fields[0], fields[1] if len(fields) > 1 else None
+        self._edge, self._left, self._whole = len(fields[0]), left, whole
+        self.output = left[0]  # (H,) overwritten by the next step
+        self.size = sum(map(len, fields))
+
+    def step(self, state: Floats) -> Floats:
+        """From a state to the next; the inputs stand in the stepper's `inputs`."""
+        if self._second is None:
+            self._first[:] = state
+        else:
+            self._first[:] = state[: self._edge]
+            self._second[:] = state[self._edge :]
+        self._run(self._address)
+        return np.concatenate(self._left) if self._whole is None else self._whole.copy()
 
 
 def _address(value: Any) -> int:

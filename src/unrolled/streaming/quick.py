@@ -1,0 +1,98 @@
+"""One step of one stream without torch: what takes microseconds, where the network is made of what has such a step."""
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from unrolled.arrangements.many_to_many import ManyToMany
+from unrolled.arrangements.one_to_many import OneToMany
+from unrolled.cells.base import Cell
+from unrolled.errors import UnsupportedError
+from unrolled.kernels.cpu.step import Stepper
+from unrolled.nn.stack import Recurrent, Stack
+
+
+class Quick:
+    """A stack of cells and the linear layer after it, one step at a time, states as vectors.
+
+    Its buffers serve one step after the other: hold `lock` from writing `inputs` to reading what came out.
+
+    Args:
+        network: one answer for each step, by a causal stack of float32 cells that the tiles have.
+
+    Raises:
+        UnsupportedError: a network made of something else.
+
+    Example:
+        >>> from unrolled.arrangements.many_to_many import NextStep
+        >>> from unrolled.codecs.base import Spec
+        >>> from unrolled.nn.heads import NumberOutput
+        >>> from unrolled.nn.inputs import InputLayer
+        >>> net = NextStep(InputLayer({"x": Spec("vector", 2)}), Stack(2, 4), NumberOutput(2)).eval()
+        >>> quick = Quick(net)
+        >>> quick.inputs[:] = [0.5, -1.0]
+        >>> raw, state = quick.step(np.zeros(8, dtype=np.float32))
+        >>> raw.shape, state.shape
+        ((2,), (8,))
+    """
+
+    def __init__(self, network: Any) -> None:
+        stack = network.layers if isinstance(network, ManyToMany) else None
+        if not isinstance(stack, Stack) or (network.inputs.static_size and not isinstance(network, OneToMany)):
+            raise UnsupportedError("only a stack that answers at each step, from that step alone, has a quick step")
+        self._steppers = [Stepper(_cell(layer)) for layer in stack.layers]
+        self._passing = [stepper.pass_on() for stepper in self._steppers]
+        self.inputs = self._steppers[0].inputs[0]  # (F,)
+        self._norms = None if stack.norms is None else [_Norm(norm) for norm in stack.norms]
+        self._residual = stack.residual
+        linear = network.head.linear
+        self._weight = np.ascontiguousarray(linear.weight.detach().numpy())  # (W, H)
+        self._bias = linear.bias.detach().numpy().copy()  # (W,)
+        self._alone = len(self._passing) == 1 and not self._residual
+        self.lock = Lock()
+
+    def step(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """From a state (S,) to raw answers (W,) and the next state, a vector of its own."""
+        if self._alone:
+            passing = self._passing[0]
+            after = passing.step(state)
+            return self._weight.dot(passing.output) + self._bias, after
+        parts, start, hidden = [], 0, self.inputs
+        for place, passing in enumerate(self._passing):
+            if place:
+                self._steppers[place].inputs[0] = hidden if self._norms is None else self._norms[place - 1](hidden)
+            parts.append(passing.step(state[start : start + passing.size]))
+            start += passing.size
+            output = passing.output
+            hidden = output + hidden if self._residual and output.shape == hidden.shape else output
+        return self._weight.dot(hidden) + self._bias, np.concatenate(parts)
+
+
+def _cell(layer: nn.Module) -> Cell:
+    if not isinstance(layer, Recurrent) or layer.noise.zones:
+        raise UnsupportedError("zoneout and backward layers have no quick step")
+    return layer.cell
+
+
+class _Norm:
+    """A layer norm over one vector."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        assert isinstance(norm, nn.LayerNorm)
+        assert norm.bias is not None
+        self._weight, self._bias = norm.weight.detach().numpy().copy(), norm.bias.detach().numpy().copy()
+        self._tiny = norm.eps
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        centred = values - values.mean()
+        return centred / np.sqrt((centred * centred).mean() + self._tiny) * self._weight + self._bias
+
+
+def quick_of(network: Any) -> Quick | None:
+    """The quick step of a network; None where it has none."""
+    try:
+        return Quick(network)
+    except UnsupportedError:
+        return None
