@@ -10,6 +10,7 @@ from unrolled.arrangements.many_to_one import ManyToOne, ManyToOneState
 from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.nn.unroll import choose_rows
+from unrolled.ragged import Ragged
 from unrolled.streaming.flat import Layout
 
 
@@ -37,7 +38,7 @@ class Engine:
         if not layers.causal:
             layers.step(torch.zeros(1, 1), layers.initial_state(1))
 
-    def run(self, batch: Batch, states: np.ndarray, fresh: Tensor) -> tuple[list[Tensor], np.ndarray]:
+    def run(self, batch: Batch, states: np.ndarray, fresh: Tensor) -> tuple[Ragged, np.ndarray]:
         """Read the steps of each sequence, any number of them.
 
         Args:
@@ -46,8 +47,8 @@ class Engine:
             fresh: which sequences begin here, (B,): those that a vector starts take their state from it.
 
         Returns:
-            For each sequence the raw answers, (T, width), or (1, width) where one answer is for the whole of it and
-            something was read; and the states after, (B, S).
+            The raw answers, (N, width) ragged; where one answer is for the whole of a sequence, one row for each of
+            which something was read. And the states after, (B, S).
         """
         with torch.no_grad():
             state = self.layout.nested(states)
@@ -57,9 +58,9 @@ class Engine:
                 raw, state = self._so_far(batch, state)
                 return raw, self.layout.flat(state)
             answers, state = self.network(batch, state)
-            return list(answers), self.layout.flat(state)
+            return answers, self.layout.flat(state)
 
-    def _so_far(self, batch: Batch, state: ManyToOneState) -> tuple[list[Tensor], ManyToOneState]:
+    def _so_far(self, batch: Batch, state: ManyToOneState) -> tuple[Ragged, ManyToOneState]:
         """The layers read all steps at once; the pooling takes them one after the other."""
         network = self.network
         outputs, layers = network.layers(network.inputs(batch), state.layers)
@@ -71,5 +72,11 @@ class Engine:
             found, after = network.pooling.step(values, pooled)
             read, pooled = choose_rows(going, found, read), choose_rows(going, after, pooled)
         raw = network.head(torch.cat([read, network.inputs.static(batch)], 1))  # (B, width)
-        some = [raw[row : row + 1] if length else raw[:0] for row, length in enumerate(batch.lengths.tolist())]
-        return some, ManyToOneState(layers, pooled)
+        some = batch.lengths > 0
+        return Ragged(raw[some], some.long()), ManyToOneState(layers, pooled)
+
+
+def final(raw: Ragged) -> Tensor:
+    """The last row of each sequence that has one, (M, width)."""
+    filled = raw.lengths > 0
+    return raw.values[raw.lengths.cumsum(0)[filled] - 1]

@@ -5,17 +5,20 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from unrolled.batch import Batch, Nested
 from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
 from unrolled.streaming.flat import stacked
+from unrolled.streaming.quick import Quick, quick_of
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer
+from unrolled.streaming.states import StreamStates
+from unrolled.streaming.stream import Answer, Answers
 
-QuickStep = Callable[[Any, StreamState], Answer | None]  # None: the event is not a usual one
+# they answer with None where an event is not a usual one
+QuickStep = Callable[[Any, StreamState], Answer | None]
+QuickSteps = Callable[[Sequence[Any], Sequence[StreamState]], tuple[list[Any], StreamStates] | None]
 AT_ONCE = 1024  # events of a history that are read in one pass
 
 
@@ -27,6 +30,11 @@ class Reader(Protocol):
     """
 
     repeats: bool
+
+    @property
+    def quick(self) -> Callable[[Quick], tuple[QuickStep, QuickSteps]] | None:
+        """A way around all the rest for usual events, of one stream and of many; None where there is none."""
+        ...
 
     def initial(self) -> Any:
         """What is remembered before the first event, beside the network's state."""
@@ -44,12 +52,8 @@ class Reader(Protocol):
         """What the network reads of each piece; `fresh` are those that begin a sequence."""
         ...
 
-    def answers(self, raw: Sequence[Tensor], pieces: Sequence[Any]) -> list[Any]:
-        """What the network's numbers (T, width) for each piece mean, in plain values."""
-        ...
-
-    def quick(self, network: Any) -> QuickStep | None:
-        """A way around all this for usual events, in microseconds: None where the network has none."""
+    def answers(self, raw: Ragged, pieces: Sequence[Any]) -> list[Any]:
+        """What the network's numbers (N, width) mean for each piece, in plain values."""
         ...
 
 
@@ -65,7 +69,8 @@ class NetworkSteps:
 
     def __init__(self, network: Any, reader: Reader) -> None:
         self.engine, self.reader = Engine(network), reader
-        self._quick = reader.quick(network)
+        quick = None if reader.quick is None else quick_of(network)
+        self._quick, self._quick_many = (None, None) if quick is None or reader.quick is None else reader.quick(quick)
 
     def initial_state(self) -> StreamState:
         return StreamState((False, None, self.reader.initial()), self.engine.first)
@@ -78,7 +83,16 @@ class NetworkSteps:
         piece, memory = self.reader.take(event, state.memory[2])
         return self._advance([piece], [memory], [state])[0]
 
-    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
+        found = None if self._quick_many is None or not events else self._quick_many(events, states)
+        if found is not None:
+            return found
+        answers = self._one_by_one(events, states)
+        return [one if isinstance(one, UnrolledError) else one[0] for one in answers], [
+            before if isinstance(one, UnrolledError) else one[1] for one, before in zip(answers, states, strict=True)
+        ]
+
+    def _one_by_one(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
         pieces, memories, befores, places = [], [], [], []
         answers: list[Any] = [None] * len(events)
         for place, (event, state) in enumerate(zip(events, states, strict=True)):
@@ -118,8 +132,8 @@ class NetworkSteps:
         fresh = [not started, *(False for _ in events[1:])]
         whole = end_to_end(self.reader.encode(pieces, fresh))
         raw, after = self.engine.run(whole, state.network[None], torch.tensor(fresh[:1]))
-        if self.reader.repeats and len(raw[0]):
-            (answer,) = self.reader.answers([raw[0][-1:]], pieces[-1:])
+        if self.reader.repeats and len(raw.values):
+            (answer,) = self.reader.answers(Ragged(raw.values[-1:], torch.ones(1, dtype=torch.int64)), pieces[-1:])
         return StreamState((started or whole.num_steps > 0, answer, memory), after[0])
 
     def finish(self, state: StreamState) -> Answer:
@@ -134,8 +148,9 @@ class NetworkSteps:
         raw, after = self.engine.run(batch, stacked([state.network for state in states]), torch.tensor(fresh))
         outputs = self.reader.answers(raw, pieces)
         answers = []
+        counts = raw.lengths.tolist()
         for row, (output, memory, before) in enumerate(zip(outputs, memories, states, strict=True)):
-            read = len(raw[row]) > 0
+            read = counts[row] > 0
             output = output if read or not self.reader.repeats else before.memory[1]
             kept = (read or before.memory[0], output if self.reader.repeats else None, memory)
             # a row of its own: a view would keep the states of all the others alive

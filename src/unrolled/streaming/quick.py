@@ -22,6 +22,10 @@ class Quick:
     Args:
         network: one answer for each step, by a causal stack of float32 cells that the tiles have.
 
+    Attributes:
+        inputs: what one step reads, (F,); to be filled.
+        reads: the network's input layer.
+
     Raises:
         UnsupportedError: a network made of something else.
 
@@ -42,7 +46,9 @@ class Quick:
         stack = network.layers if isinstance(network, ManyToMany) else None
         if not isinstance(stack, Stack) or (network.inputs.static_size and not isinstance(network, OneToMany)):
             raise UnsupportedError("only a stack that answers at each step, from that step alone, has a quick step")
-        self._steppers = [Stepper(_cell(layer)) for layer in stack.layers]
+        self._cells = [_cell(layer) for layer in stack.layers]
+        self._steppers = [Stepper(cell) for cell in self._cells]
+        self._wide, self._rooms = self._steppers, 1
         self._passing = [stepper.pass_on() for stepper in self._steppers]
         self.inputs = self._steppers[0].inputs[0]  # (F,)
         self._norms = None if stack.norms is None else [_Norm(norm) for norm in stack.norms]
@@ -51,7 +57,24 @@ class Quick:
         self._weight = np.ascontiguousarray(linear.weight.detach().numpy())  # (W, H)
         self._bias = linear.bias.detach().numpy().copy()  # (W,)
         self._alone = len(self._passing) == 1 and not self._residual
+        self.reads = network.inputs
         self.lock = Lock()
+
+    def step_many(self, inputs: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same for many streams, and with the lock taken here: (B, F), (B, S) to raw (B, W) and states (B, S)."""
+        with self.lock:
+            if self._rooms < len(inputs):
+                self._rooms = 1 << (len(inputs) - 1).bit_length()
+                self._wide = [Stepper(cell, self._rooms) for cell in self._cells]
+            parts, start, hidden = [], 0, inputs
+            for place, (stepper, passing) in enumerate(zip(self._wide, self._passing, strict=True)):
+                given = hidden if not place or self._norms is None else self._norms[place - 1](hidden)
+                output, after = stepper.pass_many(given, states[:, start : start + passing.size])
+                parts.append(after)
+                start += passing.size
+                hidden = output + hidden if self._residual and output.shape == hidden.shape else output
+            raw = hidden @ self._weight.T + self._bias
+        return raw, parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
     def step(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From a state (S,) to raw answers (W,) and the next state, a vector of its own."""
@@ -77,7 +100,7 @@ def _cell(layer: nn.Module) -> Cell:
 
 
 class _Norm:
-    """A layer norm over one vector."""
+    """A layer norm over one vector, or over each row of many."""
 
     def __init__(self, norm: nn.Module) -> None:
         assert isinstance(norm, nn.LayerNorm)
@@ -86,8 +109,8 @@ class _Norm:
         self._tiny = norm.eps
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        centred = values - values.mean()
-        return centred / np.sqrt((centred * centred).mean() + self._tiny) * self._weight + self._bias
+        centred = values - values.mean(-1, keepdims=True)
+        return centred / np.sqrt((centred * centred).mean(-1, keepdims=True) + self._tiny) * self._weight + self._bias
 
 
 def quick_of(network: Any) -> Quick | None:

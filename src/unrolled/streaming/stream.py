@@ -6,8 +6,10 @@ from typing import Any, Protocol
 
 from unrolled.errors import ShapeError, UnrolledError, message, unknown
 from unrolled.streaming.state import StreamState, pack, unpack
+from unrolled.streaming.states import StreamStates
 
 Answer = tuple[Any, StreamState]
+Answers = tuple[list[Any], Sequence[StreamState]]
 
 
 class Stepping(Protocol):
@@ -17,7 +19,9 @@ class Stepping(Protocol):
 
     def step(self, event: Any, state: StreamState) -> Answer: ...
 
-    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]: ...
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
+        """An event that cannot be read has its error in the answer's place, and its state stays."""
+        ...
 
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState: ...
 
@@ -65,14 +69,13 @@ class Stream:
         """
         return self._stepping.step(event, self._stepping.initial_state() if state is None else state)
 
-    def step_many(
-        self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise"
-    ) -> tuple[list[Any], list[StreamState]]:
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise") -> Answers:
         """Read one event of each of many streams, side by side; the answers are those of `step`.
 
         Args:
             events: one for each stream.
-            states: what is remembered of each; None = nothing yet.
+            states: what is remembered of each; None = nothing yet. Where they are what the last call returned, as a
+                whole, nothing has to be put together.
             errors: "raise", or "return": the error stands in the answer's place, and that state stays as it was.
 
         Raises:
@@ -81,18 +84,18 @@ class Stream:
         """
         if len(events) != len(states):
             raise ShapeError(message("states", expected=f"{len(events)}, one for each event", received=len(states)))
-        before = [self._stepping.initial_state() if state is None else state for state in states]
-        outputs, after = [], []
-        for old, found in zip(before, self._stepping.step_many(events, before), strict=True):
-            if isinstance(found, UnrolledError):
-                if errors == "raise":
-                    raise found
-                outputs.append(found)
-                after.append(old)
-            else:
-                outputs.append(found[0])
-                after.append(found[1])
+        outputs, after = self._stepping.step_many(events, self._begun(states))
+        if errors == "raise":
+            for output in outputs:
+                if isinstance(output, UnrolledError):
+                    raise output
         return outputs, after
+
+    def _begun(self, states: Sequence[StreamState | None]) -> Sequence[StreamState]:
+        if isinstance(states, StreamStates):
+            return states
+        first = self._stepping.initial_state()
+        return [first if state is None else state for state in states]
 
     def feed(self, history: Iterable[Any], state: StreamState | None = None) -> StreamState:
         """Read many events of one stream at once; the state is that of so many calls of `step`.

@@ -9,7 +9,7 @@ import torch
 from unrolled.errors import UnrolledError
 from unrolled.streaming.flat import Layout
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer
+from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.detect_answers import as_row
 from unrolled.tasks.detect_keeping import Keeping
 from unrolled.tasks.detect_rows import History
@@ -44,14 +44,16 @@ class DetectorSteps:
         row = {name: _plain(value) for name, value in (keys | as_row(found, self._keeping.threshold)).items()}
         return row, self._closed(after, number)
 
-    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
-        found: list[Answer | UnrolledError] = []
-        for event, state in zip(events, states, strict=True):
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
+        answers: list[Any] = []
+        after = list(states)
+        for place, (event, state) in enumerate(zip(events, states, strict=True)):
             try:
-                found.append(self.step(event, state))
+                answer, after[place] = self.step(event, state)
             except UnrolledError as fault:
-                found.append(fault)
-        return found
+                answer = fault
+            answers.append(answer)
+        return answers, after
 
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
         for event in history:

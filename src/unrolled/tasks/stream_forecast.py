@@ -13,7 +13,7 @@ import polars as pl
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, message
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer
+from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecast_answers import answer_columns
 from unrolled.tasks.forecast_features import Plan
 from unrolled.tasks.long_table import STEP
@@ -60,13 +60,14 @@ class ForecastSteps:
         return StreamState(tuple(_Kept()), _NOTHING)
 
     def step(self, event: Any, state: StreamState) -> Answer:
-        found = self.step_many([event], [state])[0]
-        if isinstance(found, UnrolledError):
-            raise found
-        return found
+        (answer,), (after,) = self.step_many([event], [state])
+        if isinstance(answer, UnrolledError):
+            raise answer
+        return answer, after
 
-    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
-        found: list[Any] = []
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
+        answers: list[Any] = [None] * len(events)
+        found = list(states)
         series: dict[int, Series] = {}
         for place, (event, state) in enumerate(zip(events, states, strict=True)):
             try:
@@ -74,14 +75,13 @@ class ForecastSteps:
                 if one is not None:
                     self._panel.require_startable([one], self._horizon)
                     series[place] = one
-                found.append((None, after))
+                found[place] = after
             except UnrolledError as fault:
-                found.append(fault)
+                answers[place] = fault
         if series:
-            answers = self._forecast(list(series.values()))
-            for (place, one), answer in zip(series.items(), answers, strict=True):
-                found[place] = (self._answer(one, answer), found[place][1])
-        return found
+            for (place, one), numbers in zip(series.items(), self._forecast(list(series.values())), strict=True):
+                answers[place] = self._answer(one, numbers)
+        return answers, found
 
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
         return self._read(history, state)[1] if history else state

@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
 from unrolled.nn.heads import BinaryVectorOutput
 from unrolled.nn.output import Output
-from unrolled.streaming.network_steps import QuickStep
+from unrolled.ragged import Ragged
+from unrolled.streaming.engine import final
+from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Memory, Pieces
-from unrolled.streaming.quick import quick_of
+from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
+from unrolled.streaming.states import StreamStates, rows_of
 from unrolled.streaming.stream import Answer
 from unrolled.tasks.drawing import started
 
@@ -41,6 +43,7 @@ class FrameReader:
     ) -> None:
         self._codec, self._output, self._own_units, self._mixture = codec, output, own_units, mixture
         self._pieces = Pieces([codec])
+        self.quick = None if mixture else self._quick
 
     def initial(self) -> Memory:
         return self._pieces.initial()
@@ -59,52 +62,65 @@ class FrameReader:
         real = torch.tensor([0 if new else 1 for new in fresh])
         return Batch({"frames": begun.slice(torch.minimum(real, begun.lengths), begun.lengths)})
 
-    def answers(self, raw: Sequence[Tensor], pieces: Sequence[dict[str, Any]]) -> list[Any]:
-        rows = [numbers[-1:] for numbers in raw]
-        said = self._output.describe(torch.cat(rows))  # (M, V), and for a mixture whether it ends
+    def answers(self, raw: Ragged, pieces: Sequence[dict[str, Any]]) -> list[Any]:
+        said = self._output.describe(final(raw))  # (M, V), and for a mixture whether it ends
         width = self._codec.spec.size
         (units,) = self._own_units([said[:, :width].numpy()])
         found = iter(zip(units.tolist(), said[:, width:].tolist(), strict=True))
-        return [self._answer(*next(found)) if len(row) else None for row in rows]
+        return [self._answer(*next(found)) if length else None for length in raw.lengths.tolist()]
 
-    def quick(self, network: Any) -> QuickStep | None:
+    def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One vector of finite numbers, where the network reads nothing else."""
-        quick = None if self._mixture else quick_of(network)
-        if quick is None:
-            return None
-        centre, spread = np.array(self._codec.scaling_, dtype=np.float64).tolist()
-        scaled = any(centre) or any(each != 1.0 for each in spread)
-        pack, buffer, width = (
-            struct.Struct(f"{len(centre)}f").pack_into,
-            memoryview(quick.inputs).cast("B"),
-            len(centre),
-        )
-        binary = isinstance(self._output, BinaryVectorOutput)
-        own = scaled and not binary
+        centre, spread = np.array(self._codec.scaling_, dtype=np.float64)
         memory = (True, None, self._pieces.initial())
-        run, lock = quick.step, quick.lock
-
-        def step(event: Any, state: StreamState) -> Answer | None:
-            if not isinstance(event, list | tuple) or len(event) != width:
-                return None
-            try:
-                total = sum(event)
-                if total - total != 0:  # something is missing, or infinite
-                    return None
-                values = [(x - c) / s for x, c, s in zip(event, centre, spread, strict=True)] if scaled else event
-                with lock:
-                    pack(buffer, 0, *values)
-                    raw, after = run(state.network)
-            except (TypeError, OverflowError, struct.error):
-                return None  # the long way says what is wrong
-            if binary:
-                raw = 1 / (1 + np.exp(-raw))
-            numbers = raw.tolist()
-            if own:
-                numbers = [x * s + c for x, c, s in zip(numbers, centre, spread, strict=True)]
-            return {"next": numbers}, StreamState(memory, after)
-
-        return step
+        binary = isinstance(self._output, BinaryVectorOutput)
+        return _one_step(quick, centre, spread, binary, memory), _many_steps(quick, centre, spread, binary, memory)
 
     def _answer(self, numbers: list[float], ends: list[float]) -> dict[str, Any]:
         return {"next": numbers, **({"ends": ends[0]} if self._mixture else {})}
+
+
+def _one_step(quick: Quick, centre: np.ndarray, spread: np.ndarray, binary: bool, memory: Any) -> QuickStep:
+    scaled = bool((centre != 0).any() or (spread != 1).any())
+    pack, buffer, width = struct.Struct(f"{len(centre)}f").pack_into, memoryview(quick.inputs).cast("B"), len(centre)
+    centres, spreads, own = centre.tolist(), spread.tolist(), scaled and not binary
+    run, lock = quick.step, quick.lock
+
+    def step(event: Any, state: StreamState) -> Answer | None:
+        if not isinstance(event, list | tuple) or len(event) != width:
+            return None
+        try:
+            total = sum(event)
+            if total - total != 0:  # something is missing, or infinite
+                return None
+            values = [(x - c) / s for x, c, s in zip(event, centres, spreads, strict=True)] if scaled else event
+            with lock:
+                pack(buffer, 0, *values)
+                raw, after = run(state.network)
+        except (TypeError, OverflowError, struct.error):
+            return None  # the long way says what is wrong
+        numbers = (1 / (1 + np.exp(-raw)) if binary else raw).tolist()
+        if own:
+            numbers = [x * s + c for x, c, s in zip(numbers, centres, spreads, strict=True)]
+        return {"next": numbers}, StreamState(memory, after)
+
+    return step
+
+
+def _many_steps(quick: Quick, centre: np.ndarray, spread: np.ndarray, binary: bool, memory: Any) -> QuickSteps:
+    def step(events: Sequence[Any], states: Sequence[StreamState]) -> tuple[list[Any], StreamStates] | None:
+        try:
+            values = np.array(events)
+        except ValueError:  # of unequal lengths
+            return None
+        if values.dtype.kind not in "fiu" or values.shape[1:] != centre.shape:
+            return None
+        with np.errstate(over="ignore"):
+            inputs = ((values - centre) / spread).astype(np.float32)
+        if not np.isfinite(inputs).all():
+            return None
+        raw, after = quick.step_many(inputs, rows_of(states))
+        numbers = 1 / (1 + np.exp(-raw)) if binary else raw * spread + centre
+        return [{"next": row} for row in numbers.tolist()], StreamStates([memory] * len(events), after)
+
+    return step

@@ -21,6 +21,7 @@ from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
+from unrolled.streaming.engine import final
 from unrolled.tasks.item_ranking import allowed_items
 
 TIMES = "times"  # the input that says when the event before was
@@ -88,7 +89,7 @@ class ItemReader:
         allowed: answer only with these items; None allows all.
     """
 
-    repeats = False
+    repeats, quick = False, None
 
     def __init__(
         self,
@@ -174,25 +175,21 @@ class ItemReader:
             found |= columns.features.encode_all([one.features for one in events]).statics
         return found
 
-    def answers(self, raw: Sequence[Tensor], pieces: Sequence[_Event | None]) -> list[Any]:
-        catalogue = self._columns.catalogue
-        rows = [queries[-1:] for queries in raw]
-        seen = [() if piece is None else piece.seen for piece, row in zip(pieces, rows, strict=True) if len(row)]
+    def answers(self, raw: Ragged, pieces: Sequence[_Event | None]) -> list[Any]:
+        catalogue, filled = self._columns.catalogue, (raw.lengths > 0).tolist()
+        seen = [() if piece is None else piece.seen for piece, read in zip(pieces, filled, strict=True) if read]
         barred = None
         if self._exclude_seen:
             barred = Ragged(torch.tensor([i for own in seen for i in own], dtype=torch.int64),
                             torch.tensor([len(own) for own in seen], dtype=torch.int64))  # fmt: skip
         filters = Filters(barred, self._allowed)
-        items, scores = best_items(self._score, torch.cat(rows), catalogue.size, self._k, filters)
+        items, scores = best_items(self._score, final(raw), catalogue.size, self._k, filters)
         said = iter(zip(items, scores, strict=True))
-        return [self._answer(*next(said)) if len(row) else None for row in rows]
+        return [self._answer(*next(said)) if read else None for read in filled]
 
     def _answer(self, items: Tensor, scores: Tensor) -> dict[str, Any]:
         known = items >= 0
         return {"items": self._columns.catalogue.decode(items[known].numpy()), "scores": scores[known].tolist()}
-
-    def quick(self, network: Any) -> None:
-        return None
 
     # ---- pieces -----------------------------------------------------------------------------------
 

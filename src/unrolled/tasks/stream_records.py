@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.record import Record
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
+from unrolled.ragged import Ragged
 from unrolled.streaming.pieces import Memory, Pieces
 
 
@@ -28,7 +28,7 @@ class RecordReader:
         self._codecs, self._output, self._per_step = codecs, output, per_step
         self._labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
         self._pieces = Pieces(codecs.codecs)
-        self.repeats = self._pieces.waits and not per_step
+        self.repeats, self.quick = self._pieces.waits and not per_step, None
 
     def initial(self) -> Memory:
         return self._pieces.initial()
@@ -42,15 +42,13 @@ class RecordReader:
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         return self._codecs.encode_all(pieces)
 
-    def answers(self, raw: Sequence[Tensor], pieces: Sequence[dict[str, Any]]) -> list[Any]:
-        lengths = [len(rows) for rows in raw]
-        shares = self._output.describe(torch.cat(list(raw))).split(lengths)  # (T, V) each
-        if not self._per_step:
-            return [self._whole(rows[-1].tolist()) if len(rows) else None for rows in shares]
-        return [self._steps(rows) for rows in shares]
-
-    def quick(self, network: Any) -> None:
-        return None
+    def answers(self, raw: Ragged, pieces: Sequence[dict[str, Any]]) -> list[Any]:
+        shares = self._output.describe(raw.values)  # (N, V)
+        lengths = raw.lengths.tolist()
+        if self._per_step:
+            return [self._steps(rows) for rows in shares.split(lengths)]
+        rows = iter(shares.tolist())  # at most one for each
+        return [self._whole(next(rows)) if length else None for length in lengths]
 
     def _whole(self, shares: list[float]) -> dict[str, Any]:
         named = {str(label): share for label, share in zip(self._labels, shares, strict=True)}

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
-from unrolled.codecs.base import Codec
 from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
 from unrolled.ragged import Ragged
-from unrolled.streaming.network_steps import QuickStep
+from unrolled.streaming.engine import final
+from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Memory, Pieces
-from unrolled.streaming.quick import quick_of
+from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
+from unrolled.streaming.states import StreamStates, memories_of, rows_of
 from unrolled.streaming.stream import Answer
 from unrolled.tasks.texts import with_edges
 
@@ -32,11 +33,12 @@ class TextReader:
         top: how many likely tokens an answer names.
     """
 
-    def __init__(self, text: str, codec: Codec, given: Record | None, boundary: int, ends: bool, top: int) -> None:
+    def __init__(self, text: str, codec: Any, given: Record | None, boundary: int, ends: bool, top: int) -> None:
         self._text, self._codec, self._given, self._boundary, self._ends = text, codec, given, boundary, ends
         self._pieces = Pieces([codec, *([] if given is None else given.codecs)])
         self._top = min(top, boundary + ends)
         self.repeats = self._pieces.waits
+        self.quick = self._quick if isinstance(codec, Characters) and not codec.lowercase else None
         every = Ragged(torch.arange(boundary), torch.ones(boundary, dtype=torch.int64))
         spelled = codec.decode(every)
         self._tokens = [*("".join(token) if isinstance(token, list) else token for token in spelled), ""]
@@ -60,26 +62,20 @@ class TextReader:
         statics = {} if self._given is None else self._given.encode_all(pieces).statics
         return Batch({self._text: tokens}, statics)
 
-    def answers(self, raw: Sequence[Tensor], pieces: Sequence[dict[str, Any]]) -> list[Any]:
-        rows = [numbers[-1:] for numbers in raw]
-        logits = torch.cat(rows)  # (M, V)
-        if not self._ends:
-            logits = logits[:, : self._boundary]
-        shares, tokens = logits.float().softmax(1).topk(self._top, dim=1)
-        said = iter(zip(shares.tolist(), tokens.tolist(), strict=True))
-        return [self._answer(*next(said)) if len(row) else None for row in rows]
+    def answers(self, raw: Ragged, pieces: Sequence[dict[str, Any]]) -> list[Any]:
+        said = iter(self._said(final(raw)))
+        return [next(said) if length else None for length in raw.lengths.tolist()]
 
-    def quick(self, network: Any) -> QuickStep | None:
+    def _said(self, raw: Tensor) -> list[dict[str, Any]]:
+        """Answers of rows, (M, V)."""
+        logits = raw if self._ends else raw[:, : self._boundary]
+        shares, tokens = logits.float().softmax(1).topk(self._top, dim=1)
+        return [self._answer(*row) for row in zip(shares.tolist(), tokens.tolist(), strict=True)]
+
+    def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One known character of a text that has begun."""
-        if not isinstance(self._codec, Characters) or self._codec.lowercase:
-            return None
-        quick = quick_of(network)
-        if quick is None:
-            return None
-        with torch.no_grad():
-            rows = dict(zip(self._codec.entries, network.inputs.vectors(self._text).numpy(), strict=False))
-        del rows[self._codec.entries[0]]  # what stands for all unknown ones is no character
-        held, top, size = self._codec_memory(), self._top, self._boundary + self._ends
+        rows, held = self._known(quick), self._pieces.initial()[0]
+        top, size = self._top, self._boundary + self._ends
 
         def step(event: Any, state: StreamState) -> Answer | None:
             row = rows.get(event) if isinstance(event, str) else None
@@ -96,11 +92,21 @@ class TextReader:
             best = best[np.argsort(-shares[best], kind="stable")]
             return self._answer(shares[best].tolist(), best.tolist()), StreamState(memory, after)
 
-        return step
+        def many(events: Sequence[Any], states: Sequence[StreamState]) -> tuple[list[Any], StreamStates] | None:
+            memories = memories_of(states)
+            read = [rows.get(event) if isinstance(event, str) else None for event in events]
+            if any(row is None for row in read) or not all(one[0] and one[2][0] == held for one in memories):
+                return None
+            raw, after = quick.step_many(np.array(read), rows_of(states))
+            return self._said(torch.from_numpy(raw)), StreamStates(memories, after)
 
-    def _codec_memory(self) -> Any:
-        """What is held of the text itself where nothing is."""
-        return self._pieces.initial()[0]
+        return step, many
+
+    def _known(self, quick: Quick) -> dict[str, np.ndarray]:
+        """What the network reads for each character; what stands for all unknown ones is none."""
+        with torch.no_grad():
+            rows = quick.reads.vectors(self._text).numpy()
+        return dict(zip(self._codec.entries[1:], rows[1:], strict=False))
 
     def _answer(self, shares: list[float], tokens: list[int]) -> dict[str, Any]:
         likely = [

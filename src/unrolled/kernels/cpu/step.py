@@ -60,18 +60,25 @@ class Stepper:
         self._shown = [hidden[:, : layer.output_size] for hidden in self._hidden]
         self._turn = 0
 
-        work = batch_size * layer.row_width * (layer.input_size + layer.hidden_size)
-        threads = min(batch_size, threads_for(work, THREAD_WORK))
-        edges = [batch_size * thread // threads for thread in range(threads + 1)]
-        weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
+        self._layer, self._kernel = layer, forward_kernel(layer.name, plan, keep=False)
+        self._weights = [torch.clone(weight) for weight in layer.forward_weights(keep=True)]
         self._projection = layer.projection(keep=True)
-        self._held: list[Any] = [weights, layer.bias, layer.own, self._projection]
-        kernel = forward_kernel(layer.name, plan, keep=False)
-        self._calls = []
-        for turn in range(2):
-            arguments = [self._arguments(layer, weights, start, stop, turn) for start, stop in pairwise(edges)]
-            self._calls.append(Calls(kernel, arguments, work))
+        self._numbers, self._blocks = np.arange(batch_size, dtype=np.int64), np.array([0, 1], dtype=np.int64)
+        self._table = np.empty(6 * batch_size, dtype=np.int64)
+        self._gates = np.empty((batch_size, layer.row_width), dtype=np.float32)
+        self._raw = np.empty((batch_size if plan.projected else 0, layer.padded), dtype=np.float32)
+        self._held: list[Any] = []
+        self._calls = [self._bound(batch_size, turn) for turn in range(2)]
+        self._fewer: dict[int, Calls] = {}  # the first turn of so many streams
         self.state = cell.initial_state(batch_size)
+
+    def _bound(self, count: int, turn: int) -> Calls:
+        """A step of the first streams."""
+        layer = self._layer
+        work = count * layer.row_width * (layer.input_size + layer.hidden_size)
+        threads = min(count, threads_for(work, THREAD_WORK))
+        edges = [count * thread // threads for thread in range(threads + 1)]
+        return Calls(self._kernel, [self._arguments(start, stop, turn) for start, stop in pairwise(edges)], work)
 
     def step(self, inputs: Floats) -> Floats:
         """Advance every stream by one step.
@@ -102,6 +109,29 @@ class Stepper:
         whole = self._left if sum(map(len, left)) == len(self._left) else None
         return Passing(self._calls[0], fields, left, whole)
 
+    def pass_many(self, inputs: Floats, states: Floats) -> tuple[Floats, Floats]:
+        """One step of some streams from states given as vectors; the object's own state is then not kept.
+
+        Args:
+            inputs: (B, F), for as many streams as there are here or fewer.
+            states: (B, S), the fields of the cell's state end to end.
+
+        Returns:
+            outputs (B, H), overwritten by the next step; and the states after, (B, S).
+        """
+        count, edge, has_cells = len(inputs), self._output_size, len(self._cells) > 0
+        self._turn = 0
+        self.inputs[:count] = inputs
+        self._shown[0][:count] = states[:, :edge]
+        if has_cells:
+            self._cells[:count, : self._hidden_size] = states[:, edge:]
+        (self._fewer.get(count) or self._fewer.setdefault(count, self._bound(count, 0))).run()
+        after = np.empty_like(states)
+        after[:, :edge] = self._shown[1][:count]
+        if has_cells:
+            after[:, edge:] = self._cells[:count, : self._hidden_size]
+        return self._shown[1][:count], after
+
     @property
     def state(self) -> State:
         """A copy of the state of every stream, fields (B, H)."""
@@ -118,25 +148,22 @@ class Stepper:
                 raise ShapeError(message("state", expected=expected, received=values.shape))
             into[:, :width] = values
 
-    def _arguments(self, layer: Layer, weights: list[torch.Tensor], start: int, stop: int, turn: int) -> list[int]:
-        count = stop - start
+    def _arguments(self, start: int, stop: int, turn: int) -> list[int]:
+        layer, weights, count = self._layer, self._weights, stop - start
         offsets = np.array([0, count], dtype=np.int64)
-        blocks, firsts = np.array([0, 1], dtype=np.int64), np.arange(count, dtype=np.int64)
-        table, gates = np.empty(6 * count, dtype=np.int64), np.empty((count, layer.row_width), dtype=np.float32)
-        raw = np.empty((count if layer.plan.projected else 0, layer.padded), dtype=np.float32)
-        self._held += [offsets, blocks, firsts, table, gates, raw]
+        self._held.append(offsets)
         values = {
-            Forward.blocks: blocks,
+            Forward.blocks: self._blocks,
             Forward.num_blocks: 1,
             Forward.offsets: offsets,
-            Forward.firsts: firsts,
-            Forward.sequences: firsts,
+            Forward.firsts: self._numbers,
+            Forward.sequences: self._numbers,
             Forward.lengths: 0,
             Forward.first_cells: 0,
             Forward.last_hidden: 0,
             Forward.last_cells: 0,
             Forward.direction: 1,
-            Forward.table: table,
+            Forward.table: self._table[6 * start :],
             Forward.table_rows: count,
             Forward.groups: layer.groups,
             Forward.input_terms: layer.input_size,
@@ -151,14 +178,14 @@ class Stepper:
             Forward.hidden: self._hidden[turn][start:],
             Forward.left: self._hidden[1 - turn][start:],
             Forward.left_hidden: self._hidden[turn][start:],
-            Forward.gates: gates,
+            Forward.gates: self._gates[start:],
             Forward.cells: self._cells[start:],
             Forward.num_sequences: count,
             Forward.bias: layer.bias,
             Forward.input_weights: weights[0],
             Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
             Forward.own: layer.own,
-            Forward.raw: raw,
+            Forward.raw: self._raw[start:],
             Forward.projection: self._projection,
             **dict.fromkeys((Forward.row_keys, Forward.unit_keys, Forward.shared, Forward.factors), 0),
         }

@@ -1,0 +1,50 @@
+"""States of many streams side by side, so that those that step together need not be taken apart in between."""
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from unrolled.streaming.state import StreamState
+
+
+class StreamStates(Sequence[StreamState]):
+    """A list of states whose network parts are the rows of one array.
+
+    Args:
+        memories: of each stream.
+        rows: (B, S) float32.
+
+    Example:
+        >>> states = StreamStates([None, None], np.array([[1.0], [2.0]], dtype=np.float32))
+        >>> states[1].network.tolist(), len(states)
+        ([2.0], 2)
+    """
+
+    def __init__(self, memories: Sequence[Any], rows: np.ndarray) -> None:
+        self.memories, self.rows = memories, rows
+
+    def __len__(self) -> int:
+        return len(self.memories)
+
+    @overload
+    def __getitem__(self, place: int) -> StreamState: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "StreamStates": ...
+
+    def __getitem__(self, place: int | slice) -> "StreamState | StreamStates":
+        """One state, a copy of its own: a view would keep all the others alive."""
+        if isinstance(place, slice):
+            return StreamStates(self.memories[place], self.rows[place])
+        return StreamState(self.memories[place], self.rows[place].copy())
+
+
+def rows_of(states: Sequence[StreamState]) -> np.ndarray:
+    """The network parts of some states as rows, (B, S)."""
+    return states.rows if isinstance(states, StreamStates) else np.array([state.network for state in states])
+
+
+def memories_of(states: Sequence[StreamState]) -> Sequence[Any]:
+    """The other parts."""
+    return states.memories if isinstance(states, StreamStates) else [state.memory for state in states]
