@@ -219,7 +219,7 @@ class Ledger:
 
 def _stepped(
     stream: Stream, events: list[Any], states: Sequence[StreamState | None]
-) -> tuple[list[Any], list[StreamState]]:
+) -> tuple[list[Any], Sequence[StreamState]]:
     """One step of many; where that breaks, one by one, so that an event harms nobody but its sender."""
     if len(events) > 1:
         try:
