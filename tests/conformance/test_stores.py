@@ -1,5 +1,6 @@
 """The laws of stores, for every member of the registry."""
 
+import random
 import tempfile
 import threading
 import time
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from redis_server import RedisServer
-from unrolled.errors import OptionError, StoreUnavailable
+from redis_server import RedisCluster, RedisServer
+from unrolled.errors import OptionError, StoreUnavailable, UnsupportedError
 from unrolled.streaming.stores.base import Found, Store, Write
 from unrolled.streaming.stores.registry import STORES, open_store
 
-KINDS = ["memory", "sqlite", "redis", "redis with an index"]
+KINDS = ["memory", "sqlite", "redis", "redis with an index", "redis cluster"]
 STRANGE = [
     "../../etc/passwd",
     "a\0b",
@@ -41,13 +42,21 @@ def server() -> Iterator[RedisServer]:
         started.kill()
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    with tempfile.TemporaryDirectory() as folder:
+        started = RedisCluster(Path(folder))
+        yield started
+        started.kill()
+
+
 @pytest.fixture(params=KINDS)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "memory":
         return "memory:"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/sessions.db"
-    base = request.getfixturevalue("server").address
+    base = request.getfixturevalue("cluster" if "cluster" in request.param else "server").address
     prefix = "".join(letter if letter.isalnum() else "-" for letter in tmp_path.name)
     return f"{base}?prefix={prefix}&index={'yes' if 'index' in request.param else 'no'}"
 
@@ -198,6 +207,31 @@ def test_what_was_written_is_there_when_it_is_opened_again(store, address):
     again.close()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_any_sequence_of_calls_does_what_a_dictionary_would(store, seed):
+    rng, truth = random.Random(seed), {}
+    for number in range(1, 150):
+        keys = rng.sample("abcdef", rng.randint(1, 4))
+        kind = rng.choice(["commit", "commit", "commit", "load", "delete"])
+        if kind == "load":
+            assert store.load(keys, None) == [truth.get(key) for key in keys]
+        elif kind == "delete":
+            assert store.delete(keys) == sum(truth.pop(key, None) is not None for key in keys)
+        else:
+            writes, due = [], []
+            for place, key in enumerate(keys):
+                there = truth.get(key)
+                right = None if there is None else there.version
+                before = rng.choice([right, right, None, rng.randint(1, 1000)])
+                writes.append(Write(key, rng.randbytes(rng.randint(0, 50)), before, 10 * number + place))
+                due.append(before == right)
+                if before == right:
+                    truth[key] = Found(writes[-1].value, writes[-1].version)
+            assert store.commit(writes, None) == due
+        assert sorted(store.keys(100)) == sorted(truth)
+        assert store.count() == len(truth)
+
+
 # ---- addresses -------------------------------------------------------------------------------------
 
 
@@ -231,3 +265,12 @@ def test_a_password_is_not_shown():
     with pytest.raises(StoreUnavailable) as fault:
         open_store("redis://someone:secret@127.0.0.1:1/0?patience=0")
     assert "secret" not in str(fault.value)
+
+
+def test_without_the_package_redis_the_remedy_is_named(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("unrolled.streaming.stores.redis.import_module", missing)
+    with pytest.raises(UnsupportedError, match=r"unrolled\[serve\]"):
+        open_store("redis://127.0.0.1:1/0")

@@ -7,7 +7,7 @@ import numpy as np
 
 from unrolled.errors import DataError, UnrolledError, message
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer, Stream
+from unrolled.streaming.stream import Answer, Answers, Stream
 
 SIZE = 8
 
@@ -23,27 +23,26 @@ class Toy:
         return StreamState((0, 0.0), np.zeros(SIZE, dtype=np.float32))
 
     def step(self, event: Any, state: StreamState) -> Answer:
-        (found,) = self.step_many([event], [state])
-        if isinstance(found, UnrolledError):
-            raise found
-        return found
+        (output,), (after,) = self.step_many([event], [state])
+        if isinstance(output, UnrolledError):
+            raise output
+        return output, after
 
-    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> list[Answer | UnrolledError]:
+    def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
         self.batches.append(len(events))
         good = [place for place, event in enumerate(events) if isinstance(event, int | float) and event == event]
-        found: list[Answer | UnrolledError] = [
-            DataError(message("event", expected="a number", received=event)) for event in events
-        ]
+        outputs: list[Any] = [DataError(message("event", expected="a number", received=event)) for event in events]
+        after = list(states)
         if good:
             hidden = np.stack([states[place].network for place in good])  # (B, S)
             given = np.array([[events[place]] for place in good], dtype=np.float32)  # (B, 1)
-            after = np.tanh((self.weights[None] * hidden[:, None]).sum(-1) + given)  # (B, S), row by row
+            hidden = np.tanh((self.weights[None] * hidden[:, None]).sum(-1) + given)  # (B, S), row by row
             for row, place in enumerate(good):
                 count, total = states[place].memory
                 memory = (count + 1, total + float(events[place]))
-                answer = {"count": memory[0], "sum": memory[1], "hidden": float(after[row, 0])}
-                found[place] = (answer, StreamState(memory, after[row]))
-        return found
+                outputs[place] = {"count": memory[0], "sum": memory[1], "hidden": float(hidden[row, 0])}
+                after[place] = StreamState(memory, hidden[row])
+        return outputs, after
 
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
         for event in history:

@@ -219,12 +219,16 @@ class Ledger:
 
 def _stepped(
     stream: Stream, events: list[Any], states: Sequence[StreamState | None]
-) -> tuple[list[Any], list[StreamState]]:
+) -> tuple[list[Any], Sequence[StreamState]]:
     """One step of many; where that breaks, one by one, so that an event harms nobody but its sender."""
+    if len(events) > 1:
+        try:
+            return stream.step_many(events, states, errors="return")
+        except Exception:
+            alone = [_stepped(stream, [event], [state]) for event, state in zip(events, states, strict=True)]
+            return [outputs[0] for outputs, _ in alone], [after[0] for _, after in alone]
     try:
-        return stream.step_many(events, states, errors="return")
+        output, after = stream.step(events[0], states[0])
     except Exception as fault:
-        if len(events) == 1:
-            return [fault], [states[0] or stream.initial_state()]
-    alone = [_stepped(stream, [event], [state]) for event, state in zip(events, states, strict=True)]
-    return [outputs[0] for outputs, _ in alone], [after[0] for _, after in alone]
+        return [fault], [states[0] or stream.initial_state()]
+    return [output], [after]

@@ -144,10 +144,10 @@ class SQLiteStore:
             raise self._damaged("truncated")
 
     def _open(self, durable: bool) -> None:
-        (kind,), (version,) = (
-            self._base.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
-        )
-        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        self._base.execute("BEGIN")  # all three as of one moment: another process may be making the file
+        ask = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        kind, version, tables = (self._base.execute(question).fetchone()[0] for question in ask)
+        self._base.execute("COMMIT")
         if tables and (kind != APPLICATION or version > VERSION):
             received = "another program's database" if kind != APPLICATION else f"format version {version}"
             raise ArtifactError(
