@@ -129,7 +129,7 @@ class Client(asyncio.Protocol):
         self.took, self.due, self.failed = took, [], 0
         self.frames = []
         for event in range(SIZE):
-            text = json.dumps({"key": f"user{number}", "event": EVENT([event / SIZE] * WIDTH)}).encode()
+            text = json.dumps({"key": f"user{number}", "event": [event / SIZE] * WIDTH}).encode()
             assert len(text) < 126
             self.frames.append(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
         self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -172,9 +172,6 @@ class Client(asyncio.Protocol):
                 self.transport.write(bytes([0x8A, 0x80 | size, 0, 0, 0, 0]) + data[start : start + size])
             data = data[start + size :]
         self.rest = data
-
-
-EVENT = list  # what an event is: ours is a record, the peer's a list
 
 
 async def load(server: Running, clients: int, rate: float, seconds: float) -> dict:
@@ -226,7 +223,7 @@ def memory_of_sessions(server: Running, count: int = 20_000) -> float:
     address = f"http://{server.host}:{server.port}/v1/step"
 
     def send(start: int, stop: int) -> None:
-        events = [{"key": f"more{number}", "event": EVENT([0.5] * WIDTH)} for number in range(start, stop)]
+        events = [{"key": f"more{number}", "event": [0.5] * WIDTH} for number in range(start, stop)]
         headers = {"Content-Type": "application/json"}
         urllib.request.urlopen(urllib.request.Request(address, json.dumps(events).encode(), headers)).read()
 
@@ -238,8 +235,6 @@ def memory_of_sessions(server: Running, count: int = 20_000) -> float:
 
 
 def measure(options: argparse.Namespace, model: str, is_peer: bool, rate: float, seconds: float) -> dict:
-    global EVENT  # noqa: PLW0603 - one load at a time
-    EVENT = list if is_peer else (lambda numbers: {"x": [numbers]})
     command = [sys.executable, __file__, "--serve-peer"] if is_peer else ours(model, *options.serve.split())
     server = Running(command)
     try:

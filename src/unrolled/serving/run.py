@@ -12,6 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
 from unrolled.serving.logs import say, set_up
+from unrolled.serving.protocol import Protocol
 from unrolled.serving.service import check_model
 from unrolled.serving.settings import Settings
 
@@ -40,6 +41,7 @@ def run(settings: Settings) -> None:
             server_header=False,
             lifespan="on",
             backlog=BACKLOG,
+            ws=Protocol,
             ws_max_size=settings.max_body,
             ws_ping_interval=settings.ping_every,
             ws_ping_timeout=settings.ping_every,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
+from unrolled.streaming.waiting import Work
 
 PROBE = 1.0  # seconds for which an answer about the store is good
 
@@ -20,6 +21,8 @@ class Keyed(Protocol):
     """The sessions that a service asks, see `unrolled.streaming.sessions.Sessions`."""
 
     def submit(self, key: str, event: Any, event_id: str | None = None) -> "Future[Any]": ...
+
+    def put(self, works: Sequence[Work]) -> None: ...
 
     def state(self, key: str) -> Any: ...
 

@@ -29,7 +29,7 @@ def loads(text: str | bytes) -> Any:
     """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = _DECODE(text)
         if "\\u" in text:
             _ENCODE(value).encode()
     except UnicodeError:
@@ -83,3 +83,6 @@ def _finite(digits: str) -> float:
     if math.isinf(value):
         raise Refused(f"{digits[:20]} is too large a number", "", 0)
     return value
+
+
+_DECODE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode

@@ -7,7 +7,6 @@ instead. Out: `{"key", "id"?, "output"}` or `{"key"?, "id"?, "error": {"kind", "
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
 from json import JSONDecodeError
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,11 +17,12 @@ from starlette.types import Receive, Scope, Send
 from unrolled.errors import message
 from unrolled.serving.auth import is_token, may_ask
 from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
-from unrolled.serving.hub import Hub
+from unrolled.serving.hub import Hub, Sent
 from unrolled.serving.limits import check_length
 from unrolled.serving.logs import say
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
+from unrolled.streaming.sessions import checked
 
 ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
 TOKEN_SECONDS = 10.0
@@ -32,8 +32,6 @@ SAYS = {
     BAD_TOKEN: "no token, or a wrong one",
     TOO_SLOW: "answers were not read",
 }
-
-Ticket = tuple[str, str | None, float]  # key, the client's id, when it came
 
 
 class Stream:
@@ -106,11 +104,11 @@ class Connection:
             self.service.metrics.sockets.dec()
             say("stream", events=self.events, code=code or LEFT, seconds=round(time.monotonic() - start, 1))
 
-    def answered(self, ticket: Ticket, found: Any) -> None:
+    def answered(self, sent: Sent, found: Any) -> None:
         """An answer from the sessions."""
-        key, name, start = ticket
-        self.service.metrics.event_seconds.observe(time.perf_counter() - start)
-        line: dict[str, Any] = {"key": key} if name is None else {"key": key, "id": name}
+        self.service.metrics.event_seconds.observe(time.perf_counter() - sent.start)
+        name = sent.event_id
+        line: dict[str, Any] = {"key": sent.key} if name is None else {"key": sent.key, "id": name}
         if isinstance(found, BaseException):
             self._complain(event_fault(found), line)
             return
@@ -180,33 +178,31 @@ class Connection:
     def _take(self, line: str) -> None:
         self.waiting += 1
         self.events += 1
-        known: dict[str, Any] = {}
+        said: Any = None
         try:
-            key, event, name = self._event(loads(line), known)
-            ticket = (key, name, time.perf_counter())
-            future = self.service.sessions.submit(key, event, name)
+            said = loads(line)
+            self._check(said)
+            key, name = checked(said.get("key", self.key), "key"), said.get("id")
+            if name is not None:
+                checked(name, "id")
+        except JSONDecodeError as error:
+            self._complain(Fault("request", f"line: {error.msg}"), {})
         except Exception as error:
-            wrong = Fault("request", f"line: {error.msg}") if isinstance(error, JSONDecodeError) else fault_of(error)
-            self._complain(wrong, known)
-            return
-        future.add_done_callback(lambda done: self.hub.put(self, ticket, done.exception() or done.result()))
+            pairs = said.items() if isinstance(said, dict) else ()
+            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str)}
+            self._complain(fault_of(error), known)
+        else:
+            self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)
 
-    def _event(self, said: Any, known: dict[str, Any]) -> tuple[str, Any, str | None]:
-        if not isinstance(said, Mapping):
+    def _check(self, said: Any) -> None:
+        if not isinstance(said, dict):
             raise Fault("request", message("line", expected="a JSON object", received=type(said).__name__))
-        key, name = said.get("key", self.key), said.get("id")
-        known |= {field: value for field, value in (("key", key), ("id", name)) if isinstance(value, str)}
-        if not isinstance(key, str):
-            raise Fault("request", message("key", expected="a text", received=type(key).__name__))
-        if name is not None and not isinstance(name, str):
-            raise Fault("request", message("id", expected="a text, or none", received=type(name).__name__))
         if "event" not in said:
             raise Fault("request", message("line", expected="an event", received="none"))
         if len(said) > 1 + ("key" in said) + ("id" in said):
             extra = next(field for field in said if field not in ("key", "event", "id"))
             raise Fault("request", message("line", expected="key, event and id", received=extra[:80]))
         check_length(said["event"], self.service.settings.max_length, "event")
-        return key, said["event"], name
 
     # ---- writing -------------------------------------------------------------------------------------
 
