@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -122,11 +123,20 @@ class Slow(Toy):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = threading.Event()
+        self.gate, self.entered = threading.Event(), False
 
     def step_many(self, events, states):
+        self.entered = True
         self.gate.wait(20)
         return super().step_many(events, states)
+
+
+def until(look):
+    """Wait until something holds, and not for ever."""
+    stop = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < stop
+        time.sleep(0.005)
 
 
 def test_what_takes_too_long_is_answered_with_a_504():
@@ -138,26 +148,26 @@ def test_what_takes_too_long_is_answered_with_a_504():
 
 def test_more_requests_than_are_answered_at_once_are_told_to_come_back():
     toy = Slow()
-    with client_of(toy_service(stream=Stream(toy, "0" * 16), max_requests=2)) as client:
+    service = toy_service(stream=Stream(toy, "0" * 16), max_requests=2, timeout=60)
+    with client_of(service) as client:
         answers = []
 
-        def ask():
-            answers.append(client.post("/v1/step", json={"key": "a", "event": 1}).status_code)
+        def ask(key):
+            answers.append(client.post("/v1/step", json={"key": key, "event": 1}).status_code)
 
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        limited = None
-        for _ in range(200):
+        threads = [threading.Thread(target=ask, args=(key,)) for key in "ab"]
+        try:
+            for number, thread in enumerate(threads):
+                thread.start()  # the first is being stepped, the second waits
+                until(lambda number=number: toy.entered and service.sessions.statistics["waiting"] == number)
             limited = client.get("/v1/sessions")
-            if limited.status_code == 429:
-                break
-        refused(limited, 429, "busy")
-        assert limited.headers["retry-after"] == "1"
-        assert client.get("/healthz").status_code == 200  # health is not a request of a client
-        toy.gate.set()
-        for thread in threads:
-            thread.join()
+            refused(limited, 429, "busy")
+            assert limited.headers["retry-after"] == "1"
+            assert client.get("/healthz").status_code == 200  # health is not a request of a client
+        finally:
+            toy.gate.set()
+            for thread in threads:
+                thread.join()
         assert answers == [200, 200]
         assert client.get("/v1/sessions").status_code == 200
 

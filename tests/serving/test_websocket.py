@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from serving.test_bad_input import Slow
+from serving.test_bad_input import Slow, until
 from serving.toys import STREAM, client_of, toy_service
 from streaming.toy import toy_stream
 from unrolled.serving.websocket import BAD_TOKEN, RESTART, ROOM
@@ -150,8 +150,7 @@ def test_a_connection_is_drained_before_it_is_closed():
     with client_of(service) as client, client.websocket_connect(STREAM) as socket:
         talk = Talk(socket)
         talk.say(*({"key": "a", "event": 1} for _ in range(20)))
-        while service.sessions.statistics["waiting"] < 19:
-            pass
+        until(lambda: service.sessions.statistics["waiting"] == 19)
         from unrolled.serving.signals import drain
 
         future = client.portal.start_task_soon(drain, service)
