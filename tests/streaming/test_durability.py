@@ -182,7 +182,9 @@ def test_a_row_that_is_no_session_is_refused_alone(tmp_path):
     base.close()
     with Sessions(toy_stream(), SQLiteStore(path)) as sessions:
         found = sessions.step_many([(f"key {number}", 1.0) for number in range(3)], errors="return")
-    assert [isinstance(answer, ArtifactError) for answer in found] == [False, True, False]
+        assert [isinstance(answer, ArtifactError) for answer in found] == [False, True, False]
+        sessions.import_state("key 1", sessions.export("key 0"))
+        assert sessions.state("key 1").memory == sessions.state("key 0").memory
 
 
 def test_a_damaged_session_harms_no_other(tmp_path):

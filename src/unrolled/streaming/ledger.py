@@ -12,7 +12,7 @@ from typing import Any
 from unrolled.errors import ArtifactError, StoreUnavailable, UnrolledError, message
 from unrolled.streaming.record import Session, session_bytes, session_of, state_bytes
 from unrolled.streaming.state import MAGIC, StreamState, is_of, rounded
-from unrolled.streaming.stores.base import Found, Store, Write
+from unrolled.streaming.stores.base import UNREADABLE, Found, Store, Write
 from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Work
 
@@ -76,7 +76,7 @@ class Ledger:
                     return
                 if attempt:
                     time.sleep(random.random() * min(0.05, 0.001 * 2**attempt))
-            raise StoreUnavailable(f"session {left[0].key!r}: other writers were faster {ATTEMPTS} times; try again")
+            raise _too_many_writers(left[0].key)
         except Exception as fault:  # whatever it is, it goes to those who wait, and the next batch is served
             for work in left:
                 self._cache.pop(work.key, None)
@@ -98,14 +98,17 @@ class Ledger:
         return self._known(stream, found).value
 
     def replace(self, stream: Stream, key: str, state: StreamState) -> None:
-        """Put a state in the place of whatever a session was."""
-        while True:
+        """Put a state in the place of whatever a session was, a damaged one included."""
+        for _ in range(ATTEMPTS):
             (found,) = self.store.load([key], self.ttl)
             session = Session(state, {}, stream.fingerprint)
             value = session if self._live else self._packed(stream, session)
             before = None if found is None else found.version
-            if self.store.commit([Write(key, value, before, next(self._versions))], self.ttl)[0]:
+            if before == UNREADABLE:
+                self.store.delete([key])
+            elif self.store.commit([Write(key, value, before, next(self._versions))], self.ttl)[0]:
                 return
+        raise _too_many_writers(key)
 
     # ---- one round -----------------------------------------------------------------------------------
 
@@ -215,6 +218,10 @@ class Ledger:
         self._cache.move_to_end(key)
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
+
+
+def _too_many_writers(key: str) -> StoreUnavailable:
+    return StoreUnavailable(f"session {key!r}: other writers were faster {ATTEMPTS} times; try again")
 
 
 def _stepped(
