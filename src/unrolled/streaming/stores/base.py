@@ -8,7 +8,6 @@ session which was deleted and began anew is not taken for the one that was read.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-
 UNREADABLE = 0  # the version of a session that is so damaged that it has none
 
 
