@@ -283,6 +283,25 @@ def test_beyond_the_bound_those_without_events_for_the_longest_time_go():
         assert sessions.statistics["evicted"] == 1
 
 
+def until(true):
+    """What happens within a second or two happens within twenty."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def test_a_file_is_swept_while_nobody_asks(tmp_path):
+    with Sessions(toy_stream(), f"sqlite:///{tmp_path}/s.db", max_sessions=3) as sessions:
+        sessions.step_many([(key, 1.0) for key in "abcdef"])
+        until(lambda: sessions.statistics["evicted"] == 3)
+        assert len(sessions) == 3
+    with Sessions(toy_stream(), f"sqlite:///{tmp_path}/s.db", ttl=0.2) as sessions:
+        until(lambda: sessions.statistics["expired"] == 3)
+        assert len(sessions) == 0
+
+
 def test_a_reset_session_begins_anew(sessions):
     sessions.step("a", 1.0)
     assert sessions.reset("a")
