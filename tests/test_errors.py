@@ -13,6 +13,7 @@ from unrolled.errors import (
     NotFittedError,
     OptionError,
     ShapeError,
+    StoreUnavailable,
     UnrolledError,
     UnsupportedError,
     message,
@@ -23,7 +24,7 @@ from unrolled.errors import (
 
 def test_every_error_is_in_the_tree():
     made_here = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(made_here) == 9
+    assert len(made_here) == 10
     assert all(issubclass(kind, UnrolledError) for kind in made_here)
 
 
@@ -33,7 +34,7 @@ def test_what_the_user_gave_is_a_value_error(kind):
     assert issubclass(kind, ValueError)
 
 
-@pytest.mark.parametrize("kind", [UnsupportedError, NotFittedError, NonFiniteLossError])
+@pytest.mark.parametrize("kind", [UnsupportedError, NotFittedError, NonFiniteLossError, StoreUnavailable])
 def test_other_faults_are_not_input_errors(kind):
     assert not issubclass(kind, InputError)
 

@@ -8,7 +8,8 @@
     │   └── ArtifactError           a saved model or checkpoint that cannot be read or written
     ├── UnsupportedError            the request makes sense, but not for this model or kernel
     ├── NotFittedError              predict before fit (also scikit-learn's NotFittedError)
-    └── NonFiniteLossError          training met NaN or infinity and stopped
+    ├── NonFiniteLossError          training met NaN or infinity and stopped
+    └── StoreUnavailable            where sessions are kept could not be reached in time; try again later
 
 A message names the argument, what was expected, what was received and what to do.
 """
@@ -51,6 +52,10 @@ class NotFittedError(UnrolledError, ValueError, AttributeError):
 
 class NonFiniteLossError(UnrolledError):
     """Training met NaN or infinity and stopped; the last healthy weights are kept."""
+
+
+class StoreUnavailable(UnrolledError):  # noqa: N818 - the store's fault, not that of who asks
+    """Where sessions are kept could not be reached in time; nothing was acknowledged, so try again later."""
 
 
 def message(argument: str, *, expected: str, received: object, remedy: str = "") -> str:

@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import check, evaluate, fit, generate, info, inspect, lecture, predict
+from unrolled.cli import check, evaluate, fit, generate, info, inspect, lecture, predict, stream
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -31,6 +31,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("predict")(predict.predict)
     app.command("check")(check.check)
     app.command("generate")(generate.generate)
+    app.command("stream")(stream.stream)
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
     app.command("lecture")(lecture.lecture)

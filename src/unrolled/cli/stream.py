@@ -1,0 +1,175 @@
+"""`unrolled stream MODEL --key COLUMN`: events in, answers out, a state for each key."""
+
+import gc
+import json
+import signal
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from unrolled.cli.lines import Numbered, lines
+from unrolled.errors import DataError, InputError, StoreUnavailable, message
+
+
+class Event(NamedTuple):
+    """A line that can be read: its number, what it holds, whose it is, and its name."""
+
+    number: int
+    record: dict[str, Any]
+    key: str
+    event_id: str | None
+
+
+def stream(
+    model: Annotated[str, typer.Argument(help="model folder")],
+    key: Annotated[str, typer.Option(help="column that says whose event it is")],
+    data: Annotated[str, typer.Argument(help="file of JSON lines, an event each; - is standard input")] = "-",
+    store: Annotated[
+        str, typer.Option(help="where states are kept: memory:, sqlite:///sessions.db, redis://host:6379/0")
+    ] = "memory:",
+    event_id: Annotated[
+        str, typer.Option(help="column that names an event; one that comes again is answered again and changes nothing")
+    ] = "",
+    precision: Annotated[str, typer.Option(help="of kept states: float32, float16 or bfloat16")] = "float32",
+    ttl: Annotated[float | None, typer.Option(help="seconds without events after which a key is forgotten")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="wait for more at the end of the file, as tail -f does")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="stop at the first bad line; lines are then read one by one, which is slow")
+    ] = False,
+) -> None:
+    """Answer every event as it comes; each key has a state of its own. JSON lines in, JSON lines out."""
+    from unrolled.streaming.sessions import Sessions
+    from unrolled.tasks.registry import load
+
+    asked = load(model).stream()
+    gc.freeze()  # the model stays: it need not be looked through again and again
+    with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
+        bad = _run(sessions, data, key, event_id, follow, strict)
+    if bad:
+        raise DataError(message(data if data != "-" else "standard input", expected="only lines that can be answered",
+                                received=f"{bad:,} that cannot, named above"))  # fmt: skip
+
+
+def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict: bool) -> int:
+    """Answer until the end or Ctrl-C; how many lines were bad."""
+    bad = 0
+    with _stopping() as stop:
+        try:
+            source = lines(data, follow)
+            while (found := stop.interrupted_by(source)) is not None:
+                for some in [[line] for line in found] if strict else [found]:
+                    faults = _answer(sessions, some, key, event_id)
+                    if strict and faults:
+                        raise DataError(faults[0])
+                    bad += len(faults)
+                    for fault in faults:
+                        print(f"error: {fault}", file=sys.stderr)
+        except OSError as fault:
+            if isinstance(fault, BrokenPipeError):
+                raise
+            raise DataError(
+                message("DATA", expected="a file that can be read", received=f"{data} ({fault.strerror})")
+            ) from fault
+    return bad
+
+
+def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -> list[str]:
+    """Write the answers to some lines; what is wrong with the others."""
+    faults, events = {}, []
+    for number, line in found:
+        if line is not None and not line.strip():
+            continue
+        try:
+            events.append(_event(number, line, key, event_id))
+        except DataError as fault:
+            faults[number] = f"line {number:,}: {fault}"
+    answers = sessions.step_many(
+        [(event.key, event.record) for event in events], [event.event_id for event in events], errors="return"
+    )
+    written, broken = [], None
+    for event, answer in zip(events, answers, strict=True):
+        if isinstance(answer, InputError):
+            faults[event.number] = f"line {event.number:,}: {answer}"
+        elif isinstance(answer, Exception):
+            broken = broken or (event.number, answer)
+        else:
+            name = {event_id: event.record[event_id]} if event_id else {}
+            written.append(json.dumps({key: event.record[key], **name, "answer": answer}, ensure_ascii=False))
+    if written:
+        sys.stdout.write("\n".join(written) + "\n")
+        sys.stdout.flush()
+    if broken is not None:
+        number, fault = broken
+        if isinstance(fault, StoreUnavailable):
+            raise StoreUnavailable(f"stopped at line {number:,}: {fault}") from fault
+        raise fault
+    return [faults[number] for number in sorted(faults)]
+
+
+def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
+    from unrolled.streaming.sessions import checked
+
+    if line is None:
+        raise DataError(message("event", expected="a line of a sensible length", received="a longer one"))
+    try:
+        record = json.loads(line, parse_constant=_refused)
+    except (ValueError, RecursionError) as fault:
+        shown = line[:60].decode(errors="replace") + ("..." if len(line) > 60 else "")
+        raise DataError(message("event", expected="a JSON object", received=f"{shown} ({fault})")) from fault
+    if not isinstance(record, dict):
+        raise DataError(message("event", expected="a JSON object", received=f"a {type(record).__name__}"))
+    name = _named(record, event_id) if event_id else None
+    return Event(number, record, checked(_named(record, key), key), name and checked(name, event_id))
+
+
+def _named(record: dict[str, Any], column: str) -> str:
+    """The text or whole number in a column."""
+    if column not in record:
+        raise DataError(message(f"column {column!r}", expected="one in every event", received="none"))
+    value = record[column]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise DataError(message(f"column {column!r}", expected="a text or a whole number", received=value))
+    return str(value)
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+class _Stop:
+    """Whether somebody asked to stop; asking while we wait for lines ends the wait."""
+
+    def __init__(self) -> None:
+        self.asked = self.waiting = False
+
+    def ask(self, *_: Any) -> None:
+        self.asked = True
+        if self.waiting:
+            raise KeyboardInterrupt
+
+    def interrupted_by(self, source: Generator[list[Numbered], None, None]) -> list[Numbered] | None:
+        """The next lines, None at the end."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.waiting = True
+        try:
+            return next(source, None)
+        finally:
+            self.waiting = False
+
+
+@contextmanager
+def _stopping() -> Generator[_Stop, None, None]:
+    """Ctrl-C and SIGTERM stop between two batches: what was read is answered, and what was answered is written."""
+    stop = _Stop()
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

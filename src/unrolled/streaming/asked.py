@@ -1,0 +1,59 @@
+"""Who waits for an answer: a future, or a caller who waits for many."""
+
+from concurrent.futures import Future
+from threading import Event
+from typing import Any
+
+from unrolled.streaming.waiting import Work
+
+
+class Asked(Work):
+    """An event whose answer goes into a future; one that was cancelled is stepped all the same."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, key: str, event: Any, event_id: str | None) -> None:
+        super().__init__(key, event, event_id)
+        self.future: Future[Any] = Future()
+
+    def answer(self, found: Any) -> None:
+        """Fill the future."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if isinstance(found, BaseException):
+            self.future.set_exception(found)
+        else:
+            self.future.set_result(found)
+
+
+class Gathered:
+    """Answers to many events; `over` is set by the last.
+
+    Args:
+        count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Any] = [None] * count
+        self.left, self.over = count, Event()
+
+    def put(self, place: int, found: Any) -> None:
+        """One answer; only the one worker of the sessions calls this."""
+        self.answers[place] = found
+        self.left -= 1
+        if not self.left:
+            self.over.set()
+
+
+class OneOfMany(Work):
+    """An event whose answer is gathered with others."""
+
+    __slots__ = ("_gathered", "_place")
+
+    def __init__(self, key: str, event: Any, event_id: str | None, gathered: Gathered, place: int) -> None:
+        super().__init__(key, event, event_id)
+        self._gathered, self._place = gathered, place
+
+    def answer(self, found: Any) -> None:
+        """Put it into its place."""
+        self._gathered.put(self._place, found)

@@ -1,0 +1,85 @@
+"""Store: what every place that keeps sessions can do.
+
+A session is one value under one key, and it changes only as a whole: whoever writes says which version was read, and
+a value that has another version by now is not overwritten. Versions are numbers that never come twice, so that a
+session which was deleted and began anew is not taken for the one that was read.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+UNREADABLE = 0  # the version of a session that is so damaged that it has none
+
+
+class Found(NamedTuple):
+    """A session as a store has it.
+
+    Args:
+        value: bytes, or any object where the store is live.
+        version: of the write that put it there, or `UNREADABLE`.
+    """
+
+    value: Any
+    version: int
+
+
+class Write(NamedTuple):
+    """One session to be written.
+
+    Args:
+        key: whose.
+        value: bytes, or any object where the store is live.
+        before: the version that was read; None = there was none.
+        version: of this write, an integer in [1, 2^63).
+    """
+
+    key: str
+    value: Any
+    before: int | None
+    version: int
+
+
+class Store(Protocol):
+    """A place that keeps sessions.
+
+    Every method may be called from any thread. All raise StoreUnavailable where the place cannot be reached in time
+    and ArtifactError where what is there cannot be read. A session that nobody wrote for `ttl` seconds is not there.
+    """
+
+    live: bool  # values are kept as they are, in this process; otherwise they are bytes
+
+    def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
+        """What is kept under each key."""
+        ...
+
+    def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
+        """Write sessions of different keys, each wholly or not at all; False where another version was there.
+
+        What was written is durable, as far as the store ever is, when this returns. The same write twice is written
+        once, so that a write whose answer was lost may be tried again.
+        """
+        ...
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Forget sessions; how many there were."""
+        ...
+
+    def keys(self, limit: int) -> list[str]:
+        """Some keys, at most `limit`."""
+        ...
+
+    def count(self) -> int:
+        """How many sessions are kept."""
+        ...
+
+    def expire(self, ttl: float) -> int:
+        """Free the room of sessions that nobody wrote for `ttl` seconds; how many there were."""
+        ...
+
+    def evict(self, most: int) -> int:
+        """Forget those that nobody wrote for the longest time until at most `most` are left; how many."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,42 @@
+"""Every store by the scheme of its address, and `open_store`. A new store is one file and one line here."""
+
+from importlib import import_module
+from typing import cast
+
+from unrolled.errors import OptionError, message, unknown
+from unrolled.streaming.stores.base import Store
+
+STORES = {
+    "memory": "unrolled.streaming.stores.memory",
+    "sqlite": "unrolled.streaming.stores.sqlite",
+    "redis": "unrolled.streaming.stores.redis",
+    "rediss": "unrolled.streaming.stores.redis",
+    "redis+unix": "unrolled.streaming.stores.redis",
+    "redis+cluster": "unrolled.streaming.stores.redis",
+}
+
+
+def open_store(address: str) -> Store:
+    """The store that an address names.
+
+    Args:
+        address: "memory:", "sqlite:///relative/path" or "sqlite:////absolute/path", "redis://host:6379/0",
+            "rediss://..." with TLS, or "redis+unix:///path/of/socket". Options follow a question mark, as in
+            "sqlite:///sessions.db?patience=10".
+
+    Raises:
+        OptionError: an address that names no store, or an option that it does not have.
+        ArtifactError: a file that is no store, or a damaged one.
+        StoreUnavailable: nobody answers there.
+        UnsupportedError: a store whose package is not installed.
+
+    Example:
+        >>> open_store("memory:").count()
+        0
+    """
+    scheme, colon, _ = address.partition(":")
+    if not colon:
+        raise OptionError(message("store", expected='an address such as "sqlite:///sessions.db"', received=address))
+    if scheme not in STORES:
+        raise unknown("store", scheme, STORES)
+    return cast(Store, import_module(STORES[scheme]).open_address(address))
