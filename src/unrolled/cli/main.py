@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict
+from unrolled.cli import evaluate, export, fit, generate, info, inspect, lecture, predict
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -32,6 +32,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("generate")(generate.generate)
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
+    app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
     return app
 

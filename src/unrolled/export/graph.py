@@ -33,7 +33,7 @@ class Graph:
     Example:
         >>> graph = Graph()
         >>> graph.add("Add", "x", graph.constant(np.ones(3, np.float32)))
-        'Add_1'
+        'Add_2'
         >>> [node.op_type for node in graph.nodes], len(graph.constants)
         (['Add'], 1)
     """

@@ -43,15 +43,15 @@ def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] |
         ArtifactError: the file cannot be written.
 
     Example:
-        >>> import tempfile, torch
+        >>> import tempfile
         >>> from unrolled.arrangements.many_to_many import NextStep
         >>> from unrolled.codecs.base import Spec
         >>> from unrolled.nn.heads import NumberOutput
         >>> from unrolled.nn.inputs import InputLayer
         >>> from unrolled.nn.stack import Stack
         >>> network = NextStep(InputLayer({"x": Spec("vector", 3)}), Stack(3, 8, "gru"), NumberOutput(3))
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> export_onnx(network, Path(folder.name) / "net.onnx").name
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export_onnx(network, f"{folder}/net.onnx").name
         'net.onnx'
     """
     plan = plan_of(network)

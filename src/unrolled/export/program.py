@@ -226,7 +226,9 @@ class _Recorder(TorchDispatchMode):
         values, shape, gain, bias, epsilon = args
         if len(shape) != 1:
             raise UnsupportedError(f"an exported model normalises the last axis only, unlike {self.step}")
-        self._add("layer_norm", (values, gain, bias), result[0], (epsilon,))
+        size = values.new_ones(shape)
+        given = (size if gain is None else gain, 0 * size if bias is None else bias)
+        self._add("layer_norm", (values, *given), result[0], (epsilon,))
 
 
 SPECIAL: dict[str, Callable[[_Recorder, tuple[Any, ...], Any], None]] = {

@@ -10,6 +10,8 @@ In a program, one event at a time, with the state as a value that is yours to ke
     from run import Model
     model = Model("folder")
     state = model.initial_state()
+    if model.first:
+        answer, state = model.step(model.first, state)
     for record in records:
         answer, state = model.step(model.encode(record, one_step=True), state)
         print(model.describe(answer))
@@ -304,9 +306,8 @@ def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
     kind, arguments, learnt = codec["codec"], codec["arguments"], codec["learnt"]
     names = arguments["columns"] if kind == "numbers" else arguments["column"]
     names = [names] if isinstance(names, str) else names
-    missing = [name for name in names if name not in record]
-    if missing:
-        raise ModelError(f"record: expected a column {missing[0]!r}, received {sorted(record)}")
+    if set(names) - set(record):
+        raise ModelError(f"record: expected {' and '.join(names)}, received {sorted(record)}")
     values = [record[name] for name in names]
     if kind != "characters" and (alone or not learnt.get("per_step_", True)):
         values = [[value] for value in values]
@@ -314,6 +315,8 @@ def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
         numbers = np.array(values[0] if kind == "frames" else [list(v) for v in values], np.float64)  # None is NaN
         numbers = numbers.reshape(-1, len(learnt["scaling_"][0])) if kind == "frames" else numbers.T
         centre, spread = learnt.get("groups_", {}).get(str(record.get(arguments.get("group"))), learnt["scaling_"])
+        if np.isinf(numbers).any():
+            raise ModelError(f"record: expected finite numbers in {names}; write missing values as null")
         absent = np.isnan(numbers[:, learnt.get("indicated_", [])])
         return np.concatenate([np.nan_to_num((numbers - centre) / np.array(spread)), absent], 1).astype(np.float32)
     pieces = values[0]
@@ -344,14 +347,13 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], Arrays, str]:
     """model.json, weights.npz and their fingerprint; ModelError where they are damaged or do not belong together."""
     try:
         record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+        with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        found, mark = (record["format"], record["version"]), record.pop("fingerprint")
+        form, mark = (record["format"], record["version"]), record.pop("fingerprint")
     except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
         raise ModelError(f"{folder}: no whole model ({type(fault).__name__}: {fault}); export it again") from fault
-    if found != (FORMAT, VERSION) or mark != fingerprint(record, arrays):
-        wanted = f"expected {FORMAT}, version {VERSION}, as it was exported"
-        raise ModelError(f"{folder}: {wanted}, received {found}, damaged or of two exports; export it again")
+    if form != (FORMAT, VERSION) or mark != fingerprint(record, arrays):
+        raise ModelError(f"{folder}: damaged, of two exports, or not {FORMAT} {VERSION} but {form}; export it again")
     return record, arrays, mark
 
 
@@ -370,14 +372,15 @@ def demonstrate(model: Model) -> None:
     print(f"a step takes {(time.perf_counter() - start) * 1e4:.0f} microseconds here")
 
 
-def main(words: list[str] | None = None) -> None:
+def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=("show", "write", "answer"), default="show")
     parser.add_argument("prompt", nargs="?", default="", help="of write: the text so far")
-    for name, kind, default in (("--length", int, 200), ("--temperature", float, 0.8), ("--seed", int, None)):
-        parser.add_argument(name, type=kind, default=default, help=f"of write; {default} when not given")
-    given = parser.parse_args(words)
+    parser.add_argument("--length", type=int, default=200, help="of write: tokens at most, 200 when not given")
+    parser.add_argument("--temperature", type=float, default=0.8, help="of write: 0.8 when not given")
+    parser.add_argument("--seed", type=int, help="of write: for repeatable draws")
+    given = parser.parse_args()
     try:
         model = Model(Path(__file__).parent)
         if given.task == "write":
@@ -388,7 +391,7 @@ def main(words: list[str] | None = None) -> None:
         else:
             parser.print_help()
             demonstrate(model)
-    except ModelError as fault:
+    except (ValueError, TypeError) as fault:
         sys.exit(f"error: {fault}")
 
 
