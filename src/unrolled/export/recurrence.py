@@ -163,6 +163,8 @@ def _convolution(graph: Graph, layer: Convolution, inputs: str, before: str, sig
         graph.add("Relu", graph.linear(graph.join(taps), layer.taps, layer.bias)), layer.norm, layer.epsilon
     )
     outputs = graph.add("Add", outputs, inputs) if layer.residual else outputs
+    if not memory:  # a single tap remembers nothing
+        return outputs, [before]
     # the steps from a sequence's length on, of what is remembered and its own: places (B, M, 1) in time
     places = graph.add("Add", graph.add("Unsqueeze", sight.lengths, graph.whole(1)), graph.whole(*range(memory)))
     after = graph.add("GatherND", rows, graph.add("Unsqueeze", places, graph.whole(2)), batch_dims=1)  # (B, M, F)
