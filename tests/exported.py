@@ -158,11 +158,11 @@ def exports_of(network: Any, folder: Path) -> dict[str, Any]:
 
 
 def padded(batch: Batch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Inputs (B, T, ...) with noise or legal indices after a row's end, and what stands for whole sequences."""
+    """Inputs (B, T, ...), NaN or a legal index after a row's end, and what stands for whole sequences."""
     steps = {}
     for name, value in batch.inputs.items():
         assert isinstance(value, Ragged)
-        steps[name] = value.padded(9.0 if value.values.is_floating_point() else 1).numpy()
+        steps[name] = value.padded(np.nan if value.values.is_floating_point() else 1).numpy()
     return steps, {name: value.numpy() for name, value in batch.statics.items()}
 
 

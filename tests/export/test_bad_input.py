@@ -12,7 +12,7 @@ import onnx
 import pytest
 import torch
 
-from exported import Onnx, a_batch, a_network, assert_same, played, truth
+from exported import Onnx, a_batch, a_network, assert_same, padded, played, truth
 from random_sequences import noise
 from unrolled.arrangements.many_to_many import ManyToMany
 from unrolled.codecs.base import Spec
@@ -183,6 +183,17 @@ def test_an_index_that_no_vector_stands_for_is_refused_by_the_runtime(tmp_path):
         model.run(read)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "lstm_layer_norm"])
+@pytest.mark.parametrize(("rows", "lengths"), [(1, []), (2, []), (6, []), (3, [2]), (3, [1, 2]), (3, [1] * 6)])
+def test_a_state_or_lengths_of_other_rows_stop_the_run_by_name(rows, lengths, cell, tmp_path):
+    network = a_network("next step", lambda width: Stack(width, 4, cell))
+    model = Onnx(export_onnx(network, tmp_path / "net.onnx"))
+    read, _ = padded(a_batch(network, [2, 2, 2]))
+    state = {name: np.zeros((rows, 4), np.float32) for name in model.fields}
+    with pytest.raises(Exception, match=r"(lengths|state.0.\w+) needs no rows or as many as the batch"):
+        model.run(read, state, lengths)
+
+
 # ---- the NumPy folder ------------------------------------------------------------------------------------
 
 
@@ -258,11 +269,20 @@ def test_inputs_that_do_not_fit_are_refused_by_name(change, said, folder):
         model.step(read, model.initial_state())
 
 
-def test_a_state_without_all_fields_is_refused(folder):
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"state.0.hidden": np.zeros((2, 4))},
+        {"state.0.hidden": np.zeros((2, 4)), "state.0.cell": np.zeros((1, 4))},
+        {"state.0.hidden": np.zeros((2, 4)), "state.0.cell": np.zeros((2, 5))},
+        {},
+    ],
+)
+def test_a_state_of_other_fields_rows_or_widths_is_refused(state, folder):
     model = Model(folder)
-    read = {"x": np.zeros((1, 3)), "word": np.array([0]), "kind.of.it": np.array([0])}
-    with pytest.raises(ModelError, match=r"state: expected .*'state.0.cell'.*start from initial_state"):
-        model.step(read, {"state.0.hidden": np.zeros((1, 4))})
+    read = {"x": np.zeros((2, 3)), "word": np.array([0, 1]), "kind.of.it": np.array([0, 1])}
+    with pytest.raises(ModelError, match=r"state: expected .*'state.0.cell': \(2, 4\).*start from initial_state\(2\)"):
+        model.step(read, state)
 
 
 def test_no_call_changes_the_state_it_is_given(folder):

@@ -25,9 +25,9 @@ def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] |
 
     The model's inputs are the network's by name, (B, T) int64 indices or (B, T, F) float32 vectors, those with one
     value for each sequence (B,) or (B, F); `lengths` (B,) int64, and the state's fields such as `state.0.hidden`, (B,
-    H). Rows of unequal length are padded with anything. An empty `lengths` (0,) says that all have T steps; an empty
-    state (0, H) that they start anew. The outputs are `answer`, (B, T, width) or, for one answer for each sequence, (B,
-    width); and for each field of the state `next.state.0.hidden`, as it is at each row's own end.
+    H). Shorter rows are padded with any number or legal index. An empty `lengths` (0,) says that all have T steps; an
+    empty state (0, H) that they start anew. The outputs are `answer`, (B, T, width) or, for one answer for each
+    sequence, (B, width); and for each field of the state `next.state.0.hidden`, as it is at each row's own end.
 
     Args:
         network: an arrangement of causal layers, trained.
@@ -147,7 +147,7 @@ def _sight(graph: Graph, steps: str, batch: str) -> Sight:
     """Where steps (T, B, F) are real; without lengths everywhere."""
     length = graph.size(steps, 0)
     whole = graph.add("Expand", length, batch)  # (B,)
-    lengths = graph.cut(graph.join([LENGTHS, whole], axis=0), graph.whole(0), batch, axis=0)  # (B,)
+    lengths = _given_or_own(graph, LENGTHS, whole, batch)  # (B,)
     start, step = (graph.add("Squeeze", graph.whole(number)) for number in (0, 1))
     times = graph.add("Range", start, graph.add("Squeeze", length), step)  # (T,)
     columns = graph.add("Unsqueeze", lengths, graph.whole(1))  # (B, 1)
@@ -171,10 +171,18 @@ def _started(graph: Graph, plan: Plan, statics: str, batch: str) -> dict[str, st
         else:
             rows = graph.join([batch, graph.whole(*shape)], axis=0)
             own = graph.add("Expand", graph.constant(field.start), rows)
-        either = graph.join([field.name, own], axis=0)
-        found[field.name] = graph.cut(either, graph.whole(0), batch, axis=0)
+        found[field.name] = _given_or_own(graph, field.name, own, batch, shape)
         place += size
     return found
+
+
+def _given_or_own(graph: Graph, name: str, own: str, batch: str, shape: Sequence[int] = ()) -> str:
+    """An input of B rows, or where it has none, what stands for it; any other number of rows stops the run."""
+    both = graph.join([name, own], axis=0)  # (B or 2 * B, *shape)
+    parts = graph.add("Add", graph.add("Min", graph.size(name, 0), graph.whole(1)), graph.whole(1))  # (1,) 1 or 2
+    sizes = graph.join([parts, batch, *([graph.whole(*shape)] if shape else [])], axis=0)
+    stacked = graph.add("Reshape", both, sizes, name=f"{name} needs no rows or as many as the batch", allowzero=1)
+    return graph.add("Squeeze", graph.cut(stacked, graph.whole(0), graph.whole(1), axis=0), graph.whole(0))
 
 
 def plan_width(columns: Sequence[Column]) -> int:

@@ -60,8 +60,8 @@ OF_ONE = ("negative", "abs", "exp", "sqrt", "tanh")
 OF_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul")
 OPERATIONS: dict[str, Any] = {name: getattr(np, name) for name in (*OF_ONE, *OF_TWO)} | {
     "relu": lambda x: np.maximum(x, 0),
-    "softplus": lambda x: np.logaddexp(x, np.float32(0)),
-    "log_sigmoid": lambda x: -np.logaddexp(-x, np.float32(0)),
+    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "log_sigmoid": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
     "split": lambda x, *sizes: np.split(x, np.cumsum(sizes[:-1]).astype(int), -1),
     "sigmoid": sigmoid,
     "layer_norm": layer_norm,
@@ -115,10 +115,11 @@ class Model:
             inputs: (B,) or (B, F) by name.
             state: of B rows.
         """
-        if set(self.fields) - set(state):
-            raise ModelError(f"state: expected {self.fields}, received {sorted(state)}; start from initial_state()")
         statics = [self._read(self.statics, inputs)] if self.place in ("step", "answer") else []
         features, after = self._read(self.columns, inputs), dict(state)
+        shapes = {name: (len(features), *self.arrays[f"start.{name}"].shape[1:]) for name in self.fields}
+        if {name: np.shape(state[name]) for name in self.fields if name in state} != shapes:
+            raise ModelError(f"state: expected {shapes}; start from initial_state({len(features)})")
         hidden = np.concatenate([features, *statics], 1) if self.place == "step" else features
         for layer in self.record["layers"]:
             hidden = (self._recur if layer["kind"] == "recurrent" else self._convolve)(layer, hidden, after)
@@ -131,7 +132,7 @@ class Model:
         Args:
             inputs: (B, T) or (B, T, F) by name; what stands for a whole sequence (B,) or (B, F).
             state: before them; None = the beginning.
-            lengths: of each row, (B,), whose end is padded with anything; None = all have T steps.
+            lengths: of each row, (B,), padded with any number or legal index; None = all have T steps.
         """
         arrays, whole = {n: np.asarray(v) for n, v in inputs.items()}, {column["name"] for column in self.statics}
         batch, steps = arrays[self.columns[0]["name"]].shape[:2]
@@ -360,8 +361,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], Arrays, str]:
 def demonstrate(model: Model) -> None:
     """Say what the model is, and let it take some steps."""
     columns, width = (*model.columns, *model.statics), model.record["width"]
-    shown = ", ".join(f"{column['name']} ({column['kind']}, {column['size']})" for column in columns)
-    print(f"{model.record['task']} {model.mark}: reads {shown}; answers with {width} numbers")
+    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers a row")
     shapes: dict[str, tuple[int, ...]] = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
     if model.record["head"] == "forecast":
         shapes["ahead"] = (1, len(model.arrays["head.position"]), len(model.arrays["head.from_ahead.weight"]))
