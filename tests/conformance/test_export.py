@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exported import ARRANGEMENTS, a_batch, a_network, assert_same, exports_of, played, truth
+from exported import ARRANGEMENTS, a_batch, a_network, assert_same, exports_of, padded, played, truth
 from random_sequences import seeds, some_lengths
 from unrolled.cells.registry import CELLS
 from unrolled.nn.causal_conv import CausalConv
@@ -83,6 +83,19 @@ def test_without_lengths_all_rows_are_whole(arrangement, form, tmp_path):
     network = a_network(arrangement, lambda width: Stack(width, H, "gru"))
     batch = a_batch(network, [3, 3])
     assert_same(played(exports_of(network, tmp_path)[form], batch, [1], lengths=False), truth(network, batch))
+
+
+def test_a_vector_that_starts_a_sequence_is_needed_at_its_start_only(tmp_path):
+    network = a_network("one to many", lambda width: Stack(width, H, "lstm"))
+    batch = a_batch(network, [4, 4])
+    want, _ = truth(network, batch)
+    steps, statics = padded(batch)
+    onnx, numpy = exports_of(network, tmp_path).values()
+    nothing = {name: values[:0] for name, values in statics.items()}
+    for model, later in ((onnx, nothing), (numpy, {})):
+        _, state = model.run({name: values[:, :3] for name, values in steps.items()} | statics)
+        last, _ = model.run({name: values[:, 3:] for name, values in steps.items()} | later, state)
+        assert_same(([*last], []), ([row[3:] for row in want], []))
 
 
 @pytest.mark.parametrize("arrangement", ["next step", "many to one, attention"])

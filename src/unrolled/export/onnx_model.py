@@ -23,11 +23,13 @@ LARGEST = 2**31 - 2**20  # bytes of a Protocol Buffers file
 def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] | None = None) -> Path:
     """Write a causal network as an ONNX file that onnxruntime 1.20 or newer runs.
 
-    The model's inputs are the network's by name, (B, T) int64 indices or (B, T, F) float32 vectors, those with one
-    value for each sequence (B,) or (B, F); `lengths` (B,) int64, and the state's fields such as `state.0.hidden`, (B,
-    H). Shorter rows are padded with any number or legal index. An empty `lengths` (0,) says that all have T steps; an
-    empty state (0, H) that they start anew. The outputs are `answer`, (B, T, width) or, for one answer for each
-    sequence, (B, width); and for each field of the state `next.state.0.hidden`, as it is at each row's own end.
+    Inputs: the network's by name, (B, T) int64 indices or (B, T, F) float32 vectors, and those with one value for each
+    sequence, (B,) or (B, F); `lengths` (B,) int64, or (0,) where all have T steps; and the state's fields, such as
+    `state.0.hidden` (B, H), or (0, H) at the beginning. Shorter rows are padded with any number or legal index. What
+    gives sequences their first state may be empty later on.
+
+    Outputs: `answer`, (B, T, width) or, for one answer for each sequence, (B, width); and for each field of the state
+    `next.state.0.hidden`, as it is at each row's own end.
 
     Args:
         network: an arrangement of causal layers, trained.
@@ -84,7 +86,8 @@ def onnx_model(plan: Plan, about: Mapping[str, Any] | None = None) -> Any:
         return helper.make_tensor_value_info(name, kinds.FLOAT, list(shape))
 
     def column_info(column: Column) -> Any:
-        axes = ["batch", "time"] if column.per_step else ["batch"]
+        rows = "rows_of_starts" if plan.place == "start" else "batch"
+        axes = ["batch", "time"] if column.per_step else [rows]
         if column.kind == "index":
             return helper.make_tensor_value_info(column.name, kinds.INT64, axes)
         return float_info(column.name, [*axes, column.size])
@@ -94,7 +97,7 @@ def onnx_model(plan: Plan, about: Mapping[str, Any] | None = None) -> Any:
         horizon, features = len(plan.arrays["head.position"]), len(plan.arrays["head.from_ahead.weight"])
         inputs.append(float_info(AHEAD, ["batch", "time", horizon, features]))
     inputs += [column_info(column) for column in plan.statics]
-    # rows of their own: there may be none of them
+    # these have names of their own for their rows: there may be none
     inputs.append(helper.make_tensor_value_info(LENGTHS, kinds.INT64, ["rows_of_lengths"]))
     inputs += [float_info(name, ["rows_of_state", *start.shape[1:]]) for name, start in starts.items()]
     steps = [] if plan.pooling else ["time"]
@@ -179,7 +182,7 @@ def _started(graph: Graph, plan: Plan, statics: str, batch: str) -> dict[str, st
 def _given_or_own(graph: Graph, name: str, own: str, batch: str, shape: Sequence[int] = ()) -> str:
     """An input of B rows, or where it has none, what stands for it; any other number of rows stops the run."""
     both = graph.join([name, own], axis=0)  # (B or 2 * B, *shape)
-    parts = graph.add("Add", graph.add("Min", graph.size(name, 0), graph.whole(1)), graph.whole(1))  # (1,) 1 or 2
+    parts = graph.add("Add", *(graph.add("Min", graph.size(rows, 0), graph.whole(1)) for rows in (name, own)))  # (1,)
     sizes = graph.join([parts, batch, *([graph.whole(*shape)] if shape else [])], axis=0)
     stacked = graph.add("Reshape", both, sizes, name=f"{name} needs no rows or as many as the batch", allowzero=1)
     return graph.add("Squeeze", graph.cut(stacked, graph.whole(0), graph.whole(1), axis=0), graph.whole(0))
