@@ -12,7 +12,7 @@ import onnx
 import pytest
 import torch
 
-from exported import Onnx, a_batch, a_network, assert_same, padded, played, truth
+from exported import ARRANGEMENTS, Onnx, a_batch, a_network, assert_same, padded, played, truth
 from random_sequences import noise
 from unrolled.arrangements.many_to_many import ManyToMany
 from unrolled.codecs.base import Spec
@@ -160,15 +160,22 @@ def test_a_spectrum_is_read_as_the_vector_it_is(tmp_path):
 # ---- the ONNX file ---------------------------------------------------------------------------------------
 
 
-def test_the_file_is_what_onnx_says_a_file_is(tmp_path):
-    model = onnx.load(export_onnx(small(), tmp_path / "net.onnx"))
+@pytest.mark.parametrize("cell", ["lstm", "lstm_layer_norm"])
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_the_file_is_what_onnx_says_a_file_is_and_runs_without_a_warning(arrangement, cell, tmp_path, capfd):
+    network = a_network(arrangement, lambda width: Stack(width, 4, cell))
+    path = export_onnx(network, tmp_path / "net.onnx")
+    model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     shapes = {
         given.name: [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim]
-        for given in model.graph.input
+        for given in [*model.graph.input, *model.graph.output]
     }
-    assert shapes["x"] == ["batch", "time", 3]
+    assert shapes["answer"][1:-1] == ([] if "to one" in arrangement else ["time"])
     assert shapes["state.0.hidden"] == ["rows_of_state", 4]
+    assert shapes["next.state.0.hidden"] == ["batch", 4]
+    played(Onnx(path), a_batch(network, [3, 2]), [1])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_index_that_no_vector_stands_for_is_refused_by_the_runtime(tmp_path):

@@ -28,8 +28,8 @@ def export_numpy(
         network: an arrangement of causal layers, trained.
         path: the folder; an older export there is replaced as a whole.
         codecs: of the inputs, by name; those that the file can run too let it read raw records.
-        about: "task", "labels" of the answers, "first" (what is read before the first event, by name) and "ends"
-            (whether texts end by themselves), where they are known.
+        about: what else is known: "task", "labels" of the answers, "first" (what is read before the first event, by
+            name), "ends" (whether texts end by themselves), "unit" (centre and spread of answers that are numbers).
 
     Returns:
         The path.
@@ -89,6 +89,7 @@ def numpy_model(
         "labels": [],
         "first": {},
         "ends": True,
+        "unit": [0.0, 1.0],
         **(about or {}),
     }
     return record | {"fingerprint": runner.fingerprint(record, shelf.arrays)}, shelf.arrays

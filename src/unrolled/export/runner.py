@@ -87,8 +87,7 @@ class Model:
 
     def __init__(self, folder: str | Path = ".") -> None:
         self.record, self.arrays, self.mark = read_folder(Path(folder))
-        self.place: str = self.record["place"]
-        self.fields: list[str] = self.record["state"]
+        self.place, self.fields = self.record["place"], self.record["state"]
         self.codecs: dict[str, Any] = self.record["readers"]
         self.columns, self.statics = self.record["columns"], self.record["statics"]
         for layer in self.record["layers"]:
@@ -155,15 +154,16 @@ class Model:
         return answers, state
 
     def describe(self, answer: np.ndarray) -> np.ndarray:
-        """What raw numbers mean: probabilities, quantiles that do not cross, or numbers; of a mixture, as they are."""
+        """What raw numbers mean: probabilities, quantiles, numbers in the data's unit; a mixture's as they are."""
         kind, levels = self.record["output"]["output"], self.record["output"].get("quantiles", ())
         if levels:
             return np.sort(answer.reshape(*answer.shape[:-1], -1, len(levels)), -1)
         if kind in ("multilabel", "binary_vector"):
             return sigmoid(answer)
-        return softmax(answer) if kind in ("class", "token", "item") else answer
-
-    # ---- its parts -------------------------------------------------------------------------------
+        if kind in ("class", "token", "item"):
+            return softmax(answer)
+        centre, spread = np.array(self.record["unit"], np.float32)
+        return answer * spread + centre
 
     def _linear(self, name: str, values: np.ndarray) -> np.ndarray:
         product = values @ self.arrays[f"{name}.weight"]
@@ -194,8 +194,7 @@ class Model:
         """One step of a layer or a pooling: its operations in order; its part of the state is replaced."""
         values = {"x": inputs} | {name: self.arrays[place] for name, place in layer["constants"].items()}
         if layer["norm"]:
-            gain, bias = self.arrays[layer["norm"]]
-            values["x"] = layer_norm(inputs, gain, bias, layer["epsilon"])
+            values["x"] = layer_norm(inputs, *self.arrays[layer["norm"]], epsilon=layer["epsilon"])
         values |= {name: state[place] for name, place in layer["fields"].items()}
         for function, results, arguments, settings in layer["lines"]:
             found = function(*(values[part] if isinstance(part, str) else part for part in arguments), *settings)
@@ -209,8 +208,8 @@ class Model:
         window = np.concatenate([state[place], inputs[:, None]], 1)  # (B, M + 1, F)
         taps = window[:, :: layer["dilation"]].reshape(len(inputs), -1)  # the oldest first
         state[place] = window[:, 1:]
-        gain, bias = self.arrays[layer["norm"]]
-        outputs = layer_norm(np.maximum(self._linear(layer["taps"], taps), 0), gain, bias, layer["epsilon"])
+        drive = np.maximum(self._linear(layer["taps"], taps), 0)
+        outputs = layer_norm(drive, *self.arrays[layer["norm"]], epsilon=layer["epsilon"])
         return outputs + inputs if layer["residual"] else outputs
 
     def _answer(self, inputs: Any, features: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from unrolled.codecs.frames import Frames
 from unrolled.errors import unknown
 from unrolled.export.numpy_folder import export_numpy
 from unrolled.export.onnx_model import export_onnx
+from unrolled.nn.heads import NumberOutput
 
 FORMATS = ("onnx", "numpy")
 
@@ -50,9 +51,10 @@ def describe(task: Any) -> dict[str, Any]:
 
     Returns:
         "task"; "labels" of its answers, the last of a language model "" for the end; "first", what is read before the
-        first event, by the input's name; "ends", whether texts end by themselves.
+        first event, by the input's name; "ends", whether texts end by themselves; "unit", centre and spread of answers
+        that are numbers.
     """
-    said = {"task": type(task).__name__, "labels": [], "first": {}, "ends": True}
+    said = {"task": type(task).__name__, "labels": [], "first": {}, "ends": True, "unit": [0.0, 1.0]}
     if hasattr(task, "boundary_"):
         (name, *_) = task.network_.inputs.names
         entries = getattr(task.codec_, "entries", [])
@@ -60,6 +62,8 @@ def describe(task: Any) -> dict[str, Any]:
     if getattr(task, "output", "") == "mixture":
         (name,) = task.network_.inputs.names
         return said | {"first": {name: [0.0] * task.codec_.spec.size + [1.0]}}
+    if isinstance(getattr(task, "codec_", None), Frames) and isinstance(task.network_.output, NumberOutput):
+        return said | {"unit": task.codec_.scaling_}
     classes = getattr(task, "classes_", ())
     return said | {"labels": [label.item() if isinstance(label, np.generic) else label for label in classes]}
 
