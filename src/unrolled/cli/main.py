@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import check, evaluate, fit, generate, info, inspect, lecture, predict, stream
+from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, stream
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -34,6 +34,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("stream")(stream.stream)
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
+    app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
     return app
 

@@ -37,6 +37,7 @@ from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionErro
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.tasks.card import write_card
+from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
 from unrolled.tasks.streamed import Streamed
@@ -54,7 +55,7 @@ MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
 
 
-class Task(Streamed, BaseEstimator, ABC):
+class Task(Exported, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
