@@ -178,16 +178,17 @@ def test_the_file_is_what_onnx_says_a_file_is_and_runs_without_a_warning(arrange
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_index_that_no_vector_stands_for_is_refused_by_the_runtime(tmp_path):
+@pytest.mark.parametrize("name", ["word", "kind.of.it"])  # embedded, and one-hot
+def test_an_index_out_of_range_is_refused_by_the_runtime(name, tmp_path):
     network = small()
     model = Onnx(export_onnx(network, tmp_path / "net.onnx"))
     read = {
         "x": np.zeros((1, 2, 3), np.float32),
-        "word": np.full((1, 2), 99),
+        "word": np.zeros((1, 2), np.int64),
         "kind.of.it": np.zeros((1, 2), np.int64),
     }
     with pytest.raises(Exception, match="indices element out of data bounds"):
-        model.run(read)
+        model.run(read | {name: np.full((1, 2), 99)})
 
 
 @pytest.mark.parametrize("cell", ["lstm", "lstm_layer_norm"])

@@ -135,7 +135,7 @@ def test_numpy_writes_what_the_language_model_writes(unit, given, tmp_path):
     for prompt in ("", "A good"):
         want = task.generate(prompt, 40, temperature=0, given=start or None)
         got = model.write(prompt, 40, temperature=0, **start)
-        assert got.split() == want.split() if unit == "characters" else got.split()[0] in want
+        assert "".join(got.split()) == "".join(want.split())  # which words stand apart is the codec's business
     drawn = [model.write("A ", 20, temperature=1.0, seed=seed, **start) for seed in (1, 1, 2, 3, 4)]
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 2

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from unrolled.export.graph import Graph
 from unrolled.export.plan import AHEAD, Arrays, Column, Plan
 from unrolled.export.recurrence import Sight
@@ -21,8 +19,11 @@ def _read(graph: Graph, column: Column) -> str:
     if column.table is not None:
         vectors = graph.add("Gather", graph.constant(column.table), column.name)
         return vectors if column.scale == 1 else graph.add("Mul", vectors, graph.number(column.scale))
-    values = graph.constant(np.array([0.0, column.size**0.5], dtype=np.float32))
-    return graph.add("OneHot", column.name, graph.whole(column.size), values, axis=-1)
+    # not OneHot, which takes an index out of range for none, and crashes on no rows in onnxruntime 1.20
+    places = graph.whole(*range(column.size))
+    known = graph.add("Unsqueeze", graph.add("Gather", places, column.name), graph.whole(-1))
+    shown = graph.add("Cast", graph.add("Equal", known, places), to=graph.onnx.TensorProto.FLOAT)
+    return graph.add("Mul", shown, graph.number(column.size**0.5))
 
 
 def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight: Sight) -> tuple[str, dict[str, str]]:

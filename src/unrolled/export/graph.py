@@ -33,7 +33,7 @@ class Graph:
     Example:
         >>> graph = Graph()
         >>> graph.add("Add", "x", graph.constant(np.ones(3, np.float32)))
-        'Add_2'
+        '/Add_2'
         >>> [node.op_type for node in graph.nodes], len(graph.constants)
         (['Add'], 1)
     """
@@ -47,9 +47,9 @@ class Graph:
         self._alive: list[Any] = [] if outer is None else outer._alive
 
     def name(self, kind: str) -> str:
-        """A name that nothing has yet."""
+        """A name that nothing has yet; its slash keeps it apart from those of columns."""
         self._taken.append(kind)
-        return f"{kind}_{len(self._taken)}"
+        return f"/{kind}_{len(self._taken)}"
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One node with one output: its name."""

@@ -69,54 +69,53 @@ def onnx_model(plan: Plan, about: Mapping[str, Any] | None = None) -> Any:
         about: further metadata by key.
     """
     graph = Graph()
-    starts = {field.name: field.start for field in plan.fields}
-    _refuse_clashes([*plan.names, LENGTHS, ANSWER, *starts, *(NEXT + name for name in starts)])
+    fields = [field.name for field in plan.fields]
+    _refuse_clashes([*plan.names, LENGTHS, ANSWER, *fields, *(NEXT + name for name in fields)])
     answers, after = _network(graph, plan)
     graph.rename(answers, ANSWER)
     for name, value in after.items():
         graph.rename(value, NEXT + name)
 
-    helper, kinds = graph.onnx.helper, graph.onnx.TensorProto
+    helper = graph.onnx.helper
     arrays = {tensor.name: graph.onnx.numpy_helper.to_array(tensor) for tensor in graph.constants}
     size = sum(array.nbytes for array in arrays.values())
     if size > LARGEST:
         raise UnsupportedError(f"an ONNX file holds 2 GB, and this model has {size / 1e9:.1f} GB; use format='numpy'")
-
-    def float_info(name: str, shape: Sequence[str | int]) -> Any:
-        return helper.make_tensor_value_info(name, kinds.FLOAT, list(shape))
-
-    def column_info(column: Column) -> Any:
-        rows = "rows_of_starts" if plan.place == "start" else "batch"
-        axes = ["batch", "time"] if column.per_step else [rows]
-        if column.kind == "index":
-            return helper.make_tensor_value_info(column.name, kinds.INT64, axes)
-        return float_info(column.name, [*axes, column.size])
-
-    inputs = [column_info(column) for column in plan.columns]
-    if plan.head == "forecast":
-        horizon, features = len(plan.arrays["head.position"]), len(plan.arrays["head.from_ahead.weight"])
-        inputs.append(float_info(AHEAD, ["batch", "time", horizon, features]))
-    inputs += [column_info(column) for column in plan.statics]
-    # these have names of their own for their rows: there may be none
-    inputs.append(helper.make_tensor_value_info(LENGTHS, kinds.INT64, ["rows_of_lengths"]))
-    inputs += [float_info(name, ["rows_of_state", *start.shape[1:]]) for name, start in starts.items()]
-    steps = [] if plan.pooling else ["time"]
-    outputs = [float_info(ANSWER, ["batch", *steps, plan.width])]
-    outputs += [float_info(NEXT + name, ["batch", *start.shape[1:]]) for name, start in starts.items()]
-    made = helper.make_graph(graph.nodes, "unrolled", inputs, outputs, graph.constants)
+    made = helper.make_graph(graph.nodes, "unrolled", *_face(graph, plan), graph.constants)
     model = helper.make_model(
         made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="unrolled"
     )
-    said = {
-        "state": list(starts),
-        "output": dict(plan.output),
-        **(about or {}),
-    }
+    said = {"state": fields, "output": dict(plan.output), **(about or {})}
     said["fingerprint"] = fingerprint(said, arrays)
-    helper.set_model_props(
-        model, {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in said.items()}
-    )
+    helper.set_model_props(model, {key: v if isinstance(v, str) else _as_json(v) for key, v in said.items()})
     return model
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
+    """Types and shapes of the model's inputs and outputs."""
+    kinds = graph.onnx.TensorProto
+
+    def shown(name: str, *shape: str | int, kind: int = kinds.FLOAT) -> Any:
+        return graph.onnx.helper.make_tensor_value_info(name, kind, list(shape))
+
+    def column(one: Column, *axes: str) -> Any:
+        return shown(one.name, *axes, kind=kinds.INT64) if one.kind == "index" else shown(one.name, *axes, one.size)
+
+    inputs = [column(one, "batch", "time") for one in plan.columns]
+    if plan.head == "forecast":
+        horizon, features = len(plan.arrays["head.position"]), len(plan.arrays["head.from_ahead.weight"])
+        inputs.append(shown(AHEAD, "batch", "time", horizon, features))
+    # the rows of what may have none, here and below, have names of their own
+    inputs += [column(one, "rows_of_starts" if plan.place == "start" else "batch") for one in plan.statics]
+    inputs.append(shown(LENGTHS, "rows_of_lengths", kind=kinds.INT64))
+    inputs += [shown(field.name, "rows_of_state", *field.start.shape[1:]) for field in plan.fields]
+    steps = [] if plan.pooling else ["time"]
+    outputs = [shown(ANSWER, "batch", *steps, plan.width)]
+    return inputs, outputs + [shown(NEXT + field.name, "batch", *field.start.shape[1:]) for field in plan.fields]
 
 
 def _network(graph: Graph, plan: Plan) -> tuple[str, dict[str, str]]:
@@ -126,7 +125,7 @@ def _network(graph: Graph, plan: Plan) -> tuple[str, dict[str, str]]:
     statics = read_columns(graph, plan.statics) if plan.statics else ""  # (B, S)
     if plan.place == "step":
         axis = graph.whole(1)
-        steps = graph.add("Concat", batch, graph.size(features, 1), graph.whole(plan_width(plan.statics)), axis=0)
+        steps = graph.add("Concat", batch, graph.size(features, 1), graph.size(statics, 1), axis=0)
         repeated = graph.add("Expand", graph.add("Unsqueeze", statics, axis), steps)
         features = graph.join([features, repeated])
     hidden = graph.turned(features, 3)  # (T, B, F)
@@ -186,11 +185,6 @@ def _given_or_own(graph: Graph, name: str, own: str, batch: str, shape: Sequence
     sizes = graph.join([parts, batch, *([graph.whole(*shape)] if shape else [])], axis=0)
     stacked = graph.add("Reshape", both, sizes, name=f"{name} needs no rows or as many as the batch", allowzero=1)
     return graph.add("Squeeze", graph.cut(stacked, graph.whole(0), graph.whole(1), axis=0), graph.whole(0))
-
-
-def plan_width(columns: Sequence[Column]) -> int:
-    """Features of columns side by side."""
-    return sum(column.size if column.table is None else column.table.shape[1] for column in columns)
 
 
 def _refuse_clashes(names: Sequence[str]) -> None:
