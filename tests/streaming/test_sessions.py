@@ -11,6 +11,7 @@ import pytest
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
 from unrolled.streaming.sessions import Sessions
+from unrolled.streaming.state import StreamState
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.sqlite import SQLiteStore
 from unrolled.streaming.stream import Stream
@@ -189,6 +190,24 @@ def test_a_fault_of_a_stream_harms_only_the_event_that_met_it():
         assert (found[0]["sum"], found[2]["sum"]) == (1.0, 2.0)
         assert isinstance(found[1], ZeroDivisionError)
         assert sessions.step("b", 1.0)["count"] == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_numbers_that_the_precision_cannot_hold_refuse_their_own_event_alone(tmp_path, kind):
+    class Huge(Toy):
+        def step_many(self, events, states):
+            outputs, after = super().step_many(events, states)
+            return outputs, [
+                StreamState(one.memory, one.network + (1e9 if event == 9.0 else 0))
+                for event, one in zip(events, after, strict=True)
+            ]
+
+    store = "memory:" if kind == "memory" else f"sqlite:///{tmp_path}/s.db"
+    with Sessions(Stream(Huge(), "0" * 16), store, precision="float16") as sessions:
+        found = sessions.step_many([("a", 1.0), ("b", 9.0), ("c", 1.0)], errors="return")
+        assert [isinstance(answer, OptionError) for answer in found] == [False, True, False]
+        assert "bfloat16" in str(found[1])
+        assert sessions.state("b") is None
 
 
 @pytest.mark.parametrize(

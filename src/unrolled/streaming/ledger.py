@@ -101,8 +101,8 @@ class Ledger:
         """Put a state in the place of whatever a session was, a damaged one included."""
         for _ in range(ATTEMPTS):
             (found,) = self.store.load([key], self.ttl)
-            session = Session(state, {}, stream.fingerprint)
-            value = session if self._live else self._packed(stream, session)
+            session = Session(state, NO_ANSWERS, stream.fingerprint)
+            value = session if self._live else session_bytes(stream.pack(state, self.precision), NO_ANSWERS)
             before = None if found is None else found.version
             if before == UNREADABLE:
                 self.store.delete([key])
@@ -135,33 +135,36 @@ class Ledger:
         """Step and write; the events whose session somebody else wrote meanwhile."""
         states = [known.value and known.value.state for known in before]
         outputs, after = _stepped(stream, [work.event for work in works], states)
-        writes, written, again = [], [], []
-        for place, (work, known) in enumerate(zip(works, before, strict=True)):
-            output = outputs[place]
+        writes: list[Write] = []
+        written, again, live = [], [], self._live
+        for work, known, output, state in zip(works, before, outputs, after, strict=True):
             if isinstance(output, Exception):
-                self.counts.refused += isinstance(output, UnrolledError)
-                work.settle(output)
+                self._refuse(work, output)
                 continue
-            session = self._after(stream, work, known.value, output, after[place])
             try:
-                value = session if self._live else self._packed(stream, session)
+                session = self._after(stream.fingerprint, work, known.value, output, state)
+                value = session if live else session_bytes(stream.pack(session.state, self.precision), session.answers)
             except UnrolledError as fault:  # numbers that the precision cannot hold
-                work.settle(fault)
+                self._refuse(work, fault)
                 continue
             writes.append(Write(work.key, value, known.version or None, next(self._versions)))
             written.append((work, output, session))
         done = self.store.commit(writes, self.ttl) if writes else []
         for write, (work, output, session), good in zip(writes, written, done, strict=True):
-            if good:
-                if not self._live:
-                    self._keep(work.key, Found(session, write.version))
-                work.settle(output)
-            else:
+            if not good:
                 self._cache.pop(work.key, None)
                 again.append(work)
+                continue
+            if not live:
+                self._keep(work.key, Found(session, write.version))
+            work.settle(output)
         self.counts.events += len(done) - len(again)
         self.counts.conflicts += len(again)
         return again
+
+    def _refuse(self, work: Work, fault: Exception) -> None:
+        self.counts.refused += isinstance(fault, UnrolledError)
+        work.settle(fault)
 
     def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Found | UnrolledError]:
         if self._live:
@@ -200,18 +203,15 @@ class Ledger:
         self.counts.restarted += 1
         return Found(None, found.version)
 
-    def _after(self, stream: Stream, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
+    def _after(self, fingerprint: str, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
         answers = NO_ANSWERS if before is None else before.answers
         if work.event_id is not None:
             answers = {**answers, work.event_id: output}
             for old in list(answers)[: max(0, len(answers) - self._remembered)]:
                 del answers[old]
         if self.precision != "float32":  # what is kept live is what would be read
-            state = state._replace(network=rounded(state.network, self.precision))
-        return Session(state, answers, stream.fingerprint)
-
-    def _packed(self, stream: Stream, session: Session) -> bytes:
-        return session_bytes(stream.pack(session.state, self.precision), session.answers)
+            state = StreamState(state.memory, rounded(state.network, self.precision))
+        return Session(state, answers, fingerprint)
 
     def _keep(self, key: str, known: Found) -> None:
         self._cache[key] = known

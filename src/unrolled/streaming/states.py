@@ -1,6 +1,6 @@
 """States of many streams side by side, so that those that step together need not be taken apart in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -38,6 +38,10 @@ class StreamStates(Sequence[StreamState]):
         if isinstance(place, slice):
             return StreamStates(self.memories[place], self.rows[place])
         return StreamState(self.memories[place], self.rows[place].copy())
+
+    def __iter__(self) -> Iterator[StreamState]:
+        """All of them, as by their places, but quicker."""
+        return (StreamState(memory, row.copy()) for memory, row in zip(self.memories, self.rows, strict=True))
 
 
 def rows_of(states: Sequence[StreamState]) -> np.ndarray:
