@@ -115,6 +115,17 @@ def test_a_batch_never_holds_two_events_of_a_key_and_holds_what_waits():
         assert len({owners[int(event)] for event in batch}) == len(batch)
 
 
+def test_an_event_that_was_cancelled_harms_nobody():
+    gate = Gate()
+    with Sessions(Stream(gate, "0" * 16)) as sessions:
+        futures = [sessions.submit("a", 1.0) for _ in range(4)]
+        gate.entered.wait(10)
+        assert futures[2].cancel()
+        gate.open.set()
+        assert [futures[place].result()["count"] for place in (0, 1, 3)] == [1, 2, 4]
+        assert futures[2].cancelled()
+
+
 def test_closing_answers_what_waits_and_takes_no_more():
     gate = Gate()
     sessions = Sessions(Stream(gate, "0" * 16))

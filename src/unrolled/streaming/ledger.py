@@ -165,9 +165,9 @@ class Ledger:
 
     def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Found | UnrolledError]:
         if self._live:
-            return [
-                self._known_or_fault(stream, one) for one in self.store.load([work.key for work in works], self.ttl)
-            ]
+            found = self.store.load([work.key for work in works], self.ttl)
+            own = stream.fingerprint
+            return [one if one and one.value.fingerprint == own else self._known_or_fault(stream, one) for one in found]
         cached = self._cache if trusting else {}
         missing = [work.key for work in works if work.key not in cached]
         read = dict(zip(missing, self.store.load(missing, self.ttl), strict=True)) if missing else {}
