@@ -136,15 +136,18 @@ class Ledger:
         states = [known.value and known.value.state for known in before]
         outputs, after = _stepped(stream, [work.event for work in works], states)
         writes, written, again = [], [], []
-        for place, (work, known) in enumerate(zip(works, before, strict=True)):
-            output = outputs[place]
+        live, plain, own = self._live, self.precision == "float32", stream.fingerprint
+        for work, known, output, state in zip(works, before, outputs, after, strict=True):
             if isinstance(output, Exception):
                 self.counts.refused += isinstance(output, UnrolledError)
                 work.settle(output)
                 continue
-            session = self._after(stream, work, known.value, output, after[place])
+            if plain and work.event_id is None:  # the usual case, which is worth being quick
+                session = Session(state, NO_ANSWERS if known.value is None else known.value.answers, own)
+            else:
+                session = self._after(stream, work, known.value, output, state)
             try:
-                value = session if self._live else self._packed(stream, session)
+                value = session if live else self._packed(stream, session)
             except UnrolledError as fault:  # numbers that the precision cannot hold
                 work.settle(fault)
                 continue
