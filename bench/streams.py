@@ -11,15 +11,14 @@ Run: python bench/streams.py [--hidden 128] [--features 4] [--streams 1024] [--r
 import argparse
 import gc
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 import unrolled as ur
 from unrolled.streaming.sessions import Sessions
@@ -60,37 +59,52 @@ class Torch:
 
 
 class Onnx:
-    """The same model in onnxruntime, the state passed by hand."""
+    """The same model in onnxruntime, the state passed by hand: the least graph that does it, LSTM and linear layer."""
 
-    def __init__(self, model: Any, path: Path, threads: int) -> None:
+    def __init__(self, model: Any, threads: int) -> None:
+        cell, head = model.network_.layers.layers[0].cell, model.network_.head.linear
+        self.hidden = cell.hidden_size
+        weights = {
+            "W": iofc(cell.weight_ih)[None],
+            "R": iofc(cell.weight_hh)[None],
+            "B": np.concatenate([iofc(cell.bias_ih), iofc(cell.bias_hh)])[None],
+            "head": head.weight.detach().numpy(),
+            "bias": head.bias.detach().numpy(),
+            "first": np.zeros(1, np.int64),
+        }
+        nodes = [
+            helper.make_node("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "yh", "yc"], hidden_size=self.hidden),
+            helper.make_node("Squeeze", ["yh", "first"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "head", "bias"], ["y"], transB=1),
+        ]
+        state = (TensorProto.FLOAT, [1, "b", self.hidden])
+        given = {"x": (TensorProto.FLOAT, [1, "b", cell.input_size]), "h": state, "c": state}
+        answers = {"y": (TensorProto.FLOAT, ["b", len(head.bias)]), "yh": state, "yc": state}
+        named = [[helper.make_tensor_value_info(n, *kind) for n, kind in some.items()] for some in (given, answers)]
+        graph = helper.make_graph(nodes, "lstm", *named, [numpy_helper.from_array(v, n) for n, v in weights.items()])
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        made = str(model.export(path))
-        self.session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
-        given = self.session.get_inputs()
-        self.names = [one.name for one in given if one.name.startswith("state.")]
-        self.value = next(one.name for one in given if not one.name.startswith(("state.", "lengths")))
-        self.lengths = any(one.name == "lengths" for one in given)
-        self.hidden = given[[one.name for one in given].index(self.names[0])].shape[-1]
-        self.outputs = ["answer", *(f"next.{name}" for name in self.names)]
-        known = [one.name for one in self.session.get_outputs()]
-        self.outputs = known[: 1 + len(self.names)] if not set(self.outputs) <= set(known) else self.outputs
+        wanted = ["CPUExecutionProvider"]
+        self.session = onnxruntime.InferenceSession(made.SerializeToString(), options, providers=wanted)
 
     def start(self, rows: int) -> Any:
-        return [np.zeros((rows, self.hidden), np.float32) for _ in self.names]
-
-    def _run(self, values: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        feeds = {self.value: values, **dict(zip(self.names, state, strict=True))}
-        answer, *state = self.session.run(self.outputs, feeds)
-        return answer, state
+        return tuple(np.zeros((1, rows, self.hidden), np.float32) for _ in range(2))
 
     def step(self, event: list[float], state: Any) -> tuple[list[float], Any]:
-        answer, state = self._run(np.array([[event]], dtype=np.float32), state)
-        return answer[0, 0].tolist(), state
+        answers, state = self.many([event], state)
+        return answers[0], state
 
     def many(self, events: list[list[float]], state: Any) -> tuple[list[list[float]], Any]:
-        answer, state = self._run(np.array(events, dtype=np.float32)[:, None], state)
-        return answer[:, 0].tolist(), state
+        feeds = {"x": np.array([events], dtype=np.float32), "h": state[0], "c": state[1]}
+        answer, *state = self.session.run(None, feeds)
+        return answer.tolist(), state
+
+
+def iofc(weight: torch.Tensor) -> np.ndarray:
+    """ONNX orders the gates i, o, f, c."""
+    store, forget, candidate, output = weight.detach().chunk(4)
+    return torch.cat([store, output, forget, candidate]).numpy()
 
 
 def micros(job: Callable[[], Any], calls: int) -> float:
@@ -130,52 +144,48 @@ def main() -> None:
     model = a_model(asked.features, asked.hidden)
     rng = np.random.default_rng(1)
     events = rng.normal(size=(asked.streams, asked.features)).tolist()
-    with tempfile.TemporaryDirectory() as folder:
-        peers: dict[str, Any] = {
-            "torch LSTMCell": Torch(model),
-            "onnxruntime": Onnx(model, Path(folder) / "model.onnx", asked.threads),
-        }
-        stream = model.stream()
-        print(f"LSTM of {asked.hidden} units, {asked.features} numbers in and out, {asked.threads} thread(s)")
+    peers: dict[str, Any] = {"torch LSTMCell": Torch(model), "onnxruntime": Onnx(model, asked.threads)}
+    stream = model.stream()
+    print(f"LSTM of {asked.hidden} units, {asked.features} numbers in and out, {asked.threads} thread(s)")
 
-        _, state = stream.step(events[0])
-        jobs: dict[str, Callable[[], Any]] = {"unrolled stream.step": lambda: stream.step(events[1], state)}
-        for name, peer in peers.items():
-            first, before = peer.step(events[0], peer.start(1))
-            agree(first, stream.step(events[0])[0]["next"])
-            jobs[name] = lambda peer=peer, before=before: peer.step(events[1], before)
-        compared("one step of one stream", jobs, 4000, asked.rounds)
+    _, state = stream.step(events[0])
+    jobs: dict[str, Callable[[], Any]] = {"unrolled stream.step": lambda: stream.step(events[1], state)}
+    for name, peer in peers.items():
+        first, before = peer.step(events[0], peer.start(1))
+        agree(first, stream.step(events[0])[0]["next"])
+        jobs[name] = lambda peer=peer, before=before: peer.step(events[1], before)
+    compared("one step of one stream", jobs, 4000, asked.rounds)
 
-        fresh = [None] * asked.streams
-        said, states = stream.step_many(events, fresh)
-        apart = list(states)
-        jobs = {
-            "unrolled stream.step_many": lambda: stream.step_many(events, states),
-            "unrolled stream.step_many, states in a list": lambda: list(stream.step_many(events, apart)[1]),
-        }
-        for name, peer in peers.items():
-            all_said, before = peer.many(events, peer.start(asked.streams))
-            agree(all_said[-1], said[-1]["next"])
-            jobs[f"{name}, one batch"] = lambda peer=peer, before=before: peer.many(events, before)
-        compared(f"a step of {asked.streams:,} streams, for each of them", jobs, 20, asked.rounds, asked.streams)
+    fresh = [None] * asked.streams
+    said, states = stream.step_many(events, fresh)
+    apart = list(states)
+    jobs = {
+        "unrolled stream.step_many": lambda: stream.step_many(events, states),
+        "unrolled stream.step_many, states in a list": lambda: list(stream.step_many(events, apart)[1]),
+    }
+    for name, peer in peers.items():
+        all_said, before = peer.many(events, peer.start(asked.streams))
+        agree(all_said[-1], said[-1]["next"])
+        jobs[f"{name}, one batch"] = lambda peer=peer, before=before: peer.many(events, before)
+    compared(f"a step of {asked.streams:,} streams, for each of them", jobs, 20, asked.rounds, asked.streams)
 
-        users = [f"user {number}" for number in rng.permutation(EVENTS)]
-        arriving = [(user, events[number % len(events)]) for number, user in enumerate(users)]
-        sessions = Sessions(stream, max_batch=asked.streams)
-        gc.freeze()
+    users = [f"user {number}" for number in rng.permutation(EVENTS)]
+    arriving = [(user, events[number % len(events)]) for number, user in enumerate(users)]
+    sessions = Sessions(stream, max_batch=asked.streams)
+    gc.freeze()
 
-        def futures() -> None:
-            for future in [sessions.submit(user, event) for user, event in arriving]:
-                future.result()
+    def futures() -> None:
+        for future in [sessions.submit(user, event) for user, event in arriving]:
+            future.result()
 
-        jobs = {
-            "unrolled Sessions.step_many": lambda: sessions.step_many(arriving),
-            "unrolled Sessions.submit": futures,
-        }
-        for name, peer in peers.items():
-            jobs[f"{name}, one by one"] = one_by_one(peer, arriving)
-        compared("events of different users, for each of them", jobs, 1, asked.rounds, EVENTS)
-        sessions.close()
+    jobs = {
+        "unrolled Sessions.step_many": lambda: sessions.step_many(arriving),
+        "unrolled Sessions.submit": futures,
+    }
+    for name, peer in peers.items():
+        jobs[f"{name}, one by one"] = one_by_one(peer, arriving)
+    compared("events of different users, for each of them", jobs, 1, asked.rounds, EVENTS)
+    sessions.close()
 
 
 def one_by_one(peer: Any, arriving: list[tuple[str, list[float]]]) -> Callable[[], None]:

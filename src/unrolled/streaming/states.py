@@ -27,6 +27,9 @@ class StreamStates(Sequence[StreamState]):
     def __len__(self) -> int:
         return len(self.memories)
 
+    def __iter__(self) -> Iterator[StreamState]:
+        return (StreamState(memory, row.copy()) for memory, row in zip(self.memories, self.rows, strict=True))
+
     @overload
     def __getitem__(self, place: int) -> StreamState: ...
 
