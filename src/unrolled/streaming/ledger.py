@@ -135,29 +135,19 @@ class Ledger:
         """Step and write; the events whose session somebody else wrote meanwhile."""
         states = [known.value and known.value.state for known in before]
         outputs, after = _stepped(stream, [work.event for work in works], states)
-<<<<<<< HEAD
         writes: list[Write] = []
-        written, again, live = [], [], self._live
-=======
-        writes, written, again = [], [], []
+        written, again = [], []
         live, plain, own = self._live, self.precision == "float32", stream.fingerprint
->>>>>>> main
         for work, known, output, state in zip(works, before, outputs, after, strict=True):
             if isinstance(output, Exception):
                 self._refuse(work, output)
                 continue
-<<<<<<< HEAD
             try:
-                session = self._after(stream.fingerprint, work, known.value, output, state)
+                if plain and work.event_id is None:  # the usual case, which is worth being quick
+                    session = Session(state, NO_ANSWERS if known.value is None else known.value.answers, own)
+                else:
+                    session = self._after(own, work, known.value, output, state)
                 value = session if live else session_bytes(stream.pack(session.state, self.precision), session.answers)
-=======
-            if plain and work.event_id is None:  # the usual case, which is worth being quick
-                session = Session(state, NO_ANSWERS if known.value is None else known.value.answers, own)
-            else:
-                session = self._after(stream, work, known.value, output, state)
-            try:
-                value = session if live else self._packed(stream, session)
->>>>>>> main
             except UnrolledError as fault:  # numbers that the precision cannot hold
                 self._refuse(work, fault)
                 continue
