@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, stream
+from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -36,6 +36,7 @@ def make_app(words: list[str]) -> typer.Typer:
     app.command("inspect")(inspect.inspect)
     app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
+    app.command("serve")(serve.serve)
     return app
 
 

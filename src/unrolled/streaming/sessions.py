@@ -15,7 +15,7 @@ from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
 from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stream import Stream
-from unrolled.streaming.waiting import Waiting
+from unrolled.streaming.waiting import Waiting, Work
 
 LONGEST_KEY = 512  # bytes of UTF-8
 SWEEP = 1.0  # seconds between two looks for sessions whose time is over
@@ -109,6 +109,22 @@ class Sessions:
         asked = Asked(key, event, event_id)
         self._waiting.put((asked,))
         return asked.future
+
+    def put(self, works: Sequence[Work]) -> None:
+        """`submit` for who takes answers in another way than a future: each work gets its own in the sessions' thread.
+
+        Args:
+            works: events; what becomes of an answer is their `answer`.
+
+        Raises:
+            DataError: a key or an id that is none; no event of these was taken.
+            StoreUnavailable: after `close`.
+        """
+        for work in works:
+            checked(work.key, "key")
+            if work.event_id is not None:
+                checked(work.event_id, "event_id")
+        self._waiting.put(works)
 
     def step_many(
         self, pairs: Sequence[tuple[str, Any]], event_ids: Sequence[str | None] | None = None, errors: str = "raise"

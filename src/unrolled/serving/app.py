@@ -1,0 +1,82 @@
+"""The application: routes around a service, and what stands before them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
+
+import unrolled
+from unrolled.serving import faults, routes_model, routes_predict, routes_sessions, routes_step, routes_unfold
+from unrolled.serving.auth import Guarded
+from unrolled.serving.hub import Hub
+from unrolled.serving.limits import Bounded, Paths
+from unrolled.serving.logs import Logged, set_up
+from unrolled.serving.page_files import page_router
+from unrolled.serving.reload import watch
+from unrolled.serving.service import Service, open_service
+from unrolled.serving.settings import Settings
+from unrolled.serving.signals import listen
+from unrolled.serving.websocket import Stream
+
+ABOUT = """Sequence models behind HTTP: one small state for each user instead of a history that is read again.
+
+`/v1/step` and the WebSocket `/v1/stream` read events of sessions, `/v1/predict` whole records, `/v1/generate` writes.
+Every error is `{"error": {"kind", "message"}}`. With a token, send `Authorization: Bearer TOKEN`.
+
+The WebSocket takes lines `{"key", "event", "id"?}` and answers `{"key", "id"?, "output"}` or `{"key", "id"?, "error"}`,
+in order for each key; an id sent twice is counted once. A browser sends `{"token"}` as its first line.
+"""
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application around a service.
+
+    Args:
+        service: from `open_service`, or around a model at hand.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        service.hub = Hub(asyncio.get_running_loop())
+        watching = asyncio.create_task(watch(service))
+        listen(service)
+        try:
+            yield
+        finally:
+            service.draining = True
+            watching.cancel()
+            service.hub.close()
+            service.close()
+
+    app = FastAPI(
+        title="unrolled",
+        version=unrolled.__version__,
+        description=ABOUT,
+        docs_url=None,  # their pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    for routes in (routes_step, routes_sessions, routes_predict, routes_unfold, routes_model):
+        app.include_router(routes.router)
+    app.include_router(routes_model.health)
+    app.include_router(page_router())
+    app.router.routes.append(WebSocketRoute("/v1/stream", Stream(service)))
+    faults.install(app)
+    settings = service.settings
+    app.add_middleware(
+        Bounded, max_body=settings.max_body, max_requests=settings.max_requests, timeout=settings.timeout
+    )
+    app.add_middleware(Paths)
+    app.add_middleware(Guarded, settings=settings)
+    app.add_middleware(Logged, metrics=service.metrics)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application that `Settings.to_environment` describes; what uvicorn starts in each process."""
+    set_up()
+    return make_app(open_service(Settings.from_environment()))

@@ -1,0 +1,165 @@
+"""What becomes of an error: one JSON form, `{"error": {"kind", "message"}}`, and never a traceback."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from polars.exceptions import PolarsError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from unrolled.errors import (
+    ArtifactError,
+    DataError,
+    InputError,
+    OptionError,
+    ShapeError,
+    StoreUnavailable,
+    UnrolledError,
+    UnsupportedError,
+    message,
+)
+
+log = logging.getLogger("unrolled.serving")
+# what a model that meets a value of another shape may raise before it finds words for it
+STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
+KIND = "unrolled.fault"  # of the error that was told, in the scope of a request
+RETRY = {"Retry-After": "1"}
+
+# kind of error: status, and for the description what it means
+KINDS: dict[str, tuple[int, str]] = {
+    "request": (422, "a body or parameter that is malformed, or has an unknown or missing field"),
+    "data": (422, "an event or record that the model cannot read"),
+    "option": (422, "an option with an illegal value"),
+    "state": (422, "a state that is damaged, or of another model"),
+    "length": (422, "a text or list longer than the server takes"),
+    "token": (401, "no token, or a wrong one"),
+    "origin": (403, "a page of another site asks"),
+    "missing": (404, "no such session, or no such path"),
+    "method": (405, "a path that is not asked this way"),
+    "slow": (408, "the request did not arrive in time"),
+    "unsupported": (409, "this model cannot do that"),
+    "body": (413, "a request larger than the server takes"),
+    "type": (415, "a body of another kind than JSON"),
+    "busy": (429, "too many requests at once: come back after Retry-After"),
+    "internal": (500, "our fault; the log has more"),
+    "store": (503, "the store of sessions is away; nothing was counted: come back after Retry-After"),
+    "draining": (503, "the server is stopping: ask another one"),
+    "time": (504, "the answer took too long; send the event again with the same event_id"),
+}
+_CLASSES: dict[type[UnrolledError], str] = {
+    StoreUnavailable: "store",
+    ArtifactError: "state",
+    OptionError: "option",
+    ShapeError: "data",
+    DataError: "data",
+    InputError: "data",
+    UnsupportedError: "unsupported",
+}
+_STATUSES = {404: "missing", 405: "method", 413: "body", 415: "type"}
+
+
+class Fault(Exception):  # noqa: N818 - of the client, most often
+    """A request that is refused.
+
+    Args:
+        kind: one of `KINDS`.
+        text: what to tell the client.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind, self.text = kind, text
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return KINDS[self.kind][0]
+
+    def to_json(self) -> dict[str, dict[str, str]]:
+        """The body of the answer."""
+        return {"error": {"kind": self.kind, "message": self.text}}
+
+    def response(self) -> JSONResponse:
+        """The answer."""
+        headers = RETRY if self.kind in ("busy", "store", "draining") else None
+        headers = {"WWW-Authenticate": "Bearer"} if self.kind == "token" else headers
+        return JSONResponse(self.to_json(), self.status, headers)
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The fault that an error is to the client; one that nobody foresaw is logged and not told."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, TimeoutError):
+        return Fault("time", "the answer took longer than this server waits")
+    for kind, name in _CLASSES.items():
+        if isinstance(error, kind):
+            return Fault(name, str(error))
+    log.error("internal", exc_info=error)
+    return Fault("internal", "an error on our side; the server's log has more")
+
+
+def event_fault(error: BaseException) -> Fault:
+    """The fault of an event that was not answered."""
+    foreseen = isinstance(error, Fault | UnrolledError | TimeoutError)
+    return unreadable("event", error) if not foreseen and isinstance(error, STUMBLES) else fault_of(error)
+
+
+def unreadable(argument: str, error: BaseException) -> Fault:
+    """A record that a model stumbled over without saying why: the client's, and a line in our log."""
+    log.warning("unreadable", exc_info=error)
+    found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return Fault("data", message(argument, expected="records as the model learnt from", received=found[:200]))
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an application leave it in the one form."""
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        return told(fault_of(error), request.scope)
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        if isinstance(error.body, bytes):
+            wrong = Fault("type", message("Content-Type", expected="application/json", received="another"))
+            return told(wrong, request.scope)
+        return told(Fault("request", _first(error)), request.scope)
+
+    async def other(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        kind = _STATUSES.get(error.status_code, "request")
+        phrase = HTTPStatus(error.status_code).phrase.lower()
+        response = told(Fault(kind, f"{request.method}: {phrase}"), request.scope)
+        response.headers.update(error.headers or {})
+        return response
+
+    for kind in (Fault, UnrolledError, TimeoutError, Exception):
+        app.add_exception_handler(kind, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, other)
+
+
+async def refuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a fault from outside the application."""
+    await told(fault, scope)(scope, receive, send)
+
+
+def told(fault: Fault, scope: Scope) -> JSONResponse:
+    """The answer, and a note of its kind for who counts and logs."""
+    scope[KIND] = fault.kind
+    return fault.response()
+
+
+def _first(error: RequestValidationError) -> str:
+    """The first complaint, by the path of the field; what was sent is not repeated."""
+    first = error.errors()[0]
+    # numbers of characters and names of classes say nothing to who sent a field
+    where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
+    if first["type"] == "json_invalid":
+        return f"body: {first['ctx']['error']}"
+    detail = str(first.get("ctx", {}).get("error") or first["msg"])
+    detail = f"{detail[0].lower()}{detail[1:]}"
+    return f"{'.'.join(where) or first['loc'][0]}: {detail}"

@@ -1,0 +1,101 @@
+"""Logs: one JSON object a line, one line a request; never an event, a key or a token."""
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unrolled.serving.faults import KIND, fault_of, refuse
+from unrolled.serving.metrics import Metrics
+
+log = logging.getLogger("unrolled.serving")
+LEFT = 499  # in place of a status: the client was gone first
+FIELDS = "fields"  # where a record carries what else is to be said
+
+
+class Lines(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        said: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
+
+
+def set_up(level: int = logging.INFO) -> None:
+    """Send what the server and uvicorn say to standard error, as lines of JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    for name, least in {"unrolled.serving": level, "uvicorn": logging.WARNING}.items():
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(least)
+
+
+def say(event: str, **fields: Any) -> None:
+    """One line in the log."""
+    log.info(event, extra={FIELDS: fields})
+
+
+class Logged:
+    """Counts, times and logs every request around an application.
+
+    Args:
+        app: what answers.
+        metrics: where to count.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status, sent = time.perf_counter(), LEFT, 0
+
+        async def counting(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, counting)
+        except ClientDisconnect:
+            pass  # the client left while a text was written
+        except Exception as error:
+            if sent or status != LEFT:
+                raise
+            await refuse(fault_of(error), scope, receive, counting)
+        finally:
+            seconds = time.perf_counter() - start
+            route = getattr(scope.get("route"), "path", None) or "other"
+            self.metrics.requests.labels(route, scope["method"], str(status)).inc()
+            self.metrics.request_seconds.labels(route).observe(seconds)
+            kind = scope.get(KIND)
+            if kind is not None:
+                self.metrics.errors.labels(kind).inc()
+            say(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                bytes=sent,
+                **({} if kind is None else {"error": kind}),
+                client=(scope.get("client") or ("",))[0],
+            )

@@ -1,0 +1,95 @@
+"""What Prometheus is told: counted where it happens, or read off the sessions when somebody asks."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+# what the sessions count, by their name for it
+COUNTED = {
+    "events": "events read",
+    "batches": "groups of events read side by side",
+    "conflicts": "writes that met another worker's",
+    "retries": "events read again after a conflict",
+    "evicted": "sessions forgotten to make room",
+    "expired": "sessions forgotten unused",
+    "repeated": "events that came again and were answered as before",
+    "restarted": "sessions of another model that began anew",
+    "unavailable": "events that met a store that was away",
+    "refused": "events the model could not read",
+}
+MEASURED = {"largest_batch": "events of the largest group", "waiting": "events waiting now"}
+
+
+class Metrics:
+    """The counters of one process.
+
+    Args:
+        statistics: what the sessions count, by name.
+    """
+
+    def __init__(self, statistics: Callable[[], Mapping[str, float]]) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "unrolled_requests", "requests answered", ("route", "method", "status"), registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "unrolled_request_seconds", "time to answer a request", ("route",), registry=self.registry, buckets=SECONDS
+        )
+        self.event_seconds = Spread("unrolled_event_seconds", "time from an event's arrival to its answer")
+        self.registry.register(self.event_seconds)
+        self.errors = Counter("unrolled_errors", "errors told to clients", ("kind",), registry=self.registry)
+        self.sockets = Gauge("unrolled_sockets", "WebSocket connections open now", registry=self.registry)
+        self.tokens = Counter("unrolled_tokens", "tokens written", registry=self.registry)
+        self.reloads = Counter(
+            "unrolled_reloads", "models taken in while running", ("outcome",), registry=self.registry
+        )
+        self.registry.register(_OfSessions(statistics))
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text form."""
+        return generate_latest(self.registry)
+
+
+class Spread(Collector):
+    """A histogram of one thread, that of the event loop: an observation costs no lock.
+
+    Args:
+        name: of the metric.
+        text: what it measures, in seconds.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name, self._text = name, text
+        self._counts, self._sum = [0] * (len(SECONDS) + 1), 0.0
+
+    def observe(self, seconds: float) -> None:
+        """One more."""
+        self._counts[bisect_left(SECONDS, seconds)] += 1
+        self._sum += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What was observed so far."""
+        bounds = [*map(str, SECONDS), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
+        yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum)
+
+
+class _OfSessions(Collector):
+    def __init__(self, statistics: Callable[[], Mapping[str, float]]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._statistics()
+        for name, text in COUNTED.items():
+            if name in found:
+                yield CounterMetricFamily(f"unrolled_{name}", text, found[name])
+        for name, text in MEASURED.items():
+            if name in found:
+                yield GaugeMetricFamily(f"unrolled_{name}", text, found[name])
+        if "sessions" in found:
+            yield GaugeMetricFamily("unrolled_sessions", "sessions kept", found["sessions"])

@@ -1,0 +1,52 @@
+"""A model taken in while the server runs: on SIGHUP, or when its folder has changed."""
+
+import asyncio
+from pathlib import Path
+
+from unrolled.artifacts import MODEL, WEIGHTS
+from unrolled.serving.logs import log, say
+from unrolled.serving.service import Service
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+async def reload(service: Service) -> bool:
+    """Load the model's folder again and go on with it; the old model stays where that fails.
+
+    Returns:
+        Whether the new model answers now.
+    """
+    from unrolled.tasks.registry import load
+
+    before = service.fingerprint
+    try:
+        model = await service.ask(load, service.settings.model)
+        await service.ask(service.take, model)
+    except Exception:
+        log.exception("reload failed; the old model goes on")
+        service.metrics.reloads.labels("failed").inc()
+        return False
+    service.metrics.reloads.labels("done").inc()
+    say("reload", task=type(model).__name__, fingerprint=service.fingerprint, kept=service.fingerprint == before)
+    return True
+
+
+async def watch(service: Service) -> None:
+    """Reload whenever the folder has changed."""
+    folder, seconds = Path(service.settings.model), service.settings.reload_every
+    known = stamp_of(folder)
+    while seconds:
+        await asyncio.sleep(seconds)
+        now = stamp_of(folder)
+        if now and now != known:  # a folder that is being replaced has none for a moment
+            known = now
+            await reload(service)
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """What changes when a model's files are written; empty where they are not there."""
+    try:
+        found = [(folder / name).stat() for name in (MODEL, WEIGHTS)]
+    except OSError:
+        return ()
+    return tuple((one.st_mtime_ns, one.st_ino) for one in found)

@@ -1,0 +1,129 @@
+"""`/v1/predict` and `/v1/generate`: answers for whole records, and texts as they are written."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response
+
+from unrolled.errors import UnrolledError, UnsupportedError, message
+from unrolled.serving.asking import Asked, StrictRoute, as_json
+from unrolled.serving.events import EventStream, event
+from unrolled.serving.faults import STUMBLES, Fault, fault_of, unreadable
+from unrolled.serving.limits import check_length
+from unrolled.serving.predicting import predictions, table_of_csv
+from unrolled.serving.schemas import Predictions, Prompt, Records, errors
+from unrolled.serving.service import Service
+from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.writing_on import write_on
+
+router = APIRouter(route_class=StrictRoute, tags=["model"])
+CSV = "text/csv"
+SLICE = 0.05  # seconds of writing between two looks whether the client is still there
+CSV_BODY: Any = {"requestBody": {"content": {CSV: {"schema": {"type": "string"}, "example": "day,kwh\n1,2.5\n"}}}}
+STREAM: Any = {
+    200: {
+        "description": "events `token` with text, expected, units and read; then `done`, or `error`",
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "one event",
+                    "properties": {
+                        "event": {"enum": ["token", "done", "error"]},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/v1/predict", response_model=Predictions, responses=errors("data", "unsupported", "type", "time"))
+async def predict(service: Asked, body: Records) -> Response:
+    """Answer for whole records, as `model.predict` does: labels, tags, texts, items, or the steps of a forecast."""
+    most = service.settings.max_length
+    check_length(body.records, most, "records")
+    return as_json(await service.ask(predictions, service.model, body.records, body.probabilities))
+
+
+@router.post(
+    "/v1/predict/csv",
+    response_model=Predictions,
+    responses=errors("data", "unsupported", "type", "time"),
+    openapi_extra=CSV_BODY,
+)
+async def predict_csv(service: Asked, request: Request) -> Response:
+    """Answer for the rows of a CSV file, read as the model's own data were."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != CSV:
+        raise Fault("type", message("Content-Type", expected=CSV, received=request.headers.get("content-type", "none")))
+    return as_json(await service.ask(_of_csv, service, await request.body()))
+
+
+@router.post(
+    "/v1/generate",
+    responses={**errors("option", "data", "unsupported", "draining", "time"), **STREAM},
+    response_class=Response,
+)
+async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Request) -> Response:
+    """Write on from a prompt, token by token, as server-sent events; leaving ends it."""
+    if service.draining:
+        raise Fault("draining", "this server is stopping")
+    most = service.settings.max_length
+    check_length([body.prompt, body.given], most, "prompt")
+    if body.length > most:
+        raise Fault("length", message("length", expected=f"at most {most:,} tokens", received=f"{body.length:,}"))
+    steps = await service.ask(_begun, service.model, body)
+    return EventStream(_events(service, steps, request))
+
+
+def _of_csv(service: Service, data: bytes) -> dict[str, Any]:
+    table = table_of_csv(service.model, data)
+    most = service.settings.max_length
+    if len(table) > most:
+        raise Fault("length", message("body", expected=f"at most {most:,} rows", received=f"{len(table):,}"))
+    return predictions(service.model, table)
+
+
+def _begun(model: Any, body: Prompt) -> Iterator[Any]:
+    if not isinstance(model, LanguageModel):
+        raise UnsupportedError(f"a {type(model).__name__} does not write on from a text: ask /v1/predict")
+    try:
+        return write_on(model, **body.model_dump())
+    except UnrolledError:
+        raise
+    except STUMBLES as error:
+        raise unreadable("prompt", error) from error
+
+
+async def _events(service: Service, steps: Iterator[Any], request: Request) -> AsyncIterator[str]:
+    """The steps as events; a thread writes for a moment, then the client is looked after."""
+    count = 0
+    try:
+        while not (service.draining or await request.is_disconnected()):
+            some = await service.ask(_some, steps)
+            for step in some:
+                yield event(
+                    "token", {"text": step.text, "expected": step.expected, "units": step.units, "read": step.read}
+                )
+            count += len(some)
+            if not some:
+                break
+        yield event("done", {"stopped": "draining" if service.draining else "end"})
+    except Exception as error:
+        fault = fault_of(error)
+        service.metrics.errors.labels(fault.kind).inc()
+        yield event("error", fault.to_json()["error"])
+    finally:
+        service.metrics.tokens.inc(count)
+
+
+def _some(steps: Iterator[Any]) -> list[Any]:
+    """The steps of a moment: the first as soon as it is there."""
+    found, stop = [], time.monotonic() + SLICE
+    for step in steps:
+        found.append(step)
+        if time.monotonic() > stop:
+            break
+    return found

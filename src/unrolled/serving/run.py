@@ -1,0 +1,85 @@
+"""From settings to a running server: one process, or several around one store."""
+
+import contextlib
+import socket
+import sys
+
+import fastapi as fastapi  # what the extra brings, so that a machine without it hears of it at once
+import prometheus_client as prometheus_client
+import uvicorn
+import websockets as websockets
+from uvicorn.supervisors import Multiprocess
+
+from unrolled.errors import OptionError, message
+from unrolled.serving.logs import say, set_up
+from unrolled.serving.protocol import Protocol
+from unrolled.serving.service import check_model
+from unrolled.serving.settings import Settings
+
+APPLICATION = "unrolled.serving.app:from_environment"
+SEND_BUFFER = 1 << 18  # bytes that the kernel keeps for a client that does not read
+BACKLOG = 2048  # connections that wait to be accepted: a thousand may come at once
+
+
+def run(settings: Settings) -> None:
+    """Listen, and answer until a signal ends it.
+
+    Raises:
+        ArtifactError: no model there.
+        OptionError: an address that cannot be listened on.
+    """
+    check_model(settings)
+    set_up()
+    with contextlib.closing(listening(settings)) as sock:
+        settings.to_environment()
+        config = uvicorn.Config(
+            APPLICATION,
+            factory=True,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            backlog=BACKLOG,
+            ws=Protocol,
+            ws_max_size=settings.max_body,
+            ws_ping_interval=settings.ping_every,
+            ws_ping_timeout=settings.ping_every,
+            ws_per_message_deflate=False,  # answers are short: it would cost a third of the time and save nothing
+            timeout_graceful_shutdown=int(settings.timeout) + 1,
+        )
+        host, port = sock.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        print(f"serving {settings.model} at {address}", file=sys.stderr, flush=True)
+        if not settings.is_loopback and not settings.token:
+            say("open", warning="other machines can ask without a token: give --token-file")
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[sock]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket at the address; connections whose other end is gone or does not read are dropped by the kernel.
+
+    Raises:
+        OptionError: no such address here, or one that is taken.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        patience = int(4000 * settings.timeout)  # milliseconds, long after we have given up ourselves
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+    try:
+        sock.bind((settings.host, settings.port))
+    except (OSError, OverflowError) as fault:
+        sock.close()
+        reason = getattr(fault, "strerror", None) or str(fault)
+        where = f"{settings.host}:{settings.port} ({reason})"
+        raise OptionError(
+            message("--host, --port", expected="a free address of this machine", received=where)
+        ) from fault
+    sock.set_inheritable(True)
+    return sock

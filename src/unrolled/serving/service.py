@@ -1,0 +1,216 @@
+"""Service: a model and its sessions, and what a server needs to know about both."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from unrolled.errors import StoreUnavailable, UnsupportedError
+from unrolled.serving.faults import Fault, event_fault
+from unrolled.serving.hub import Hub
+from unrolled.serving.metrics import Metrics
+from unrolled.serving.settings import Settings
+from unrolled.streaming.waiting import Work
+
+PROBE = 1.0  # seconds for which an answer about the store is good
+
+
+class Keyed(Protocol):
+    """The sessions that a service asks, see `unrolled.streaming.sessions.Sessions`."""
+
+    def submit(self, key: str, event: Any, event_id: str | None = None) -> "Future[Any]": ...
+
+    def put(self, works: Sequence[Work]) -> None: ...
+
+    def state(self, key: str) -> Any: ...
+
+    def export(self, key: str) -> bytes: ...
+
+    def import_state(self, key: str, data: bytes) -> None: ...
+
+    def reset(self, key: str) -> bool: ...
+
+    def keys(self, limit: int) -> list[str]: ...
+
+    def swap(self, stream: Any) -> Any: ...
+
+    def close(self) -> None: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def statistics(self) -> Mapping[str, float]: ...
+
+
+class Service:
+    """What every route asks.
+
+    Args:
+        settings: of the server.
+        model: a fitted task.
+        sessions: of its stream; None where the model cannot be read event by event.
+        refusal: why there are none.
+    """
+
+    hub: Hub  # the way back to WebSockets, set when the event loop runs
+
+    def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
+        self.settings, self.model, self.refusal = settings, model, refusal
+        self.draining = False
+        self.metrics = Metrics(self.statistics)
+        self._sessions = sessions
+        self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
+        self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
+        self._probed = (-PROBE, True)
+
+    @property
+    def sessions(self) -> Keyed:
+        """The sessions.
+
+        Raises:
+            UnsupportedError: the model has no stream.
+        """
+        if self._sessions is None:
+            raise UnsupportedError(self.refusal)
+        return self._sessions
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model's states; empty without sessions."""
+        return "" if self._sessions is None else self._sessions.fingerprint
+
+    def statistics(self) -> Mapping[str, float]:
+        """What the sessions count, and how many there are while the store answers."""
+        if self._sessions is None:
+            return {}
+        found = dict(self._sessions.statistics)
+        with contextlib.suppress(StoreUnavailable):
+            found["sessions"] = len(self._sessions)
+        return found
+
+    async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function that takes its time, in a thread, and wait as long as a request may take.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        async with asyncio.timeout(self.settings.timeout):
+            return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+    async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The same for what draws: one picture after the other."""
+        async with asyncio.timeout(self.settings.timeout):
+            return await asyncio.get_running_loop().run_in_executor(self._painter, function, *arguments)
+
+    async def step(self, key: str, event: Any, event_id: str | None = None) -> Any:
+        """One event of one session, and the wait for its answer.
+
+        Raises:
+            Fault: the server is stopping.
+            TimeoutError: it took longer than a request may.
+        """
+        if self.draining:
+            raise Fault("draining", "this server is stopping")
+        start = time.perf_counter()
+        waiting = self.sessions.submit(key, event, event_id)
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                output = await asyncio.wrap_future(waiting)
+        except Exception as error:
+            raise event_fault(error) from error
+        self.metrics.event_seconds.observe(time.perf_counter() - start)
+        return output
+
+    async def is_ready(self) -> str:
+        """Empty, or why no events should be sent here."""
+        if self.draining:
+            return "draining"
+        if self._sessions is None:
+            return ""
+        when, good = self._probed
+        if time.monotonic() - when > PROBE:
+            try:
+                await self.ask(self._sessions.keys, 1)
+                good = True
+            except (StoreUnavailable, TimeoutError):
+                good = False
+            self._probed = (time.monotonic(), good)
+        return "" if good else "the store is away"
+
+    def take(self, model: Any) -> None:
+        """Go on with another model: sessions that its stream can read are kept, others begin anew.
+
+        Raises:
+            UnsupportedError: sessions are kept, and the new model has no stream.
+        """
+        if self._sessions is not None:
+            stream, refusal = stream_of(model)
+            if stream is None:
+                raise UnsupportedError(refusal)
+            self._sessions.swap(stream)
+        self.model = model
+
+    def close(self) -> None:
+        """Answer what waits, then stop."""
+        if self._sessions is not None:
+            self._sessions.close()
+        for pool in (self._workers, self._painter):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def open_service(settings: Settings) -> Service:
+    """Load the model, open the store, and put sessions between them.
+
+    Raises:
+        ArtifactError: no model there.
+        StoreUnavailable: no store there.
+    """
+    from unrolled.tasks.registry import load
+
+    model = load(settings.model)
+    stream, refusal = stream_of(model)
+    if stream is None:
+        return Service(settings, model, refusal=refusal)
+    from unrolled.streaming.sessions import Sessions
+    from unrolled.streaming.stores.registry import open_store
+
+    sessions = Sessions(
+        stream,
+        open_store(settings.store) if settings.store else None,
+        max_batch=settings.max_batch,
+        max_wait=settings.max_wait,
+        ttl=settings.ttl or None,
+        max_sessions=settings.max_sessions or None,
+        other_model=settings.other_model,
+    )
+    return Service(settings, model, sessions)
+
+
+def check_model(settings: Settings) -> None:
+    """Refuse early, in the process that starts the others, a model that is not there.
+
+    Raises:
+        ArtifactError: no model there, or a damaged one.
+    """
+    from unrolled.artifacts import read_model
+
+    read_model(settings.model)
+    if settings.store:
+        from unrolled.streaming.stores.registry import open_store
+
+        open_store(settings.store).close()
+
+
+def stream_of(model: Any) -> tuple[Any, str]:
+    """The model's stream, or None and why it has none."""
+    if not hasattr(model, "stream"):
+        return None, f"a {type(model).__name__} reads its records whole: ask /v1/predict"
+    try:
+        return model.stream(), ""
+    except UnsupportedError as error:
+        return None, str(error)

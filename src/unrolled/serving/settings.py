@@ -1,0 +1,86 @@
+"""All that a server can be told; it travels to worker processes as one environment variable."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from unrolled.errors import OptionError, message
+
+SETTINGS, TOKEN = "UNROLLED_SERVE", "UNROLLED_TOKEN"  # environment variables
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `unrolled serve` was told.
+
+    Args:
+        model: folder of the model.
+        store: where sessions are kept: sqlite:///file or redis://host; empty = in this process.
+        host: address to listen on; loopback unless told.
+        port: port to listen on; 0 takes a free one.
+        token: what clients have to send; empty = anybody may ask.
+        workers: processes.
+        max_body: bytes of a request at most.
+        max_length: characters of a text, items of a list, and tokens to write at most.
+        max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound.
+        other_model: what becomes of a session that another model left in the store: "refuse" its events, or "restart".
+        ttl: seconds after which an unused session is forgotten; 0 = never.
+        timeout: seconds a request may take, and a slow client may hold up its answers.
+        max_requests: requests answered at once; more are told to come back.
+        max_sockets: WebSocket connections at once.
+        max_batch: events that are read side by side at most.
+        max_wait: seconds an event may wait for company.
+        reload_every: seconds between two looks whether the model's folder changed; 0 = only on SIGHUP.
+        ping_every: seconds between two pings of a WebSocket; one that does not answer for as long is closed.
+    """
+
+    model: str
+    store: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str = ""
+    workers: int = 1
+    max_body: int = 8_000_000
+    max_length: int = 100_000
+    max_sessions: int = 1_000_000
+    other_model: str = "refuse"
+    ttl: float = 0.0
+    timeout: float = 30.0
+    max_requests: int = 64
+    max_sockets: int = 10_000
+    max_batch: int = 256
+    max_wait: float = 0.002
+    reload_every: float = 0.0
+    ping_every: float = 20.0
+
+    def __post_init__(self) -> None:
+        lows = {"workers": 1, "max_body": 1, "max_length": 1, "max_requests": 1, "max_sockets": 1, "max_batch": 1}
+        lows |= {"port": 0, "max_sessions": 0, "ttl": 0, "max_wait": 0, "reload_every": 0}
+        for name, low in lows.items():
+            if not getattr(self, name) >= low:
+                raise OptionError(message(name, expected=f"a number >= {low}", received=getattr(self, name)))
+        for name in ("timeout", "ping_every"):
+            if not getattr(self, name) > 0:
+                raise OptionError(message(name, expected="seconds > 0", received=getattr(self, name)))
+        if self.workers > 1 and self.store.partition(":")[0] in ("", "memory"):
+            raise OptionError(
+                message("workers", expected="1 where sessions are kept in the process", received=self.workers,
+                        remedy="give the workers a store they share: --store sqlite:///sessions.db or redis://host")
+            )  # fmt: skip
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOOPBACK
+
+    def to_environment(self) -> None:
+        """Leave the settings to the processes that are started from here, the token in a variable of its own."""
+        os.environ[SETTINGS] = json.dumps({**asdict(self), "token": ""})
+        os.environ[TOKEN] = self.token
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """What `to_environment` left."""
+        return cls(**{**json.loads(os.environ[SETTINGS]), "token": os.environ.get(TOKEN, "")})

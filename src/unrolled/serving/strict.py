@@ -1,0 +1,88 @@
+"""JSON as the standard has it: no NaN, no infinity, no text that is not Unicode; and answers in plain values."""
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class Refused(json.JSONDecodeError):
+    """JSON that Python would read, and the standard does not have."""
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        JSONDecodeError: malformed, nested too deeply, NaN, infinity or a number beyond float64, or half a character.
+
+    Example:
+        >>> loads('{"x": [1, 2.5]}')
+        {'x': [1, 2.5]}
+        >>> loads("[NaN]")
+        Traceback (most recent call last):
+        ...
+        unrolled.serving.strict.Refused: NaN is not a number in JSON: line 1 column 1 (char 0)
+    """
+    try:
+        text = text.decode() if isinstance(text, bytes) else text
+        value = _DECODE(text)
+        if "\\u" in text:
+            _ENCODE(value).encode()
+    except UnicodeError:
+        raise Refused("text is no Unicode", "", 0) from None
+    except RecursionError:
+        raise Refused("nested too deeply", "", 0) from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        raise Refused("a number has too many digits", "", 0) from None
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Write JSON in one line; a number that is not finite becomes null."""
+    try:
+        return _ENCODE(value)
+    except (ValueError, TypeError):
+        return _ENCODE(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """An answer in values that JSON has: arrays as lists, times as ISO 8601, what is not finite as None.
+
+    Example:
+        >>> import numpy as np
+        >>> plain({"x": np.array([1.0, np.nan]), 3: np.int64(4)})
+        {'x': [1.0, None], '3': 4}
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy
+        return plain(value.tolist())
+    return [plain(item) for item in value]
+
+
+def _refuse(name: str) -> Any:
+    raise Refused(f"{name} is not a number in JSON", "", 0)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise Refused(f"{digits[:20]} is too large a number", "", 0)
+    return value
+
+
+_DECODE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode

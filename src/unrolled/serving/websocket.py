@@ -1,0 +1,228 @@
+"""`/v1/stream`: events in, answers out, over one WebSocket, for one session or any number.
+
+A frame holds one or more lines, each a JSON object. In: `{"key", "event", "id"?}`; the key may stand in the query
+instead. Out: `{"key", "id"?, "output"}` or `{"key"?, "id"?, "error": {"kind", "message"}}`, in order for each key.
+"""
+
+import asyncio
+import contextlib
+import time
+from json import JSONDecodeError
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from unrolled.errors import message
+from unrolled.serving.auth import is_token, may_ask
+from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
+from unrolled.serving.hub import Hub, Sent
+from unrolled.serving.limits import check_length
+from unrolled.serving.logs import say
+from unrolled.serving.service import Service
+from unrolled.serving.strict import dumps, loads
+from unrolled.streaming.sessions import checked
+
+ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
+TOKEN_SECONDS = 10.0
+LEFT, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1012, 4401, 4408  # codes of closing
+SAYS = {
+    RESTART: "the server is stopping: connect again",
+    BAD_TOKEN: "no token, or a wrong one",
+    TOO_SLOW: "answers were not read",
+}
+
+
+class Stream:
+    """The endpoint.
+
+    Args:
+        service: what answers.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection, from its handshake to its end."""
+        service, hub = self.service, self.service.hub
+        try:
+            _ = service.sessions
+            if service.draining:
+                raise Fault("draining", "this server is stopping")
+            if len(hub.waiters) >= service.settings.max_sockets:
+                raise Fault(
+                    "busy", message("sockets", expected=f"at most {service.settings.max_sockets}", received="more")
+                )
+        except Exception as error:
+            await receive()
+            await refuse(fault_of(error), scope, receive, send)
+            return
+        await Connection(service, hub, scope, receive, send).run()
+
+
+class Connection:
+    """One client.
+
+    Args:
+        service, hub: what answers, and the way back.
+        scope, receive, send: the connection.
+    """
+
+    def __init__(self, service: Service, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+        self.service, self.hub, self.receive, self.send = service, hub, receive, send
+        self.headers = Headers(scope=scope)
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        self.key = query.get("key", [None])[0]
+        self.outbox: list[str] = []
+        self.waiting = 0  # events without an answer that the client was sent
+        self.events = 0
+        self.busy_since: float | None = None  # when the answer that is being sent was begun
+        loop = asyncio.get_running_loop()
+        self.ending: asyncio.Future[int | None] = loop.create_future()  # the code to close with; None: the client left
+        self.filled, self.room = asyncio.Event(), asyncio.Event()
+        self.room.set()
+
+    async def run(self) -> None:
+        """Until the client leaves, or has to."""
+        start = time.monotonic()
+        if (await self.receive())["type"] != "websocket.connect":
+            return
+        await self.send({"type": "websocket.accept"})
+        self.hub.waiters.add(self)
+        self.service.metrics.sockets.inc()
+        tasks = [asyncio.create_task(part) for part in (self._read(), self._write())]
+        code = None
+        try:
+            code = await self.ending
+            await self._finish(code, tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.hub.waiters.discard(self)
+            self.service.metrics.sockets.dec()
+            say("stream", events=self.events, code=code or LEFT, seconds=round(time.monotonic() - start, 1))
+
+    def answered(self, sent: Sent, found: Any) -> None:
+        """An answer from the sessions."""
+        self.service.metrics.event_seconds.observe(time.perf_counter() - sent.start)
+        name = sent.event_id
+        line: dict[str, Any] = {"key": sent.key} if name is None else {"key": sent.key, "id": name}
+        if isinstance(found, BaseException):
+            self._complain(event_fault(found), line)
+            return
+        line["output"] = found
+        self.outbox.append(dumps(line))
+        self.filled.set()
+
+    def look(self, now: float) -> None:
+        """End with a client that does not read its answers."""
+        if self.busy_since is not None and now - self.busy_since > self.service.settings.timeout:
+            self._end(TOO_SLOW)
+
+    def stop(self) -> None:
+        """Take no more events; what was taken is answered."""
+        self._end(RESTART)
+
+    def _end(self, code: int | None) -> None:
+        if not self.ending.done():
+            self.ending.set_result(code)
+
+    async def _finish(self, code: int | None, tasks: list["asyncio.Task[None]"]) -> None:
+        tasks[0].cancel()
+        if code is None:
+            return
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(self.service.settings.timeout):
+                while code == RESTART and self.waiting:
+                    await asyncio.sleep(0.01)
+                tasks[1].cancel()
+                await self.send({"type": "websocket.close", "code": code, "reason": SAYS[code]})
+
+    # ---- reading -------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        if not may_ask(self.headers, self.service.settings.token) and not await self._is_allowed():
+            self._end(BAD_TOKEN)
+            return
+        while True:
+            text = await self._text()
+            if text is None:
+                self._end(None)
+                return
+            for line in text.split("\n"):
+                if line:
+                    self._take(line)
+            if self.waiting >= ROOM:
+                self.room.clear()
+                await self.room.wait()
+
+    async def _text(self) -> str | None:
+        """The next frame; None where the client left."""
+        part = await self.receive()
+        if part["type"] == "websocket.disconnect":
+            return None
+        text = part.get("text")
+        return text if text is not None else part["bytes"].decode(errors="replace")
+
+    async def _is_allowed(self) -> bool:
+        """The first line has to be {"token": ...}."""
+        with contextlib.suppress(TimeoutError, JSONDecodeError):
+            async with asyncio.timeout(TOKEN_SECONDS):
+                said = loads(await self._text() or "null")
+            token = said.get("token") if isinstance(said, dict) else None
+            return isinstance(token, str) and is_token(token, self.service.settings.token)
+        return False
+
+    def _take(self, line: str) -> None:
+        self.waiting += 1
+        self.events += 1
+        said: Any = None
+        try:
+            said = loads(line)
+            self._check(said)
+            key, name = checked(said.get("key", self.key), "key"), said.get("id")
+            if name is not None:
+                checked(name, "id")
+        except JSONDecodeError as error:
+            self._complain(Fault("request", f"line: {error.msg}"), {})
+        except Exception as error:
+            pairs = said.items() if isinstance(said, dict) else ()
+            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str)}
+            self._complain(fault_of(error), known)
+        else:
+            self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)
+
+    def _check(self, said: Any) -> None:
+        if not isinstance(said, dict):
+            raise Fault("request", message("line", expected="a JSON object", received=type(said).__name__))
+        if "event" not in said:
+            raise Fault("request", message("line", expected="an event", received="none"))
+        if len(said) > 1 + ("key" in said) + ("id" in said):
+            extra = next(field for field in said if field not in ("key", "event", "id"))
+            raise Fault("request", message("line", expected="key, event and id", received=extra[:80]))
+        check_length(said["event"], self.service.settings.max_length, "event")
+
+    # ---- writing -------------------------------------------------------------------------------------
+
+    def _complain(self, fault: Fault, line: dict[str, Any]) -> None:
+        self.service.metrics.errors.labels(fault.kind).inc()
+        self.outbox.append(dumps({**line, **fault.to_json()}))
+        self.filled.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self.filled.wait()
+            self.filled.clear()
+            lines, self.outbox = self.outbox, []
+            self.busy_since = time.monotonic()
+            try:
+                await self.send({"type": "websocket.send", "text": "\n".join(lines)})
+            except OSError:  # the client has left
+                self._end(None)
+                return
+            self.busy_since = None
+            self.waiting -= len(lines)
+            if self.waiting < ROOM:
+                self.room.set()

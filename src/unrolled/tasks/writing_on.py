@@ -1,0 +1,149 @@
+"""A language model that writes token by token, and shows what it expects and remembers while it does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.batch import Batch
+from unrolled.codecs.text import REPLACEMENT
+from unrolled.decoding.sampling import probabilities
+from unrolled.errors import OptionError, message
+from unrolled.inspection.states import states
+from unrolled.ragged import Ragged
+from unrolled.tasks.language import TEXT, LanguageModel
+
+LONGEST_READ = 64  # the last steps of a prompt that are shown
+END = "<end>"  # the name of the token after a document's last
+
+
+@dataclass(frozen=True)
+class Written:
+    """One step of a text.
+
+    Args:
+        text: what was read or written at this step; empty where a character is not whole yet.
+        expected: before it, the likeliest tokens and the probabilities they are drawn with, the likeliest first.
+        units: after it, the first hidden units of the last layer.
+        read: it belongs to the prompt.
+    """
+
+    text: str
+    expected: tuple[tuple[str, float], ...] = ()
+    units: tuple[float, ...] = ()
+    read: bool = False
+
+
+def write_on(
+    model: LanguageModel,
+    prompt: str = "",
+    length: int = 200,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int | None = None,
+    given: Mapping[str, Any] | None = None,
+    candidates: int = 0,
+    units: int = 0,
+) -> Iterator[Written]:
+    """What `model.generate` writes, as it is written; whoever has enough stops asking.
+
+    With `units` the last steps of the prompt come first.
+
+    Args:
+        model: a fitted language model.
+        prompt, length, temperature, top_k, top_p, seed, given: as `LanguageModel.generate` takes them.
+        candidates: tokens to name at each step with their probabilities.
+        units: hidden units to show at each step; a model without recurrent layers has none.
+
+    Raises:
+        OptionError: an illegal option, before the first step.
+
+    Example:
+        >>> import unrolled as ur
+        >>> model = ur.LanguageModel(hidden_size=16, dropout=0.0).fit("abcabc" * 100, epochs=12, learning_rate=0.02)
+        >>> steps = list(write_on(model, "ab", length=3, temperature=0, candidates=1))
+        >>> [step.text for step in steps], steps[0].expected
+        (['c', 'a', 'b'], (('c', 1.0),))
+    """
+    if length < 0:
+        raise OptionError(message("length", expected="an integer >= 0", received=length))
+    record = {**(given or {}), model.text: prompt}
+    model._check_given(record)
+    model._fitted().eval()
+    with torch.no_grad():
+        logits, state = model._read(record)
+        probabilities(logits, temperature, top_k, top_p)  # an illegal option is refused now, not at the first step
+        shown = _prompt_steps(model, record, units) if units else []
+    generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+    drawing = (temperature, top_k, top_p)
+    return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
+
+
+def _steps(
+    model: LanguageModel,
+    prompt: str,
+    shown: list[Written],
+    logits: Tensor,
+    state: Any,
+    length: int,
+    drawing: tuple[float, int, float],
+    generator: torch.Generator,
+    candidates: int,
+    units: int,
+) -> Iterator[Written]:
+    yield from shown
+    known = model._tokens([prompt]).values
+    done, whole = len(_spelt(model, known)), ""
+    for _ in range(length):
+        with torch.no_grad():  # not around the yield: it would hold for whoever reads
+            shares = probabilities(logits, *drawing)
+            token = torch.multinomial(shares, 1, generator=generator).squeeze(1)
+            if int(token) == model.boundary_:
+                break
+            raw, state = model.network_.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)
+            logits = model._legal(raw)
+        known = torch.cat([known, token])
+        whole = _spelt(model, known)
+        stop = max(done, len(whole.rstrip(REPLACEMENT)))  # a character's first bytes wait for its last
+        yield Written(whole[done:stop], _expected(model, shares, candidates), _units(state, units))
+        done = stop
+    if done < len(whole):
+        yield Written(whole[done:])
+
+
+def _spelt(model: LanguageModel, tokens: Tensor) -> str:
+    spelt: Any = model._spell(tokens)
+    return spelt if isinstance(spelt, str) else "".join(f"{word} " for word in spelt)
+
+
+def _expected(model: LanguageModel, shares: Tensor, count: int) -> tuple[tuple[str, float], ...]:
+    found = shares[0].topk(min(count, shares.shape[1]))
+    pairs = [(index, share) for index, share in zip(found.indices, found.values.tolist(), strict=True) if share > 0]
+    return tuple(
+        (END if int(index) == model.boundary_ else _spelt(model, index[None]), round(share, 4))
+        for index, share in pairs
+    )
+
+
+def _units(state: Any, count: int) -> tuple[float, ...]:
+    """The first hidden units of the last layer."""
+    last = state[-1] if count and isinstance(state, tuple) and state else None
+    hidden = getattr(last, "hidden", None)
+    return () if hidden is None else tuple(round(value, 4) for value in hidden[0, :count].tolist())
+
+
+def _prompt_steps(model: LanguageModel, record: Mapping[str, Any], units: int) -> list[Written]:
+    """The last steps of the prompt, with what was remembered after each."""
+    tokens = model._tokens([record[model.text]]).values
+    if not len(tokens):
+        return []
+    layer = states(model.network_, model._encode_prompt(record)).layers[-1]
+    hidden = layer.fields["hidden"].values[1:] if "hidden" in layer.fields else torch.empty(len(tokens), 0)
+    first = max(0, len(tokens) - LONGEST_READ)
+    return [
+        Written(_spelt(model, token[None]), units=tuple(round(value, 4) for value in row), read=True)
+        for token, row in zip(tokens[first:], hidden[first:, :units].tolist(), strict=True)
+    ]
