@@ -91,7 +91,7 @@ def main():
         for thread in threads:
             thread.join()
         seconds, seen = time.perf_counter() - start, sessions.statistics
-    print(f"interleaved by {THREADS} threads through {options.store}: {seen['events']:,} events in {seconds:.0f} s, "
+    print(f"interleaved by {THREADS} threads through {options.store} {seen['events']:,} events in {seconds:.0f} s, "
           f"{seen['events'] / seconds:,.0f} events/s, {seen['events'] / seen['batches']:.0f} in a batch")  # fmt: skip
     assert len(worst) == THREADS
     assert seen["events"] == secrets.shape[0] * secrets.shape[1]

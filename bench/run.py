@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("kernels.py", "processes.py", "throughput.py", "translation.py", "decoding.py", "codecs.py")
+PROGRAMS = ("kernels.py", "streams.py", "processes.py", "throughput.py", "translation.py", "decoding.py", "codecs.py")
 
 
 def main() -> None:

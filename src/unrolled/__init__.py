@@ -63,6 +63,11 @@ _HOME = {
     "unroll": "unrolled.nn.unroll",
     # training
     "Callback": "unrolled.training.callbacks",
+    # streams
+    "Sessions": "unrolled.streaming.sessions",
+    "Stream": "unrolled.streaming.stream",
+    "StreamState": "unrolled.streaming.state",
+    "open_store": "unrolled.streaming.stores.registry",
     # inspection
     "GradientFlowMonitor": "unrolled.inspection.monitor",
     "GradientFlowWarning": "unrolled.inspection.monitor",
@@ -155,6 +160,10 @@ if TYPE_CHECKING:
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged
+    from unrolled.streaming.sessions import Sessions as Sessions
+    from unrolled.streaming.state import StreamState as StreamState
+    from unrolled.streaming.stores.registry import open_store as open_store
+    from unrolled.streaming.stream import Stream as Stream
     from unrolled.tasks.captioner import Captioner as Captioner
     from unrolled.tasks.classifier import Classifier as Classifier
     from unrolled.tasks.detector import Detector as Detector

@@ -59,7 +59,7 @@ def write_model(
         save_file({name: _own(tensor) for name, tensor in tensors.items()}, temporary / WEIGHTS)
         for name, content in {CARD: card, **(texts or {})}.items():
             (temporary / name).write_text(content, encoding="utf-8")
-        _swap(temporary, target)
+        swap_folders(temporary, target)
     except (OSError, SafetensorError) as fault:
         raise ArtifactError(
             message(
@@ -139,7 +139,7 @@ def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def _swap(new: Path, target: Path) -> None:
+def swap_folders(new: Path, target: Path) -> None:
     """Put `new` where `target` is; the older model is moved aside first and comes back if that fails."""
     aside = _aside(target)
     if not target.exists():

@@ -81,6 +81,21 @@ def test_fit_evaluate_and_predict(
     assert json.loads(lines[-1])["review"] == "this is good number 59"
 
 
+def test_check_proves_the_laws_and_a_broken_one_ends_with_1(
+    model: Path, reviews: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("check", model, reviews)
+    shown = capsys.readouterr().out
+    assert "laws hold" in shown
+    assert "bidirectional=False" in shown  # why it is not asked event by event
+    call("check", model, reviews, "--json")
+    assert json.loads(capsys.readouterr().out)["holds"] is True
+    monkeypatch.setattr("unrolled.tasks.checking._same_weights", lambda one, other: 0.5)
+    app = make_app([])
+    assert app(["check", str(model), str(reviews)], standalone_mode=False) == 1
+    assert "BROKEN" in capsys.readouterr().out
+
+
 def test_a_run_repeats_from_its_own_config(model: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     call("fit", "classify", "--config", model / "config.toml", "--out", again)

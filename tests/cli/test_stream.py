@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from unrolled.cli.lines import lines
 from unrolled.cli.main import make_app
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
 from unrolled.tasks.language import LanguageModel
@@ -214,6 +215,16 @@ def test_a_line_too_long_to_be_an_event_is_skipped(folder, tmp_path, capsys, mon
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
     assert ["line 2" in err, "line 3" in err, "line 4" in err] == [True, False, True]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7, 64, 1000])
+def test_lines_are_whole_however_they_are_read(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("unrolled.cli.lines.LONGEST", 20)
+    monkeypatch.setattr("unrolled.cli.lines.AT_ONCE", at_once)
+    given = [b"one", b"", b"x" * 20, b"y" * 21, b"two", b"z" * 500, b"", b"last"]
+    (tmp_path / "log").write_bytes(b"\n".join(given))
+    found = [line for some in lines(str(tmp_path / "log"), follow=False) for line in some]
+    assert found == [(number, None if len(line) > 20 else line) for number, line in enumerate(given, 1)]
 
 
 def test_mistakes_on_the_command_line_are_named(folder, tmp_path):

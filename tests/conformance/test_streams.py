@@ -503,3 +503,51 @@ def test_rows_that_do_not_come_in_order_are_refused():
         state = stream.feed(events[:3])
         with pytest.raises(DataError, match="time"):
             stream.step(events[0], state)
+
+
+# ---- the same as a feature: the proof on the user's own model ---------------------------------------------
+
+
+DATA = {
+    "SequenceModel": [{"frames": frames(seed)} for seed in range(6)],
+    "SequenceModel, binary": [{"frames": roll(seed)} for seed in range(6)],
+    "SequenceModel, mixture": [{"frames": frames(seed)} for seed in range(6)],
+    "LanguageModel": [{"text": TEXT[seed : seed + 30]} for seed in range(5)],
+    "LanguageModel, given": [{"text": TEXT[seed : seed + 30], "kind": "ab"[seed % 2]} for seed in range(5)],
+    "Classifier": [
+        {"load": draw(seed).normal(size=2 + seed).tolist(), "site": "ns"[seed % 2], "y": seed % 3} for seed in range(6)
+    ],
+    "Tagger": [
+        {"words": TEXT.split()[seed : seed + 2 + seed], "tags": ["N", "V", "X", "N", "V", "X", "N"][: 2 + seed]}
+        for seed in range(5)
+    ],
+    "Recommender": [{"user": visit["user"], "place": visit["place"]} for visit in VISITS],
+    "NextPlace": VISITS,
+    "Detector": [row for seed in range(3) for row in series(seed, 70)],
+    "Forecaster": [row for seed in range(3) for row in series(seed, 60)],
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_model_can_prove_the_laws_on_its_own_data(name):
+    data = table(DATA[name]) if name in ("Detector", "Forecaster") else DATA[name]
+    found = fitted(name).check(data)
+    assert found.holds, str(found)
+    assert {law.name.partition(":")[0] for law in found.laws} >= {"streams", "gradients", "saved and loaded"}
+    assert "a state is" in str(found)
+
+
+def test_a_stream_that_mixes_its_users_is_caught(monkeypatch):
+    from unrolled.tasks.checking import check_task
+
+    model = fitted("SequenceModel")
+    stream = model.stream()
+    before = type(stream).step_many
+
+    def mixed(self, events, states, errors="raise"):
+        return before(self, events, [states[0]] * len(states), errors)
+
+    monkeypatch.setattr(type(stream), "step_many", mixed)
+    found = check_task(model, DATA["SequenceModel"])
+    assert [law.name for law in found.laws if not law.holds] == ["streams: many of them interleaved, side by side"]
+    assert "1 of 11 laws BROKEN" in str(found)

@@ -135,6 +135,22 @@ def test_redis_that_comes_back_within_patience_is_not_noticed(server):
         assert future.result(20)["count"] == 2
 
 
+def test_what_somebody_else_put_under_a_key_is_refused_alone(server):
+    import redis
+
+    client = redis.Redis.from_url(f"unix://{server.socket}")
+    with Sessions(toy_stream(), server.address) as sessions:
+        sessions.step("a", 1.0)
+        client.set("unrolled:b", b"short")
+        client.set("unrolled:c", b"somebody else's text")
+        found = sessions.step_many([(key, 1.0) for key in "abc"], errors="return")
+        assert [isinstance(answer, ArtifactError) for answer in found] == [False, True, True]
+        for key in "bc":
+            sessions.import_state(key, sessions.export("a"))
+            assert sessions.step(key, 1.0)["count"] == 3
+    client.close()
+
+
 # ---- files of SQLite -------------------------------------------------------------------------------
 
 
@@ -182,7 +198,9 @@ def test_a_row_that_is_no_session_is_refused_alone(tmp_path):
     base.close()
     with Sessions(toy_stream(), SQLiteStore(path)) as sessions:
         found = sessions.step_many([(f"key {number}", 1.0) for number in range(3)], errors="return")
-    assert [isinstance(answer, ArtifactError) for answer in found] == [False, True, False]
+        assert [isinstance(answer, ArtifactError) for answer in found] == [False, True, False]
+        sessions.import_state("key 1", sessions.export("key 0"))
+        assert sessions.state("key 1").memory == sessions.state("key 0").memory
 
 
 def test_a_damaged_session_harms_no_other(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
 from unrolled.streaming.sessions import Sessions
+from unrolled.streaming.state import StreamState
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.sqlite import SQLiteStore
 from unrolled.streaming.stream import Stream
@@ -115,6 +116,17 @@ def test_a_batch_never_holds_two_events_of_a_key_and_holds_what_waits():
         assert len({owners[int(event)] for event in batch}) == len(batch)
 
 
+def test_an_event_that_was_cancelled_harms_nobody():
+    gate = Gate()
+    with Sessions(Stream(gate, "0" * 16)) as sessions:
+        futures = [sessions.submit("a", 1.0) for _ in range(4)]
+        gate.entered.wait(10)
+        assert futures[2].cancel()
+        gate.open.set()
+        assert [futures[place].result()["count"] for place in (0, 1, 3)] == [1, 2, 4]
+        assert futures[2].cancelled()
+
+
 def test_closing_answers_what_waits_and_takes_no_more():
     gate = Gate()
     sessions = Sessions(Stream(gate, "0" * 16))
@@ -178,6 +190,24 @@ def test_a_fault_of_a_stream_harms_only_the_event_that_met_it():
         assert (found[0]["sum"], found[2]["sum"]) == (1.0, 2.0)
         assert isinstance(found[1], ZeroDivisionError)
         assert sessions.step("b", 1.0)["count"] == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_numbers_that_the_precision_cannot_hold_refuse_their_own_event_alone(tmp_path, kind):
+    class Huge(Toy):
+        def step_many(self, events, states):
+            outputs, after = super().step_many(events, states)
+            return outputs, [
+                StreamState(one.memory, one.network + (1e9 if event == 9.0 else 0))
+                for event, one in zip(events, after, strict=True)
+            ]
+
+    store = "memory:" if kind == "memory" else f"sqlite:///{tmp_path}/s.db"
+    with Sessions(Stream(Huge(), "0" * 16), store, precision="float16") as sessions:
+        found = sessions.step_many([("a", 1.0), ("b", 9.0), ("c", 1.0)], errors="return")
+        assert [isinstance(answer, OptionError) for answer in found] == [False, True, False]
+        assert "bfloat16" in str(found[1])
+        assert sessions.state("b") is None
 
 
 @pytest.mark.parametrize(
@@ -281,6 +311,25 @@ def test_beyond_the_bound_those_without_events_for_the_longest_time_go():
         sessions.close()
         assert sorted(sessions.keys()) == ["a", "c", "d"]
         assert sessions.statistics["evicted"] == 1
+
+
+def until(true):
+    """What happens within a second or two happens within twenty."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def test_a_file_is_swept_while_nobody_asks(tmp_path):
+    with Sessions(toy_stream(), f"sqlite:///{tmp_path}/s.db", max_sessions=3) as sessions:
+        sessions.step_many([(key, 1.0) for key in "abcdef"])
+        until(lambda: sessions.statistics["evicted"] == 3)
+        assert len(sessions) == 3
+    with Sessions(toy_stream(), f"sqlite:///{tmp_path}/s.db", ttl=0.2) as sessions:
+        until(lambda: sessions.statistics["expired"] == 3)
+        assert len(sessions) == 0
 
 
 def test_a_reset_session_begins_anew(sessions):

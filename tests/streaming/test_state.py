@@ -1,5 +1,7 @@
 """States as bytes: the same value comes back, and nothing else is taken for a state."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,17 @@ from unrolled.streaming.state import HEADER, StreamState, is_of, pack, rounded, 
 
 PRINT = "0123456789abcdef"
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**63 - 1),
+        st.floats(allow_nan=False),
+        st.text(),
+        st.binary(),
+        st.dates(),
+        st.datetimes(),
+        st.datetimes(timezones=st.just(dt.UTC)),
+    ),
     lambda inner: (
         st.lists(inner, max_size=3).map(tuple) | st.dictionaries(st.text() | st.integers(0, 99), inner, max_size=3)
     ),

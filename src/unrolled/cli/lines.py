@@ -25,7 +25,8 @@ def lines(path: str, follow: bool) -> Generator[list[Numbered], None, None]:
     place = None if path == "-" else Path(path)
     handle = 0 if place is None else os.open(place, os.O_RDONLY)
     try:
-        buffer, number, skipping = b"", 0, False
+        held: list[bytes] = []  # pieces of a line whose end has not come
+        size, number, skipping = 0, 0, False
         while True:
             chunk = os.read(handle, AT_ONCE)
             if not chunk:
@@ -34,20 +35,26 @@ def lines(path: str, follow: bool) -> Generator[list[Numbered], None, None]:
                 time.sleep(PAUSE)
                 if place is not None and _replaced(handle, place):
                     os.close(handle)
-                    handle, buffer, skipping = os.open(place, os.O_RDONLY), b"", False
+                    handle, held, size, skipping = os.open(place, os.O_RDONLY), [], 0, False
                 continue
-            *whole, buffer = (buffer + chunk).split(b"\n")
+            *whole, rest = chunk.split(b"\n")
+            if whole:
+                whole[0] = b"".join([*held, whole[0]])
+                held, size = [], 0
             found: list[Numbered] = []
             for line in whole:
                 number += 1
                 found.append((number, None if skipping or len(line) > LONGEST else line))
                 skipping = False
-            if len(buffer) > LONGEST:
-                buffer, skipping = b"", True
+            if not skipping:
+                held.append(rest)
+                size += len(rest)
+            if size > LONGEST:
+                held, size, skipping = [], 0, True
             if found:
                 yield found
-        if buffer or skipping:
-            yield [(number + 1, None if skipping else buffer)]
+        if size or skipping:
+            yield [(number + 1, None if skipping else b"".join(held))]
     finally:
         if place is not None:
             os.close(handle)

@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from unrolled.cli import evaluate, fit, generate, info, inspect, lecture, predict, serve, stream
+from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
 from unrolled.errors import UnrolledError
 
 DEBUG = "UNROLLED_DEBUG"
@@ -29,10 +29,12 @@ def make_app(words: list[str]) -> typer.Typer:
     app.add_typer(fit.fit_app(chosen), name="fit")
     app.command("evaluate")(evaluate.evaluate)
     app.command("predict")(predict.predict)
+    app.command("check")(check.check)
     app.command("generate")(generate.generate)
     app.command("stream")(stream.stream)
     app.command("info")(info.info)
     app.command("inspect")(inspect.inspect)
+    app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
     app.command("serve")(serve.serve)
     return app

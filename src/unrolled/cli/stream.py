@@ -44,13 +44,11 @@ def stream(
 ) -> None:
     """Answer every event as it comes; each key has a state of its own. JSON lines in, JSON lines out."""
     from unrolled.streaming.sessions import Sessions
-    from unrolled.streaming.stores.registry import open_store
     from unrolled.tasks.registry import load
 
     asked = load(model).stream()
-    place = open_store(store)
     gc.freeze()  # the model stays: it need not be looked through again and again
-    with Sessions(asked, place, max_batch=1024, ttl=ttl, precision=precision) as sessions:
+    with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
         bad = _run(sessions, data, key, event_id, follow, strict)
     if bad:
         raise DataError(message(data if data != "-" else "standard input", expected="only lines that can be answered",

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
-import unrolled
 from unrolled.serving import faults, routes_model, routes_predict, routes_sessions, routes_step, routes_unfold
 from unrolled.serving.auth import Guarded
 from unrolled.serving.hub import Hub
@@ -52,7 +52,7 @@ def make_app(service: Service) -> FastAPI:
 
     app = FastAPI(
         title="unrolled",
-        version=unrolled.__version__,
+        version=version("unrolled"),
         description=ABOUT,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,

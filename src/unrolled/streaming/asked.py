@@ -1,6 +1,6 @@
 """Who waits for an answer: a future, or a caller who waits for many."""
 
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from threading import Event
 from typing import Any
 
@@ -18,12 +18,13 @@ class Asked(Work):
 
     def answer(self, found: Any) -> None:
         """Fill the future."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        if isinstance(found, BaseException):
-            self.future.set_exception(found)
-        else:
-            self.future.set_result(found)
+        try:
+            if isinstance(found, BaseException):
+                self.future.set_exception(found)
+            else:
+                self.future.set_result(found)
+        except InvalidStateError:
+            pass  # it was cancelled
 
 
 class Gathered:

@@ -12,7 +12,7 @@ from typing import Any
 from unrolled.errors import ArtifactError, StoreUnavailable, UnrolledError, message
 from unrolled.streaming.record import Session, session_bytes, session_of, state_bytes
 from unrolled.streaming.state import MAGIC, StreamState, is_of, rounded
-from unrolled.streaming.stores.base import Found, Store, Write
+from unrolled.streaming.stores.base import UNREADABLE, Found, Store, Write
 from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Work
 
@@ -76,7 +76,7 @@ class Ledger:
                     return
                 if attempt:
                     time.sleep(random.random() * min(0.05, 0.001 * 2**attempt))
-            raise StoreUnavailable(f"session {left[0].key!r}: other writers were faster {ATTEMPTS} times; try again")
+            raise _too_many_writers(left[0].key)
         except Exception as fault:  # whatever it is, it goes to those who wait, and the next batch is served
             for work in left:
                 self._cache.pop(work.key, None)
@@ -98,14 +98,17 @@ class Ledger:
         return self._known(stream, found).value
 
     def replace(self, stream: Stream, key: str, state: StreamState) -> None:
-        """Put a state in the place of whatever a session was."""
-        while True:
+        """Put a state in the place of whatever a session was, a damaged one included."""
+        for _ in range(ATTEMPTS):
             (found,) = self.store.load([key], self.ttl)
-            session = Session(state, {}, stream.fingerprint)
-            value = session if self._live else self._packed(stream, session)
+            session = Session(state, NO_ANSWERS, stream.fingerprint)
+            value = session if self._live else session_bytes(stream.pack(state, self.precision), NO_ANSWERS)
             before = None if found is None else found.version
-            if self.store.commit([Write(key, value, before, next(self._versions))], self.ttl)[0]:
+            if before == UNREADABLE:
+                self.store.delete([key])
+            elif self.store.commit([Write(key, value, before, next(self._versions))], self.ttl)[0]:
                 return
+        raise _too_many_writers(key)
 
     # ---- one round -----------------------------------------------------------------------------------
 
@@ -132,39 +135,46 @@ class Ledger:
         """Step and write; the events whose session somebody else wrote meanwhile."""
         states = [known.value and known.value.state for known in before]
         outputs, after = _stepped(stream, [work.event for work in works], states)
-        writes, written, again = [], [], []
-        for place, (work, known) in enumerate(zip(works, before, strict=True)):
-            output = outputs[place]
+        writes: list[Write] = []
+        written, again = [], []
+        live, plain, own = self._live, self.precision == "float32", stream.fingerprint
+        for work, known, output, state in zip(works, before, outputs, after, strict=True):
             if isinstance(output, Exception):
-                self.counts.refused += isinstance(output, UnrolledError)
-                work.settle(output)
+                self._refuse(work, output)
                 continue
-            session = self._after(stream, work, known.value, output, after[place])
             try:
-                value = session if self._live else self._packed(stream, session)
+                if plain and work.event_id is None:  # the usual case, which is worth being quick
+                    session = Session(state, NO_ANSWERS if known.value is None else known.value.answers, own)
+                else:
+                    session = self._after(own, work, known.value, output, state)
+                value = session if live else session_bytes(stream.pack(session.state, self.precision), session.answers)
             except UnrolledError as fault:  # numbers that the precision cannot hold
-                work.settle(fault)
+                self._refuse(work, fault)
                 continue
             writes.append(Write(work.key, value, known.version or None, next(self._versions)))
             written.append((work, output, session))
         done = self.store.commit(writes, self.ttl) if writes else []
         for write, (work, output, session), good in zip(writes, written, done, strict=True):
-            if good:
-                if not self._live:
-                    self._keep(work.key, Found(session, write.version))
-                work.settle(output)
-            else:
+            if not good:
                 self._cache.pop(work.key, None)
                 again.append(work)
+                continue
+            if not live:
+                self._keep(work.key, Found(session, write.version))
+            work.settle(output)
         self.counts.events += len(done) - len(again)
         self.counts.conflicts += len(again)
         return again
 
+    def _refuse(self, work: Work, fault: Exception) -> None:
+        self.counts.refused += isinstance(fault, UnrolledError)
+        work.settle(fault)
+
     def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Found | UnrolledError]:
         if self._live:
-            return [
-                self._known_or_fault(stream, one) for one in self.store.load([work.key for work in works], self.ttl)
-            ]
+            found = self.store.load([work.key for work in works], self.ttl)
+            own = stream.fingerprint
+            return [one if one and one.value.fingerprint == own else self._known_or_fault(stream, one) for one in found]
         cached = self._cache if trusting else {}
         missing = [work.key for work in works if work.key not in cached]
         read = dict(zip(missing, self.store.load(missing, self.ttl), strict=True)) if missing else {}
@@ -197,24 +207,25 @@ class Ledger:
         self.counts.restarted += 1
         return Found(None, found.version)
 
-    def _after(self, stream: Stream, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
+    def _after(self, fingerprint: str, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
         answers = NO_ANSWERS if before is None else before.answers
         if work.event_id is not None:
             answers = {**answers, work.event_id: output}
             for old in list(answers)[: max(0, len(answers) - self._remembered)]:
                 del answers[old]
         if self.precision != "float32":  # what is kept live is what would be read
-            state = state._replace(network=rounded(state.network, self.precision))
-        return Session(state, answers, stream.fingerprint)
-
-    def _packed(self, stream: Stream, session: Session) -> bytes:
-        return session_bytes(stream.pack(session.state, self.precision), session.answers)
+            state = StreamState(state.memory, rounded(state.network, self.precision))
+        return Session(state, answers, fingerprint)
 
     def _keep(self, key: str, known: Found) -> None:
         self._cache[key] = known
         self._cache.move_to_end(key)
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
+
+
+def _too_many_writers(key: str) -> StoreUnavailable:
+    return StoreUnavailable(f"session {key!r}: other writers were faster {ATTEMPTS} times; try again")
 
 
 def _stepped(

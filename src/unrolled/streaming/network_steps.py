@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from unrolled.batch import Batch, Nested
+from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
@@ -30,6 +32,10 @@ class Reader(Protocol):
     """
 
     repeats: bool
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        """A data set as events."""
+        ...
 
     @property
     def quick(self) -> Callable[[Quick], tuple[QuickStep, QuickSteps]] | None:
@@ -139,6 +145,9 @@ class NetworkSteps:
     def finish(self, state: StreamState) -> Answer:
         piece, memory = self.reader.rest(state.memory[2])
         return self._advance([piece], [memory], [state])[0]
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return self.reader.events(source, rng)
 
     def _advance(self, pieces: list[Any], memories: list[Any], states: list[StreamState]) -> list[Answer]:
         if not pieces:

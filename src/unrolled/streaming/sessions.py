@@ -13,7 +13,7 @@ from unrolled.streaming.asked import Asked, Gathered, OneOfMany
 from unrolled.streaming.ledger import Ledger
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
-from unrolled.streaming.stores.memory import MemoryStore
+from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Waiting, Work
 
@@ -31,7 +31,8 @@ class Sessions:
 
     Args:
         stream: of a fitted model: `model.stream()`.
-        store: where sessions are kept, see `unrolled.streaming.stores.registry.open_store`; None = in memory.
+        store: where sessions are kept: a store, its address as `unrolled.streaming.stores.registry.open_store` takes
+            it, such as "sqlite:///sessions.db" or "redis://host:6379/0", or None for memory.
         max_batch: events stepped side by side, at most.
         max_wait: seconds that an event waits for others, at most, and only where they arrive fast enough.
         ttl: seconds after which a session that got no event is forgotten; None = never.
@@ -52,7 +53,7 @@ class Sessions:
     def __init__(
         self,
         stream: Stream,
-        store: Store | None = None,
+        store: Store | str | None = None,
         max_batch: int = 256,
         max_wait: float = 0.002,
         ttl: float | None = None,
@@ -75,9 +76,7 @@ class Sessions:
         if max_sessions is not None and max_sessions < 1:
             raise OptionError(message("max_sessions", expected="an integer >= 1, or None", received=max_sessions))
         self._stream, self._most = stream, max_sessions
-        self._ledger = Ledger(
-            MemoryStore() if store is None else store, ttl, precision, remembered_events, other_model == "restart"
-        )
+        self._ledger = Ledger(_opened(store), ttl, precision, remembered_events, restart=other_model == "restart")
         if max_sessions is not None:
             self._ledger.counts.evicted += self._ledger.store.evict(max_sessions)  # a store that cannot says so now
         self._waiting = Waiting(max_batch, max_wait)
@@ -250,6 +249,12 @@ class Sessions:
                 ledger.counts.evicted += ledger.store.evict(self._most)
         except UnrolledError:
             pass  # the events that meet the same fault report it, and the next sweep tries again
+
+
+def _opened(store: Store | str | None) -> Store:
+    if store is None:
+        return open_store("memory:")
+    return open_store(store) if isinstance(store, str) else store
 
 
 def checked(text: str, name: str) -> str:

@@ -8,6 +8,7 @@ A packed state is
 A state is read only by the model that wrote it, which the fingerprint tells.
 """
 
+import datetime as dt
 import struct
 import zlib
 from typing import Any, NamedTuple
@@ -21,14 +22,15 @@ from unrolled.errors import ArtifactError, OptionError, message, unknown
 MAGIC, VERSION = b"uRS", 1
 HEADER = struct.Struct("<3sBB8sI")
 PRECISIONS = ("float32", "float16", "bfloat16")
-_ARRAY = 1  # extension type of MessagePack: an array of numbers
+_ARRAY, _DATE, _MOMENT = 1, 2, 3  # extension types of MessagePack: an array of numbers, a day, a time of a day
 
 
 class StreamState(NamedTuple):
     """What is remembered of one stream; a value: no step changes it.
 
     Args:
-        memory: what the codecs keep, such as half a word: None, numbers, text, bytes, arrays, tuples and dictionaries.
+        memory: what the codecs keep, such as half a word: None, numbers, text, bytes, times, arrays, tuples or
+            dictionaries.
         network: the network's state, (S,) float32.
     """
 
@@ -88,7 +90,7 @@ def unpack(data: bytes, fingerprint: str) -> StreamState:
             message("state", expected="a whole state", received="damaged or truncated bytes",
                     remedy="restore a copy, or start again from initial_state()")
         )  # fmt: skip
-    memory, network = msgpack.unpackb(body, use_list=False, ext_hook=_array, strict_map_key=False)
+    memory, network = msgpack.unpackb(body, use_list=False, ext_hook=_restored, strict_map_key=False)
     return StreamState(memory, _widened(network, PRECISIONS[precision]))
 
 
@@ -128,6 +130,8 @@ def _widened(data: bytes, precision: str) -> np.ndarray:
 
 
 def _extended(value: Any) -> msgpack.ExtType:
+    if isinstance(value, dt.date):
+        return msgpack.ExtType(_MOMENT if isinstance(value, dt.datetime) else _DATE, value.isoformat().encode())
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiubM":
@@ -137,7 +141,9 @@ def _extended(value: Any) -> msgpack.ExtType:
     return msgpack.ExtType(_ARRAY, head + np.ascontiguousarray(value).tobytes())
 
 
-def _array(code: int, data: bytes) -> np.ndarray:
+def _restored(code: int, data: bytes) -> Any:
+    if code in (_DATE, _MOMENT):
+        return (dt.date if code == _DATE else dt.datetime).fromisoformat(data.decode())
     if code != _ARRAY:
         raise ArtifactError(message("state", expected="arrays and plain values", received=f"extension type {code}"))
     unpacker = msgpack.Unpacker(use_list=False)

@@ -1,6 +1,6 @@
 """States of many streams side by side, so that those that step together need not be taken apart in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -26,6 +26,9 @@ class StreamStates(Sequence[StreamState]):
 
     def __len__(self) -> int:
         return len(self.memories)
+
+    def __iter__(self) -> Iterator[StreamState]:
+        return (StreamState(memory, row.copy()) for memory, row in zip(self.memories, self.rows, strict=True))
 
     @overload
     def __getitem__(self, place: int) -> StreamState: ...

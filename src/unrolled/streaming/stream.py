@@ -4,6 +4,9 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
+from unrolled.data.source import Source
 from unrolled.errors import ShapeError, UnrolledError, message, unknown
 from unrolled.streaming.state import StreamState, pack, unpack
 from unrolled.streaming.states import StreamStates
@@ -26,6 +29,8 @@ class Stepping(Protocol):
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState: ...
 
     def finish(self, state: StreamState) -> Answer: ...
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]: ...
 
 
 class Stream:
@@ -109,6 +114,15 @@ class Stream:
     def finish(self, state: StreamState) -> Answer:
         """Read what was held back, such as a last word that might have gone on: the answer to the whole sequence."""
         return self._stepping.finish(state)
+
+    def events(self, source: Source, seed: int = 0) -> list[list[Any]]:
+        """A data set as the events that streams would have seen: for each sequence a list of them.
+
+        Args:
+            source: records, or a table of many series or users.
+            seed: of the places where texts are cut.
+        """
+        return self._stepping.events(source, np.random.default_rng(seed))
 
     def pack(self, state: StreamState, precision: str = "float32") -> bytes:
         """A state as bytes, to be kept anywhere, see `unrolled.streaming.state.pack`.

@@ -33,14 +33,14 @@ from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
-from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, UnsupportedError, message
+from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
-from unrolled.streaming.fingerprint import fingerprint
-from unrolled.streaming.stream import Stepping, Stream, refuse_others
 from unrolled.tasks.card import write_card
+from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
+from unrolled.tasks.streamed import Streamed
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
 from unrolled.training.options import TrainingOptions
@@ -53,11 +53,9 @@ from unrolled.training.weights import under
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
-# what gives a stream's state its meaning, beside what was learnt
-SHAPING = ("cell", "layers", "pooling", "horizon", "quantiles", "strategy", "output", "warm_up", "quiet")
 
 
-class Task(BaseEstimator, ABC):
+class Task(Exported, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
@@ -224,32 +222,6 @@ class Task(BaseEstimator, ABC):
             for rows in order.split(PREDICT_BATCH):
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
-
-    # ---- event by event -----------------------------------------------------------------------
-
-    def stream(self, **options: Any) -> Stream:
-        """Ask event by event: raw events in, answers out, and what is remembered is a value that you keep.
-
-        Args:
-            options: the task's own, such as `top` of a language model or `k` of a recommender.
-
-        Raises:
-            UnsupportedError: a model that reads whole sequences before its first answer.
-            OptionError: an option that the task does not have.
-        """
-        network = self._fitted()
-        refuse_others(options, self._stepping)
-        steps = self._stepping(**options)
-        given = {name: value for name, value in self.get_params(deep=False).items() if name in SHAPING}
-        plain = [type(self).__name__, given, self._learnt_to_json(), options]
-        return Stream(steps, fingerprint(plain, network.state_dict()))
-
-    def _stepping(self, *args: Any, **options: Any) -> Stepping:
-        """The task's part of a stream."""
-        raise UnsupportedError(
-            f"a {type(self).__name__} reads the whole source before its first answer, so there is nothing to stream; "
-            "use predict(data)"
-        )
 
     # ---- seeing inside ------------------------------------------------------------------------
 

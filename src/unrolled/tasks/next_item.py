@@ -300,7 +300,9 @@ class NextItemTask(Task):
         return NetworkSteps(self._fitted(), reader)
 
     def _event_columns(self) -> EventColumns:
-        return EventColumns(self._item, self.time, self.catalogue_, self.times_, self.features_, self._recalled())
+        return EventColumns(
+            self.user, self._item, self.time, self.catalogue_, self.times_, self.features_, self._recalled()
+        )
 
     def _score(self) -> Any:
         """Scores of queries against a range of items."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
 from unrolled.streaming.flat import Layout
 from unrolled.streaming.state import StreamState
@@ -17,6 +18,7 @@ from unrolled.tasks.detect_state import DetectorState
 from unrolled.tasks.detect_table import Watched, next_row
 from unrolled.tasks.likelihood import Usual
 from unrolled.tasks.long_table import STEP
+from unrolled.tasks.stream_events import events_of_table
 
 
 class DetectorSteps:
@@ -62,6 +64,9 @@ class DetectorSteps:
 
     def finish(self, state: StreamState) -> Answer:
         return None, state
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_table(source)
 
     # ---- a detector's state as a stream's -----------------------------------------------------------
 

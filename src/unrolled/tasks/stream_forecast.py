@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Table
+from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
@@ -18,6 +18,7 @@ from unrolled.tasks.forecast_answers import answer_columns
 from unrolled.tasks.forecast_features import Plan
 from unrolled.tasks.long_table import STEP
 from unrolled.tasks.panel import Panel, Series
+from unrolled.tasks.stream_events import events_of_table
 
 FUTURE = "future"  # key of an event: rows of covariates of the steps to forecast
 _NOTHING = np.zeros(0, dtype=np.float32)
@@ -88,6 +89,9 @@ class ForecastSteps:
 
     def finish(self, state: StreamState) -> Answer:
         return None, state
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_table(source)
 
     def _read(self, events: Sequence[Any], state: StreamState) -> tuple[Series | None, StreamState]:
         """The series with its new steps, None before its first known value; and what is remembered of it."""

@@ -9,6 +9,7 @@ import torch
 
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
+from unrolled.data.source import Source
 from unrolled.nn.heads import BinaryVectorOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
@@ -20,6 +21,7 @@ from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates, rows_of
 from unrolled.streaming.stream import Answer
 from unrolled.tasks.drawing import started
+from unrolled.tasks.stream_events import events_of_records
 
 
 class FrameReader:
@@ -68,6 +70,9 @@ class FrameReader:
         (units,) = self._own_units([said[:, :width].numpy()])
         found = iter(zip(units.tolist(), said[:, width:].tolist(), strict=True))
         return [self._answer(*next(found)) if length else None for length in raw.lengths.tolist()]
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_records(source, [self._codec], rng)
 
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One vector of finite numbers, where the network reads nothing else."""

@@ -15,7 +15,8 @@ from unrolled.codecs.event_time import EventTimes
 from unrolled.codecs.habits import Habits
 from unrolled.codecs.places import Places
 from unrolled.codecs.record import Record
-from unrolled.data.events import seconds_of
+from unrolled.data.events import EventLog, event_log, seconds_of
+from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, OptionError, message, unknown
@@ -23,6 +24,7 @@ from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import final
 from unrolled.tasks.item_ranking import allowed_items
+from unrolled.tasks.stream_events import events_of_log
 
 TIMES = "times"  # the input that says when the event before was
 DISTANCE = "distance"  # the input that says how far it was from the place before
@@ -35,6 +37,7 @@ class EventColumns:
     """What is read of an event.
 
     Args:
+        user: the column that says whose it is, or None.
         item: the column that says what it is about.
         time: the column of times, or None.
         catalogue: of the items.
@@ -45,6 +48,7 @@ class EventColumns:
         position: columns of latitude and longitude, or None.
     """
 
+    user: str | None
     item: str
     time: str | None
     catalogue: Catalogue
@@ -53,6 +57,10 @@ class EventColumns:
     recalled: tuple[str, ...]
     places: Places | None = None
     position: tuple[str, str] | None = None
+
+    def log(self, source: Source) -> EventLog:
+        """A table in order, each user's events one after the other."""
+        return event_log(source if self.places is None else self.places.table(source), self.user, self.item, self.time)
 
 
 class _Kept(NamedTuple):
@@ -162,6 +170,9 @@ class ItemReader:
         for name, values in self._vectors(events).items():
             inputs[name] = placed(values, 0)
         return Batch(dict(inputs))
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_log(self._columns.log(source))
 
     def _vectors(self, events: Sequence[_Event]) -> dict[str, Tensor]:
         columns, (times, distance) = self._columns, self._names

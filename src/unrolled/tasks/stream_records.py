@@ -8,10 +8,12 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.record import Record
+from unrolled.data.source import Source
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
 from unrolled.streaming.pieces import Memory, Pieces
+from unrolled.tasks.stream_events import events_of_records
 
 
 class RecordReader:
@@ -49,6 +51,9 @@ class RecordReader:
             return [self._steps(rows) for rows in shares.split(lengths)]
         rows = iter(shares.tolist())  # at most one for each
         return [self._whole(next(rows)) if length else None for length in lengths]
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_records(source, self._codecs.codecs, rng)
 
     def _whole(self, shares: list[float]) -> dict[str, Any]:
         named = {str(label): share for label, share in zip(self._labels, shares, strict=True)}

@@ -10,6 +10,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
+from unrolled.data.source import Source
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
@@ -18,6 +19,7 @@ from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates, memories_of, rows_of
 from unrolled.streaming.stream import Answer
+from unrolled.tasks.stream_events import events_of_records
 from unrolled.tasks.texts import with_edges
 
 
@@ -71,6 +73,9 @@ class TextReader:
         logits = raw if self._ends else raw[:, : self._boundary]
         shares, tokens = logits.float().softmax(1).topk(self._top, dim=1)
         return [self._answer(*row) for row in zip(shares.tolist(), tokens.tolist(), strict=True)]
+
+    def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
+        return events_of_records(source, [self._codec, *(self._given.codecs if self._given else ())], rng)
 
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One known character of a text that has begun."""

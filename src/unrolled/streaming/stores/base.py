@@ -8,13 +8,15 @@ session which was deleted and began anew is not taken for the one that was read.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+UNREADABLE = 0  # the version of a session that is so damaged that it has none
+
 
 class Found(NamedTuple):
     """A session as a store has it.
 
     Args:
         value: bytes, or any object where the store is live.
-        version: of the write that put it there.
+        version: of the write that put it there, or `UNREADABLE`.
     """
 
     value: Any

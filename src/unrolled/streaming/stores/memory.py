@@ -73,8 +73,9 @@ class MemoryStore:
 
     def expire(self, ttl: float) -> int:
         """Forget sessions that nobody wrote for `ttl` seconds; how many there were."""
-        oldest, before = self._oldest(ttl), len(self._sessions)
+        oldest = self._oldest(ttl)
         with self._lock:
+            before = len(self._sessions)
             while self._sessions:
                 key, (_, written) = next(iter(self._sessions.items()))
                 if written > oldest:

@@ -7,27 +7,34 @@ from typing import Any, TypeVar
 
 from unrolled.errors import OptionError, StoreUnavailable, UnsupportedError, message
 from unrolled.streaming.stores.address import seconds, split_address, yes_or_no
-from unrolled.streaming.stores.base import Found, Write
+from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 
 Answer = TypeVar("Answer")
 
 HEAD = 8  # bytes of the version before the value
 PAGE = 1000  # keys that the server is asked for at a time
-AT_A_TIME = 100  # sessions evicted by one command, so that the server is never busy for long
+AT_A_TIME = 100  # sessions written or evicted by one command, so that the server is never busy for long
 CLUSTER = "redis+cluster"
 
-# A write of the version that is there already was answered, and the answer was lost: it is good.
+# Keys and, for each, the version that was read and the value. A write of the version that is there already was
+# answered, and the answer was lost: it is good.
 WRITE = """
-local there = redis.call('GETRANGE', KEYS[1], 0, 7)
-if there == string.sub(ARGV[2], 1, 8) then return 1 end
-if there ~= ARGV[1] then return 0 end
-if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2])
-else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-if KEYS[2] then
-  local now = redis.call('TIME')
-  redis.call('ZADD', KEYS[2], now[1] .. '.' .. string.format('%06d', now[2]), KEYS[1])
+local lasting, index, done = ARGV[1], ARGV[2], {}
+for place, key in ipairs(KEYS) do
+  local before, value = ARGV[2 * place + 1], ARGV[2 * place + 2]
+  local there = redis.call('GETRANGE', key, 0, 7)
+  if there == string.sub(value, 1, 8) then done[place] = 1
+  elseif there ~= before then done[place] = 0
+  else
+    if lasting == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', lasting) end
+    if index ~= '' then
+      local now = redis.call('TIME')
+      redis.call('ZADD', index, now[1] .. '.' .. string.format('%06d', now[2]), key)
+    end
+    done[place] = 1
+  end
 end
-return 1
+return done
 """
 DELETE = """
 if KEYS[2] then redis.call('ZREM', KEYS[2], KEYS[1]) end
@@ -78,6 +85,7 @@ class RedisStore:
                 message("index", expected="no in a cluster, where a list would be on one node", received="yes")
             )
         self._library = _library()
+        self._together = 1 if scheme == CLUSTER else AT_A_TIME  # in a cluster each key may be on another node
         self._patience, self._away, self._name = patience, False, address.rpartition("@")[2]
         self._sessions, self._index = f"{prefix}:".encode(), f"{prefix}-by-age".encode() if index else None
         try:
@@ -90,21 +98,31 @@ class RedisStore:
 
     def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
         """What is kept under each key."""
-        values = self._many([("GET", self._named(key)) for key in keys])
-        return [None if value is None else Found(value[HEAD:], int.from_bytes(value[:HEAD], "big")) for value in values]
+        names = [self._named(key) for key in keys]
+        if self._together == 1:
+            values = self._many([("GET", name) for name in names])
+        else:
+            values = self._many([("MGET", *names)])[0] if names else []
+        return [None if value is None else _found(value) for value in values]
 
     def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
         """Write sessions of different keys, each wholly or not at all; False where another version was there."""
         lasting = b"" if ttl is None else b"%d" % max(1, round(ttl * 1000))
         asked = []
-        for key, value, before, version in writes:
-            old = b"" if before is None else before.to_bytes(HEAD, "big")
-            asked.append((*self._script(WRITE, key), old, version.to_bytes(HEAD, "big") + value, lasting))
-        return [answer == 1 for answer in self._many(asked)]
+        for start in range(0, len(writes), self._together):
+            some = writes[start : start + self._together]
+            words: list[bytes] = [lasting, self._index or b""]
+            for _, value, before, version in some:
+                words.append(b"" if before is None else before.to_bytes(HEAD, "big"))
+                words.append(version.to_bytes(HEAD, "big") + value)
+            asked.append(("EVAL", WRITE, len(some), *(self._named(write.key) for write in some), *words))
+        return [good == 1 for done in self._many(asked) for good in done]
 
     def delete(self, keys: Sequence[str]) -> int:
         """Forget sessions; how many there were."""
-        return sum(self._many([self._script(DELETE, key) for key in keys]))
+        index = () if self._index is None else (self._index,)
+        names = [(self._named(key), *index) for key in keys]
+        return sum(self._many([("EVAL", DELETE, len(each), *each) for each in names]))
 
     def keys(self, limit: int) -> list[str]:
         """Some keys, at most `limit`; with an index those written last."""
@@ -153,10 +171,6 @@ class RedisStore:
 
     def _named(self, key: str) -> bytes:
         return self._sessions + key.encode()
-
-    def _script(self, script: str, key: str) -> tuple[Any, ...]:
-        names = [self._named(key)] if self._index is None else [self._named(key), self._index]
-        return ("EVAL", script, len(names), *names)
 
     def _many(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         def ask() -> list[Any]:
@@ -209,6 +223,10 @@ def open_address(address: str) -> RedisStore:
     """The store of "redis://host:6379/0?patience=5&prefix=unrolled&index=no" and its like."""
     place, options = split_address(address, {"patience": seconds, "prefix": str, "index": yes_or_no})
     return RedisStore(place, **options)
+
+
+def _found(value: bytes) -> Found:
+    return Found(value[HEAD:], int.from_bytes(value[:HEAD], "big") if len(value) >= HEAD else UNREADABLE)
 
 
 def _library() -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from unrolled.errors import ArtifactError, OptionError, StoreUnavailable, message
 from unrolled.streaming.stores.address import seconds, split_address, yes_or_no
-from unrolled.streaming.stores.base import Found, Write
+from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 
 APPLICATION = 0x75525353  # "uRSS" in the file's header
 VERSION = 1
@@ -207,7 +207,7 @@ def open_address(address: str) -> SQLiteStore:
 
 def _found(value: Any, version: Any) -> Found:
     """A row; what a damaged file gives in place of bytes is taken for a damaged session."""
-    return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else 0)
+    return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else UNREADABLE)
 
 
 def _write(base: sqlite3.Connection, write: Write, now: float, oldest: float) -> bool:

@@ -1,0 +1,19 @@
+"""`unrolled export MODEL --out PATH`: a model for a runtime without torch."""
+
+from typing import Annotated
+
+import typer
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="model folder")],
+    out: Annotated[str, typer.Option(help="the file to write, such as model.onnx; for numpy a folder")],
+    format: Annotated[
+        str, typer.Option(help="onnx, or numpy for a folder with one file that needs NumPy only")
+    ] = "onnx",
+) -> None:
+    """Write a model with its state as inputs and outputs: an ONNX file, or a folder that NumPy alone runs."""
+    from unrolled.tasks.registry import load
+
+    path = load(model).export(out, format)
+    print(f"written: {path}")

@@ -1,0 +1,324 @@
+"""Plan: a trained network as plain arrays and a few words, from which every form of export is written.
+
+What is here is causal: all of it can be run a step at a time, with the state as a value.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.arrangements.direct_forecast import DirectForecast
+from unrolled.arrangements.many_to_many import ManyToMany
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.arrangements.next_item import NextItem
+from unrolled.arrangements.one_to_many import OneToMany
+from unrolled.cells.base import Cell
+from unrolled.errors import UnsupportedError, message
+from unrolled.export.program import ROWS, Program, record, record_call
+from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.event_reader import READ_SCALE
+from unrolled.nn.inputs import InputLayer
+from unrolled.nn.pooling import Attention, Max, Mean
+from unrolled.nn.stack import Recurrent, Stack
+
+Arrays = Mapping[str, np.ndarray]
+AHEAD = "ahead"  # of a forecast: the input that holds what is known about the steps ahead
+LENGTHS, STATE = "lengths", "state."  # what an exported model is also given
+# pictures and the characters of words are read by nets of their own
+OWN_NETS = {"picture": "pictures", "nested": "the characters of words"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input: an index, embedded or one-hot encoded, or a vector that is read as it is.
+
+    Args:
+        name: of the input.
+        kind: "index" or "vector".
+        size: how many there are, or how wide it is.
+        per_step: one for each step, or one for each sequence.
+        table: a vector for each index, (size, D); None = one-hot, of unit mean square.
+        scale: what those vectors are multiplied by.
+    """
+
+    name: str
+    kind: str
+    size: int
+    per_step: bool = True
+    table: np.ndarray | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of the state.
+
+    Args:
+        name: "state.0.hidden" is the hidden state of the first layer.
+        start: before the first step, (1, *shape).
+    """
+
+    name: str
+    start: np.ndarray
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A recurrent layer.
+
+    Args:
+        fields: its state.
+        program: its step.
+        norm: gain and bias of the layer norm of its inputs, (2, F); None without.
+        epsilon: of that.
+        residual: its inputs are added to its outputs.
+        cell: where a runtime has this very cell built in, the cell; None elsewhere.
+    """
+
+    fields: tuple[Field, ...]
+    program: Program
+    norm: np.ndarray | None
+    epsilon: float
+    residual: bool
+    cell: Cell | None
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A causal convolution: of the remembered inputs (B, M, F), and of those that come.
+
+    Args:
+        fields: its state, one.
+        taps: (kernel_size * F, H), the oldest step first.
+        bias: (H,).
+        norm: gain and bias of the layer norm of its outputs, (2, H).
+        epsilon: of that.
+        dilation: steps between two taps.
+        residual: its inputs are added to its outputs.
+    """
+
+    fields: tuple[Field, ...]
+    taps: np.ndarray
+    bias: np.ndarray
+    norm: np.ndarray
+    epsilon: float
+    dilation: int
+    residual: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a trained network computes.
+
+    Args:
+        columns: the inputs, joined side by side in this order.
+        statics: the inputs with one value for each sequence.
+        place: where those go: "step" (into every step), "answer" (before the last layer), "start" (they are the first
+            state), or "" (nowhere).
+        start: of the last, the map from statics to all fields side by side: weights (S, state), bias (state,).
+        layers: in order.
+        pooling: "last", "mean", "max" or "attention" for one answer for each sequence; "" for one for each step.
+        pooled: the pooling's step; None without one or for the last step, which needs none.
+        head: "linear", "forecast" or "items".
+        arrays: of the head and the pooling.
+        width: of an answer.
+        output: what an answer's numbers mean, as `Output.to_json` says.
+    """
+
+    columns: tuple[Column, ...]
+    statics: tuple[Column, ...]
+    place: str
+    start: tuple[np.ndarray, np.ndarray] | None
+    layers: tuple[Layer | Convolution, ...]
+    pooling: str
+    pooled: Layer | None
+    head: str
+    arrays: Arrays
+    width: int
+    output: Mapping[str, Any]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The whole state, in the order in which the network nests it."""
+        return tuple(
+            field for layer in (*self.layers, *([self.pooled] if self.pooled else [])) for field in layer.fields
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All inputs but the lengths and the state."""
+        ahead = (AHEAD,) if self.head == "forecast" else ()
+        return (*(column.name for column in self.columns), *ahead, *(column.name for column in self.statics))
+
+
+def plan_of(network: nn.Module) -> Plan:
+    """What a network computes.
+
+    Args:
+        network: an arrangement of causal layers.
+
+    Raises:
+        UnsupportedError: a network that cannot be stepped, or with an input that is read by a net of its own.
+    """
+    layers = getattr(network, "layers", None)
+    if not isinstance(network, ManyToMany | ManyToOne | DirectForecast | NextItem) or layers is None:
+        raise UnsupportedError(
+            f"a {type(network).__name__} reads a whole source before its first answer, so no step can be exported; "
+            "that is for classifiers, taggers, forecasters, detectors, recommenders, language and sequence models"
+        )
+    if not layers.causal:
+        layers.step(torch.empty(0, 0), layers.initial_state(0))  # refuses, in its own sentence
+    parts = tuple(_layers(layers))
+    fields = [field for part in parts for field in part.fields]
+    common = {"layers": parts, "output": network.output.to_json(), "pooling": "", "pooled": None, "start": None}
+    if isinstance(network, NextItem):
+        columns, arrays = _items(network)
+        width = network.vectors.size
+        return Plan(columns, (), "", head="items", arrays=arrays, width=width, **common)
+    columns, statics = _columns(network.inputs)
+    common |= {"columns": columns, "statics": statics, "width": network.output.width}
+    if isinstance(network, DirectForecast):
+        return Plan(place="", head="forecast", arrays=_forecast(network), **common)
+    arrays = _linear("head", network.head.linear)
+    if isinstance(network, OneToMany):
+        assert sum(field.start.size for field in fields) == network.start.out_features
+        common["start"] = (_array(network.start.weight.T), _array(network.start.bias))
+        return Plan(place="start", head="linear", arrays=arrays, **common)
+    if isinstance(network, ManyToMany):
+        return Plan(place="step" if statics else "", head="linear", arrays=arrays, **common)
+    pooling, pooled, more = _pooling(network.pooling, network.head.linear.weight)
+    common |= {"pooling": pooling, "pooled": pooled}
+    return Plan(place="answer" if statics else "", head="linear", arrays={**arrays, **more}, **common)
+
+
+# ---- the parts of a network --------------------------------------------------------------------
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().float().contiguous().numpy().copy()
+
+
+def _linear(name: str, module: nn.Linear) -> dict[str, np.ndarray]:
+    """A linear layer as the matrix that rows are multiplied by from the right, and its bias."""
+    weights = {key: weight.t() for key, weight in module.named_parameters()}  # a layer may have no bias
+    return {f"{name}.{key}": _array(weight) for key, weight in weights.items()}
+
+
+def _columns(inputs: InputLayer) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    steps = tuple(_column(inputs, name) for name in inputs.names)
+    return steps, tuple(_column(inputs, name) for name in inputs.static_names)
+
+
+def _column(inputs: InputLayer, name: str) -> Column:
+    column = inputs._column(name)
+    spec = column.spec
+    if spec.kind in OWN_NETS:
+        raise UnsupportedError(
+            message(
+                f"input {name!r}",
+                expected="numbers, categories, characters or words, which are read without a net of their own",
+                received=OWN_NETS[spec.kind],
+                remedy="fit without that column, or serve the model with unrolled itself",
+            )
+        )
+    table = None if column.embedding is None else _array(column.embedding.weight)
+    return Column(name, "index" if spec.kind == "index" else "vector", spec.size, spec.per_step, table)
+
+
+def _layers(layers: Any) -> Iterator[Layer | Convolution]:
+    if isinstance(layers, CausalConv):
+        width = layers.input_size
+        for number, taps in enumerate(layers.taps):
+            assert isinstance(taps, nn.Linear)
+            norm = layers.norms[number]
+            assert isinstance(norm, nn.LayerNorm)
+            start = _array(layers.initial_state(1)[number])
+            yield Convolution(
+                fields=(Field(f"{STATE}{number}.memory", start),),
+                taps=_array(taps.weight.T),
+                bias=_array(taps.bias),
+                norm=_norm(norm),
+                epsilon=norm.eps,
+                dilation=2**number,
+                residual=width == layers.output_size,
+            )
+            width = layers.output_size
+        return
+    if not isinstance(layers, Stack):
+        raise UnsupportedError(f"an exported model has no layers of the kind {type(layers).__name__}; use a Stack")
+    width = layers.input_size
+    for number, layer in enumerate(layers.layers):
+        assert isinstance(layer, Recurrent)
+        norm = None if layers.norms is None or not number else layers.norms[number - 1]
+        state = layer.initial_state(1)
+        yield Layer(
+            fields=tuple(Field(f"{STATE}{number}.{name}", _array(value)) for name, value in state._asdict().items()),
+            program=record(layer),
+            norm=None if norm is None else _norm(norm),
+            epsilon=norm.eps if isinstance(norm, nn.LayerNorm) else 0.0,
+            residual=layers.residual and layer.output_size == width,
+            cell=None if layer.noise.zones else layer.cell,
+        )
+        width = layer.output_size
+
+
+def _norm(norm: nn.Module) -> np.ndarray:
+    assert isinstance(norm, nn.LayerNorm)
+    return np.stack([_array(norm.weight), _array(norm.bias)])
+
+
+def _pooling(pooling: nn.Module, like: Tensor) -> tuple[str, Layer | None, dict[str, np.ndarray]]:
+    kind, names, arrays = "last", (), {}
+    if isinstance(pooling, Mean):
+        kind, names = "mean", ("total", "count")
+    elif isinstance(pooling, Max):
+        kind, names = "max", ("highest",)
+    elif isinstance(pooling, Attention):
+        kind, names = "attention", ("highest", "total", "weighted")
+        first, last = pooling.score[0], pooling.score[2]
+        assert isinstance(first, nn.Linear)
+        assert isinstance(last, nn.Linear)
+        arrays = _linear("pooling.hidden", first) | _linear("pooling.score", last)
+    if not isinstance(pooling, Mean | Max | Attention):
+        return kind, None, {}
+    state = pooling.initial_state(ROWS, like)
+    program = record_call(f"{kind} pooling", pooling, pooling.step, like.new_zeros(ROWS, pooling.size), state, names)
+    fields = (Field(f"{STATE}pooled.{name}", _array(value[:1])) for name, value in zip(names, state, strict=True))
+    return kind, Layer(tuple(fields), program, None, 0.0, False, None), arrays
+
+
+def _forecast(network: DirectForecast) -> dict[str, np.ndarray]:
+    arrays = {
+        "head.position": _array(network.position.weight),  # (horizon, H)
+        "head.rivals": _array(network.rivals),  # (horizon, R, values)
+        "head.bias": _array(network.bias),  # (horizon, values)
+    }
+    linears = {"from_state": network.from_state, "from_ahead": network.from_ahead, "answer": network.answer}
+    for name, module in {**linears, "short_cut": network.short_cut}.items():
+        arrays |= _linear(f"head.{name}", module)
+    return arrays
+
+
+def _items(network: NextItem) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+    """Items are read by their vectors, and answers are the scores of all items."""
+    reader, vectors = network.inputs, network.vectors
+    weight = vectors.own.weight
+    with torch.no_grad():
+        said = 0 if vectors.reader is None else vectors._said(torch.arange(len(weight), device=weight.device))
+        table = _array(weight + said)  # (V + 2, D)
+    names = reader.names[: 1 + len(reader.recalled)]
+    columns = [Column(name, "index", len(table), table=table, scale=vectors.width**READ_SCALE) for name in names]
+    if reader.columns is not None:
+        columns += _columns(reader.columns)[0]
+    arrays = {
+        "head.vectors": np.ascontiguousarray(table[: vectors.size].T),  # (D, V)
+        "head.bias": _array(vectors.bias.weight[: vectors.size, 0]),  # (V,)
+        **_linear("head.query", network.query),
+    }
+    if network.trust is not None:
+        arrays |= _linear("head.trust", network.trust)  # of the columns after the first
+    return tuple(columns), arrays

@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""A trained sequence model on NumPy alone: this file, model.json and weights.npz are all it takes.
+
+    python run.py                                     what the model is, and a small demonstration
+    python run.py write "Once upon" --length 200      a language model writes on
+    python run.py answer < events.jsonl               an answer, as JSON, to each record
+
+In a program, one event at a time, with the state as a value that is yours to keep:
+
+    from run import Model
+    model = Model("folder")
+    state = model.initial_state()
+    if model.first:
+        answer, state = model.step(model.first, state)
+    for record in records:
+        answer, state = model.step(model.encode(record, one_step=True), state)
+        print(model.describe(answer))
+
+Inputs are arrays by name, a row for each sequence: indices (B,) or vectors (B, F) for `step`, (B, T) or (B, T, F) for
+`run`. A state is a dictionary of arrays, such as "state.0.hidden" (B, H); no call changes the one it is given.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import re
+import sys
+import time
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT, VERSION = "unrolled numpy model", 1
+Arrays = dict[str, np.ndarray]
+
+
+class ModelError(ValueError):
+    """A model that is not whole, or inputs that do not fit it."""
+
+
+# ---- what a recurrent step is made of ----------------------------------------------------------------
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray, epsilon: float) -> np.ndarray:
+    """The last axis brought to mean 0 and variance 1, then scaled and shifted."""
+    apart = x - x.mean(-1, keepdims=True)
+    return apart / np.sqrt((apart * apart).mean(-1, keepdims=True) + np.float32(epsilon)) * gain + bias
+
+
+OF_ONE = ("negative", "abs", "exp", "sqrt", "tanh")
+OF_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul")
+OPERATIONS: dict[str, Any] = {name: getattr(np, name) for name in (*OF_ONE, *OF_TWO)} | {
+    "relu": lambda x: np.maximum(x, 0),
+    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "log_sigmoid": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
+    "split": lambda x, *sizes: np.split(x, np.cumsum(sizes[:-1]).astype(int), -1),
+    "sigmoid": sigmoid,
+    "layer_norm": layer_norm,
+}
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Probabilities of the last axis."""
+    shares = np.exp(x - x.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x times the probability of a standard normal number below x."""
+    return 0.5 * x * (1 + np.array(list(map(math.erf, (x * 2**-0.5).flat)), np.float32).reshape(x.shape))
+
+
+# ---- the model -------------------------------------------------------------------------------------
+
+
+class Model:
+    """A model folder, read and ready; ModelError if it is not whole. Its `mark` changes with any weight."""
+
+    def __init__(self, folder: str | Path = ".") -> None:
+        self.record, self.arrays, self.mark = read_folder(Path(folder))
+        self.place, self.fields = self.record["place"], self.record["state"]
+        self.codecs: dict[str, Any] = self.record["readers"]
+        self.columns, self.statics = self.record["columns"], self.record["statics"]
+        for layer in self.record["layers"]:
+            layer["lines"] = [(OPERATIONS[name], *line) for name, *line in layer.get("operations", [])]
+
+    def initial_state(self, batch: int = 1, inputs: Any = None) -> Arrays:
+        """The state before the first step.
+
+        Args:
+            batch: rows, B.
+            inputs: of a model whose sequences start from a vector: that vector, by name.
+        """
+        starts = {name: self.arrays[f"start.{name}"] for name in self.fields}
+        if self.place != "start":
+            return {name: np.repeat(start, batch, 0) for name, start in starts.items()}
+        flat = np.tanh(self._linear("first", self._read(self.statics, inputs or {})))
+        parts = np.split(flat, np.cumsum([start.size for start in starts.values()])[:-1], 1)
+        return {name: part.reshape(-1, *starts[name].shape[1:]) for name, part in zip(starts, parts, strict=True)}
+
+    def step(self, inputs: Any, state: Arrays) -> tuple[np.ndarray, Arrays]:
+        """One more step for every row: raw answers (B, width) and the next state.
+
+        Args:
+            inputs: (B,) or (B, F) by name.
+            state: of B rows.
+        """
+        statics = [self._read(self.statics, inputs)] if self.place in ("step", "answer") else []
+        features, after = self._read(self.columns, inputs), dict(state)
+        shapes = {name: (len(features), *self.arrays[f"start.{name}"].shape[1:]) for name in self.fields}
+        if {name: np.shape(state[name]) for name in self.fields if name in state} != shapes:
+            raise ModelError(f"state: expected {shapes}; start from initial_state({len(features)})")
+        hidden = np.concatenate([features, *statics], 1) if self.place == "step" else features
+        for layer in self.record["layers"]:
+            hidden = (self._recur if layer["kind"] == "recurrent" else self._convolve)(layer, hidden, after)
+        hidden = np.concatenate([hidden, *statics], 1) if self.place == "answer" else hidden
+        return self._answer(inputs, features, hidden), after
+
+    def run(self, inputs: Any, state: Arrays | None = None, lengths: Any = None) -> tuple[np.ndarray, Arrays]:
+        """Many steps: answers (B, T, width), or where a sequence has one answer (B, width), and the last state.
+
+        Args:
+            inputs: (B, T) or (B, T, F) by name; what stands for a whole sequence (B,) or (B, F).
+            state: before them; None = the beginning.
+            lengths: of each row, (B,), padded with any number or legal index; None = all have T steps.
+        """
+        arrays, whole = {n: np.asarray(v) for n, v in inputs.items()}, {column["name"] for column in self.statics}
+        batch, steps = arrays[self.columns[0]["name"]].shape[:2]
+        ends = np.full(batch, steps) if lengths is None else np.asarray(lengths)
+        state = self.initial_state(batch, arrays) if state is None else state
+        answers = np.zeros((batch, steps, self.record["width"]), np.float32)
+        if self.record["pooling"]:  # a sequence without steps is answered from zeros
+            statics = [self._read(self.statics, arrays)] if self.statics else []
+            nothing = np.zeros((batch, len(self.arrays["head.weight"]) - sum(s.shape[1] for s in statics)), np.float32)
+            answers = self._answer(arrays, nothing, np.concatenate([nothing, *statics], 1))
+        for t in range(steps):
+            now = {name: values if name in whole else values[:, t] for name, values in arrays.items()}
+            answer, after = self.step(now, state)
+            alive = t < ends
+            state = {n: np.where(alive.reshape(-1, *[1] * (v.ndim - 1)), v, state[n]) for n, v in after.items()}
+            if self.record["pooling"]:
+                answers = np.where(alive[:, None], answer, answers)
+            else:
+                answers[alive, t] = answer[alive]
+        return answers, state
+
+    def describe(self, answer: np.ndarray) -> np.ndarray:
+        """What raw numbers mean: probabilities, quantiles, numbers in the data's unit; a mixture's as they are."""
+        kind, levels = self.record["output"]["output"], self.record["output"].get("quantiles", ())
+        if levels:
+            return np.sort(answer.reshape(*answer.shape[:-1], -1, len(levels)), -1)
+        if kind in ("multilabel", "binary_vector"):
+            return sigmoid(answer)
+        if kind in ("class", "token", "item"):
+            return softmax(answer)
+        centre, spread = np.array(self.record["unit"], np.float32)
+        return answer * spread + centre
+
+    def _linear(self, name: str, values: np.ndarray) -> np.ndarray:
+        product = values @ self.arrays[f"{name}.weight"]
+        return product + self.arrays[f"{name}.bias"] if f"{name}.bias" in self.arrays else product
+
+    def _read(self, columns: Any, inputs: Any) -> np.ndarray:
+        """Inputs as features side by side, (B, F)."""
+        parts = []
+        for column in columns:
+            name, size, vector = column["name"], column["size"], column["kind"] == "vector"
+            if name not in inputs:
+                raise ModelError(f"inputs: expected one named {name!r}, received {sorted(inputs)}")
+            values = np.asarray(inputs[name])
+            if values.ndim != 1 + vector or (vector and values.shape[1] != size):
+                shape = f"(B, {size})" if vector else "(B,)"
+                raise ModelError(f"input {name!r}: expected shape {shape}, received {values.shape}")
+            if vector:
+                parts.append(values.astype(np.float32))
+            elif values.dtype.kind not in "iu" or ((values < 0) | (values >= size)).any():
+                raise ModelError(f"input {name!r}: expected integers from 0 to {size - 1}, received {values}")
+            elif column["table"]:
+                parts.append(self.arrays[column["table"]][values] * np.float32(column["scale"]))
+            else:
+                parts.append((values[:, None] == np.arange(size)) * np.float32(size**0.5))
+        return np.concatenate(parts, 1)
+
+    def _recur(self, layer: Any, inputs: np.ndarray, state: Arrays) -> np.ndarray:
+        """One step of a layer or a pooling: its operations in order; its part of the state is replaced."""
+        values = {"x": inputs} | {name: self.arrays[place] for name, place in layer["constants"].items()}
+        if layer["norm"]:
+            values["x"] = layer_norm(inputs, *self.arrays[layer["norm"]], epsilon=layer["epsilon"])
+        values |= {name: state[place] for name, place in layer["fields"].items()}
+        for function, results, arguments, settings in layer["lines"]:
+            found = function(*(values[part] if isinstance(part, str) else part for part in arguments), *settings)
+            values.update(zip(results, found if len(results) > 1 else [found], strict=True))
+        state |= {place: values[layer["after"][name]] for name, place in layer["fields"].items()}
+        outputs = values[layer["output"]]
+        return outputs + inputs if layer["residual"] else outputs
+
+    def _convolve(self, layer: Any, inputs: np.ndarray, state: Arrays) -> np.ndarray:
+        (place,) = layer["fields"].values()
+        window = np.concatenate([state[place], inputs[:, None]], 1)  # (B, M + 1, F)
+        taps = window[:, :: layer["dilation"]].reshape(len(inputs), -1)  # the oldest first
+        state[place] = window[:, 1:]
+        drive = np.maximum(self._linear(layer["taps"], taps), 0)
+        outputs = layer_norm(drive, *self.arrays[layer["norm"]], epsilon=layer["epsilon"])
+        return outputs + inputs if layer["residual"] else outputs
+
+    def _answer(self, inputs: Any, features: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        if self.record["head"] == "linear":
+            return self._linear("head", hidden)
+        if self.record["head"] == "items":
+            asked = self._linear("head.query", hidden)  # (B, D)
+            if "head.trust.weight" in self.arrays:
+                trust = self._linear("head.trust", hidden)  # (B, R)
+                recalled = self.columns[1 : 1 + trust.shape[1]]
+                known = [self.arrays[column["table"]][np.asarray(inputs[column["name"]])] for column in recalled]
+                asked = asked + np.einsum("br,rbd->bd", trust, np.stack(known))
+            return asked @ self.arrays["head.vectors"] + self.arrays["head.bias"]
+        ahead = np.asarray(inputs["ahead"], np.float32)  # (B, horizon, A)
+        rivals = self.arrays["head.rivals"]  # (horizon, R, values)
+        joined = self._linear("head.from_state", hidden)[:, None] + self._linear("head.from_ahead", ahead)
+        deep = self._linear("head.answer", gelu(joined + self.arrays["head.position"]))  # (B, horizon, values)
+        linear = np.einsum("bha,hav->bhv", ahead[..., : rivals.shape[1]], rivals)
+        both = deep + linear + self.arrays["head.bias"]
+        return both.reshape(len(hidden), -1) + self._linear("head.short_cut", features)
+
+    # ---- raw records -----------------------------------------------------------------------------
+
+    @property
+    def first(self) -> dict[str, np.ndarray]:
+        """What is read before the first event, by name, one row; nothing for most models."""
+        return {name: np.array([value]) for name, value in self.record["first"].items()}
+
+    def encode(self, record: Any, one_step: bool = False) -> dict[str, np.ndarray]:
+        """A record as inputs of one row, in the form that the training data had.
+
+        Args:
+            record: values by column: texts, numbers, lists of them.
+            one_step: the record is a single event, for `step`; else a whole sequence, for `run`, with `first` in front.
+        """
+        found = {}
+        for column in (*self.columns, *self.statics):
+            name, per_step = column["name"], column in self.columns
+            if name not in self.codecs:
+                raise ModelError(f"input {name!r}: its raw values are not read here; pass it encoded")
+            rows = encode(self.codecs[name], record, one_step and per_step)  # (T,) or (T, F)
+            if rows.ndim > 1 and rows.shape[1] < column["size"]:  # a place that marks the first row only
+                rows = np.pad(rows, ((0, 0), (0, 1)))
+            if per_step and not one_step:
+                rows = np.concatenate([self.first.get(name, rows[:0]).astype(rows.dtype), rows])[None]
+            elif len(rows) != 1:
+                raise ModelError(f"input {name!r}: expected one value, received {len(rows)}")
+            found[name] = rows
+        return found
+
+    def answer(self, record: Any) -> Any:
+        """The answer to one record in plain values: labels with probabilities, or numbers."""
+        said, labels = self.describe(self.run(self.encode(record))[0])[0], self.record["labels"]
+        if labels and self.record["output"]["output"] in ("class", "token", "item"):
+            rows = [[labels[row.argmax()], float(row.max())] for row in np.atleast_2d(said)]
+            return rows[0] if self.record["pooling"] else rows
+        return dict(zip(labels, said.tolist(), strict=True)) if labels else said.tolist()
+
+    def write(
+        self, prompt: str = "", length: int = 200, temperature: float = 0.8, seed: Any = None, **given: Any
+    ) -> str:
+        """What a language model writes after a prompt, a token at a time.
+
+        Args:
+            prompt: the text so far.
+            length: tokens to write at most.
+            temperature: below 1 safer, above 1 wilder, 0 always the likeliest.
+            seed: for repeatable draws.
+            given: values of the columns that start a text.
+        """
+        name, labels = self.columns[0]["name"], self.record["labels"]
+        codec = self.codecs.get(name, {"codec": ""})
+        if self.record["output"]["output"] != "token" or codec["codec"] not in ("characters", "words"):
+            raise ModelError("write: expected a language model of characters or words")
+        statics = {c["name"]: encode(self.codecs[c["name"]], given) for c in self.statics}
+        state, written, random = self.initial_state(1, statics), [], np.random.default_rng(seed)
+        waiting = [*self.first[name], *encode(codec, {codec["arguments"]["column"]: prompt})]
+        while len(written) < length:
+            raw = np.empty(0)
+            for token in waiting:
+                raw, state = self.step({name: np.array([token])}, state)
+            logits = raw[0].astype(np.float64)
+            if not self.record["ends"]:
+                logits[-1] = -np.inf  # where one text was learnt from, its end was not
+            token = logits.argmax() if not temperature else random.choice(len(logits), p=softmax(logits / temperature))
+            if token == len(labels) - 1:
+                break
+            written, waiting = [*written, labels[token]], [token]
+        return ("" if codec["codec"] == "characters" else " ").join(written)
+
+
+def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
+    """A column's raw values as indices (T,) or vectors (T, F); `alone`: the record holds one step's."""
+    kind, arguments, learnt = codec["codec"], codec["arguments"], codec["learnt"]
+    names = arguments["columns"] if kind == "numbers" else arguments["column"]
+    names = [names] if isinstance(names, str) else names
+    if set(names) - set(record):
+        raise ModelError(f"record: expected {' and '.join(names)}, received {sorted(record)}")
+    values = [record[name] for name in names]
+    if kind != "characters" and (alone or not learnt.get("per_step_", True)):
+        values = [[value] for value in values]
+    if kind in ("numbers", "frames"):
+        numbers = np.array(values[0] if kind == "frames" else [list(v) for v in values], np.float64)  # None is NaN
+        numbers = numbers.reshape(-1, len(learnt["scaling_"][0])) if kind == "frames" else numbers.T
+        centre, spread = learnt.get("groups_", {}).get(str(record.get(arguments.get("group"))), learnt["scaling_"])
+        if np.isinf(numbers).any():
+            raise ModelError(f"record: expected finite numbers in {names}; write missing values as null")
+        absent = np.isnan(numbers[:, learnt.get("indicated_", [])])
+        return np.concatenate([np.nan_to_num((numbers - centre) / np.array(spread)), absent], 1).astype(np.float32)
+    pieces = values[0]
+    if kind == "words" and isinstance(pieces, str):
+        if not pieces.isascii():
+            raise ModelError("words: expected a list of words, or text in ASCII, which is split here")
+        pieces = re.findall(r"\d+(?:[.,]\d+)+|\w+(?:'\w+)*|[^\w\s]", pieces, re.ASCII)
+    if arguments.get("lowercase"):
+        pieces = [piece.lower() for piece in pieces]
+    entries = learnt[{"characters": "characters_", "words": "words_"}.get(kind, "categories_")]
+    index = {entry: place for place, entry in enumerate(entries, 1)}
+    return np.array([index.get(piece, 0) for piece in pieces], np.int64)
+
+
+# ---- reading, and the command line ---------------------------------------------------------------------
+
+
+def fingerprint(record: Any, arrays: Any) -> str:
+    """16 hexadecimal digits that change with any weight and any word of a model."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], Arrays, str]:
+    """model.json, weights.npz and their fingerprint; ModelError where they are damaged or do not belong together."""
+    try:
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        form, mark = (record["format"], record["version"]), record.pop("fingerprint")
+    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
+        raise ModelError(f"{folder}: no whole model ({type(fault).__name__}: {fault}); export it again") from fault
+    if form != (FORMAT, VERSION) or mark != fingerprint(record, arrays):
+        raise ModelError(f"{folder}: damaged, of two exports, or not {FORMAT} {VERSION} but {form}; export it again")
+    return record, arrays, mark
+
+
+def demonstrate(model: Model) -> None:
+    """Say what the model is, and let it take some steps."""
+    columns, width = (*model.columns, *model.statics), model.record["width"]
+    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers a row")
+    shapes: dict[str, tuple[int, ...]] = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
+    if model.record["head"] == "forecast":
+        shapes["ahead"] = (1, len(model.arrays["head.position"]), len(model.arrays["head.from_ahead.weight"]))
+    inputs = {name: np.zeros(shape, np.float32 if len(shape) > 1 else np.int64) for name, shape in shapes.items()}
+    state, start = model.initial_state(1, inputs), time.perf_counter()
+    for _ in range(100):
+        _, state = model.step(inputs, state)
+    print(f"a step takes {(time.perf_counter() - start) * 1e4:.0f} microseconds here")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=("show", "write", "answer"), default="show")
+    parser.add_argument("prompt", nargs="?", default="", help="of write: the text so far")
+    parser.add_argument("--length", type=int, default=200, help="of write: tokens at most, 200 when not given")
+    parser.add_argument("--temperature", type=float, default=0.8, help="of write: 0.8 when not given")
+    parser.add_argument("--seed", type=int, help="of write: for repeatable draws")
+    given = parser.parse_args()
+    try:
+        model = Model(Path(__file__).parent)
+        if given.task == "write":
+            print(given.prompt + model.write(given.prompt, given.length, given.temperature, given.seed))
+        elif given.task == "answer":
+            for line in sys.stdin:
+                print(json.dumps(model.answer(json.loads(line)), ensure_ascii=False), flush=True)
+        else:
+            parser.print_help()
+            demonstrate(model)
+    except (ValueError, TypeError) as fault:
+        sys.exit(f"error: {fault}")
+
+
+if __name__ == "__main__":
+    main()

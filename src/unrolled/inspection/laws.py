@@ -1,0 +1,240 @@
+"""The laws of sequence models, tried on one network and one batch: what a whole pass says, any other way must say."""
+
+import copy
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.arrangements.many_to_one import ManyToOne
+from unrolled.batch import Batch, Nested
+from unrolled.inspection.probing import calm, other_values, row_gaps, scale_of
+from unrolled.ragged import Ragged
+from unrolled.streaming.engine import Engine
+
+TOLERANCE = 1e-4  # of float32, as a share of the largest number or of 1; sums in another order differ by some 1e-6
+EXACT = 1e-7  # of float64
+ROWS, STEPS = 16, 160  # sequences, and steps of each, that are tried
+FUTURES = 4  # places after which the inputs are changed
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law, and how far it holds.
+
+    Args:
+        name: what must be the same.
+        gap: the largest difference seen, as a share of the largest number or of 1.
+        limit: what counts as none.
+    """
+
+    name: str
+    gap: float
+    limit: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is none."""
+        return self.gap <= self.limit
+
+    def __str__(self) -> str:
+        mark = "holds" if self.holds else "BROKEN"
+        return f"{mark:<7} {self.name:<58} {self.gap:8.1e}  (allowed {self.limit:.0e})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"holds": self.holds}
+
+
+def network_laws(network: nn.Module, batch: Batch, seed: int = 0) -> list[Law]:
+    """Every law that the network's kind has, tried on some sequences.
+
+    Args:
+        network: an arrangement.
+        batch: encoded examples with targets; the first sequences with steps are tried.
+        seed: of the places where sequences are cut.
+
+    Example:
+        >>> from unrolled.arrangements.many_to_many import NextStep
+        >>> from unrolled.codecs.base import Spec
+        >>> from unrolled.nn.heads import NumberOutput
+        >>> from unrolled.nn.inputs import InputLayer
+        >>> from unrolled.nn.stack import Stack
+        >>> net = NextStep(InputLayer({"x": Spec("vector", 2)}), Stack(2, 4), NumberOutput(1))
+        >>> some = Batch({"x": Ragged(torch.randn(9, 2), [5, 4])}, targets=Ragged(torch.randn(9, 1), [5, 4]))
+        >>> all(law.holds for law in network_laws(net, some))
+        True
+    """
+    batch = _some(batch)
+    generator = torch.Generator().manual_seed(seed)
+    causal = not batch.sources and bool(getattr(network.layers, "causal", False))
+    with calm(network):
+        laws = [Law("each sequence alone, without batch mates or padding", _alone(network, batch), TOLERANCE)]
+        if causal:
+            engine = Engine(network)
+            laws += [
+                Law("chunks cut at random places, the state carried", _cut(engine, batch, generator), TOLERANCE),
+                Law("single steps, the state carried", _cut(engine, batch, None), TOLERANCE),
+            ]
+            if not isinstance(network, ManyToOne) and int(batch.lengths.max()) > 1:
+                laws.append(Law("earlier answers, whatever comes later", _future(network, batch), TOLERANCE))
+    with _double(network) as exact, torch.enable_grad():
+        precise = _as_double(batch)
+        gradient = _gradient(exact, [precise])
+        alone = [precise.select(torch.tensor([row])) for row in range(precise.batch_size)]
+        laws.append(Law("gradients: each sequence alone", _off(_gradient(exact, alone), gradient), EXACT))
+        if causal and not isinstance(network, ManyToOne):
+            parts = _parts(precise, generator)
+            laws.append(Law("gradients: chunks, the state carried", _off(_carried(exact, parts), gradient), EXACT))
+    with torch.enable_grad(), _evaluating(network):
+        quick = _gradient(network, [batch])
+    laws.append(Law("gradients: this machine's kernels beside float64", _off(quick, gradient), 1e-3))
+    return laws
+
+
+def _some(batch: Batch) -> Batch:
+    rows = (batch.lengths > 0).nonzero().flatten()[:ROWS]
+    return batch.select(rows).slice_time(0, STEPS)
+
+
+# ---- answers -------------------------------------------------------------------------------------------
+
+
+def _answers(network: Any, batch: Batch) -> Tensor:
+    raw, _ = network(batch)
+    return raw.values if isinstance(raw, Ragged) else raw
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float(row_gaps(one, other).max()) / scale_of(other) if len(other) else 0.0
+
+
+def _alone(network: Any, batch: Batch) -> float:
+    together = _answers(network, batch)
+    alone = [_answers(network, batch.select(torch.tensor([row]))) for row in range(batch.batch_size)]
+    width = min(rows.shape[1] for rows in (together, *alone))  # what may be copied differs from batch to batch
+    return _distance(torch.cat([rows[:, :width] for rows in alone]), together[:, :width])
+
+
+def _cut(engine: Engine, batch: Batch, generator: torch.Generator | None) -> float:
+    """Read part after part; where one answer is for all, the last part's is compared."""
+    whole = _answers(engine.network, batch)
+    states = torch.from_numpy(engine.first).repeat(batch.batch_size, 1).numpy()
+    fresh = torch.ones(batch.batch_size, dtype=torch.bool)
+    said: list[list[Tensor]] = [[] for _ in range(batch.batch_size)]
+    for part in _parts(batch, generator):
+        raw, states = engine.run(part, states, fresh)
+        fresh = fresh & (part.lengths == 0)
+        for row, rows in enumerate(raw):
+            said[row] = [rows] if isinstance(engine.network, ManyToOne) and len(rows) else [*said[row], rows]
+    return _distance(torch.cat([rows for parts in said for rows in parts]), whole)
+
+
+def _parts(batch: Batch, generator: torch.Generator | None) -> list[Batch]:
+    """Every sequence in parts: each cut at places of its own, or into single steps."""
+    longest = int(batch.lengths.max())
+    if generator is None:
+        return [batch.slice_time(step, step + 1) for step in range(longest)]
+    count = max(2, min(4, longest))
+    shares = torch.rand(count - 1, batch.batch_size, generator=generator).sort(0).values
+    edges = [torch.zeros(batch.batch_size), *shares, torch.ones(batch.batch_size)]
+    cuts = [(share * batch.lengths).round().long() for share in edges]
+    return [batch.slice_time(start, stop) for start, stop in pairwise(cuts)]
+
+
+def _future(network: Any, batch: Batch) -> float:
+    before = _answers(network, batch)
+    positions = Ragged(torch.arange(batch.num_steps), batch.lengths).positions
+    gap = 0.0
+    for cut in torch.linspace(0, int(batch.lengths.max()) - 2, FUTURES).long().unique().tolist():
+        after = _answers(network, _changed(batch, positions > cut))
+        gap = max(gap, _distance(after[positions <= cut], before[positions <= cut]))
+    return gap
+
+
+def _changed(batch: Batch, later: Tensor) -> Batch:
+    """Other values at some steps of all inputs: each column's own, in another order where they cannot be made up."""
+    inputs: dict[str, Ragged | Nested] = {}
+    for name, column in batch.inputs.items():
+        flat = column.index if isinstance(column, Nested) else column
+        few = len(flat.values.unique(dim=0)) < 2
+        others = flat.values if few else other_values(flat)
+        shape = (-1, *[1] * (others.ndim - 1))
+        changed = flat.with_values(torch.where(later.view(shape), others, flat.values))
+        inputs[name] = replace(column, index=changed) if isinstance(column, Nested) else changed
+    return replace(batch, inputs=inputs)
+
+
+# ---- gradients -----------------------------------------------------------------------------------------
+
+
+def _gradient(network: Any, batches: list[Batch]) -> list[Tensor]:
+    """Of the summed loss over the batches, one tensor for each weight."""
+    return _backward(network, lambda: torch.stack([network.loss(batch).total for batch in batches]).sum())
+
+
+def _carried(network: Any, parts: list[Batch]) -> list[Tensor]:
+    def total() -> Tensor:
+        state, losses = None, []
+        for part in parts:
+            found = network.loss(part, state)
+            losses.append(found.total)
+            state = found.state
+        return torch.stack(losses).sum()
+
+    return _backward(network, total)
+
+
+def _backward(network: nn.Module, total: Callable[[], Tensor]) -> list[Tensor]:
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    found = torch.autograd.grad(total(), weights, allow_unused=True)
+    pairs: list[tuple[Any, Tensor]] = list(zip(found, weights, strict=True))
+    return [torch.zeros_like(weight) if one is None else one.to_dense() for one, weight in pairs]
+
+
+def _off(one: list[Tensor], other: list[Tensor]) -> float:
+    """How far one gradient is from the other, as a share of its length."""
+    first, second = (torch.cat([part.flatten().double() for part in parts]) for parts in (one, other))
+    length = float(second.norm())
+    return float((first - second).norm()) / length if length else float(first.norm())
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Generator[None]:
+    """Evaluation mode, as dropout would draw anew each time."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
+
+
+@contextmanager
+def _double(network: nn.Module) -> Generator[nn.Module]:
+    """A copy in float64, and what is made on the way in float64 too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield copy.deepcopy(network).double().eval()
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _as_double(batch: Batch) -> Batch:
+    def precise(value: Any) -> Any:
+        if isinstance(value, Ragged):
+            return value.with_values(precise(value.values))
+        return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+    return replace(
+        batch,
+        inputs={name: precise(value) for name, value in batch.inputs.items()},
+        statics={name: precise(value) for name, value in batch.statics.items()},
+        targets=precise(batch.targets),
+        sources={name: precise(value) for name, value in batch.sources.items()},
+    )
