@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 HIDDEN, WIDTH, SIZE = 128, 1, 12  # units, numbers of an event, different events
-LADDER = (500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000)
+LADDER = (1000, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000)
+TRIES = 3  # at each rate, as others may use the machine: the best counts
 WARM, BEHIND = 5, 20  # seconds before anything is counted, and after which a server that lags is given up
 GOOD = 0.020  # seconds that a hundredth of the answers may take longer than
 
@@ -280,12 +281,16 @@ def main() -> None:
         best = {}
         for name, is_peer in (("FastAPI + torch LSTMCell", True), ("unrolled serve", False)):
             for rate in LADDER:
-                found = measure(options, model, is_peer, rate, 60 * options.minutes)
-                print(f"{name}, {rate} events/s: {found}", flush=True)
-                if found["p99 ms"] > 1000 * GOOD or found["unanswered"]:
+                for _ in range(TRIES):
+                    found = measure(options, model, is_peer, rate, 60 * options.minutes)
+                    print(f"{name}, {rate} events/s: {found}", flush=True)
+                    good = found["p99 ms"] <= 1000 * GOOD and not found["unanswered"]
+                    if good:
+                        best[name] = rate
+                        break
+                if not good:
                     break
-                best[name] = rate
-        print(f"most with p99 under {1000 * GOOD:.0f} ms: {best}")
+        print(f"the most events/s with p99 under {1000 * GOOD:.0f} ms: {best}")
 
 
 if __name__ == "__main__":
