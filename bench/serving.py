@@ -128,7 +128,7 @@ class Client(asyncio.Protocol):
     """
 
     def __init__(self, number: int, took: list[float]) -> None:
-        self.took, self.due, self.failed = took, [], 0
+        self.took, self.due, self.failed, self.closed = took, [], 0, False
         self.frames = []
         for event in range(SIZE):
             text = json.dumps({"key": f"user{number}", "event": [event / SIZE] * WIDTH}).encode()
@@ -145,7 +145,12 @@ class Client(asyncio.Protocol):
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed = True
+
     def send(self, due: float) -> None:
+        if self.closed:
+            return
         self.due.append(due)
         self.transport.write(self.frames[len(self.took) % SIZE])
 
@@ -195,6 +200,9 @@ async def load(server: Running, clients: int, rate: float, seconds: float) -> di
     elapsed = time.perf_counter() - start
     gc.enable()
     found = np.array(took) * 1000
+    closed = sum(client.closed for client in made)
+    if closed:
+        print(f"{closed} connections were closed: {server.said()[-600:]}", file=sys.stderr)
     for client in made:
         client.transport.abort()
     return {
