@@ -26,6 +26,7 @@ import numpy as np
 
 HIDDEN, WIDTH, SIZE = 128, 1, 12  # units, numbers of an event, different events
 LADDER = (500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000)
+WARM, BEHIND = 5, 20  # seconds before anything is counted, and after which a server that lags is given up
 GOOD = 0.020  # seconds that a hundredth of the answers may take longer than
 
 
@@ -184,22 +185,12 @@ async def load(server: Running, clients: int, rate: float, seconds: float) -> di
         made.append(client)
     await asyncio.gather(*(client.open for client in made))
     await asyncio.sleep(1)
+    await steady(made, took, rate, WARM)
+    took.clear()
     gc.collect()
     gc.disable()  # a pause of the generator would be counted as the server's
     used, start = server.seconds(), time.perf_counter()
-    sent = 0
-    total = int(rate * seconds)
-    while sent < total:
-        due_now = min(total, int((time.perf_counter() - start) * rate))
-        while sent < due_now:
-            made[sent % clients].send(start + sent / rate)
-            sent += 1
-        if sent - len(took) > 20 * rate:  # twenty seconds behind: it will not catch up
-            break
-        await asyncio.sleep(0.001)
-    stop = time.perf_counter() + 10
-    while len(took) < sent and time.perf_counter() < stop:
-        await asyncio.sleep(0.01)
+    sent = await steady(made, took, rate, seconds)
     elapsed = time.perf_counter() - start
     gc.enable()
     found = np.array(took) * 1000
@@ -216,6 +207,23 @@ async def load(server: Running, clients: int, rate: float, seconds: float) -> di
         "errors": sum(client.failed for client in made),
         "server's processor": f"{(server.seconds() - used) / elapsed:.0%}",
     }
+
+
+async def steady(clients: list[Client], took: list[float], rate: float, seconds: float) -> int:
+    """Send at a rate, wait for the last answers, and say how many were sent."""
+    start, sent, total = time.perf_counter(), 0, int(rate * seconds)
+    while sent < total:
+        due_now = min(total, int((time.perf_counter() - start) * rate))
+        while sent < due_now:
+            clients[sent % len(clients)].send(start + sent / rate)
+            sent += 1
+        if sent - len(took) > BEHIND * rate:  # it will not catch up
+            break
+        await asyncio.sleep(0.001)
+    stop = time.perf_counter() + BEHIND
+    while len(took) < sent and time.perf_counter() < stop:
+        await asyncio.sleep(0.01)
+    return sent
 
 
 def memory_of_sessions(server: Running, count: int = 20_000) -> float:

@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from websockets.sync.client import connect
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS = 60
+SECONDS = 30
 
 
 class Browser:
@@ -36,7 +37,8 @@ class Browser:
             control.send(json.dumps({"id": 1, "method": "Target.getTargets"}))
             targets = json.loads(control.recv())["result"]["targetInfos"]
         page = next(target["targetId"] for target in targets if target["type"] == "page")
-        self._socket = connect(f"ws://127.0.0.1:{port}/devtools/page/{page}", max_size=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(f"ws://127.0.0.1:{port}/devtools/page/{page}", max_size=None))
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
@@ -44,7 +46,7 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(10)
 
@@ -79,15 +81,15 @@ class Browser:
 
     def wait(self, condition: str) -> None:
         """Until a JavaScript expression holds."""
-        self._wait_for(lambda: self.run(condition) or self._not_yet(condition))
+        self._wait_for(lambda: self.run(f"!!({condition})") or self._not_yet(condition))
 
     def press(self, key: str, modifiers: int = 0) -> None:
         """A key, by its DOM name."""
         code = {"Enter": 13, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36}.get(key, 0)
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers
-            )
+        text = {"text": "\r"} if key == "Enter" else {}  # which submits a form
+        for kind, more in (("keyDown", text), ("keyUp", {})):
+            how = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers, **more}
+            self.call("Input.dispatchKeyEvent", **how)
 
     def type(self, text: str) -> None:
         """Text into what has the focus."""

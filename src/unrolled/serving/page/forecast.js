@@ -76,6 +76,7 @@ export function startForecast(known) {
   at("needs").textContent = `Columns: ${model.columns.join(", ")}`;
   if (!first) return;
   chart = new Chart(at("chart"), read);
+  at("csv").addEventListener("click", () => (at("csv").value = "")); // the same file again is news, too
   at("csv").addEventListener("change", () => at("csv").files.length && forecast(at("csv").files[0]));
   at("group").addEventListener("change", show);
   const place = at("drop");

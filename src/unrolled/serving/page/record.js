@@ -70,5 +70,6 @@ export function startAsking(known) {
   at("fields").replaceChildren(...fieldsOf("field", model));
   if (!first) return;
   at("record").addEventListener("submit", answer);
+  at("many").addEventListener("click", () => (at("many").value = "")); // the same file again is news, too
   at("many").addEventListener("change", () => at("many").files.length && many(at("many").files[0]));
 }

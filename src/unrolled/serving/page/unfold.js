@@ -38,7 +38,7 @@ async function submitted(event) {
   if (model.can.includes("generate")) return look({ text: at("look-text").value });
   const file = at("look-csv").files[0];
   if (file) return look({ records: parseCsv(await file.text()).slice(-ROWS) });
-  return look({ records: [recordFrom("look", model)] });
+  return look({ records: [recordFrom("seen", model)] });
 }
 
 export function startUnfolding(known) {
@@ -49,7 +49,7 @@ export function startUnfolding(known) {
   at("look-text-label").hidden = !writes;
   at("look-csv-label").hidden = !series;
   at("look-csv").required = series;
-  at("look-fields").replaceChildren(...(writes || series ? [] : fieldsOf("look", model)));
+  at("look-fields").replaceChildren(...(writes || series ? [] : fieldsOf("seen", model)));
   if (!first) return;
   at("look").addEventListener("submit", submitted);
   document.addEventListener("theme", () => last && look(last));
