@@ -492,6 +492,15 @@ def test_a_text_classifier_repeats_its_answer_while_a_word_is_unfinished():
     np.testing.assert_allclose(list(last["probabilities"].values()), truth, rtol=TOLERANCE, atol=TOLERANCE)
 
 
+def test_an_event_without_a_vector_changes_nothing_that_comes_after_it():
+    for name in ("SequenceModel", "SequenceModel, mixture"):
+        case, model = CASES[name], fitted(name)
+        events, stream = case.streams[0], model.stream()
+        _, state = stream.step([])
+        answers = [stream.step(events[0], state)[0], stream.step(events[0], stream.feed([[], []]))[0]]
+        assert_close(case, answers, [case.whole(model, events)[0]] * 2)
+
+
 # ---- what cannot be streamed -------------------------------------------------------------------------
 
 
