@@ -41,9 +41,17 @@ class Server:
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _wait(self) -> None:
+        self.client = httpx.Client(timeout=SECONDS)
         self.address = wait_for(self._address)
+        self.client.base_url = self.address
         self.stream = self.address.replace("http", "ws") + "/v1/stream"
-        self.client = httpx.Client(base_url=self.address, timeout=SECONDS)
         wait_for(lambda: self.client.get("/readyz").status_code == 200)
 
     def __enter__(self) -> "Server":

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import unrolled as ur
+from redis_server import RedisServer
 from serving.process import Server, wait_for
 
 EVENTS = list("abcacbbca" * 14)
@@ -89,9 +92,19 @@ def test_sigterm_answers_what_was_taken_and_ends_connections_with_1012(folder, l
         assert same(kept.network, state_after(stream, EVENTS[: len(heard)]))  # what was taken, was answered
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/s.db"
+        return
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has to be
+        redis = RedisServer(Path(short))
+        yield redis.address
+        redis.kill()
+
+
 @pytest.mark.slow
-def test_no_acknowledged_event_is_lost_when_the_server_is_killed(folder, language, tmp_path):
-    store = f"sqlite:///{tmp_path}/s.db"
+def test_no_acknowledged_event_is_lost_when_the_server_is_killed(folder, language, store):
     stream = language.stream()
     for kill in range(3):
         key, heard = f"k{kill}", []

@@ -1,12 +1,17 @@
 """A store that goes away and comes back: a clear 503, and no acknowledged event is lost."""
 
 import json
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
+from redis_server import RedisServer
 from serving.toys import STREAM, client_of, toy_service
 from unrolled.errors import StoreUnavailable
 from unrolled.streaming.stores.memory import MemoryStore
+from unrolled.streaming.stores.registry import open_store
 
 
 class Fickle(MemoryStore):
@@ -78,3 +83,26 @@ def test_a_websocket_outlives_a_store_that_is_away(store):
         assert ask(10)["error"]["kind"] == "store"
         store.away = False
         assert ask(2)["output"]["sum"] == 3
+
+
+def test_redis_goes_away_and_comes_back():
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path has to be short
+        server = RedisServer(Path(folder))
+        try:
+            service = toy_service(open_store(f"{server.address}?patience=0.3"))
+            with client_of(service) as client:
+
+                def step(event):
+                    return client.post("/v1/step", json={"key": "a", "event": event})
+
+                assert step(1).json()["output"]["sum"] == 1
+                server.kill()
+                for _ in range(2):
+                    start = time.monotonic()
+                    assert step(10).status_code == 503
+                    assert time.monotonic() - start < 5  # well below the timeout of a request
+                assert client.get("/readyz").status_code == 503
+                server.start()
+                assert step(2).json()["output"]["sum"] == 3
+        finally:
+            server.kill()

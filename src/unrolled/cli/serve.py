@@ -27,8 +27,11 @@ def serve(
         int, typer.Option(help="characters of a text, items of a list, and tokens to write at most")
     ] = 100_000,
     max_sessions: Annotated[
-        int, typer.Option(help="sessions kept at most; the least recently used goes first; 0 = no bound")
-    ] = 1_000_000,
+        int | None,
+        typer.Option(
+            help="sessions kept at most, the latest; 0 = no bound; without, a million in memory, no bound in a store"
+        ),
+    ] = None,
     ttl: Annotated[float, typer.Option(help="seconds after which an unused session is forgotten; 0 = never")] = 0.0,
     other_model: Annotated[
         str,

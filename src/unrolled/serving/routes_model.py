@@ -16,7 +16,7 @@ health = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_CLASSES = 1000
 TEXTS = ("characters", "words", "subwords", "categories")  # codecs that read a text
 TEXT: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-LIMITS = ("max_body", "max_length", "max_sessions", "ttl", "timeout", "max_requests", "max_batch")
+LIMITS = ("max_body", "max_length", "ttl", "timeout", "max_requests", "max_batch")
 
 
 @router.get("/v1/model", response_model=ModelInfo, responses=errors())
@@ -41,7 +41,8 @@ async def model(service: Asked) -> Response:
             "group": group,
             "classes": classes,
             "given": _names(getattr(task, "given_", None)),
-            "limits": {name: getattr(settings, name) for name in LIMITS},
+            "limits": {name: getattr(settings, name) or 0 for name in LIMITS}
+            | {"max_sessions": settings.most_sessions or 0},
         }
     )
 

@@ -11,9 +11,10 @@ import websockets as websockets
 from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
+from unrolled.serving.app import make_app
 from unrolled.serving.logs import say, set_up
 from unrolled.serving.protocol import Protocol
-from unrolled.serving.service import check_model
+from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.app:from_environment"
@@ -28,13 +29,16 @@ def run(settings: Settings) -> None:
         ArtifactError: no model there.
         OptionError: an address that cannot be listened on.
     """
-    check_model(settings)
     set_up()
     with contextlib.closing(listening(settings)) as sock:
         settings.to_environment()
+        service = open_service(settings)  # what is wrong is said here and once, not by every worker
+        several = settings.workers > 1
+        if several:
+            service.close()
         config = uvicorn.Config(
-            APPLICATION,
-            factory=True,
+            APPLICATION if several else make_app(service),
+            factory=several,
             workers=settings.workers,
             log_config=None,
             access_log=False,
@@ -53,7 +57,7 @@ def run(settings: Settings) -> None:
         print(f"serving {settings.model} at {address}", file=sys.stderr, flush=True)
         if not settings.is_loopback and not settings.token:
             say("open", warning="other machines can ask without a token: give --token-file")
-        if settings.workers > 1:
+        if several:
             Multiprocess(config, sockets=[sock]).run()
         else:
             uvicorn.Server(config).run(sockets=[sock])

@@ -191,25 +191,10 @@ def open_service(settings: Settings) -> Service:
         max_batch=settings.max_batch,
         max_wait=settings.max_wait,
         ttl=settings.ttl or None,
-        max_sessions=settings.max_sessions or None,
+        max_sessions=settings.most_sessions,
         other_model=settings.other_model,
     )
     return Service(settings, model, sessions)
-
-
-def check_model(settings: Settings) -> None:
-    """Refuse early, in the process that starts the others, a model that is not there.
-
-    Raises:
-        ArtifactError: no model there, or a damaged one.
-    """
-    from unrolled.artifacts import read_model
-
-    read_model(settings.model)
-    if settings.store:
-        from unrolled.streaming.stores.registry import open_store
-
-        open_store(settings.store).close()
 
 
 def stream_of(model: Any) -> tuple[Any, str]:

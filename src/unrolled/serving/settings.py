@@ -8,6 +8,7 @@ from typing import Self
 from unrolled.errors import OptionError, message
 
 SETTINGS, TOKEN = "UNROLLED_SERVE", "UNROLLED_TOKEN"  # environment variables
+MOST_IN_MEMORY = 1_000_000  # sessions, where nobody says
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -24,7 +25,8 @@ class Settings:
         workers: processes.
         max_body: bytes of a request at most.
         max_length: characters of a text, items of a list, and tokens to write at most.
-        max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound.
+        max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound; None = a million in this
+            process, and no bound in a store.
         other_model: what becomes of a session that another model left in the store: "refuse" its events, or "restart".
         ttl: seconds after which an unused session is forgotten; 0 = never.
         timeout: seconds a request may take, and a slow client may hold up its answers.
@@ -44,7 +46,7 @@ class Settings:
     workers: int = 1
     max_body: int = 8_000_000
     max_length: int = 100_000
-    max_sessions: int = 1_000_000
+    max_sessions: int | None = None
     other_model: str = "refuse"
     ttl: float = 0.0
     timeout: float = 30.0
@@ -59,16 +61,28 @@ class Settings:
         lows = {"workers": 1, "max_body": 1, "max_length": 1, "max_requests": 1, "max_sockets": 1, "max_batch": 1}
         lows |= {"port": 0, "max_sessions": 0, "ttl": 0, "max_wait": 0, "reload_every": 0}
         for name, low in lows.items():
-            if not getattr(self, name) >= low:
+            if getattr(self, name) is not None and not getattr(self, name) >= low:
                 raise OptionError(message(name, expected=f"a number >= {low}", received=getattr(self, name)))
         for name in ("timeout", "ping_every"):
             if not getattr(self, name) > 0:
                 raise OptionError(message(name, expected="seconds > 0", received=getattr(self, name)))
-        if self.workers > 1 and self.store.partition(":")[0] in ("", "memory"):
+        if self.workers > 1 and self.is_in_memory:
             raise OptionError(
                 message("workers", expected="1 where sessions are kept in the process", received=self.workers,
                         remedy="give the workers a store they share: --store sqlite:///sessions.db or redis://host")
             )  # fmt: skip
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether sessions live in the process."""
+        return self.store.partition(":")[0] in ("", "memory")
+
+    @property
+    def most_sessions(self) -> int | None:
+        """The bound; None = no bound."""
+        if self.max_sessions is None:
+            return MOST_IN_MEMORY if self.is_in_memory else None
+        return self.max_sessions or None
 
     @property
     def is_loopback(self) -> bool:
