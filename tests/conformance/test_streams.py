@@ -501,6 +501,17 @@ def test_an_event_without_a_vector_changes_nothing_that_comes_after_it():
         assert_close(case, answers, [case.whole(model, events)[0]] * 2)
 
 
+def test_a_tagger_says_which_words_it_tagged():
+    records = [{"words": "the cat sat", "tags": ["N", "V", "N"]}] * 12
+    model = ur.Tagger(inputs=[Words("words")], hidden_size=6, bidirectional=False).fit(records, **SMALL)
+    stream, state, said = model.stream(), None, []
+    for piece in ("the c", "at", " sat on"):
+        answer, state = stream.step(piece, state)
+        said.append(answer["words"])
+    assert said == [["the"], [], ["cat", "sat"]]
+    assert stream.finish(state)[0]["words"] == ["on"]
+
+
 # ---- what cannot be streamed -------------------------------------------------------------------------
 
 
