@@ -76,6 +76,7 @@ def main(seed: int, out: Path) -> None:
     panels(out / "demo.png", drawn)
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Try next:")
     print(f"  .venv/bin/unrolled generate {out}/manual-model --prompt 'The import' --length 300")
+    print(f"  .venv/bin/unrolled serve {out}/manual-model    # then watch it write, at http://127.0.0.1:8000")
     print(f"  .venv/bin/unrolled info {out}/weather-model")
     print(f"  .venv/bin/unrolled lecture --out {out}/lecture")
     print("  .venv/bin/unrolled fit classify YOUR.csv --text COLUMN --label COLUMN --out my-model")

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import unrolled as ur
+from exported import Onnx, padded
 from unrolled.cells.registry import CELLS
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.numeric import Numbers
@@ -21,6 +22,7 @@ from unrolled.codecs.text import Characters
 from unrolled.codecs.words import Words
 from unrolled.errors import ArtifactError, DataError, InputError, OptionError, UnsupportedError
 from unrolled.nn.pooling import POOLINGS
+from unrolled.ragged import Ragged
 from unrolled.tasks.registry import TASKS
 
 TOLERANCE = 2e-5
@@ -423,6 +425,40 @@ def test_an_event_that_cannot_be_read_costs_nobody_else_his_answer(name):
     assert_close(case, [stream.step(events[1], state)[0]], case.whole(model, events)[1:2])
 
 
+# a detector and a forecaster keep more than a network's state; a tagger reads characters by a net that is not exported
+CARRIED = [name for name in CASES if name.partition(",")[0] not in ("Detector", "Forecaster", "Tagger")]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_layer_norm"])  # a runtime's own cell, and a loop
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_stream_and_an_exported_model_hand_a_state_to_each_other(name, cell, tmp_path):
+    case, model = CASES[name], fitted(name, cell)
+    stream = model.stream(**case.options)
+    reader, outside = stream._stepping.reader, Onnx(model.export(tmp_path / "model.onnx"))
+    sizes = [int(np.prod(outside.shapes[field][1:])) for field in outside.fields]
+    for events in case.streams:
+        truth, state = case.whole(model, events), stream.initial_state()
+        for place, event in enumerate(events):
+            if place % 2 == 0:
+                answer, after = stream.step(event, state)
+            else:  # this event is answered outside, from the stream's own state
+                piece, memory = reader.take(event, state.memory[2])
+                steps, statics = padded(reader.encode([piece], [False]))
+                fields = dict(zip(outside.fields, np.split(state.network[None], np.cumsum(sizes)[:-1], 1), strict=True))
+                shaped = {field: values.reshape(1, *outside.shapes[field][1:]) for field, values in fields.items()}
+                said, found = outside.run(steps | statics, shaped)
+                network = np.concatenate([found[field].reshape(-1) for field in outside.fields])
+                after = type(state)((True, None, memory), network)
+                if isinstance(model, ur.Recommender | ur.NextPlace):  # it scores every item
+                    answer = {"scores": np.sort(said[0, -1])[::-1][: len(truth[place])].tolist()}
+                    answer = stream.step(event, state)[0] if case.options.get("exclude_seen") else answer
+                else:
+                    rows = torch.from_numpy(said if said.ndim == 2 else said[0])
+                    (answer,) = reader.answers(Ragged(rows, torch.tensor([len(rows)])), [piece])
+            state = after
+            assert_close(case, [answer], [truth[place]])
+
+
 # ---- texts, which may be cut anywhere ------------------------------------------------------------------
 
 
@@ -454,6 +490,26 @@ def test_a_text_classifier_repeats_its_answer_while_a_word_is_unfinished():
     last, _ = stream.finish(state)
     (truth,) = model.predict_proba([{"text": "the cat sat"}])
     np.testing.assert_allclose(list(last["probabilities"].values()), truth, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def test_an_event_without_a_vector_changes_nothing_that_comes_after_it():
+    for name in ("SequenceModel", "SequenceModel, mixture"):
+        case, model = CASES[name], fitted(name)
+        events, stream = case.streams[0], model.stream()
+        _, state = stream.step([])
+        answers = [stream.step(events[0], state)[0], stream.step(events[0], stream.feed([[], []]))[0]]
+        assert_close(case, answers, [case.whole(model, events)[0]] * 2)
+
+
+def test_a_tagger_says_which_words_it_tagged():
+    records = [{"words": "the cat sat", "tags": ["N", "V", "N"]}] * 12
+    model = ur.Tagger(inputs=[Words("words")], hidden_size=6, bidirectional=False).fit(records, **SMALL)
+    stream, state, said = model.stream(), None, []
+    for piece in ("the c", "at", " sat on"):
+        answer, state = stream.step(piece, state)
+        said.append(answer["words"])
+    assert said == [["the"], [], ["cat", "sat"]]
+    assert stream.finish(state)[0]["words"] == ["on"]
 
 
 # ---- what cannot be streamed -------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 import base64
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import ExitStack
@@ -30,6 +32,7 @@ class Browser:
             [PROGRAM, *flags, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # the program starts others, and all of them have to go
         )
         port, path = self._wait_for(lambda: self._door(profile))
         self._numbers = itertools.count(1)
@@ -47,7 +50,7 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
-        self._process.terminate()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
 
     def call(self, method: str, **parameters: object) -> dict:

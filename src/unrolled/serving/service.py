@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +43,9 @@ class Keyed(Protocol):
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def counts_at_once(self) -> bool: ...
 
     @property
     def statistics(self) -> Mapping[str, float]: ...
@@ -85,12 +89,13 @@ class Service:
         return "" if self._sessions is None else self._sessions.fingerprint
 
     def statistics(self) -> Mapping[str, float]:
-        """What the sessions count, and how many there are while the store answers."""
+        """What the sessions count, and how many there are where the store answers, and knows without a search."""
         if self._sessions is None:
             return {}
         found = dict(self._sessions.statistics)
-        with contextlib.suppress(StoreUnavailable):
-            found["sessions"] = len(self._sessions)
+        if self._sessions.counts_at_once:
+            with contextlib.suppress(StoreUnavailable):
+                found["sessions"] = len(self._sessions)
         return found
 
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -173,6 +178,7 @@ def open_service(settings: Settings) -> Service:
     from unrolled.tasks.registry import load
 
     model = load(settings.model)
+    gc.freeze()  # the model stays: the collector need not look through it again and again
     stream, refusal = stream_of(model)
     if stream is None:
         return Service(settings, model, refusal=refusal)

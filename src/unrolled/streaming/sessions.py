@@ -208,6 +208,11 @@ class Sessions:
         return self._stream.fingerprint
 
     @property
+    def counts_at_once(self) -> bool:
+        """Whether `len` is quick; a Redis server without an index has to read all names for it."""
+        return self._ledger.store.counts_at_once
+
+    @property
     def statistics(self) -> dict[str, int]:
         """Counts since the start, and how many events are `waiting` now."""
         return {**asdict(self._ledger.counts), "waiting": len(self._waiting)}

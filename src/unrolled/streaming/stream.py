@@ -112,7 +112,10 @@ class Stream:
         return self._stepping.feed(list(history), self._stepping.initial_state() if state is None else state)
 
     def finish(self, state: StreamState) -> Answer:
-        """Read what was held back, such as a last word that might have gone on: the answer to the whole sequence."""
+        """Read what was held back, such as a last word that might have gone on: the answer to the whole sequence.
+
+        Where nothing was held back the answer is the last one, or None where that is not kept.
+        """
         return self._stepping.finish(state)
 
     def events(self, source: Source, seed: int = 0) -> list[list[Any]]:

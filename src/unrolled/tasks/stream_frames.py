@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
@@ -20,7 +21,6 @@ from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates, rows_of
 from unrolled.streaming.stream import Answer
-from unrolled.tasks.drawing import started
 from unrolled.tasks.stream_events import events_of_records
 
 
@@ -60,9 +60,10 @@ class FrameReader:
         frames = self._codec.encode(pieces)
         if not self._mixture:
             return Batch({"frames": frames})
-        begun = started(frames)  # a piece without a vector stays one: there is nothing to begin yet
-        real = torch.tensor([0 if new else 1 for new in fresh])
-        return Batch({"frames": begun.slice(torch.minimum(real, begun.lengths), begun.lengths)})
+        start = torch.zeros(1, self._codec.spec.size + 1)
+        start[0, -1] = 1.0
+        rows = [[start[: int(new)], pad(some, (0, 1))] for some, new in zip(frames, fresh, strict=True)]
+        return Batch({"frames": Ragged.from_sequences([torch.cat(parts) for parts in rows])})
 
     def answers(self, raw: Ragged, pieces: Sequence[dict[str, Any]]) -> list[Any]:
         said = self._output.describe(final(raw))  # (M, V), and for a mixture whether it ends

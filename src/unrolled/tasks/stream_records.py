@@ -8,6 +8,8 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.record import Record
+from unrolled.codecs.text import Characters
+from unrolled.codecs.words import Words
 from unrolled.data.source import Source
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
@@ -48,7 +50,7 @@ class RecordReader:
         shares = self._output.describe(raw.values)  # (N, V)
         lengths = raw.lengths.tolist()
         if self._per_step:
-            return [self._steps(rows) for rows in shares.split(lengths)]
+            return [self._steps(*found) for found in zip(shares.split(lengths), pieces, strict=True)]
         rows = iter(shares.tolist())  # at most one for each
         return [self._whole(next(rows)) if length else None for length in lengths]
 
@@ -65,6 +67,8 @@ class RecordReader:
         best = max(range(len(shares)), key=shares.__getitem__)
         return {"label": self._labels[best], "probability": shares[best], "probabilities": named}
 
-    def _steps(self, shares: Tensor) -> dict[str, Any]:
+    def _steps(self, shares: Tensor, piece: dict[str, Any]) -> dict[str, Any]:
         best = shares.argmax(1).tolist() if len(shares) else []
-        return {"tags": [self._labels[place] for place in best], "probabilities": shares.tolist()}
+        spelled = next((codec for codec in self._codecs.codecs if isinstance(codec, Words | Characters)), None)
+        words = {} if spelled is None else {"words": spelled.pieces([piece])[0]}
+        return words | {"tags": [self._labels[place] for place in best], "probabilities": shares.tolist()}

@@ -46,6 +46,7 @@ class Store(Protocol):
     and ArtifactError where what is there cannot be read. A session that nobody wrote for `ttl` seconds is not there.
     """
 
+    counts_at_once: bool  # `count` does not look through all keys
     live: bool  # values are kept as they are, in this process; otherwise they are bytes
 
     def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:

@@ -29,7 +29,7 @@ class MemoryStore:
         [Found(value=b'state', version=1), None]
     """
 
-    live = True
+    live = counts_at_once = True
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()

@@ -88,6 +88,7 @@ class RedisStore:
         self._together = 1 if scheme == CLUSTER else AT_A_TIME  # in a cluster each key may be on another node
         self._patience, self._away, self._name = patience, False, address.rpartition("@")[2]
         self._sessions, self._index = f"{prefix}:".encode(), f"{prefix}-by-age".encode() if index else None
+        self.counts_at_once = index
         try:
             self._server = self._asked(lambda: _connected(self._library, address, max(0.1, min(patience, 2.0))))
         except ValueError as fault:

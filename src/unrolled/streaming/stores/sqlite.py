@@ -56,7 +56,7 @@ class SQLiteStore:
         >>> store.close()
     """
 
-    live = False
+    live, counts_at_once = False, True
 
     def __init__(
         self,
