@@ -1,6 +1,5 @@
 """Sessions: one state for each user, kept, batched and safe."""
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
@@ -8,9 +7,10 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
-from unrolled.errors import DataError, OptionError, UnrolledError, message, unknown
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.streaming.asked import Asked, Gathered, OneOfMany
 from unrolled.streaming.ledger import Ledger
+from unrolled.streaming.live import Live
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
 from unrolled.streaming.stores.registry import open_store
@@ -18,7 +18,7 @@ from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Waiting, Work
 
 LONGEST_KEY = 512  # bytes of UTF-8
-SWEEP = 1.0  # seconds between two looks for sessions whose time is over
+IDLE = 1.0  # seconds without an event, and sessions whose time is over are looked for
 OTHER_MODEL = ("refuse", "restart")
 
 
@@ -75,12 +75,15 @@ class Sessions:
             raise OptionError(message("ttl", expected="seconds > 0, or None", received=ttl))
         if max_sessions is not None and max_sessions < 1:
             raise OptionError(message("max_sessions", expected="an integer >= 1, or None", received=max_sessions))
-        self._stream, self._most = stream, max_sessions
-        self._ledger = Ledger(_opened(store), ttl, precision, remembered_events, restart=other_model == "restart")
-        if max_sessions is not None:
-            self._ledger.counts.evicted += self._ledger.store.evict(max_sessions)  # a store that cannot says so now
+        self._stream = stream
+        if precision == "float32" and (store is None or store == "memory:"):
+            self._ledger: Ledger | Live = Live(ttl, max_sessions, remembered_events)
+        else:
+            opened = open_store(store or "memory:") if store is None or isinstance(store, str) else store
+            restart = other_model == "restart"
+            self._ledger = Ledger(opened, ttl, max_sessions, remembered_events, precision, restart)
         self._waiting = Waiting(max_batch, max_wait)
-        self._serving, self._swept = Lock(), time.monotonic()
+        self._serving = Lock()
         self._worker = Thread(target=self._run, name="unrolled-sessions", daemon=True)
         self._worker.start()
 
@@ -159,8 +162,7 @@ class Sessions:
         Raises:
             ArtifactError: the session is damaged, or another model's.
         """
-        session = self._ledger.read(self._stream, checked(key, "key"))
-        return None if session is None else session.state
+        return self._ledger.read(self._stream, checked(key, "key"))
 
     def export(self, key: str) -> bytes:
         """The state of a key as bytes, for `import_state` here or elsewhere, or for `Stream.unpack`.
@@ -183,14 +185,14 @@ class Sessions:
 
     def reset(self, key: str) -> bool:
         """Forget a key, its remembered events included; whether there was something."""
-        return self._ledger.store.delete([checked(key, "key")]) > 0
+        return self._ledger.reset(checked(key, "key"))
 
     def keys(self, limit: int = 1000) -> list[str]:
         """Keys that have a session, at most `limit` of them."""
-        return self._ledger.store.keys(limit)
+        return self._ledger.keys(limit)
 
     def __len__(self) -> int:
-        return self._ledger.store.count()
+        return self._ledger.count()
 
     def swap(self, stream: Stream) -> None:
         """Go on with another model, between two batches and without losing an event.
@@ -199,8 +201,8 @@ class Sessions:
         as `restarted`.
         """
         with self._serving:
-            self._stream, self._ledger.restart = stream, True
-            self._ledger.forget_cached()
+            self._stream = stream
+            self._ledger.swapped()
 
     @property
     def fingerprint(self) -> str:
@@ -216,7 +218,7 @@ class Sessions:
         """Answer what waits, take no more, and let go of the store."""
         self._waiting.close()
         self._worker.join()
-        self._ledger.store.close()
+        self._ledger.close()
 
     def __enter__(self) -> "Sessions":
         return self
@@ -229,32 +231,12 @@ class Sessions:
     # ---- the worker ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (works := self._waiting.take(SWEEP)) is not None:
+        while (works := self._waiting.take(IDLE)) is not None:
             if works:
                 with self._serving:
                     self._ledger.answer(self._stream, works)
                 self._waiting.done(works)
-            self._sweep()
-
-    def _sweep(self) -> None:
-        ledger, now = self._ledger, time.monotonic()
-        exact = ledger.store.live  # counting is free there
-        if not exact and now - self._swept < SWEEP:
-            return
-        self._swept = now
-        try:
-            if ledger.ttl is not None:
-                ledger.counts.expired += ledger.store.expire(ledger.ttl)
-            if self._most is not None:
-                ledger.counts.evicted += ledger.store.evict(self._most)
-        except UnrolledError:
-            pass  # the events that meet the same fault report it, and the next sweep tries again
-
-
-def _opened(store: Store | str | None) -> Store:
-    if store is None:
-        return open_store("memory:")
-    return open_store(store) if isinstance(store, str) else store
+            self._ledger.sweep()
 
 
 def checked(text: str, name: str) -> str:

@@ -56,8 +56,6 @@ class SQLiteStore:
         >>> store.close()
     """
 
-    live = False
-
     def __init__(
         self,
         path: str | Path,
