@@ -136,13 +136,16 @@ class Play:
         for key in self.written:
             if key in self.plain.kept and key not in self.replaced:
                 self.plain.kept.move_to_end(key)  # the batch was written after what happened meanwhile
+        if self.stepped:
+            self.plain.evict()
         if meddling:
             self.plain.restarted = self.live.counts.restarted
 
     def due(self, works):
         """The answers that are due, and the dictionary as it is after them."""
         self.plain.expire(self.now)
-        before, outputs, self.written, self.replaced = set(self.plain.kept), [], [], set()
+        before, outputs, self.stepped = set(self.plain.kept), [], False
+        self.written, self.replaced = [], set()
         for work in works:
             model, state, answers, _ = self.plain.kept.get(work.key, (self.model, None, {}, 0.0))
             if model != self.model:
@@ -150,6 +153,7 @@ class Play:
             if work.event_id in answers:
                 outputs.append(answers[work.event_id])
                 continue
+            self.stepped = True
             if isinstance(work.event, str):
                 outputs.append(DataError if work.event == "bad" else ZeroDivisionError)
                 continue

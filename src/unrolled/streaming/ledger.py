@@ -18,7 +18,6 @@ from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Work
 
 CACHED = 8192  # sessions that are kept as they are in front of a store
-SWEEP = 1.0  # seconds between two looks for sessions whose time is over
 NO_ANSWERS: dict[str, Any] = {}
 ATTEMPTS = 50  # rounds in which somebody else may be faster
 
@@ -58,7 +57,7 @@ class Ledger:
     ) -> None:
         self.precision, self.counts = precision, Counts()
         self._store, self._ttl, self._most = store, ttl, most
-        self._remembered, self._restart, self._swept = remembered_events, restart, time.monotonic()
+        self._remembered, self._restart = remembered_events, restart
         self._cache: OrderedDict[str, Known] = OrderedDict()
         # counting from a random start: no two writers, and no two lives of one session, share a version
         self._versions = itertools.count(int.from_bytes(os.urandom(7), "little") + 1)
@@ -85,11 +84,7 @@ class Ledger:
                     work.settle(fault)
 
     def sweep(self) -> None:
-        """Forget sessions whose time is over, and those beyond the bound; not more often than is cheap."""
-        now = time.monotonic()
-        if now - self._swept < SWEEP:
-            return
-        self._swept = now
+        """Forget sessions whose time is over, and those beyond the bound."""
         try:
             if self._ttl is not None:
                 self.counts.expired += self._store.expire(self._ttl)

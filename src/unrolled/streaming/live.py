@@ -75,14 +75,11 @@ class Live:
                 work.settle(fault)
 
     def sweep(self) -> None:
-        """Forget sessions whose time is over, and those beyond the bound, the longest unwritten first."""
+        """Forget sessions whose time is over, and those beyond the bound, and give memory back."""
         with self._lock:
             self._overtaken.clear()
             self._expire()
-            while sum(len(table.slots) for table in self._tables.values()) > self._most:
-                oldest = min((table for table in self._tables.values() if table.slots), key=Table.oldest)
-                oldest.drop(oldest.oldest()[1])
-                self.counts.evicted += 1
+            self._evict()
             for name, table in list(self._tables.items()):
                 table.shrink()
                 if not table.slots:
@@ -168,6 +165,8 @@ class Live:
             if work.event_id is not None:
                 self._remember(table.answers.setdefault(work.key, {}), work.event_id, output)
 
+        self._evict()
+
     def _remember(self, answers: dict[str, Any], name: str, output: Any) -> None:
         answers[name] = output
         if len(answers) > self._remembered:
@@ -182,3 +181,9 @@ class Live:
             while table.slots and table.oldest()[0] <= oldest:
                 table.drop(table.oldest()[1])
                 self.counts.expired += 1
+
+    def _evict(self) -> None:
+        while sum(len(table.slots) for table in self._tables.values()) > self._most:
+            table = min((table for table in self._tables.values() if table.slots), key=Table.oldest)
+            table.drop(table.oldest()[1])
+            self.counts.evicted += 1

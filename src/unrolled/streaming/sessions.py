@@ -1,5 +1,6 @@
 """Sessions: one state for each user, kept, batched and safe."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Waiting, Work
 
 LONGEST_KEY = 512  # bytes of UTF-8
-IDLE = 1.0  # seconds without an event, and sessions whose time is over are looked for
+SWEEP = 1.0  # seconds between two looks for sessions whose time is over
 OTHER_MODEL = ("refuse", "restart")
 
 
@@ -231,12 +232,15 @@ class Sessions:
     # ---- the worker ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (works := self._waiting.take(IDLE)) is not None:
+        swept = time.monotonic()
+        while (works := self._waiting.take(SWEEP)) is not None:
             if works:
                 with self._serving:
                     self._ledger.answer(self._stream, works)
                 self._waiting.done(works)
-            self._ledger.sweep()
+            if (now := time.monotonic()) - swept >= SWEEP:
+                self._ledger.sweep()
+                swept = now
 
 
 def checked(text: str, name: str) -> str:

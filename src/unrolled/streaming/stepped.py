@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unrolled.streaming.state import StreamState
+from unrolled.streaming.states import StreamStates
 from unrolled.streaming.stream import Answers, Stream
 
 
@@ -25,4 +26,4 @@ def stepped(stream: Stream, events: Sequence[Any], states: Sequence[StreamState 
         output, after = stream.step(events[0], states[0])
     except Exception as fault:
         return [fault], [states[0] or stream.initial_state()]
-    return [output], [after]
+    return [output], StreamStates([after.memory], after.network[None])

@@ -54,7 +54,7 @@ class Table:
 
     def states(self, slots: list[int]) -> StreamStates:
         """What is remembered in some slots, as copies."""
-        return StreamStates([self._memories[slot] for slot in slots], self._rows[slots])
+        return StreamStates([self._memories[slot] for slot in slots], self._rows.take(slots, 0))
 
     def write(
         self, keys: Sequence[str], slots: list[int], memories: Sequence[Any], rows: np.ndarray, now: float
