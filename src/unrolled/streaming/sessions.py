@@ -33,7 +33,7 @@ class Sessions:
     Args:
         stream: of a fitted model: `model.stream()`.
         store: where sessions are kept: a store, its address as `unrolled.streaming.stores.registry.open_store` takes
-            it, such as "sqlite:///sessions.db" or "redis://host:6379/0", or None for memory.
+            it, such as "sqlite:///sessions.db" or "redis://host:6379/0"; None, or "memory:", for memory of their own.
         max_batch: events stepped side by side, at most.
         max_wait: seconds that an event waits for others, at most, and only where they arrive fast enough.
         ttl: seconds after which a session that got no event is forgotten; None = never.
