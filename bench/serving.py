@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 HIDDEN, WIDTH, SIZE = 128, 1, 12  # units, numbers of an event, different events
-LADDER = (500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000)
+LADDER = (1000, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000)
+TRIES = 3  # at each rate, as others may use the machine: the best counts
 WARM, BEHIND = 5, 20  # seconds before anything is counted, and after which a server that lags is given up
 GOOD = 0.020  # seconds that a hundredth of the answers may take longer than
 
@@ -127,7 +128,7 @@ class Client(asyncio.Protocol):
     """
 
     def __init__(self, number: int, took: list[float]) -> None:
-        self.took, self.due, self.failed = took, [], 0
+        self.took, self.due, self.failed, self.closed = took, [], 0, False
         self.frames = []
         for event in range(SIZE):
             text = json.dumps({"key": f"user{number}", "event": [event / SIZE] * WIDTH}).encode()
@@ -144,7 +145,12 @@ class Client(asyncio.Protocol):
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed = True
+
     def send(self, due: float) -> None:
+        if self.closed:
+            return
         self.due.append(due)
         self.transport.write(self.frames[len(self.took) % SIZE])
 
@@ -194,6 +200,9 @@ async def load(server: Running, clients: int, rate: float, seconds: float) -> di
     elapsed = time.perf_counter() - start
     gc.enable()
     found = np.array(took) * 1000
+    closed = sum(client.closed for client in made)
+    if closed:
+        print(f"{closed} connections were closed: {server.said()[-600:]}", file=sys.stderr)
     for client in made:
         client.transport.abort()
     return {
@@ -280,12 +289,16 @@ def main() -> None:
         best = {}
         for name, is_peer in (("FastAPI + torch LSTMCell", True), ("unrolled serve", False)):
             for rate in LADDER:
-                found = measure(options, model, is_peer, rate, 60 * options.minutes)
-                print(f"{name}, {rate} events/s: {found}", flush=True)
-                if found["p99 ms"] > 1000 * GOOD or found["unanswered"]:
+                for _ in range(TRIES):
+                    found = measure(options, model, is_peer, rate, 60 * options.minutes)
+                    print(f"{name}, {rate} events/s: {found}", flush=True)
+                    good = found["p99 ms"] <= 1000 * GOOD and not found["unanswered"]
+                    if good:
+                        best[name] = rate
+                        break
+                if not good:
                     break
-                best[name] = rate
-        print(f"most with p99 under {1000 * GOOD:.0f} ms: {best}")
+        print(f"the most events/s with p99 under {1000 * GOOD:.0f} ms: {best}")
 
 
 if __name__ == "__main__":

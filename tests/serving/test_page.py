@@ -52,6 +52,7 @@ def test_type_and_watch_it_write(language, browser, pictures, tmp_path):
         browser.press("ArrowRight")
         assert browser.run("document.getElementById('heat').getAttribute('aria-valuetext')") == "step 2 of 34, b"
         assert count(browser, "#units span") == 8
+        assert count(browser, "#expected li") > 0
         browser.photograph(pictures / "write-light.png")
         browser.run("document.getElementById('length').value = 5000; document.getElementById('go').click()")
         browser.wait("!document.getElementById('stop').disabled")
@@ -107,8 +108,8 @@ def test_a_record_is_answered_and_the_network_unfolded(classifier, browser, pict
         browser.size(1200, 2400)
         browser.photograph(pictures / "unfold-light.png")
         browser.run("document.getElementById('theme').click(); document.getElementById('theme').click()")
-        browser.wait("document.documentElement.dataset.theme === 'dark'")
-        browser.wait("document.getElementById('look-status').textContent === ''")
+        browser.wait("document.getElementById('pictures').dataset.theme === 'dark'")
+        browser.wait("[...document.querySelectorAll('#pictures img')].filter(one => one.naturalWidth).length === 4")
         browser.photograph(pictures / "unfold-dark.png")
 
 

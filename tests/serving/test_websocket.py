@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from serving.test_bad_input import Slow, until
 from serving.toys import STREAM, client_of, toy_service
 from streaming.toy import toy_stream
-from unrolled.serving.websocket import BAD_TOKEN, RESTART, ROOM
+from unrolled.serving.websocket import BAD_TOKEN, INTERNAL, RESTART, ROOM, Connection
 from unrolled.streaming.stream import Stream
 
 
@@ -167,8 +167,23 @@ def test_no_more_events_are_taken_than_there_is_room_for():
     service = toy_service(stream=Stream(toy, "0" * 16))
     with client_of(service) as client, client.websocket_connect(STREAM) as socket:
         talk = Talk(socket)
-        for _ in range(3 * ROOM):
+        talk.say(*({"key": "a", "event": 1} for _ in range(2 * ROOM)))  # in one frame
+        for _ in range(ROOM):
             talk.say({"key": "a", "event": 1})
+        until(lambda: service.sessions.statistics["waiting"] >= ROOM - 1)
         assert service.sessions.statistics["waiting"] <= ROOM
         toy.gate.set()
         assert [talk.hear()["output"]["count"] for _ in range(3 * ROOM)][-1] == 3 * ROOM
+
+
+def test_an_error_of_ours_ends_the_connection_with_1011(client, monkeypatch):
+    def fail(self, line):
+        raise SystemError("ours")
+
+    monkeypatch.setattr(Connection, "_take", fail)
+    with client.websocket_connect(STREAM) as socket:
+        socket.send_text("x")
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+        assert ended.value.code == INTERNAL
+    assert client.get("/healthz").status_code == 200

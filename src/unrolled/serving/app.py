@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
 
@@ -79,4 +80,6 @@ def make_app(service: Service) -> FastAPI:
 def from_environment() -> FastAPI:
     """The application that `Settings.to_environment` describes; what uvicorn starts in each process."""
     set_up()
-    return make_app(open_service(Settings.from_environment()))
+    app = make_app(open_service(Settings.from_environment()))
+    gc.freeze()  # what is there now stays: the collector need not look through it while events wait
+    return app

@@ -1,6 +1,7 @@
 """From settings to a running server: one process, or several around one store."""
 
 import contextlib
+import gc
 import socket
 import sys
 
@@ -60,6 +61,7 @@ def run(settings: Settings) -> None:
         if several:
             Multiprocess(config, sockets=[sock]).run()
         else:
+            gc.freeze()  # what is there now stays: the collector need not look through it while events wait
             uvicorn.Server(config).run(sockets=[sock])
 
 

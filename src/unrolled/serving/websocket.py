@@ -26,8 +26,9 @@ from unrolled.streaming.sessions import checked
 
 ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
 TOKEN_SECONDS = 10.0
-LEFT, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1012, 4401, 4408  # codes of closing
+LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
 SAYS = {
+    INTERNAL: "an error on our side",
     RESTART: "the server is stopping: connect again",
     BAD_TOKEN: "no token, or a wrong one",
     TOO_SLOW: "answers were not read",
@@ -93,6 +94,8 @@ class Connection:
         self.hub.waiters.add(self)
         self.service.metrics.sockets.inc()
         tasks = [asyncio.create_task(part) for part in (self._read(), self._write())]
+        for task in tasks:
+            task.add_done_callback(self._over)
         code = None
         try:
             code = await self.ending
@@ -129,6 +132,13 @@ class Connection:
         if not self.ending.done():
             self.ending.set_result(code)
 
+    def _over(self, task: "asyncio.Task[None]") -> None:
+        """A half that fell over takes the connection with it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            fault_of(error)  # into the log
+            self._end(INTERNAL)
+
     async def _finish(self, code: int | None, tasks: list["asyncio.Task[None]"]) -> None:
         tasks[0].cancel()
         if code is None:
@@ -154,9 +164,9 @@ class Connection:
             for line in text.split("\n"):
                 if line:
                     self._take(line)
-            if self.waiting >= ROOM:
-                self.room.clear()
-                await self.room.wait()
+                if self.waiting >= ROOM:
+                    self.room.clear()
+                    await self.room.wait()
 
     async def _text(self) -> str | None:
         """The next frame; None where the client left."""

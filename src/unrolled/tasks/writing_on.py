@@ -76,9 +76,9 @@ def write_on(
     with torch.no_grad():
         logits, state = model._read(record)
         probabilities(logits, temperature, top_k, top_p)  # an illegal option is refused now, not at the first step
-        shown = _prompt_steps(model, record, units) if units else []
+        drawing = (temperature, top_k, top_p)
+        shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
     generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
-    drawing = (temperature, top_k, top_p)
     return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
 
 
@@ -132,18 +132,27 @@ def _units(state: Any, count: int) -> tuple[float, ...]:
     """The first hidden units of the last layer."""
     last = state[-1] if count and isinstance(state, tuple) and state else None
     hidden = getattr(last, "hidden", None)
-    return () if hidden is None else tuple(round(value, 4) for value in hidden[0, :count].tolist())
+    return () if hidden is None else _rounded(hidden[0, :count])
 
 
-def _prompt_steps(model: LanguageModel, record: Mapping[str, Any], units: int) -> list[Written]:
-    """The last steps of the prompt, with what was remembered after each."""
+def _prompt_steps(
+    model: LanguageModel, record: Mapping[str, Any], drawing: tuple[float, int, float], candidates: int, units: int
+) -> list[Written]:
+    """The last steps of the prompt, with what was expected before each and remembered after it."""
     tokens = model._tokens([record[model.text]]).values
     if not len(tokens):
         return []
-    layer = states(model.network_, model._encode_prompt(record)).layers[-1]
-    hidden = layer.fields["hidden"].values[1:] if "hidden" in layer.fields else torch.empty(len(tokens), 0)
+    batch = model._encode_prompt(record)
+    raw, _ = model.network_(batch)
     first = max(0, len(tokens) - LONGEST_READ)
+    shares = probabilities(model._legal(raw.values[first:-1]), *drawing)  # (T, V) before each token
+    layer = states(model.network_, batch).layers[-1]
+    hidden = layer.fields["hidden"].values[1:] if "hidden" in layer.fields else torch.empty(len(tokens), 0)
     return [
-        Written(_spelt(model, token[None]), units=tuple(round(value, 4) for value in row), read=True)
-        for token, row in zip(tokens[first:], hidden[first:, :units].tolist(), strict=True)
+        Written(_spelt(model, token[None]), _expected(model, row[None], candidates), _rounded(remembered), read=True)
+        for token, row, remembered in zip(tokens[first:], shares, hidden[first:, :units], strict=True)
     ]
+
+
+def _rounded(units: Tensor) -> tuple[float, ...]:
+    return tuple(round(value, 4) for value in units.tolist())

@@ -8,6 +8,7 @@ import { fieldsOf, recordFrom } from "./record.js";
 const ROWS = 400; // of a CSV file: the last ones
 let model;
 let last = null; // what is shown, so that another theme draws it again
+let asked = 0; // how often; an answer that was overtaken is not shown
 
 function show(found) {
   at("verdict").hidden = false;
@@ -26,11 +27,13 @@ function show(found) {
 async function look(body) {
   const status = at("look-status");
   const theme = document.documentElement.dataset.theme;
+  const number = (asked += 1);
   const found = await doing(status, "Drawing …", () => ask("/v1/unfold", { body: { ...body, theme } }));
-  if (!found) return;
+  if (!found || number !== asked) return;
   status.textContent = "";
   last = body;
   show(found);
+  at("pictures").dataset.theme = theme;
 }
 
 async function submitted(event) {

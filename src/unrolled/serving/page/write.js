@@ -30,7 +30,7 @@ function show(step) {
   for (const other of at("written").querySelectorAll(".here")) other.classList.remove("here");
   step.mark?.classList.add("here");
   showBars(at("expected"), step.expected, step.said);
-  at("next-title").textContent = step.read ? "Expected next: shown at the steps that were written" : "Expected at this step";
+  at("next-title").textContent = "Expected at this step";
   at("units").replaceChildren(
     ...step.units.map((value, unit) => make("span", {}, make("b", {}, `${unit} `), value.toFixed(2))),
   );
@@ -81,9 +81,9 @@ async function run(length, live) {
         at("next-title").textContent = "Expected next";
         break;
       }
+      step.said = step.text;
       if (!step.read) {
         count += 1;
-        step.said = step.text;
         step.mark = make("span", {}, step.text);
         at("written").append(step.mark);
         at("written").scrollTop = at("written").scrollHeight;
