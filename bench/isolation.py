@@ -17,7 +17,6 @@ import torch
 
 import unrolled as ur
 from unrolled.streaming.sessions import Sessions
-from unrolled.streaming.stores.registry import open_store
 
 WIDTH, HIDDEN = 4, 128
 TOLERANCE = 1e-5  # of an output; sums over 128 units in another order differ by about 1e-7
@@ -80,7 +79,7 @@ def main():
           f"{np.quantile(apart, 0.001):.2g} at the least of a thousand")  # fmt: skip
     worst: list[float] = []
     start = time.perf_counter()
-    with Sessions(stream, open_store(options.store)) as sessions:
+    with Sessions(stream, options.store) as sessions:
         parts = [np.arange(count)[thread::THREADS] for thread in range(THREADS)]
         threads = [
             threading.Thread(target=interleave, args=(sessions, secrets, part, seed, expected, worst))

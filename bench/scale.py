@@ -67,7 +67,7 @@ def rate(stream: Stream, address: str, batch: int, keys: int, events: int, round
     vectors = rng.normal(0, 1, (events, WIDTH)).tolist()
     pairs = [(f"user {place % keys}", vector) for place, vector in enumerate(vectors)]
     found = []
-    with Sessions(stream, open_store(address), max_batch=batch) as sessions:
+    with Sessions(stream, address, max_batch=batch) as sessions:
         sessions.step_many(pairs[:keys])  # every key is there, and what is compiled at first use is
         for _ in range(rounds):
             start = time.perf_counter()

@@ -17,9 +17,10 @@ from unrolled.streaming.stores.sqlite import SQLiteStore
 from unrolled.streaming.stream import Stream
 
 
-@pytest.fixture(params=["memory", "packed in memory", "sqlite"])
+@pytest.fixture(params=["memory", "bytes in memory", "packed in memory", "sqlite"])
 def sessions(request, tmp_path):
-    store = SQLiteStore(tmp_path / "s.db") if request.param == "sqlite" else MemoryStore()
+    kinds = {"memory": lambda: None, "sqlite": lambda: SQLiteStore(tmp_path / "s.db")}
+    store = kinds.get(request.param, MemoryStore)()
     precision = "bfloat16" if request.param == "packed in memory" else "float32"
     with Sessions(toy_stream(), store, precision=precision) as made:
         yield made
@@ -376,9 +377,9 @@ def test_halved_states_answer_the_same_whether_read_or_kept(tmp_path):
 # ---- another model ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", ["memory", "bytes in memory", "sqlite"])
 def test_after_a_swap_sessions_of_the_same_model_go_on_and_others_begin_anew(tmp_path, kind):
-    store = MemoryStore() if kind == "memory" else SQLiteStore(tmp_path / "s.db")
+    store = {"memory": None, "bytes in memory": MemoryStore()}.get(kind, f"sqlite:///{tmp_path}/s.db")
     with Sessions(toy_stream(0), store) as sessions:
         for key in "ab":
             sessions.step(key, 1.0)

@@ -15,12 +15,12 @@ SIZE = 8
 class Toy:
     """Events are numbers; the answer says how many there were, their sum, and a number of the hidden state."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self.weights = np.random.default_rng(seed).normal(0, 0.5, (SIZE, SIZE)).astype(np.float32)
+    def __init__(self, seed: int = 0, size: int = SIZE) -> None:
+        self.weights = np.random.default_rng(seed).normal(0, 0.5, (size, size)).astype(np.float32)
         self.batches: list[int] = []
 
     def initial_state(self) -> StreamState:
-        return StreamState((0, 0.0), np.zeros(SIZE, dtype=np.float32))
+        return StreamState((0, 0.0), np.zeros(len(self.weights), dtype=np.float32))
 
     def step(self, event: Any, state: StreamState) -> Answer:
         (output,), (after,) = self.step_many([event], [state])

@@ -183,11 +183,10 @@ def open_service(settings: Settings) -> Service:
     if stream is None:
         return Service(settings, model, refusal=refusal)
     from unrolled.streaming.sessions import Sessions
-    from unrolled.streaming.stores.registry import open_store
 
     sessions = Sessions(
         stream,
-        open_store(settings.store) if settings.store else None,
+        settings.store or None,
         max_batch=settings.max_batch,
         max_wait=settings.max_wait,
         ttl=settings.ttl or None,

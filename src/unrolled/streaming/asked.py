@@ -13,7 +13,7 @@ class Asked(Work):
     __slots__ = ("future",)
 
     def __init__(self, key: str, event: Any, event_id: str | None) -> None:
-        super().__init__(key, event, event_id)
+        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
         self.future: Future[Any] = Future()
 
     def answer(self, found: Any) -> None:
@@ -38,23 +38,20 @@ class Gathered:
         self.answers: list[Any] = [None] * count
         self.left, self.over = count, Event()
 
-    def put(self, place: int, found: Any) -> None:
-        """One answer; only the one worker of the sessions calls this."""
-        self.answers[place] = found
-        self.left -= 1
-        if not self.left:
-            self.over.set()
-
 
 class OneOfMany(Work):
-    """An event whose answer is gathered with others."""
+    """An event whose answer is gathered with others, by the one worker of the sessions."""
 
     __slots__ = ("_gathered", "_place")
 
     def __init__(self, key: str, event: Any, event_id: str | None, gathered: Gathered, place: int) -> None:
-        super().__init__(key, event, event_id)
+        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
         self._gathered, self._place = gathered, place
 
     def answer(self, found: Any) -> None:
         """Put it into its place."""
-        self._gathered.put(self._place, found)
+        gathered = self._gathered
+        gathered.answers[self._place] = found
+        gathered.left -= 1
+        if not gathered.left:
+            gathered.over.set()

@@ -25,12 +25,10 @@ class Session(NamedTuple):
     Args:
         state: what the stream remembers.
         answers: to the last events that had an id, oldest first, by their id.
-        fingerprint: of the model whose state it is.
     """
 
     state: StreamState
     answers: dict[str, Any]
-    fingerprint: str
 
 
 def session_bytes(state: bytes, answers: dict[str, Any]) -> bytes:
@@ -63,7 +61,7 @@ def session_of(data: bytes, stream: Stream) -> Session:
     if zlib.crc32(body) != checksum:
         raise _damaged()
     answers = msgpack.unpackb(body, strict_map_key=False) if body else {}
-    return Session(stream.unpack(state), answers, stream.fingerprint)
+    return Session(stream.unpack(state), answers)
 
 
 def _damaged() -> ArtifactError:

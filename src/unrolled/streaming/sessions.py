@@ -8,9 +8,10 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
-from unrolled.errors import DataError, OptionError, UnrolledError, message, unknown
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.streaming.asked import Asked, Gathered, OneOfMany
 from unrolled.streaming.ledger import Ledger
+from unrolled.streaming.live import Live
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
 from unrolled.streaming.stores.registry import open_store
@@ -32,7 +33,7 @@ class Sessions:
     Args:
         stream: of a fitted model: `model.stream()`.
         store: where sessions are kept: a store, its address as `unrolled.streaming.stores.registry.open_store` takes
-            it, such as "sqlite:///sessions.db" or "redis://host:6379/0", or None for memory.
+            it, such as "sqlite:///sessions.db" or "redis://host:6379/0"; None, or "memory:", for memory of their own.
         max_batch: events stepped side by side, at most.
         max_wait: seconds that an event waits for others, at most, and only where they arrive fast enough.
         ttl: seconds after which a session that got no event is forgotten; None = never.
@@ -75,12 +76,15 @@ class Sessions:
             raise OptionError(message("ttl", expected="seconds > 0, or None", received=ttl))
         if max_sessions is not None and max_sessions < 1:
             raise OptionError(message("max_sessions", expected="an integer >= 1, or None", received=max_sessions))
-        self._stream, self._most = stream, max_sessions
-        self._ledger = Ledger(_opened(store), ttl, precision, remembered_events, restart=other_model == "restart")
-        if max_sessions is not None:
-            self._ledger.counts.evicted += self._ledger.store.evict(max_sessions)  # a store that cannot says so now
+        self._stream = stream
+        if precision == "float32" and (store is None or store == "memory:"):
+            self._ledger: Ledger | Live = Live(ttl, max_sessions, remembered_events)
+        else:
+            opened = open_store(store or "memory:") if store is None or isinstance(store, str) else store
+            restart = other_model == "restart"
+            self._ledger = Ledger(opened, ttl, max_sessions, remembered_events, precision, restart)
         self._waiting = Waiting(max_batch, max_wait)
-        self._serving, self._swept = Lock(), time.monotonic()
+        self._serving = Lock()
         self._worker = Thread(target=self._run, name="unrolled-sessions", daemon=True)
         self._worker.start()
 
@@ -159,8 +163,7 @@ class Sessions:
         Raises:
             ArtifactError: the session is damaged, or another model's.
         """
-        session = self._ledger.read(self._stream, checked(key, "key"))
-        return None if session is None else session.state
+        return self._ledger.read(self._stream, checked(key, "key"))
 
     def export(self, key: str) -> bytes:
         """The state of a key as bytes, for `import_state` here or elsewhere, or for `Stream.unpack`.
@@ -183,14 +186,14 @@ class Sessions:
 
     def reset(self, key: str) -> bool:
         """Forget a key, its remembered events included; whether there was something."""
-        return self._ledger.store.delete([checked(key, "key")]) > 0
+        return self._ledger.reset(checked(key, "key"))
 
     def keys(self, limit: int = 1000) -> list[str]:
         """Keys that have a session, at most `limit` of them."""
-        return self._ledger.store.keys(limit)
+        return self._ledger.keys(limit)
 
     def __len__(self) -> int:
-        return self._ledger.store.count()
+        return self._ledger.count()
 
     def swap(self, stream: Stream) -> None:
         """Go on with another model, between two batches and without losing an event.
@@ -199,8 +202,8 @@ class Sessions:
         as `restarted`.
         """
         with self._serving:
-            self._stream, self._ledger.restart = stream, True
-            self._ledger.forget_cached()
+            self._stream = stream
+            self._ledger.swapped()
 
     @property
     def fingerprint(self) -> str:
@@ -210,7 +213,7 @@ class Sessions:
     @property
     def counts_at_once(self) -> bool:
         """Whether `len` is quick; a Redis server without an index has to read all names for it."""
-        return self._ledger.store.counts_at_once
+        return self._ledger.counts_at_once
 
     @property
     def statistics(self) -> dict[str, int]:
@@ -221,7 +224,7 @@ class Sessions:
         """Answer what waits, take no more, and let go of the store."""
         self._waiting.close()
         self._worker.join()
-        self._ledger.store.close()
+        self._ledger.close()
 
     def __enter__(self) -> "Sessions":
         return self
@@ -234,32 +237,15 @@ class Sessions:
     # ---- the worker ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        swept = time.monotonic()
         while (works := self._waiting.take(SWEEP)) is not None:
             if works:
                 with self._serving:
                     self._ledger.answer(self._stream, works)
                 self._waiting.done(works)
-            self._sweep()
-
-    def _sweep(self) -> None:
-        ledger, now = self._ledger, time.monotonic()
-        exact = ledger.store.live  # counting is free there
-        if not exact and now - self._swept < SWEEP:
-            return
-        self._swept = now
-        try:
-            if ledger.ttl is not None:
-                ledger.counts.expired += ledger.store.expire(ledger.ttl)
-            if self._most is not None:
-                ledger.counts.evicted += ledger.store.evict(self._most)
-        except UnrolledError:
-            pass  # the events that meet the same fault report it, and the next sweep tries again
-
-
-def _opened(store: Store | str | None) -> Store:
-    if store is None:
-        return open_store("memory:")
-    return open_store(store) if isinstance(store, str) else store
+            if (now := time.monotonic()) - swept >= SWEEP:
+                self._ledger.sweep()
+                swept = now
 
 
 def checked(text: str, name: str) -> str:

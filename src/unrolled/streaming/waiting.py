@@ -104,11 +104,10 @@ class Waiting:
         """The keys of a batch may go on."""
         with self._changed:
             for work in works:
-                line = self._behind[work.key]
+                line = self._behind.pop(work.key)
                 if line:
                     self._ready.append(line.popleft())
-                else:
-                    del self._behind[work.key]
+                    self._behind[work.key] = line
             seconds = max(time.monotonic() - self._taken_at, 1e-6)
             self._rate += SMOOTHING * ((self._arrived - self._arrived_at) / seconds - self._rate)
 

@@ -6,7 +6,7 @@ session which was deleted and began anew is not taken for the one that was read.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 UNREADABLE = 0  # the version of a session that is so damaged that it has none
 
@@ -15,11 +15,11 @@ class Found(NamedTuple):
     """A session as a store has it.
 
     Args:
-        value: bytes, or any object where the store is live.
+        value: bytes.
         version: of the write that put it there, or `UNREADABLE`.
     """
 
-    value: Any
+    value: bytes
     version: int
 
 
@@ -28,13 +28,13 @@ class Write(NamedTuple):
 
     Args:
         key: whose.
-        value: bytes, or any object where the store is live.
+        value: bytes.
         before: the version that was read; None = there was none.
         version: of this write, an integer in [1, 2^63).
     """
 
     key: str
-    value: Any
+    value: bytes
     before: int | None
     version: int
 
@@ -47,7 +47,6 @@ class Store(Protocol):
     """
 
     counts_at_once: bool  # `count` does not look through all keys
-    live: bool  # values are kept as they are, in this process; otherwise they are bytes
 
     def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
         """What is kept under each key."""

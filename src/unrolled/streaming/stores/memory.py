@@ -12,9 +12,10 @@ from unrolled.streaming.stores.base import Found, Write
 
 
 class MemoryStore:
-    """Sessions as live values in this process: the fastest store; what it holds ends with the process.
+    """Sessions as bytes in this process, which several `Sessions` may share; what it holds ends with the process.
 
-    Time is told by a clock that never jumps.
+    Who shares them with nobody gives `Sessions` no store: it then keeps them as they are, which is quicker. Time is
+    told by a clock that never jumps.
 
     Args:
         clock: seconds from anywhere; default the machine's monotonic clock.
@@ -29,7 +30,7 @@ class MemoryStore:
         [Found(value=b'state', version=1), None]
     """
 
-    live = counts_at_once = True
+    counts_at_once = True
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()

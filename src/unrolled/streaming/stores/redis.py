@@ -76,8 +76,6 @@ class RedisStore:
         StoreUnavailable: nobody answers there.
     """
 
-    live = False
-
     def __init__(self, address: str, patience: float = 5.0, prefix: str = "unrolled", index: bool = False) -> None:
         scheme = address.partition(":")[0]
         if index and scheme == CLUSTER:

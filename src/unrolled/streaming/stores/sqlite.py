@@ -56,7 +56,7 @@ class SQLiteStore:
         >>> store.close()
     """
 
-    live, counts_at_once = False, True
+    counts_at_once = True
 
     def __init__(
         self,

@@ -1,0 +1,123 @@
+"""Table: live sessions of one model, the states of their networks as rows of one array."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.streaming.state import StreamState
+from unrolled.streaming.states import StreamStates
+
+LEAST = 64  # rows of the smallest table
+
+
+class Table:
+    """Sessions by key, each with a slot: a row of numbers, and what else is remembered.
+
+    Slot 0 is nobody's: it holds what every session begins with. Slots that became free are used again, and once most
+    of them are free their memory is given back.
+
+    Args:
+        first: what is remembered before the first event.
+
+    Attributes:
+        slots: by key, the longest unwritten first.
+        answers: to the last events that had an id, oldest first, by key and id.
+
+    Example:
+        >>> table = Table(StreamState(0, np.zeros(2, dtype=np.float32)))
+        >>> table.write(["ada"], [0], [1], np.ones((1, 2)), now=5.0)
+        >>> slots = table.find(["ada", "bob"])
+        >>> table.states(slots).memories, table.states(slots).rows.tolist()
+        ([1, 0], [[1.0, 1.0], [0.0, 0.0]])
+    """
+
+    def __init__(self, first: StreamState) -> None:
+        self.slots: OrderedDict[str, int] = OrderedDict()
+        self.answers: dict[str, dict[str, Any]] = {}
+        self._rows = first.network[None]  # (slots, S)
+        self._memories: list[Any] = [first.memory]
+        self._written = [0.0]  # when each was written
+        self._free: list[int] = []
+        self._grow(LEAST)
+
+    @property
+    def width(self) -> int:
+        """Numbers of a network's state, S."""
+        return self._rows.shape[1]
+
+    def find(self, keys: Sequence[str]) -> list[int]:
+        """The slot of each key, 0 for those that have none."""
+        find = self.slots.get
+        return [find(key, 0) for key in keys]
+
+    def states(self, slots: list[int]) -> StreamStates:
+        """What is remembered in some slots, as copies."""
+        return StreamStates([self._memories[slot] for slot in slots], self._rows.take(slots, 0))
+
+    def write(
+        self, keys: Sequence[str], slots: list[int], memories: Sequence[Any], rows: np.ndarray, now: float
+    ) -> None:
+        """Write sessions of different keys; those of slot 0 get one of their own.
+
+        Args:
+            keys: whose.
+            slots: as `find` says.
+            memories: what is remembered of each beside the network's state.
+            rows: (B, S).
+            now: the time.
+        """
+        fresh = slots.count(0)
+        if fresh:
+            if fresh > len(self._free):
+                self._grow(max(2 * len(self._rows), len(self._rows) + fresh))
+            slots = [slot or self._free.pop() for slot in slots]
+        self._rows[slots] = rows
+        for slot, memory in zip(slots, memories, strict=True):
+            self._memories[slot] = memory
+            self._written[slot] = now
+        if fresh:
+            self.slots.update(zip(keys, slots, strict=True))
+        for key in keys:
+            self.slots.move_to_end(key)
+
+    def drop(self, key: str) -> bool:
+        """Forget a session; whether there was one."""
+        slot = self.slots.pop(key, 0)
+        if slot:
+            self._memories[slot] = None
+            self._free.append(slot)
+            self.answers.pop(key, None)
+        return slot > 0
+
+    def oldest(self) -> tuple[float, str]:
+        """When the longest unwritten session was written, and its key; there is one."""
+        key = next(iter(self.slots))
+        return self.written(key), key
+
+    def written(self, key: str) -> float:
+        """When a session was written; never for one that is not there."""
+        return self._written[self.slots[key]] if key in self.slots else float("-inf")
+
+    def shrink(self) -> None:
+        """Give memory back if most of it is free; slots found before are then no longer good."""
+        used = len(self.slots)
+        if len(self._rows) <= max(LEAST, 8 * used):
+            return
+        kept = [0, *self.slots.values()]
+        self._rows = self._rows[kept]
+        self._memories = [self._memories[slot] for slot in kept]
+        self._written = [self._written[slot] for slot in kept]
+        self.slots = OrderedDict(zip(self.slots, range(1, used + 1), strict=True))
+        self._free = []
+        self._grow(max(LEAST, 2 * used))
+
+    def _grow(self, room: int) -> None:
+        there = len(self._rows)
+        rows = np.empty((room, self.width), dtype=np.float32)
+        rows[:there] = self._rows
+        self._rows = rows
+        self._memories += [None] * (room - there)
+        self._written += [0.0] * (room - there)
+        self._free += range(room - 1, there - 1, -1)
