@@ -74,8 +74,9 @@ class Server:
         return self.client.post("/v1/step", json={"key": key, "event": event, **more})
 
     def metric(self, name: str) -> float:
-        """A number of /metrics."""
-        return float(re.search(rf"^{re.escape(name)} (\S+)$", self.client.get("/metrics").text, re.MULTILINE)[1])
+        """A number of /metrics; 0 for one that nothing was counted in yet."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.client.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
     def send(self, number: signal.Signals) -> None:
         """A signal."""
