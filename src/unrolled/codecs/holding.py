@@ -7,7 +7,6 @@ steps as the whole.
 
 import codecs
 import re
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -177,11 +176,6 @@ def value_columns(codec: Codec) -> list[str]:
     """The columns of a codec that hold its sequence, without one that names the record's group."""
     group = getattr(codec, "group", None)
     return [column for column in codec.columns if column != group]
-
-
-def is_record(event: Any) -> bool:
-    """Whether an event names its columns."""
-    return isinstance(event, Mapping)
 
 
 def _paired(text: str) -> str:

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.batch import Batch, Nested
-from unrolled.inspection.probing import calm, other_values, row_gaps, scale_of
+from unrolled.inspection.probing import TOLERANCE, calm, other_values, row_gaps, scale_of
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
 
-TOLERANCE = 1e-4  # of float32, as a share of the largest number or of 1; sums in another order differ by some 1e-6
 EXACT = 1e-7  # of float64
 ROWS, STEPS = 16, 160  # sequences, and steps of each, that are tried
 FUTURES = 4  # places after which the inputs are changed

@@ -78,5 +78,4 @@ class Engine:
 
 def final(raw: Ragged) -> Tensor:
     """The last row of each sequence that has one, (M, width)."""
-    filled = raw.lengths > 0
-    return raw.values[raw.lengths.cumsum(0)[filled] - 1]
+    return raw.last()[raw.lengths > 0]

@@ -1,6 +1,5 @@
 """A network's state as one vector, so that it can be kept, sent and stacked like any number."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,8 +39,3 @@ class Layout:
         parts = iter(torch.from_numpy(rows).split(self._sizes, 1))
         shapes = iter(self._shapes)
         return map_state(lambda _: next(parts).reshape(len(rows), *next(shapes)).contiguous(), self._pattern)
-
-
-def stacked(states: Sequence[np.ndarray]) -> np.ndarray:
-    """Vectors of many sequences as rows, (B, S)."""
-    return np.stack(states) if states else np.zeros((0, 0), dtype=np.float32)

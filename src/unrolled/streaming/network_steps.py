@@ -12,10 +12,9 @@ from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
-from unrolled.streaming.flat import stacked
 from unrolled.streaming.quick import Quick, quick_of
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.states import StreamStates
+from unrolled.streaming.states import StreamStates, rows_of
 from unrolled.streaming.stream import Answer, Answers
 
 # they answer with None where an event is not a usual one
@@ -154,7 +153,7 @@ class NetworkSteps:
             return []
         fresh = [not state.memory[0] for state in states]
         batch = self.reader.encode(pieces, fresh)
-        raw, after = self.engine.run(batch, stacked([state.network for state in states]), torch.tensor(fresh))
+        raw, after = self.engine.run(batch, rows_of(states), torch.tensor(fresh))
         outputs = self.reader.answers(raw, pieces)
         answers = []
         counts = raw.lengths.tolist()

@@ -11,7 +11,8 @@ import torch
 
 from unrolled.batch import Batch
 from unrolled.errors import DataError, UnsupportedError, message
-from unrolled.inspection.laws import TOLERANCE, Law, network_laws
+from unrolled.inspection.laws import Law, network_laws
+from unrolled.inspection.probing import TOLERANCE
 from unrolled.streaming.state import PRECISIONS
 from unrolled.streaming.stream import Stream
 

@@ -57,7 +57,7 @@ def states_from_tensors(
     states = {}
     for row, (name, one) in enumerate(plain.items()):
         leaves = iter([tensors[f"network.{number}"][row : row + 1] for number in range(len(state_tensors(network)))])
-        time = np.int64(one["time"]).astype("M8[us]") if dated and one["time"] is not None else one["time"]
+        time = time_from_plain(one["time"], dated)
         stacked = {field: tensors[field][row].numpy() for field in STACKED}
         peaks = tuple((age, score) for age, score in one["peaks"])
         usual = Usual(one["steps"], recent=recent[row].numpy(), peaks=peaks, warm_up=one["warm_up"], **stacked)
@@ -66,11 +66,23 @@ def states_from_tensors(
     return states
 
 
-def _plain(state: DetectorState) -> dict[str, Any]:
-    time = state.history.time
+def plain_time(time: Any) -> int | float | None:
+    """The time of a row as a number: of microseconds where it is a moment."""
     if isinstance(time, np.datetime64):
-        time = int(time.astype("M8[us]").astype(np.int64))
-    elif time is not None:
-        time = float(time)
+        return int(time.astype("M8[us]").astype(np.int64))
+    return None if time is None else float(time)
+
+
+def time_from_plain(number: Any, dated: bool) -> Any:
+    """The inverse of `plain_time`; `dated` says whether times are moments."""
+    return np.int64(number).astype("M8[us]") if dated and number is not None else number
+
+
+def _plain(state: DetectorState) -> dict[str, Any]:
     usual = state.usual
-    return {"time": time, "steps": usual.steps, "warm_up": usual.warm_up, "peaks": [list(peak) for peak in usual.peaks]}
+    return {
+        "time": plain_time(state.history.time),
+        "steps": usual.steps,
+        "warm_up": usual.warm_up,
+        "peaks": [list(peak) for peak in usual.peaks],
+    }

@@ -19,15 +19,15 @@ from unrolled.metrics import Scores
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.base import Task
-from unrolled.tasks.detect_answers import as_row, as_table, read_examples
+from unrolled.tasks.detect_answers import as_table, read_examples
 from unrolled.tasks.detect_keeping import Keeping
 from unrolled.tasks.detect_scores import detection_scores, truth_of
 from unrolled.tasks.detect_state import DetectorState
-from unrolled.tasks.detect_table import Rows, Target, Watched, next_row, parts_of, series_of, watch
+from unrolled.tasks.detect_table import Rows, Target, Watched, parts_of, series_of, watch
 from unrolled.tasks.learning_on import Memory
 from unrolled.tasks.likelihood import QUIET, WARM_UP, threshold_for
 from unrolled.tasks.long_table import STEP, long_table, recent_part
-from unrolled.tasks.stream_detect import DetectorSteps
+from unrolled.tasks.stream_detect import DetectorSteps, judged
 from unrolled.tasks.stretches import ROWS, Stretches
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
@@ -317,10 +317,7 @@ class Detector(Task):
             DataError: a column that is missing, or a time that does not come after the one before.
         """
         self._fitted()
-        one = next_row(record, self.watched_, state.history.time)
-        found, after = self.keeping_.advance(one, state)
-        keys = {name: record[name] for name in (self.watched_.time, self.watched_.group) if name is not None}
-        return keys | as_row(found, self.threshold_), after
+        return judged(self.keeping_, self.watched_, record, state)
 
     def _stepping(self) -> DetectorSteps:
         return DetectorSteps(self.keeping_, self.watched_)

@@ -14,11 +14,28 @@ from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.detect_answers import as_row
 from unrolled.tasks.detect_keeping import Keeping
 from unrolled.tasks.detect_rows import History
-from unrolled.tasks.detect_state import DetectorState
+from unrolled.tasks.detect_state import DetectorState, plain_time, time_from_plain
 from unrolled.tasks.detect_table import Watched, next_row
 from unrolled.tasks.likelihood import Usual
 from unrolled.tasks.long_table import STEP
 from unrolled.tasks.stream_events import events_of_table
+
+
+def judged(
+    keeping: Keeping, watched: Watched, record: Mapping[str, Any], before: DetectorState | None
+) -> tuple[dict[str, Any], DetectorState]:
+    """The row that a detector gives for a record, and what is remembered after it.
+
+    Args:
+        keeping: the network, and all that was learnt beside it.
+        watched: which columns there are.
+        record: a value for each column.
+        before: what is remembered; None = what is known of the record's series, where it follows.
+    """
+    one = next_row(record, watched, None if before is None else before.history.time)
+    found, after = keeping.advance(one, keeping.state_before(one) if before is None else before)
+    keys = {name: record[name] for name in (watched.time, watched.group) if name is not None}
+    return keys | as_row(found, keeping.threshold), after
 
 
 class DetectorSteps:
@@ -40,11 +57,8 @@ class DetectorSteps:
     def step(self, event: Any, state: StreamState) -> Answer:
         record, number = self._record(event, state)
         before = None if not state.memory else self._opened(state)
-        one = next_row(record, self._watched, None if before is None else before.history.time)
-        found, after = self._keeping.advance(one, self._keeping.state_before(one) if before is None else before)
-        keys = {name: record[name] for name in (self._watched.time, self._watched.group) if name is not None}
-        row = {name: _plain(value) for name, value in (keys | as_row(found, self._keeping.threshold)).items()}
-        return row, self._closed(after, number)
+        row, after = judged(self._keeping, self._watched, record, before)
+        return {name: _plain(value) for name, value in row.items()}, self._closed(after, number)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
         answers: list[Any] = []
@@ -81,17 +95,18 @@ class DetectorSteps:
         return event, number + 1
 
     def _closed(self, state: DetectorState, number: int) -> StreamState:
-        time = state.history.time
-        moment = isinstance(time, np.datetime64)
-        time = int(time.astype("M8[us]").astype(np.int64)) if moment else None if time is None else float(time)
-        kept = (number, (moment, time), (state.history.values, state.history.filled), tuple(state.usual))
+        kept = (
+            number,
+            plain_time(state.history.time),
+            (state.history.values, state.history.filled),
+            tuple(state.usual),
+        )
         return StreamState(kept, self._layout.flat(state.network)[0])
 
     def _opened(self, state: StreamState) -> DetectorState:
-        _, (moment, time), (values, filled), usual = state.memory
-        time = np.int64(time).astype("M8[us]") if moment else time
-        network = self._layout.nested(state.network[None])
-        return DetectorState(History(time, values, filled), network, Usual(*usual))
+        _, number, (values, filled), usual = state.memory
+        history = History(time_from_plain(number, self._watched.dated), values, filled)
+        return DetectorState(history, self._layout.nested(state.network[None]), Usual(*usual))
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
-from unrolled.streaming.pieces import Memory, Pieces
+from unrolled.streaming.pieces import Pieces
 from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates, rows_of
@@ -44,17 +44,9 @@ class FrameReader:
         mixture: bool,
     ) -> None:
         self._codec, self._output, self._own_units, self._mixture = codec, output, own_units, mixture
-        self._pieces = Pieces([codec])
+        pieces = Pieces([codec])
+        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self.quick = None if mixture else self._quick
-
-    def initial(self) -> Memory:
-        return self._pieces.initial()
-
-    def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.take(event, memory)
-
-    def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.rest(memory)
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         frames = self._codec.encode(pieces)
@@ -78,7 +70,7 @@ class FrameReader:
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One vector of finite numbers, where the network reads nothing else."""
         centre, spread = np.array(self._codec.scaling_, dtype=np.float64)
-        memory = (True, None, self._pieces.initial())
+        memory = (True, None, self.initial())
         binary = isinstance(self._output, BinaryVectorOutput)
         return _one_step(quick, centre, spread, binary, memory), _many_steps(quick, centre, spread, binary, memory)
 

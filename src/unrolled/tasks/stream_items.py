@@ -140,7 +140,7 @@ class ItemReader:
         seen = kept.seen
         if self._exclude_seen and item < columns.catalogue.size and item not in seen:
             seen = (*seen, item)
-        first = not kept.seconds and kept.seconds is None
+        first = kept.seconds is None
         gap = 0.0 if kept.seconds is None or seconds is None else float(np.log1p(seconds - kept.seconds))
         far = _distance(kept.point, point)
         found = _Event(item, recalled, seconds or 0.0, gap, first, far, record, seen)

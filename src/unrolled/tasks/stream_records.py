@@ -14,7 +14,7 @@ from unrolled.data.source import Source
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
-from unrolled.streaming.pieces import Memory, Pieces
+from unrolled.streaming.pieces import Pieces
 from unrolled.tasks.stream_events import events_of_records
 
 
@@ -31,17 +31,9 @@ class RecordReader:
     def __init__(self, codecs: Record, output: Output, labels: Iterable[Any], per_step: bool) -> None:
         self._codecs, self._output, self._per_step = codecs, output, per_step
         self._labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
-        self._pieces = Pieces(codecs.codecs)
-        self.repeats, self.quick = self._pieces.waits and not per_step, None
-
-    def initial(self) -> Memory:
-        return self._pieces.initial()
-
-    def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.take(event, memory)
-
-    def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.rest(memory)
+        pieces = Pieces(codecs.codecs)
+        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
+        self.repeats, self.quick = pieces.waits and not per_step, None
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         return self._codecs.encode_all(pieces)

@@ -14,7 +14,7 @@ from unrolled.data.source import Source
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
-from unrolled.streaming.pieces import Memory, Pieces
+from unrolled.streaming.pieces import Pieces
 from unrolled.streaming.quick import Quick
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates, memories_of, rows_of
@@ -37,22 +37,14 @@ class TextReader:
 
     def __init__(self, text: str, codec: Any, given: Record | None, boundary: int, ends: bool, top: int) -> None:
         self._text, self._codec, self._given, self._boundary, self._ends = text, codec, given, boundary, ends
-        self._pieces = Pieces([codec, *([] if given is None else given.codecs)])
+        pieces = Pieces([codec, *([] if given is None else given.codecs)])
+        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self._top = min(top, boundary + ends)
-        self.repeats = self._pieces.waits
+        self.repeats = pieces.waits
         self.quick = self._quick if isinstance(codec, Characters) and not codec.lowercase else None
         every = Ragged(torch.arange(boundary), torch.ones(boundary, dtype=torch.int64))
         spelled = codec.decode(every)
         self._tokens = [*("".join(token) if isinstance(token, list) else token for token in spelled), ""]
-
-    def initial(self) -> Memory:
-        return self._pieces.initial()
-
-    def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.take(event, memory)
-
-    def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        return self._pieces.rest(memory)
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         tokens = self._codec.encode(pieces)
@@ -79,7 +71,7 @@ class TextReader:
 
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
         """One known character of a text that has begun."""
-        rows, held = self._known(quick), self._pieces.initial()[0]
+        rows, held = self._known(quick), self.initial()[0]
         top, size = self._top, self._boundary + self._ends
 
         def step(event: Any, state: StreamState) -> Answer | None:
