@@ -36,6 +36,7 @@ from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
+from unrolled.nn.layers import make_layers
 from unrolled.tasks.card import write_card
 from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
@@ -94,6 +95,11 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
     @abstractmethod
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         """The inverse of `_learnt_to_json`."""
+
+    def _make_layers(self: Any, size: int, bidirectional: bool = False) -> Any:
+        """The sequence layers that the constructor's options ask for, over so many features."""
+        shape = {"num_layers": self.num_layers, "dropout": self.dropout}
+        return make_layers(self.cell, size, self.hidden_size, bidirectional, **shape, **(self.layers or {}))
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Whatever the user gave as a Source."""

@@ -24,7 +24,6 @@ from unrolled.errors import DataError, OptionError, UnsupportedError, message, u
 from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
@@ -142,15 +141,7 @@ class Classifier(ClassifierMixin, Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self.codecs_.specs, self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            self.bidirectional,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        layers = self._make_layers(inputs.size, self.bidirectional)
         return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:

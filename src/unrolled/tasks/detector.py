@@ -17,7 +17,6 @@ from unrolled.errors import OptionError, UnsupportedError, message
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.tasks.base import Task
 from unrolled.tasks.detect_answers import as_table, read_examples
 from unrolled.tasks.detect_keeping import Keeping
@@ -199,8 +198,7 @@ class Detector(Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self.plan_.specs(), self.dropout)
-        options = {"num_layers": self.num_layers, "dropout": self.dropout, **(self.layers or {})}
-        layers = make_layers(self.cell, inputs.size, self.hidden_size, **options)
+        layers = self._make_layers(inputs.size)
         return NextStep(inputs, layers, self.plan_.output(), self.dropout)
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:

@@ -20,7 +20,6 @@ from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics import Scores, forecast_scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.tasks.backtest import choose_origins, naive_error, origin_columns, too_short, with_names
 from unrolled.tasks.base import Task
 from unrolled.tasks.forecast_answers import answer_columns, forecast_after, point_of
@@ -257,8 +256,7 @@ class Forecaster(Task):
     def _make_network(self) -> nn.Module:
         step_size, ahead_size = self.sizes_
         inputs = InputLayer({"steps": Spec("vector", step_size)})
-        options = {"num_layers": self.num_layers, "dropout": self.dropout, **(self.layers or {})}
-        layers = make_layers(self.cell, inputs.size, self.hidden_size, **options)
+        layers = self._make_layers(inputs.size)
         shape = (self.plan_.horizon, ahead_size, RIVALS)
         return DirectForecast(inputs, layers, self._output(), *shape, self.dropout, self.plan_.bias)
 

@@ -32,7 +32,6 @@ from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics import Scores, language_scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
@@ -166,14 +165,7 @@ class LanguageModel(Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self._specs(), self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        layers = self._make_layers(inputs.size)
         arrangement = NextStep if self.given_ is None else OneToMany
         return arrangement(inputs, layers, TokenOutput(self.boundary_ + 1), self.dropout)
 

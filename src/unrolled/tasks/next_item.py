@@ -28,7 +28,6 @@ from unrolled.nn.event_reader import ITEM, EventReader
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.item_loss import choose_loss
 from unrolled.nn.item_vectors import ItemVectors
-from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.ranking import Ranked, ranking_scores
 from unrolled.streaming.network_steps import NetworkSteps
@@ -163,14 +162,7 @@ class NextItemTask(Task):
             vectors.describe(*self._described)
         columns = InputLayer(specs) if specs else None
         inputs = EventReader(vectors, columns, self._recalled(), self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        layers = self._make_layers(inputs.size)
         return NextItem(inputs, layers, self.loss, dropout=self.dropout)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:

@@ -21,7 +21,6 @@ from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import Scores, frame_scores
 from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
@@ -153,14 +152,7 @@ class SequenceModel(Task):
         spec = self.codec_.spec
         spec = replace(spec, size=spec.size + 1) if self._mixture else spec  # and whether it is the start
         inputs = InputLayer({"frames": spec}, self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size,
-            self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        layers = self._make_layers(inputs.size)
         return NextStep(inputs, layers, self._output(), self.dropout)
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:

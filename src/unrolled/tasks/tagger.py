@@ -21,7 +21,6 @@ from unrolled.errors import DataError, OptionError, message
 from unrolled.metrics import Scores, tagging_scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.layers import make_layers
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
@@ -119,15 +118,7 @@ class Tagger(Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self.codecs_.specs, self.dropout)
-        layers = make_layers(
-            self.cell,
-            inputs.size + inputs.static_size,
-            self.hidden_size,
-            self.bidirectional,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            **(self.layers or {}),
-        )
+        layers = self._make_layers(inputs.size + inputs.static_size, self.bidirectional)
         return ManyToMany(inputs, layers, ClassOutput(len(self.classes_)), self.dropout)
 
     # ---- answers ----------------------------------------------------------------------------
