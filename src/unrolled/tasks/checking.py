@@ -71,7 +71,7 @@ def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
     steps = getattr(examples, "steps", None)
     if steps is not None:  # a forecaster's examples are row numbers
         examples = steps.expand(Batch(examples.inputs).slice_time(0, 100))
-    laws, notes = network_laws(network, examples, seed), []
+    laws = network_laws(network, examples, seed)
     with tempfile.TemporaryDirectory() as folder:
         again = type(task).load(task.save(Path(folder) / "model"))
         laws.append(Law("saved and loaded", _same_weights(network, again.network_), 0.0))
