@@ -96,10 +96,10 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         """The inverse of `_learnt_to_json`."""
 
-    def _make_layers(self: Any, size: int, bidirectional: bool = False) -> Any:
-        """The sequence layers that the constructor's options ask for, over so many features."""
+    def _make_layers(self: Any, size: int, *bidirectional: bool) -> Any:
+        """The sequence layers that the constructor's options ask for, over so many features; one way if nobody says."""
         shape = {"num_layers": self.num_layers, "dropout": self.dropout}
-        return make_layers(self.cell, size, self.hidden_size, bidirectional, **shape, **(self.layers or {}))
+        return make_layers(self.cell, size, self.hidden_size, *bidirectional, **shape, **(self.layers or {}))
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Whatever the user gave as a Source."""
