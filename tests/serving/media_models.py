@@ -46,9 +46,6 @@ MAKERS = {
     ),
     "Classifier of films": lambda: _classifier([FILMS], FILM),
     "Classifier of recordings": lambda: _classifier([SOUNDS], SOUND),
-    "Classifier of several labels": lambda: ur.Classifier([FILMS], ur.MultiLabels("labels"), hidden_size=4).fit(
-        _records(FILM, labels=[["a"], ["a", "b"]]), **OPTIONS
-    ),
     "Tagger of words and pictures": lambda: _tagger([ur.Words("words"), PICTURES], SQUARE, 2, bidirectional=False),
     "Tagger of films": lambda: _tagger([FILMS], FILM, 2),
     "Tagger of recordings": lambda: _tagger([SOUNDS], SOUND, 8),
@@ -62,9 +59,7 @@ MAKERS = {
         [ur.Words("text"), PICTURES], "label", hidden_size=4, dropout=0.0
     ).fit(_records(SQUARE, text=["a good one", "a bad one"], label=["yes", "no"]), rival=True, **OPTIONS),
 }
-MEDIA = {
-    name: FILM if "films" in name or "several" in name else SOUND if "recordings" in name else SQUARE for name in MAKERS
-}
+MEDIA = {name: FILM if "films" in name else SOUND if "recordings" in name else SQUARE for name in MAKERS}
 
 
 @functools.cache

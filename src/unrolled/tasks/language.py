@@ -131,9 +131,13 @@ class LanguageModel(ReadsTexts, Task):
         require(source, [self.text])
         if isinstance(self.unit, Codec):
             codec = copy.deepcopy(self.unit)
-            if codec.columns != (self.text,):
+            if codec.name not in UNITS or codec.columns != (self.text,):
                 raise OptionError(
-                    message("unit", expected=f"a codec of the column {self.text!r}", received=repr(codec))
+                    message(
+                        "unit",
+                        expected=f"characters, words or subwords of the column {self.text!r}",
+                        received=repr(codec),
+                    )
                 )
         elif self.unit in UNITS:
             codec = UNITS[self.unit](self.text)
