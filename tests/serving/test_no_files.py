@@ -219,6 +219,17 @@ def test_a_name_for_a_whole_body_is_no_body(served, names, body):
         assert not [event for event in events if not event[1].startswith(LIBRARIES)]
 
 
+def test_the_name_of_a_table_is_no_table(classifier, tmp_path):
+    table = tmp_path / "there.csv"
+    table.write_text("text\nabab\n")
+    with client_of(Service(Settings("m", timeout=60), classifier)) as client:
+        sent = {"headers": {"content-type": "text/csv"}}
+        assert client.post("/v1/predict/csv", content=table.read_bytes(), **sent).status_code == 200
+        said = {client.post("/v1/predict/csv", content=str(name), **sent).text for name in (table, tmp_path / "no.csv")}
+    assert len(said) == 1
+    assert "at least one row" in said.pop()
+
+
 # ---- sessions ------------------------------------------------------------------------------------------
 
 STEPPED = ["Classifier of words and pictures", "Tagger of words and pictures",

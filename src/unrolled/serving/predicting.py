@@ -23,18 +23,18 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
         DataError: records that the model cannot read.
         UnsupportedError: probabilities of a task without classes.
     """
-    said = model.describe()
-    if probabilities and "probabilities" not in said.abilities:
+    said = model.describe() if probabilities else None
+    if said is not None and "probabilities" not in said.abilities:
         raise UnsupportedError(f"probabilities: a {said.task} has no classes")
     try:
         answers = model.predict(data)
-        shares = model.predict_proba(data) if probabilities else None
+        shares = None if said is None else model.predict_proba(data)
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
     found: dict[str, Any] = {"predictions": answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers}
-    if shares is not None:
+    if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}
     return plain(found)
 
