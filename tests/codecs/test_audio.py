@@ -148,7 +148,9 @@ def test_an_illegal_option_is_named(options: dict[str, float]) -> None:
 def test_a_bad_recording_is_named_by_column_and_record() -> None:
     records = [{"x": tone(440)}, {"x": "nowhere.wav"}]
     for use in (Audio("x").fit, Audio("x").fit(records[:1]).encode):
-        with pytest.raises(DataError, match=r"column 'x', record 1: expected a sound file, received no file 'nowhere"):
+        with pytest.raises(
+            DataError, match=r"column 'x', record 1: expected a sound file, received nowhere.wav, which does not"
+        ):
             use(records)
 
 

@@ -108,8 +108,8 @@ def test_a_film_that_lies_on_its_side_is_turned_upright(tmp_path, monkeypatch):
     path = write_film(tmp_path / "a.mp4", upright[None])
     real = av.open
 
-    def turned(*arguments):
-        container = real(*arguments)
+    def turned(*arguments, **options):
+        container = real(*arguments, **options)
 
         def decode(stream):
             for frame in container.decode(stream):

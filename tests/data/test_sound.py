@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sounds import RATE, tone, write
+from unrolled.data.opening import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import DataError, UnsupportedError
 
 
 def read(value, rate=RATE, most=30.0):
-    return read_sound(value, rate, most, "record 3")
+    return read_sound(value, rate, most, "record 3", Opening(True))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_bad_file_is_named_with_its_record(tmp_path: Path) -> None:
         ("text.wav", "Format not recognised"),
         ("empty.wav", "empty"),
         ("head.flac", ""),
-        ("nowhere.wav", "no file"),
+        ("nowhere.wav", "does not exist"),
         (".", "no file"),
     ):
         with pytest.raises(DataError, match=rf"record 3: expected a sound file.*{shown}") as caught:

@@ -197,22 +197,6 @@ def test_the_network_is_drawn_unfolded_over_a_text_and_over_a_record(language, c
         assert client.post("/v1/unfold", json={}).status_code == 422
 
 
-def test_a_name_of_a_file_is_not_opened(tmp_path):
-    import unrolled as ur
-
-    class Looker(ur.Classifier):
-        def predict(self, records):
-            raise AssertionError("must not be asked")
-
-    looker = Looker(inputs=ur.Pictures("picture"), target=ur.Labels("kind"))
-    looker.codecs_ = type("Codecs", (), {"codecs": [ur.Pictures("picture")], "columns": ["picture"]})()
-    with client_of(Service(Settings("m"), looker)) as client:
-        for value in ("/etc/passwd", ["/etc/passwd"], {"path": "x"}):
-            refused = client.post("/v1/predict", json={"records": [{"picture": value}]})
-            assert refused.status_code == 422
-            assert "opens no files" in error_of(refused)["message"]
-
-
 # ---- the model, health, metrics ------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from unrolled.serving.app import make_app
 from unrolled.serving.service import Service
 from unrolled.serving.settings import Settings
 from unrolled.streaming.sessions import Sessions
+from unrolled.tasks.description import Column, Description
 
 HOST = "http://127.0.0.1"
 STREAM = "ws://127.0.0.1/v1/stream"
@@ -18,10 +19,15 @@ STREAM = "ws://127.0.0.1/v1/stream"
 class ToyModel:
     """Doubles numbers, and streams as the toy does."""
 
-    classes_ = ("even", "odd")
-
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+
+    def describe(self):
+        columns = (Column("x", "value"),)
+        return Description("ToyModel", columns, "", "label", ("predict", "probabilities", "unfold"), ["even", "odd"])
+
+    def allow_files(self, allowed):
+        return self
 
     def stream(self):
         return toy_stream(self.seed)

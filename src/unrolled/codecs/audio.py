@@ -10,6 +10,7 @@ from torch import Tensor
 from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.spectrum import log_mel, stack_frames
 from unrolled.codecs.values import chunks, nothing_to_learn, value_of
+from unrolled.data.opening import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
@@ -24,7 +25,7 @@ class Audio(Codec):
     pitch at random (see `unrolled.nn.augment.Masking`).
 
     Args:
-        column: paths of files that libsndfile reads (wav, flac, ogg, mp3, ...), as seen from the table that names them
+        column: paths of files (wav, flac, ogg, mp3, aiff, ...), as seen from the table that names them
             or from the working directory; or samples, see `unrolled.data.sound.read_sound`.
         sample_rate: samples a second that everything is brought to; arrays are taken to have it.
         num_mels: bands of pitch, F.
@@ -48,6 +49,7 @@ class Audio(Codec):
 
     name = "audio"
     media = True
+    opens_files = True
     mean_: list[float]
     std_: list[float]
 
@@ -66,6 +68,7 @@ class Audio(Codec):
         self.stack = stack
         self.max_seconds = max_seconds
         self.augment = augment
+        self.allow_files(True)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -108,7 +111,8 @@ class Audio(Codec):
 
     def _spectrum(self, value: Any, row: int) -> tuple[Tensor, bool]:
         """Frames (N, F), and whether the recording's end was cut off."""
-        samples, cut = read_sound(value, self.sample_rate, self.max_seconds, f"column {self.column!r}, record {row}")
+        where = f"column {self.column!r}, record {row}"
+        samples, cut = read_sound(value, self.sample_rate, self.max_seconds, where, Opening(self.may_open))
         return log_mel(torch.from_numpy(samples), self.sample_rate, self.num_mels), cut
 
     def _check(self) -> None:

@@ -59,13 +59,20 @@ class Codec(ABC):
     """
 
     name: ClassVar[str]
+    opens_files: ClassVar[bool]  # whether a raw value may name a file; every codec says so itself
     media: ClassVar[bool] = False  # a raw value is a recording, picture or film: baselines read its encoding instead
     version: ClassVar[int] = 1  # of the JSON form; a codec that changes its form counts it up
+    may_open: bool = False  # whether a name of a file is opened now; never before `allow_files(True)`
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """The columns this codec reads."""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether a raw value is a plain text, once fitted."""
+        return False
 
     @property
     @abstractmethod
@@ -98,8 +105,18 @@ class Codec(ABC):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        return cls(**data["arguments"])._learn(**data["learnt"])
+        """The inverse of `to_json`; the codec opens no files until `allow_files`."""
+        codec = cls(**data["arguments"])._learn(**data["learnt"])
+        codec.allow_files(False)
+        return codec
+
+    def allow_files(self, allowed: bool) -> None:
+        """Let raw values name files that are then opened, or refuse every name alike.
+
+        A codec that a person makes opens files; one that was read from a model's folder opens none, until the task that
+        was loaded allows it.
+        """
+        self.may_open = allowed and self.opens_files
 
     def report(self) -> dict[str, int]:
         """What the last `encode` met that `fit` had not: counts such as {"unknown": 3}; empty if nothing."""

@@ -35,6 +35,7 @@ class Categories(Codec):
     """
 
     name = "categories"
+    opens_files = False
     categories_: list[Any]
     per_step_: bool
 
@@ -49,6 +50,10 @@ class Categories(Codec):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    @property
+    def takes_text(self) -> bool:
+        return not self.spec.per_step
 
     @property
     def spec(self) -> Spec:

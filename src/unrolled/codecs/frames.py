@@ -31,6 +31,7 @@ class Frames(Codec):
     """
 
     name = "frames"
+    opens_files = False
     scaling_: list[list[float]]  # centre and scale, (2, F)
     binary_: bool
     switches_: Sequence[int] = ()  # what a codec saved by an older version knows of them

@@ -40,6 +40,7 @@ class Labels(Codec):
     """
 
     name = "labels"
+    opens_files = False
     classes_: list[Any]
     per_step_: bool
 
@@ -119,6 +120,7 @@ class MultiLabels(Codec):
     """
 
     name = "multi_labels"
+    opens_files = False
     classes_: list[Any]
 
     def __init__(self, column: str, unseen: str = "error") -> None:

@@ -37,6 +37,7 @@ class Numbers(Codec):
     """
 
     name = "numbers"
+    opens_files = False
     per_step_: bool
     scaling_: list[list[float]]  # centre and scale, (2, C)
     groups_: dict[str, list[list[float]]]  # the same by group

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from unrolled.codecs.base import Codec, Record, Spec
-from unrolled.codecs.pixels import Canvas, UnreadableError, learn_standard, read_picture
+from unrolled.codecs.pixels import Canvas, learn_standard, read_picture
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
+from unrolled.data.opening import Opening, UnreadableError
 from unrolled.ragged import Ragged
 
 LEARN_FROM = 1000  # pictures that the mean and deviation of the channels are learnt from
@@ -22,7 +23,7 @@ class Pictures(Codec):
     A missing picture is refused.
 
     Args:
-        column: paths of files that Pillow reads, PIL images, or arrays (H, W) or (H, W, C).
+        column: paths of PNG, JPEG, GIF, WebP, BMP or TIFF files, PIL images, or arrays (H, W) or (H, W, C).
         size: pixels of a side, S.
         channels: 3 for colour, 1 for grey, C.
         folder: where relative paths are looked for before the current directory.
@@ -44,6 +45,7 @@ class Pictures(Codec):
 
     name = "pictures"
     media = True
+    opens_files = True
     mean_: list[float]
     std_: list[float]
 
@@ -55,6 +57,7 @@ class Pictures(Codec):
         self.channels = channels
         self.folder = folder
         self.embedding_size = embedding_size
+        self.allow_files(True)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -100,7 +103,7 @@ class Pictures(Codec):
         if value is None:
             raise bad_value(self.column, row, "a picture", "nothing", "leave the record out")
         try:
-            return read_picture(value, canvas, self.folder)
+            return read_picture(value, canvas, Opening(self.may_open, self.folder))
         except UnreadableError as fault:
             raise bad_value(self.column, row, fault.expected, fault.received, fault.remedy) from fault
 

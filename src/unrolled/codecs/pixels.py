@@ -10,22 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.opening import SHUT, Opening, UnreadableError
 from unrolled.errors import OptionError, UnsupportedError, message
 
+# what Pillow may take a file for, whatever its name says: it knows some forty more, and hands PostScript to Ghostscript
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000  # width times height; a larger picture is refused before it is decoded
 CHANNELS = (1, 3)
+READABLE = "PNG, JPEG, GIF, WebP, BMP and TIFF are read: convert the file or restore it"
 _WHITE = 255
 _SIXTEEN_BITS = 65535
 _ORIENTATION = 0x0112  # the EXIF tag
 _QUIET = threading.Lock()  # filters of warnings belong to the whole process
-
-
-class UnreadableError(Exception):
-    """A picture that cannot be read; the codec that meets one says in which record."""
-
-    def __init__(self, expected: str, received: str, remedy: str = "") -> None:
-        super().__init__(expected, received, remedy)
-        self.expected, self.received, self.remedy = expected, received, remedy
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Canvas:
         return self.channels, self.size, self.size
 
 
-def read_picture(value: Any, canvas: Canvas, folder: str = "") -> np.ndarray:
+def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndarray:
     """One picture as bytes, (C, S, S).
 
     The picture keeps its proportions: it is shrunk or stretched until its longer side fits, lies in the middle, and
@@ -61,16 +57,18 @@ def read_picture(value: Any, canvas: Canvas, folder: str = "") -> np.ndarray:
     Colour profiles are not applied.
 
     Args:
-        value: path of a file that Pillow reads, a PIL image, or an array or nested list (H, W) or (H, W, C) with C of
-            1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16), numbers 0 to 1, or booleans.
+        value: path of a PNG, JPEG, GIF, WebP, BMP or TIFF file, a PIL image, or an array or nested list (H, W) or
+            (H, W, C) with C of 1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16), numbers 0 to 1,
+            or booleans.
         canvas: what to bring it to.
-        folder: where a relative path is looked for before the current directory.
+        opening: whether a path may be given, and where a relative one is looked for; shut where nothing is said.
 
     Raises:
-        UnreadableError: missing, damaged, or of more than MAX_PIXELS pixels.
+        UnreadableError: missing, damaged, of another format, of more than MAX_PIXELS pixels, or a path that may not be
+            given.
     """
     if isinstance(value, str | Path):
-        with opened(located(value, folder)) as image:
+        with opened(opening.locate(value), opening) as image:
             # JPEG can leave out what is far too fine to be seen: less memory, and several times faster
             image.draft(None, (2 * canvas.size, 2 * canvas.size))
             return fitted(image, canvas)
@@ -84,22 +82,20 @@ def read_picture(value: Any, canvas: Canvas, folder: str = "") -> np.ndarray:
     return from_array(pixels, canvas)
 
 
-def located(name: str | Path, folder: str) -> Path:
-    """Where a file is: in the folder, or where its name leads from the current directory."""
-    inside, plain = Path(folder) / name, Path(name)
-    return plain if plain.exists() and not inside.exists() else inside
-
-
 def is_image(value: Any) -> bool:
     """Whether a value is a PIL image, without importing Pillow."""
     return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
 
 
 @contextmanager
-def opened(path: Path) -> Generator[Any]:
+def opened(path: Path, opening: Opening) -> Generator[Any]:
     """A picture's file as a PIL image, not yet decoded; whatever goes wrong meanwhile is an UnreadableError."""
     library = pillow()
-    with _decoding(str(path)), library.open(path) as image:
+    with (
+        opening.open(path, "a picture's file") as file,
+        _decoding(str(path)),
+        library.open(file, "r", FORMATS) as image,
+    ):
         refuse_huge(image.width, image.height, str(path))
         yield image
 
@@ -200,16 +196,12 @@ def _decoding(where: str) -> Generator[None]:
             yield
     except (UnreadableError, UnsupportedError):
         raise
-    except FileNotFoundError as fault:
-        raise UnreadableError(
-            "a picture's file", f"{where}, which does not exist", "look at the path and its folder"
-        ) from fault
     except (library.DecompressionBombError, library.DecompressionBombWarning) as fault:
         expected = f"at most {MAX_PIXELS:,} pixels"
         raise UnreadableError(expected, f"{where} with far more", "shrink the picture first") from fault
     except Exception as fault:  # decoders of damaged files raise almost anything
         reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise UnreadableError("a picture that Pillow can read", f"{where} ({reason})", "restore the file") from fault
+        raise UnreadableError("a picture that Pillow can read", f"{where} ({reason})", READABLE) from fault
 
 
 def _eight_bits(image: Any) -> Any:
@@ -234,4 +226,6 @@ def _padded(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
 
 def _kind(pixels: np.ndarray) -> str:
     """What a value that is no array of numbers is, in a word."""
-    return type(pixels.item()).__name__ if pixels.ndim == 0 else f"an array of {pixels.dtype}"
+    if pixels.ndim == 0:
+        return type(pixels.item()).__name__
+    return "an array of texts" if pixels.dtype.kind in "US" else f"an array of {pixels.dtype}"

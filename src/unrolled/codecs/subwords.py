@@ -32,6 +32,7 @@ class Subwords(Codec):
     """
 
     name = "subwords"
+    opens_files = False
     tokenizer_: str
 
     def __init__(self, column: str, size: int = 4000, embedding_size: int = 256) -> None:
@@ -42,6 +43,10 @@ class Subwords(Codec):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    @property
+    def takes_text(self) -> bool:
+        return True
 
     @property
     def spec(self) -> Spec:

@@ -38,6 +38,7 @@ class Characters(Codec):
     """
 
     name = "characters"
+    opens_files = False
     characters_: str
 
     def __init__(
@@ -57,6 +58,10 @@ class Characters(Codec):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    @property
+    def takes_text(self) -> bool:
+        return True
 
     @property
     def spec(self) -> Spec:

@@ -43,6 +43,7 @@ class TimeFeatures(Codec):
     """
 
     name = "time_features"
+    opens_files = False
     per_step_: bool
     form_: dict[str, Any]  # how the column writes its times
     features_: list[str]

@@ -9,8 +9,9 @@ import torch
 from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.film import Pace, read_film
 from unrolled.codecs.picture import as_pixels
-from unrolled.codecs.pixels import Canvas, UnreadableError, learn_standard
+from unrolled.codecs.pixels import Canvas, learn_standard
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
+from unrolled.data.opening import Opening, UnreadableError
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
@@ -25,8 +26,8 @@ class Video(Codec):
     sequence without a step.
 
     Args:
-        column: paths of films (by PyAV), of animated GIF, WebP or PNG files, or of folders of pictures in the order of
-            their names; lists of paths or PIL images; or arrays (T, H, W) or (T, H, W, C).
+        column: paths of films (MP4, MOV, AVI, MKV, WebM, MPEG), of animated GIF, WebP or PNG files, or of folders of
+            pictures in the order of their names; lists of paths or PIL images; or arrays (T, H, W) or (T, H, W, C).
         size: pixels of a side, S.
         channels: 3 for colour, 1 for grey, C.
         every: read each so-manieth frame.
@@ -50,6 +51,7 @@ class Video(Codec):
 
     name = "video"
     media = True
+    opens_files = True
     mean_: list[float]
     std_: list[float]
 
@@ -72,6 +74,7 @@ class Video(Codec):
         self.max_frames = max_frames
         self.folder = folder
         self.embedding_size = embedding_size
+        self.allow_files(True)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ class Video(Codec):
     def _read(self, value: Any, row: int) -> np.ndarray:
         pace = Pace(self.every, self.frames_per_second, self.max_frames)
         try:
-            return read_film(value, Canvas(self.size, self.channels), pace, self.folder)
+            return read_film(value, Canvas(self.size, self.channels), pace, Opening(self.may_open, self.folder))
         except UnreadableError as fault:
             raise bad_value(self.column, row, fault.expected, fault.received, fault.remedy) from fault
 

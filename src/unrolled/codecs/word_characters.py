@@ -33,6 +33,7 @@ class WordCharacters(Codec):
     """
 
     name = "word_characters"
+    opens_files = False
     characters_: str
     lists_: bool
 
@@ -44,6 +45,10 @@ class WordCharacters(Codec):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    @property
+    def takes_text(self) -> bool:
+        return not self.lists_
 
     @property
     def spec(self) -> Spec:

@@ -42,6 +42,7 @@ class Words(Codec):
     """
 
     name = "words"
+    opens_files = False
     words_: list[str]
     lists_: bool
     spacing_: Spacing = {}  # an older codec has learnt none
@@ -63,6 +64,10 @@ class Words(Codec):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    @property
+    def takes_text(self) -> bool:
+        return not self.lists_
 
     @property
     def spec(self) -> Spec:

@@ -1,21 +1,29 @@
 """Recordings: a file or samples in memory to one channel at one rate. Every fault is one sentence that says where."""
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from unrolled.data.opening import SHUT, Opening, UnreadableError
 from unrolled.errors import DataError, UnsupportedError, message
 
 PAIR = 2  # samples and their rate
 BLOCK = 1 << 16  # samples of each channel that are read at once
+FASTEST = 10_000_000  # samples a second
 MAX_DIMENSIONS = 2  # time and channel
+# what libsndfile may take a file for: it knows a dozen more that nobody sends any longer
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "NIST")
+READABLE = "a sound file (wav, flac, ogg, mp3, aiff, au or caf)"
 MAX_CHANNELS = 32  # more are not channels but an array that lies on its side
 INTEGER_RANGES = {"uint8": (128, 128), "int16": (0, 1 << 15), "int32": (0, 1 << 31)}  # silence, and what 1.0 stands for
 
 
-def read_sound(value: Any, sample_rate: int, max_seconds: float, where: str) -> tuple[np.ndarray, bool]:
+def read_sound(
+    value: Any, sample_rate: int, max_seconds: float, where: str, opening: Opening = SHUT
+) -> tuple[np.ndarray, bool]:
     """One recording as mono float32 samples, (T,), and whether its end was cut off.
 
     Channels are averaged. Another rate is resampled by soxr ("HQ"), files are read by libsndfile, block by block, so
@@ -28,9 +36,11 @@ def read_sound(value: Any, sample_rate: int, max_seconds: float, where: str) -> 
         sample_rate: samples a second that come back.
         max_seconds: what comes after so much is left out.
         where: names the recording in an error.
+        opening: whether a path may be given; shut where nothing is said.
 
     Raises:
-        DataError: a file that is missing, damaged or no sound; samples that are no numbers, NaN or infinite.
+        DataError: a file that is missing, damaged, no sound, or may not be named; samples that are no numbers, NaN or
+            infinite.
         UnsupportedError: soundfile or soxr is needed and not installed.
 
     Example:
@@ -41,7 +51,7 @@ def read_sound(value: Any, sample_rate: int, max_seconds: float, where: str) -> 
     if value is None or (isinstance(value, str) and not value):
         return np.zeros(0, dtype=np.float32), False
     if isinstance(value, str | Path):
-        samples, rate, total = _read_file(Path(value), max_seconds, where)
+        samples, rate, total = _read_file(value, max_seconds, where, opening)
         where = f"{where} ({value})"
     else:
         given, rate = _rated(value, sample_rate, where)
@@ -56,17 +66,28 @@ def _most(rate: float, max_seconds: float) -> int:
     return max(1, round(rate * max_seconds))
 
 
-def _read_file(path: Path, max_seconds: float, where: str) -> tuple[np.ndarray, float, int]:
+def _read_file(name: str | Path, max_seconds: float, where: str, opening: Opening) -> tuple[np.ndarray, float, int]:
     """Mono samples of a file, its rate, and how many samples it says it has."""
-    sf = _library("soundfile")
-    if not path.is_file():
-        remedy = "names are looked for beside the table, then in the working directory"
-        raise DataError(message(where, expected="a sound file", received=f"no file {str(path)!r}", remedy=remedy))
-    if not path.stat().st_size:
-        raise DataError(message(where, expected="a sound file", received=f"{path} (empty)"))
+    try:
+        path = opening.locate(name)
+        sf = _library("soundfile")
+        with opening.open(path, "a sound file") as opened:
+            if not path.stat().st_size:
+                raise UnreadableError("a sound file", f"{path} (empty)")
+            return _decoded(sf, opened, path, max_seconds)
+    except UnreadableError as fault:
+        raise DataError(
+            message(where, expected=fault.expected, received=fault.received, remedy=fault.remedy)
+        ) from fault
+
+
+def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, float, int]:
+    """The same of a file that was opened."""
     blocks: list[np.ndarray] = []
     try:
-        with sf.SoundFile(path) as file:
+        with sf.SoundFile(opened) as file:
+            if file.format not in FORMATS:
+                raise ValueError(f"{file.format} is not read")
             left = _most(file.samplerate, max_seconds)
             while left:
                 block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)  # (T, channels)
@@ -76,10 +97,9 @@ def _read_file(path: Path, max_seconds: float, where: str) -> tuple[np.ndarray, 
                 left -= len(block)
             more = not left and len(file.read(1))  # a header's count of samples may be wrong
             rate, total = file.samplerate, sum(map(len, blocks)) + int(more)
-    except (sf.SoundFileError, OSError, ValueError) as fault:
+    except (sf.SoundFileError, OSError, ValueError, TypeError) as fault:
         reason = str(getattr(fault, "error_string", fault)).rstrip(".")
-        expected, remedy = "a sound file that libsndfile reads (wav, flac, ogg, mp3, ...)", "convert it or leave it out"
-        raise DataError(message(where, expected=expected, received=f"{path} ({reason})", remedy=remedy)) from fault
+        raise UnreadableError(READABLE, f"{path} ({reason})", "convert it or leave it out") from fault
     return np.concatenate(blocks), rate, total
 
 
@@ -88,11 +108,17 @@ def _rated(value: Any, sample_rate: int, where: str) -> tuple[Any, float]:
     given, rate = value, sample_rate
     if isinstance(value, Mapping):
         given, rate = value.get("array"), value.get("sampling_rate")
-    elif isinstance(value, tuple | list) and len(value) == PAIR and np.ndim(value[1]) == 0 and np.ndim(value[0]) > 0:
+    elif isinstance(value, tuple | list) and len(value) == PAIR and _is_array(value[0]) and not _is_array(value[1]):
         given, rate = value
-    if given is not None and isinstance(rate, int | float | np.number) and 1 <= rate < np.inf:
+    if given is not None and isinstance(rate, int | float | np.number) and 1 <= rate <= FASTEST:
         return given, float(rate)
-    raise DataError(message(where, expected="samples and a sampling rate", received=f"the rate {rate!r}"))
+    shown = "a text for the rate" if isinstance(rate, str) else f"the rate {reprlib.repr(rate)}"
+    raise DataError(message(where, expected="samples and a sampling rate", received=shown))
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is a list or an array; what is in it may still be wrong."""
+    return isinstance(value, list | tuple) or np.ndim(value) > 0  # lists of unequal lengths have no dimensions
 
 
 def _array(given: Any, where: str) -> np.ndarray:
@@ -104,7 +130,8 @@ def _array(given: Any, where: str) -> np.ndarray:
     if array.size == 0:
         return np.zeros((0, 1), dtype=np.float32)
     if array.dtype.kind not in "iuf" or not 1 <= array.ndim <= MAX_DIMENSIONS:
-        shown = f"{type(given).__name__} of shape {array.shape}, {array.dtype}"
+        kind = "texts" if array.dtype.kind in "US" else array.dtype
+        shown = f"{type(given).__name__} of shape {array.shape}, {kind}"
         raise DataError(message(where, expected="a path, or samples (T,) or (T, channels)", received=shown))
     if array.ndim == 2 and array.shape[1] > MAX_CHANNELS:
         raise DataError(message(where, expected=f"samples (T, channels) of at most {MAX_CHANNELS} channels",

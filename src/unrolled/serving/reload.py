@@ -20,7 +20,7 @@ async def reload(service: Service) -> bool:
 
     before = service.fingerprint
     try:
-        model = await service.ask(load, service.settings.model)
+        model = await service.ask(load, service.settings.model, False)
         await service.ask(service.take, model)
     except Exception:
         log.exception("reload failed; the old model goes on")

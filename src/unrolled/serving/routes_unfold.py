@@ -14,10 +14,11 @@ from unrolled.plots.unfolding import draw_unfolding
 from unrolled.serving.asking import Asked, StrictRoute, as_json
 from unrolled.serving.faults import STUMBLES, unreadable
 from unrolled.serving.limits import check_length
-from unrolled.serving.predicting import answer_column, as_asked
 from unrolled.serving.schemas import Look, Seen, errors
+from unrolled.serving.strict import plain
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
+ANSWERED = ("label", "labels", "text")  # answers that a record can hold
 LONGEST = 2_000  # characters of a text, or rows, that are looked at
 
 
@@ -32,16 +33,15 @@ async def unfold(service: Asked, body: Annotated[Look, Body()]) -> Response:
 
 
 def _seen(model: Any, body: Look) -> dict[str, Any]:
-    writes = hasattr(model, "score_texts")
     if (body.text is None) == (body.records is None):
         raise OptionError(message("text, records", expected="one of the two", received="both or none"))
     if body.text is not None:
-        if not writes:
+        if "generate" not in model.describe().abilities:
             raise DataError(message("text", expected="records for this task", received="a text"))
         if not body.text:
             raise DataError(message("text", expected="at least one character", received="none"))
     try:
-        data = _answered(model, as_asked(model, body.records or []))
+        data = _answered(model, body.records or [])
         found = model.inspect(body.text if body.text is not None else data)
         return _drawn(found, body.theme)
     except UnrolledError:
@@ -70,14 +70,14 @@ def _drawn(found: Any, theme: str) -> dict[str, Any]:
 
 def _answered(model: Any, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Records with an answer each: a label that is not there becomes the model's own."""
-    column = answer_column(model)
-    if not column or not records:
+    said = model.describe()
+    column = said.target
+    if said.answer not in ANSWERED or not records:
         return records
     if all(record.get(column) is not None for record in records):
         return records
-    said = list(model.predict(records))
-    said = [one.tolist() if hasattr(one, "tolist") else one for one in said]
+    answers = [plain(answer) for answer in model.predict(records)]
     return [
         record if record.get(column) is not None else {**record, column: answer}
-        for record, answer in zip(records, said, strict=True)
+        for record, answer in zip(records, answers, strict=True)
     ]

@@ -107,13 +107,13 @@ class ModelInfo(Strict):
 
     task: str
     fingerprint: str = Field(description="of the model's states; empty where it has no stream")
-    can: list[str] = Field(description="of step, predict, generate, unfold: what may be asked")
+    can: list[str] = Field(description="of step, predict, probabilities, generate, unfold: what may be asked")
     why_no_steps: str = Field(description="empty, or why /v1/step is refused")
     columns: list[str] = Field(description="columns that are read")
     texts: list[str] = Field(description="those of them that hold texts; the others hold numbers or lists")
     target: str | None = Field(description="the column that is answered")
-    time: str | None = Field(description="of a forecast: the column of times")
-    group: str | None = Field(description="of a forecast: the column that tells series apart")
+    time: str | None = Field(description="of series: the column of times")
+    group: str | None = Field(description="of series: the column that tells them apart")
     classes: list[Any] | None = Field(description="what can be answered, where answers are classes")
     given: list[str] = Field(description="of a language model: columns that start a text")
     limits: dict[str, float]

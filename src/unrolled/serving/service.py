@@ -64,7 +64,8 @@ class Service:
     hub: Hub  # the way back to WebSockets, set when the event loop runs
 
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
-        self.settings, self.model, self.refusal = settings, model, refusal
+        self.settings, self.refusal = settings, refusal
+        self.model = without_files(model)
         self.draining = False
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
@@ -153,6 +154,7 @@ class Service:
         Raises:
             UnsupportedError: sessions are kept, and the new model has no stream.
         """
+        model = without_files(model)
         if self._sessions is not None:
             stream, refusal = stream_of(model)
             if stream is None:
@@ -177,7 +179,7 @@ def open_service(settings: Settings) -> Service:
     """
     from unrolled.tasks.registry import load
 
-    model = load(settings.model)
+    model = load(settings.model, files=False)
     gc.freeze()  # the model stays: the collector need not look through it again and again
     stream, refusal = stream_of(model)
     if stream is None:
@@ -196,10 +198,17 @@ def open_service(settings: Settings) -> Service:
     return Service(settings, model, sessions)
 
 
+def without_files(model: Any) -> Any:
+    """The model, which from now on opens no file that a record names.
+
+    Every route, and every session of the model's stream, asks the model that a service holds, and a service takes one
+    through here: so no route can open a file that a client names, whatever it does.
+    """
+    return model.allow_files(False)
+
+
 def stream_of(model: Any) -> tuple[Any, str]:
     """The model's stream, or None and why it has none."""
-    if not hasattr(model, "stream"):
-        return None, f"a {type(model).__name__} reads its records whole: ask /v1/predict"
     try:
         return model.stream(), ""
     except UnsupportedError as error:

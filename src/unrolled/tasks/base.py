@@ -38,6 +38,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.card import write_card
+from unrolled.tasks.description import Described
 from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
@@ -56,7 +57,7 @@ MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
 
 
-class Task(Exported, Streamed, BaseEstimator, ABC):
+class Task(Described, Exported, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
@@ -87,6 +88,10 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
     @abstractmethod
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Scores beside every baseline's."""
+
+    @abstractmethod
+    def _input_codecs(self) -> Sequence[Codec]:
+        """The codecs of what is read."""
 
     @abstractmethod
     def _learnt_to_json(self) -> dict[str, Any]:
@@ -332,8 +337,12 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
         return task
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, files: bool = True) -> Self:
         """Read a model folder of this task.
+
+        Args:
+            folder: that `save` wrote.
+            files: whether records may name recordings, pictures and films to open, see `allow_files`.
 
         Raises:
             ArtifactError: not a model folder, damaged, or from a newer version.
@@ -345,7 +354,7 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
                 message("folder", expected=f"a {cls.__name__}", received=f"a {record.get('task')}", remedy="ur.load()")
             )
         try:
-            return cls._from_record(record, tensors)
+            return cls._from_record(record, tensors).allow_files(files)
         except ArtifactError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as fault:

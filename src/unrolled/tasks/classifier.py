@@ -27,10 +27,11 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.described import ReadsRecords
 from unrolled.tasks.stream_records import RecordReader
 
 
-class Classifier(ClassifierMixin, Task):
+class Classifier(ReadsRecords, ClassifierMixin, Task):
     """Reads a sequence of any kind (text, numbers, DNA, recordings, mixed columns) and says which class it is.
 
     Args:

@@ -18,6 +18,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.inputs import InputLayer
 from unrolled.tasks.base import Task
+from unrolled.tasks.described import ReadsWatched
 from unrolled.tasks.detect_answers import as_table, read_examples
 from unrolled.tasks.detect_keeping import Keeping
 from unrolled.tasks.detect_scores import detection_scores, truth_of
@@ -37,7 +38,7 @@ UPDATES = 6  # of the weights, for each part that is learnt on
 RIVAL = "causal convolution net of the same size"
 
 
-class Detector(Task):
+class Detector(ReadsWatched, Task):
     """Learns how series go on, and says where one does not: by how much, in which variable, and what it expected.
 
     A recurrent net gives a density of the next values of all variables, or probabilities of the next event. How

@@ -22,6 +22,7 @@ from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.tasks.backtest import choose_origins, naive_error, origin_columns, too_short, with_names
 from unrolled.tasks.base import Task
+from unrolled.tasks.described import ReadsSeries
 from unrolled.tasks.forecast_answers import answer_columns, forecast_after, point_of
 from unrolled.tasks.forecast_batches import Examples, deal, held_out, whole_series
 from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, measured_scale
@@ -35,7 +36,7 @@ from unrolled.training.weights import under
 STRATEGIES = ("direct", "recursive")
 
 
-class Forecaster(Task):
+class Forecaster(ReadsSeries, Task):
     """Learns from the past of many series to forecast their next steps, with naive forecasts as its starting point.
 
     The network's answer is a correction to the naive forecast (last value, mean, season, season with a shift) that

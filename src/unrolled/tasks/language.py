@@ -36,6 +36,7 @@ from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.described import ReadsTexts
 from unrolled.tasks.stream_text import TextReader
 from unrolled.tasks.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
 from unrolled.training.options import TrainingOptions
@@ -52,7 +53,7 @@ ONE_HOT_LIMIT = 128  # larger vocabularies get an embedding
 SCORE_STEPS = 1024  # long texts are scored in stretches of this many steps, state carried
 
 
-class LanguageModel(Task):
+class LanguageModel(ReadsTexts, Task):
     """Learns which token follows which, and writes: characters, words or subwords.
 
     Every document starts and, where there are several, ends with a boundary token.
@@ -130,9 +131,13 @@ class LanguageModel(Task):
         require(source, [self.text])
         if isinstance(self.unit, Codec):
             codec = copy.deepcopy(self.unit)
-            if codec.columns != (self.text,):
+            if codec.name not in UNITS or codec.columns != (self.text,):
                 raise OptionError(
-                    message("unit", expected=f"a codec of the column {self.text!r}", received=repr(codec))
+                    message(
+                        "unit",
+                        expected=f"characters, words or subwords of the column {self.text!r}",
+                        received=repr(codec),
+                    )
                 )
         elif self.unit in UNITS:
             codec = UNITS[self.unit](self.text)

@@ -33,6 +33,7 @@ from unrolled.ranking import Ranked, ranking_scores
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
+from unrolled.tasks.described import ReadsEvents
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.learning_on import joined
@@ -48,7 +49,7 @@ LARGE = 20_000  # items: the table's gradient then lists rows
 MAX_LANES, MIN_UPDATES = 128, 30  # users read side by side; fewer where an epoch would have fewer updates
 
 
-class NextItemTask(Task):
+class NextItemTask(ReadsEvents, Task):
     """Reads events, and ranks the catalogue for the next one."""
 
     user: str | None

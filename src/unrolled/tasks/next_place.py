@@ -17,13 +17,14 @@ from unrolled.data.trajectories import distance_km, positions
 from unrolled.errors import OptionError, message
 from unrolled.metrics import Scores
 from unrolled.ranking import Ranked, place_scores
+from unrolled.tasks.described import ReadsVisits
 from unrolled.tasks.event_columns import Columns
 from unrolled.tasks.item_ranking import places
 from unrolled.tasks.next_item import NextItemTask
 from unrolled.tasks.stream_items import DISTANCE, EventColumns
 
 
-class NextPlace(NextItemTask):
+class NextPlace(ReadsVisits, NextItemTask):
     """Ranks all places for each user's next visit, from the visits so far.
 
     Read are the places, the hour and the weekday, the gaps and the distances between visits, and what the user's own

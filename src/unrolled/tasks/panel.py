@@ -353,6 +353,9 @@ def _covariate_codecs(frame: pl.DataFrame, wanted: Sequence[str | Codec], kind: 
     codecs: list[Codec] = []
     for item in wanted:
         if isinstance(item, Codec):
+            if item.media:
+                expected = "columns or codecs of numbers or text"
+                raise OptionError(message(f"{kind}_covariates", expected=expected, received=repr(item)))
             codecs.append(type(item)(**item.arguments()))
             continue
         dtype = frame[item].dtype

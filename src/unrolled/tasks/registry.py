@@ -28,11 +28,13 @@ def task_class(name: str) -> Any:
     return getattr(import_module(TASKS[name]), name)
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path, files: bool = True) -> Any:
     """Read any saved model; nothing in the folder is executed.
 
     Args:
         folder: a folder that `save` wrote.
+        files: whether records may name recordings, pictures and films that the model then opens; turn it off where
+            records come from strangers.
 
     Returns:
         The task, ready to predict.
@@ -41,4 +43,4 @@ def load(folder: str | Path) -> Any:
         ArtifactError: not a model folder, damaged, or from a newer version.
     """
     record, _ = read_model(folder)
-    return task_class(str(record.get("task"))).load(folder)
+    return task_class(str(record.get("task"))).load(folder, files)

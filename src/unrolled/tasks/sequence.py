@@ -27,6 +27,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import require
 from unrolled.tasks.densities import density_answers, in_own_units, scores_in_own_units
+from unrolled.tasks.described import ReadsFrames
 from unrolled.tasks.drawing import draw, ended, started, step
 from unrolled.tasks.stream_frames import FrameReader
 from unrolled.training.options import TrainingOptions
@@ -35,7 +36,7 @@ OUTPUTS = ("auto", "mixture")
 COMPONENTS = 10  # of a mixture when nobody says
 
 
-class SequenceModel(Task):
+class SequenceModel(ReadsFrames, Task):
     """Predicts the next vector from all vectors before it; binary vectors by probability, others by value or density.
 
     With `output="mixture"` it learns a density of whole sequences, from the first vector to the end, and draws new

@@ -24,10 +24,11 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.described import ReadsSteps
 from unrolled.tasks.stream_records import RecordReader
 
 
-class Tagger(Task):
+class Tagger(ReadsSteps, Task):
     """Labels each step of a sequence; of a word it reads the word itself and its characters.
 
     Args:

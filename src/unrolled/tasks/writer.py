@@ -27,6 +27,7 @@ from unrolled.ragged import Ragged
 from unrolled.tasks.answers import LENGTH_PENALTY, SEARCHED, Answer, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
+from unrolled.tasks.described import ReadsSources
 from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.target_text import AUTO, TargetText, text_codec
 from unrolled.training.callbacks import Callback
@@ -53,7 +54,7 @@ def as_texts(values: Sequence[Any]) -> list[str]:
     return ["" if value is None else value if isinstance(value, str) else " ".join(value) for value in values]
 
 
-class Writer(Task):
+class Writer(ReadsSources, Task):
     """Reads a record, and writes a text about it."""
 
     target: str | Codec

@@ -32,7 +32,7 @@ export function recordFrom(prefix, known) {
 
 async function answer(event) {
   event.preventDefault();
-  const shares = model.classes !== null;
+  const shares = model.can.includes("probabilities");
   const body = { records: [recordFrom("field", model)], probabilities: shares };
   const found = await doing(at("ask-status"), "Asking …", () => ask("/v1/predict", { body }));
   if (!found) return;
