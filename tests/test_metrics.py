@@ -9,18 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.metrics import (
-    IGNORED,
-    Scores,
+from unrolled.label_metrics import (
     classification_scores,
-    forecast_scores,
-    frame_scores,
-    language_scores,
     macro_f1,
     multilabel_scores,
     tagging_scores,
     top_k_accuracy,
 )
+from unrolled.metrics import IGNORED, Scores
+from unrolled.number_metrics import forecast_scores, frame_scores, language_scores
 
 CLASSES = 4
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unrolled.anomaly_metrics.checked import numbers
 from unrolled.errors import DataError, message
 
 PROBATION = 0.15  # share of a file in which alarms do not count
@@ -188,7 +189,7 @@ def _pooled(files: Sequence[ScoredFile], profile: Profile) -> tuple[np.ndarray, 
     """
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0), np.empty(0, np.int64))]
     for one in files:
-        scores = np.asarray(one.scores, dtype=np.float64)
+        scores = numbers(one.scores)
         _check(scores, one.windows)
         worth, owner = row_worth(len(scores), one.windows, profile)
         counted = np.arange(len(scores)) >= _probation(one)
@@ -214,9 +215,6 @@ def _can_be_found(one: ScoredFile) -> int:
 
 
 def _check(scores: np.ndarray, windows: Sequence[tuple[int, int]]) -> None:
-    if np.isnan(scores).any():
-        row = int(np.flatnonzero(np.isnan(scores))[0])
-        raise DataError(message("scores", expected="a number in every row", received=f"NaN in row {row}"))
     edges = [edge for window in windows for edge in window]
     inside = all(0 <= edge < len(scores) for edge in edges)
     apart = all(first[1] < second[0] for first, second in pairwise(windows))
