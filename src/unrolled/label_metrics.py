@@ -151,7 +151,7 @@ def _sets(truth: np.ndarray, shares: np.ndarray, missed: np.ndarray) -> Metrics:
     hits = float((truth & guess).sum())
     total = float(truth.sum() + guess.sum() + missed.sum())
     return {
-        "micro_f1": 2 * hits / total if total else 1.0,
+        "micro_f1": 2 * hits / total if total else mean(np.ones(len(truth))),
         "exact": mean((truth == guess).all(1) & (missed == 0)),
         "log_loss": mean(binary_nats(truth, shares)),
     }

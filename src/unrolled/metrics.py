@@ -147,12 +147,12 @@ def answered(values: Any, whose: str = "", what: str = "answers", counts: Any = 
         [0.5, 0.5]
     """
     array = np.asarray(values)
-    odd = ~np.isfinite(array) & np.asarray(counts)
+    odd = np.atleast_1d(~np.isfinite(array) & np.asarray(counts))
     if odd.any():
         place = tuple(int(axis[0]) for axis in np.nonzero(odd))
-        where = f"{what} of {whose or 'this model'}"
         at = ", ".join(f"{name} {axis}" for name, axis in zip(("row", "place", "number"), place, strict=False))
-        raise DataError(message(where, expected="numbers", received=f"{array[place]} in {at}"))
+        received = f"{np.atleast_1d(array)[place]} in {at}"
+        raise DataError(message(f"{what} of {whose or 'this model'}", expected="numbers", received=received))
     return array
 
 

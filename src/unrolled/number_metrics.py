@@ -114,7 +114,7 @@ def _binary_frames(truth: np.ndarray, shares: np.ndarray) -> Metrics:
     total = float(on.sum() + said.sum())
     return {
         "nats_per_frame": mean(binary_nats(on, shares).sum(1)),
-        "key_f1": 2 * float((on & said).sum()) / total if total else 1.0,
+        "key_f1": 2 * float((on & said).sum()) / total if total else mean(np.ones(len(truth))),
     }
 
 

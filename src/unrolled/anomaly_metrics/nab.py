@@ -146,6 +146,8 @@ def nab_score(
     Raises:
         DataError: no window in any file, a window that is not among the rows, or scores that are not numbers.
 
+    Reference program: the scorer and the threshold optimizer of NAB 1.1; `bench/nab.py check` prints both side by side.
+
     Example:
         >>> scores = np.zeros(100)
         >>> scores[50] = 1.0
@@ -177,6 +179,8 @@ def nab_scores(files: Sequence[ScoredFile]) -> dict[str, float]:
 
     Args:
         files: a detector's answers.
+
+    Reference program: as `nab_score`.
     """
     return {name: nab_score(files, profile).score for name, profile in PROFILES.items()}
 

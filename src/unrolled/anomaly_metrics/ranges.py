@@ -68,8 +68,8 @@ def range_scores(
     Returns:
         The means over labelled and over alarm ranges; 0 where there is none, as scikit-learn's precision has it.
 
-    Reference program: `basic_metricor.range_recall_new` of TSB-AD 1.5, which is prts' too. Source: N. Tatbul et al.,
-    "Precision and Recall for Time Series", NeurIPS 2018, equations 2 to 7 and figure 2.
+    Reference program: `basic_metricor.range_recall_new` of TSB-AD 1.5. Source: N. Tatbul et al., "Precision and Recall
+    for Time Series", NeurIPS 2018, equations 2 to 7 and figure 2.
 
     Example:
         >>> range_scores([0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0])

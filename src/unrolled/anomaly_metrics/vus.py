@@ -46,6 +46,8 @@ def vus(
         OptionError: longest < 0, or fewer than two thresholds.
         DataError: a score that is no number, no labelled row, or none that is not.
 
+    Reference program: `RangeAUC_volume_opt` of vus 0.0.6 and of TSB-AD 1.5.
+
     Example:
         >>> areas = vus([0.1, 0.9, 0.8, 0.2, 0.0, 0.0], [0, 1, 1, 0, 0, 0], longest=2)
         >>> round(areas.roc, 3), round(areas.pr, 3)
