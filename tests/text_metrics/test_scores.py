@@ -67,6 +67,11 @@ def test_error_rates_are_edits_by_the_length_of_all_true_texts():
     assert got["wer"] == pytest.approx((1 + 2) / (1 + 2))
 
 
+def test_error_rates_are_those_of_jiwer():
+    got = text_scores(TRUE, SAID, {}).model  # jiwer 4.0's wer and cer of these texts
+    assert (got["wer"], got["cer"]) == pytest.approx((0.4090909090909091, 0.3548387096774194))
+
+
 # ---- tokenizers, notes and what leads ----------------------------------------------------------------
 
 
