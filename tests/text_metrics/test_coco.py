@@ -11,27 +11,8 @@ from unrolled.text_metrics.cider import CiderD
 from unrolled.text_metrics.coco_bleu import coco_bleu
 from unrolled.text_metrics.scores import caption_scores
 
-WORDS = [
-    "a",
-    "the",
-    "red",
-    "blue",
-    "car",
-    "house",
-    "dog",
-    "cat",
-    "on",
-    "in",
-    "road",
-    "tree",
-    "of",
-    "two",
-    "big",
-    "small",
-    "runs",
-    "sits",
-    "near",
-]
+WORDS = ["a", "the", "red", "blue", "car", "house", "dog", "cat", "on", "in"]
+WORDS += ["road", "tree", "of", "two", "big", "small", "runs", "sits", "near"]
 PRINTED = [  # seed, 100 x BLEU-4, CIDEr
     (0, 68.823358439, 4.047437917),
     (1, 0.004915523, 2.509359297),

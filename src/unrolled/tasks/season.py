@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.signal import find_peaks
 
-from unrolled.tasks.season_fit import CYCLES, Fit, Known, season_fit, shapes
+from unrolled.tasks.season_fit import CYCLES, Fit, Known, adds, season_fit, shapes
 
 LEVEL = 0.05  # how often noise may be taken for a season
 NESTED = 0.005  # and how often a season for its multiple
-LEAST_SHARE = 0.1  # of the variance; a weaker season is no season
+LEAST_SHARE = 0.1  # of the variance around a line; a weaker season is no season
 LEAST_GAIN = 0.1  # of the variance that a season leaves; a multiple that leaves more is no longer season
 LEAST_VALUES = 8
 ROUNDING = 1e-12
@@ -31,7 +31,7 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
     less, and at least a tenth less, of the variance: hours that differ by the day of the week have the season 168, in
     which the 24 is contained.
 
-    Looks at 32 series and at the last 10,000 steps of each, and at most 100 periods beside those suggested.
+    Looks at 32 series and at the last 10,000 steps of each, and at most 180 periods beside those suggested.
 
     Args:
         series: one array for each series, NaN where missing.
@@ -54,15 +54,10 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
         return 1
     best = min(found.values(), key=lambda fit: fit.cost)
     for shorter in sorted(found):
-        multiples = longest // shorter
-        if best.period % shorter == 0 and not _adds(best, found[shorter], float(np.log(NESTED / multiples))):
+        level = float(np.log(NESTED * shorter / longest))  # shared among its multiples
+        if best.period % shorter == 0 and not adds(known, best, found[shorter], level, LEAST_GAIN):
             return shorter
     return best.period
-
-
-def _adds(longer: Fit, shorter: Fit, level: float) -> bool:
-    """Whether a multiple leaves less than a shorter season, by more than chance and by enough to matter."""
-    return longer.log_chance_beside(shorter) <= level and longer.variance <= (1 - LEAST_GAIN) * shorter.variance
 
 
 def _known(values: np.ndarray) -> Known | None:
@@ -95,8 +90,9 @@ def _candidates(series: Sequence[Known], longest: int) -> list[int]:
             total[: lags + 1] += autocorrelation(line, lags) * len(line)
         peaks = find_peaks(total)[0]
         peaks = peaks[(peaks > ALL_UP_TO) & (peaks <= longest)]
-        chosen |= set(peaks[np.argsort(-total[peaks], kind="stable")[:MOST_PEAKS]].tolist())
-    return every + sorted(chosen)
+        highest = peaks[np.argsort(-total[peaks], kind="stable")[:MOST_PEAKS]].tolist()
+        chosen |= {lag // part for lag in highest for part in (1, 2, 3) if lag % part == 0}
+    return every + sorted(chosen - set(every))
 
 
 def chosen_evenly(series: Sequence[np.ndarray], most: int) -> list[np.ndarray]:

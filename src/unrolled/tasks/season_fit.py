@@ -79,16 +79,20 @@ class Fit:
 
     Args:
         period: steps.
+        harmonics: of the season; 0 is a mean for each phase.
         left: sum of squares that the season leaves; of each series the whole is 1 a value.
         whole: sum of squares without a season.
+        share: of the variance around a straight line that the season explains.
         numbers: that describe the season, in all series.
         free: values beyond all the numbers that are estimated.
         cost: Akaike's criterion.
     """
 
     period: int
+    harmonics: int
     left: float
     whole: float
+    share: float
     numbers: int
     free: int
     cost: float
@@ -97,11 +101,6 @@ class Fit:
     def variance(self) -> float:
         """What is left, for each free value, as a share of the whole."""
         return self.left / self.free / self.whole
-
-    @property
-    def share(self) -> float:
-        """Of the variance that the season explains."""
-        return 1 - self.left / self.whole
 
     @property
     def log_chance(self) -> float:
@@ -138,24 +137,45 @@ def season_fit(series: Sequence[Known], period: int, harmonics: int, level: floa
         harmonics: 0 is a mean for each phase.
         level: logarithm of a probability.
     """
-    chosen: list[tuple[Known, list[int]]] = []
-    for one in series:
-        if one.length >= CYCLES * period:
-            design = _design(one.raw, one.length, period, harmonics)
-            if design is not None:
-                chosen.append((one, _possible(design, one)))
-    if not chosen:
-        return None
+    chosen = _chosen(series, period, harmonics)
     best = None
-    for place in range(len(PHIS)):  # the likeliest phi first: most periods fail there
+    for place in range(max((len(phis) for _, phis in chosen), default=0)):  # the likeliest first: most fail there
         filtered = [(one.filtered[phis[min(place, len(phis) - 1)]], one.length) for one, phis in chosen]
         found = _pooled(filtered, period, harmonics)
         if found is None or found.log_chance > level:
             return None
         best = best or found
-        if all(place + 1 >= len(phis) for _, phis in chosen):
-            break
     return best
+
+
+def adds(series: Sequence[Known], longer: Fit, shorter: Fit, level: float, gain: float) -> bool:
+    """Whether a season leaves less than a shorter one, by more than chance and by enough to matter.
+
+    Both are fitted to the same filtered series, by the likeliest phi of the longer season's residuals.
+
+    Args:
+        series: as for `season_fit`.
+        longer: a multiple of the shorter one.
+        shorter: the season that is in it.
+        level: logarithm of the probability of the chance.
+        gain: share of what the shorter season leaves that the longer has to explain.
+    """
+    chosen = [(one.filtered[phis[0]], one.length) for one, phis in _chosen(series, longer.period, longer.harmonics)]
+    more, less = (_pooled(chosen, one.period, one.harmonics) for one in (longer, shorter))
+    if more is None or less is None:
+        return False
+    return more.log_chance_beside(less) <= level and more.variance <= (1 - gain) * less.variance
+
+
+def _chosen(series: Sequence[Known], period: int, harmonics: int) -> list[tuple[Known, list[int]]]:
+    """The series that are long enough for a season, each with the phis that its residuals allow."""
+    found = []
+    for one in series:
+        if one.length >= CYCLES * period:
+            design = _design(one.raw, one.length, period, harmonics)
+            if design is not None:
+                found.append((one, _possible(design, one)))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +237,7 @@ def _possible(design: _Design, one: Known) -> list[int]:
 
 
 def _pooled(series: Sequence[tuple[Filtered, int]], period: int, harmonics: int) -> Fit | None:
-    left = whole = cost = 0.0
+    left = whole = cost = explained = 0.0
     numbers = free = 0
     for one, length in series:
         design = _design(one, length, period, harmonics)
@@ -226,7 +246,9 @@ def _pooled(series: Sequence[tuple[Filtered, int]], period: int, harmonics: int)
             continue
         count = len(design.residuals)
         rest = max(float(design.residuals @ design.residuals) / without, EXACT)
+        line = one.slow(1)[1]
         left, whole = left + rest * count, whole + count
+        explained += count * (1 - rest) * without / float(line @ line)
         numbers, free = numbers + design.numbers, free + design.free
         cost += count * float(np.log(rest * without / count)) + 2 * design.numbers
-    return Fit(period, left, whole, numbers, free, cost) if numbers else None
+    return Fit(period, harmonics, left, whole, explained / whole, numbers, free, cost) if numbers else None
