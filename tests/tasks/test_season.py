@@ -91,6 +91,17 @@ def test_hours_that_differ_on_weekends_have_the_season_of_the_week():
     assert find_season([values], (24, 168)) == 168
 
 
+def test_a_season_of_the_clock_wins_over_one_next_to_it():
+    draw = np.random.default_rng(0)
+    days = np.arange(1461)
+    noise = np.zeros(1461)
+    for day in days[1:]:
+        noise[day] = 0.7 * noise[day - 1] + draw.normal(0, 0.7)
+    values = 2 * np.sin(2 * np.pi * days / 365.25) + noise
+    assert abs(find_season([values]) - 365) <= 18
+    assert find_season([values], (7, 365)) == 365
+
+
 def test_a_season_without_noise_is_the_shortest():
     for period in (2, 3, 7, 12):
         assert find_season([np.tile(np.random.default_rng(period).normal(size=period), 10)]) == period

@@ -17,6 +17,7 @@ MOST_SERIES = 32
 MOST_STEPS = 10_000
 ALL_UP_TO = 60  # steps; of longer periods only the likeliest are tested
 MOST_PEAKS = 20
+NEAR = 0.05  # a season this near to one of the clock is that of the clock
 GROWTH = 0.5  # spread ~ level ** GROWTH or steeper asks for logarithms
 LEVELS = 1.3  # but only where levels differ by this factor
 PIECES = 6  # stretches of a series that are compared
@@ -29,7 +30,7 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
     that are looked at), and a season that explains less than a tenth of the variance is no season. Of a season and its
     multiples the shortest is answered, so 3 where 3, 6 and 9 fit alike; a multiple wins where it leaves significantly
     less, and at least a tenth less, of the variance: hours that differ by the day of the week have the season 168, in
-    which the 24 is contained.
+    which the 24 is contained. A season that the clock suggests wins over one next to it.
 
     Looks at 32 series and at the last 10,000 steps of each, and at most 180 periods beside those suggested.
 
@@ -53,6 +54,8 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
     if not found:
         return 1
     best = min(found.values(), key=lambda fit: fit.cost)
+    near = [period for period in likely if period in found and abs(period - best.period) <= max(1, NEAR * period)]
+    best = found[min(near, key=lambda period: abs(period - best.period), default=best.period)]
     for shorter in sorted(found):
         level = float(np.log(NESTED * shorter / longest))  # shared among its multiples
         if best.period % shorter == 0 and not adds(known, best, found[shorter], level, LEAST_GAIN):
