@@ -6,21 +6,19 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import sklearn.metrics as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.metrics import (
-    IGNORED,
-    Scores,
+from unrolled.label_metrics import (
     classification_scores,
-    forecast_scores,
-    frame_scores,
-    language_scores,
     macro_f1,
     multilabel_scores,
     tagging_scores,
     top_k_accuracy,
 )
+from unrolled.metrics import IGNORED, UNSEEN, Scores
+from unrolled.number_metrics import forecast_scores, frame_scores, language_scores
 
 CLASSES = 4
 
@@ -68,9 +66,67 @@ def test_rows_without_a_known_label_do_not_count():
     assert got == want
 
 
-def test_a_probability_of_zero_for_the_truth_costs_much_but_not_everything():
-    got = classification_scores(np.array([0]), np.array([[0.0, 1.0]]), {}, 2)
-    assert 10 < got.model["log_loss"] < 20
+@pytest.mark.parametrize(("dtype", "nats"), [(np.float64, 708.396), (np.float32, 87.336)])
+def test_a_probability_of_zero_for_the_truth_costs_what_the_smallest_number_of_its_type_costs(dtype, nats):
+    got = classification_scores(np.array([0]), np.array([[0, 1]], dtype), {}, 2)
+    assert got.model["log_loss"] == pytest.approx(nats, abs=1e-3)
+
+
+@pytest.mark.parametrize("share", [1e-7, 1e-20, 1e-300])
+def test_a_small_probability_costs_its_own_nats(share):
+    got = classification_scores(np.array([0]), np.array([[share, 1.0]]), {}, 2).model
+    assert got["log_loss"] == pytest.approx(-math.log(share))
+    several = multilabel_scores(np.array([[1.0]]), np.array([[share]]), {}, 1).model
+    assert several["log_loss"] == pytest.approx(-math.log(share))
+
+
+@pytest.mark.parametrize(("dtype", "nats"), [(np.float64, 37.43), (np.float32, 17.33)])
+def test_being_wrongly_sure_costs_what_a_share_near_one_is_known_to(dtype, nats):
+    got = multilabel_scores(np.array([[0.0]]), np.array([[1.0]], dtype), {}, 1).model
+    assert got["log_loss"] == pytest.approx(nats, abs=0.01)
+
+
+@given(st.integers(1, 40), st.integers(2, 14), st.integers(0, 999))
+def test_classification_scores_are_those_of_scikit_learn(rows, size, seed):
+    truth, shares = rng(seed).integers(0, size, rows), rng(seed + 1).dirichlet(np.ones(size), rows)
+    got = classification_scores(truth, shares, {}, size).model
+    assert got["accuracy"] == pytest.approx(reference.accuracy_score(truth, shares.argmax(1)))
+    assert got["macro_f1"] == pytest.approx(reference.f1_score(truth, shares.argmax(1), average="macro"))
+    assert got["log_loss"] == pytest.approx(reference.log_loss(truth, shares, labels=range(size)))
+    if "top_5" in got:
+        assert got["top_5"] == pytest.approx(reference.top_k_accuracy_score(truth, shares, k=5, labels=range(size)))
+
+
+@given(st.integers(1, 12), st.integers(0, 999))
+def test_multilabel_scores_are_those_of_scikit_learn(rows, seed):
+    truth, shares = (rng(seed).random((rows, 3)) < 0.4).astype(int), rng(seed + 1).random((rows, 3))
+    got = multilabel_scores(truth, shares, {}, 3).model
+    said = (shares > 0.5).astype(int)
+    assert got["micro_f1"] == pytest.approx(reference.f1_score(truth, said, average="micro", zero_division=1))
+    assert got["exact"] == pytest.approx(reference.accuracy_score(truth, said))
+    losses = [reference.log_loss(truth[:, v], shares[:, v], labels=[0, 1]) for v in range(3)]
+    assert got["log_loss"] == pytest.approx(np.mean(losses))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABCD"), st.sampled_from("ABXYZ")), min_size=1, max_size=30))
+def test_tagging_scores_are_those_of_scikit_learn_also_for_labels_that_the_truth_lacks(pairs):
+    truth, guess = ([side[:7], side[7:]] for side in map(list, zip(*pairs, strict=True)))
+    got = tagging_scores(truth, guess, {}).model
+    flat = [[label for row in rows for label in row] for rows in (truth, guess)]
+    assert got["macro_f1"] == pytest.approx(reference.f1_score(*flat, average="macro", zero_division=0))
+    assert got["accuracy"] == pytest.approx(reference.accuracy_score(*flat))
+
+
+def test_a_label_that_training_never_saw_counts_as_answered_wrong():
+    truth, shares = np.array([0, 1, UNSEEN]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    got = classification_scores(truth, shares, {}, 2, ("1 label unseen",))
+    assert got.model["accuracy"] == pytest.approx(2 / 3)
+    assert got.model["macro_f1"] == pytest.approx(reference.f1_score([0, 1, 2], [0, 1, 0], average="macro"))
+    assert got.model["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.8)) / 2)
+    assert got.notes == ("1 label unseen",)
+    several = multilabel_scores(np.eye(2), np.eye(2), {}, 2, np.array([0, 2])).model
+    assert several["micro_f1"] == pytest.approx(2 * 2 / (2 + 2 + 2))
+    assert several["exact"] == 0.5
 
 
 def test_perfect_answers_score_one_and_zero():
@@ -209,6 +265,30 @@ def test_quantiles_of_baselines_are_scored_as_those_of_the_model():
     )
     assert got.baselines["a"] == got.model
     assert "pinball" not in got.baselines["b"]
+
+
+@given(st.integers(0, 999))
+def test_forecast_errors_are_those_of_scikit_learn(seed):
+    truth, guess = rng(seed).normal(size=(5, 3)), rng(seed + 1).normal(size=(5, 3))
+    quantiles = np.sort(rng(seed + 2).normal(size=(5, 3, 3)), 2)
+    levels = [0.1, 0.5, 0.9]
+    got = forecast_scores(truth, guess, {}, np.ones(5), (levels, quantiles)).model
+    assert got["mae"] == pytest.approx(reference.mean_absolute_error(truth.ravel(), guess.ravel()))
+    assert got["rmse"] == pytest.approx(reference.root_mean_squared_error(truth.ravel(), guess.ravel()))
+    losses = [
+        reference.mean_pinball_loss(truth.ravel(), quantiles[:, :, q].ravel(), alpha=level)
+        for q, level in enumerate(levels)
+    ]
+    assert got["pinball"] == pytest.approx(np.mean(losses))
+
+
+def test_forecasts_without_a_unit_are_left_out_of_mase_and_a_note_says_so():
+    truth, guess = np.array([[2.0], [4.0]]), np.array([[1.0], [9.0]])
+    got = forecast_scores(truth, guess, {}, np.array([0.5, np.nan]))
+    assert got.model["mase"] == 2.0
+    assert got.notes == ("1 of 2 forecasts have no MASE: nothing changed before them.",)
+    none = forecast_scores(truth, guess, {"naive": truth}, np.full(2, np.nan))
+    assert (none.leading, none.wins) == ("mae", False)
 
 
 def test_smape_of_zero_by_zero_is_no_error():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import DataError, message
-from unrolled.metrics import IGNORED
+from unrolled.metrics import IGNORED, answered
 
 MOST_CLASSES = 20  # that a table or a picture shows
 LONGEST = 30  # characters of a name in a table
@@ -80,13 +80,15 @@ def confusion(
         classes: names in the order of the indices, V.
 
     Raises:
-        DataError: other than one answer for each, or an index without a class.
+        DataError: other than one answer for each, an answer that is no number, or an index without a class.
+
+    Reference program: scikit-learn's `confusion_matrix`.
 
     Example:
         >>> confusion([0, 0, 1], [0, 1, 1], ["no", "yes"]).counts.tolist()
         [[1, 1], [0, 1]]
     """
-    true, said, size = np.asarray(truth, dtype=np.int64), np.asarray(guess, dtype=np.int64), len(classes)
+    true, said, size = np.asarray(truth, dtype=np.int64), answered(guess).astype(np.int64), len(classes)
     if true.shape != said.shape or true.ndim != 1:
         raise DataError(message("guess", expected=f"{true.size} class indices", received=f"shape {said.shape}"))
     true, said = true[true != IGNORED], said[true != IGNORED]

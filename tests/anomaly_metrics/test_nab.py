@@ -113,7 +113,7 @@ def test_a_window_by_times_is_one_by_rows():
 
 
 def test_what_cannot_be_scored_is_refused():
-    with pytest.raises(DataError, match="NaN in row 3"):
+    with pytest.raises(DataError, match="nan in row 3"):
         nab_score([ScoredFile(np.array([0, 0, 0, np.nan]), [(1, 2)])])
     for windows in ([(1, 9)], [(2, 1)], [(0, 2), (2, 3)]):
         with pytest.raises(DataError, match="windows"):

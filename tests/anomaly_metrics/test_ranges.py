@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from unrolled.anomaly_metrics.ranges import range_scores, ranges_of
-from unrolled.anomaly_metrics.vus import faded, range_auc, vus
-from unrolled.errors import DataError, OptionError
+from unrolled.anomaly_metrics.vus_paper import faded, range_auc, vus_paper
+from unrolled.errors import OptionError
 
 
 def marks(rows, *ranges):
@@ -49,10 +49,31 @@ def test_the_bias_says_which_rows_matter(bias, share):
     assert range_scores(marks(8, (2, 5)), marks(8, (1, 3)), bias=bias).recall == pytest.approx(share)
 
 
-def test_without_alarms_there_is_no_precision():
-    found = range_scores(marks(5, (1, 2)), marks(5))
-    assert math.isnan(found.precision)
-    assert found.recall == 0
+def test_without_alarms_or_labels_everything_is_0_by_convention():
+    assert range_scores(marks(5, (1, 2)), marks(5)) == (0, 0)
+    assert range_scores(marks(5, (1, 2)), marks(5)).f1 == 0
+    assert range_scores(marks(5), marks(5, (1, 2))) == (0, 0)
+    assert range_scores([], []).f1 == 0
+
+
+PRINTED = [  # seed, precision, recall: `range_recall_new` of TSB-AD 1.5, with alpha 0 and 0.2
+    (0, 0.2, 0.193333333333),
+    (1, 0.3, 0.253333333333),
+    (2, 0.178571428571, 0.233333333333),
+    (3, 0.3, 0.285333333333),
+    (4, 0.1, 0.116666666667),
+    (5, 0.625, 0.489523809524),
+    (10, 0.0, 0.0),
+    (11, 0.535714285714, 0.462857142857),
+]
+
+
+@pytest.mark.parametrize(("seed", "precision", "recall"), PRINTED)
+def test_range_scores_are_those_of_the_benchmarks_program(seed, precision, recall):
+    rng = np.random.default_rng(seed)
+    truth = np.convolve(rng.random(80) < 0.1, np.ones(3), "same") > 0
+    alarms = rng.random(80) < 0.15
+    assert range_scores(truth, alarms, existence=0.2) == pytest.approx((precision, recall), abs=1e-10)
 
 
 def test_illegal_options_are_refused():
@@ -66,7 +87,7 @@ def test_illegal_options_are_refused():
 def test_random_scores_are_no_better_than_chance_as_they_would_be_when_point_adjusted():
     draw = np.random.default_rng(0)
     truth = marks(2000, *((place, place + 49) for place in range(100, 2000, 400)))  # 12.5 % of the rows
-    areas = [vus(draw.random(2000), truth, 20) for _ in range(10)]
+    areas = [vus_paper(draw.random(2000), truth, 20) for _ in range(10)]
     assert np.mean([one.roc for one in areas]) < 0.55
     assert np.mean([one.pr for one in areas]) < 0.25
 
@@ -107,12 +128,4 @@ def test_the_volume_is_the_mean_of_the_areas():
     draw = np.random.default_rng(2)
     scores, truth = draw.random(60), marks(60, (10, 14), (40, 41))
     areas = np.array([range_auc(scores, truth, width) for width in range(5)])
-    np.testing.assert_allclose(vus(scores, truth, 4), areas.mean(0))
-
-
-def test_what_has_no_area_is_refused():
-    for truth in ([0, 0, 0], [1, 1, 1], [0, 1]):
-        with pytest.raises(DataError, match="labelled"):
-            range_auc([1, 2, 3], truth)
-    with pytest.raises(OptionError, match="longest"):
-        vus([1, 2], [0, 1], -1)
+    np.testing.assert_allclose(vus_paper(scores, truth, 4), areas.mean(0))

@@ -67,6 +67,11 @@ def test_error_rates_are_edits_by_the_length_of_all_true_texts():
     assert got["wer"] == pytest.approx((1 + 2) / (1 + 2))
 
 
+def test_error_rates_are_those_of_jiwer():
+    got = text_scores(TRUE, SAID, {}).model  # jiwer 4.0's wer and cer of these texts
+    assert (got["wer"], got["cer"]) == pytest.approx((0.4090909090909091, 0.3548387096774194))
+
+
 # ---- tokenizers, notes and what leads ----------------------------------------------------------------
 
 
@@ -138,7 +143,7 @@ def test_captions_are_led_by_cider_and_sign_only_what_they_show():
     got = caption_scores(truth, ["a red car", "birds"], {"same": ["a", "a"]})
     assert list(got.model) == ["exact", "bleu", "cider_d"]
     assert (got.leading, got.unit, got.wins) == ("cider_d", "captions", True)
-    assert [note.split()[0] for note in got.notes] == ["BLEU"]
+    assert got.notes == ("BLEU-4 as pycocoevalcap 1.2 counts it, not smoothed.",)
 
 
 def test_one_picture_alone_has_no_cider_and_exact_leads():

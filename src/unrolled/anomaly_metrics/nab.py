@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unrolled.anomaly_metrics.checked import numbers
 from unrolled.errors import DataError, message
 
 PROBATION = 0.15  # share of a file in which alarms do not count
@@ -145,6 +146,8 @@ def nab_score(
     Raises:
         DataError: no window in any file, a window that is not among the rows, or scores that are not numbers.
 
+    Reference program: the scorer and the threshold optimizer of NAB 1.1; `bench/nab.py check` prints both side by side.
+
     Example:
         >>> scores = np.zeros(100)
         >>> scores[50] = 1.0
@@ -176,6 +179,8 @@ def nab_scores(files: Sequence[ScoredFile]) -> dict[str, float]:
 
     Args:
         files: a detector's answers.
+
+    Reference program: as `nab_score`.
     """
     return {name: nab_score(files, profile).score for name, profile in PROFILES.items()}
 
@@ -188,7 +193,7 @@ def _pooled(files: Sequence[ScoredFile], profile: Profile) -> tuple[np.ndarray, 
     """
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0), np.empty(0, np.int64))]
     for one in files:
-        scores = np.asarray(one.scores, dtype=np.float64)
+        scores = numbers(one.scores)
         _check(scores, one.windows)
         worth, owner = row_worth(len(scores), one.windows, profile)
         counted = np.arange(len(scores)) >= _probation(one)
@@ -214,9 +219,6 @@ def _can_be_found(one: ScoredFile) -> int:
 
 
 def _check(scores: np.ndarray, windows: Sequence[tuple[int, int]]) -> None:
-    if np.isnan(scores).any():
-        row = int(np.flatnonzero(np.isnan(scores))[0])
-        raise DataError(message("scores", expected="a number in every row", received=f"NaN in row {row}"))
     edges = [edge for window in windows for edge in window]
     inside = all(0 <= edge < len(scores) for edge in edges)
     apart = all(first[1] < second[0] for first, second in pairwise(windows))

@@ -30,7 +30,7 @@ class RangeScores(NamedTuple):
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of the two."""
+        """The harmonic mean of the two; 0 where both are 0."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else 0.0
 
@@ -66,9 +66,10 @@ def range_scores(
         bias: which rows of a labelled range matter more: flat, front, back or middle.
 
     Returns:
-        The means over labelled and over alarm ranges; NaN where there is none.
+        The means over labelled and over alarm ranges; 0 where there is none, as scikit-learn's precision has it.
 
-    Source: N. Tatbul et al., "Precision and Recall for Time Series", NeurIPS 2018, equations 2 to 7 and figure 2.
+    Reference program: `basic_metricor.range_recall_new` of TSB-AD 1.5. Source: N. Tatbul et al., "Precision and Recall
+    for Time Series", NeurIPS 2018, equations 2 to 7 and figure 2.
 
     Example:
         >>> range_scores([0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0])
@@ -102,4 +103,4 @@ def _covered(one: Range, others: Sequence[Range], bias: str) -> tuple[float, boo
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+    return float(np.mean(values)) if values else 0.0

@@ -1,10 +1,13 @@
-"""Areas under curves over every threshold, with labels that fade out around each anomaly.
+"""Volumes under the surface as its authors' program counts them, which is what leaderboards print.
 
-An alarm a few rows beside a labelled range is nearly right; a label that falls from 1 to 0 over a buffer says so.
-How wide the buffer should be is anybody's guess, so the volume under the surface is the mean over many widths.
+An alarm a few rows away from a labelled range is nearly right, so labels fade out over a buffer around each range; the
+volume is the mean of the areas over all widths of the buffer. The program differs from the paper (see `vus_paper`) in
+three ways: it looks at 250 thresholds, evenly spaced by rank, instead of at every distinct score; faded labels count
+towards the number of positives only where there is an alarm; and it takes every width, not 20 of them.
 
-Source: J. Paparrizos et al., "Volume Under the Surface: A New Accuracy Evaluation Measure for Time-Series Anomaly
-Detection", PVLDB 15(11), 2022, sections 4.1 (range-AUC) and 4.2 (VUS). Curves have a point for every distinct score.
+Reference program: `metricor.RangeAUC_volume_opt` in `vus/utils/metrics.py` of the package vus 0.0.6, the same as
+`basic_metricor.RangeAUC_volume_opt` of TSB-AD 1.5. Source: J. Paparrizos et al., "Volume Under the Surface: A New
+Accuracy Evaluation Measure for Time-Series Anomaly Detection", PVLDB 15(11), 2022.
 """
 
 from collections.abc import Sequence
@@ -12,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unrolled.anomaly_metrics.ranges import ranges_of
-from unrolled.errors import DataError, OptionError, message
+from unrolled.anomaly_metrics.checked import scored_rows
+from unrolled.anomaly_metrics.ranges import Range, ranges_of
+from unrolled.errors import OptionError, message
 
-MAX_WIDTHS = 20  # buffers that a volume is the mean over
+THRESHOLDS = 250
 
 
 class Areas(NamedTuple):
@@ -25,85 +29,107 @@ class Areas(NamedTuple):
     pr: float
 
 
-def faded(truth: Sequence[bool] | np.ndarray, buffer: int) -> np.ndarray:
-    """Labels in [0, 1]: 1 in a labelled range, and outside, up to half a buffer away, the root of `1 - d / buffer`.
+def vus(
+    scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, longest: int, thresholds: int = THRESHOLDS
+) -> Areas:
+    """Volumes under the ROC and the precision-recall surface, as vus 0.0.6 and TSB-AD 1.5 count them.
 
-    Example:
-        >>> faded([0, 0, 0, 1, 0, 0, 0], 4).round(3).tolist()
-        [0.0, 0.707, 0.866, 1.0, 0.866, 0.707, 0.0]
-    """
-    marks = np.asarray(truth, dtype=bool)
-    soft = marks.astype(np.float64)
-    for first, last in ranges_of(marks):
-        away = np.arange(1, buffer // 2 + 1)
-        height = np.sqrt(1 - away / max(buffer, 1))
-        for places in (first - away, last + away):
-            inside = (places >= 0) & (places < len(soft))
-            soft[places[inside]] += height[inside]
-    return np.minimum(soft, 1.0)
-
-
-def range_auc(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, buffer: int = 0) -> Areas:
-    """Areas under ROC and precision-recall curves for ranges.
-
-    A hit counts by its faded label; recall is also multiplied by the share of ranges that are touched, and its
-    denominator lies half-way between the labels and the faded labels. With buffer 0 and every range of one row, the
-    areas are the ordinary ones, but that recall is squared.
+    Takes `longest` times the rows that lie within `longest / 2` of a labelled range, at most (T,) of them.
 
     Args:
         scores: higher = more anomalous, (T,).
         truth: whether each row is labelled, (T,).
-        buffer: rows over which a label fades out, half of them on each side.
+        longest: the widest buffer, in rows; a usual length of what is looked for (leaderboards take the season).
+        thresholds: how many, evenly spaced by rank.
 
     Raises:
-        DataError: no labelled row, or none that is not.
+        OptionError: longest < 0, or fewer than two thresholds.
+        DataError: a score that is no number, no labelled row, or none that is not.
+
+    Reference program: `RangeAUC_volume_opt` of vus 0.0.6 and of TSB-AD 1.5.
 
     Example:
-        >>> range_auc([0.1, 0.9, 0.8, 0.2], [0, 1, 1, 0])
-        Areas(roc=1.0, pr=1.0)
-    """
-    values, marks = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
-    if len(values) != len(marks) or not marks.any() or marks.all():
-        raise DataError(
-            message(
-                "truth",
-                expected=f"labelled and other rows, {len(values)} in all",
-                received=f"{int(marks.sum())} labelled of {len(marks)}",
-            )
-        )
-    soft = faded(marks, buffer)
-    order = np.argsort(-values, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))  # the last row of each threshold
-    alarms = ends + 1.0
-    hits = np.cumsum(soft[order])[ends]
-    best = np.sort([values[first : last + 1].max() for first, last in ranges_of(soft > 0)])
-    touched = 1 - np.searchsorted(best, values[order][ends], side="left") / len(best)
-    positive = (marks.sum() + soft.sum()) / 2
-    recall = np.minimum(hits / positive, 1.0) * touched
-    false = np.minimum((alarms - hits) / (len(values) - positive), 1.0)
-    precision = hits / alarms
-    roc = np.trapezoid(np.concatenate([[0.0], recall, [1.0]]), np.concatenate([[0.0], false, [1.0]]))
-    return Areas(float(roc), float(np.sum(np.diff(recall, prepend=0.0) * precision)))
-
-
-def vus(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, longest: int) -> Areas:
-    """Volumes under the surfaces: the mean of `range_auc` over buffers from 0 to `longest`.
-
-    Args:
-        scores: higher = more anomalous, (T,).
-        truth: whether each row is labelled, (T,).
-        longest: the widest buffer, in rows; a usual length of what is looked for.
-
-    Raises:
-        OptionError: longest < 0.
-        DataError: no labelled row, or none that is not.
-
-    Example:
-        >>> vus([0.1, 0.9, 0.8, 0.2, 0.0, 0.0], [0, 1, 1, 0, 0, 0], longest=2).pr > 0.8
-        True
+        >>> areas = vus([0.1, 0.9, 0.8, 0.2, 0.0, 0.0], [0, 1, 1, 0, 0, 0], longest=2)
+        >>> round(areas.roc, 3), round(areas.pr, 3)
+        (1.0, 1.0)
     """
     if longest < 0:
         raise OptionError(message("longest", expected="an integer >= 0", received=longest))
-    widths = np.unique(np.linspace(0, longest, min(longest + 1, MAX_WIDTHS)).round().astype(int))
-    areas = np.array([range_auc(scores, truth, int(width)) for width in widths])  # (W, 2)
-    return Areas(*areas.mean(0).tolist())
+    if thresholds < 2:
+        raise OptionError(message("thresholds", expected="an integer >= 2", received=thresholds))
+    values, marks = scored_rows(scores, truth)
+    levels = -np.sort(-values)[np.linspace(0, len(values) - 1, thresholds).astype(int)]  # (K,), falling
+    alarms = np.searchsorted(np.sort(-values), -levels, side="right").astype(np.float64)  # (K,)
+    first = np.searchsorted(-levels, -values, side="left")  # the first threshold at which each row is an alarm, (T,)
+    surface = _Surface(first, marks, alarms)
+    areas = [surface.areas(width) for width in range(longest + 1)]
+    return Areas(*np.mean(areas, axis=0).tolist())
+
+
+class _Surface:
+    """The curves of one detector for growing buffers.
+
+    Args:
+        first: the first threshold at which each row is an alarm, K where there is none, (T,).
+        marks: whether each row is labelled, (T,).
+        alarms: rows that are alarms at each threshold, (K,).
+    """
+
+    def __init__(self, first: np.ndarray, marks: np.ndarray, alarms: np.ndarray) -> None:
+        self.first, self.marks, self.alarms = first, marks, alarms
+        self.ranges = ranges_of(marks)
+        self.earliest = np.array([first[a : b + 1].min() for a, b in self.ranges])  # of each range and its buffer
+        self.reach = 0  # rows of the buffer on each side that `earliest` has seen
+        self.found = np.cumsum(self._counts(np.flatnonzero(marks)))  # labelled rows among the alarms, (K,)
+
+    def areas(self, width: int) -> Areas:
+        """The areas for one buffer; widths may only grow from call to call."""
+        rows, soft = faded_rows(self.ranges, self.marks, width)
+        near = np.cumsum(self._counts(rows, soft))  # faded labels among the alarms, (K,)
+        hits = self.found + near
+        positive = self.marks.sum() + near / 2
+        recall = np.minimum(hits / positive, 1.0) * self._touched(width // 2)
+        false = (self.alarms - hits) / (len(self.marks) - positive)
+        roc = np.trapezoid(np.concatenate([[0.0], recall, [1.0]]), np.concatenate([[0.0], false, [1.0]]))
+        return Areas(float(roc), float(np.diff(recall, prepend=0.0) @ (hits / self.alarms)))
+
+    def _counts(self, rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """How much of some rows becomes an alarm at each threshold, (K,)."""
+        size = len(self.alarms)
+        return np.bincount(self.first[rows], weights, minlength=size + 1)[:size]
+
+    def _touched(self, reach: int) -> np.ndarray:
+        """The share of ranges with an alarm, those whose buffers meet counted as one, (K,)."""
+        while self.reach < reach:
+            self.reach += 1
+            for place in (0, 1):
+                rows = np.array([one[place] for one in self.ranges]) + (self.reach if place else -self.reach)
+                inside = (rows >= 0) & (rows < len(self.first))
+                self.earliest[inside] = np.minimum(self.earliest[inside], self.first[rows[inside]])
+        starts = [0] + [
+            n for n in range(1, len(self.ranges)) if self.ranges[n - 1][1] + reach < self.ranges[n][0] - reach
+        ]
+        joined = np.minimum.reduceat(self.earliest, starts)
+        return np.cumsum(np.bincount(joined, minlength=len(self.alarms) + 1)[: len(self.alarms)]) / len(joined)
+
+
+def faded_rows(ranges: Sequence[Range], marks: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows outside of all ranges that a buffer of this width reaches, and their labels in (0, 1], (M,) each.
+
+    A row `d` rows from a range has the root of `1 - d / width`, up to half a buffer away; where buffers overlap, labels
+    are added up, to 1 at most.
+
+    Example:
+        >>> rows, labels = faded_rows([(3, 3)], np.arange(7) == 3, 4)
+        >>> rows.tolist(), labels.round(3).tolist()
+        ([1, 2, 4, 5], [0.707, 0.866, 0.866, 0.707])
+    """
+    away = np.arange(1, width // 2 + 1)
+    edges = np.array(ranges)
+    rows = np.concatenate([edges[:, :1] - away, edges[:, 1:] + away], 1)  # (R, 2 D)
+    height = np.broadcast_to(np.tile(np.sqrt(1 - away / max(width, 1)), 2), rows.shape)
+    kept = (rows >= 0) & (rows < len(marks))
+    rows, height = rows[kept], height[kept]
+    outside = ~marks[rows]
+    places, number = np.unique(rows[outside], return_inverse=True)
+    return places, np.minimum(np.bincount(number, height[outside], minlength=len(places)), 1.0)

@@ -1,5 +1,6 @@
 """What a classifier answers with: one label, or any number of labels."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Self
@@ -13,9 +14,11 @@ from unrolled.codecs.category import plain_values
 from unrolled.codecs.values import chunks, nothing_to_learn, unflatten
 from unrolled.codecs.vocabulary import index_of, look_up, order
 from unrolled.errors import DataError, InputError, message, unknown
+from unrolled.metrics import UNSEEN
 from unrolled.ragged import Ragged
 
 IGNORED = -100  # the index of a label to leave out of loss and score; torch's `ignore_index`
+
 _POLICIES = ("error", "ignore")
 
 
@@ -25,7 +28,7 @@ class Labels(Codec):
     Args:
         column: text, whole numbers or true/false; or lists of them.
         unseen: what to do with a missing label or one not seen in `fit`: "error", or "ignore", which
-            gives it the index -100 and counts it.
+            gives it the index -100 and counts it. `evaluate` counts an unseen one as answered wrong, or leaves it out.
 
     Attributes:
         classes_: the labels, sorted; a label's place is its index.
@@ -84,6 +87,26 @@ class Labels(Codec):
         self._count(unknown=len(unseen))
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
+    def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any]]:
+        """Labels to score answers against: as `encode`, but an unseen label is an answer that nobody can give.
+
+        Returns:
+            Indices, `UNSEEN` for a label not seen in `fit`, and how often each such label occurs; with unseen="ignore"
+            they are left out (-100) as ever, and none is counted here.
+
+        Raises:
+            DataError: a missing label, unless it is to be ignored.
+        """
+        self._require_fit()
+        if self.unseen == "ignore":
+            return self.encode(records), Counter()
+        values, lengths, _ = plain_values(records, self.column, 0, self.per_step_)
+        if None in values:
+            raise self._unseen(values, lengths, values.index(None))
+        indices = look_up(self._index, values, UNSEEN)
+        found = Counter(values[place] for place in np.flatnonzero(indices == UNSEEN).tolist())
+        return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths)), found
+
     def decode(self, encoded: Ragged) -> list[Any]:
         return unflatten(self.decode_indices(encoded.values), encoded.lengths.tolist(), self.per_step_)
 
@@ -106,7 +129,8 @@ class MultiLabels(Codec):
 
     Args:
         column: lists of text, whole numbers or true/false; a missing list is an empty one.
-        unseen: what to do with a label not seen in `fit`: "error", or "ignore", which drops and counts it.
+        unseen: what to do with a label not seen in `fit`: "error", or "ignore", which drops and counts it. `evaluate`
+            counts it as one that was not found, or drops it.
 
     Attributes:
         classes_: the labels, sorted; a label's place in the vector.
@@ -159,6 +183,25 @@ class MultiLabels(Codec):
         vectors = np.zeros((len(records), len(self.classes_)), dtype=np.float32)  # (B, V)
         vectors[rows[known], indices[known]] = 1.0
         return Ragged(torch.from_numpy(vectors), torch.ones(len(records), dtype=torch.int64))
+
+    def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any], np.ndarray]:
+        """Labels to score answers against: as `encode`, but an unseen label is one that no answer can find.
+
+        Returns:
+            The vectors, how often each unseen label occurs, and how many each record has, (B,); with unseen="ignore"
+            such labels are dropped as ever, and none is counted here.
+        """
+        self._require_fit()
+        values, lengths, _ = plain_values(records, self.column, 0, True)
+        indices = look_up(self._index, values, IGNORED)
+        rows = np.repeat(np.arange(len(records)), lengths)
+        vectors = np.zeros((len(records), len(self.classes_)), dtype=np.float32)  # (B, V)
+        known = indices != IGNORED
+        vectors[rows[known], indices[known]] = 1.0
+        unseen = [] if self.unseen == "ignore" else np.flatnonzero(~known).tolist()
+        counts = np.bincount(rows[unseen], minlength=len(records)) if unseen else np.zeros(len(records), np.int64)
+        whole = Ragged(torch.from_numpy(vectors), torch.ones(len(records), dtype=torch.int64))
+        return whole, Counter(values[place] for place in unseen), counts
 
     def decode(self, encoded: Ragged) -> list[list[Any]]:
         """The labels of each record, sorted: those above 0.5, so probabilities decode too."""

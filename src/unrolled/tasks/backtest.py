@@ -1,6 +1,6 @@
 """Rolling origins: which forecasts a back-test makes, and what came true."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.errors import DataError, OptionError, message
+from unrolled.metrics import mean
 from unrolled.tasks.forecast_features import Plan
 from unrolled.tasks.panel import Panel, Series
 
@@ -112,10 +113,57 @@ def with_names(panel: Panel, series: Sequence[Series], owner: np.ndarray, column
     return pl.DataFrame({panel.group: names} | dict(columns))
 
 
-def naive_error(values: np.ndarray, season: int) -> float:
-    """Mean absolute error of the seasonal naive forecast one season ahead within a series: the unit of MASE."""
-    if len(values) <= season:
-        season = 1
-    errors = np.abs(values[season:] - values[:-season])
-    errors = errors[np.isfinite(errors)]
-    return float(errors.mean()) if len(errors) else float("nan")
+def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
+    """Absolute errors of the seasonal naive forecast one season ahead within a series; their mean is MASE's unit.
+
+    Args:
+        values: (T,), NaN where unknown.
+        season: steps; a series that is no longer than that is forecast by its last value.
+        first: the first step whose error counts.
+
+    Returns:
+        The errors that are known, at most (T - season,).
+
+    Source: R. Hyndman and A. Koehler, "Another look at measures of forecast accuracy", 2006, section 3: the mean over
+    all of the training series, and over nothing that is forecast.
+
+    Example:
+        >>> naive_errors(np.array([1.0, 5.0, 2.0, 9.0]), 2).tolist()
+        [1.0, 4.0]
+    """
+    lag = season if len(values) > season else 1
+    errors = np.abs(values[lag:] - values[:-lag])[max(first - lag, 0) :]
+    return errors[np.isfinite(errors)]
+
+
+def mean_naive_errors(series: Iterable[Series], season: int) -> dict[str, float]:
+    """The unit of MASE of each series, by its name; several parts of one series count together, step by step.
+
+    Args:
+        series: training data; of those with remembered steps in front only the new ones count.
+        season: steps.
+    """
+    errors: dict[str, list[np.ndarray]] = {}
+    for one in series:
+        errors.setdefault(str(one.name), []).append(naive_errors(one.values, season, one.unread))
+    means = {name: mean(np.concatenate(parts)) for name, parts in errors.items()}
+    return {name: error for name, error in means.items() if np.isfinite(error)}
+
+
+def mase_units(series: Sequence[Series], origins: Origins, season: int, training: Mapping[str, float]) -> np.ndarray:
+    """The unit of MASE of each forecast, (M,); NaN where nothing changed before it.
+
+    Args:
+        series: the series that are forecast.
+        origins: of the forecasts.
+        season: steps.
+        training: units from the training data by name. A series that does not follow those data has its own, from the
+            steps before the first that is scored.
+    """
+    first = np.full(len(series), np.iinfo(np.int64).max)
+    np.minimum.at(first, origins.owner, origins.places + 1)
+    units = np.full(len(series), np.nan)
+    for index, one in enumerate(series):
+        error = training.get(str(one.name)) if one.unread else None
+        units[index] = mean(naive_errors(one.values[: first[index]], season)) if error is None else error
+    return np.where(units > 0, units, np.nan)[origins.owner]

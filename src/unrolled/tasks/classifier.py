@@ -21,7 +21,8 @@ from unrolled.confusion_matrix import Confusion, confusion
 from unrolled.data.files import find_files
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, UnsupportedError, message, unknown
-from unrolled.metrics import IGNORED, Scores, classification_scores, multilabel_scores
+from unrolled.label_metrics import classification_scores, multilabel_scores, unseen_notes
+from unrolled.metrics import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
@@ -157,13 +158,14 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     def predict_proba(self, data: Any) -> np.ndarray:
         """Probabilities in the order of `classes_`, (B, V)."""
-        return self._probabilities(self._asked(data))
+        return self._probabilities(self._asked(data)).astype(np.float32)
 
     def _probabilities(self, examples: Batch) -> np.ndarray:
         self._fitted()
-        answers = torch.zeros(examples.batch_size, len(self.classes_))
+        answers = torch.zeros(examples.batch_size, len(self.classes_), dtype=torch.float64)
         for rows, raw in self._answers(examples):
-            answers[rows] = self.network_.output.describe(raw)
+            # a share of 1e-40 is 0 in float32, and its nats infinite
+            answers[rows] = self.network_.output.describe(raw.double())
         return answers.numpy()
 
     def predict(self, data: Any) -> np.ndarray:
@@ -179,23 +181,31 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Accuracy, macro-F1 and log loss beside the baselines'.
 
+        A label that training never saw counts as answered wrong, and the notes name it; log loss leaves it out. With
+        `Labels(..., unseen="ignore")` its sequence is left out altogether.
+
         Args:
             data: what `fit` takes.
             y: labels, when `data` is a list of sequences.
 
         Raises:
-            DataError: labels that training never saw; they are named.
+            DataError: a missing label, unless it is to be ignored.
         """
         self._fitted()
         source = self._source(data, y)
-        examples = self._encode(source)
-        truth = self.target_codec_.encode(list(source)).values.numpy()
+        require(source, self.target_codec_.columns)
+        examples = self._encode(source, targets=False)
         inputs = self._plain_inputs(source, examples)
         rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
-            rivals["causal convolution net of the same size"] = self.rival_.predict_proba(source)
-        score = multilabel_scores if isinstance(self.target_codec_, MultiLabels) else classification_scores
-        return score(truth, self._probabilities(examples), rivals, len(self.classes_))
+            rivals["causal convolution net of the same size"] = self.rival_._probabilities(examples)
+        shares, size = self._probabilities(examples), len(self.classes_)
+        if isinstance(self.target_codec_, MultiLabels):
+            sets, unseen, missed = self.target_codec_.truth(list(source))
+            notes = unseen_notes(unseen, "count as not found")
+            return multilabel_scores(sets.values.numpy(), shares, rivals, size, missed, notes)
+        truth, unseen = self.target_codec_.truth(list(source))
+        return classification_scores(truth.values.numpy(), shares, rivals, size, unseen_notes(unseen))
 
     def confusion(self, data: Any, y: Any = None) -> Confusion:
         """Which class is taken for which; printed, a table.

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
-from unrolled.metrics import Scores, density_scores
+from unrolled.metrics import Scores
 from unrolled.nn.mixture import MixtureOutput
+from unrolled.number_metrics import density_scores
 from unrolled.ragged import Ragged
 
 Answers = tuple[list[np.ndarray], list[np.ndarray]]  # for each sequence its costs (T + 1,) and the means said (T, V)

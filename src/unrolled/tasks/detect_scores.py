@@ -12,10 +12,10 @@ from unrolled.anomaly_metrics.ranges import range_scores, ranges_of
 from unrolled.anomaly_metrics.vus import vus
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
-from unrolled.metrics import Metrics, Scores
+from unrolled.metrics import Metrics, Scores, answered
 from unrolled.tasks.detect_table import Rows, moments
 
-LEAST_BUFFER = 10  # rows over which labels fade out, at least
+LEAST_BUFFER, MOST_BUFFER = 10, 1000  # rows over which labels fade out at the most
 
 
 def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[list[np.ndarray], bool]:
@@ -66,22 +66,29 @@ def detection_scores(
 
     Args:
         truth: whether each row is labelled, (T,) for each series.
-        answers: scores by name, (T,) for each series, NaN where there is none.
+        answers: scores by name, (T,) for each series; NaN is no score, as of a row without a known value, and counts as
+            the lowest.
         thresholds: by name.
         quiet: steps after a score in which only a higher one is an alarm.
         windows: whether labelled ranges are windows in NAB's sense.
 
     Raises:
-        DataError: no labelled row, or no other.
+        DataError: no labelled row, or no other; an infinite score.
+
+    Reference programs: `RangeAUC_volume_opt` of TSB-AD 1.5 for VUS, with the usual length of a labelled range (10 to
+    1,000 rows) as the widest buffer; its `range_recall_new` with alpha 0 and 1 for precision and recall; the scorer of
+    the Numenta benchmark for nab.
     """
-    marks = np.concatenate([np.append(one, False) for one in truth])  # a row between series, so that ranges end
+    marks = np.concatenate(
+        [np.zeros(0, bool), *(np.append(one, False) for one in truth)]
+    )  # a row between series, so that ranges end
     if not marks.any() or all(one.all() for one in truth):
         raise DataError(message("label", expected="labelled and other rows", received=f"{int(marks.sum())} labelled"))
     sizes = [last - first + 1 for first, last in ranges_of(marks)]
-    longest = max(LEAST_BUFFER, int(np.median(sizes)))
+    longest = int(np.clip(np.median(sizes), LEAST_BUFFER, MOST_BUFFER))
     table: dict[str, Metrics] = {}
     for name, series in answers.items():
-        scores = [np.nan_to_num(one) for one in series]
+        scores = [answered(np.where(np.isnan(one), 0.0, one), name, "scores") for one in series]
         areas = vus(np.concatenate([np.append(one, 0.0) for one in scores]), marks, longest)
         loud = [loudest(one, quiet) for one in scores]
         alarms = np.concatenate([np.append(one >= thresholds[name], False) & (np.append(one, 0) > 0) for one in loud])
@@ -89,7 +96,7 @@ def detection_scores(
         table[name] = {
             "vus_pr": areas.pr,
             "vus_roc": areas.roc,
-            "precision": found.precision if alarms.any() else 0.0,
+            "precision": found.precision,
             "recall": found.recall,
             "alarm_rate": float(alarms[~marks].mean()),
         }

@@ -17,10 +17,11 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.source import Source, Table
 from unrolled.errors import OptionError, message, unknown
-from unrolled.metrics import Scores, forecast_scores
+from unrolled.metrics import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.tasks.backtest import choose_origins, naive_error, origin_columns, too_short, with_names
+from unrolled.number_metrics import forecast_scores
+from unrolled.tasks.backtest import choose_origins, mase_units, mean_naive_errors, origin_columns, too_short, with_names
 from unrolled.tasks.base import Task
 from unrolled.tasks.described import ReadsSeries
 from unrolled.tasks.forecast_answers import answer_columns, forecast_after, point_of
@@ -193,8 +194,11 @@ class Forecaster(ReadsSeries, Task):
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
         super().fit(source, validation_data=recent, **options)
+        parts: list[Series] = []
         for table in (source, recent):
-            self._remember([] if table is None else self._read(table))
+            self._remember(series := [] if table is None else self._read(table))
+            parts += series
+        self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of what was watched and not learnt from
         return self
 
     def _learn(self, source: Source) -> None:
@@ -212,8 +216,8 @@ class Forecaster(ReadsSeries, Task):
         sizes = Steps(panel, self.plan_, series[:1])
         self.sizes_ = [sizes.step_size, sizes.ahead_size]
         self.season_ = self.plan_.season
+        self.naive_errors_ = mean_naive_errors(every, self.season_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
-        self.naive_errors_ = {str(one.name): naive_error(one.values, self.season_) for one in series}
         self.tails_: dict[Any, Series] = {}
         self._remember(every)
 
@@ -331,6 +335,9 @@ class Forecaster(ReadsSeries, Task):
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Errors of a rolling back-test beside the baselines', with skill over the seasonal naive forecast.
 
+        MASE divides by the mean error of the seasonal naive forecast within the whole training series; of a series that
+        training never saw, in the steps before the first that is scored. One that never changes there has no MASE.
+
         Args:
             data: what `backtest` takes; every step is an origin.
             y: not used; a series is its own target.
@@ -349,17 +356,11 @@ class Forecaster(ReadsSeries, Task):
             points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
             rivals["causal convolution net of the same size"] = points
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
-        units = np.array([self._naive_error(one) for one in series])[origins.owner]
+        units = mase_units(series, origins, self.season_, self.naive_errors_)
         points = point_of(answers, self.quantiles)
         fitted: Any = self.baselines_.values()
         spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
         return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
-
-    def _naive_error(self, series: Series) -> float:
-        """The unit of MASE: from the training data, or a stranger's own history."""
-        own = naive_error(series.values, self.season_)
-        error = self.naive_errors_.get(str(series.name), own) if series.unread else own
-        return error if error > 0 else 1.0
 
     # ---- baselines --------------------------------------------------------------------------
 

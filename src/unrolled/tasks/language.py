@@ -29,9 +29,10 @@ from unrolled.data.source import Source
 from unrolled.data.streams import StreamLanes
 from unrolled.decoding.sampling import sample
 from unrolled.errors import OptionError, message, unknown
-from unrolled.metrics import Scores, language_scores
+from unrolled.metrics import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.number_metrics import language_scores
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for

@@ -18,10 +18,11 @@ from unrolled.codecs.frames import Frames
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.metrics import Scores, frame_scores
+from unrolled.metrics import Scores
 from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.mixture import MixtureOutput
+from unrolled.number_metrics import frame_scores
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
@@ -166,7 +167,7 @@ class SequenceModel(ReadsFrames, Task):
 
     def predict(self, data: Any) -> list[np.ndarray]:
         """For each sequence and step what comes next, (T, V): probabilities of 0 or 1, or values; a mixture's mean."""
-        said = self._next(self._asked(data))
+        said = [frames.astype(np.float32) for frames in self._next(self._asked(data))]
         return self._own_units([rows[1:, :-1] for rows in said] if self._mixture else said)
 
     def _own_units(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -177,7 +178,7 @@ class SequenceModel(ReadsFrames, Task):
         answers: list[np.ndarray] = [np.empty(0)] * examples.batch_size
         for rows, raw in self._answers(examples):
             for row, sequence in zip(rows.tolist(), raw, strict=True):
-                answers[row] = self.network_.output.describe(sequence).numpy()
+                answers[row] = self.network_.output.describe(sequence.double()).numpy()
         return answers
 
     def generate(

@@ -18,7 +18,8 @@ from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
-from unrolled.metrics import Scores, tagging_scores
+from unrolled.label_metrics import tagging_scores, unseen_notes
+from unrolled.metrics import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
@@ -140,24 +141,30 @@ class Tagger(ReadsSteps, Task):
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Accuracy by step, macro-F1 and whole sequences right, beside the baselines'.
 
+        A label that training never saw counts as answered wrong, and the notes name it; with
+        `Labels(..., unseen="ignore")` its step is left out.
+
         Args:
             data: what `fit` takes.
             y: lists of labels, when `data` is a list of sequences.
 
         Raises:
-            DataError: labels that training never saw; they are named.
+            DataError: a missing label, unless it is to be ignored.
         """
         self._fitted()
         source = self._source(data, y)
         require(source, self.target_codec_.columns)
         column = self.target_codec_.columns[0]
         records = list(source)
-        self.target_codec_.encode(records)  # an unknown label is refused here, by name
-        truth = [list(record[column]) for record in records]
+        indices, unseen = self.target_codec_.truth(records)
+        truth = [
+            [None if index == IGNORED else label for label, index in zip(record[column], row.tolist(), strict=True)]
+            for record, row in zip(records, indices, strict=True)
+        ]
         rivals = {baseline.name: baseline.predict(self._plain(records)) for baseline in self.baselines_.values()}
         if self.rival_ is not None:
             rivals["convolution net of the same size"] = self.rival_.predict(source)
-        return tagging_scores(truth, self.predict(source), rivals)
+        return tagging_scores(truth, self.predict(source), rivals, unseen_notes(unseen))
 
     def _stepping(self) -> NetworkSteps:
         reader = RecordReader(self.codecs_, self.network_.output, self.classes_, per_step=True)

@@ -35,7 +35,8 @@ class CiderD:
         >>> [round(float(score), 2) for score in measure(["a red car", "a red car"])]
         [7.5, 0.0]
 
-    Source: R. Vedantam, C. L. Zitnick and D. Parikh, "CIDEr: Consensus-based Image Description Evaluation", 2015,
+    Reference program: `Cider` of pycocoevalcap 1.2, which is CIDEr-D. Source: R. Vedantam, C. L. Zitnick and D. Parikh,
+    "CIDEr: Consensus-based Image Description Evaluation", 2015,
     sections 4 and 6.
     """
 

@@ -1,19 +1,21 @@
 """Scores of texts as one table: the model's answers beside those of its baselines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from unrolled.errors import DataError, message, unknown
 from unrolled.metrics import Metrics, Scores
 from unrolled.text_metrics.cider import CiderD
+from unrolled.text_metrics.coco_bleu import ORDER, coco_bleu
 from unrolled.text_metrics.edits import edits_of
 from unrolled.text_metrics.libraries import AUTO, Corpus, rouge, sentence_bleu_chrf
-from unrolled.text_metrics.words import written_words
+from unrolled.text_metrics.words import words_of, written_words
 
 Truth = Sequence[str | Sequence[str]]
 HIGHER: dict[str, bool] = dict.fromkeys(("exact", "bleu", "chrf", "cider_d", "rouge_1", "rouge_2", "rouge_l"), True)
 HIGHER |= {"cer": False, "wer": False}
+NO_BLEU = "BLEU left out: no true text has four words."
 SHORT = 5  # characters of a text that is as good as a word
 
 
@@ -44,6 +46,9 @@ def text_scores(
         OptionError: an unknown tokenizer or metric.
         UnsupportedError: sacrebleu or rouge-score is not installed.
 
+    Reference program: sacrebleu for BLEU (smoothed as its default is) and chrF, rouge-score for ROUGE (with the words
+    of `words_of`), and jiwer for the error rates.
+
     Example:
         >>> scores = text_scores(["the cat sat down"], ["the cat sat"], {"copy": ["a dog"]})
         >>> round(scores.model["chrf"], 1), scores.model["wer"], scores.leading
@@ -62,30 +67,30 @@ def text_scores(
 
     if leading == AUTO:
         leading = "exact" if 2 * sum(map(_has_short, true)) > len(true) else "chrf"
-    return _table(said, measure, corpus, ("bleu", "chrf"), leading, "texts")
+    rows = {name: measure(texts) for name, texts in said.items()}
+    notes = [corpus.signature(name) for name in ("bleu", "chrf") if name in rows[""] and true]
+    return _table(rows, leading, ("bleu",), "texts", notes if corpus.has_bleu else [*notes, NO_BLEU], len(true))
 
 
 def caption_scores(
-    truth: Truth,
-    answers: Sequence[str],
-    rivals: Mapping[str, Sequence[str]],
-    tokenizer: str = AUTO,
-    leading: str = "cider_d",
+    truth: Truth, answers: Sequence[str], rivals: Mapping[str, Sequence[str]], leading: str = "cider_d"
 ) -> Scores:
     """CIDEr-D (0 to 10), BLEU-4 (0 to 100) and exact match of captions.
 
-    CIDEr-D is left out for a single picture, where it is 0 for every caption; BLEU as in `text_scores`. Where the
-    leading metric is left out, exact match leads.
+    CIDEr-D is left out for a single picture, where it is 0 for every caption, and BLEU where no true caption has four
+    words, as it is 0 there for every answer. Where the leading metric is left out, exact match leads.
 
     Args:
         truth: a caption for each picture, or several.
         answers: the model's.
         rivals: the baselines' by name.
-        tokenizer: as in `text_scores`.
         leading: the metric that decides: exact, bleu or cider_d.
 
     Raises:
-        DataError, OptionError, UnsupportedError: as `text_scores`.
+        DataError, OptionError: as `text_scores`.
+
+    Reference program: pycocoevalcap 1.2, its CIDEr (which is CIDEr-D) and its `Bleu(4)`, see `coco_bleu`, both with the
+    words of `words_of`.
 
     Example:
         >>> truth = [["a red car", "red car"], ["a blue house"], ["grinning cat"]]
@@ -94,20 +99,25 @@ def caption_scores(
         (3.79, 0.67, True)
     """
     true, said = _references(truth), _answers(answers, rivals, len(truth))
-    corpus = Corpus(true, tokenizer)
     cider = CiderD(true)
+    has_bleu = any(len(words_of(text)) >= ORDER for texts in true for text in texts)
 
     def measure(texts: list[str]) -> Metrics:
         consensus = {"cider_d": _mean(cider(texts))} if len(true) > 1 else {}
-        return {"exact": _mean(_exact(true, texts))} | _bleu(corpus, texts) | consensus
+        bleu = {"bleu": coco_bleu(true, texts)} if has_bleu else {}
+        return {"exact": _mean(_exact(true, texts))} | bleu | consensus
 
-    return _table(said, measure, corpus, ("bleu",), leading, "captions")
+    rows = {name: measure(texts) for name, texts in said.items()}
+    notes = ("BLEU-4 as pycocoevalcap 1.2 counts it, not smoothed.",) if has_bleu else (NO_BLEU,)
+    return _table(rows, leading, ("bleu", "cider_d"), "captions", notes, len(true))
 
 
 def sentence_scores(truth: Truth, answers: Sequence[str], tokenizer: str = AUTO) -> dict[str, np.ndarray]:
     """Scores of every answer alone, (M,) each: exact, bleu, chrf, cer and wer, as in `text_scores`.
 
     BLEU here counts n-grams as long as the answer has any. An answer that is exactly right has 100, an empty one too.
+
+    Reference program: sacrebleu's `sentence_bleu` and `sentence_chrf`, and jiwer for the error rates.
 
     Example:
         >>> scores = sentence_scores(["35", "yes"], ["35", "no"])
@@ -126,24 +136,25 @@ def sentence_scores(truth: Truth, answers: Sequence[str], tokenizer: str = AUTO)
 
 
 def _table(
-    said: Mapping[str, list[str]],
-    measure: Callable[[list[str]], Metrics],
-    corpus: Corpus,
-    signed: Sequence[str],
-    leading: str,
-    unit: str,
+    rows: dict[str, Metrics], leading: str, possible: Sequence[str], unit: str, notes: Sequence[str], count: int
 ) -> Scores:
-    rows = {name: measure(texts) for name, texts in said.items()}
+    """One table; exact match leads where the leading metric could not be counted.
+
+    Args:
+        rows: metrics by name, the model's under "".
+        leading: the metric asked for.
+        possible: metrics that may be left out.
+        unit: what was scored.
+        notes: shown below.
+        count: how many were scored.
+    """
     model = rows.pop("")
     if leading not in model:
-        possible = dict.fromkeys((*model, *(("bleu",) if unit == "texts" else ("bleu", "cider_d"))))
-        if leading not in possible:
-            raise unknown("leading", leading, possible)
+        known = dict.fromkeys((*model, *possible))
+        if leading not in known:
+            raise unknown("leading", leading, known)
         leading = "exact"
-    notes = [corpus.signature(name) for name in signed if name in model and len(said[""])]
-    if not corpus.has_bleu:
-        notes.append("BLEU left out: no true text has four words.")
-    return Scores(len(said[""]), unit, model, rows, leading, HIGHER[leading], tuple(notes))
+    return Scores(count, unit, model, rows, leading, HIGHER[leading], tuple(notes))
 
 
 def _has_short(texts: Sequence[str]) -> bool:
