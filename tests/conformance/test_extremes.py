@@ -1,4 +1,4 @@
-"""The law of extremes, for every cell and every kernel: however large, small or broken a number is, the answer is right.
+"""The law of extremes, for every cell and every kernel: however large, small or broken a number is, the answer holds.
 
 Where the reference in float64 is finite, ours is finite and close; where it is NaN, ours is NaN; where it is infinite,
 ours is no finite number. That holds for outputs, states and gradients.
