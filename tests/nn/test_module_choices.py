@@ -21,6 +21,7 @@ from torch_twins import (
     state_for,
 )
 from unrolled.errors import OptionError, ShapeError, UnsupportedError
+from unrolled.kernels import native
 from unrolled.kernels.choose import KERNELS
 from unrolled.nn.drop_in import LONG
 from unrolled.ragged import Ragged
@@ -81,6 +82,13 @@ def test_a_single_step_is_torchs_unless_a_kernel_is_asked_for(monkeypatch):
         assert len(calls) == count
 
 
+runs_in_bfloat16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="torch's own LSTM fails under autocast to bfloat16 on this processor",
+)
+
+
+@runs_in_bfloat16
 @pytest.mark.parametrize("form", ["padded", "packed"])
 def test_under_autocast_torch_runs(form):
     mine, theirs = pair("lstm", F, H, 2, dtype=torch.float32)
@@ -91,12 +99,31 @@ def test_under_autocast_torch_runs(form):
     assert torch.equal(got, want)
 
 
+@runs_in_bfloat16
 def test_under_autocast_a_ragged_is_packed_for_torch():
     mine, theirs = pair("lstm", F, H, 2, dtype=torch.float32)
     inputs = noise(6, F, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         (outputs, _), (want, _) = mine(Ragged(inputs, [6])), theirs(PackedSequence(inputs, torch.ones(6).long()))
     assert torch.equal(outputs.values, want.data)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("form", FORMS)
+@kinds
+def test_under_autocast_that_torch_cannot_run_on_this_processor_another_kernel_does(kind, form, dtype, monkeypatch):
+    for narrow in native._NARROW:  # as on a processor without them, wherever this test runs
+        monkeypatch.setitem(native._NARROW, narrow, lambda: False)
+    monkeypatch.setattr(KERNELS["tiles"], "refuses", lambda *_: "not today")
+    mine, _ = pair(kind, F, H, 2, dtype=torch.float32)
+    inputs = FORMS[form](noise(6, F, dtype=torch.float32))
+    want, _ = mine(inputs)
+    with torch.autocast("cpu", dtype=dtype):
+        got, _ = mine(inputs)
+    shown, wanted = (outputs if form == "padded" else next(iter(outputs)) for outputs in (got, want))
+    shown.float().sum().backward()
+    assert (shown.float() - wanted).abs().max() < 0.05
+    assert all(parameter.grad.isfinite().all() for parameter in mine.parameters())
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, about its own

@@ -31,6 +31,23 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
         return "a function transform of torch is at work, which torch's own layers do not take"
     if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
+    return autocast_refuses(cell.torch_layer, inputs.values.device)
+
+
+def autocast_refuses(torch_layer: str, device: torch.device) -> str:
+    """Say why torch's layer cannot run under the autocast that is on now; empty when it can, or when none is on.
+
+    On a CPU, autocast hands an LSTM to oneDNN, which has narrow ones only for processors that compute in that type.
+
+    Args:
+        torch_layer: `LSTM`, `GRU` or `RNN`.
+        device: where the inputs are.
+    """
+    if torch_layer != "LSTM" or device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return ""
+    narrow = torch.get_autocast_dtype("cpu")
+    if narrow in _NARROW and not _NARROW[narrow]():
+        return f"autocast is on, and oneDNN has no LSTM in {narrow} for this processor"
     return ""
 
 
@@ -152,3 +169,7 @@ def _state_argument(state: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
 
 
 _FUNCTIONS = {"lstm": torch.lstm, "gru": torch.gru, "rnn_tanh": torch.rnn_tanh, "rnn_relu": torch.rnn_relu}
+_NARROW = {
+    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+}

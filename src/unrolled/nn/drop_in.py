@@ -131,6 +131,8 @@ class DropIn(nn.RNNBase):
             return False
         kind = rows.device.type
         autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        if autocast and native.autocast_refuses(self.cell_type.torch_layer, rows.device):
+            return False
         single = steps == 1 and not torch.compiler.is_compiling()  # torch's own cannot always be compiled
         return single or autocast or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
 

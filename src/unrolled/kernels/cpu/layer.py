@@ -66,7 +66,7 @@ class Layer:
         if not self.plan.cell.num_own:
             return self.weights["weight_ih"].new_empty(0)
         with torch.no_grad():
-            numbers = self.plan.cell.own_numbers(self.weights)
+            numbers = self.plan.cell.own_numbers(self._own_weights())
         return packing.own_of(numbers, self.weights["weight_ih"], self.plan, self.hidden_size)
 
     def left(self, values: Tensor, stride: int) -> Tensor:
@@ -151,7 +151,8 @@ class Layer:
         others = ["weight_ih", "weight_hh", "weight_hr"]
         if isinstance(self.plan.cell, Pointwise):
             others += ["bias_ih", "bias_hh"]
-        return {name: weight.detach() for name, weight in self.weights.items() if name not in others}
+        # torch rounds exp and its like otherwise where numbers lie apart, so they are put side by side
+        return {name: weight.detach().contiguous() for name, weight in self.weights.items() if name not in others}
 
     def _products(self) -> list[tuple[Tensor, tuple[int, ...]]]:
         cell = self.plan.cell
