@@ -10,8 +10,10 @@ from torch import Tensor
 from random_sequences import assert_close, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.lstm import LSTM
+from unrolled.cells.registry import make_cell
 from unrolled.errors import OptionError, UnsupportedError
 from unrolled.kernels.choose import KERNELS, choose
+from unrolled.kernels.cpu import kernel as tiles
 from unrolled.nn.unroll import unroll
 
 INPUTS = some_ragged([2, 3], 3, dtype=torch.float32)
@@ -39,6 +41,14 @@ def test_the_fastest_kernel_that_can_is_chosen():
     assert choose(LSTM(3, 4).double(), some_ragged([2], 3)).name == "native"
     assert choose(LSTM(3, 4), INPUTS, "reference") == ("reference", {})
     assert list(KERNELS)[-1] == "reference"
+
+
+def test_a_processor_without_known_vectors_leaves_the_work_to_torch(monkeypatch):
+    monkeypatch.setattr(tiles, "HAS_VECTORS", False)
+    for name, instead in (("lstm", "native"), ("min_lstm", "reference")):
+        name, refused = choose(make_cell(name, 3, 4), INPUTS)
+        assert name == instead
+        assert "SSE2 and NEON, and this processor none of them" in refused["tiles"]
 
 
 def test_a_cell_that_torch_does_not_have_runs_by_its_step():

@@ -16,10 +16,9 @@ def forgetful():
     available.cache_clear()
 
 
-def test_the_host_is_the_widest_machine_and_the_plain_one_is_always_there():
+def test_the_host_is_the_widest_machine():
     found = available()
     assert host() == found[0]
-    assert found[-1].name == "scalar"
     assert [one.width for one in found] == sorted((one.width for one in found), reverse=True)
     assert {one.name for one in found} <= set(MACHINES)
 
@@ -30,13 +29,22 @@ def test_a_64_bit_arm_has_neon_even_where_llvm_cannot_tell(forgetful, monkeypatc
 
     monkeypatch.setattr(llvm, "get_host_cpu_features", cannot)
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
-    assert [one.name for one in module.available()] == ["neon", "scalar"]
+    assert [one.name for one in module.available()] == ["neon"]
 
 
 def test_an_unknown_processor_is_a_plain_one(forgetful, monkeypatch):
     monkeypatch.setattr(llvm, "get_host_cpu_features", dict)
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert [one.name for one in module.available()] == ["scalar"]
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert [one.name for one in module.available()] == ["plain"]
+    assert not module.available()[0].has_vectors
+
+
+@pytest.mark.parametrize("features", [{}, {"sse2": True, "avx": True, "avx2": False}, {"avx2": True, "fma": False}])
+def test_a_64_bit_x86_without_avx2_still_computes_on_four_numbers_at_once(features, forgetful, monkeypatch):
+    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr(platform, "machine", lambda: "AMD64")
+    (found,) = module.available()
+    assert (found.name, found.width, found.has_vectors) == ("sse2", 4, True)
 
 
 @pytest.mark.parametrize("registers", [16, 32])

@@ -61,7 +61,8 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_weights(update, how, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "momentum"), [("sgd", 0.9), ("adam", 0.0), ("nadam", 0.0), ("adafactor", 0.0), ("asgd", 0.0)]
+    ("optimizer", "momentum"),
+    [("sgd", 0.9), ("adam", 0.0), ("nadam", 0.0), ("adafactor", 0.0), ("asgd", 0.0), ("muon", 0.0)],
 )
 def test_every_kind_of_optimiser_state_survives(optimizer, momentum, tmp_path):
     options = {"optimizer": optimizer, "momentum": momentum, "learning_rate": 0.05}

@@ -11,6 +11,7 @@ from training.toy import Dealt, examples, gap, same, toy, train, weights
 from unrolled.errors import OptionError
 from unrolled.training.optimizers import make_optimizer, optimizer_names
 from unrolled.training.options import TrainingOptions
+from unrolled.training.sparse import Together
 from unrolled.training.trainer import Trainer
 
 # the trainer gets batches ready-made; these three are for the task that deals them out
@@ -151,13 +152,28 @@ def test_a_limit_that_is_given_replaces_the_default_of_the_other():
 
 
 @pytest.mark.parametrize("name", sorted(optimizer_names()))
-def test_every_optimiser_of_torch_trains_or_is_refused_in_our_words(name):
-    options = {"optimizer": name, "weight_decay": 0.0, "epochs": 1}
-    if name == "muon":  # takes matrices only
-        with pytest.raises(OptionError, match="expected options and weights that Muon accepts"):
-            train(**options)
-    else:
-        assert not same(train(**options)[1], weights(toy()))
+def test_every_optimiser_that_is_offered_moves_every_weight(name):
+    _, after = train(optimizer=name, weight_decay=0.0, epochs=1)
+    before = weights(toy())
+    assert all(bool(after[key].isfinite().all()) for key in before)
+    assert [key for key in before if torch.equal(before[key], after[key])] == []
+
+
+def test_muon_learns_matrices_and_adamw_the_rest_at_one_rate_and_decay():
+    model = toy()
+    optimizer = make_optimizer(model, TrainingOptions(optimizer="muon", learning_rate=0.02, weight_decay=0.3))
+    assert isinstance(optimizer, Together)
+    muon, adamw = optimizer.parts
+    assert isinstance(adamw, torch.optim.AdamW)
+    names = {id(p): name for name, p in model.named_parameters()}
+    taken, others = ({names[id(p)] for group in part.param_groups for p in group["params"]} for part in (muon, adamw))
+    assert taken == {"cell.weight_ih", "cell.weight_hh", "out.weight"}
+    assert taken | others == set(names.values())
+    assert not taken & others
+    assert {group["lr"] for group in optimizer.param_groups} == {0.02}
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.3, 0.0]
+    alone = nn.Linear(3, 2, bias=False)
+    assert isinstance(make_optimizer(alone, TrainingOptions(optimizer="muon")), torch.optim.Muon)
 
 
 def test_a_misspelt_optimiser_suggests_the_nearest_in_any_case():

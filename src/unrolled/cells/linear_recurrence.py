@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
 from unrolled.cells.base import Cell
 from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
+LEAST = 1e-30  # added to 1 - a^2: where that is 0 in float32, the root would have no slope
 SLOWEST, FASTEST = 0.999, 0.9  # what a fresh unit keeps of its state from step to step: memories of 1000 to 10 steps
 
 
@@ -66,7 +67,13 @@ class LinearRecurrence(Cell):
 
     def step(self, inputs: StepInputs, state: LinearRecurrenceState) -> tuple[StepOutputs, LinearRecurrenceState]:
         """One time step: (B, F) and a state to (B, H) and the next state."""
-        pace = softplus(self.decay)  # (H,) -log a
-        scale = (-(-2 * pace).expm1()).sqrt()  # (H,) exact where a is close to 1, as 1 - a^2 is not
-        hidden = (-pace).exp() * state.hidden + scale * linear(inputs, self.weight_ih, self.bias_ih)  # (B, H)
+        share, scale = kept_and_taken(self.decay)  # (H,) each
+        hidden = share * state.hidden + scale * linear(inputs, self.weight_ih, self.bias_ih)  # (B, H)
         return hidden, LinearRecurrenceState(hidden)
+
+
+def kept_and_taken(decay: Tensor) -> tuple[Tensor, Tensor]:
+    """What every unit keeps of its state, a, and takes of its drive, sqrt(1 - a^2), from its `decay`: (H,) each."""
+    pace = softplus(decay)  # -log a
+    # exact where a is close to 1, as 1 - a^2 is not
+    return (-pace).exp(), (LEAST - (-2 * pace).expm1()).sqrt()

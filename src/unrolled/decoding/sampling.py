@@ -11,6 +11,16 @@ from unrolled.errors import OptionError, message
 StepFunction = Callable[[Tensor, Any], tuple[Tensor, Any]]  # tokens (B,), state -> logits (B, V), state
 
 
+def generator_of(seed: int | None) -> torch.Generator:
+    """A source of random numbers of its own; None = a seed that nobody can know beforehand."""
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator
+
+
 def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     """The distribution that is drawn from, (B, V).
 

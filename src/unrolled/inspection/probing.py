@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unrolled.errors import DataError, message
 from unrolled.ragged import Ragged
+from unrolled.training.apart import Apart
 
 Model = Callable[..., Any]
 TOLERANCE = 1e-4  # float32 sums in another order differ by some 1e-6; a fault by far more
@@ -39,8 +40,7 @@ def calm(model: Model) -> Generator[None]:
 
 def ask(model: Model, *arguments: Any) -> Any:
     """What the model answers, with the same random numbers each time, so that noise is not taken for a fault."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with Apart(0).drawing():
         return model(*arguments)
 
 

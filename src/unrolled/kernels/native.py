@@ -65,7 +65,9 @@ def run(
     gather, scatter = layout.gather.to(device), layout.scatter.to(device)
     start = tuple(field[order].unsqueeze(0).contiguous() for field in state)  # (1, B, H) each
     if device.type == "cpu":
-        outputs, final = _segments(cell, inputs, start, every_length=want_state and len(start) > 1)
+        # a state without bounds may be infinite, which the steps of padding behind its sequence make NaN of
+        unbounded = isinstance(cell, Elman) and cell.activation == "relu"
+        outputs, final = _segments(cell, inputs, start, every_length=unbounded or (want_state and len(start) > 1))
     else:
         outputs, final = _packed(cell, inputs.values[gather], layout.batch_sizes, start)
     return inputs.with_values(outputs[scatter]), type(state)(*(field.squeeze(0)[rank] for field in final))

@@ -43,11 +43,11 @@ from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
 from unrolled.tasks.streamed import Streamed
+from unrolled.training.apart import Apart
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
 from unrolled.training.options import TrainingOptions
-from unrolled.training.seeds import seed_everything
-from unrolled.training.threads import fitting_threads
+from unrolled.training.threads import threads_worth
 from unrolled.training.trainer import Trainer
 from unrolled.training.weights import under
 
@@ -188,11 +188,11 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
         return self
 
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
-        seed_everything(settings.seed)
-        with torch.device("meta"):
-            outline = self._make_network()
-        check_memory(outline, examples, settings)
-        self.network_ = self._make_network()
+        with Apart(settings.seed).drawing():
+            with torch.device("meta"):
+                outline = self._make_network()
+            check_memory(outline, examples, settings)
+            self.network_ = self._make_network()
         self.bptt_steps_ = settings.bptt_steps
         if settings.bptt_steps and hasattr(self.network_, "bptt_steps"):
             self.network_.bptt_steps = settings.bptt_steps
@@ -203,9 +203,9 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
             settings,
             validate=validate,
             callbacks=callbacks,
+            threads=threads_worth(self.network_, rows=settings.batch_size or 32),
         )
-        with fitting_threads(self.network_, rows=settings.batch_size or 32):
-            self.history_: History = trainer.run()
+        self.history_: History = trainer.run()
         self.network_.to("cpu").eval()
 
     def _fit_rival(self, train: Source, held: Source | None, options: Mapping[str, Any]) -> "Task":
@@ -326,7 +326,8 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
         task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
-        task.network_ = task._make_network().eval()
+        with Apart(0).drawing():  # what it draws is written over, and no run beside it may miss it
+            task.network_ = task._make_network().eval()
         task.network_.load_state_dict(under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():

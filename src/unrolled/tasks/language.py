@@ -27,7 +27,7 @@ from unrolled.data.documents import Documents
 from unrolled.data.readers import as_source, read_text
 from unrolled.data.source import Source
 from unrolled.data.streams import StreamLanes
-from unrolled.decoding.sampling import sample
+from unrolled.decoding.sampling import generator_of, sample
 from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics import Scores
 from unrolled.nn.heads import TokenOutput
@@ -285,7 +285,7 @@ class LanguageModel(ReadsTexts, Task):
         if length < 0:
             raise OptionError(message("length", expected="an integer >= 0", received=length))
         network = self._fitted().eval()
-        generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        generator = generator_of(seed)
         record = {**(given or {}), self.text: prompt}
         self._check_given(record)
         with torch.no_grad():

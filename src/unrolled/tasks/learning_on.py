@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.stretches import ROWS, STRETCH
+from unrolled.training.apart import Apart
 from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.weights import under
 
@@ -93,16 +94,19 @@ def learn_on(
     """
     network.train()
     gradients = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    apart = Apart(memory.seed + memory.drawn)
     for _ in range(updates):
-        result = network.loss(memory.draw())
-        if not result.count:
-            continue
-        optimizer.zero_grad()
-        result.total.backward()
-        given = [parameter.grad for parameter in gradients if parameter.grad is not None]
-        scale(given, 1.0 / result.count)
-        clip_gradients(given, max_grad_norm, 0.0, None)
-        optimizer.step()
+        batch = memory.draw()
+        with apart.turn():
+            result = network.loss(batch)
+            if not result.count:
+                continue
+            optimizer.zero_grad()
+            result.total.backward()
+            given = [parameter.grad for parameter in gradients if parameter.grad is not None]
+            scale(given, 1.0 / result.count)
+            clip_gradients(given, max_grad_norm, 0.0, None)
+            optimizer.step()
     network.eval()
 
 

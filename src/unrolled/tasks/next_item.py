@@ -39,9 +39,9 @@ from unrolled.tasks.item_ranking import item_filters, owners, places, queries_af
 from unrolled.tasks.learning_on import joined
 from unrolled.tasks.replay import Replay
 from unrolled.tasks.stream_items import DISTANCE, TIMES, EventColumns, ItemReader
+from unrolled.training.apart import Apart
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
-from unrolled.training.seeds import seed_everything
 from unrolled.training.trainer import Trainer
 from unrolled.training.weights import under
 
@@ -208,7 +208,6 @@ class NextItemTask(ReadsEvents, Task):
         new = self._steps(log, whole=False)
         draw = np.random.default_rng(self.replay_.seen + settings.seed)
         examples = joined([new, self.replay_.drawn(round(replay * new.num_steps), draw)]) if replay else new
-        seed_everything(settings.seed)
         Trainer(self.network_, self._batches(examples, settings, shuffle=True), settings).run()
         self.network_.to("cpu").eval()
         self.replay_ = self.replay_.absorbed(new, draw)
@@ -252,7 +251,8 @@ class NextItemTask(ReadsEvents, Task):
         described = {} if self.item_features_ is None else encode_columns(self.item_features_, items[fresh])
         self.replay_.shift((ITEM, *self._recalled()), before, longer.size - before)
         self.catalogue_ = longer
-        self.network_.grow(longer.size)
+        with Apart(longer.size).drawing():
+            self.network_.grow(longer.size)
         self.network_.vectors.describe(described, torch.from_numpy(index[fresh]))
 
     # ---- answers ------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.source import Source
+from unrolled.decoding.sampling import generator_of
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.metrics import Scores
 from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
@@ -208,7 +209,7 @@ class SequenceModel(ReadsFrames, Task):
             raise OptionError(message("temperature", expected="0, or above 0 for binary frames", received=temperature))
         if length < 0:
             raise OptionError(message("length", expected="an integer >= 0", received=length))
-        generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        generator = generator_of(seed)
         if not len(prompt):
             raise DataError(message("prompt", expected="at least one frame", received="none"))
         state = network.initial_state(1)
@@ -255,7 +256,7 @@ class SequenceModel(ReadsFrames, Task):
         for name, value in {"count": count, "length": length}.items():
             if value < 0:
                 raise OptionError(message(name, expected="an integer >= 0", received=value))
-        generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        generator = generator_of(seed)
         warmth = 1.0 if temperature is None else temperature
         drawn = draw(network, self._prompt(prompt), count, length, warmth, generator)
         return in_own_units(self.codec_, [frames.numpy() for frames in drawn])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch.nn.functional import pad
 
 from unrolled.batch import Batch
@@ -97,7 +98,7 @@ def _one_step(quick: Quick, centre: np.ndarray, spread: np.ndarray, binary: bool
                 raw, after = run(state.network)
         except (TypeError, OverflowError, struct.error):
             return None  # the long way says what is wrong
-        numbers = (1 / (1 + np.exp(-raw)) if binary else raw).tolist()
+        numbers = (expit(raw) if binary else raw).tolist()
         if own:
             numbers = [x * s + c for x, c, s in zip(numbers, centres, spreads, strict=True)]
         return {"next": numbers}, StreamState(memory, after)
@@ -118,7 +119,7 @@ def _many_steps(quick: Quick, centre: np.ndarray, spread: np.ndarray, binary: bo
         if not np.isfinite(inputs).all():
             return None
         raw, after = quick.step_many(inputs, rows_of(states))
-        numbers = 1 / (1 + np.exp(-raw)) if binary else raw * spread + centre
+        numbers = expit(raw) if binary else raw * spread + centre
         return [{"next": row} for row in numbers.tolist()], StreamStates([memory] * len(events), after)
 
     return step

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.text import REPLACEMENT
-from unrolled.decoding.sampling import probabilities
+from unrolled.decoding.sampling import generator_of, probabilities
 from unrolled.errors import OptionError, message
 from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
@@ -78,7 +78,7 @@ def write_on(
         probabilities(logits, temperature, top_k, top_p)  # an illegal option is refused now, not at the first step
         drawing = (temperature, top_k, top_p)
         shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
-    generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+    generator = generator_of(seed)
     return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
 
 

@@ -14,6 +14,7 @@ from unrolled.training.sparse import Together, sparse_parameters
 # these need another loop, of closures that evaluate the loss again, or another form of gradient
 UNFIT = {"optimizer", "lbfgs", "sparseadam"}
 FOR_TABLES = {"adam", "adamw"}  # what goes with torch's SparseAdam, which is Adam row by row
+MUON = "muon"  # takes matrices only; its steps are scaled to the size of AdamW's, so that one learning rate serves both
 
 
 def optimizer_names() -> dict[str, type[Optimizer]]:
@@ -30,6 +31,9 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | To
     """The optimiser that the options ask for, over the parameters that learn.
 
     Tables whose gradients list rows (`nn.Embedding(sparse=True)`) learn by Adam row by row.
+
+    Muon learns matrices only, and AdamW what else there is: biases and other vectors, embeddings, and kernels of
+    convolutions. Both have one learning rate: Muon takes steps as large as AdamW (`adjust_lr_fn="match_rms_adamw"`).
 
     Weight decay pulls on matrices only: not on biases and other vectors, whose size is no sign of overfitting, and
     not on embeddings, where a rare symbol's row would fade while it is away.
@@ -74,6 +78,8 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | To
     if not groups:
         raise OptionError(message("model", expected="parameters that learn", received="none with requires_grad"))
     try:
+        if name == MUON:
+            return _muon(groups, chosen)
         dense = _fastest(cls, groups, known, chosen)
         return Together(dense, torch.optim.SparseAdam(tables, lr=chosen.get("lr", 1e-3))) if tables else dense
     except (TypeError, ValueError) as fault:
@@ -103,6 +109,22 @@ def _groups(model: nn.Module, decays: bool, apart: list[nn.Parameter]) -> list[d
     others = [p for p in learning if p.ndim < 2 or id(p) in tables]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def _muon(groups: list[dict[str, Any]], chosen: dict[str, Any]) -> Optimizer | Together:
+    """Muon for matrices that decay, AdamW for all others; just one of them where the other has nothing to learn."""
+    matrices = [p for group in groups if "weight_decay" not in group for p in group["params"] if p.ndim == 2]
+    taken = set(map(id, matrices))
+    others = [{**group, "params": [p for p in group["params"] if id(p) not in taken]} for group in groups]
+    others = [group for group in others if group["params"]]
+    parts: list[Optimizer] = []
+    if matrices:
+        parts.append(torch.optim.Muon(matrices, **chosen, adjust_lr_fn="match_rms_adamw"))
+    if others:
+        adamw = torch.optim.AdamW
+        same = {name: value for name, value in chosen.items() if name != "momentum"}
+        parts.append(_fastest(adamw, others, inspect.signature(adamw).parameters, same))
+    return parts[0] if len(parts) == 1 else Together(*parts)
 
 
 def _fastest(cls: type[Optimizer], groups: list[dict[str, Any]], known: Any, chosen: dict[str, Any]) -> Optimizer:

@@ -10,18 +10,27 @@ from torch import nn
 WORTH_THREADS = 12_000_000
 
 
-@contextmanager
-def fitting_threads(model: nn.Module, rows: int) -> Generator[None]:
-    """Let torch use one thread inside for a small model, all of its threads for a large one.
+def threads_worth(model: nn.Module, rows: int) -> int:
+    """1 for a model so small that a second thread would be in the way, else 0: all that torch has.
 
     Args:
         model: its weight matrices are counted, embeddings are not.
         rows: sequences that advance together.
     """
-    before = torch.get_num_threads()
     tables = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
     matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in tables)
-    if matrices * rows < WORTH_THREADS:
+    return int(matrices * rows < WORTH_THREADS)
+
+
+@contextmanager
+def fitting_threads(model: nn.Module, rows: int) -> Generator[None]:
+    """Let torch use one thread inside for a small model, all of its threads for a large one.
+
+    Args:
+        model, rows: as `threads_worth` takes them.
+    """
+    before = torch.get_num_threads()
+    if threads_worth(model, rows):
         torch.set_num_threads(1)
     try:
         yield

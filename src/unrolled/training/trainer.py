@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
 from unrolled.kernels.host import fast_bfloat16
+from unrolled.training.apart import Apart
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, read_newest, write_checkpoint
@@ -23,7 +24,6 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.position import Position, Tally
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
-from unrolled.training.seeds import reproducible, seed_everything
 from unrolled.training.sparse import gradient_values
 from unrolled.training.watching import Batches, Validate, Watch
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
@@ -38,6 +38,8 @@ class Trainer:
         options: how to train.
         validate: what to watch: batches like the above, a function that returns a loss, or None for the training loss.
         callbacks: hooks, called in this order.
+        threads: of torch; 0 = as many as it has. Each update has its turn with what a process has only one of, such as
+            random numbers, see `apart`.
 
     Raises:
         OptionError: an unknown optimiser or device, or an option that the optimiser does not have.
@@ -51,10 +53,12 @@ class Trainer:
         *,
         validate: Validate = None,
         callbacks: Sequence[Callback] = (),
+        threads: int = 0,
     ) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device = choose_device(options.device)
         self.processes = Processes(self.device)
+        self.apart = Apart(options.seed + self.processes.rank, self.device, threads)
         model.to(self.device)
         self.optimizer = make_optimizer(model, options)
         self.top_rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -90,26 +94,36 @@ class Trainer:
             ArtifactError: a checkpoint that cannot be written, read or continued.
             DataError: batches that hold nothing to learn from.
         """
-        with reproducible(self.device), catching_interrupts(self._interrupt):
+        with catching_interrupts(self._interrupt):
             try:
-                self._start()
+                with self.apart.turn():
+                    self._start()
                 while not self._should_stop():
                     self._run_epoch()
-                self._wind_up()
+                with self.apart.turn():
+                    self._wind_up()
             finally:
-                self._settle()
-                self._tell("on_train_end")
+                with self.apart.turn():
+                    self._settle()
+                    self._tell("on_train_end")
         return self.history
 
     def _run_epoch(self) -> None:
-        self._tell("on_epoch_start")
+        with self.apart.turn():
+            self._tell("on_epoch_start")
         resumed, updates_before = self.at.batch > 0, self.at.update
         for batch in self.batches.epoch(self.at.epoch, start=self.at.batch):
-            self._backward(batch)
-            if self._pending == self.options.accumulate:
-                self._update()
-                if self._should_stop():
-                    return
+            with self.apart.turn():
+                self._backward(batch)
+                if self._pending == self.options.accumulate:
+                    self._update()
+                    if self._should_stop():
+                        return
+        with self.apart.turn():
+            self._end_epoch(resumed, updates_before)
+
+    def _end_epoch(self, resumed: bool, updates_before: int) -> None:
+        """What is left of the last update, then a look, a note and a checkpoint."""
         if self._pending:
             self._update()
         if self.at.update == updates_before and not resumed:
@@ -252,7 +266,6 @@ class Trainer:
 
     def _start(self) -> None:
         options = self.options
-        seed_everything(options.seed + self.processes.rank)
         if options.checkpoint:
             self._load() if options.resume else self._refuse_old_run()
         if not self.watch.looks:

@@ -33,11 +33,15 @@ def exp(x: Number) -> Number:
     return series * Number(code, code.builder.bitcast(power, code.vector_type))
 
 
+def power(x: Number) -> Number:
+    """e to the x, infinite above the range of float32; as `exp` below it."""
+    code: Code = x.code
+    return code.choose(x.compare(">", EXP_RANGE[1]), code.number(math.inf), exp(x))
+
+
 def sigmoid(x: Number) -> Number:
     """1 / (1 + e^-x); exactly 0 where the power leaves the range of float32."""
-    code: Code = x.code
-    power = code.choose(x.compare("<", -EXP_RANGE[1]), code.number(math.inf), exp(-x))
-    return 1.0 / (power + 1.0)
+    return 1.0 / (power(-x) + 1.0)
 
 
 def tanh(x: Number) -> Number:

@@ -154,7 +154,8 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
             step_gates = gates + local * row_width
             earlier, later = cell_rows(code, step, offsets, sequences)
             if unproject is not None:
-                _collect(code, count, d_after_at, d_hidden_at, d_shown_at, local, shown)
+                sizes = (shown, a[Backward.output_size])
+                _collect(code, count, d_after_at, d_hidden_at, d_shown_at, local, *sizes)
                 into, d_shown = code.pointer(d_raw_at.address + local * 8), at[Backward.d_shown] + local * shown
                 zero_rows(code, into, count, padded)
                 weights, segments = at[Backward.projection], shown // width
@@ -236,7 +237,9 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
 def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
     """One row: from what forward kept to the gradients of the sums, and of the states before."""
     code = Code(module, plan.machine, "unstep", 12 + 4 * plan.zones + 2 * plan.drops)
-    before, _, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, _, own_at, d_own_at = code.arguments[:12]
+    before, _, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, size, own_at, d_own_at = code.arguments[
+        :12
+    ]
     noise = code.arguments[12:]
     places = [code.pointer(address) for address in (before, d_after, cells, next_cells, d_hidden, d_cells)]
     gates, width = code.pointer(gates), plan.machine.width
@@ -271,20 +274,45 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
             for number, gradient in zip(numbers, found.own, strict=True):
                 total = code.pointer(d_own_at) + number
                 total.store(total.vector() + gradient)
+    _clear_padding(code, plan, gates + (groups - 1) * plan.width, (groups - 1) * plan.units, size)
     code.done()
     return code
 
 
+def _clear_padding(code: Code, plan: Plan, slots: Pointer, first: Number, size: Number) -> None:
+    """Zeros for what only fills up the last group: products along the slots read it, and its zero weights would make
+    NaN of an infinity.
+    """
+    width, cell = plan.machine.width, plan.cell
+    with code.when(size.compare("<", first + plan.units)):
+        for panel in range(plan.panels):
+            real = code.lanes_below(size - first - panel * width)
+            for index in range(panel * cell.slots, (panel + 1) * cell.slots):
+                place = slots + index * width
+                place.store(code.choose(real, place.vector(), code.number(0.0)))
+
+
 def _collect(
-    code: Code, count: Number, d_after: Pointer, d_hidden: Pointer, into: Pointer, local: Number, width: Number
+    code: Code,
+    count: Number,
+    d_after: Pointer,
+    d_hidden: Pointer,
+    into: Pointer,
+    local: Number,
+    width: Number,
+    size: Number,
 ) -> None:
-    """The gradient of what a step showed, from outside and from the step after; of the latter nothing is left."""
+    """The gradient of what a step showed, from outside and from the step after; of the latter nothing is left.
+
+    Rows are `width` values long, of which `size` are shown and the others zeros.
+    """
     with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
         outside, after, target = (
             code.pointer(table.entry(index)) + place.index
             for table, index in ((d_after, local + row.index), (d_hidden, row.index), (into, local + row.index))
         )
-        target.store(outside.vector() + after.vector())
+        total = outside.vector() + after.vector()
+        target.store(code.choose(code.lanes_below(size - place.index), total, code.number(0.0)))
         after.store(code.number(0.0))
 
 

@@ -80,6 +80,10 @@ class Number:
         test = build.fcmp_ordered if self._float else build.icmp_signed
         return Number(self.code, test(sign, self.value, self._other(other)))
 
+    def magnitude(self) -> "Number":
+        """Its distance from zero; NaN stays NaN."""
+        return self.code.choose(self.compare("<", 0.0), -self, self)
+
     def negated(self) -> "Number":
         """The other truth value."""
         return Number(self.code, self.code.builder.not_(self.value))

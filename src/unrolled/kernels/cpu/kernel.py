@@ -11,7 +11,8 @@ from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
-HAS_PAIRS = host().has_pairs  # asked once: torch.compile does not follow a cached function
+# asked once: torch.compile does not follow a cached function
+HAS_PAIRS, HAS_VECTORS = host().has_pairs, host().has_vectors
 
 
 def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
@@ -21,6 +22,8 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
         return f"the tiles have no {type(cell).__name__}"
     if values.device.type != "cpu":
         return f"inputs are on {values.device}"
+    if not HAS_VECTORS:
+        return "the tiles have AVX-512, AVX2, SSE2 and NEON, and this processor none of them: torch is faster"
     narrow = _narrow()
     if narrow and torch.get_autocast_dtype("cpu") != torch.bfloat16:
         return f"autocast is to {torch.get_autocast_dtype('cpu')}; the tiles have float32 and bfloat16"

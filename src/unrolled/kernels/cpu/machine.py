@@ -26,6 +26,11 @@ class Machine:
     features: str
 
     @property
+    def has_vectors(self) -> bool:
+        """Whether it is known to compute on whole vectors; where not, torch's own kernels are faster than tiles."""
+        return self.name != PLAIN
+
+    @property
     def product_vectors(self) -> int:
         """Vectors side by side in a tile of a plain product: four, or two where registers are few."""
         return 4 if self.registers >= 32 else 2
@@ -40,12 +45,14 @@ class Machine:
         return 1 if not vectors else max(1, min(8, (self.registers - vectors - 1) // vectors))
 
 
-# what a host must have, the widest first; the last runs anywhere
+PLAIN = "plain"
+# what a host must have, the widest first; the last runs anywhere, in vectors that LLVM takes apart where it must
 MACHINES = {
     "avx512": (("avx512f", "avx512dq", "avx512vl", "avx512bw"), 16, 32),
     "avx2": (("avx2", "fma"), 8, 16),
     "neon": (("neon",), 4, 32),
-    "scalar": ((), 1, 16),
+    "sse2": (("sse2",), 4, 16),
+    PLAIN: ((), 4, 16),
 }
 
 
@@ -62,7 +69,7 @@ def available() -> list[Machine]:
     features = _features()
     found = []
     for name, (needs, width, registers) in MACHINES.items():
-        if all(features.get(need, False) for need in needs):
+        if all(features.get(need, False) for need in needs) and not (found and name == PLAIN):
             cpu, switches = "", dict.fromkeys(needs, True)
             if not found:  # the widest may use all that this processor has, and nothing that it hides
                 cpu, switches = llvm.get_host_cpu_name(), features
@@ -77,8 +84,11 @@ def _features() -> dict[str, bool]:
         found = dict(llvm.get_host_cpu_features())
     except RuntimeError:  # LLVM cannot ask every system
         found = {}
-    if platform.machine().lower() in ("aarch64", "arm64"):
+    kind = platform.machine().lower()
+    if kind in ("aarch64", "arm64"):
         found["neon"] = True  # every 64-bit ARM has it, and LLVM does not always say so
+    if kind in ("x86_64", "amd64"):
+        found["sse2"] = True
     return found
 
 

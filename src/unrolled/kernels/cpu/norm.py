@@ -47,17 +47,22 @@ def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callabl
 
 
 def statistics(row: Row, places: Callable[[Unit], Sequence[Pointer]], number: int) -> tuple[Number, Number]:
-    """The mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit."""
+    """The mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit.
+
+    The first mean is rounded, and where it is large its error is too: what the distances from it still sum to is put
+    right, so that equal values come out as zeros.
+    """
     count = row.count(number)
-    (total,) = row.each(lambda unit: [added([unit.real(place.vector()) for place in places(unit)])], sums=1)
+    (total,) = row.each(lambda unit: [added([place.vector() for place in places(unit)])], sums=1)
     mean = total / count
 
-    def squares(unit: Unit) -> list[Number]:
-        apart = [unit.real(place.vector() - mean) for place in places(unit)]
-        return [added([distance * distance for distance in apart])]
+    def moments(unit: Unit) -> list[Number]:
+        apart = [place.vector() - mean for place in places(unit)]
+        return [added(apart), added([distance * distance for distance in apart])]
 
-    (spread,) = row.each(squares, sums=1)
-    return mean, 1.0 / row.code.root(spread / count + EPSILON)
+    rest, spread = (total / count for total in row.each(moments, sums=2))
+    variance = (spread - rest * rest).at_least(0.0)
+    return mean + rest, 1.0 / row.code.root(variance + EPSILON)
 
 
 def added(numbers: Sequence[Number]) -> Number:

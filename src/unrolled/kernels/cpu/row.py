@@ -44,10 +44,14 @@ class Row:
     d_own: Pointer
 
     def each(self, body: "Callable[[Unit], Sequence[Number] | None]", sums: int = 0) -> list[Number]:
-        """Visit every vector of units; the totals over all units of the numbers that the body answers."""
+        """Visit every vector of units; the totals over all units of the numbers that the body answers.
+
+        Elements that only fill up a vector take no part, whatever the body has made of them.
+        """
         with self.code.loop(0, self.groups, carry=[self.code.number(0.0)] * sums) as loop:
-            terms = body(Unit(self, loop.index)) or ()
-            loop.next = [total + term for total, term in zip(loop.carried, terms, strict=True)]
+            unit = Unit(self, loop.index)
+            terms = body(unit) or ()
+            loop.next = [total + unit.real(term) for total, term in zip(loop.carried, terms, strict=True)]
         return [self.code.total(total) for total in loop.carried]
 
     def count(self, slots: int = 1) -> Number:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
+from unrolled.cells.linear_recurrence import kept_and_taken
 from unrolled.kernels.cpu.emit import Number
 from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 
@@ -25,8 +25,7 @@ def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -
 
 def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
     """a and sqrt(1 - a^2), as the cell computes them."""
-    pace = softplus(weights["decay"])
-    return [(-pace).exp(), (-(-2 * pace).expm1()).sqrt()]
+    return [*kept_and_taken(weights["decay"])]
 
 
 LINEAR = Pointwise(1, (0,), (), has_cell=False, forward=forward, backward=backward, num_own=2, own_numbers=own_numbers)

@@ -1,0 +1,111 @@
+"""What a process has only one of, for each run its own: random numbers, reproducible kernels, the number of threads.
+
+Python, NumPy and torch keep one state of random numbers each for the whole process, and torch one of its settings. A
+run changes them only while it has its turn, and puts back what it found. So runs in several threads take turns, update
+by update; each learns the weights that it would learn alone, and the program's own random numbers stay as they were.
+"""
+
+import os
+import random
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.training.seeds import reproducible
+
+CPU = torch.device("cpu")
+
+
+class _Turn:
+    lock = threading.RLock()  # the thread that has it may take it again: a callback may fit another model
+
+
+def _forget() -> None:
+    """In a forked child no other thread has a turn."""
+    _Turn.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_forget)
+
+
+class Apart:
+    """The random numbers and settings of one run.
+
+    Args:
+        seed: of its random numbers.
+        device: where it draws.
+        threads: of torch, in its turns; 0 = as many as torch has.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> draws = []
+        >>> for one in (Apart(7), Apart(7)):
+        ...     with one.turn():
+        ...         draws.append(torch.rand(3))
+        >>> torch.equal(*draws), torch.equal(before, torch.get_rng_state())
+        (True, True)
+    """
+
+    def __init__(self, seed: int, device: torch.device = CPU, threads: int = 0) -> None:
+        self._seed, self._device, self._threads = seed, device, threads
+        self._own: Any = None  # where its random numbers are, once it had a turn
+        self._numpy = np.random.MT19937()  # NumPy's are exchanged whole: to read where they are takes ten times as long
+        self._normal: tuple[Any, ...] = ()  # a number that NumPy drew for the program together with the one before
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Draw from this run's random numbers, by reproducible kernels, while no other run has its turn."""
+        with self.drawing(), reproducible(self._device):
+            threads = torch.get_num_threads()
+            if self._threads:
+                torch.set_num_threads(self._threads)
+            try:
+                yield
+            finally:
+                if self._threads:
+                    torch.set_num_threads(threads)
+
+    @contextmanager
+    def drawing(self) -> Generator[None]:
+        """The same without settings: draw while no other run has its turn."""
+        with _Turn.lock:
+            outside, numpy = self._numbers(), np.random.get_bit_generator()
+            if self._own is None:
+                *_, waiting, normal = np.random.get_state(legacy=True)  # noqa: NPY002
+                self._normal = (waiting, normal) if waiting else ()
+            np.random.set_bit_generator(self._numpy)
+            try:
+                self._start() if self._own is None else self._go_on(self._own)
+                yield
+            finally:
+                self._own = self._numbers()
+                self._go_on(outside)
+                np.random.set_bit_generator(numpy)
+                if self._normal:  # it does not outlive an exchange
+                    np.random.set_state((*np.random.get_state(legacy=True)[:3], *self._normal))  # noqa: NPY002
+
+    def _start(self) -> None:
+        random.seed(self._seed)
+        np.random.seed(self._seed % 2**32)  # noqa: NPY002 - what a user's own code draws from
+        torch.default_generator.manual_seed(self._seed)
+        if self._device.type == "cuda":
+            with torch.cuda.device(self._device):
+                torch.cuda.manual_seed(self._seed)
+
+    def _numbers(self) -> tuple[Any, ...]:
+        """Where Python's and torch's random numbers are."""
+        cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+        return random.getstate(), torch.get_rng_state(), cuda
+
+    def _go_on(self, numbers: tuple[Any, ...]) -> None:
+        """The inverse of `_numbers`."""
+        python, cpu, cuda = numbers
+        random.setstate(python)
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda, self._device)
