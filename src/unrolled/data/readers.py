@@ -12,6 +12,7 @@ from unrolled.data.conll import parse_conll
 from unrolled.data.documents import KINDS, Documents, plain_suffix, unreadable, whole_text
 from unrolled.data.fasta import parse_fasta
 from unrolled.data.folders import holds_media, read_folder
+from unrolled.data.forks import check_fork
 from unrolled.data.memory import frame_of
 from unrolled.data.parquet import ParquetStream
 from unrolled.data.source import Source, Table
@@ -208,6 +209,7 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         >>> as_source(["to be", "or not"], [1, 0]).columns
         ['x', 'y']
     """
+    check_fork()
     if isinstance(data, Source):
         if y is None:
             return data if time is None else _table(_frame(data), None, time, group)
@@ -235,6 +237,7 @@ def _csv(path: Place, **options: Any) -> pl.DataFrame:
 
 
 def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
+    check_fork()
     place = Path(path)
     try:
         return reader(place, **options)
