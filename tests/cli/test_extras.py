@@ -215,7 +215,7 @@ names = [command.name for command in make_app([]).registered_commands]
 for words in [[], *([name] for name in names), *(["fit", kind] for kind in KINDS)]:
     shown = CliRunner().invoke(make_app(words), [*words, "--help"])
     assert shown.exit_code == 0 and "Usage" in shown.output, (words, shown.output, repr(shown.exception))
-rows = [{"x": "ab" * (1 + row % 3), "y": str(row % 2)} for row in range(40)]
+rows = [{"x": "ab" * (1 + row % 3), "y": str(row % 2)} for row in range(80)]
 model = ur.Classifier(hidden_size=4, target="y").fit(rows, epochs=1, device="cpu")
 assert model.scores_ is not None
 with tempfile.TemporaryDirectory() as folder:
