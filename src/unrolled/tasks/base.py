@@ -189,7 +189,7 @@ class Task(Exported, Streamed, BaseEstimator, ABC):
         self._train(examples, watched, settings, callbacks)
         # from here on it is a model that can be saved, whatever becomes of what it is compared with
         self.baselines_: dict[str, Baseline] = {}
-        self.rival_: Task | None = None
+        self.rival_ = None
         self.scores_: Scores | None = None
         if baselines:
             self.baselines_ = self._fit_baselines(train, examples)
