@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
+from unrolled.places import local_path
 
 FORMAT = "unrolled model"
 VERSION = 1
@@ -77,7 +78,7 @@ def write_model(
 
 def refuse_foreign(folder: str | Path) -> None:
     """Refuse early to write a model where something else lies, so that no long run ends in a refusal."""
-    target = Path(folder)
+    target = local_path(folder, "folder", ArtifactError)
     if target.exists() and not (target.is_dir() and ((target / MODEL).is_file() or not any(target.iterdir()))):
         raise ArtifactError(
             message(
@@ -98,7 +99,7 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         ArtifactError: not a model folder, damaged, or written by a newer version.
     """
-    source = Path(folder)
+    source = local_path(folder, "model", ArtifactError)
     if not (source / MODEL).is_file():
         kept = _aside(source)
         remedy = f"an interrupted save left the older model at {kept}: rename it" if kept.is_dir() else ""

@@ -14,7 +14,7 @@ import torch
 
 from random_sequences import everything, noise, some_ragged
 from unrolled.cells.registry import make_cell
-from unrolled.kernels.cpu import calls, compiler, pool
+from unrolled.kernels.cpu import cache, calls, compiler, pool
 from unrolled.nn.unroll import unroll
 
 PROGRAM = """
@@ -68,7 +68,7 @@ if rank == 0:
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":
-    environment = os.environ | {compiler.FOLDER_VARIABLE: str(folder), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {cache.FOLDER_VARIABLE: str(folder), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -104,7 +104,7 @@ def test_where_nothing_can_be_written_the_kernels_still_run(tmp_path):
 
 
 def test_the_cache_is_read_and_not_compiled_twice(tmp_path, monkeypatch):
-    monkeypatch.setenv(compiler.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path))
     assert start(tmp_path).communicate(timeout=120)[0] == "right\n"
     calls.forward_kernel.cache_clear()
     monkeypatch.setattr(compiler, "_loaded", {})

@@ -3,10 +3,10 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.places import local_path
 
 
 def read_config(path: str, known: list[str], mappings: list[str], command: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def read_config(path: str, known: list[str], mappings: list[str], command: str) 
         OptionError: an option this command does not have; the nearest is suggested.
     """
     try:
-        record = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        record = tomllib.loads(local_path(path, "--config", OptionError).read_text(encoding="utf-8"))
     except OSError as fault:
         raise DataError(message("--config", expected="a file", received=f"{path} ({fault.strerror})")) from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:

@@ -13,7 +13,10 @@ def export(
     ] = "onnx",
 ) -> None:
     """Write a model with its state as inputs and outputs: an ONNX file, or a folder that NumPy alone runs."""
+    from unrolled.errors import OptionError
+    from unrolled.places import local_path
     from unrolled.tasks.registry import load
 
+    local_path(out, "--out", OptionError)
     path = load(model).export(out, format)
     print(f"written: {path}")

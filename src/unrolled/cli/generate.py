@@ -6,6 +6,7 @@ import typer
 
 from unrolled.cli.drawing import generate_sequences
 from unrolled.errors import OptionError, message
+from unrolled.places import local_path
 
 BEAM = 4  # beginnings kept in the search for an answer, at least
 
@@ -35,6 +36,7 @@ def generate(
     """Go on from a prompt, or answer it; a model with --output mixture needs none."""
     from unrolled.tasks.registry import load
 
+    local_path(out, "--out", OptionError)
     if count < 1:
         raise OptionError(message("--count", expected="an integer >= 1", received=count))
     if length is not None and length < 0:

@@ -21,7 +21,7 @@ def info(model: Annotated[str, typer.Argument(help="model folder; without, the m
 
     from unrolled.cells.registry import CELLS, make_cell
     from unrolled.kernels.choose import choose
-    from unrolled.kernels.cpu.compiler import folder
+    from unrolled.kernels.cpu.cache import described
     from unrolled.kernels.cpu.machine import host
     from unrolled.ragged import Ragged
 
@@ -29,7 +29,7 @@ def info(model: Annotated[str, typer.Argument(help="model folder; without, the m
     print(f"CPU: {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use"
     print(f"GPU: {gpu}")
-    print(f"Tiles: {host().name}, vectors of {host().width}; compiled code in {folder()}\n")
+    print(f"Tiles: {host().name}, vectors of {host().width}; compiled code in {described()}\n")
     print("Kernels for a ragged float32 batch:")
     inputs = Ragged(torch.zeros(3, 8), torch.tensor([1, 2]))
     for name in CELLS:

@@ -18,11 +18,15 @@ def inspect(
     as_json: Annotated[str, typer.Option("--json", help="also write everything as JSON into this file")] = "",
 ) -> None:
     """Look inside: scores, errors, gradient flow, unfolding, states and saliency, in one HTML file."""
+    from unrolled.errors import OptionError
+    from unrolled.places import local_path
     from unrolled.report.inspection import lead_of, sections_of
     from unrolled.report.page import write_page, write_pictures
     from unrolled.report.whole import write_whole
     from unrolled.tasks.registry import load
 
+    for name, place in {"--out": out, "--pictures": pictures, "--json": as_json}.items():
+        local_path(place, name, OptionError)
     task = load(model)
     found = task.inspect(read_data(data, **reading_of(task)), row=row)
     sections = sections_of(found, task.history_)

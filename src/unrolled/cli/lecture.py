@@ -1,7 +1,6 @@
 """`unrolled lecture`: the lecture on sequence models, worked out in the terminal."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +14,13 @@ def lecture(
     from rich.console import Console
     from rich.table import Table
 
+    from unrolled.errors import OptionError
+    from unrolled.places import local_path
     from unrolled.report.lecture import chapters
     from unrolled.report.page import write_page, write_pictures
     from unrolled.report.whole import write_whole
 
+    folder = local_path(out, "--out", OptionError)
     console, sections = Console(), []
     for number, section in enumerate(chapters(seed), 1):
         console.rule(f"[bold]{number}. {section.title}", align="left")
@@ -32,7 +34,6 @@ def lecture(
                 table.add_row(*row)
             console.print(table)
         sections.append(section)
-    folder = Path(out)
     lead = "Every number on this page was computed when the page was made."
     write_page(folder / "index.html", "Sequence models, from the same input to another answer", lead, sections)
     pictures = write_pictures(folder, sections)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from unrolled.places import local_path
+
 AT_ONCE = 1 << 18  # bytes read at a time
 LONGEST = 64 << 20  # bytes of one line; what is longer is no event
 PAUSE = 0.1  # seconds between two looks at a file that grows
@@ -22,7 +24,7 @@ def lines(path: str, follow: bool) -> Generator[list[Numbered], None, None]:
     Yields:
         Whole lines, as many as are there; None for one that is too long to be kept.
     """
-    place = None if path == "-" else Path(path)
+    place = None if path == "-" else local_path(path, "DATA")
     handle = 0 if place is None else os.open(place, os.O_RDONLY)
     try:
         held: list[bytes] = []  # pieces of a line whose end has not come

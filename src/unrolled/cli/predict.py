@@ -11,6 +11,7 @@ import typer
 
 from unrolled.cli.reading import read_data, reading_of
 from unrolled.errors import ArtifactError, OptionError, message, unknown
+from unrolled.places import local_path
 
 WRITERS = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
 
@@ -41,7 +42,9 @@ def predict(
     """Answer for every record; the answers stand beside the record's columns."""
     from unrolled.tasks.registry import load
 
-    target = Path(out) if out else None
+    target = local_path(out, "--out", OptionError) if out else None
+    if picture:
+        local_path(picture, "--picture", OptionError)
     if target is not None and target.suffix not in WRITERS:
         raise unknown("--out", target.suffix or out, WRITERS)
     if target is not None and target.exists() and target.samefile(data):

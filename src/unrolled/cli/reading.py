@@ -1,9 +1,9 @@
 """How the command line reads data: the format, and the columns a format needs to be told."""
 
-from pathlib import Path
 from typing import Any
 
 from unrolled.errors import unknown
+from unrolled.places import local_path
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "po", "folder")
 
@@ -27,7 +27,7 @@ def read_data(
         raise unknown("--format", form, FORMATS)
     named = [name.strip() for name in columns.split(",") if name.strip()] or None
     times: dict[str, Any] = {"time": time or None, "group": group or None}
-    suffix = Path(path).suffix.lower()
+    suffix = local_path(path, "data").suffix.lower()
     if form == "auto" and named:
         form = "conll"
     if form == "auto" and suffix in (".csv", ".tsv", ".tab"):

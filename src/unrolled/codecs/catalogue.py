@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.codecs.base import Spec
+from unrolled.data.forks import check_fork
 from unrolled.errors import ArtifactError, DataError, NotFittedError, message
 from unrolled.ragged import Ragged
 
@@ -65,6 +66,7 @@ class Catalogue:
 
     def encode(self, items: pl.Series) -> np.ndarray:
         """The index of each item, `size` for one that is not there: (N,) int64."""
+        check_fork()
         plain = _plain(items, self.items_.dtype)
         index = pl.DataFrame({"item": self.items_, "index": np.arange(self.size)})
         found = plain.alias("item").to_frame().join(index, on="item", how="left", maintain_order="left")

@@ -12,6 +12,7 @@ from unrolled.data.documents import plain_suffix, whole_bytes
 from unrolled.data.folders import files_in
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError, message
+from unrolled.places import local_path
 
 MAGIC = {0x950412DE: "<", 0xDE120495: ">"}  # the first number of a .mo file, and what it says of the order of bytes
 SUFFIXES = (".po", ".mo")
@@ -56,7 +57,7 @@ def read_po(path: str | Path, accelerators: str = "") -> Table:
     """
     if not set(accelerators) <= set(MARKS):
         raise OptionError(message("accelerators", expected=f"some of {' '.join(MARKS)}", received=accelerators))
-    place = Path(path)
+    place = local_path(path)
     files = _catalogues(place) if place.is_dir() else [place]
     rows = [
         (_bare(source, accelerators), _bare(target, accelerators), _name(file, place), context)

@@ -7,6 +7,7 @@ import polars as pl
 from unrolled.data.files import SUFFIXES, kind_of
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message, unknown
+from unrolled.places import local_path
 
 
 def read_folder(path: str | Path, kind: str | None = None) -> Table:
@@ -33,7 +34,7 @@ def read_folder(path: str | Path, kind: str | None = None) -> Table:
     """
     if kind is not None and kind not in SUFFIXES:
         raise unknown("kind", kind, SUFFIXES)
-    place = Path(path)
+    place = local_path(path)
     if not place.is_dir():
         raise DataError(message("folder", expected="a folder", received=str(path)))
     kinds = {file: kind_of(file) for file in files_in(place)}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.forks import check_fork
 from unrolled.errors import DataError, message
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
@@ -19,6 +20,7 @@ def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
     Raises:
         DataError: something else, or lengths that differ.
     """
+    check_fork()
     frame = _frame(data)
     if y is None:
         return frame

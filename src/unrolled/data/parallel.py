@@ -7,6 +7,7 @@ import polars as pl
 from unrolled.data.documents import whole_text
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
+from unrolled.places import local_path
 
 
 def read_parallel(source: str | Path, target: str | Path) -> Table:
@@ -27,7 +28,7 @@ def read_parallel(source: str | Path, target: str | Path) -> Table:
         >>> list(read_parallel(folder / "a.en", folder / "a.de"))
         [{'source': 'yes', 'target': 'ja'}, {'source': 'no', 'target': 'nein'}]
     """
-    sides = [whole_text(Path(path)).removesuffix("\n").split("\n") for path in (source, target)]
+    sides = [whole_text(local_path(path)).removesuffix("\n").split("\n") for path in (source, target)]
     counts = [len(lines) for lines in sides]
     if counts[0] != counts[1]:
         raise DataError(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.forks import check_fork
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
 
@@ -22,6 +23,7 @@ class ParquetStream(Source):
     """
 
     def __init__(self, path: Path, rows: np.ndarray | None = None) -> None:
+        check_fork()
         self.path = path
         try:
             self.scan = pl.scan_parquet(path)
@@ -41,6 +43,7 @@ class ParquetStream(Source):
         return self.total if self.rows is None else int(self.rows.sum())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
+        check_fork()
         for start in range(0, self.total, BATCH_ROWS):
             batch = self.scan.slice(start, BATCH_ROWS).collect()
             if self.rows is not None:

@@ -12,11 +12,13 @@ from unrolled.data.conll import parse_conll
 from unrolled.data.documents import KINDS, Documents, plain_suffix, unreadable, whole_text
 from unrolled.data.fasta import parse_fasta
 from unrolled.data.folders import holds_media, read_folder
+from unrolled.data.forks import check_fork
 from unrolled.data.memory import frame_of
 from unrolled.data.parquet import ParquetStream
 from unrolled.data.source import Source, Table
 from unrolled.data.ts import parse_ts
 from unrolled.errors import DataError, message, unknown
+from unrolled.places import local_path
 
 Place = str | Path
 
@@ -61,7 +63,7 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
         DataError: missing, empty, or a line that is no JSON object; its number is named.
     """
     records = []
-    for number, line in enumerate(whole_text(Path(path)).split("\n"), 1):
+    for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -89,7 +91,7 @@ def scan_parquet(path: Place) -> ParquetStream:
     Raises:
         DataError: missing or no Parquet.
     """
-    return ParquetStream(Path(path))
+    return ParquetStream(local_path(path))
 
 
 def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
@@ -105,7 +107,7 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
-    place = Path(path)
+    place = local_path(path)
     if place.is_dir():
         files = sorted(file for file in place.rglob("*") if file.is_file() and not file.name.startswith("."))
         chosen = [file for file in files if file.suffix == ".txt"] or files
@@ -121,7 +123,7 @@ def read_fasta(path: Place) -> Table:
     Raises:
         DataError: missing, empty, or letters before the first name.
     """
-    return Table(parse_fasta(whole_text(Path(path)), Path(path)))
+    return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
 
 
 def read_ts(path: Place) -> Table:
@@ -130,7 +132,7 @@ def read_ts(path: Place) -> Table:
     Raises:
         DataError: missing, empty or damaged; the line is named.
     """
-    return Table(parse_ts(whole_text(Path(path)), Path(path)))
+    return Table(parse_ts(whole_text(local_path(path)), Path(path)))
 
 
 def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
@@ -143,7 +145,7 @@ def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
     Raises:
         DataError: missing, empty, or a line with another number of fields.
     """
-    return Table(parse_conll(whole_text(Path(path)), Path(path), columns))
+    return Table(parse_conll(whole_text(local_path(path)), Path(path), columns))
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -176,7 +178,7 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     Raises:
         DataError: an unknown suffix, or whatever the reader refuses.
     """
-    place = Path(path)
+    place = local_path(path)
     if place.is_dir():
         if holds_media(place):
             return read_folder(place)
@@ -208,6 +210,9 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         >>> as_source(["to be", "or not"], [1, 0]).columns
         ['x', 'y']
     """
+    check_fork()
+    if isinstance(data, str | Path):
+        local_path(data, "data")
     if isinstance(data, Source):
         if y is None:
             return data if time is None else _table(_frame(data), None, time, group)
@@ -235,7 +240,8 @@ def _csv(path: Place, **options: Any) -> pl.DataFrame:
 
 
 def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
-    place = Path(path)
+    check_fork()
+    place = local_path(path)
     try:
         return reader(place, **options)
     except OSError as fault:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from unrolled.data.forks import check_fork
 from unrolled.data.splits import group_split, random_split, stratified_split
 from unrolled.data.timestamps import TimeReport, parse_times, report_times
 from unrolled.errors import DataError, OptionError, message, unknown
@@ -77,6 +78,7 @@ class Table(Source):
     """
 
     def __init__(self, frame: pl.DataFrame, time: str | None = None, group: str | None = None) -> None:
+        check_fork()
         self.frame = frame
         self.time = time
         self.group = group

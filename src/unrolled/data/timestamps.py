@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from unrolled.data.forks import check_fork
 from unrolled.errors import DataError, message
 
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%m/%d/%Y")
@@ -49,6 +50,7 @@ def parse_times(values: pl.Series) -> pl.Series:
     Raises:
         DataError: text in no known form; the first bad value is shown.
     """
+    check_fork()
     kind = values.dtype
     if kind == pl.Date or kind.is_numeric():
         return values

@@ -14,6 +14,7 @@ from unrolled.errors import ArtifactError, message
 from unrolled.export import runner
 from unrolled.export.plan import Column, Convolution, Layer, Plan, plan_of
 from unrolled.export.writing import write_folder
+from unrolled.places import local_path
 
 RUN, MODEL, WEIGHTS = "run.py", "model.json", "weights.npz"
 READ = ("characters", "words", "numbers", "frames", "categories")  # codecs that the runner has too
@@ -46,7 +47,7 @@ def export_numpy(
         MODEL: json.dumps(record, ensure_ascii=False, allow_nan=False).encode(),
         WEIGHTS: archive.getvalue(),
     }
-    _refuse_foreign(Path(path))
+    _refuse_foreign(local_path(path, "path", ArtifactError))
     return write_folder(path, files)
 
 

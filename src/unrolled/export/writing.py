@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unrolled.artifacts import swap_folders
 from unrolled.errors import ArtifactError, message
+from unrolled.places import local_path
 
 
 def write_file(path: str | Path, data: bytes) -> Path:
@@ -17,7 +18,7 @@ def write_file(path: str | Path, data: bytes) -> Path:
     Raises:
         ArtifactError: the file cannot be written; an older one is unharmed.
     """
-    target = Path(path)
+    target = local_path(path, "path", ArtifactError)
     temporary = ""
     try:
         if target.is_dir():
@@ -44,7 +45,7 @@ def write_folder(path: str | Path, files: Mapping[str, bytes]) -> Path:
     Raises:
         ArtifactError: it cannot be written; an older one is unharmed.
     """
-    target = Path(path)
+    target = local_path(path, "path", ArtifactError)
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.places import local_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +112,7 @@ def write(figure: "Figure", path: str | Path | None) -> "Figure":
 
     if path is None:
         return figure
-    path = Path(path)
+    path = local_path(path, "path", OptionError)
     if path.suffix.lower() not in FORMATS:
         raise OptionError(message("path", expected=f"a name ending in {', '.join(FORMATS)}", received=path.name))
     dateless = {"Date": None} if path.suffix.lower() == ".svg" else None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
+from unrolled.errors import ArtifactError
+from unrolled.places import local_path
 from unrolled.plots.theme import DARK, LIGHT, Theme, svg_of, write
 from unrolled.report.whole import said_in_words, write_whole
 
@@ -92,7 +94,7 @@ def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path
     Raises:
         ArtifactError: the folder cannot be written.
     """
-    folder, written = Path(folder), []
+    folder, written = local_path(folder, "out", ArtifactError), []
     with said_in_words(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for picture in (picture for section in sections for picture in section.pictures):

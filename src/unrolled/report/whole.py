@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unrolled.errors import ArtifactError, message
+from unrolled.places import local_path
 
 
 def write_whole(path: str | Path, text: str) -> None:
@@ -15,7 +16,7 @@ def write_whole(path: str | Path, text: str) -> None:
     Raises:
         ArtifactError: the file cannot be written.
     """
-    path = Path(path)
+    path = local_path(path, "out", ArtifactError)
     with said_in_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -1,15 +1,22 @@
-"""Signals: SIGTERM and Ctrl-C drain before they stop, SIGHUP reloads."""
+"""Signals: SIGTERM and Ctrl-C drain before they stop, SIGHUP reloads where a system has it.
+
+`signal.signal` and a call into the loop, as asyncio's own `add_signal_handler` exists on Unix alone.
+"""
 
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
 
 from unrolled.serving.logs import say
 from unrolled.serving.reload import reload
 from unrolled.serving.service import Service
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+# SIGBREAK: Ctrl-Break, and how Windows ends a process group
+STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name))
+RELOADING = tuple(getattr(signal, name) for name in ("SIGHUP",) if hasattr(signal, name))
 
 
 def listen(service: Service) -> None:
@@ -19,10 +26,19 @@ def listen(service: Service) -> None:
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[object]] = set()
 
-    def start(work: Callable[[], object]) -> None:
-        task = loop.create_task(work())  # type: ignore[arg-type]
+    def start(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        task = loop.create_task(work())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+    def hear(number: int, work: Callable[[], Coroutine[Any, Any, object]], after: object) -> None:
+        def heard(number: int, frame: FrameType | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(start, work)  # a handler runs between any two instructions
+            elif callable(after):
+                after(number, frame)
+
+        signal.signal(number, heard)
 
     for number in STOPPING:
         after = signal.getsignal(number)
@@ -33,9 +49,9 @@ def listen(service: Service) -> None:
             if callable(after):
                 after(number, None)
 
-        loop.add_signal_handler(number, start, stop)
-    if hasattr(signal, "SIGHUP"):
-        loop.add_signal_handler(signal.SIGHUP, start, lambda: reload(service))
+        hear(number, stop, after)
+    for number in RELOADING:
+        hear(number, lambda: reload(service), signal.getsignal(number))
 
 
 async def drain(service: Service) -> None:

@@ -13,6 +13,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
 import copy
 import os
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
-from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, message
+from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, UnsupportedError, message
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.layers import make_layers
@@ -47,6 +48,7 @@ from unrolled.training.apart import Apart
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
 from unrolled.training.options import TrainingOptions
+from unrolled.training.tensorboard import summary_writer
 from unrolled.training.threads import threads_worth
 from unrolled.training.trainer import Trainer
 from unrolled.training.weights import under
@@ -100,6 +102,9 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
     @abstractmethod
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         """The inverse of `_learnt_to_json`."""
+
+    def _ask_for_scores(self) -> None:
+        """Refuse where a library that counts the scores is missing; asked before anything that takes long."""
 
     def _make_layers(self: Any, size: int, *bidirectional: bool) -> Any:
         """The sequence layers that the constructor's options ask for, over so many features; one way if nobody says."""
@@ -166,13 +171,18 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
         Raises:
             DataError: data that cannot be learnt from.
             OptionError: an unknown or illegal option.
+            UnsupportedError: what the run needs at its end is not installed; said before it begins.
         """
         settings = TrainingOptions.from_keywords({**(self.training or {}), **options}, dict(self.training_defaults))
+        if settings.tensorboard:
+            summary_writer()
         source = self._source(data, y)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:
             train, held = source, self._source(validation_data)
+        if held is not None and baselines:
+            self._ask_for_scores()
         self._learn(train)
         examples = self._encode(train)
         if not examples.num_steps:
@@ -182,9 +192,19 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
-        self.baselines_: dict[str, Baseline] = self._fit_baselines(train, examples) if baselines else {}
-        self.rival_ = self._fit_rival(train, held, options) if rival else None
-        self.scores_: Scores | None = self.evaluate(held) if held is not None and baselines else None
+        # from here on it is a model that can be saved, whatever becomes of what it is compared with
+        self.baselines_: dict[str, Baseline] = {}
+        self.rival_ = None
+        self.scores_: Scores | None = None
+        if baselines:
+            self.baselines_ = self._fit_baselines(train, examples)
+        if rival:
+            self.rival_ = self._fit_rival(train, held, options)
+        if held is not None and baselines:
+            try:
+                self.scores_ = self.evaluate(held)
+            except UnsupportedError as fault:
+                warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
         return self
 
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:

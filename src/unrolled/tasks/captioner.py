@@ -20,6 +20,7 @@ from unrolled.nn.vision import LEAST, ConvNet
 from unrolled.ragged import Ragged
 from unrolled.tasks.columns import resolve_inputs
 from unrolled.tasks.writer import READ, Writer
+from unrolled.text_metrics.libraries import needed
 from unrolled.text_metrics.scores import caption_scores
 
 
@@ -123,6 +124,9 @@ class Captioner(Writer):
         return list(as_pixels(examples.statics[READ])) if self.reader_.spec.kind == "picture" else []
 
     # ---- scores -------------------------------------------------------------------------------
+
+    def _ask_for_scores(self) -> None:
+        needed("sacrebleu.metrics")
 
     def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
         return caption_scores(truth, answers, rivals)

@@ -1,6 +1,5 @@
 """An estimate of the memory a run needs, made before anything is allocated."""
 
-import os
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from unrolled.errors import OptionError, message
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import count_weights
 from unrolled.nn.recompute import is_too_much, stretch_steps
+from unrolled.tasks.free_memory import free_memory
 from unrolled.training.options import TrainingOptions
 
 WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights so far
@@ -48,24 +48,15 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
     return 4 * (WEIGHT_COPIES * weights + kept)
 
 
-def free_memory() -> int:
-    """Bytes that can be had now without swapping."""
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        for line in lines:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> None:
-    """Refuse a run that cannot fit, before it starts.
+    """Refuse a run that cannot fit, before it starts; where the free memory is unknown, nothing is refused.
 
     Raises:
         OptionError: the estimate exceeds the free memory of the machine or its GPU.
     """
     needed = estimate_memory(network, examples, options)
     free = torch.cuda.mem_get_info()[0] if _on_gpu(options) else free_memory()
-    if needed > free:
+    if free is not None and needed > free:
         raise OptionError(
             message(
                 "hidden_size",

@@ -21,6 +21,7 @@ from unrolled.nn.layers import make_layers
 from unrolled.tasks.columns import require
 from unrolled.tasks.target_text import AUTO, SAMPLE, text_codec
 from unrolled.tasks.writer import READ, Writer, as_texts
+from unrolled.text_metrics.libraries import needed
 from unrolled.text_metrics.scores import text_scores
 
 WORTH_COPYING = 0.1  # share of the answers' words that stand in their source
@@ -145,6 +146,10 @@ class Translator(Writer):
         return RecurrentEncoder(InputLayer({READ: spec}, self.dropout), layers, self.dropout)
 
     # ---- scores -------------------------------------------------------------------------------
+
+    def _ask_for_scores(self) -> None:
+        needed("sacrebleu.metrics")
+        needed("rouge_score.rouge_scorer")
 
     def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
         return text_scores(truth, answers, rivals)

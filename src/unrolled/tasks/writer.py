@@ -304,6 +304,7 @@ class Writer(ReadsSources, Task):
         self, source: Source, records: list[Any], examples: Batch, copies: Copies | None
     ) -> tuple[Scores, list[str]]:
         """The table of scores, and the answers it is about."""
+        self._ask_for_scores()
         found = self._search(examples)
         answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
         shown = self._shown(records, examples)

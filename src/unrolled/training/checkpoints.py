@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
+from unrolled.places import local_path
 
 FORMAT = "unrolled checkpoint"
 VERSION = 1
@@ -29,7 +30,7 @@ NAME = re.compile(r"checkpoint-(\d{12})\.safetensors")
 
 def checkpoint_files(folder: str | Path) -> list[Path]:
     """The checkpoints in a folder, newest first."""
-    place = Path(folder)
+    place = local_path(folder, "checkpoint", ArtifactError)
     if not place.is_dir():
         return []
     return sorted((file for file in place.iterdir() if NAME.fullmatch(file.name)), reverse=True)
@@ -50,7 +51,7 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
     Raises:
         ArtifactError: no permission or no room; earlier checkpoints are unharmed.
     """
-    place = Path(folder)
+    place = local_path(folder, "checkpoint", ArtifactError)
     target = place / f"checkpoint-{update:012d}.safetensors"
     temporary = place / f".{target.name}.new"
     header = {"unrolled": json.dumps({"format": FORMAT, "version": VERSION, **record})}

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from unrolled.errors import OptionError, message, unknown
+from unrolled.places import local_path
 from unrolled.training.schedules import SCHEDULES
 
 DEFAULT_EPOCHS = 10
@@ -128,6 +129,8 @@ class TrainingOptions:
             raise OptionError(
                 message("epochs", expected="a limit on the run", received=0, remedy="give epochs, minutes or both")
             )
+        for name in ("checkpoint", "tensorboard"):
+            local_path(getattr(self, name), name, OptionError)
         if self.resume and not self.checkpoint:
             raise OptionError(
                 message("resume", expected="a folder to resume from", received=True, remedy="give checkpoint=FOLDER")

@@ -13,6 +13,26 @@ if TYPE_CHECKING:
 WRITE_EVERY = 1.0  # seconds between points of the single updates
 
 
+def summary_writer() -> Any:
+    """torch's class that writes event files.
+
+    Raises:
+        OptionError: the tensorboard package is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as fault:
+        raise OptionError(
+            message(
+                "tensorboard",
+                expected="the tensorboard package",
+                received="it is not installed",
+                remedy="pip install 'unrolled[track]'",
+            )
+        ) from fault
+    return SummaryWriter
+
+
 class TensorBoard(Callback):
     """Writes losses, learning rate and gradient norm for TensorBoard to show.
 
@@ -24,19 +44,8 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as fault:
-            raise OptionError(
-                message(
-                    "tensorboard",
-                    expected="the tensorboard package",
-                    received="it is not installed",
-                    remedy="pip install 'unrolled[track]'",
-                )
-            ) from fault
         self.folder = folder
-        self.make: Any = SummaryWriter
+        self.make: Any = summary_writer()
         self.writer: Any = None
         self.written_at = 0.0
 

@@ -1,15 +1,12 @@
-"""From a written module to machine code in this process, kept on disk between processes.
+"""From a written module to machine code in this process, kept on disk between processes, see `cache`.
 
-The cache lies in `UNROLLED_CACHE_DIR`, else in the user's cache folder; where neither can be written, every
-process compiles for itself. A file appears under its final name only when it is whole, so processes that start
-together do not disturb each other.
+A file appears under its final name only when it is whole, so processes that start together do not disturb each other.
 """
 
 import ctypes
 import hashlib
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -19,11 +16,10 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from unrolled.kernels.cpu import cache as kept
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pool import Kernel, write_team
 
-DIGEST_BYTES = 32  # of SHA-256, before the code: a damaged file is compiled again
-FOLDER_VARIABLE = "UNROLLED_CACHE_DIR"
 _lock = threading.Lock()
 _loaded: dict[str, Kernel] = {}
 _engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as its engine
@@ -40,11 +36,11 @@ def load(name: str, machine: Machine, write: Callable[[ir.Module], None]) -> Ker
     key = f"{name}-{machine.name}"
     with _lock:
         if key not in _loaded:
-            path = folder() / f"{key}-{_fingerprint(machine)}.o"
-            code = _found(path)
+            file = f"{key}-{_fingerprint(machine)}.o"
+            code = kept.found(file)
             if code is None:
                 code = compiled(machine, write)
-                _keep(path, code)
+                kept.keep(file, code)
             _loaded[key] = _linked(code)
         return _loaded[key]
 
@@ -92,30 +88,5 @@ def _fingerprint(machine: Machine) -> str:
     return digest.hexdigest()[:24]
 
 
-def folder() -> Path:
-    """Where compiled code is kept."""
-    asked = os.environ.get(FOLDER_VARIABLE)
-    if asked:
-        return Path(asked)
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unrolled" / "kernels"
-
-
-def _found(path: Path) -> bytes | None:
-    """The machine code of a file, if it is there and whole."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    digest, code = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-    return code if hashlib.sha256(code).digest() == digest else None
-
-
-def _keep(path: Path, code: bytes) -> None:
-    """Write whole or not at all; a folder that cannot be written only costs the next process its time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+if hasattr(os, "register_at_fork"):  # a child must not inherit the lock of a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

@@ -66,19 +66,19 @@ def host() -> Machine:
 def available() -> list[Machine]:
     """Every machine that this processor can be, the widest first; the narrower ones are for tests."""
     _start()
-    features = _features()
+    known = features()
     found = []
     for name, (needs, width, registers) in MACHINES.items():
-        if all(features.get(need, False) for need in needs) and not (found and name == PLAIN):
+        if all(known.get(need, False) for need in needs) and not (found and name == PLAIN):
             cpu, switches = "", dict.fromkeys(needs, True)
             if not found:  # the widest may use all that this processor has, and nothing that it hides
-                cpu, switches = llvm.get_host_cpu_name(), features
+                cpu, switches = llvm.get_host_cpu_name(), known
             listed = ",".join(f"{'+' if has else '-'}{switch}" for switch, has in sorted(switches.items()))
             found.append(Machine(name, width, registers, cpu, listed))
     return found
 
 
-def _features() -> dict[str, bool]:
+def features() -> dict[str, bool]:
     """What this processor has and has not, by LLVM's names."""
     try:
         found = dict(llvm.get_host_cpu_features())

@@ -134,5 +134,11 @@ def _executor() -> ThreadPoolExecutor:
     return _executors[process]
 
 
+def _forked_child() -> None:
+    """torch's own operations would wait for the threads of the parent, too: one thread computes."""
+    _forked.append(True)
+    torch.set_num_threads(1)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _forked.append(True))
+    os.register_at_fork(after_in_child=_forked_child)

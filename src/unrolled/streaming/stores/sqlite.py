@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from unrolled.errors import ArtifactError, OptionError, StoreUnavailable, message
+from unrolled.places import local_path
 from unrolled.streaming.stores.address import seconds, split_address, yes_or_no
 from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 
@@ -65,7 +66,7 @@ class SQLiteStore:
         durable: bool = True,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._path, self._lock = Path(path), Lock()
+        self._path, self._lock = local_path(path, "store", ArtifactError), Lock()
         start = time.time() - time.monotonic()
         self._clock = clock or (lambda: start + time.monotonic())
         self._refuse_truncated()

@@ -1,0 +1,108 @@
+"""Compiled code on disk, between processes: taken only from a folder and files that nobody else could have written.
+
+Whoever writes a file of this cache runs code as the user who loads it. So the folder is the user's own: `kernels` in
+the user's cache folder, or the one that `UNROLLED_CACHE_DIR` names. Where it is not safe, code is kept in a temporary
+folder of this process, and one warning says which folder was refused and why. A file holds a digest of its name and its
+code: one that is cut off, damaged or renamed is compiled again. `compiler` calls from one thread at a time.
+"""
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import platformdirs
+
+from unrolled.kernels.cpu import by_descriptor, by_path
+from unrolled.kernels.cpu.trust import NotTrusted, Shelf
+
+FOLDER_VARIABLE = "UNROLLED_CACHE_DIR"
+DIGEST_BYTES = 32  # of SHA-256, before the code
+_instead: dict[Path, Path] = {}  # refused folders, and the temporary one that is used for each
+# where the system can open a file relative to an open folder, nothing can be exchanged between a look and its use
+_open: Callable[[Path], AbstractContextManager[Shelf]] = (
+    by_descriptor.open_shelf if by_descriptor.is_possible() else by_path.open_shelf
+)
+
+
+def wanted() -> Path:
+    """The folder that is asked for: by the environment, else the user's own."""
+    asked = os.environ.get(FOLDER_VARIABLE)
+    if asked:
+        return Path(os.path.abspath(Path(asked).expanduser()))
+    return platformdirs.user_cache_path("unrolled", appauthor=False) / "kernels"
+
+
+def described() -> str:
+    """Where compiled code is kept, in words; without a warning."""
+    place = wanted()
+    try:
+        with _open(place):
+            return str(place)
+    except (NotTrusted, OSError) as fault:
+        return f"no folder that lasts: {place} {_why(fault)}"
+
+
+def found(name: str) -> bytes | None:
+    """The machine code kept under a name, if it is there, whole and this user's own."""
+    try:
+        with _shelf() as shelf:
+            content = shelf.read(name)
+    except (NotTrusted, OSError):
+        return None
+    digest, code = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return code if _digest(name, code) == digest else None
+
+
+def keep(name: str, code: bytes) -> None:
+    """Keep machine code, whole or not at all; where that fails the next process compiles for itself."""
+    with suppress(NotTrusted, OSError), _shelf() as shelf:
+        shelf.write(name, _digest(name, code) + code)
+
+
+def _digest(name: str, code: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + code).digest()
+
+
+@contextmanager
+def _shelf() -> Generator[Shelf]:
+    """The folder of this process, open; a temporary one where the wanted one is refused."""
+    place = wanted()
+    with ExitStack() as closing:
+        try:
+            shelf = closing.enter_context(_open(_instead.get(place, place)))
+        except (NotTrusted, OSError) as fault:
+            if place in _instead:
+                raise
+            _instead[place] = _temporary(place, _why(fault))
+            shelf = closing.enter_context(_open(_instead[place]))
+        yield shelf
+
+
+def _temporary(refused: Path, reason: str) -> Path:
+    """A folder that only this user can open, for this process alone."""
+    folder, owner = Path(os.path.realpath(tempfile.mkdtemp(prefix="unrolled-"))), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a forked child leaves it to its parent
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    warnings.warn(
+        f"compiled kernels are not kept in {refused}, which {reason}; this process uses {folder} and removes it at its "
+        f"end. Set {FOLDER_VARIABLE} to a folder that is yours and that nobody else can write",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return folder
+
+
+def _why(fault: Exception) -> str:
+    return (
+        str(fault) if isinstance(fault, NotTrusted) else f"cannot be used ({getattr(fault, 'strerror', '') or fault})"
+    )
