@@ -13,6 +13,7 @@ from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
+from unrolled.streaming.signed import signer_of
 from unrolled.streaming.waiting import Work
 
 PROBE = 1.0  # seconds for which an answer about the store is good
@@ -66,6 +67,7 @@ class Service:
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
         self.settings, self.model, self.refusal = settings, model, refusal
         self.draining = False
+        self.signer = signer_of(settings.state_key, settings.token)
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store

@@ -2,12 +2,14 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from unrolled.errors import OptionError, message
 
-SETTINGS, TOKEN = "UNROLLED_SERVE", "UNROLLED_TOKEN"  # environment variables
+SETTINGS = "UNROLLED_SERVE"  # environment variables
+TOKEN, STORE, STATE_KEY = "UNROLLED_TOKEN", "UNROLLED_STORE", "UNROLLED_STATE_KEY"
+SECRETS = {"token": TOKEN, "store": STORE, "state_key": STATE_KEY}
 MOST_IN_MEMORY = 1_000_000  # sessions, where nobody says
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -22,6 +24,8 @@ class Settings:
         host: address to listen on; loopback unless told.
         port: port to listen on; 0 takes a free one.
         token: what clients have to send; empty = anybody may ask.
+        state_key: what states that leave the server are signed with, a secret a line, the newest first; empty = the
+            token serves, and without one states are not signed.
         workers: processes.
         max_body: bytes of a request at most.
         max_length: characters of a text, items of a list, and tokens to write at most.
@@ -39,10 +43,11 @@ class Settings:
     """
 
     model: str
-    store: str = ""
+    store: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
-    token: str = ""
+    token: str = field(default="", repr=False)
+    state_key: str = field(default="", repr=False)
     workers: int = 1
     max_body: int = 8_000_000
     max_length: int = 100_000
@@ -90,11 +95,14 @@ class Settings:
         return self.host in LOOPBACK
 
     def to_environment(self) -> None:
-        """Leave the settings to the processes that are started from here, the token in a variable of its own."""
-        os.environ[SETTINGS] = json.dumps({**asdict(self), "token": ""})
-        os.environ[TOKEN] = self.token
+        """Leave the settings to the processes that are started from here, what is secret in variables of its own."""
+        told = asdict(self)
+        for name, variable in SECRETS.items():
+            os.environ[variable] = told.pop(name)
+        os.environ[SETTINGS] = json.dumps(told)
 
     @classmethod
     def from_environment(cls) -> Self:
         """What `to_environment` left."""
-        return cls(**{**json.loads(os.environ[SETTINGS]), "token": os.environ.get(TOKEN, "")})
+        secrets = {name: os.environ.get(variable, "") for name, variable in SECRETS.items()}
+        return cls(**json.loads(os.environ[SETTINGS]), **secrets)

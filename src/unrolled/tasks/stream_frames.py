@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
 from unrolled.data.source import Source
+from unrolled.forms import Exactly
 from unrolled.nn.heads import BinaryVectorOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
@@ -47,6 +48,7 @@ class FrameReader:
         pieces = Pieces([codec])
         self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self.quick = None if mixture else self._quick
+        self.form, self.said = pieces.form, Exactly(None)
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         frames = self._codec.encode(pieces)
