@@ -23,21 +23,21 @@ class Fickle(MemoryStore):
         if self.away:
             raise StoreUnavailable("the store does not answer; try again")
 
-    def load(self, keys, ttl):
+    def load(self, keys, ttl, model):
         self._ask()
-        return super().load(keys, ttl)
+        return super().load(keys, ttl, model)
 
-    def commit(self, writes, ttl):
+    def commit(self, writes, ttl, model):
         self._ask()
-        return super().commit(writes, ttl)
+        return super().commit(writes, ttl, model)
 
-    def keys(self, limit):
+    def keys(self, limit, models):
         self._ask()
-        return super().keys(limit)
+        return super().keys(limit, models)
 
-    def count(self):
+    def count(self, models):
         self._ask()
-        return super().count()
+        return super().count(models)
 
     def delete(self, keys):
         self._ask()

@@ -10,6 +10,7 @@ import pytest
 
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError
+from unrolled.streaming.heard import Window
 from unrolled.streaming.live import Live
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import StreamState
@@ -18,7 +19,8 @@ from unrolled.streaming.table import Table
 from unrolled.streaming.waiting import Work
 
 KEYS = [f"user {number}" for number in range(150)]
-TTL, MOST, REMEMBERED = 50.0, 100, 2
+TTL, MOST, KEPT = 50.0, 100, 2
+REMEMBERED = Window(answers=KEPT)
 KINDS = ["step"] * 12 + ["reset", "reset", "replace", "replace", "sweep", "pause", "swap"]
 
 
@@ -74,7 +76,7 @@ class Play:
         self.rng, self.now, self.model, self.ids = random.Random(seed), 0.0, 0, 0
         self.toys = [Meddled(number, size) for number, size in enumerate((8, 3, 8))]
         self.streams = [Stream(toy, f"{number:016x}") for number, toy in enumerate(self.toys)]
-        self.live, self.plain = Live(TTL, MOST, REMEMBERED, lambda: self.now), Plain()
+        self.live, self.plain = Live(TTL, MOST, REMEMBERED, clock=lambda: self.now), Plain()
         self.written, self.beginning, self.replaced = [], set(), set()  # by or during the last batch
 
     def act(self):
@@ -110,7 +112,7 @@ class Play:
 
     def swap(self):
         self.model = self.rng.randrange(3)
-        self.live.swapped()
+        self.live.swapped(self.streams[self.model])
 
     def step(self):
         events = [1.0, -0.5, 0.25, "bad", "break"] if self.rng.random() < 0.3 else [1.0, -0.5, 0.25]
@@ -162,7 +164,7 @@ class Play:
             outputs.append(output)
             self.plain.restarted += model != self.model
             if work.event_id is not None:
-                answers = dict(list({**answers, work.event_id: output}.items())[-REMEMBERED:])
+                answers = dict(list({**answers, work.event_id: output}.items())[-KEPT:])
             self.plain.write(work.key, self.model, after, answers, self.now)
             self.written.append(work.key)
         self.beginning = set(self.written) - before

@@ -14,7 +14,7 @@ from unrolled.serving.service import Service
 router = APIRouter(route_class=StrictRoute, tags=["sessions"])
 BYTES: Any = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 ERRORS = errors("unsupported", "store", "time")
-KNOWN = errors("missing", "state", "unsupported", "store", "time")
+KNOWN = errors("missing", "state", "unsupported", "store", "lost", "time")
 
 
 @router.get("/v1/sessions", response_model=SessionList, responses=ERRORS)

@@ -32,6 +32,10 @@ class Settings:
         max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound; None = a million in this
             process, and no bound in a store.
         other_model: what becomes of a session that another model left in the store: "refuse" its events, or "restart".
+        max_session_bytes: of a process that sessions may take; the least recently used make room.
+        remembered_events: answers kept for each session, for events that come again with the same id.
+        remembered_ids: texts known as ids for each session; numbers have no such bound.
+        remembered_bytes: of the answers kept for a session.
         ttl: seconds after which an unused session is forgotten; 0 = never.
         timeout: seconds a request may take, and a slow client may hold up its answers.
         max_requests: requests answered at once; more are told to come back.
@@ -52,6 +56,10 @@ class Settings:
     max_body: int = 8_000_000
     max_length: int = 100_000
     max_sessions: int | None = None
+    max_session_bytes: int = 2**30
+    remembered_events: int = 64
+    remembered_ids: int = 512
+    remembered_bytes: int = 16_384
     other_model: str = "refuse"
     ttl: float = 0.0
     timeout: float = 30.0
@@ -64,6 +72,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         lows = {"workers": 1, "max_body": 1, "max_length": 1, "max_requests": 1, "max_sockets": 1, "max_batch": 1}
+        lows |= {"max_session_bytes": 1, "remembered_events": 1, "remembered_ids": 1, "remembered_bytes": 0}
         lows |= {"port": 0, "max_sessions": 0, "ttl": 0, "max_wait": 0, "reload_every": 0}
         for name, low in lows.items():
             if getattr(self, name) is not None and not getattr(self, name) >= low:
@@ -105,4 +114,4 @@ class Settings:
     def from_environment(cls) -> Self:
         """What `to_environment` left."""
         secrets = {name: os.environ.get(variable, "") for name, variable in SECRETS.items()}
-        return cls(**json.loads(os.environ[SETTINGS]), **secrets)
+        return cls(**{**json.loads(os.environ[SETTINGS]), **secrets})

@@ -59,8 +59,8 @@ class DetectorSteps:
         """Nothing; or the number of rows, the last time, the end of the series, and what it usually does."""
         plan, quiet = self._keeping.plan, self._keeping.quiet
         size, back = plan.size, plan.lookback
-        codes = {"low": 0.0, "high": float(plan.codec.spec.size - 1)} if self._watched.events else {}
-        rows = Array(["float64"], [None, size], back, missing=True, **codes)
+        low, high = (0.0, float(plan.codec.spec.size - 1)) if self._watched.events else (-1e300, 1e300)
+        rows = Array(["float64"], [None, size], back, low, high, missing=True)
         mean = Array(["float64"], [size + 1])
         spread = Array(["float64"], [size + 1], low=0.0)
         recent = Array(["float64"], [None, size + 1], RECENT)

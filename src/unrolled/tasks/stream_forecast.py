@@ -68,9 +68,9 @@ class ForecastSteps:
         panel, back = self._panel, self._plan.lookback
         widths = {kind: sum(_width(codec) for codec in panel.codecs[kind]) for kind in ("past", "future", "static")}
         most = back + self._plan.context_length
-        dated = {"low": -LONGEST_TIME, "high": LONGEST_TIME}
         number = Array(["int64", "float64", "int32", "float32", "uint32", "uint64"], [None], most)
-        times = number if panel.form == "number" else Array(["int64"], [None], most, **dated)
+        moment = Array(["int64"], [None], most, -LONGEST_TIME, LONGEST_TIME)
+        times = number if panel.form == "number" else moment
         name = Exactly(None) if panel.group is None else Either(Chars(MOST_NAME), Whole(-(2**63), 2**63))
         covariates = [Array(["float32"], [None, widths[kind]], most, missing=True) for kind in ("past", "future")]
         static = Array(["float32"], [widths["static"]], missing=True)
@@ -82,8 +82,7 @@ class ForecastSteps:
     def _follows(self, memory: Any) -> bool:
         """Rows that wait can be read, and belong to the series whose end is kept."""
         kept = _Kept(*memory)
-        numbered = self._panel.time == STEP and kept.tail is not None
-        if numbered and kept.tail[1][-1] >= max(kept.steps, 1):
+        if self._panel.time == STEP and kept.tail is not None and kept.tail[1][-1] >= max(kept.steps, 1):
             return False
         if not kept.waiting:
             return True
