@@ -1,18 +1,32 @@
 """The laws of stores, for every member of the registry."""
 
+import os
 import random
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from redis_server import RedisCluster, RedisServer
-from unrolled.errors import OptionError, StoreUnavailable, UnsupportedError
+from unrolled.errors import (
+    AnswerLost,
+    ArtifactError,
+    OptionError,
+    StoreUnavailable,
+    UnrolledError,
+    UnsupportedError,
+)
+from unrolled.streaming.stores.address import Address
 from unrolled.streaming.stores.base import Found, Store, Write
+from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.registry import STORES, open_store
+from unrolled.streaming.stores.sqlite import SQLiteStore
 
 KINDS = ["memory", "sqlite", "redis", "redis with an index", "redis cluster"]
 MODEL, OTHER = "0123456789abcdef", "fedcba9876543210"
@@ -276,3 +290,177 @@ def test_without_the_package_redis_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr("unrolled.streaming.stores.redis.import_module", missing)
     with pytest.raises(UnsupportedError, match=r"unrolled\[serve\]"):
         open_store("redis://127.0.0.1:1/0")
+
+
+# ---- several models and prefixes in one place --------------------------------------------------------
+
+
+def test_two_models_neither_count_nor_list_nor_evict_each_others_sessions(store, address):
+    put(store, a=b"1", b=b"1", c=b"1")
+    assert store.commit([Write(key, b"2", None, 9) for key in "xyz"], None, OTHER) == [True] * 3
+    assert (store.count([MODEL]), store.count([OTHER]), store.count([MODEL, OTHER])) == (3, 3, 6)
+    assert sorted(store.keys(10, [MODEL])) == ["a", "b", "c"]
+    assert sorted(store.keys(10, [OTHER, MODEL])) == ["a", "b", "c", "x", "y", "z"]
+    assert len(store.keys(4, [OTHER, MODEL])) == 4
+    if "redis" not in address or "index=yes" in address:
+        assert store.evict(1, [MODEL]) == 2
+        assert (store.count([MODEL]), store.count([OTHER])) == (1, 3)
+        assert store.evict(2, [OTHER, MODEL]) == 2  # the first model's go first
+        assert (store.count([MODEL]), store.count([OTHER])) == (1, 1)
+
+
+def test_a_key_is_one_session_and_goes_over_to_the_model_that_wrote_it(store):
+    put(store, a=b"1", b=b"1")
+    assert store.load(["a"], None, OTHER) == [Found(b"1", 7)]
+    assert store.commit([Write("a", b"2", None, 9)], None, OTHER) == [False]
+    assert store.commit([Write("a", b"2", 7, 9)], None, OTHER) == [True]
+    assert (store.count([MODEL]), store.count([OTHER])) == (1, 1)
+    assert store.load(["a"], None, MODEL) == [Found(b"2", 9)]
+    assert store.delete(["a"]) == 1
+    assert (store.count([MODEL]), store.count([OTHER])) == (1, 0)
+
+
+def test_a_time_to_live_is_that_of_the_model_that_wrote(store):
+    store.commit([Write("mine", b"1", None, 1)], 0.05, MODEL)
+    store.commit([Write("theirs", b"1", None, 1)], 3600, OTHER)
+    time.sleep(1.1)  # an index of Redis tells whole seconds
+    store.expire(0.05, [MODEL])
+    assert store.load(["mine", "theirs"], 0.05, MODEL) == [None, Found(b"1", 1)]
+    assert (store.count([MODEL]), store.count([OTHER])) == (0, 1)
+
+
+def test_the_sessions_of_a_model_that_no_longer_answers_end_in_a_file_too(tmp_path):
+    now = [1000.0]
+    store = SQLiteStore(tmp_path / "s.db", clock=lambda: now[0])
+    store.commit([Write("left", b"1", None, 1)], 60, OTHER)
+    store.commit([Write("kept", b"1", None, 1)], None, OTHER)
+    now[0] = 1061.0
+    store.expire(5, MODELS)
+    assert store.load(["left", "kept"], None, MODEL) == [None, Found(b"1", 1)]
+    store.close()
+
+
+def test_no_prefix_and_key_are_another_prefix_and_key(server, cluster):
+    pairs = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("", "a:b:c"), ("a*", "c"), ("a%by-age%", "c"), ("{a}", "c")]
+    for base in (server.address, cluster.address):
+        for index in ("no", "yes") if base == server.address else ("no",):
+            stores = [open_store(f"{base}?prefix={quote(prefix + index)}&index={index}") for prefix, _ in pairs]
+            for place, (store, (_, key)) in enumerate(zip(stores, pairs, strict=True)):
+                assert store.load([key], None, MODEL) == [None]
+                assert store.commit([Write(key, b"%d" % place, None, place + 1)], None, MODEL) == [True]
+            for place, (store, (_, key)) in enumerate(zip(stores, pairs, strict=True)):
+                assert store.load([key], None, MODEL) == [Found(b"%d" % place, place + 1)]
+                assert store.keys(10, MODELS) == [key]
+                assert store.count(MODELS) == 1
+                store.close()
+
+
+def test_an_index_that_is_behind_does_not_forget_another_models_session(server):
+    store = open_store(f"{server.address}?prefix=behind&index=yes")
+    store.commit([Write("a", b"1", None, 1)], 0.05, MODEL)
+    time.sleep(0.1)  # the server forgot it, and the index did not
+    store.commit([Write("a", b"2", None, 2)], None, OTHER)
+    store.evict(0, MODELS)
+    assert store.load(["a"], None, OTHER) == [Found(b"2", 2)]
+    assert store.count(MODELS) == 0
+    store.close()
+
+
+def test_memory_is_bounded_in_bytes():
+    store = open_store("memory:")
+    assert store.held_bytes == 0
+    store = MemoryStore(max_bytes=100_000)
+    for place in range(1000):
+        put(store, **{str(place): b"x" * 1000})
+    assert 90_000 < store.held_bytes <= 100_000
+    assert store.keys(1, MODELS) == ["999"]
+    put(store, large=b"x" * 1_000_000)  # one alone stays
+    assert store.count(MODELS) == 1
+    store.delete(["large"])
+    assert store.held_bytes == 0
+
+
+# ---- what is secret ----------------------------------------------------------------------------------
+
+SECRETS = [
+    "redis://someone:hunter2@127.0.0.1:1/0?patience=0",
+    "rediss://:hunter2@127.0.0.1:1/0?patience=0",
+    "redis://someone:hun/hunter2@127.0.0.1:1/0?patience=0",
+    "redis://someone:hun?hunter2@127.0.0.1:1/0",
+    "redis://someone:hun@hunter2@127.0.0.1:1/0?patience=0",
+    "redis+cluster://someone:hunter2@127.0.0.1:1?patience=0",
+    "redis://someone:hunter2@127.0.0.1:port/0",
+    "redis://someone:hunter2@127.0.0.1:1/0?patienc=1",
+    "redis://someone:hunter2@127.0.0.1:1/0?index=perhaps",
+    "redis+cluster://someone:hunter2@127.0.0.1:1?index=yes",
+    "redos://someone:hunter2@127.0.0.1:1",
+]
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_no_message_and_no_traceback_shows_a_password(address):
+    with pytest.raises(UnrolledError) as fault:
+        open_store(address)
+    assert "hunter2" not in "".join(traceback.format_exception(fault.value, chain=True)).replace(address, "")
+    assert "hunter2" not in f"{Address(address)} {Address(address)!r}"
+
+
+def test_a_wrong_password_is_said_without_it():
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder))
+        try:
+            redis = import_module("redis").Redis.from_url(f"unix://{server.socket}")
+            redis.config_set("requirepass", "right")
+            redis.close()
+            address = f"redis+unix://:{'hunter'}2@{server.socket}?patience=0"
+            with pytest.raises(UnrolledError) as fault:
+                open_store(address)
+            assert "user and password" in str(fault.value)
+            assert "hunter2" not in "".join(traceback.format_exception(fault.value))
+        finally:
+            server.kill()
+
+
+def test_a_server_that_refuses_is_said_without_scripts_and_sessions(server):
+    redis = import_module("redis").Redis.from_url(f"unix://{server.socket}")
+    store = open_store(f"{server.address}?patience=0&prefix=full")
+    redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(AnswerLost) as fault:
+            store.commit([Write("a secret key", b"a secret state", None, 7)], None, MODEL)
+    finally:
+        redis.config_set("maxmemory", 0)
+        redis.close()
+    said = "".join(traceback.format_exception(fault.value))
+    assert "its memory is full" in said
+    for word in ("redis.call", "GETRANGE", "secret"):
+        assert word not in str(fault.value)
+    assert "GETRANGE" not in said
+    store.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such rights")
+def test_the_file_is_for_its_owner_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        path = tmp_path / "s.db"
+        store = SQLiteStore(path)
+        put(store, a=b"1")
+        assert [(tmp_path / f"s.db{side}").stat().st_mode & 0o777 for side in ("", "-wal", "-shm")] == [0o600] * 3
+        for side in ("", "-wal", "-shm"):
+            (tmp_path / f"s.db{side}").chmod(0o666)  # as an older version, or a copy, left it
+        again = SQLiteStore(path)
+        assert [(tmp_path / f"s.db{side}").stat().st_mode & 0o777 for side in ("", "-wal", "-shm")] == [0o600] * 3
+        for each in (store, again):
+            each.close()
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such rights")
+def test_a_file_of_another_user_that_others_may_read_is_refused(tmp_path, monkeypatch):
+    SQLiteStore(tmp_path / "s.db").close()
+    (tmp_path / "s.db").chmod(0o644)
+    monkeypatch.setattr("unrolled.streaming.stores.sqlite.os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(ArtifactError, match="chmod 600"):
+        SQLiteStore(tmp_path / "s.db")

@@ -1,5 +1,6 @@
 """What is secret comes from a file or the environment, where the list of processes does not show it."""
 
+import sys
 from pathlib import Path
 
 from unrolled.errors import OptionError, message
@@ -26,3 +27,15 @@ def from_file(option: str, path: str, what: str) -> str:
     if not text:
         raise OptionError(message(option, expected=what, received=f"{path} (empty)"))
     return text
+
+
+def warn_of_password(store: str) -> None:
+    """Say so where the password of a store was given on the command line, which everybody on the machine can read."""
+    from unrolled.streaming.stores.address import Address
+
+    if store and Address(store).has_secret and any(store in word for word in sys.argv):
+        print(
+            f"warning: the password of {Address(store)} stands in the list of processes: "
+            "give the address in UNROLLED_STORE or in --store-file",
+            file=sys.stderr,
+        )

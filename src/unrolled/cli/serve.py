@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unrolled.cli.secrets import from_file
+from unrolled.cli.secrets import from_file, warn_of_password
 from unrolled.errors import UnsupportedError
 from unrolled.serving.settings import STATE_KEY, STORE, TOKEN, Settings
 
@@ -103,4 +103,5 @@ def serve(
         if (fault.name or "").partition(".")[0] == "unrolled":
             raise
         raise UnsupportedError(f"serving needs {fault.name}; pip install 'unrolled[serve]'") from fault
+    warn_of_password(settings.store)
     run(settings)

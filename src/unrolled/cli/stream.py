@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from unrolled.cli.lines import Numbered, lines
-from unrolled.cli.secrets import from_file
+from unrolled.cli.secrets import from_file, warn_of_password
 from unrolled.errors import DataError, InputError, StoreUnavailable, message
 
 
@@ -58,6 +58,7 @@ def stream(
     asked = load(model).stream()
     gc.freeze()  # the model stays: it need not be looked through again and again
     store = from_file("--store-file", store_file, "an address") or store
+    warn_of_password(store)
     with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
         bad = _run(sessions, data, key, event_id, follow, strict)
     if bad:

@@ -199,7 +199,7 @@ class Connection:
             self._complain(Fault("request", f"line: {error.msg}"), {})
         except Exception as error:
             pairs = said.items() if isinstance(said, dict) else ()
-            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str)}
+            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str | int)}
             self._complain(fault_of(error), known)
         else:
             self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)

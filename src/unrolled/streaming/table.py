@@ -12,8 +12,8 @@ from unrolled.streaming.weight import weight
 
 LEAST = 64  # rows of the smallest table
 GROWTH = 1.25  # so much larger is the next table: rows that wait for their session are counted with those that have one
-BESIDE = 320  # bytes of a session beside its numbers, its memory and its key: entries of lists and dictionaries
-HEARD = 200  # the same of what is remembered of ids
+BESIDE = 220  # bytes of a session beside its numbers, its memory and its key: entries of lists and dictionaries
+HEARD = 120  # the same of what is remembered of ids
 
 
 class Table:

@@ -1,5 +1,6 @@
 """RedisStore: sessions in Redis or Valkey, which workers on many machines share."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -269,7 +270,10 @@ class RedisStore:
                 raise OptionError(
                     message("store", expected="a user and password that the server takes", received=str(self._address))
                 ) from None
-            except faults.RedisError as fault:  # gone, or full, or read-only while another takes over
+            except (
+                faults.RedisError,
+                faults.RedisClusterException,
+            ) as fault:  # gone, or full, or read-only while another takes over
                 if time.monotonic() + pause > until:
                     self._away = True
                     raise self._unavailable(_reason(faults, fault), writes) from None
@@ -299,9 +303,12 @@ def _reason(faults: Any, fault: Exception) -> str:
     """Why, in our own words: a fault's text may hold scripts, sessions and passwords."""
     if isinstance(fault, faults.TimeoutError):
         return "no answer in time"
-    word = str(fault).rpartition("caused error: ")[2].partition(" ")[0]
-    if word in SAYS:
-        return SAYS[word]
+    if isinstance(fault, faults.RedisClusterException):
+        return "no node of the cluster answers"
+    words = re.findall(r"[A-Z]{3,}", str(fault).rpartition("caused error: ")[2])  # a script's own error ends with it
+    known = [SAYS[word] for word in words if word in SAYS]
+    if known or isinstance(fault, faults.OutOfMemoryError):
+        return known[0] if known else SAYS["OOM"]
     return "no connection" if isinstance(fault, faults.ConnectionError) else f"a fault of kind {type(fault).__name__}"
 
 
