@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import DataError, UnrolledError, message
-from unrolled.forms import Form, Parts, Real, Whole
+from unrolled.state_forms import Form, Parts, Real, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers, Stream
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from unrolled.codecs.own_history import AFTER, HOUR, HOUR_SECONDS, MOST, WEEK_HOURS
-from unrolled.forms import Also, Form, Many, Parts, Whole
+from unrolled.state_forms import Also, Form, Many, Parts, Whole
 
 
 class Habits(NamedTuple):

@@ -22,7 +22,7 @@ from unrolled.codecs.values import bad_value
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words, word_spans
 from unrolled.errors import DataError, UnsupportedError, message
-from unrolled.forms import Chars, Exactly, Form, Octets, Parts
+from unrolled.state_forms import Chars, Exactly, Form, Octets, Parts
 
 _HIGH = "\ud800", "\udbff"  # the first halves of characters that UTF-16 writes in two
 _SIGMA = "\u03a3"  # how it is written small depends on what follows
@@ -54,7 +54,8 @@ class Steps:
         vectors: whether a step is itself a list.
     """
 
-    empty, waits, form = (), False, Exactly(())
+    empty, waits = (), False
+    form: Form = Exactly(())
 
     def __init__(self, vectors: bool = False) -> None:
         self.vectors = vectors

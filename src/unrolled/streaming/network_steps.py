@@ -10,8 +10,8 @@ import torch
 from unrolled.batch import Batch, Nested
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
-from unrolled.forms import Exactly, Flag, Form, Maybe, Parts
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Exactly, Flag, Form, Maybe, Parts
 from unrolled.streaming.engine import Engine
 from unrolled.streaming.quick import Quick, quick_of
 from unrolled.streaming.state import StreamState

@@ -6,7 +6,7 @@ from typing import Any
 from unrolled.codecs.base import Codec
 from unrolled.codecs.holding import Holder, holder_of, value_columns
 from unrolled.errors import DataError, message, unknown
-from unrolled.forms import Also, Form, Maybe, Parts, Plain
+from unrolled.state_forms import Also, Form, Maybe, Parts, Plain
 
 Memory = tuple[Any, ...]  # what each column holds back, then the single values in the order of their columns
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, ShapeError, UnrolledError, message, unknown
-from unrolled.forms import Form
+from unrolled.state_forms import Form
 from unrolled.streaming.signed import bare
 from unrolled.streaming.state import StreamState, pack, unpack
 from unrolled.streaming.states import StreamStates

@@ -8,7 +8,7 @@ import torch
 
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
-from unrolled.forms import Also, Array, Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
+from unrolled.state_forms import Also, Array, Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.flat import Layout
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers

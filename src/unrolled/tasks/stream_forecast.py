@@ -13,7 +13,7 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
-from unrolled.forms import Also, Array, Chars, Either, Exactly, Form, Many, Maybe, Parts, Plain, Whole
+from unrolled.state_forms import Also, Array, Chars, Either, Exactly, Form, Many, Maybe, Parts, Plain, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecast_answers import answer_columns

@@ -11,10 +11,10 @@ from torch.nn.functional import pad
 from unrolled.batch import Batch
 from unrolled.codecs.frames import Frames
 from unrolled.data.source import Source
-from unrolled.forms import Exactly
 from unrolled.nn.heads import BinaryVectorOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Exactly
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Pieces

@@ -20,9 +20,9 @@ from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.engine import final
 from unrolled.tasks.item_ranking import allowed_items
 from unrolled.tasks.stream_events import events_of_log

@@ -11,10 +11,10 @@ from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
 from unrolled.codecs.words import Words
 from unrolled.data.source import Source
-from unrolled.forms import Form, Many, Named, OneOf, Real
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.pieces import Pieces
 from unrolled.tasks.stream_events import events_of_records
 

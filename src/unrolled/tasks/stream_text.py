@@ -11,8 +11,8 @@ from unrolled.batch import Batch
 from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
 from unrolled.data.source import Source
-from unrolled.forms import Form, Many, Named, OneOf, Real
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Pieces
