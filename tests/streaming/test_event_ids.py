@@ -187,7 +187,14 @@ def test_a_window_without_sense_is_refused(window):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"\x01", b"\x94\x00\x80\x80", b"\x94\x00\x80\x80\xc4\x01a", b"\x94\xa1a\x80\x80\xc4\x00"]
+    "damage",
+    [
+        b"\x01",
+        b"\x94\x00\x90\x90",
+        b"\x94\x00\x91\x01\x90\xc4\x00",
+        b"\x94\x00\x90\x90\xc4\x01a",
+        b"\x94\xa1a\x90\x90\xc4\x00",
+    ],
 )
 def test_damaged_ids_of_a_stored_session_are_an_error_of_its_own(damage):
     store, stream = MemoryStore(), toy_stream()

@@ -2,7 +2,7 @@
 
 An id is a name (a text) or a number. As bytes, MessagePack of
 
-    [largest number whose answer is no longer kept, {number: answer}, {name: answer}, fingerprints of names]
+    [largest number whose answer is no longer kept, [number, answer, ...], [name, answer, ...], fingerprints of names]
 
 with answers as MessagePack and fingerprints of 8 bytes each, the latest last. A number up to the first is refused: it
 counted already, or its turn is over. That holds for ever and costs 8 bytes. A name tells nothing of its place, so it is
@@ -10,6 +10,8 @@ known only as long as its fingerprint is kept.
 """
 
 import hashlib
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgpack
@@ -118,11 +120,16 @@ too late, and is not counted now
                 least = min(number for number in numbers if number != event_id)
                 size -= len(numbers.pop(least))
                 passed = max(passed, least)
-        return packed((passed, numbers, names, prints))
+        return packed((passed, [*chain.from_iterable(numbers.items())], [*chain.from_iterable(names.items())], prints))
 
 
 def _opened(heard: bytes) -> tuple[int, dict[int, bytes], dict[str, bytes], bytes]:
-    return msgpack.unpackb(heard, strict_map_key=False)
+    passed, numbers, names, prints = msgpack.unpackb(heard)  # no maps: their keys would be interned one and all
+    return passed, dict(_pairs(numbers)), dict(_pairs(names)), prints
+
+
+def _pairs(flat: list[Any]) -> Iterable[tuple[Any, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def is_heard(data: bytes) -> bool:
