@@ -30,6 +30,7 @@ from unrolled.streaming.stores.base import Store, Write
 from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stream import Stream
 
+MODEL = "0123456789abcdef"  # a fingerprint
 WIDTH = 4
 SIZES = [("lstm", 64), ("lstm", 128), ("lstm", 512), ("gru", 128), ("min_gru", 128)]
 MAIN = ("lstm", 128)
@@ -144,7 +145,7 @@ def rates(stream: Stream, rounds: int) -> dict[tuple[str, int], float]:
 
 def written(store: Store, writes: list[Write]) -> None:
     for start in range(0, len(writes), 1000):
-        assert all(store.commit(writes[start : start + 1000], None))
+        assert all(store.commit(writes[start : start + 1000], None, MODEL))
 
 
 def room(value: bytes, precision: str, sessions: int) -> Room:
@@ -160,7 +161,7 @@ def room(value: bytes, precision: str, sessions: int) -> Room:
         server.kill()
         again = server.start()
         used, store = server.info("memory")["used_memory"] - before, open_store(server.address)
-        assert store.count() == sessions
+        assert store.count([MODEL]) == sessions
         spent = [server.cpu()]
         for turn in range(1, 6):  # the same sessions again, each in a new version
             written(store, [Write(one.key, value, one.version + turn - 1, one.version + turn) for one in writes])

@@ -24,7 +24,7 @@ from unrolled.errors import (
 
 def test_every_error_is_in_the_tree():
     made_here = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(made_here) == 10
+    assert len(made_here) == 12
     assert all(issubclass(kind, UnrolledError) for kind in made_here)
 
 

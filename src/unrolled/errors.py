@@ -5,11 +5,13 @@
     │   ├── OptionError             an argument or option has an illegal value or name
     │   ├── DataError               a file, a column or a value in the data
     │   ├── ShapeError              a tensor, array or state of the wrong shape
+    │   ├── RepeatedEvent           an event that counted already, and whose answer is no longer kept
     │   └── ArtifactError           a saved model or checkpoint that cannot be read or written
     ├── UnsupportedError            the request makes sense, but not for this model or kernel
     ├── NotFittedError              predict before fit (also scikit-learn's NotFittedError)
     ├── NonFiniteLossError          training met NaN or infinity and stopped
     └── StoreUnavailable            where sessions are kept could not be reached in time; try again later
+        └── AnswerLost              the same, and whether what was asked was done is not known
 
 A message names the argument, what was expected, what was received and what to do.
 """
@@ -42,6 +44,10 @@ class ArtifactError(InputError):
     """A saved model or checkpoint cannot be read or written."""
 
 
+class RepeatedEvent(InputError):  # noqa: N818 - it says what came, as StoreUnavailable says what is away
+    """An event that counted already, or whose turn is over, and whose answer is no longer kept; it is not counted."""
+
+
 class UnsupportedError(UnrolledError):
     """The request makes sense, but not for this model or kernel."""
 
@@ -56,6 +62,10 @@ class NonFiniteLossError(UnrolledError):
 
 class StoreUnavailable(UnrolledError):  # noqa: N818 - the store's fault, not that of who asks
     """Where sessions are kept could not be reached in time; nothing was acknowledged, so try again later."""
+
+
+class AnswerLost(StoreUnavailable):
+    """The answer to a write was lost: it may or may not have been made. With an id, an event sent again counts once."""
 
 
 def message(argument: str, *, expected: str, received: object, remedy: str = "") -> str:

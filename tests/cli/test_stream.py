@@ -118,7 +118,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(folder, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_strict_stops_at_the_first_bad_line_and_steps_nothing_after_it(folder, tmp_path, capsys):
+def test_strict_stops_at_the_first_bad_line_and_steps_nothing_after_it(folder, stream, tmp_path, capsys):
     path = write(tmp_path / "log.jsonl", [event("a", "the"), event("b", 7), event("c", "the")])
     address = f"sqlite:///{tmp_path}/s.db"
     with pytest.raises(DataError, match="line 2"):
@@ -127,7 +127,7 @@ def test_strict_stops_at_the_first_bad_line_and_steps_nothing_after_it(folder, t
     from unrolled.streaming.stores.registry import open_store
 
     store = open_store(address)
-    assert store.keys(10) == ["a"]
+    assert store.keys(10, [stream.fingerprint]) == ["a"]
     store.close()
 
 
@@ -241,6 +241,42 @@ def test_mistakes_on_the_command_line_are_named(folder, tmp_path):
         call("stream", tmp_path, path, "--key", "user")
     with pytest.raises(StoreUnavailable):
         call("stream", folder, path, "--key", "user", "--store", "redis://127.0.0.1:1?patience=0")
+
+
+def test_the_address_of_a_store_comes_from_a_file_or_the_environment(folder, tmp_path, capsys, monkeypatch):
+    path = write(tmp_path / "log.jsonl", [event("a", "the")])
+    (tmp_path / "store").write_text(f"sqlite:///{tmp_path}/file.db\n")
+    call("stream", folder, path, "--key", "user", "--store-file", tmp_path / "store")
+    monkeypatch.setenv("UNROLLED_STORE", f"sqlite:///{tmp_path}/environment.db")
+    call("stream", folder, path, "--key", "user")
+    assert (tmp_path / "file.db").exists()
+    assert (tmp_path / "environment.db").exists()
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(OptionError, match="--store-file"):
+        call("stream", folder, path, "--key", "user", "--store-file", tmp_path / "empty")
+
+
+def test_a_password_on_the_command_line_is_warned_of_and_not_shown(folder, tmp_path, capsys, monkeypatch):
+    path = write(tmp_path / "log.jsonl", [event("a", "the")])
+    address = "redis://someone:hunter2@127.0.0.1:1/0?patience=0"
+    monkeypatch.setattr("sys.argv", ["unrolled", f"--store={address}"])
+    with pytest.raises(StoreUnavailable) as fault:
+        call("stream", folder, path, "--key", "user", "--store", address)
+    said = capsys.readouterr().err
+    assert "UNROLLED_STORE" in said
+    assert "hunter2" not in said + str(fault.value)
+
+
+def test_a_log_whose_events_are_numbered_counts_once_however_long_it_is(folder, tmp_path, capsys):
+    rows = [event("a", "the"[row % 3], id=row) for row in range(100)]
+    path, address = write(tmp_path / "log.jsonl", rows), f"sqlite:///{tmp_path}/s.db"
+    call("stream", folder, path, "--key", "user", "--event-id", "id", "--store", address)
+    assert len(capsys.readouterr().out.splitlines()) == 100
+    with pytest.raises(DataError, match="36 that cannot"):
+        call("stream", folder, path, "--key", "user", "--event-id", "id", "--store", address)
+    again = capsys.readouterr()
+    assert len(again.out.splitlines()) == 64
+    assert "line 1: event_id: expected a number above 35, received 0" in again.err
 
 
 def test_a_store_that_goes_away_stops_the_stream_at_a_named_line(folder, tmp_path, capsys):

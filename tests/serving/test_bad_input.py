@@ -46,7 +46,10 @@ MALFORMED = {
     "a long key in bytes": json.dumps({"key": "ж" * 400, "event": 1}).encode(),
     "a key of another type": b'{"key": 1, "event": 1}',
     "an unknown field": b'{"key": "a", "event": 1, "more": 1}',
-    "an event id of another type": b'{"key": "a", "event": 1, "event_id": 7}',
+    "an event id of another type": b'{"key": "a", "event": 1, "event_id": 7.0}',
+    "an event id that is true": b'{"key": "a", "event": 1, "event_id": true}',
+    "an event id below 0": b'{"key": "a", "event": 1, "event_id": -1}',
+    "an event id that is too large": b'{"key": "a", "event": 1, "event_id": 9223372036854775808}',
     "one bad event of a list": b'[{"key": "a", "event": 1}, {"key": 1}]',
 }
 
@@ -232,10 +235,11 @@ def test_an_illegal_setting_is_refused_by_name(wrong):
 
 
 def test_settings_travel_to_worker_processes(monkeypatch):
-    monkeypatch.setenv("UNROLLED_SERVE", "")
-    monkeypatch.setenv("UNROLLED_TOKEN", "")
-    told = Settings("m", store="sqlite:///x.db", workers=3, token="hush")
+    for name in ("SERVE", "TOKEN", "STORE", "STATE_KEY"):
+        monkeypatch.setenv(f"UNROLLED_{name}", "")
+    told = Settings("m", store="redis://someone:hush@host", workers=3, token="hush", state_key="hush" * 8)
     told.to_environment()
+    assert "hush" not in repr(told)
     assert Settings.from_environment() == told
     import os
 

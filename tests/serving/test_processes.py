@@ -271,6 +271,10 @@ def refused(*options):
 def test_the_command_refuses_what_cannot_be_served_in_one_line(folder, tmp_path):
     assert "expected a folder with model.json" in refused(str(tmp_path / "none"))
     assert "--token-file" in refused(str(folder), "--token-file", str(tmp_path / "none"))
+    for option in ("--store-file", "--state-key-file"):
+        assert option in refused(str(folder), option, str(tmp_path / "none"))
+    (tmp_path / "key").write_text("short")
+    assert "at least 16 characters" in refused(str(folder), "--state-key-file", str(tmp_path / "key"))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

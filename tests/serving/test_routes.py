@@ -207,6 +207,7 @@ def test_the_model_is_described(language):
     assert found["can"] == ["step", "predict", "generate", "unfold"]
     assert found["columns"] == found["texts"] == ["text"]
     assert found["limits"]["max_length"] == 100_000
+    assert (found["limits"]["remembered_events"], found["limits"]["remembered_ids"]) == (64, 512)
 
 
 def test_a_model_without_a_stream_says_why_it_cannot_be_stepped(forecaster):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from redis_server import RedisServer
+from serving.losing import Losing
 from serving.toys import STREAM, client_of, toy_service
+from streaming.toy import toy_stream
 from unrolled.errors import StoreUnavailable
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.registry import open_store
@@ -23,21 +25,21 @@ class Fickle(MemoryStore):
         if self.away:
             raise StoreUnavailable("the store does not answer; try again")
 
-    def load(self, keys, ttl):
+    def load(self, keys, ttl, model):
         self._ask()
-        return super().load(keys, ttl)
+        return super().load(keys, ttl, model)
 
-    def commit(self, writes, ttl):
+    def commit(self, writes, ttl, model):
         self._ask()
-        return super().commit(writes, ttl)
+        return super().commit(writes, ttl, model)
 
-    def keys(self, limit):
+    def keys(self, limit, models):
         self._ask()
-        return super().keys(limit)
+        return super().keys(limit, models)
 
-    def count(self):
+    def count(self, models):
         self._ask()
-        return super().count()
+        return super().count(models)
 
     def delete(self, keys):
         self._ask()
@@ -106,3 +108,77 @@ def test_redis_goes_away_and_comes_back():
                 assert step(2).json()["output"]["sum"] == 3
         finally:
             server.kill()
+
+
+# ---- what is known of an event whose answer was lost ----------------------------------------------------
+
+
+@pytest.fixture
+def losing():
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder))
+        way = Losing(server.socket)
+        try:
+            yield way
+        finally:
+            way.close()
+            server.kill()
+
+
+def test_an_event_whose_answer_was_lost_may_have_counted_and_counts_once_when_it_is_sent_again(losing):
+    with client_of(toy_service(open_store(f"{losing.address}?patience=0.2"))) as client:
+
+        def step(**ask):
+            return client.post("/v1/step", json={"key": "a", "event": 1, **ask})
+
+        for name in (7, "e7"):
+            assert step().status_code == 200
+            losing.lost = True
+            answer = step(event_id=name)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            error = answer.json()["error"]
+            assert error["kind"] == "lost"
+            assert "may or may not have been counted" in error["message"]
+            assert "same event_id" in error["message"]
+            losing.lost = False
+        counts = [step(event_id=name).json()["output"]["count"] for name in (7, "e7", 7)]
+        assert counts == [2, 4, 2]
+        losing.lost = True
+        error = step().json()["error"]
+        assert error["kind"] == "lost"
+        assert "give events an event_id" in error["message"]
+        for ask in (client.delete, lambda path: client.put(f"{path}/state", content=toy_state())):
+            error = ask("/v1/sessions/a").json()["error"]
+            assert error["kind"] == "lost"
+            assert "may or may not be made" in error["message"]
+
+
+def test_an_event_that_did_not_reach_the_store_was_not_counted(store):
+    with client_of(toy_service(store)) as client:
+        store.away = True
+        error = client.post("/v1/step", json={"key": "a", "event": 1}).json()["error"]
+        assert error["kind"] == "store"
+        assert "this event was not counted" in error["message"]
+        store.away = False
+        assert client.post("/v1/step", json={"key": "a", "event": 1}).json()["output"]["count"] == 1
+
+
+def test_an_event_that_counted_long_ago_is_refused_over_http_and_websocket(store):
+    with client_of(toy_service(store)) as client, client.websocket_connect(STREAM) as socket:
+        for number in range(70):
+            assert client.post("/v1/step", json={"key": "a", "event": 1, "event_id": number}).status_code == 200
+        answer = client.post("/v1/step", json={"key": "a", "event": 1, "event_id": 3})
+        assert (answer.status_code, answer.json()["error"]["kind"]) == (409, "repeated")
+        socket.send_text(json.dumps({"key": "a", "event": 1, "id": 3}))
+        said = json.loads(socket.receive_text())
+        assert (said["id"], said["error"]["kind"]) == (3, "repeated")
+        socket.send_text(json.dumps({"key": "a", "event": 1, "id": 69}))
+        assert json.loads(socket.receive_text())["output"]["count"] == 70
+        assert "unrolled_too_late_total 2.0" in client.get("/metrics").text
+        assert client.post("/v1/step", json={"key": "a", "event": 1}).json()["output"]["count"] == 71
+
+
+def toy_state():
+    stream = toy_stream()
+    return stream.pack(stream.initial_state())

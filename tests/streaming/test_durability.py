@@ -23,6 +23,8 @@ from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stores.sqlite import SQLiteStore
 
 KEYS, EVENTS = 6, 150
+MODEL = "0123456789abcdef"
+MODELS = [MODEL]
 VICTIM = Path(__file__).with_name("victim.py")
 
 
@@ -257,7 +259,7 @@ def test_a_file_that_another_process_holds_is_waited_for_and_then_said(tmp_path)
 
 
 def test_many_processes_may_make_the_file_at_once(tmp_path):
-    code = "import sys; from unrolled.streaming.stores.registry import open_store as o; print(o(sys.argv[1]).count())"
+    code = "import sys; from unrolled.streaming.stores.registry import open_store as o; print(o(sys.argv[1]).count([]))"
     words = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/s.db"]
     lives = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(6)]
     assert [life.communicate(timeout=60)[0].strip() for life in lives] == ["0"] * 6
@@ -278,25 +280,25 @@ def test_a_copy_made_while_in_use_is_whole(tmp_path):
 def test_a_clock_that_is_set_back_neither_ends_sessions_nor_keeps_them_for_ever(tmp_path):
     now = [10_000.0]
     store = SQLiteStore(tmp_path / "s.db", clock=lambda: now[0])
-    store.commit([Write("a", b"1", None, 1)], 60)
+    store.commit([Write("a", b"1", None, 1)], 60, MODEL)
     now[0] = 2_000.0  # back by more than two hours
-    assert store.expire(60) == 0
-    assert store.load(["a"], 60)[0] is not None
+    assert store.expire(60, MODELS) == 0
+    assert store.load(["a"], 60, MODEL)[0] is not None
     now[0] = 2_059.0
-    assert store.expire(60) == 0
+    assert store.expire(60, MODELS) == 0
     now[0] = 2_061.0  # one time to live after the first look by the new clock
-    assert store.load(["a"], 60) == [None]
-    assert store.expire(60) == 1
+    assert store.load(["a"], 60, MODEL) == [None]
+    assert store.expire(60, MODELS) == 1
     store.close()
 
 
 def test_a_clock_that_is_set_while_a_process_runs_changes_nothing(tmp_path, monkeypatch):
     store = SQLiteStore(tmp_path / "s.db")
-    store.commit([Write("a", b"1", None, 1)], 60)
+    store.commit([Write("a", b"1", None, 1)], 60, MODEL)
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    assert store.load(["a"], 60)[0] is not None
+    assert store.load(["a"], 60, MODEL)[0] is not None
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    store.commit([Write("b", b"1", None, 2)], 60)
-    assert store.expire(60) == 0
-    assert store.count() == 2
+    store.commit([Write("b", b"1", None, 2)], 60, MODEL)
+    assert store.expire(60, MODELS) == 0
+    assert store.count(MODELS) == 2
     store.close()

@@ -10,6 +10,7 @@ import pytest
 
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError
+from unrolled.streaming.heard import Window
 from unrolled.streaming.live import Live
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import StreamState
@@ -18,7 +19,8 @@ from unrolled.streaming.table import Table
 from unrolled.streaming.waiting import Work
 
 KEYS = [f"user {number}" for number in range(150)]
-TTL, MOST, REMEMBERED = 50.0, 100, 2
+TTL, MOST, KEPT = 50.0, 100, 2
+REMEMBERED = Window(answers=KEPT)
 KINDS = ["step"] * 12 + ["reset", "reset", "replace", "replace", "sweep", "pause", "swap"]
 
 
@@ -74,7 +76,7 @@ class Play:
         self.rng, self.now, self.model, self.ids = random.Random(seed), 0.0, 0, 0
         self.toys = [Meddled(number, size) for number, size in enumerate((8, 3, 8))]
         self.streams = [Stream(toy, f"{number:016x}") for number, toy in enumerate(self.toys)]
-        self.live, self.plain = Live(TTL, MOST, REMEMBERED, lambda: self.now), Plain()
+        self.live, self.plain = Live(TTL, MOST, REMEMBERED, clock=lambda: self.now), Plain()
         self.written, self.beginning, self.replaced = [], set(), set()  # by or during the last batch
 
     def act(self):
@@ -110,7 +112,7 @@ class Play:
 
     def swap(self):
         self.model = self.rng.randrange(3)
-        self.live.swapped()
+        self.live.swapped(self.streams[self.model])
 
     def step(self):
         events = [1.0, -0.5, 0.25, "bad", "break"] if self.rng.random() < 0.3 else [1.0, -0.5, 0.25]
@@ -162,7 +164,7 @@ class Play:
             outputs.append(output)
             self.plain.restarted += model != self.model
             if work.event_id is not None:
-                answers = dict(list({**answers, work.event_id: output}.items())[-REMEMBERED:])
+                answers = dict(list({**answers, work.event_id: output}.items())[-KEPT:])
             self.plain.write(work.key, self.model, after, answers, self.now)
             self.written.append(work.key)
         self.beginning = set(self.written) - before
@@ -336,3 +338,53 @@ def test_a_state_of_another_size_is_refused():
         with pytest.raises(ArtifactError, match="8 numbers"):
             sessions.import_state("a", odd)
         assert sessions.step("a", 1.0)["count"] == 2
+
+
+@pytest.mark.parametrize("ids", [False, True])
+def test_the_bytes_that_sessions_are_said_to_take_are_those_they_take(ids):
+    toy = Toy(0, 100)
+    stream, works = Stream(toy, "0" * 16), [Noted(f"user {place}", 1.0, None) for place in range(2000)]
+    live = Live(None, None, Window(answers=4))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for turn in range(6 if ids else 2):
+            for start in range(0, 2000, 250):
+                some = [Noted(work.key, 1.0, turn if ids else None) for work in works[start : start + 250]]
+                live.answer(stream, some)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken <= live.held_bytes <= 1.6 * taken
+    for work in works:
+        live.reset(work.key)
+    assert live.held_bytes == 0
+
+
+def test_beyond_the_bound_in_bytes_those_without_events_for_the_longest_time_go():
+    with Sessions(toy_stream(), max_bytes=100_000) as sessions:
+        for number in range(300):
+            for turn in range(3):
+                sessions.step(f"{number}", 1.0, event_id=turn)
+            sessions.step("always", 1.0)
+            assert sessions.statistics["session_bytes"] <= 100_000
+        kept = len(sessions)
+        assert 50 < kept < 300
+        assert set(sessions.keys()) == {"always", *(str(number) for number in range(301 - kept, 300))}
+        assert sessions.statistics["evicted"] == 301 - kept
+        data = sessions.export("always")
+        for number in range(300):
+            sessions.import_state(f"imported {number}", data)
+            assert sessions.statistics["session_bytes"] <= 100_000
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "packed in memory"])
+def test_what_is_kept_in_front_of_a_store_is_bounded_in_bytes_too(kind, tmp_path):
+    place = f"sqlite:///{tmp_path}/s.db" if kind == "sqlite" else "memory:"
+    with Sessions(toy_stream(), place, max_bytes=60_000, precision="bfloat16") as sessions:
+        for number in range(200):
+            sessions.step(f"{number}", 1.0, event_id=number)
+            assert sessions.statistics["session_bytes"] <= 60_000
+        assert sessions.statistics["session_bytes"] > 20_000
+        if kind == "sqlite":
+            assert [sessions.step(f"{number}", 1.0)["count"] for number in range(200)] == [2] * 200

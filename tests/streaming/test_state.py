@@ -1,7 +1,9 @@
 """States as bytes: the same value comes back, and nothing else is taken for a state."""
 
 import datetime as dt
+import zlib
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,3 +106,16 @@ def test_another_models_state_and_a_newer_format_are_told_apart():
 def test_a_memory_that_has_no_form_as_bytes_is_our_fault():
     with pytest.raises(TypeError, match="no form as bytes"):
         pack(StreamState(object(), STATE.network), PRINT)
+
+
+def test_half_a_character_in_a_memory_comes_back():
+    assert unpack(pack(StreamState(("\ud83d",), STATE.network), PRINT), PRINT).memory == ("\ud83d",)
+
+
+@pytest.mark.parametrize("kind", ["|O", "<U1", "f8,i4", "|S4", "__import__('os')", "<f16", ">f8"])
+def test_no_text_of_a_sender_becomes_an_element_type(kind):
+    array = msgpack.ExtType(1, msgpack.packb((kind, (2,))) + bytes(16))
+    body = msgpack.packb(((array,), bytes(4)))
+    data = HEADER.pack(b"uRS", 1, 0, bytes.fromhex(PRINT), zlib.crc32(body)) + body
+    with pytest.raises(ArtifactError, match="damaged"):
+        unpack(data, PRINT)

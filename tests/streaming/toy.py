@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import DataError, UnrolledError, message
+from unrolled.state_forms import Form, Parts, Real, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers, Stream
 
@@ -18,6 +19,10 @@ class Toy:
     def __init__(self, seed: int = 0, size: int = SIZE) -> None:
         self.weights = np.random.default_rng(seed).normal(0, 0.5, (size, size)).astype(np.float32)
         self.batches: list[int] = []
+
+    @property
+    def form(self) -> Form:
+        return Parts(Whole(), Real())
 
     def initial_state(self) -> StreamState:
         return StreamState((0, 0.0), np.zeros(len(self.weights), dtype=np.float32))

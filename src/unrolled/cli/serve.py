@@ -1,19 +1,24 @@
 """`unrolled serve MODEL`: a model behind HTTP and WebSocket, with a page to try it in a browser."""
 
-from pathlib import Path
+import os
 from typing import Annotated
 
 import typer
 
-from unrolled.errors import OptionError, UnsupportedError, message
-from unrolled.serving.settings import TOKEN, Settings
+from unrolled.cli.secrets import from_file, warn_of_password
+from unrolled.errors import UnsupportedError
+from unrolled.serving.settings import STATE_KEY, STORE, TOKEN, Settings
 
 
 def serve(
     model: Annotated[str, typer.Argument(help="model folder")],
     store: Annotated[
-        str, typer.Option(help="where sessions are kept: sqlite:///sessions.db or redis://host; without, in memory")
+        str,
+        typer.Option(
+            envvar=STORE, help="where sessions are kept: sqlite:///sessions.db or redis://host; without, in memory"
+        ),
     ] = "",
+    store_file: Annotated[str, typer.Option(help="file that holds the address of the store, password and all")] = "",
     host: Annotated[str, typer.Option(help="address to listen on; other machines reach 0.0.0.0")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port; 0 takes a free one")] = 8000,
     token: Annotated[
@@ -21,6 +26,13 @@ def serve(
         typer.Option(envvar=TOKEN, help="what clients have to send; in a file or the environment it is not seen in ps"),
     ] = "",
     token_file: Annotated[str, typer.Option(help="file that holds the token")] = "",
+    state_key_file: Annotated[
+        str,
+        typer.Option(
+            help="file of secrets that states are signed with, one a line, the newest first; or UNROLLED_STATE_KEY; "
+            "without, the token serves"
+        ),
+    ] = "",
     workers: Annotated[int, typer.Option(help="processes; several need a store")] = 1,
     max_body: Annotated[int, typer.Option(help="bytes of a request at most")] = 8_000_000,
     max_length: Annotated[
@@ -32,6 +44,16 @@ def serve(
             help="sessions kept at most, the latest; 0 = no bound; without, a million in memory, no bound in a store"
         ),
     ] = None,
+    max_session_bytes: Annotated[
+        int, typer.Option(help="bytes of a process that sessions take at most; the least recently used make room")
+    ] = 2**30,
+    remembered_events: Annotated[
+        int, typer.Option(help="answers kept for each session, for events that come again with the same id")
+    ] = 64,
+    remembered_ids: Annotated[
+        int, typer.Option(help="texts known as ids for each session; ids that are growing numbers have no bound")
+    ] = 512,
+    remembered_bytes: Annotated[int, typer.Option(help="bytes of the answers kept for a session")] = 16_384,
     ttl: Annotated[float, typer.Option(help="seconds after which an unused session is forgotten; 0 = never")] = 0.0,
     other_model: Annotated[
         str,
@@ -52,14 +74,19 @@ def serve(
     """Answer over HTTP and WebSocket: sessions, predictions, texts; a page stands at /."""
     settings = Settings(
         model=model,
-        store=store,
+        store=from_file("--store-file", store_file, "an address") or store,
+        state_key=from_file("--state-key-file", state_key_file, "a secret") or os.environ.get(STATE_KEY, ""),
         host=host,
         port=port,
-        token=_token(token, token_file),
+        token=from_file("--token-file", token_file, "a token") or token,
         workers=workers,
         max_body=max_body,
         max_length=max_length,
         max_sessions=max_sessions,
+        max_session_bytes=max_session_bytes,
+        remembered_events=remembered_events,
+        remembered_ids=remembered_ids,
+        remembered_bytes=remembered_bytes,
         ttl=ttl,
         other_model=other_model,
         timeout=timeout,
@@ -76,17 +103,5 @@ def serve(
         if (fault.name or "").partition(".")[0] == "unrolled":
             raise
         raise UnsupportedError(f"serving needs {fault.name}; pip install 'unrolled[serve]'") from fault
+    warn_of_password(settings.store)
     run(settings)
-
-
-def _token(token: str, path: str) -> str:
-    if not path:
-        return token
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError) as fault:
-        reason = getattr(fault, "strerror", None) or "no UTF-8"
-        raise OptionError(message("--token-file", expected="a readable file", received=f"{path} ({reason})")) from fault
-    if not token:
-        raise OptionError(message("--token-file", expected="a token", received=f"{path} (empty)"))
-    return token

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from unrolled.cli.lines import Numbered, lines
+from unrolled.cli.secrets import from_file, warn_of_password
 from unrolled.errors import DataError, InputError, StoreUnavailable, message
 
 
@@ -20,7 +21,7 @@ class Event(NamedTuple):
     number: int
     record: dict[str, Any]
     key: str
-    event_id: str | None
+    event_id: str | int | None
 
 
 def stream(
@@ -28,10 +29,18 @@ def stream(
     key: Annotated[str, typer.Option(help="column that says whose event it is")],
     data: Annotated[str, typer.Argument(help="file of JSON lines, an event each; - is standard input")] = "-",
     store: Annotated[
-        str, typer.Option(help="where states are kept: memory:, sqlite:///sessions.db, redis://host:6379/0")
+        str,
+        typer.Option(
+            envvar="UNROLLED_STORE", help="where states are kept: memory:, sqlite:///sessions.db, redis://host:6379/0"
+        ),
     ] = "memory:",
+    store_file: Annotated[str, typer.Option(help="file that holds the address of the store, password and all")] = "",
     event_id: Annotated[
-        str, typer.Option(help="column that names an event; one that comes again is answered again and changes nothing")
+        str,
+        typer.Option(
+            help="column that names an event, by a text or by a number that grows from event to event of a key; one "
+            "that comes again changes nothing"
+        ),
     ] = "",
     precision: Annotated[str, typer.Option(help="of kept states: float32, float16 or bfloat16")] = "float32",
     ttl: Annotated[float | None, typer.Option(help="seconds without events after which a key is forgotten")] = None,
@@ -48,6 +57,8 @@ def stream(
 
     asked = load(model).stream()
     gc.freeze()  # the model stays: it need not be looked through again and again
+    store = from_file("--store-file", store_file, "an address") or store
+    warn_of_password(store)
     with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
         bad = _run(sessions, data, key, event_id, follow, strict)
     if bad:
@@ -112,7 +123,7 @@ def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -
 
 
 def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
-    from unrolled.streaming.sessions import checked
+    from unrolled.streaming.sessions import checked, checked_id
 
     if line is None:
         raise DataError(message("event", expected="a line of a sensible length", received="a longer one"))
@@ -123,18 +134,18 @@ def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
         raise DataError(message("event", expected="a JSON object", received=f"{shown} ({fault})")) from fault
     if not isinstance(record, dict):
         raise DataError(message("event", expected="a JSON object", received=f"a {type(record).__name__}"))
-    name = _named(record, event_id) if event_id else None
-    return Event(number, record, checked(_named(record, key), key), name and checked(name, event_id))
+    name = checked_id(_named(record, event_id), event_id) if event_id else None
+    return Event(number, record, checked(str(_named(record, key)), key), name)
 
 
-def _named(record: dict[str, Any], column: str) -> str:
+def _named(record: dict[str, Any], column: str) -> str | int:
     """The text or whole number in a column."""
     if column not in record:
         raise DataError(message(f"column {column!r}", expected="one in every event", received="none"))
     value = record[column]
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise DataError(message(f"column {column!r}", expected="a text or a whole number", received=value))
-    return str(value)
+    return value
 
 
 def _refused(name: str) -> None:

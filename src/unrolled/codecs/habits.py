@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from unrolled.codecs.own_history import AFTER, HOUR, HOUR_SECONDS, MOST, WEEK_HOURS
+from unrolled.state_forms import Also, Form, Many, Parts, Whole
 
 
 class Habits(NamedTuple):
@@ -46,6 +47,21 @@ class Habits(NamedTuple):
         if self.hour >= 0:
             found[HOUR] = dict(self.in_hour).get(self.hour, nothing)
         return found
+
+    @staticmethod
+    def form(size: int) -> Form:
+        """What `tuple` of it may be, with items in [0, size]."""
+        item, hour = Whole(0, size), Whole(-1, WEEK_HOURS - 1)
+        kept = Parts(
+            Whole(-1, size),
+            hour,
+            Many(Parts(item, item), size + 1, distinct=True),
+            Many(Parts(hour, item), WEEK_HOURS + 1, distinct=True),
+            Many(Parts(item, Whole(1)), size + 1, distinct=True),
+            Whole(-1, size),
+            Whole(),
+        )
+        return Also(kept, lambda found: found[-2] >= 0 or not found[-1], "a most frequent item that was counted")
 
     @classmethod
     def from_values(cls, values: Any) -> "Habits":

@@ -21,10 +21,14 @@ from unrolled.codecs.time import TimeFeatures
 from unrolled.codecs.values import bad_value
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words, word_spans
-from unrolled.errors import UnsupportedError
+from unrolled.errors import DataError, UnsupportedError, message
+from unrolled.state_forms import Chars, Exactly, Form, Octets, Parts
 
 _HIGH = "\ud800", "\udbff"  # the first halves of characters that UTF-16 writes in two
 _SIGMA = "\u03a3"  # how it is written small depends on what follows
+_HALF = 3  # bytes of a character that is not whole
+LONGEST_HELD = 65_536  # characters that may wait for what follows: a state has a bound
+_LOOK_BACK = 1000  # characters of a word that a sigma is written by: more than any word has
 
 
 class Holder(Protocol):
@@ -32,6 +36,7 @@ class Holder(Protocol):
 
     empty: Any  # what is held before the first piece
     waits: bool  # whether a piece may have to wait
+    form: Form  # what may be held
 
     def push(self, piece: Any, held: Any) -> tuple[Any, Any]:
         """What can be encoded now, in the column's own form, and what is held back."""
@@ -50,6 +55,7 @@ class Steps:
     """
 
     empty, waits = (), False
+    form: Form = Exactly(())
 
     def __init__(self, vectors: bool = False) -> None:
         self.vectors = vectors
@@ -76,6 +82,7 @@ class Text:
 
     empty: Any = (b"", "")
     waits = False
+    form: Form = Parts(Octets(_HALF), Chars(LONGEST_HELD))
 
     def __init__(self, column: str) -> None:
         self.column = column
@@ -91,6 +98,11 @@ class Text:
         else:
             raise bad_value(self.column, 0, "text", type(piece).__name__)
         cut = self._settled(text)
+        if len(text) - cut > LONGEST_HELD:
+            raise DataError(
+                message(f"column {self.column!r}", expected=f"a word of at most {LONGEST_HELD:,} characters",
+                        received="a longer one")
+            )  # fmt: skip
         return text[:cut], (half, text[cut:])
 
     def rest(self, held: Any) -> str:
@@ -132,6 +144,7 @@ class SmallText(Text):
     """
 
     empty: Any = (b"", "", "")
+    form: Form = Parts(Octets(_HALF), Chars(LONGEST_HELD), Chars(_LOOK_BACK))
 
     def push(self, piece: Any, held: Any) -> tuple[str, Any]:
         half, text, word = held
@@ -143,7 +156,7 @@ class SmallText(Text):
             cut = sigma
         ready = whole.lower()[len(word.lower()) : len(whole[:cut].lower())]  # with what follows in view
         start = next((place for place in range(cut - 1, -1, -1) if whole[place].isspace()), -1) + 1
-        return ready, (half, whole[cut:] + text, whole[start:cut])
+        return ready, (half, whole[cut:] + text, whole[max(start, cut - _LOOK_BACK) : cut])
 
     def rest(self, held: Any) -> str:
         half, text, word = held

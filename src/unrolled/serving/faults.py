@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from unrolled.errors import (
+    AnswerLost,
     ArtifactError,
     DataError,
     InputError,
     OptionError,
+    RepeatedEvent,
     ShapeError,
     StoreUnavailable,
     UnrolledError,
@@ -40,17 +42,25 @@ KINDS: dict[str, tuple[int, str]] = {
     "missing": (404, "no such session, or no such path"),
     "method": (405, "a path that is not asked this way"),
     "slow": (408, "the request did not arrive in time"),
+    "repeated": (409, "an event that counted already, and whose answer is no longer kept"),
     "unsupported": (409, "this model cannot do that"),
     "body": (413, "a request larger than the server takes"),
     "type": (415, "a body of another kind than JSON"),
     "busy": (429, "too many requests at once: come back after Retry-After"),
     "internal": (500, "our fault; the log has more"),
-    "store": (503, "the store of sessions is away; nothing was counted: come back after Retry-After"),
+    "store": (503, "the store of sessions is away and this event was not counted: come back after Retry-After"),
+    "lost": (
+        503,
+        "the store's answer was lost: whether this was done is not known; with the same event_id it is safe to "
+        "send the event again after Retry-After",
+    ),
     "draining": (503, "the server is stopping: ask another one"),
     "time": (504, "the answer took too long; send the event again with the same event_id"),
 }
 _CLASSES: dict[type[UnrolledError], str] = {
+    AnswerLost: "lost",
     StoreUnavailable: "store",
+    RepeatedEvent: "repeated",
     ArtifactError: "state",
     OptionError: "option",
     ShapeError: "data",
@@ -84,7 +94,7 @@ class Fault(Exception):  # noqa: N818 - of the client, most often
 
     def response(self) -> JSONResponse:
         """The answer."""
-        headers = RETRY if self.kind in ("busy", "store", "draining") else None
+        headers = RETRY if self.kind in ("busy", "store", "lost", "draining") else None
         headers = {"WWW-Authenticate": "Bearer"} if self.kind == "token" else headers
         return JSONResponse(self.to_json(), self.status, headers)
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from unrolled.streaming.heard import EventId
 from unrolled.streaming.waiting import Work
 
 LOOK = 1.0  # seconds between two looks for clients that do not read
@@ -32,7 +33,7 @@ class Sent(Work):
 
     __slots__ = ("_hub", "_waiter", "start")
 
-    def __init__(self, key: str, event: Any, event_id: str | None, waiter: Waiter, hub: "Hub") -> None:
+    def __init__(self, key: str, event: Any, event_id: EventId | None, waiter: Waiter, hub: "Hub") -> None:
         super().__init__(key, event, event_id)
         self._waiter, self._hub, self.start = waiter, hub, time.perf_counter()
 

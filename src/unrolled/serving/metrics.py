@@ -18,11 +18,16 @@ COUNTED = {
     "evicted": "sessions forgotten to make room",
     "expired": "sessions forgotten unused",
     "repeated": "events that came again and were answered as before",
+    "too_late": "events that came again after their answer was forgotten, and were refused",
     "restarted": "sessions of another model that began anew",
     "unavailable": "events that met a store that was away",
     "refused": "events the model could not read",
 }
-MEASURED = {"largest_batch": "events of the largest group", "waiting": "events waiting now"}
+MEASURED = {
+    "largest_batch": "events of the largest group",
+    "waiting": "events waiting now",
+    "session_bytes": "bytes of this process that sessions take",
+}
 
 
 class Metrics:

@@ -14,6 +14,7 @@ health = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_CLASSES = 1000
 TEXT: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 LIMITS = ("max_body", "max_length", "ttl", "timeout", "max_requests", "max_batch")
+LIMITS += ("remembered_events", "remembered_ids", "remembered_bytes", "max_session_bytes")
 
 
 @router.get("/v1/model", response_model=ModelInfo, responses=errors())

@@ -14,7 +14,7 @@ from unrolled.serving.service import Service
 router = APIRouter(route_class=StrictRoute, tags=["sessions"])
 BYTES: Any = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 ERRORS = errors("unsupported", "store", "time")
-KNOWN = errors("missing", "state", "unsupported", "store", "time")
+KNOWN = errors("missing", "state", "unsupported", "store", "lost", "time")
 
 
 @router.get("/v1/sessions", response_model=SessionList, responses=ERRORS)
@@ -45,8 +45,10 @@ async def reset(service: Asked, key: str) -> Response:
 
 @router.get("/v1/sessions/{key}/state", responses={200: BYTES, **KNOWN}, response_class=Response)
 async def export_state(service: Asked, key: str) -> Response:
-    """The state of a session as bytes, to be kept anywhere."""
-    return Response(await _export(service, key_of(key)), media_type="application/octet-stream")
+    """The state of a session as bytes, to be kept anywhere; signed where the server has a token or a state key."""
+    data = await _export(service, key_of(key))
+    data = data if service.signer is None else service.signer.signed(data)
+    return Response(data, media_type="application/octet-stream")
 
 
 @router.put(
@@ -56,8 +58,10 @@ async def export_state(service: Asked, key: str) -> Response:
     openapi_extra={"requestBody": {"required": True, **BYTES}},
 )
 async def import_state(service: Asked, key: str, request: Request) -> Response:
-    """Begin or replace a session with a state that this model made."""
-    await service.ask(service.sessions.import_state, key_of(key), await request.body())
+    """Begin or replace a session with a state that this model made, and that this server signed if it signs."""
+    data = await request.body()
+    data = data if service.signer is None else service.signer.opened(data)
+    await service.ask(service.sessions.import_state, key_of(key), data)
     return Response(status_code=204)
 
 

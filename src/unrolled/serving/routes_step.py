@@ -22,7 +22,7 @@ EXAMPLES: Any = {
 @router.post(
     "/v1/step",
     response_model=Answer | list[Answered],
-    responses=errors("data", "unsupported", "store", "draining", "time"),
+    responses=errors("data", "repeated", "unsupported", "store", "lost", "draining", "time"),
 )
 async def step(service: Asked, body: Annotated[Event | list[Event], Body(openapi_examples=EXAMPLES)]) -> Response:
     """Read one event of a session, or one after the other of a list; those of different keys are read side by side.

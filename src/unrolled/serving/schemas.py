@@ -9,8 +9,12 @@ from unrolled.serving.faults import KINDS
 KEY_LENGTH = 512
 Key = Annotated[str, Field(min_length=1, max_length=KEY_LENGTH, description="whose session", examples=["ada"])]
 EventId = Annotated[
-    str,
-    Field(min_length=1, max_length=KEY_LENGTH, description="sent again, the event is counted once", examples=["e-17"]),
+    Annotated[int, Field(strict=True, ge=0, lt=2**63)] | Annotated[str, Field(min_length=1, max_length=KEY_LENGTH)],
+    Field(
+        description="sent again, the event counts once: a number that grows from event to event of a key for ever, a "
+        "text while it is among the last remembered_ids",
+        examples=["e-17", 17],
+    ),
 ]
 
 

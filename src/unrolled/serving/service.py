@@ -13,6 +13,8 @@ from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
+from unrolled.streaming.heard import EventId
+from unrolled.streaming.signed import signer_of
 from unrolled.streaming.waiting import Work
 
 PROBE = 1.0  # seconds for which an answer about the store is good
@@ -21,7 +23,7 @@ PROBE = 1.0  # seconds for which an answer about the store is good
 class Keyed(Protocol):
     """The sessions that a service asks, see `unrolled.streaming.sessions.Sessions`."""
 
-    def submit(self, key: str, event: Any, event_id: str | None = None) -> "Future[Any]": ...
+    def submit(self, key: str, event: Any, event_id: EventId | None = None) -> "Future[Any]": ...
 
     def put(self, works: Sequence[Work]) -> None: ...
 
@@ -67,6 +69,7 @@ class Service:
         self.settings, self.refusal = settings, refusal
         self.model = without_files(model)
         self.draining = False
+        self.signer = signer_of(settings.state_key, settings.token)
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
@@ -113,7 +116,7 @@ class Service:
         async with asyncio.timeout(self.settings.timeout):
             return await asyncio.get_running_loop().run_in_executor(self._painter, function, *arguments)
 
-    async def step(self, key: str, event: Any, event_id: str | None = None) -> Any:
+    async def step(self, key: str, event: Any, event_id: EventId | None = None) -> Any:
         """One event of one session, and the wait for its answer.
 
         Raises:
@@ -194,6 +197,10 @@ def open_service(settings: Settings) -> Service:
         ttl=settings.ttl or None,
         max_sessions=settings.most_sessions,
         other_model=settings.other_model,
+        remembered_events=settings.remembered_events,
+        remembered_ids=settings.remembered_ids,
+        remembered_bytes=settings.remembered_bytes,
+        max_bytes=settings.max_session_bytes,
     )
     return Service(settings, model, sessions)
 

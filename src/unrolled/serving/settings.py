@@ -2,12 +2,14 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from unrolled.errors import OptionError, message
 
-SETTINGS, TOKEN = "UNROLLED_SERVE", "UNROLLED_TOKEN"  # environment variables
+SETTINGS = "UNROLLED_SERVE"  # environment variables
+TOKEN, STORE, STATE_KEY = "UNROLLED_TOKEN", "UNROLLED_STORE", "UNROLLED_STATE_KEY"
+SECRETS = {"token": TOKEN, "store": STORE, "state_key": STATE_KEY}
 MOST_IN_MEMORY = 1_000_000  # sessions, where nobody says
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -22,12 +24,18 @@ class Settings:
         host: address to listen on; loopback unless told.
         port: port to listen on; 0 takes a free one.
         token: what clients have to send; empty = anybody may ask.
+        state_key: what states that leave the server are signed with, a secret a line, the newest first; empty = the
+            token serves, and without one states are not signed.
         workers: processes.
         max_body: bytes of a request at most.
         max_length: characters of a text, items of a list, and tokens to write at most.
         max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound; None = a million in this
             process, and no bound in a store.
         other_model: what becomes of a session that another model left in the store: "refuse" its events, or "restart".
+        max_session_bytes: of a process that sessions may take; the least recently used make room.
+        remembered_events: answers kept for each session, for events that come again with the same id.
+        remembered_ids: texts known as ids for each session; numbers have no such bound.
+        remembered_bytes: of the answers kept for a session.
         ttl: seconds after which an unused session is forgotten; 0 = never.
         timeout: seconds a request may take, and a slow client may hold up its answers.
         max_requests: requests answered at once; more are told to come back.
@@ -39,14 +47,19 @@ class Settings:
     """
 
     model: str
-    store: str = ""
+    store: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
-    token: str = ""
+    token: str = field(default="", repr=False)
+    state_key: str = field(default="", repr=False)
     workers: int = 1
     max_body: int = 8_000_000
     max_length: int = 100_000
     max_sessions: int | None = None
+    max_session_bytes: int = 2**30
+    remembered_events: int = 64
+    remembered_ids: int = 512
+    remembered_bytes: int = 16_384
     other_model: str = "refuse"
     ttl: float = 0.0
     timeout: float = 30.0
@@ -59,6 +72,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         lows = {"workers": 1, "max_body": 1, "max_length": 1, "max_requests": 1, "max_sockets": 1, "max_batch": 1}
+        lows |= {"max_session_bytes": 1, "remembered_events": 1, "remembered_ids": 1, "remembered_bytes": 0}
         lows |= {"port": 0, "max_sessions": 0, "ttl": 0, "max_wait": 0, "reload_every": 0}
         for name, low in lows.items():
             if getattr(self, name) is not None and not getattr(self, name) >= low:
@@ -90,11 +104,14 @@ class Settings:
         return self.host in LOOPBACK
 
     def to_environment(self) -> None:
-        """Leave the settings to the processes that are started from here, the token in a variable of its own."""
-        os.environ[SETTINGS] = json.dumps({**asdict(self), "token": ""})
-        os.environ[TOKEN] = self.token
+        """Leave the settings to the processes that are started from here, what is secret in variables of its own."""
+        told = asdict(self)
+        for name, variable in SECRETS.items():
+            os.environ[variable] = told.pop(name)
+        os.environ[SETTINGS] = json.dumps(told)
 
     @classmethod
     def from_environment(cls) -> Self:
         """What `to_environment` left."""
-        return cls(**{**json.loads(os.environ[SETTINGS]), "token": os.environ.get(TOKEN, "")})
+        secrets = {name: os.environ.get(variable, "") for name, variable in SECRETS.items()}
+        return cls(**{**json.loads(os.environ[SETTINGS]), **secrets})

@@ -44,11 +44,12 @@ def loads(text: str | bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Write JSON in one line; a number that is not finite becomes null."""
+    """Write JSON in one line; a number that is not finite becomes null, and half a character a question mark."""
     try:
-        return _ENCODE(value)
+        text = _ENCODE(value)
     except (ValueError, TypeError):
-        return _ENCODE(plain(value))
+        text = _ENCODE(plain(value))
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def plain(value: Any) -> Any:

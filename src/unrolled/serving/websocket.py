@@ -22,7 +22,7 @@ from unrolled.serving.limits import check_length
 from unrolled.serving.logs import say
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
-from unrolled.streaming.sessions import checked
+from unrolled.streaming.sessions import checked, checked_id
 
 ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
 TOKEN_SECONDS = 10.0
@@ -194,12 +194,12 @@ class Connection:
             self._check(said)
             key, name = checked(said.get("key", self.key), "key"), said.get("id")
             if name is not None:
-                checked(name, "id")
+                checked_id(name, "id")
         except JSONDecodeError as error:
             self._complain(Fault("request", f"line: {error.msg}"), {})
         except Exception as error:
             pairs = said.items() if isinstance(said, dict) else ()
-            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str)}
+            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str | int)}
             self._complain(fault_of(error), known)
         else:
             self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)

@@ -4,6 +4,7 @@ from concurrent.futures import Future, InvalidStateError
 from threading import Event
 from typing import Any
 
+from unrolled.streaming.heard import EventId
 from unrolled.streaming.waiting import Work
 
 
@@ -12,7 +13,7 @@ class Asked(Work):
 
     __slots__ = ("future",)
 
-    def __init__(self, key: str, event: Any, event_id: str | None) -> None:
+    def __init__(self, key: str, event: Any, event_id: EventId | None) -> None:
         self.key, self.event, self.event_id, self.settled = key, event, event_id, False
         self.future: Future[Any] = Future()
 
@@ -44,7 +45,7 @@ class OneOfMany(Work):
 
     __slots__ = ("_gathered", "_place")
 
-    def __init__(self, key: str, event: Any, event_id: str | None, gathered: Gathered, place: int) -> None:
+    def __init__(self, key: str, event: Any, event_id: EventId | None, gathered: Gathered, place: int) -> None:
         self.key, self.event, self.event_id, self.settled = key, event, event_id, False
         self._gathered, self._place = gathered, place
 

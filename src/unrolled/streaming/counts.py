@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from unrolled.errors import RepeatedEvent
+
 
 @dataclass
 class Counts:
@@ -13,11 +15,17 @@ class Counts:
     conflicts: int = 0
     retries: int = 0
     repeated: int = 0
+    too_late: int = 0
     refused: int = 0
     unavailable: int = 0
     restarted: int = 0
     expired: int = 0
     evicted: int = 0
+
+    def count_repeat(self, answer: object) -> None:
+        """One more event that came again: it was answered as before, or refused."""
+        self.repeated += not isinstance(answer, RepeatedEvent)
+        self.too_late += isinstance(answer, RepeatedEvent)
 
     def batch(self, size: int) -> None:
         """One more batch, of so many events."""

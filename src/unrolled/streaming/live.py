@@ -7,8 +7,9 @@ from itertools import chain, islice
 from threading import Lock
 from typing import Any
 
-from unrolled.errors import ArtifactError, UnrolledError, message
+from unrolled.errors import ArtifactError, RepeatedEvent, UnrolledError, message
 from unrolled.streaming.counts import Counts
+from unrolled.streaming.heard import FORMLESS, NOTHING, Window
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import memories_of, rows_of
 from unrolled.streaming.stepped import stepped
@@ -16,7 +17,7 @@ from unrolled.streaming.stream import Stream
 from unrolled.streaming.table import Table
 from unrolled.streaming.waiting import Work
 
-NO_ANSWERS: dict[str, Any] = {}
+MOST_BYTES = 2**30  # of a process, where nothing else was asked for
 
 
 class Live:
@@ -28,18 +29,24 @@ class Live:
     Args:
         ttl: seconds after which a session that nobody wrote is gone; None = never.
         most: so many sessions are kept; None = no bound.
-        remembered_events: answers kept for events that come again, for each session.
+        window: how far back ids of events are remembered.
+        most_bytes: of the process that sessions may take; those that nobody wrote for the longest time make room.
         clock: seconds from anywhere; they never jump.
     """
 
     precision, counts_at_once = "float32", True
 
     def __init__(
-        self, ttl: float | None, most: int | None, remembered_events: int, clock: Callable[[], float] = time.monotonic
+        self,
+        ttl: float | None,
+        most: int | None,
+        window: Window,
+        most_bytes: int = MOST_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = Counts()
         self._ttl, self._most = math.inf if ttl is None else ttl, math.inf if most is None else most
-        self._remembered, self._clock, self._lock = remembered_events, clock, Lock()
+        self._window, self._most_bytes, self._clock, self._lock = window, most_bytes, clock, Lock()
         self._tables: dict[str, Table] = {}  # by the model's fingerprint
         self._overtaken: set[str] = set()  # reset or replaced since the last batch was copied out
 
@@ -53,16 +60,12 @@ class Live:
                 self._overtaken.clear()
                 self._expire()
                 table = self._table(stream)
-                heard = {
-                    work: table.answers[work.key][work.event_id]
-                    for work in works
-                    if work.event_id is not None and work.event_id in table.answers.get(work.key, NO_ANSWERS)
-                }
+                heard = self._heard(table, works)
                 new = [work for work in works if work not in heard] if heard else works
                 slots = table.find([work.key for work in new])
                 states = table.states(slots)
-            self.counts.repeated += len(heard)
             for work, output in heard.items():
+                self.counts.count_repeat(output)
                 work.settle(output)
             if new:
                 outputs, after = stepped(stream, [work.event for work in new], states)
@@ -110,6 +113,8 @@ class Live:
             self._drop(key)
             table.write([key], [0], [state.memory], state.network[None], self._clock())
             self._overtaken.add(key)
+            if self._bytes() > self._most_bytes:
+                self._evict()
 
     def reset(self, key: str) -> bool:
         """Forget a session; whether there was one."""
@@ -129,7 +134,13 @@ class Live:
         with self._lock:
             return sum(len(table.slots) for table in self._tables.values())
 
-    def swapped(self) -> None:
+    @property
+    def held_bytes(self) -> int:
+        """Of the process that sessions take."""
+        with self._lock:
+            return self._bytes()
+
+    def swapped(self, stream: Stream) -> None:
         """Another model answers from now on: it has another table."""
 
     def close(self) -> None:
@@ -146,6 +157,7 @@ class Live:
         self, table: Table, works: Sequence[Work], slots: list[int], outputs: list[Any], after: Sequence[StreamState]
     ) -> None:
         memories, rows = memories_of(after), rows_of(after)
+        heard = self._remembered(table, works, outputs)
         good = [place for place, output in enumerate(outputs) if not isinstance(output, Exception)]
         self.counts.events += len(good)
         if len(good) < len(works):
@@ -154,23 +166,45 @@ class Live:
             good = [place for place in good if works[place].key not in self._overtaken]
         if len(good) < len(works):
             works, slots = [works[place] for place in good], [slots[place] for place in good]
-            outputs, memories = [outputs[place] for place in good], [memories[place] for place in good]
-            rows = rows[good]
+            memories, rows = [memories[place] for place in good], rows[good]
         if len(self._tables) > 1:
             self.counts.restarted += sum(
                 self._drop(work.key) for work, slot in zip(works, slots, strict=True) if not slot
             )
         table.write([work.key for work in works], slots, memories, rows, self._clock())
-        for work, output in zip(works, outputs, strict=True):
-            if work.event_id is not None:
-                self._remember(table.answers.setdefault(work.key, {}), work.event_id, output)
-
+        for work in works if heard else ():
+            if work in heard:
+                table.remember(work.key, heard[work])
         self._evict()
 
-    def _remember(self, answers: dict[str, Any], name: str, output: Any) -> None:
-        answers[name] = output
-        if len(answers) > self._remembered:
-            del answers[next(iter(answers))]
+    def _remembered(self, table: Table, works: Sequence[Work], outputs: list[Any]) -> dict[Work, bytes]:
+        """What sessions remember of ids after these events; an answer without a form as bytes becomes its error."""
+        found: dict[Work, bytes] = {}
+        for place, work in enumerate(works):
+            if work.event_id is not None and not isinstance(outputs[place], Exception):
+                try:
+                    before = table.heard.get(work.key, NOTHING)
+                    found[work] = self._window.after(before, work.event_id, outputs[place])
+                except FORMLESS as fault:
+                    outputs[place] = fault
+        return found
+
+    def _heard(self, table: Table, works: Sequence[Work]) -> dict[Work, Any]:
+        """The answers of events that came before, or why they have none."""
+        found: dict[Work, Any] = {}
+        for work in works:
+            if work.event_id is not None and work.key in table.heard:
+                try:
+                    again = self._window.look(table.heard[work.key], work.event_id)
+                except RepeatedEvent as fault:
+                    found[work] = fault
+                else:
+                    if again is not None:
+                        found[work] = again.answer
+        return found
+
+    def _bytes(self) -> int:
+        return sum(table.held_bytes for table in self._tables.values())
 
     def _drop(self, key: str) -> bool:
         return any(table.drop(key) for table in self._tables.values())
@@ -183,7 +217,12 @@ class Live:
                 self.counts.expired += 1
 
     def _evict(self) -> None:
-        while sum(len(table.slots) for table in self._tables.values()) > self._most:
+        while self._is_over():
             table = min((table for table in self._tables.values() if table.slots), key=Table.oldest)
             table.drop(table.oldest()[1])
             self.counts.evicted += 1
+
+    def _is_over(self) -> bool:
+        """Beyond a bound; a session alone stays whatever its size."""
+        count = sum(len(table.slots) for table in self._tables.values())
+        return count > self._most or (count > 1 and self._bytes() > self._most_bytes)

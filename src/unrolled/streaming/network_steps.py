@@ -11,6 +11,7 @@ from unrolled.batch import Batch, Nested
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Exactly, Flag, Form, Maybe, Parts
 from unrolled.streaming.engine import Engine
 from unrolled.streaming.quick import Quick, quick_of
 from unrolled.streaming.state import StreamState
@@ -53,6 +54,16 @@ class Reader(Protocol):
         """What was held back, when nothing follows."""
         ...
 
+    @property
+    def form(self) -> Form:
+        """What may be remembered."""
+        ...
+
+    @property
+    def said(self) -> Form:
+        """What an answer may be; asked for where `repeats`."""
+        ...
+
     def encode(self, pieces: Sequence[Any], fresh: Sequence[bool]) -> Batch:
         """What the network reads of each piece; `fresh` are those that begin a sequence."""
         ...
@@ -76,6 +87,12 @@ class NetworkSteps:
         self.engine, self.reader = Engine(network), reader
         quick = None if reader.quick is None else quick_of(network)
         self._quick, self._quick_many = (None, None) if quick is None or reader.quick is None else reader.quick(quick)
+
+    @property
+    def form(self) -> Form:
+        """Whether something was read, the answer to repeat, and the reader's own part."""
+        answer = Maybe(self.reader.said) if self.reader.repeats else Exactly(None)
+        return Parts(Flag(), answer, self.reader.form)
 
     def initial_state(self) -> StreamState:
         return StreamState((False, None, self.reader.initial()), self.engine.first)

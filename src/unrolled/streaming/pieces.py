@@ -6,6 +6,7 @@ from typing import Any
 from unrolled.codecs.base import Codec
 from unrolled.codecs.holding import Holder, holder_of, value_columns
 from unrolled.errors import DataError, message, unknown
+from unrolled.state_forms import Also, Form, Maybe, Parts, Plain
 
 Memory = tuple[Any, ...]  # what each column holds back, then the single values in the order of their columns
 
@@ -28,6 +29,7 @@ class Pieces:
     """
 
     def __init__(self, codecs: Sequence[Codec]) -> None:
+        self._codecs = codecs
         self._holders: dict[str, Holder] = {}
         for codec in codecs:
             if codec.spec.per_step:
@@ -40,6 +42,20 @@ class Pieces:
     def initial(self) -> Memory:
         """What is held before the first event."""
         return (*(holder.empty for holder in self._holders.values()), *(None for _ in self._single))
+
+    @property
+    def form(self) -> Form:
+        """What may be held: each column's own, and single values that their codecs can read."""
+        single = [Maybe(Plain()) for _ in self._single]
+        parts = Parts(*(holder.form for holder in self._holders.values()), *single)
+        return Also(parts, self._reads, "single values as the model learnt from") if single else parts
+
+    def _reads(self, memory: Memory) -> bool:
+        record, _ = self.rest((*(holder.empty for holder in self._holders.values()), *memory[len(self._holders) :]))
+        for codec in self._codecs:
+            if all(record[column] is not None for column in codec.columns):
+                codec.encode([record])
+        return True
 
     def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
         """What can be read now, as a record, and what is held back.

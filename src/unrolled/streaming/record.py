@@ -1,18 +1,17 @@
-"""A session as a store keeps it: the state, and the answers to the last events, as one value.
+"""A session as a store keeps it: the state, and what is remembered of events with an id, as one value.
 
 As bytes:
 
-    state's length   checksum of the answers   state as `Stream.pack` wrote it   answers
-    4 bytes          4 bytes                                                     MessagePack of {event id: answer}
+    state's length   checksum of the ids   state as `Stream.pack` wrote it   ids, see `unrolled.streaming.heard`
+    4 bytes          4 bytes
 """
 
 import struct
 import zlib
-from typing import Any, NamedTuple
-
-import msgpack
+from typing import NamedTuple
 
 from unrolled.errors import ArtifactError, message
+from unrolled.streaming.heard import is_heard
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Stream
 
@@ -24,18 +23,28 @@ class Session(NamedTuple):
 
     Args:
         state: what the stream remembers.
-        answers: to the last events that had an id, oldest first, by their id.
+        heard: what is remembered of events with an id, see `unrolled.streaming.heard.Window`.
     """
 
     state: StreamState
-    answers: dict[str, Any]
+    heard: bytes
 
 
-def session_bytes(state: bytes, answers: dict[str, Any]) -> bytes:
-    """One value for a store: a packed state and remembered answers."""
-    body = msgpack.packb(answers) if answers else b""
-    assert isinstance(body, bytes)
-    return HEADER.pack(len(state), zlib.crc32(body)) + state + body
+class Known(NamedTuple):
+    """A session that was read and understood.
+
+    Args:
+        session: None where it begins, or begins anew.
+        version: as the store has it; 0 = the store has none.
+    """
+
+    session: Session | None
+    version: int
+
+
+def session_bytes(state: bytes, heard: bytes) -> bytes:
+    """One value for a store: a packed state, and what is remembered of events with an id."""
+    return HEADER.pack(len(state), zlib.crc32(heard)) + state + heard
 
 
 def state_bytes(data: bytes) -> bytes:
@@ -58,10 +67,9 @@ def session_of(data: bytes, stream: Stream) -> Session:
     state = state_bytes(data)
     length, checksum = HEADER.unpack_from(data)
     body = data[HEADER.size + length :]
-    if zlib.crc32(body) != checksum:
+    if zlib.crc32(body) != checksum or (body and not is_heard(body)):
         raise _damaged()
-    answers = msgpack.unpackb(body, strict_map_key=False) if body else {}
-    return Session(stream.unpack(state), answers)
+    return Session(stream.unpack(state, finite=False), body)
 
 
 def _damaged() -> ArtifactError:

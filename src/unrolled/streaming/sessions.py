@@ -10,15 +10,18 @@ from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.streaming.asked import Asked, Gathered, OneOfMany
+from unrolled.streaming.heard import EventId, Window
 from unrolled.streaming.ledger import Ledger
-from unrolled.streaming.live import Live
+from unrolled.streaming.live import MOST_BYTES, Live
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
+from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stream import Stream
 from unrolled.streaming.waiting import Waiting, Work
 
 LONGEST_KEY = 512  # bytes of UTF-8
+LARGEST_NUMBER = 2**63
 SWEEP = 1.0  # seconds between two looks for sessions whose time is over
 OTHER_MODEL = ("refuse", "restart")
 
@@ -40,6 +43,11 @@ class Sessions:
         max_sessions: beyond so many, those without events for the longest time are forgotten; None = no bound.
         precision: of kept states: float32, or float16 or bfloat16 for half the bytes.
         remembered_events: answers kept for each session, for events that come again with the same id.
+        remembered_ids: texts known as ids for each session; one that comes again after its answer was forgotten is
+            refused. Ids that are whole numbers have no such bound.
+        remembered_bytes: of the answers kept for a session; the last one is kept whatever its size.
+        max_bytes: of this process that sessions may take, all together; beyond it those without events for the
+            longest time are forgotten, or with a store are read again.
         other_model: what becomes of a session that another model wrote: "refuse" its events, or "restart" it.
 
     Example:
@@ -62,12 +70,17 @@ class Sessions:
         precision: str = "float32",
         remembered_events: int = 64,
         other_model: str = "refuse",
+        remembered_ids: int = 512,
+        remembered_bytes: int = 16_384,
+        max_bytes: int = MOST_BYTES,
     ) -> None:
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
         if other_model not in OTHER_MODEL:
             raise unknown("other_model", other_model, OTHER_MODEL)
-        for name, value in (("max_batch", max_batch), ("remembered_events", remembered_events)):
+        window = Window(remembered_events, remembered_ids, remembered_bytes)
+        window.require()
+        for name, value in (("max_batch", max_batch), ("max_bytes", max_bytes)):
             if value < 1:
                 raise OptionError(message(name, expected="an integer >= 1", received=value))
         if max_wait < 0:
@@ -78,11 +91,17 @@ class Sessions:
             raise OptionError(message("max_sessions", expected="an integer >= 1, or None", received=max_sessions))
         self._stream = stream
         if precision == "float32" and (store is None or store == "memory:"):
-            self._ledger: Ledger | Live = Live(ttl, max_sessions, remembered_events)
+            self._ledger: Ledger | Live = Live(ttl, max_sessions, window, max_bytes)
         else:
-            opened = open_store(store or "memory:") if store is None or isinstance(store, str) else store
+            cached = max_bytes
+            if store is None or store == "memory:":
+                cached = max_bytes // 2  # the other half is for what is kept in front of it
+                opened: Store = MemoryStore(max_bytes - cached)
+            else:
+                opened = open_store(store) if isinstance(store, str) else store
             restart = other_model == "restart"
-            self._ledger = Ledger(opened, ttl, max_sessions, remembered_events, precision, restart)
+            model = stream.fingerprint
+            self._ledger = Ledger(model, opened, ttl, max_sessions, window, cached, precision, restart)
         self._waiting = Waiting(max_batch, max_wait)
         self._serving = Lock()
         self._worker = Thread(target=self._run, name="unrolled-sessions", daemon=True)
@@ -90,26 +109,30 @@ class Sessions:
 
     # ---- events --------------------------------------------------------------------------------------
 
-    def step(self, key: str, event: Any, event_id: str | None = None) -> Any:
+    def step(self, key: str, event: Any, event_id: EventId | None = None) -> Any:
         """Read one event of one session and wait for the answer.
 
         Args:
             key: whose session: any text of 1 to 512 bytes.
             event: as the stream reads it.
-            event_id: a name for this event: should it come again, it gets its answer again and changes nothing.
+            event_id: a name for this event, or a number that grows from event to event of a key: should it come
+                again, it gets its answer again and changes nothing. A number counts once however late it comes
+                again; a name as long as it is among the last `remembered_ids`.
 
         Raises:
             DataError: an event that the model cannot read, or a key that is none; the session is as it was.
-            StoreUnavailable: the store is away; send the event again, with its id if it has one.
+            RepeatedEvent: it counted already, or its turn is over, and its answer is forgotten; nothing changed.
+            StoreUnavailable: the store is away, and the event was not counted.
+            AnswerLost: whether it was counted is not known; send it again, with its id if it has one.
             ArtifactError: the session is damaged, or another model's.
         """
         return self.submit(key, event, event_id).result()
 
-    def submit(self, key: str, event: Any, event_id: str | None = None) -> "Future[Any]":
+    def submit(self, key: str, event: Any, event_id: EventId | None = None) -> "Future[Any]":
         """`step` without waiting: a future of the answer. Events of a key are stepped in the order of these calls."""
         checked(key, "key")
         if event_id is not None:
-            checked(event_id, "event_id")
+            checked_id(event_id)
         asked = Asked(key, event, event_id)
         self._waiting.put((asked,))
         return asked.future
@@ -127,11 +150,14 @@ class Sessions:
         for work in works:
             checked(work.key, "key")
             if work.event_id is not None:
-                checked(work.event_id, "event_id")
+                checked_id(work.event_id)
         self._waiting.put(works)
 
     def step_many(
-        self, pairs: Sequence[tuple[str, Any]], event_ids: Sequence[str | None] | None = None, errors: str = "raise"
+        self,
+        pairs: Sequence[tuple[str, Any]],
+        event_ids: Sequence[EventId | None] | None = None,
+        errors: str = "raise",
     ) -> list[Any]:
         """Read many events of any keys, those of one key in order, and wait for all answers.
 
@@ -146,7 +172,7 @@ class Sessions:
         for place, (key, event) in enumerate(pairs):
             name = None if event_ids is None else event_ids[place]
             if name is not None:
-                checked(name, "event_id")
+                checked_id(name)
             works.append(OneOfMany(checked(key, "key"), event, name, gathered, place))
         self._waiting.put(works)
         gathered.over.wait()
@@ -203,7 +229,7 @@ class Sessions:
         """
         with self._serving:
             self._stream = stream
-            self._ledger.swapped()
+            self._ledger.swapped(stream)
 
     @property
     def fingerprint(self) -> str:
@@ -217,8 +243,12 @@ class Sessions:
 
     @property
     def statistics(self) -> dict[str, int]:
-        """Counts since the start, and how many events are `waiting` now."""
-        return {**asdict(self._ledger.counts), "waiting": len(self._waiting)}
+        """Counts since the start, how many events are `waiting` now, and the `session_bytes` of this process."""
+        return {
+            **asdict(self._ledger.counts),
+            "waiting": len(self._waiting),
+            "session_bytes": self._ledger.held_bytes,
+        }
 
     def close(self) -> None:
         """Answer what waits, take no more, and let go of the store."""
@@ -266,3 +296,18 @@ def checked(text: str, name: str) -> str:
     if not 0 < length <= LONGEST_KEY:
         raise DataError(message(name, expected=f"a text of 1 to {LONGEST_KEY} bytes", received=f"{length:,} bytes"))
     return text
+
+
+def checked_id(event_id: Any, name: str = "event_id") -> EventId:
+    """An event's id: a text as a key is, or a whole number in [0, 2^63).
+
+    Raises:
+        DataError: neither.
+    """
+    if isinstance(event_id, int) and not isinstance(event_id, bool):
+        if not 0 <= event_id < LARGEST_NUMBER:
+            raise DataError(message(name, expected="a whole number in [0, 2^63)", received="one beyond that"))
+        return event_id
+    if not isinstance(event_id, str):
+        raise DataError(message(name, expected="a text, or a whole number that grows", received=event_id))
+    return checked(event_id, name)

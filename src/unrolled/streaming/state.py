@@ -9,6 +9,7 @@ A state is read only by the model that wrote it, which the fingerprint tells.
 """
 
 import datetime as dt
+import math
 import struct
 import zlib
 from typing import Any, NamedTuple
@@ -23,6 +24,17 @@ MAGIC, VERSION = b"uRS", 1
 HEADER = struct.Struct("<3sBB8sI")
 PRECISIONS = ("float32", "float16", "bfloat16")
 _ARRAY, _DATE, _MOMENT = 1, 2, 3  # extension types of MessagePack: an array of numbers, a day, a time of a day
+# element types of arrays: no others are written, and no text of a sender becomes one
+_KINDS = {
+    np.dtype(kind).newbyteorder("<").str: np.dtype(kind).newbyteorder("<")
+    for kind in (
+        *("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"),
+        *("M8[D]", "M8[s]", "M8[ms]", "M8[us]", "M8[ns]"),
+    )
+}
+_MOST_DIMENSIONS = 8
+# what MessagePack, dates and texts raise where bytes are not what they should be
+_MALFORMED = (ValueError, TypeError, OverflowError, RecursionError, LookupError, msgpack.UnpackException)
 
 
 class StreamState(NamedTuple):
@@ -57,8 +69,7 @@ def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> by
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
-    body = msgpack.packb((state.memory, _shortened(state.network, precision)), default=_extended)
-    assert isinstance(body, bytes)
+    body = packed((state.memory, _shortened(state.network, precision)))
     digest = bytes.fromhex(fingerprint)
     return HEADER.pack(MAGIC, VERSION, PRECISIONS.index(precision), digest, zlib.crc32(body)) + body
 
@@ -86,12 +97,39 @@ def unpack(data: bytes, fingerprint: str) -> StreamState:
         )  # fmt: skip
     body = data[HEADER.size :]
     if zlib.crc32(body) != checksum:
-        raise ArtifactError(
-            message("state", expected="a whole state", received="damaged or truncated bytes",
-                    remedy="restore a copy, or start again from initial_state()")
-        )  # fmt: skip
-    memory, network = msgpack.unpackb(body, use_list=False, ext_hook=_restored, strict_map_key=False)
-    return StreamState(memory, _widened(network, PRECISIONS[precision]))
+        raise _damaged()
+    try:
+        memory, network = unpacked(body, use_list=False)
+        if not isinstance(network, bytes):
+            raise _damaged()
+        return StreamState(memory, _widened(network, PRECISIONS[precision]))
+    except _MALFORMED as fault:
+        raise _damaged() from fault
+
+
+def packed(value: Any) -> bytes:
+    """Plain values, times and arrays as MessagePack.
+
+    Raises:
+        TypeError: a value that has no form as bytes.
+    """
+    body = msgpack.packb(value, default=_extended, unicode_errors="surrogatepass")
+    assert isinstance(body, bytes)
+    return body
+
+
+def unpacked(body: bytes, use_list: bool) -> Any:
+    """What `packed` wrote, with lists or tuples; where it did not write it, one of many exceptions."""
+    return msgpack.unpackb(
+        body, use_list=use_list, ext_hook=_restored, strict_map_key=False, unicode_errors="surrogatepass"
+    )
+
+
+def _damaged() -> ArtifactError:
+    return ArtifactError(
+        message("state", expected="a whole state", received="damaged or truncated bytes",
+                remedy="restore a copy, or start again from initial_state()")
+    )  # fmt: skip
 
 
 def is_of(data: bytes, fingerprint: str) -> bool:
@@ -134,11 +172,12 @@ def _extended(value: Any) -> msgpack.ExtType:
         return msgpack.ExtType(_MOMENT if isinstance(value, dt.datetime) else _DATE, value.isoformat().encode())
     if isinstance(value, np.generic):
         value = np.asarray(value)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiubM":
+    if not isinstance(value, np.ndarray) or value.dtype.newbyteorder("<").str not in _KINDS:
         raise TypeError(f"a stream's memory holds a {type(value).__name__}, which has no form as bytes")
-    head = msgpack.packb((value.dtype.str, value.shape))
+    kind = value.dtype.newbyteorder("<")
+    head = msgpack.packb((kind.str, value.shape))
     assert isinstance(head, bytes)
-    return msgpack.ExtType(_ARRAY, head + np.ascontiguousarray(value).tobytes())
+    return msgpack.ExtType(_ARRAY, head + np.ascontiguousarray(value, dtype=kind).tobytes())
 
 
 def _restored(code: int, data: bytes) -> Any:
@@ -148,5 +187,9 @@ def _restored(code: int, data: bytes) -> Any:
         raise ArtifactError(message("state", expected="arrays and plain values", received=f"extension type {code}"))
     unpacker = msgpack.Unpacker(use_list=False)
     unpacker.feed(data)
-    kind, shape = unpacker.unpack()
-    return np.frombuffer(data[unpacker.tell() :], dtype=np.dtype(kind)).reshape(shape).copy()
+    name, shape = unpacker.unpack()
+    kind, values = _KINDS[name], data[unpacker.tell() :]
+    whole = all(isinstance(size, int) and size >= 0 for size in shape) and len(shape) <= _MOST_DIMENSIONS
+    if not whole or math.prod(shape) * kind.itemsize != len(values):
+        raise ValueError("an array whose bytes are not those of its shape")
+    return np.frombuffer(values, dtype=kind).reshape(shape).copy()

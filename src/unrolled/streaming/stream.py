@@ -7,7 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from unrolled.data.source import Source
-from unrolled.errors import ShapeError, UnrolledError, message, unknown
+from unrolled.errors import ArtifactError, ShapeError, UnrolledError, message, unknown
+from unrolled.state_forms import Form
+from unrolled.streaming.signed import bare
 from unrolled.streaming.state import StreamState, pack, unpack
 from unrolled.streaming.states import StreamStates
 
@@ -16,7 +18,14 @@ Answers = tuple[list[Any], Sequence[StreamState]]
 
 
 class Stepping(Protocol):
-    """What a task gives a stream: its codecs, its network and its answers, one event at a time."""
+    """What a task gives a stream: its codecs, its network and its answers, one event at a time.
+
+    Attributes:
+        form: what a state's memory may hold.
+    """
+
+    @property
+    def form(self) -> Form: ...
 
     def initial_state(self) -> StreamState: ...
 
@@ -136,13 +145,40 @@ class Stream:
         """
         return pack(state, self.fingerprint, precision)
 
-    def unpack(self, data: bytes) -> StreamState:
-        """The state that `pack` wrote.
+    def unpack(self, data: bytes, finite: bool = True) -> StreamState:
+        """The state that `pack` wrote, or that a server handed out; a signature is not looked at here.
+
+        Every part is checked against the model before it is used: kinds, sizes, and ranges of indices and counts.
+
+        Args:
+            data: the bytes.
+            finite: refuse NaN and infinities in the network's part, but for those that it begins with; a store that
+                nobody else writes to gives back whatever the model's own steps came to.
 
         Raises:
             ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
         """
-        return unpack(data, self.fingerprint)
+        state = unpack(bare(data), self.fingerprint)
+        self.require(state, finite)
+        return state
+
+    def require(self, state: StreamState, finite: bool = True) -> None:
+        """Refuse a state that this model cannot have come to; see `unpack`.
+
+        Raises:
+            ArtifactError: another shape, kind or range.
+        """
+        first = self._stepping.initial_state().network
+        if state.network.shape != first.shape:
+            raise ArtifactError(
+                message("state", expected=f"{len(first)} numbers", received=f"shape {state.network.shape}")
+            )
+        if finite and not (np.isfinite(state.network) | (state.network == first)).all():
+            raise ArtifactError(
+                message("state", expected="finite numbers", received="NaN or infinity",
+                        remedy="start again from initial_state()")
+            )  # fmt: skip
+        self._stepping.form.check(state.memory, "memory")
 
 
 def refuse_others(options: Mapping[str, Any], function: Callable[..., Any]) -> None:

@@ -8,8 +8,12 @@ import numpy as np
 
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.states import StreamStates
+from unrolled.streaming.weight import weight
 
 LEAST = 64  # rows of the smallest table
+GROWTH = 1.25  # so much larger is the next table: rows that wait for their session are counted with those that have one
+BESIDE = 220  # bytes of a session beside its numbers, its memory and its key: entries of lists and dictionaries
+HEARD = 120  # the same of what is remembered of ids
 
 
 class Table:
@@ -23,7 +27,8 @@ class Table:
 
     Attributes:
         slots: by key, the longest unwritten first.
-        answers: to the last events that had an id, oldest first, by key and id.
+        heard: what is remembered of events with an id, by key, see `unrolled.streaming.heard`.
+        held_bytes: of the process that all of it takes; what is measured may be less, and is not more.
 
     Example:
         >>> table = Table(StreamState(0, np.zeros(2, dtype=np.float32)))
@@ -35,7 +40,10 @@ class Table:
 
     def __init__(self, first: StreamState) -> None:
         self.slots: OrderedDict[str, int] = OrderedDict()
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.heard: dict[str, bytes] = {}
+        self.held_bytes = 0
+        self._each = BESIDE + int(GROWTH * first.network.nbytes)
+        self._weights = [0]  # bytes of each one's key and memory
         self._rows = first.network[None]  # (slots, S)
         self._memories: list[Any] = [first.memory]
         self._written = [0.0]  # when each was written
@@ -71,24 +79,36 @@ class Table:
         fresh = slots.count(0)
         if fresh:
             if fresh > len(self._free):
-                self._grow(max(2 * len(self._rows), len(self._rows) + fresh))
+                self._grow(max(int(GROWTH * len(self._rows)), len(self._rows) + fresh))
             slots = [slot or self._free.pop() for slot in slots]
         self._rows[slots] = rows
-        for slot, memory in zip(slots, memories, strict=True):
-            self._memories[slot] = memory
-            self._written[slot] = now
+        before = len(self.slots)
         if fresh:
             self.slots.update(zip(keys, slots, strict=True))
-        for key in keys:
+            self.held_bytes += (len(self.slots) - before) * self._each
+        for key, slot, memory in zip(keys, slots, memories, strict=True):
+            if self._memories[slot] is not memory or not self._weights[slot]:
+                size = weight(key) + weight(memory)
+                self.held_bytes += size - self._weights[slot]
+                self._weights[slot], self._memories[slot] = size, memory
+            self._written[slot] = now
             self.slots.move_to_end(key)
+
+    def remember(self, key: str, heard: bytes) -> None:
+        """Keep what a session remembers of events with an id."""
+        before = self.heard.get(key)
+        self.held_bytes += len(heard) + HEARD - (0 if before is None else len(before) + HEARD)
+        self.heard[key] = heard
 
     def drop(self, key: str) -> bool:
         """Forget a session; whether there was one."""
         slot = self.slots.pop(key, 0)
         if slot:
-            self._memories[slot] = None
+            self.held_bytes -= self._each + self._weights[slot]
+            self._memories[slot], self._weights[slot] = None, 0
             self._free.append(slot)
-            self.answers.pop(key, None)
+            heard = self.heard.pop(key, None)
+            self.held_bytes -= 0 if heard is None else len(heard) + HEARD
         return slot > 0
 
     def oldest(self) -> tuple[float, str]:
@@ -108,6 +128,7 @@ class Table:
         kept = [0, *self.slots.values()]
         self._rows = self._rows[kept]
         self._memories = [self._memories[slot] for slot in kept]
+        self._weights = [self._weights[slot] for slot in kept]
         self._written = [self._written[slot] for slot in kept]
         self.slots = OrderedDict(zip(self.slots, range(1, used + 1), strict=True))
         self._free = []
@@ -119,5 +140,6 @@ class Table:
         rows[:there] = self._rows
         self._rows = rows
         self._memories += [None] * (room - there)
+        self._weights += [0] * (room - there)
         self._written += [0.0] * (room - there)
         self._free += range(room - 1, there - 1, -1)

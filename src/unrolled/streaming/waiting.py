@@ -7,6 +7,7 @@ from threading import Condition
 from typing import Any
 
 from unrolled.errors import StoreUnavailable
+from unrolled.streaming.heard import EventId
 
 SMOOTHING = 0.3  # share of the last batch in the estimate of how fast events arrive
 
@@ -22,7 +23,7 @@ class Work:
 
     __slots__ = ("event", "event_id", "key", "settled")
 
-    def __init__(self, key: str, event: Any, event_id: str | None) -> None:
+    def __init__(self, key: str, event: Any, event_id: EventId | None) -> None:
         self.key, self.event, self.event_id, self.settled = key, event, event_id, False
 
     def settle(self, found: Any) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
+from unrolled.state_forms import Also, Array, Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.flat import Layout
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
@@ -16,9 +17,11 @@ from unrolled.tasks.detect_keeping import Keeping
 from unrolled.tasks.detect_rows import History
 from unrolled.tasks.detect_state import DetectorState, plain_time, time_from_plain
 from unrolled.tasks.detect_table import Watched, next_row
-from unrolled.tasks.likelihood import Usual
+from unrolled.tasks.likelihood import RECENT, Usual
 from unrolled.tasks.long_table import STEP
 from unrolled.tasks.stream_events import events_of_table
+
+LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 
 
 def judged(
@@ -50,6 +53,29 @@ class DetectorSteps:
         self._keeping, self._watched = keeping, watched
         with torch.no_grad():
             self._layout = Layout(keeping.network.initial_state(1))
+
+    @property
+    def form(self) -> Form:
+        """Nothing; or the number of rows, the last time, the end of the series, and what it usually does."""
+        plan, quiet = self._keeping.plan, self._keeping.quiet
+        size, back = plan.size, plan.lookback
+        low, high = (0.0, float(plan.codec.spec.size - 1)) if self._watched.events else (-1e300, 1e300)
+        rows = Array(["float64"], [None, size], back, low, high, missing=True)
+        mean = Array(["float64"], [size + 1])
+        spread = Array(["float64"], [size + 1], low=0.0)
+        recent = Array(["float64"], [None, size + 1], RECENT)
+        edge = Array(["float64"], [size], missing=True, infinite=True)
+        peaks = Many(Parts(Whole(0, max(quiet, 0)), Real(low=0.0)), max(quiet, 1))
+        usual = Parts(Whole(), mean, spread, recent, edge, edge, peaks, Whole(0, self._keeping.warm_up))
+        time = Whole(-LONGEST_TIME, LONGEST_TIME) if self._watched.dated else Real()
+        parts = Parts(Whole(), Maybe(time), Parts(rows, rows), usual)
+        return Either(Exactly(()), Also(parts, self._fits, "rows that fit to each other"))
+
+    def _fits(self, memory: Any) -> bool:
+        """As many rows of either kind, a time where there are any, and whole numbers where they are events."""
+        _, time, (values, filled), _ = memory
+        whole = not self._watched.events or bool((np.isnan(values) | (values == np.rint(values))).all())
+        return values.shape == filled.shape and (time is None) == (len(values) == 0) and whole
 
     def initial_state(self) -> StreamState:
         return StreamState((), self._layout.flat(self._keeping.first_state().network)[0])

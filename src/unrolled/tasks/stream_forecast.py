@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from unrolled.codecs.base import Codec
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
+from unrolled.state_forms import Also, Array, Chars, Either, Exactly, Form, Many, Maybe, Parts, Plain, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecast_answers import answer_columns
@@ -20,6 +22,9 @@ from unrolled.tasks.long_table import STEP
 from unrolled.tasks.panel import Panel, Series
 from unrolled.tasks.stream_events import events_of_table
 
+LARGEST = 3.4e38  # of a value: what the network's numbers hold
+LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
+MOST_NAME = 10_000  # characters of a series' name
 FUTURE = "future"  # key of an event: rows of covariates of the steps to forecast
 _NOTHING = np.zeros(0, dtype=np.float32)
 Row = Mapping[str, Any]
@@ -56,6 +61,35 @@ class ForecastSteps:
     ) -> None:
         self._panel, self._plan, self._tails, self._forecast = panel, plan, tails, forecast
         self._horizon, self._quantiles = horizon, quantiles
+
+    @property
+    def form(self) -> Form:
+        """The number of rows, the end of the series, and rows after its last known value."""
+        panel, back = self._panel, self._plan.lookback
+        widths = {kind: sum(_width(codec) for codec in panel.codecs[kind]) for kind in ("past", "future", "static")}
+        most = back + self._plan.context_length
+        number = Array(["int64", "float64", "int32", "float32", "uint32", "uint64"], [None], most)
+        moment = Array(["int64"], [None], most, -LONGEST_TIME, LONGEST_TIME)
+        times = number if panel.form == "number" else moment
+        name = Exactly(None) if panel.group is None else Either(Chars(MOST_NAME), Whole(-(2**63), 2**63))
+        covariates = [Array(["float32"], [None, widths[kind]], most, missing=True) for kind in ("past", "future")]
+        static = Array(["float32"], [widths["static"]], missing=True)
+        values = Array(["float64"], [None], most, low=-LARGEST, high=LARGEST, missing=True)
+        tail = Also(Parts(name, times, values, *covariates, static, Whole(0, most)), _fits, "steps in order")
+        parts = Parts(Whole(), Maybe(tail), Many(Plain(), back))
+        return Also(parts, self._follows, "rows of one series that follow its end")
+
+    def _follows(self, memory: Any) -> bool:
+        """Rows that wait can be read, and belong to the series whose end is kept."""
+        kept = _Kept(*memory)
+        if self._panel.time == STEP and kept.tail is not None and kept.tail[1][-1] >= max(kept.steps, 1):
+            return False
+        if not kept.waiting:
+            return True
+        if not all(isinstance(row, dict) and all(isinstance(name, str) for name in row) for row in kept.waiting):
+            return False
+        (one,) = self._panel.read(self._table(list(kept.waiting)), None, self._horizon)
+        return not len(one) and (kept.tail is None or one.name == kept.tail[0])
 
     def initial_state(self) -> StreamState:
         return StreamState(tuple(_Kept()), _NOTHING)
@@ -144,6 +178,18 @@ class ForecastSteps:
         written = [time if isinstance(time, int | float) else str(time) for time in self._panel.write_times(times)]
         columns = answer_columns(answer[None], self._quantiles)
         return {self._panel.time: written, **{name: values.tolist() for name, values in columns.items()}}
+
+
+def _width(codec: Codec) -> int:
+    """Numbers that a step of a covariate is."""
+    return codec.spec.size
+
+
+def _fits(tail: tuple[Any, ...]) -> bool:
+    """As many steps of each kind, at least one, in order."""
+    _, times, values, past, known, _, unread = tail
+    lengths = {len(times), len(values), len(past), len(known)}
+    return len(lengths) == 1 and 0 < len(times) >= unread and bool((np.diff(times) > 0).all())
 
 
 def _missing(value: Any) -> bool:

@@ -15,6 +15,7 @@ from unrolled.data.source import Source
 from unrolled.nn.heads import BinaryVectorOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Exactly
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Pieces
@@ -48,6 +49,7 @@ class FrameReader:
         pieces = Pieces([codec])
         self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self.quick = None if mixture else self._quick
+        self.form, self.said = pieces.form, Exactly(None)
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         frames = self._codec.encode(pieces)

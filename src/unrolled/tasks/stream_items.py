@@ -22,6 +22,7 @@ from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.engine import final
 from unrolled.tasks.item_ranking import allowed_items
 from unrolled.tasks.stream_events import events_of_log
@@ -29,6 +30,7 @@ from unrolled.tasks.stream_events import events_of_log
 TIMES = "times"  # the input that says when the event before was
 DISTANCE = "distance"  # the input that says how far it was from the place before
 _SECONDS = 1e11  # larger numbers are times since 1970 in a finer unit
+_LATEST = 1e12  # no calendar has a later time, or an earlier one
 _PAIR = 2
 
 
@@ -112,6 +114,17 @@ class ItemReader:
             raise OptionError(message("k", expected="an integer >= 1", received=k))
         self._columns, self._names, self._score, self._k = columns, names, score, k
         self._exclude_seen, self._allowed = exclude_seen, allowed_items(columns.catalogue, allowed)
+        self.said = Exactly(None)
+
+    @property
+    def form(self) -> Form:
+        """When and where the last event was, the user's habits, and what was seen."""
+        columns, size = self._columns, self._columns.catalogue.size
+        seconds = Exactly(None) if columns.time is None or columns.times is None else Maybe(Real(-_LATEST, _LATEST))
+        point = Exactly(None) if columns.position is None else Maybe(Parts(Real(), Real()))
+        habits = Either(Exactly(()), Habits.form(size)) if columns.recalled else Exactly(())
+        seen = Many(Whole(0, size - 1), size, distinct=True) if self._exclude_seen else Exactly(())
+        return Parts(seconds, point, habits, seen)
 
     def initial(self) -> Any:
         return tuple(_Kept())

@@ -14,6 +14,7 @@ from unrolled.data.source import Source
 from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.pieces import Pieces
 from unrolled.tasks.stream_events import events_of_records
 
@@ -34,6 +35,16 @@ class RecordReader:
         pieces = Pieces(codecs.codecs)
         self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self.repeats, self.quick = pieces.waits and not per_step, None
+        self.form = pieces.form
+
+    @property
+    def said(self) -> Form:
+        """An answer for all steps so far."""
+        share = Real(0, 1)
+        named = Named({str(label): share for label in self._labels})
+        if isinstance(self._output, MultiLabelOutput):
+            return Named({"labels": Many(OneOf(self._labels), len(self._labels)), "probabilities": named})
+        return Named({"label": OneOf(self._labels), "probability": share, "probabilities": named})
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         return self._codecs.encode_all(pieces)

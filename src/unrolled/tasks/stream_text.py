@@ -12,6 +12,7 @@ from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
 from unrolled.data.source import Source
 from unrolled.ragged import Ragged
+from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import QuickStep, QuickSteps
 from unrolled.streaming.pieces import Pieces
@@ -40,11 +41,18 @@ class TextReader:
         pieces = Pieces([codec, *([] if given is None else given.codecs)])
         self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
         self._top = min(top, boundary + ends)
-        self.repeats = pieces.waits
+        self.repeats, self.form = pieces.waits, pieces.form
         self.quick = self._quick if isinstance(codec, Characters) and not codec.lowercase else None
         every = Ragged(torch.arange(boundary), torch.ones(boundary, dtype=torch.int64))
         spelled = codec.decode(every)
         self._tokens = [*("".join(token) if isinstance(token, list) else token for token in spelled), ""]
+
+    @property
+    def said(self) -> Form:
+        """An answer: the likeliest token, and some that are likely."""
+        token, share = OneOf(self._tokens), Real(0, 1)
+        likely = Many(Named({"token": token, "probability": share}), self._top)
+        return Named({"next": token, "probability": share, "likely": likely})
 
     def encode(self, pieces: Sequence[dict[str, Any]], fresh: Sequence[bool]) -> Batch:
         tokens = self._codec.encode(pieces)

@@ -1,4 +1,4 @@
-"""What an address of a store says: where, and options behind a question mark."""
+"""What an address of a store says: where, and options behind a question mark. Its secrets are shown nowhere."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,28 +6,66 @@ from urllib.parse import parse_qsl
 
 from unrolled.errors import OptionError, message, unknown
 
+WITHOUT_USERS = ("memory", "sqlite")  # schemes whose addresses may hold an @ that ends no password
 
-def split_address(address: str, options: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
-    """An address without its options, and the options.
+
+class Address:
+    """An address of a store; as text, and in every message, it is without user and password.
 
     Args:
-        address: such as "sqlite:///sessions.db?patience=10".
-        options: how to read the text of each option there is.
+        text: such as "sqlite:///sessions.db?patience=10" or "redis://user:password@host:6379/0".
 
-    Raises:
-        OptionError: an unknown option, or one that cannot be read.
+    Attributes:
+        scheme: what stands before the first colon.
+        place: all but the options, secrets included.
 
     Example:
-        >>> split_address("sqlite:///sessions.db?patience=10", {"patience": seconds})
-        ('sqlite:///sessions.db', {'patience': 10.0})
+        >>> address = Address("redis://someone:secret@host:6379/0?patience=2.5")
+        >>> address, address.options({"patience": seconds})
+        (redis://***@host:6379/0, {'patience': 2.5})
     """
-    place, _, query = address.partition("?")
-    given = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        if name not in options:
-            raise unknown("store option", name, options)
-        given[name] = options[name](text)
-    return place, given
+
+    def __init__(self, text: str) -> None:
+        self.place, _, self._query = text.partition("?")
+        self.scheme, self._colon, self._rest = self.place.partition(":")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has a scheme."""
+        return bool(self._colon)
+
+    def __str__(self) -> str:
+        if not self._colon:
+            return "an address without a scheme"
+        if not self.has_secret:
+            return self.place
+        host = self._rest.rpartition("@")[2] if "@" in self._rest else "..."
+        return f"{self.scheme}://***@{host}"
+
+    __repr__ = __str__
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether there is a user or a password in it."""
+        return self.scheme not in WITHOUT_USERS and ("@" in self._rest or "@" in self._query)
+
+    def options(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """The options behind the question mark.
+
+        Args:
+            readers: how to read the text of each option there is.
+
+        Raises:
+            OptionError: an unknown option, or one that cannot be read.
+        """
+        if self.has_secret and "@" not in self._rest:
+            raise OptionError(message("store", expected="a password in which ? stands as %3F", received=str(self)))
+        given = {}
+        for name, text in parse_qsl(self._query, keep_blank_values=True):
+            if name not in readers:
+                raise unknown("store option", name, readers)
+            given[name] = readers[name](text)
+        return given
 
 
 def seconds(text: str) -> float:

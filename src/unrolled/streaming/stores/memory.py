@@ -3,12 +3,22 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 from threading import Lock
+from typing import NamedTuple
 
 from unrolled.errors import OptionError, message
-from unrolled.streaming.stores.address import split_address
+from unrolled.streaming.stores.address import Address
 from unrolled.streaming.stores.base import Found, Write
+
+MOST_BYTES = 2**30  # that sessions may take
+BESIDE = 600  # bytes of a session beside its key and its value
+
+
+class _Kept(NamedTuple):
+    found: Found
+    written: float
 
 
 class MemoryStore:
@@ -18,90 +28,123 @@ class MemoryStore:
     told by a clock that never jumps.
 
     Args:
+        max_bytes: that sessions may take; those that nobody wrote for the longest time make room.
         clock: seconds from anywhere; default the machine's monotonic clock.
 
     Example:
-        >>> store = MemoryStore()
-        >>> store.commit([Write("ada", b"state", None, version=1)], ttl=None)
+        >>> store, model = MemoryStore(), "0123456789abcdef"
+        >>> store.commit([Write("ada", b"state", None, version=1)], None, model)
         [True]
-        >>> store.commit([Write("ada", b"other", None, version=2)], ttl=None)  # somebody else wrote since
+        >>> store.commit([Write("ada", b"other", None, version=2)], None, model)  # somebody else wrote since
         [False]
-        >>> store.load(["ada", "bob"], ttl=None)
+        >>> store.load(["ada", "bob"], None, model)
         [Found(value=b'state', version=1), None]
     """
 
     counts_at_once = True
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, Lock()
-        self._sessions: OrderedDict[str, tuple[Found, float]] = OrderedDict()  # the longest unwritten first
+    def __init__(self, max_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock, self._max_bytes = clock, Lock(), max_bytes
+        self._sessions: dict[str, OrderedDict[str, _Kept]] = {}  # by model and key, the longest unwritten first
+        self._owners: dict[str, str] = {}  # by key: the model that wrote it
+        self._bytes = 0
 
-    def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
+    @property
+    def held_bytes(self) -> int:
+        """That sessions take."""
+        return self._bytes
+
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
         """What is kept under each key."""
         oldest = self._oldest(ttl)
         with self._lock:
-            held = [self._sessions.get(key) for key in keys]
-        return [None if entry is None or entry[1] <= oldest else entry[0] for entry in held]
+            return [self._there(key, oldest, model) for key in keys]
 
-    def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
+    def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
         """Write sessions of different keys; False where another version was there."""
         done, oldest = [], self._oldest(ttl)
         with self._lock:
-            now, sessions = self._clock(), self._sessions
+            now = self._clock()
             for key, value, before, version in writes:
-                entry = sessions.get(key)
-                there = None if entry is None or entry[1] <= oldest else entry[0].version
-                good = there in (before, version)
+                there = self._there(key, oldest, model)
+                good = (None if there is None else there.version) in (before, version)
                 if good:
-                    sessions[key] = (Found(value, version), now)
-                    sessions.move_to_end(key)
+                    self._drop(key)
+                    self._sessions.setdefault(model, OrderedDict())[key] = _Kept(Found(value, version), now)
+                    self._owners[key] = model
+                    self._bytes += _size(key, value)
                 done.append(good)
+            while self._bytes > self._max_bytes and len(self._owners) > 1:
+                self._drop(min(self._firsts(self._sessions))[1])
         return done
 
     def delete(self, keys: Sequence[str]) -> int:
         """Forget sessions; how many there were."""
         with self._lock:
-            return sum(self._sessions.pop(key, None) is not None for key in keys)
+            return sum(self._drop(key) for key in keys)
 
-    def keys(self, limit: int) -> list[str]:
+    def keys(self, limit: int, models: Sequence[str]) -> list[str]:
         """The keys written last, at most `limit`."""
         with self._lock:
-            return [key for key, _ in zip(reversed(self._sessions), range(limit), strict=False)]
+            every = chain.from_iterable(reversed(self._sessions.get(model, {})) for model in reversed(models))
+            return list(islice(every, limit))
 
-    def count(self) -> int:
-        """How many sessions are kept."""
-        return len(self._sessions)
+    def count(self, models: Sequence[str]) -> int:
+        """How many sessions of these models are kept."""
+        return sum(len(self._sessions.get(model, ())) for model in models)
 
-    def expire(self, ttl: float) -> int:
-        """Forget sessions that nobody wrote for `ttl` seconds; how many there were."""
-        oldest = self._oldest(ttl)
+    def expire(self, ttl: float, models: Sequence[str]) -> int:
+        """Forget sessions that these models did not write for `ttl` seconds; how many there were."""
+        oldest, gone = self._oldest(ttl), 0
         with self._lock:
-            before = len(self._sessions)
-            while self._sessions:
-                key, (_, written) = next(iter(self._sessions.items()))
-                if written > oldest:
-                    break
-                del self._sessions[key]
-            return before - len(self._sessions)
+            while (first := min(self._firsts(models), default=None)) is not None and first[0] <= oldest:
+                gone += self._drop(first[1])
+        return gone
 
-    def evict(self, most: int) -> int:
-        """Forget those that nobody wrote for the longest time until at most `most` are left; how many."""
+    def evict(self, most: int, models: Sequence[str]) -> int:
+        """Forget sessions of these models until at most `most` are left, the first model's first; how many."""
+        gone = 0
         with self._lock:
-            surplus = max(0, len(self._sessions) - most)
-            for _ in range(surplus):
-                self._sessions.popitem(last=False)
-        return surplus
+            while self.count(models) > most:
+                first = next(model for model in models if self._sessions.get(model))
+                gone += self._drop(next(iter(self._sessions[first])))
+        return gone
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    # ---- with the lock -------------------------------------------------------------------------------
+
+    def _there(self, key: str, oldest: float, model: str) -> Found | None:
+        owner = self._owners.get(key)
+        if owner is None:
+            return None
+        found, written = self._sessions[owner][key]
+        return None if owner == model and written <= oldest else found
+
+    def _drop(self, key: str) -> bool:
+        owner = self._owners.pop(key, None)
+        if owner is None:
+            return False
+        self._bytes -= _size(key, self._sessions[owner].pop(key).found.value)
+        return True
+
+    def _firsts(self, models: Iterable[str]) -> list[tuple[float, str]]:
+        """When the longest unwritten session of each model was written, and its key."""
+        some = (self._sessions[model] for model in models if self._sessions.get(model))
+        return [(kept.written, key) for key, kept in (next(iter(one.items())) for one in some)]
 
     def _oldest(self, ttl: float | None) -> float:
         return -math.inf if ttl is None else self._clock() - ttl
 
 
-def open_address(address: str) -> MemoryStore:
+def _size(key: str, value: bytes) -> int:
+    return BESIDE + len(key) + len(value)
+
+
+def open_address(address: Address) -> MemoryStore:
     """The store of "memory:"."""
-    place, _ = split_address(address, {})
-    if place.partition(":")[2].strip("/"):
-        raise OptionError(message("store", expected='"memory:", which has no name', received=address))
+    address.options({})
+    if address.place.partition(":")[2].strip("/"):
+        raise OptionError(message("store", expected='"memory:", which has no name', received=str(address)))
     return MemoryStore()

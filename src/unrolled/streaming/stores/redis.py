@@ -1,61 +1,95 @@
 """RedisStore: sessions in Redis or Valkey, which workers on many machines share."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import islice
 from typing import Any, TypeVar
+from urllib.parse import quote
 
-from unrolled.errors import OptionError, StoreUnavailable, UnsupportedError, message
-from unrolled.streaming.stores.address import seconds, split_address, yes_or_no
+from unrolled.errors import AnswerLost, OptionError, StoreUnavailable, UnsupportedError, message
+from unrolled.streaming.stores.address import Address, seconds, yes_or_no
 from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 
 Answer = TypeVar("Answer")
 
-HEAD = 8  # bytes of the version before the value
+MODEL = 8  # bytes of a model's fingerprint
+HEAD = 8 + MODEL  # bytes of the version and the model before the value
 PAGE = 1000  # keys that the server is asked for at a time
 AT_A_TIME = 100  # sessions written or evicted by one command, so that the server is never busy for long
 CLUSTER = "redis+cluster"
 
+# An index of a model is named by the base of all and its fingerprint in hexadecimal digits.
+_INDEX = """
+local function index_of(base, model)
+  return base .. string.gsub(model, '.', function(one) return string.format('%02x', string.byte(one)) end)
+end
+"""
 # Keys and, for each, the version that was read and the value. A write of the version that is there already was
 # answered, and the answer was lost: it is good.
-WRITE = """
-local lasting, index, done = ARGV[1], ARGV[2], {}
+WRITE = (
+    _INDEX
+    + """
+local lasting, base, done = ARGV[1], ARGV[2], {}
 for place, key in ipairs(KEYS) do
   local before, value = ARGV[2 * place + 1], ARGV[2 * place + 2]
-  local there = redis.call('GETRANGE', key, 0, 7)
-  if there == string.sub(value, 1, 8) then done[place] = 1
-  elseif there ~= before then done[place] = 0
+  local there = redis.call('GETRANGE', key, 0, 15)
+  if string.sub(there, 1, 8) == string.sub(value, 1, 8) then done[place] = 1
+  elseif string.sub(there, 1, 8) ~= before then done[place] = 0
   else
     if lasting == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', lasting) end
-    if index ~= '' then
+    if base ~= '' then
+      local old, new = string.sub(there, 9, 16), string.sub(value, 9, 16)
+      if old ~= '' and old ~= new then redis.call('ZREM', index_of(base, old), key) end
       local now = redis.call('TIME')
-      redis.call('ZADD', index, now[1] .. '.' .. string.format('%06d', now[2]), key)
+      redis.call('ZADD', index_of(base, new), now[1] .. '.' .. string.format('%06d', now[2]), key)
     end
     done[place] = 1
   end
 end
 return done
 """
-DELETE = """
-if KEYS[2] then redis.call('ZREM', KEYS[2], KEYS[1]) end
+)
+DELETE = (
+    _INDEX
+    + """
+if ARGV[1] ~= '' then
+  redis.call('ZREM', index_of(ARGV[1], redis.call('GETRANGE', KEYS[1], 8, 15)), KEYS[1])
+end
 return redis.call('DEL', KEYS[1])
 """
+)
 EXPIRE = "return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - ARGV[1])"
 EVICT = """
-local surplus = math.min(redis.call('ZCARD', KEYS[1]) - ARGV[1], ARGV[2])
-if surplus <= 0 then return 0 end
-local oldest = redis.call('ZPOPMIN', KEYS[1], surplus)
-for place = 1, #oldest, 2 do redis.call('DEL', oldest[place]) end
-return surplus
+local oldest = redis.call('ZPOPMIN', KEYS[1], ARGV[1])
+for place = 1, #oldest, 2 do
+  if redis.call('GETRANGE', oldest[place], 8, 15) == ARGV[2] then redis.call('DEL', oldest[place]) end
+end
+return #oldest / 2
 """
+# what a server says of itself, in one word, and what that means
+SAYS = {
+    "OOM": "its memory is full",
+    "READONLY": "it takes no writes",
+    "LOADING": "it reads its data",
+    "BUSY": "a script keeps it busy",
+    "MISCONF": "it cannot write its disk",
+    "NOREPLICAS": "too few replicas are there",
+    "MASTERDOWN": "its master is away",
+    "CLUSTERDOWN": "its cluster is not whole",
+    "TRYAGAIN": "its cluster is being rebuilt",
+    "NOPERM": "its user may not do that",
+}
 
 
 class RedisStore:
     """Sessions in a Redis or Valkey server, or a cluster of them.
 
     One session is one value, `prefix:key`, and one script writes it where the version that was read is still there:
-    any number of workers may share sessions, and none loses an update. How durable an acknowledged write is, is the
-    server's setting: `appendonly yes` with `appendfsync always` loses nothing.
+    any number of workers may share sessions, and none loses an update. In the name the prefix is percent-encoded, so
+    that it ends at the first colon and no other prefix and key have the same one. How durable an acknowledged write
+    is, is the server's setting: `appendonly yes` with `appendfsync always` loses nothing.
 
     Where the server goes away, a call tries again for `patience` seconds; while it stays away, the calls after that
     fail at once.
@@ -76,26 +110,36 @@ class RedisStore:
         StoreUnavailable: nobody answers there.
     """
 
-    def __init__(self, address: str, patience: float = 5.0, prefix: str = "unrolled", index: bool = False) -> None:
-        scheme = address.partition(":")[0]
-        if index and scheme == CLUSTER:
+    held_bytes = 0
+
+    def __init__(
+        self, address: Address | str, patience: float = 5.0, prefix: str = "unrolled", index: bool = False
+    ) -> None:
+        self._address = Address(address) if isinstance(address, str) else address
+        if index and self._address.scheme == CLUSTER:
             raise OptionError(
                 message("index", expected="no in a cluster, where a list would be on one node", received="yes")
             )
         self._library = _library()
-        self._together = 1 if scheme == CLUSTER else AT_A_TIME  # in a cluster each key may be on another node
-        self._patience, self._away, self._name = patience, False, address.rpartition("@")[2]
-        self._sessions, self._index = f"{prefix}:".encode(), f"{prefix}-by-age".encode() if index else None
+        self._together = (
+            1 if self._address.scheme == CLUSTER else AT_A_TIME
+        )  # in a cluster each key may be on another node
+        self._patience, self._away = patience, False
+        named = quote(prefix, safe="")
+        self._sessions = f"{named}:".encode()
+        self._index = f"{named}%by-age%".encode() if index else None  # no prefix and key have such a name
         self.counts_at_once = index
         try:
-            self._server = self._asked(lambda: _connected(self._library, address, max(0.1, min(patience, 2.0))))
-        except ValueError as fault:
+            place, timeout = self._address.place, max(0.1, min(patience, 2.0))
+            self._server = self._asked(lambda: _connected(self._library, place, timeout))
+        except ValueError:  # whose text may hold the password
             raise OptionError(
-                message("store", expected="redis://host:6379/0", received=f"{self._name} ({fault})")
-            ) from fault
+                message("store", expected="redis://host:6379/0, a / or @ of a password as %2F or %40",
+                        received=str(self._address))
+            ) from None  # fmt: skip
         self._asked(self._server.ping)
 
-    def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
         """What is kept under each key."""
         names = [self._named(key) for key in keys]
         if self._together == 1:
@@ -104,50 +148,53 @@ class RedisStore:
             values = self._many([("MGET", *names)])[0] if names else []
         return [None if value is None else _found(value) for value in values]
 
-    def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
+    def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
         """Write sessions of different keys, each wholly or not at all; False where another version was there."""
         lasting = b"" if ttl is None else b"%d" % max(1, round(ttl * 1000))
-        asked = []
+        asked, digest = [], bytes_of(model)
         for start in range(0, len(writes), self._together):
             some = writes[start : start + self._together]
             words: list[bytes] = [lasting, self._index or b""]
             for _, value, before, version in some:
-                words.append(b"" if before is None else before.to_bytes(HEAD, "big"))
-                words.append(version.to_bytes(HEAD, "big") + value)
+                words.append(b"" if before is None else before.to_bytes(8, "big"))
+                words.append(version.to_bytes(8, "big") + digest + value)
             asked.append(("EVAL", WRITE, len(some), *(self._named(write.key) for write in some), *words))
-        return [good == 1 for done in self._many(asked) for good in done]
+        return [good == 1 for done in self._many(asked, writes=True) for good in done]
 
     def delete(self, keys: Sequence[str]) -> int:
         """Forget sessions; how many there were."""
-        index = () if self._index is None else (self._index,)
-        names = [(self._named(key), *index) for key in keys]
-        return sum(self._many([("EVAL", DELETE, len(each), *each) for each in names]))
+        asked = [("EVAL", DELETE, 1, self._named(key), self._index or b"") for key in keys]
+        return sum(self._many(asked, writes=True))
 
-    def keys(self, limit: int) -> list[str]:
+    def keys(self, limit: int, models: Sequence[str]) -> list[str]:
         """Some keys, at most `limit`; with an index those written last."""
-        if self._index is not None:
-            index = self._index
-            found = self._asked(lambda: self._server.zrevrange(index, 0, limit - 1)) if limit > 0 else []
+        if self._index is None:
+            found = list(islice(self._asked(lambda: self._scan(models, limit)), limit))
         else:
-            found = self._scan(limit)
+            found = []
+            for index in map(self._index_of, reversed(models)):
+                last = limit - len(found) - 1
+                found += (
+                    []
+                    if last < 0
+                    else self._asked(lambda index=index, last=last: self._server.zrevrange(index, 0, last))
+                )
         return [name[len(self._sessions) :].decode() for name in found]
 
-    def count(self) -> int:
+    def count(self, models: Sequence[str]) -> int:
         """How many sessions are kept; without an index the server reads all names, so ask rarely."""
-        if self._index is not None:
-            index = self._index
-            return self._asked(lambda: self._server.zcard(index))
-        return len(self._scan(None))
+        if self._index is None:
+            return len(self._asked(lambda: self._scan(models, None)))
+        return sum(self._many([("ZCARD", self._index_of(model)) for model in models]))
 
-    def expire(self, ttl: float) -> int:
-        """The server forgets by itself; only the index has to be told."""
+    def expire(self, ttl: float, models: Sequence[str]) -> int:
+        """The server forgets by itself; only the indexes have to be told."""
         if self._index is None:
             return 0
-        index = self._index
-        return self._asked(lambda: self._server.eval(EXPIRE, 1, index, ttl))
+        return sum(self._many([("EVAL", EXPIRE, 1, self._index_of(model), ttl) for model in models]))
 
-    def evict(self, most: int) -> int:
-        """Forget those that nobody wrote for the longest time until at most `most` are left; how many.
+    def evict(self, most: int, models: Sequence[str]) -> int:
+        """Forget sessions of these models until at most `most` are left, the first model's first; how many.
 
         Raises:
             UnsupportedError: without an index.
@@ -157,9 +204,14 @@ class RedisStore:
                 "max_sessions in Redis needs its index: add index=yes to the address; or leave max_sessions out "
                 "and set maxmemory and maxmemory-policy allkeys-lru on the server"
             )
-        index, gone = self._index, 0
-        while done := self._asked(lambda: self._server.eval(EVICT, 1, index, most, AT_A_TIME)):
-            gone += done
+        gone = 0
+        for model in models:
+            while (surplus := self.count(models) - most) > 0:
+                asked = ("EVAL", EVICT, 1, self._index_of(model), min(surplus, AT_A_TIME), bytes_of(model))
+                (done,) = self._many([asked])
+                gone += done
+                if not done:
+                    break
         return gone
 
     def close(self) -> None:
@@ -171,61 +223,97 @@ class RedisStore:
     def _named(self, key: str) -> bytes:
         return self._sessions + key.encode()
 
-    def _many(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _index_of(self, model: str) -> bytes:
+        assert self._index is not None
+        return self._index + model.encode()
+
+    def _many(self, commands: Sequence[tuple[Any, ...]], writes: bool = False) -> list[Any]:
         def ask() -> list[Any]:
             with self._server.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
                 return pipeline.execute()
 
-        return self._asked(ask) if commands else []
+        return self._asked(ask, writes) if commands else []
 
-    def _scan(self, limit: int | None) -> set[bytes]:
-        found: set[bytes] = set()
-        pattern = (
-            b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\" else bytes([byte]) for byte in self._sessions) + b"*"
-        )
-
-        def walk() -> set[bytes]:
-            for name in self._server.scan_iter(match=pattern, count=PAGE):
-                if limit is not None and len(found) >= limit:
-                    break
-                found.add(name)
+    def _scan(self, models: Sequence[str], limit: int | None) -> set[bytes]:
+        """Names of sessions of these models, at most about `limit`."""
+        found, page, wanted = set[bytes](), list[bytes](), {bytes_of(model) for model in models}
+        if limit == 0:
             return found
 
-        return self._asked(walk)
+        def look() -> None:
+            with self._server.pipeline(transaction=False) as pipeline:
+                for name in page:
+                    pipeline.getrange(name, HEAD - MODEL, HEAD - 1)
+                found.update(name for name, model in zip(page, pipeline.execute(), strict=True) if model in wanted)
+            page.clear()
 
-    def _asked(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer, or patience is at its end."""
+        for name in self._server.scan_iter(match=self._sessions + b"*", count=PAGE):
+            page.append(name)
+            if len(page) >= PAGE or (limit is not None and len(page) >= limit):
+                look()
+                if limit is not None and len(found) >= limit:
+                    return found
+        if page:
+            look()
+        return found
+
+    def _asked(self, ask: Callable[[], Answer], writes: bool = False) -> Answer:
+        """Ask until there is an answer, or patience is at its end; faults say nothing of what was asked."""
         faults = self._library.exceptions
         until, pause = time.monotonic() + (0 if self._away else self._patience), 0.01
         while True:
             try:
                 answer = ask()
-            except faults.AuthenticationError as fault:
-                raise OptionError(message("store", expected="a user and password that the server takes",
-                                          received=f"{self._name} ({fault})")) from fault  # fmt: skip
-            except faults.RedisError as fault:  # gone, or full, or read-only while another takes over
+            except faults.AuthenticationError:
+                raise OptionError(
+                    message("store", expected="a user and password that the server takes", received=str(self._address))
+                ) from None
+            except (
+                faults.RedisError,
+                faults.RedisClusterException,
+            ) as fault:  # gone, or full, or read-only while another takes over
                 if time.monotonic() + pause > until:
                     self._away = True
-                    raise StoreUnavailable(
-                        f"store: {self._name} cannot be used now ({fault}); try again later"
-                    ) from fault
+                    raise self._unavailable(_reason(faults, fault), writes) from None
                 time.sleep(pause)
                 pause = min(2 * pause, 0.25)
             else:
                 self._away = False
                 return answer
 
+    def _unavailable(self, reason: str, writes: bool) -> StoreUnavailable:
+        if writes:
+            return AnswerLost(f"store: {self._address} did not answer a write ({reason}); it may or may not be made")
+        return StoreUnavailable(f"store: {self._address} cannot be used now ({reason}); try again later")
 
-def open_address(address: str) -> RedisStore:
+
+def open_address(address: Address) -> RedisStore:
     """The store of "redis://host:6379/0?patience=5&prefix=unrolled&index=no" and its like."""
-    place, options = split_address(address, {"patience": seconds, "prefix": str, "index": yes_or_no})
-    return RedisStore(place, **options)
+    return RedisStore(address, **address.options({"patience": seconds, "prefix": str, "index": yes_or_no}))
+
+
+def bytes_of(model: str) -> bytes:
+    """A model's fingerprint as it stands in a value."""
+    return bytes.fromhex(model)
+
+
+def _reason(faults: Any, fault: Exception) -> str:
+    """Why, in our own words: a fault's text may hold scripts, sessions and passwords."""
+    if isinstance(fault, faults.TimeoutError):
+        return "no answer in time"
+    if isinstance(fault, faults.RedisClusterException):
+        return "no node of the cluster answers"
+    words = re.findall(r"[A-Z]{3,}", str(fault).rpartition("caused error: ")[2])  # a script's own error ends with it
+    known = [SAYS[word] for word in words if word in SAYS]
+    if known or isinstance(fault, faults.OutOfMemoryError):
+        return known[0] if known else SAYS["OOM"]
+    return "no connection" if isinstance(fault, faults.ConnectionError) else f"a fault of kind {type(fault).__name__}"
 
 
 def _found(value: bytes) -> Found:
-    return Found(value[HEAD:], int.from_bytes(value[:HEAD], "big") if len(value) >= HEAD else UNREADABLE)
+    return Found(value[HEAD:], int.from_bytes(value[: HEAD - MODEL], "big") if len(value) >= HEAD else UNREADABLE)
 
 
 def _library() -> Any:

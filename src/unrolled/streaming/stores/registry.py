@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import cast
 
 from unrolled.errors import OptionError, message, unknown
+from unrolled.streaming.stores.address import Address
 from unrolled.streaming.stores.base import Store
 
 STORES = {
@@ -31,12 +32,12 @@ def open_store(address: str) -> Store:
         UnsupportedError: a store whose package is not installed.
 
     Example:
-        >>> open_store("memory:").count()
-        0
+        >>> open_store("memory:").keys(10, ["0123456789abcdef"])
+        []
     """
-    scheme, colon, _ = address.partition(":")
-    if not colon:
-        raise OptionError(message("store", expected='an address such as "sqlite:///sessions.db"', received=address))
-    if scheme not in STORES:
-        raise unknown("store", scheme, STORES)
-    return cast(Store, import_module(STORES[scheme]).open_address(address))
+    where = Address(address)
+    if not where.is_whole:
+        raise OptionError(message("store", expected='an address such as "sqlite:///sessions.db"', received=str(where)))
+    if where.scheme not in STORES:
+        raise unknown("store", where.scheme, STORES)
+    return cast(Store, import_module(STORES[where.scheme]).open_address(where))

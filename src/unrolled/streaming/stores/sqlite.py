@@ -1,31 +1,41 @@
 """SQLiteStore: sessions in one file on this machine, which survive whatever happens to the process."""
 
 import math
+import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from unrolled.errors import ArtifactError, OptionError, StoreUnavailable, message
+from unrolled.errors import AnswerLost, ArtifactError, OptionError, StoreUnavailable, message
 from unrolled.places import local_path
-from unrolled.streaming.stores.address import seconds, split_address, yes_or_no
+from unrolled.streaming.stores.address import Address, seconds, yes_or_no
 from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 
 APPLICATION = 0x75525353  # "uRSS" in the file's header
-VERSION = 1
+VERSION = 2
+OWNER_ONLY = 0o600
+SIDES = ("", "-wal", "-shm")  # the file, and those that SQLite makes beside it
 AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 TABLES = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS sessions (key BLOB PRIMARY KEY, version INTEGER, written REAL, value BLOB);
-CREATE INDEX IF NOT EXISTS by_age ON sessions (written);
-CREATE TABLE IF NOT EXISTS total (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), sessions INTEGER);
-INSERT OR IGNORE INTO total VALUES (1, 0);
-CREATE TRIGGER IF NOT EXISTS one_more AFTER INSERT ON sessions BEGIN UPDATE total SET sessions = sessions + 1; END;
-CREATE TRIGGER IF NOT EXISTS one_less AFTER DELETE ON sessions BEGIN UPDATE total SET sessions = sessions - 1; END;
+CREATE TABLE IF NOT EXISTS sessions
+    (key BLOB PRIMARY KEY, model TEXT, version INTEGER, written REAL, until REAL, value BLOB);
+CREATE INDEX IF NOT EXISTS by_age ON sessions (model, written);
+CREATE INDEX IF NOT EXISTS by_end ON sessions (until) WHERE until IS NOT NULL;
+CREATE TABLE IF NOT EXISTS totals (model TEXT PRIMARY KEY, sessions INTEGER);
+CREATE TRIGGER IF NOT EXISTS one_more AFTER INSERT ON sessions BEGIN
+    INSERT INTO totals VALUES (NEW.model, 1) ON CONFLICT (model) DO UPDATE SET sessions = sessions + 1; END;
+CREATE TRIGGER IF NOT EXISTS one_less AFTER DELETE ON sessions BEGIN
+    UPDATE totals SET sessions = sessions - 1 WHERE model = OLD.model; END;
+CREATE TRIGGER IF NOT EXISTS moved AFTER UPDATE OF model ON sessions WHEN OLD.model <> NEW.model BEGIN
+    UPDATE totals SET sessions = sessions - 1 WHERE model = OLD.model;
+    INSERT INTO totals VALUES (NEW.model, 1) ON CONFLICT (model) DO UPDATE SET sessions = sessions + 1; END;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;
@@ -33,13 +43,14 @@ COMMIT;
 
 
 class SQLiteStore:
-    """Sessions in one file; several processes of one machine may share it.
+    """Sessions in one file, which nobody but its owner may read; several processes of one machine may share it.
 
     A batch is one transaction of a write-ahead log, and by default it is on the disk when it is acknowledged.
 
     Ages are told by the wall clock as it was when the store was opened and by the monotonic clock since, so that a
     clock which is set while a process runs changes nothing. Where another process wrote by a later clock, its
     sessions look as if from the future: `expire` dates them now, so that they live one `ttl` longer and not for ever.
+    Sessions of models that no longer answer end by the `ttl` that they were written with.
 
     Args:
         path: of the file; it is made where there is none.
@@ -49,15 +60,15 @@ class SQLiteStore:
 
     Example:
         >>> import tempfile
-        >>> store = SQLiteStore(Path(tempfile.mkdtemp(), "sessions.db"))
-        >>> store.commit([Write("ada", b"state", None, version=1)], ttl=None)
+        >>> store, model = SQLiteStore(Path(tempfile.mkdtemp(), "sessions.db")), "0123456789abcdef"
+        >>> store.commit([Write("ada", b"state", None, version=1)], None, model)
         [True]
-        >>> store.load(["ada", "bob"], ttl=None)
+        >>> store.load(["ada", "bob"], None, model)
         [Found(value=b'state', version=1), None]
         >>> store.close()
     """
 
-    counts_at_once = True
+    counts_at_once, held_bytes = True, 0
 
     def __init__(
         self,
@@ -70,8 +81,11 @@ class SQLiteStore:
         start = time.time() - time.monotonic()
         self._clock = clock or (lambda: start + time.monotonic())
         self._refuse_truncated()
+        self._keep_to_owner()
         with self._faults():
-            self._base = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+            self._base = sqlite3.connect(
+                self._path.absolute(), timeout=patience, isolation_level=None, check_same_thread=False
+            )
         try:
             with self._faults():
                 self._open(durable)
@@ -79,50 +93,65 @@ class SQLiteStore:
             self._base.close()
             raise
 
-    def load(self, keys: Sequence[str], ttl: float | None) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
         """What is kept under each key."""
-        oldest, ask = self._oldest(ttl), "SELECT value, version FROM sessions WHERE key = ? AND written > ?"
+        oldest = self._oldest(ttl)
+        ask = "SELECT value, version FROM sessions WHERE key = ? AND (written > ? OR model <> ?)"
         with self._lock, self._faults():
-            rows = [self._base.execute(ask, (key.encode(), oldest)).fetchone() for key in keys]
+            rows = [self._base.execute(ask, (key.encode(), oldest, model)).fetchone() for key in keys]
         return [None if row is None else _found(*row) for row in rows]
 
-    def commit(self, writes: Sequence[Write], ttl: float | None) -> list[bool]:
+    def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
         """Write sessions of different keys in one transaction; False where another version was there."""
-        oldest, now = self._oldest(ttl), self._clock()
+        now = self._clock()
+        of = _Writing(model, now, None if ttl is None else now + ttl, self._oldest(ttl))
         with self._transaction() as base:
-            return [_write(base, write, now, oldest) for write in writes]
+            return [_write(base, write, of) for write in writes]
 
     def delete(self, keys: Sequence[str]) -> int:
         """Forget sessions; how many there were."""
         with self._transaction() as base:
             return sum(base.execute("DELETE FROM sessions WHERE key = ?", (key.encode(),)).rowcount for key in keys)
 
-    def keys(self, limit: int) -> list[str]:
+    def keys(self, limit: int, models: Sequence[str]) -> list[str]:
         """The keys written last, at most `limit`."""
+        ask, found = "SELECT key FROM sessions WHERE model = ? ORDER BY written DESC LIMIT ?", []
         with self._lock, self._faults():
-            rows = self._base.execute("SELECT key FROM sessions ORDER BY written DESC LIMIT ?", (limit,)).fetchall()
-        return [key.decode() for (key,) in rows]
+            for model in reversed(models):
+                found += self._base.execute(ask, (model, limit - len(found))).fetchall()
+        return [key.decode() for (key,) in found]
 
-    def count(self) -> int:
-        """How many sessions are kept."""
+    def count(self, models: Sequence[str]) -> int:
+        """How many sessions of these models are kept."""
         with self._lock, self._faults():
-            return self._base.execute("SELECT sessions FROM total").fetchone()[0]
+            return sum(_total(self._base, model) for model in models)
 
-    def expire(self, ttl: float) -> int:
-        """Forget sessions that nobody wrote for `ttl` seconds; how many there were."""
-        now = self._clock()
+    def expire(self, ttl: float, models: Sequence[str]) -> int:
+        """Forget sessions that these models did not write for `ttl` seconds, and others whose own time is over."""
+        now, gone = self._clock(), 0
+        marks = ", ".join("?" * len(models))
         with self._transaction() as base:
-            base.execute("UPDATE sessions SET written = ? WHERE written > ?", (now, now + 1))
-            return base.execute("DELETE FROM sessions WHERE written <= ?", (now - ttl,)).rowcount
+            for model in models:
+                future = "UPDATE sessions SET written = ? WHERE model = ? AND written > ?"
+                base.execute(future, (now, model, now + 1))
+                past = "DELETE FROM sessions WHERE model = ? AND written <= ?"
+                gone += base.execute(past, (model, now - ttl)).rowcount
+            base.execute(f"DELETE FROM sessions WHERE until <= ? AND model NOT IN ({marks})", (now, *models))
+        return gone
 
-    def evict(self, most: int) -> int:
-        """Forget those that nobody wrote for the longest time until at most `most` are left; how many."""
-        if self.count() <= most:
+    def evict(self, most: int, models: Sequence[str]) -> int:
+        """Forget sessions of these models until at most `most` are left, the first model's first; how many."""
+        if self.count(models) <= most:
             return 0
         with self._transaction() as base:
-            surplus = max(0, base.execute("SELECT sessions FROM total").fetchone()[0] - most)
-            oldest = "SELECT rowid FROM sessions ORDER BY written LIMIT ?"
-            return base.execute(f"DELETE FROM sessions WHERE rowid IN ({oldest})", (surplus,)).rowcount
+            counts = [_total(base, model) for model in models]
+            surplus = sum(counts) - most
+            oldest = "SELECT rowid FROM sessions WHERE model = ? ORDER BY written LIMIT ?"
+            gone = 0
+            for model in models:
+                some = (model, max(0, surplus - gone))
+                gone += base.execute(f"DELETE FROM sessions WHERE rowid IN ({oldest})", some).rowcount
+        return gone
 
     def close(self) -> None:
         """Close the file."""
@@ -130,6 +159,33 @@ class SQLiteStore:
             self._base.close()
 
     # ---- inside --------------------------------------------------------------------------------------
+
+    def _keep_to_owner(self) -> None:
+        """Make the file for its owner alone before SQLite does, which gives its other files the same rights."""
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+            return
+        except FileExistsError:
+            pass
+        except OSError as fault:
+            raise self._damaged(fault.strerror) from fault
+        if os.name != "posix":
+            return  # other systems tell rights in another way, and give a file those of its folder
+        for side in SIDES:
+            path = self._path.with_name(f"{self._path.name}{side}")
+            try:
+                about = path.stat()
+                if not stat.S_ISREG(about.st_mode) or not about.st_mode & 0o077:
+                    continue
+                if about.st_uid != os.geteuid():
+                    raise ArtifactError(
+                        message("store", expected="a file that only its owner may read",
+                                received=f"another user's, {path} with mode {stat.S_IMODE(about.st_mode):o}",
+                                remedy=f"let its owner `chmod 600 {path.name}`, or name another file")
+                    )  # fmt: skip
+                path.chmod(OWNER_ONLY)
+            except FileNotFoundError:
+                continue
 
     def _refuse_truncated(self) -> None:
         """SQLite takes a file that lost half a page, or all but a few bytes, for a good one and writes to it."""
@@ -149,10 +205,10 @@ class SQLiteStore:
         ask = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
         kind, version, tables = (self._base.execute(question).fetchone()[0] for question in ask)
         self._base.execute("COMMIT")
-        if tables and (kind != APPLICATION or version > VERSION):
+        if tables and (kind != APPLICATION or version != VERSION):
             received = "another program's database" if kind != APPLICATION else f"format version {version}"
             raise ArtifactError(
-                message("store", expected=f"a file of sessions, format version <= {VERSION}",
+                message("store", expected=f"a file of sessions, format version {VERSION}",
                         received=f"{self._path}: {received}", remedy="name another file, or upgrade unrolled")
             )  # fmt: skip
         self._base.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -166,11 +222,22 @@ class SQLiteStore:
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
-                self._base.execute("COMMIT")
+                self._end()
             except BaseException:
                 if self._base.in_transaction:
                     self._base.execute("ROLLBACK")
                 raise
+
+    def _end(self) -> None:
+        """Commit; a disk that fails on the way may have written all of it or nothing."""
+        try:
+            self._base.execute("COMMIT")
+        except sqlite3.Error as fault:
+            if (getattr(fault, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
+                raise AnswerLost(
+                    f"store: {self._path} failed while it was written ({fault}); whether it was is not known"
+                ) from fault
+            raise
 
     @contextmanager
     def _faults(self) -> Generator[None]:
@@ -197,12 +264,12 @@ class SQLiteStore:
         return -math.inf if ttl is None else self._clock() - ttl
 
 
-def open_address(address: str) -> SQLiteStore:
+def open_address(address: Address) -> SQLiteStore:
     """The store of "sqlite:///path?patience=5&durable=yes"; with four slashes the path begins at the root."""
-    place, options = split_address(address, {"patience": seconds, "durable": yes_or_no})
-    path = unquote(place.partition(":")[2].removeprefix("//").removeprefix("/"))
+    options = address.options({"patience": seconds, "durable": yes_or_no})
+    path = unquote(address.place.partition(":")[2].removeprefix("//").removeprefix("/"))
     if not path or "\0" in path:
-        raise OptionError(message("store", expected='a file, as in "sqlite:///sessions.db"', received=address))
+        raise OptionError(message("store", expected='a file, as in "sqlite:///sessions.db"', received=str(address)))
     return SQLiteStore(path, **options)
 
 
@@ -211,18 +278,33 @@ def _found(value: Any, version: Any) -> Found:
     return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else UNREADABLE)
 
 
-def _write(base: sqlite3.Connection, write: Write, now: float, oldest: float) -> bool:
+class _Writing(NamedTuple):
+    model: str
+    now: float
+    until: float | None  # when sessions written now are over
+    oldest: float  # what this model wrote before is over
+
+
+def _total(base: sqlite3.Connection, model: str) -> int:
+    row = base.execute("SELECT sessions FROM totals WHERE model = ?", (model,)).fetchone()
+    return 0 if row is None else row[0]
+
+
+def _write(base: sqlite3.Connection, write: Write, of: _Writing) -> bool:
     key, value, before, version = write
+    # ?1 key, ?2 version, ?3 now, ?4 value, ?5 oldest, ?6 model, ?7 until, ?8 the version that was read
+    told = (key.encode(), version, of.now, value, of.oldest, of.model, of.until)
+    change = "SET version = ?2, written = ?3, value = ?4, model = ?6, until = ?7"
     if before is None:
         done = base.execute(
-            "INSERT INTO sessions (key, version, written, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) "
-            "DO UPDATE SET version = ?2, written = ?3, value = ?4 WHERE written <= ?5 OR version = ?2",
-            (key.encode(), version, now, value, oldest),
+            "INSERT INTO sessions (key, version, written, value, model, until) VALUES (?1, ?2, ?3, ?4, ?6, ?7) "
+            f"ON CONFLICT (key) DO UPDATE {change} WHERE (model = ?6 AND written <= ?5) OR version = ?2",
+            told,
         )
     else:
         done = base.execute(
-            "UPDATE sessions SET version = ?2, written = ?3, value = ?4 "
-            "WHERE key = ?1 AND (version = ?6 OR version = ?2) AND written > ?5",
-            (key.encode(), version, now, value, oldest, before),
+            f"UPDATE sessions {change} "
+            "WHERE key = ?1 AND (version = ?8 OR version = ?2) AND (written > ?5 OR model <> ?6)",
+            (*told, before),
         )
     return done.rowcount == 1

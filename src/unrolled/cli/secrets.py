@@ -1,0 +1,41 @@
+"""What is secret comes from a file or the environment, where the list of processes does not show it."""
+
+import sys
+from pathlib import Path
+
+from unrolled.errors import OptionError, message
+
+
+def from_file(option: str, path: str, what: str) -> str:
+    """The text in a file, without white space around it; empty where no file is named.
+
+    Args:
+        option: that named the file, for errors.
+        path: of the file; empty = none.
+        what: it should hold.
+
+    Raises:
+        OptionError: a file that cannot be read, or an empty one.
+    """
+    if not path:
+        return ""
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as fault:
+        reason = getattr(fault, "strerror", None) or "no UTF-8"
+        raise OptionError(message(option, expected="a readable file", received=f"{path} ({reason})")) from fault
+    if not text:
+        raise OptionError(message(option, expected=what, received=f"{path} (empty)"))
+    return text
+
+
+def warn_of_password(store: str) -> None:
+    """Say so where the password of a store was given on the command line, which everybody on the machine can read."""
+    from unrolled.streaming.stores.address import Address
+
+    if store and Address(store).has_secret and any(store in word for word in sys.argv):
+        print(
+            f"warning: the password of {Address(store)} stands in the list of processes: "
+            "give the address in UNROLLED_STORE or in --store-file",
+            file=sys.stderr,
+        )

@@ -1,0 +1,56 @@
+"""Cache: sessions that were read or written last, kept as they are in front of a store."""
+
+from collections import OrderedDict
+
+from unrolled.streaming.record import Known, Session
+from unrolled.streaming.weight import weight
+
+BESIDE = 1000  # bytes of an entry beside its numbers, its memory and its ids
+
+
+class Cache:
+    """Sessions by key, within a number and within bytes; those not written for the longest time make room.
+
+    Args:
+        most: sessions.
+        most_bytes: of all together, as `unrolled.streaming.weight` counts.
+
+    Attributes:
+        held_bytes: that they take.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._known: OrderedDict[str, tuple[Known, int]] = OrderedDict()
+        self.held_bytes = 0
+
+    def get(self, key: str) -> Known | None:
+        """What is known of a key."""
+        found = self._known.get(key)
+        return None if found is None else found[0]
+
+    def put(self, key: str, known: Known) -> None:
+        """Keep what is known of a key."""
+        self.drop(key)
+        size = BESIDE + weight(key) + _size(known.session)
+        self._known[key] = known, size
+        self.held_bytes += size
+        while self._known and (len(self._known) > self._most or self.held_bytes > self._most_bytes):
+            self.drop(next(iter(self._known)))
+
+    def drop(self, key: str) -> None:
+        """Forget a key."""
+        found = self._known.pop(key, None)
+        if found is not None:
+            self.held_bytes -= found[1]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self.held_bytes = 0
+
+
+def _size(session: Session | None) -> int:
+    if session is None:
+        return 0
+    return weight(session.state.network) + weight(session.state.memory) + len(session.heard)

@@ -1,0 +1,76 @@
+"""Signed: states that left a server, so that it takes back only those that it gave.
+
+"uRH"  version  HMAC-SHA256 of the state  state as `unrolled.streaming.state.pack` wrote it
+3      1 byte   32 bytes
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from unrolled.errors import ArtifactError, OptionError, message
+
+HEAD = b"uRH\x01"
+DIGEST = 32
+SHORTEST = 16  # characters of a secret that is not a token
+
+
+def bare(data: bytes) -> bytes:
+    """The state without its signature, if it has one; the signature is not looked at."""
+    return data[len(HEAD) + DIGEST :] if data[: len(HEAD)] == HEAD else data
+
+
+class Signer:
+    """Signs with the first of some secrets, and takes what any of them signed.
+
+    Args:
+        secrets: of the server, at least one; several while one takes over from another.
+
+    Example:
+        >>> old, new = Signer([b"old"]), Signer([b"new", b"old"])
+        >>> new.opened(old.signed(b"state")), len(new.signed(b"state"))
+        (b'state', 41)
+    """
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._keys = [hmac.digest(secret, b"unrolled: states of sessions", hashlib.sha256) for secret in secrets]
+
+    def signed(self, state: bytes) -> bytes:
+        """A state with the signature of the first secret."""
+        return HEAD + hmac.digest(self._keys[0], state, hashlib.sha256) + state
+
+    def opened(self, data: bytes) -> bytes:
+        """The state, if one of the secrets signed it.
+
+        Raises:
+            ArtifactError: no signature, or another's.
+        """
+        state, signature = bare(data), data[len(HEAD) : len(HEAD) + DIGEST]
+        good = [hmac.compare_digest(signature, hmac.digest(key, state, hashlib.sha256)) for key in self._keys]
+        if data[: len(HEAD)] != HEAD or not any(good):
+            received = "one without a signature" if data[: len(HEAD)] != HEAD else "another signature"
+            raise ArtifactError(
+                message("state", expected="one that this server signed", received=received,
+                        remedy="take a state from a server with the same state key, or begin the session anew")
+            )  # fmt: skip
+        return state
+
+
+def signer_of(state_key: str, token: str) -> Signer | None:
+    """The signer of a server; None where it has neither a key nor a token, and anybody may ask.
+
+    Args:
+        state_key: secrets, one a line, the newest first; empty = the token serves.
+        token: what clients have to send; empty = nothing.
+
+    Raises:
+        OptionError: a secret that is too short.
+    """
+    secrets = [line.strip() for line in state_key.splitlines() if line.strip()]
+    if any(len(secret) < SHORTEST for secret in secrets):
+        raise OptionError(
+            message("state key", expected=f"at least {SHORTEST} characters in each line", received="a shorter one",
+                    remedy="`openssl rand -hex 32` makes one")
+        )  # fmt: skip
+    secrets = secrets or ([token] if token else [])
+    return Signer([secret.encode() for secret in secrets]) if secrets else None
