@@ -40,5 +40,5 @@ def load(folder: str | Path) -> Any:
     Raises:
         ArtifactError: not a model folder, damaged, or from a newer version.
     """
-    record, _ = read_model(folder)
-    return task_class(str(record.get("task"))).load(folder)
+    record, tensors = read_model(folder)  # once: a second look may find another model
+    return task_class(str(record.get("task")))._restored(record, tensors, folder)
