@@ -35,7 +35,7 @@ class Categories(Codec):
     """
 
     name = "categories"
-    categories_: list[Any]
+    categories_: list[str | int | bool | None]
     per_step_: bool
 
     def __init__(

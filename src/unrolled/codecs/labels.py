@@ -40,7 +40,7 @@ class Labels(Codec):
     """
 
     name = "labels"
-    classes_: list[Any]
+    classes_: list[str | int | float | bool]
     per_step_: bool
 
     def __init__(self, column: str, unseen: str = "error") -> None:
@@ -119,7 +119,7 @@ class MultiLabels(Codec):
     """
 
     name = "multi_labels"
-    classes_: list[Any]
+    classes_: list[str | int | float | bool]
 
     def __init__(self, column: str, unseen: str = "error") -> None:
         self.column = column

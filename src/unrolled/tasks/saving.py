@@ -14,6 +14,7 @@ from unrolled.artifacts import CARD, CONFIG, read_model, refuse_foreign, write_m
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.disk import reason
 from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.forms import check_forms
 from unrolled.metrics import Scores
 from unrolled.tasks.card import write_card
 from unrolled.tasks.fitting_weights import network_for
@@ -113,6 +114,7 @@ class Saved:
         task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
+        check_forms(task)
         task.network_ = network_for(task._make_network, under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():
