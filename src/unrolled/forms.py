@@ -101,8 +101,12 @@ def _check_object(owner: object, name: str, skip: Sequence[str], seen: set[int])
     seen.add(id(owner))
     held = _held(owner)
     for key, form in annotations_of(type(owner)).items():
-        if key in held and key not in skip:
+        if key in skip:
+            continue
+        if key in held:
             check_form(held[key], form, f"{name}.{key}")
+        elif key.endswith("_") and not hasattr(type(owner), key):
+            raise ArtifactError(message(f"{name}.{key}", expected=_spelt(form), received="nothing"))
     for key, value in held.items():
         if key not in skip:
             for inner in _objects(value):

@@ -114,7 +114,7 @@ class Saved:
         task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
-        check_forms(task)
+        check_forms(task, skip=("network_", "rival_"))
         task.network_ = network_for(task._make_network, under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():
