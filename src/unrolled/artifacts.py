@@ -194,12 +194,13 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def _entry(files: Any) -> Entry | None:
-    match files:
-        case {**named} if len(named) == 1:
-            ((name, said),) = named.items()
-            match said:
-                case {"sha256": str(sha256), "bytes": int(size)} if NAME.fullmatch(str(name)):
-                    return Entry(str(name), sha256, size)
+    """The only entry of the manifest; None where there is not exactly one, or it is no file of this folder."""
+    for name, said in files.items() if isinstance(files, dict) and len(files) == 1 else ():
+        match said:
+            case {"sha256": str(sha256), "bytes": int(size)} if NAME.fullmatch(name):
+                return Entry(name, sha256, size)
+            case _:
+                return None
     return None
 
 

@@ -74,6 +74,11 @@ def fits(value: Any, form: Any) -> bool:
     return isinstance(value, kind) if isinstance(kind, type) else True
 
 
+def some(values: Sequence[Any]) -> bool:
+    """Whether there is anything in a list."""
+    return len(values) > 0
+
+
 def equal_rows(rows: Sequence[Sequence[Any]]) -> bool:
     """Whether lists are two of one length, such as centre and spread of each column."""
     return len(rows) == 2 and len(rows[0]) == len(rows[1])

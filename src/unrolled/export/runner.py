@@ -234,7 +234,7 @@ class Model:
         columns, most = (*self.columns, *self.statics), sum(array.size for array in self.arrays.values())
         if not all(0 < column["size"] <= most for column in columns):
             raise ModelError("the inputs are larger than the weights")
-        shapes = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
+        shapes: Any = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
         if self.record["head"] == "forecast":
             shapes["ahead"] = (1, len(self.arrays["head.position"]), len(self.arrays["head.from_ahead.weight"]))
         return {name: np.zeros(shape, np.float32 if len(shape) > 1 else np.int64) for name, shape in shapes.items()}

@@ -99,6 +99,9 @@ class Saved:
             tensors |= {f"rival.{name}": value for name, value in rival_tensors.items()}
         return record, tensors
 
+    def _check(self) -> None:
+        """Refuse options that make no sense; also when a model is loaded."""
+
     def _parameters_to_json(self: Any) -> dict[str, Any]:
         """Constructor parameters that are plain values; codecs are part of what was learnt."""
         return {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
@@ -115,6 +118,7 @@ class Saved:
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
         check_forms(task, skip=("network_", "rival_"))
+        task._check()
         task.network_ = network_for(task._make_network, under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():
