@@ -5,6 +5,7 @@ Models, exports and checkpoints are written through these functions, so that all
 
 import hashlib
 import os
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -54,6 +55,14 @@ def replace(source: Path, target: Path) -> None:
             if os.name == "posix" or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from unrolled.disk import PENDING, digest, flush, pending_name, replace, write_flushed
+from unrolled.disk import PENDING, digest, flush, pending_name, remove, replace, write_flushed
 
 MODEL, LOCK = "model.json", ".lock"
 STEM = "weights"
@@ -77,7 +77,9 @@ def write_generation(
         mine: list[Path] = []
         try:
             waiting = {name: _write(folder, name, data, mine) for name, data in copies.items() if data is not None}
-            pending = _new(folder, STEM + arrays.suffix, mine)
+            place = _new(folder, STEM, mine)  # a folder, as the library that writes has unfinished files of its own
+            place.mkdir()
+            pending = place / f"{STEM}{arrays.suffix}"
             arrays.write(pending)
             flush(pending)
             sha256 = digest(pending)
@@ -91,6 +93,7 @@ def write_generation(
             for name in copies.keys() - waiting.keys():
                 (folder / name).unlink(missing_ok=True)
             flush(folder)
+            place.rmdir()
             _clean(folder, alone)
         finally:
             _take_back(folder, mine, made)
@@ -141,16 +144,16 @@ def _clean(folder: Path, alone: bool) -> None:
                 continue
             with suppress(OSError):
                 if alone or path.stat().st_mtime < time.time() - ABANDONED:
-                    path.unlink()
+                    remove(path)
 
 
 def _take_back(folder: Path, mine: Iterable[Path], made: bool) -> None:
     """Remove the unfinished files of a save that failed, and the folder that it made; after success nothing is left."""
     with suppress(OSError):
         for path in mine:
-            path.unlink(missing_ok=True)
+            remove(path)
         if made and not (folder / MODEL).exists():
             for path in folder.iterdir():
                 if is_own(path.name):
-                    path.unlink()
+                    remove(path)
             folder.rmdir()

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unrolled.disk import PENDING, flush, reason, replace
+from unrolled.disk import PENDING, flush, reason, remove, replace
 from unrolled.errors import ArtifactError, message
 
 FORMAT = "unrolled checkpoint"
@@ -56,23 +56,24 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
     """
     place = Path(folder)
     target = place / f"checkpoint-{update:012d}.safetensors"
-    temporary = place / f".{target.name}{PENDING}"
+    temporary = place / f".{target.name}{PENDING}"  # a folder, as safetensors has unfinished files of its own
     # safetensors refuses tensors that share memory, and it reads them on the CPU
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"format": FORMAT, "version": VERSION, **record})
     header = {"unrolled": text, "sha256": _digest(text, copies)}
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        save_file(copies, temporary, header)
-        flush(temporary)
-        replace(temporary, target)
+        temporary.mkdir(parents=True, exist_ok=True)
+        save_file(copies, temporary / target.name, header)
+        flush(temporary / target.name)
+        replace(temporary / target.name, target)
         flush(place)
         for old in checkpoint_files(place)[KEEP:]:
             old.unlink(missing_ok=True)
         for left in place.glob(f".checkpoint-*.safetensors{PENDING}"):  # what a kill left behind
-            left.unlink(missing_ok=True)
+            remove(left)
     except (OSError, SafetensorError) as fault:
-        _remove(temporary)
+        with contextlib.suppress(OSError):  # the fault that led here says more
+            remove(temporary)
         raise ArtifactError(
             message(
                 "checkpoint",
@@ -169,8 +170,3 @@ def _damaged(file: Path, fault: Exception) -> ArtifactError:
             remedy="it is damaged: remove it to use an older one, or start again in another folder",
         )
     )
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the fault that led here says more
-        path.unlink(missing_ok=True)
