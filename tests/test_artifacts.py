@@ -1,16 +1,18 @@
 """A model folder is written whole or not at all, and read only if it is whole."""
 
 import json
-import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from unrolled import artifacts
-from unrolled.artifacts import CARD, MODEL, WEIGHTS, read_model, refuse_foreign, write_model
+from unrolled import artifacts, disk, generations
+from unrolled.artifacts import CARD, FORMAT, VERSION, WEIGHTS, read_model, refuse_foreign, seal, write_model
 from unrolled.errors import ArtifactError
+from unrolled.generations import LOCK, MODEL
 
 RECORD = {"task": "Toy", "learnt": {"words": ["Gruß", "日本"], "scale": 0.5, "none": None}}
 TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "half": torch.ones(2, dtype=torch.float16), "no": torch.zeros(0)}
@@ -18,6 +20,11 @@ TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "half": torch.ones(2, dtyp
 
 def write(folder: Path, number: int = 1) -> Path:
     return write_model(folder, {**RECORD, "number": number}, {**TENSORS, "number": torch.tensor(number)}, f"# {number}")
+
+
+def weights_of(folder: Path) -> Path:
+    (found,) = folder.glob("weights*")
+    return found
 
 
 def assert_holds(folder: Path, number: int) -> None:
@@ -39,7 +46,9 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_further_texts_lie_beside_the_card(tmp_path):
     folder = write_model(tmp_path / "m", RECORD, TENSORS, "# Karte\n", {"config.toml": "a = 1\n"})
-    assert sorted(file.name for file in folder.iterdir()) == sorted([MODEL, WEIGHTS, CARD, "config.toml"])
+    names = [MODEL, weights_of(folder).name, CARD, "config.toml", LOCK]
+    assert sorted(file.name for file in folder.iterdir()) == sorted(names)
+    assert read_model(folder)[0]["texts"] == {CARD: "# Karte\n", "config.toml": "a = 1\n"}
     assert (folder / "config.toml").read_text() == "a = 1\n"
     assert (folder / CARD).read_text() == "# Karte\n"
 
@@ -60,12 +69,30 @@ def test_tensors_that_share_memory_are_saved(tmp_path):
     assert torch.equal(read_model(folder)[1]["two"], shared)
 
 
-def test_a_newer_model_replaces_an_older_one_and_leaves_no_rest(tmp_path):
-    write_model(tmp_path / "m", {**RECORD, "number": 1}, TENSORS, "", {"old.txt": "x"})
+def test_a_newer_model_replaces_an_older_one_and_leaves_only_what_a_user_put_there(tmp_path):
+    write_model(tmp_path / "m", {**RECORD, "number": 1}, TENSORS, "", {"config.toml": "x"})
+    (tmp_path / "m" / "notes.txt").write_text("mine")
     write(tmp_path / "m", 2)
     assert_holds(tmp_path / "m", 2)
-    assert not (tmp_path / "m" / "old.txt").exists()
+    names = {MODEL, weights_of(tmp_path / "m").name, CARD, LOCK, "notes.txt"}
+    assert {file.name for file in (tmp_path / "m").iterdir()} == names
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_model_is_saved_over_itself(tmp_path):
+    write(tmp_path / "m", 2)
+    write(tmp_path / "m", 2)
+    assert_holds(tmp_path / "m", 2)
+
+
+def test_a_card_that_a_user_edits_is_no_damage(tmp_path):
+    (write(tmp_path / "m") / CARD).write_text("# Mine")
+    assert read_model(tmp_path / "m")[0]["texts"][CARD] == "# 1"
+
+
+def test_half_a_character_and_keys_that_are_numbers_survive(tmp_path):
+    folder = write_model(tmp_path / "m", {"task": "Toy", "learnt": {2: "\ud800x", 10: "y", "1": "z"}}, {}, "\ud800")
+    assert read_model(folder)[0]["learnt"] == {"2": "\ud800x", "10": "y", "1": "z"}
 
 
 def test_an_empty_folder_is_filled(tmp_path):
@@ -78,37 +105,29 @@ def fail(*args, **kwargs):
     raise OSError(28, "No space left on device")
 
 
-def fail_second_rename():
-    real, calls = os.rename, []
-
-    def rename(source, target):
-        calls.append(source)
-        if len(calls) == 2:
-            fail()
-        real(source, target)
-
-    return rename
-
-
 @pytest.mark.parametrize(
-    ("where", "name", "fault"),
+    ("where", "name"),
     [
-        (os, "rename", lambda: fail),
-        (os, "rename", fail_second_rename),
-        (artifacts, "save_file", lambda: fail),
-        (artifacts.tempfile, "mkdtemp", lambda: fail),
-        (Path, "write_text", lambda: fail),
+        (artifacts, "save_file"),
+        (generations, "digest"),
+        (generations, "flush"),
+        (generations, "write_flushed"),
+        (generations, "replace"),
+        (disk.os, "fsync"),
+        (disk.os, "replace"),
+        (Path, "mkdir"),
     ],
-    ids=["first rename", "second rename", "weights", "folder", "text"],
 )
-def test_a_save_that_fails_leaves_the_older_model_whole_and_nothing_else(tmp_path, monkeypatch, where, name, fault):
+def test_a_save_that_fails_leaves_the_older_model_whole_and_nothing_else(tmp_path, monkeypatch, where, name):
     write(tmp_path / "m", 1)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr(where, name, fault())
+        patch.setattr(where, name, fail)
         with pytest.raises(ArtifactError, match="No space left") as caught:
             write(tmp_path / "m", 2)
     assert str(tmp_path / "m") in str(caught.value)
     assert_holds(tmp_path / "m", 1)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()} == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
 
 
@@ -147,6 +166,55 @@ def test_a_file_in_the_place_of_the_folder_is_refused_and_untouched(tmp_path):
     assert place.read_text() == "mine"
 
 
+def test_an_export_and_a_model_do_not_replace_each_other(tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / MODEL).write_text('{"format": "unrolled numpy model"}')
+    with pytest.raises(ArtifactError, match="nothing was written"):
+        refuse_foreign(tmp_path / "m")
+
+
+def test_what_killed_writers_left_is_removed_by_the_next_save(tmp_path):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / ".weights.safetensors.0123456789ab.new").write_bytes(b"half")
+    write(folder, 1)
+    for name in (".model.json.0123456789ab.new", "weights-0123456789abcdef.safetensors", WEIGHTS):
+        (folder / name).write_bytes(b"half")
+    shutil.copytree(folder, tmp_path / ".m.old")  # of version 1, which moved whole folders
+    (tmp_path / ".m.abcdefgh.new").mkdir()
+    write(folder, 2)
+    assert_holds(folder, 2)
+    assert len(list(folder.iterdir())) == 4
+    assert [entry.name for entry in tmp_path.iterdir()] == [".m.old", "m"]  # which holds other files than version 1 did
+    shutil.rmtree(tmp_path / ".m.old")
+    write_version_1(tmp_path / ".m.old")
+    write(folder, 3)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def write_version_1(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / MODEL).write_text(json.dumps({"format": FORMAT, "version": 1, **RECORD, "number": 1}))
+    save_file({**TENSORS, "number": torch.tensor(1)}, folder / WEIGHTS)
+    (folder / CARD).write_text("# 1")
+    return folder
+
+
+def test_a_folder_of_version_1_is_read_and_replaced(tmp_path):
+    assert_holds(write_version_1(tmp_path / "m"), 1)
+    write(tmp_path / "m", 2)
+    assert_holds(tmp_path / "m", 2)
+    assert not (tmp_path / "m" / WEIGHTS).exists()
+
+
+def test_what_version_1_left_when_it_was_killed_between_its_renames_is_read(tmp_path):
+    write_version_1(tmp_path / ".m.old")
+    assert read_model(tmp_path / "m")[0]["number"] == 1
+    write(tmp_path / "m", 2)
+    assert_holds(tmp_path / "m", 2)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
 def damage_json(folder: Path) -> None:
     (folder / MODEL).write_text((folder / MODEL).read_text()[:-20])
 
@@ -160,15 +228,15 @@ def nest_deeply(folder: Path) -> None:
 
 
 def damage_weights(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-7])
+    weights_of(folder).write_bytes(weights_of(folder).read_bytes()[:-7])
 
 
 def empty_weights(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes(b"")
+    weights_of(folder).write_bytes(b"")
 
 
 def lose_weights(folder: Path) -> None:
-    (folder / WEIGHTS).unlink()
+    weights_of(folder).unlink()
 
 
 def rewrite(**changes):
@@ -177,6 +245,36 @@ def rewrite(**changes):
         (folder / MODEL).write_text(json.dumps({**record, **changes}))
 
     return change
+
+
+def no_digest(folder: Path) -> None:
+    record = json.loads((folder / MODEL).read_text())
+    del record["sha256"]
+    (folder / MODEL).write_text(json.dumps({**record, "version": 1}))
+
+
+def weights_elsewhere(folder: Path) -> None:
+    name = weights_of(folder).rename(folder.parent / weights_of(folder).name).name
+    record = json.loads((folder / MODEL).read_text())
+    files = {f"../{name}": record["files"][name]}
+    (folder / MODEL).write_text(json.dumps(seal({**record, "files": files})))
+
+
+def weights_that_are_a_folder(folder: Path) -> None:
+    path = weights_of(folder)
+    path.unlink()
+    path.mkdir()
+
+
+def flip(folder: Path) -> None:
+    data = bytearray(weights_of(folder).read_bytes())
+    data[-1] ^= 1
+    weights_of(folder).write_bytes(data)
+
+
+def no_number(folder: Path) -> None:
+    record = json.loads((folder / MODEL).read_text())
+    (folder / MODEL).write_text(json.dumps(seal({**record, "number": float("nan")})))
 
 
 def no_object(folder: Path) -> None:
@@ -191,10 +289,17 @@ def no_object(folder: Path) -> None:
         (nest_deeply, "damaged"),
         (damage_weights, "damaged"),
         (empty_weights, "damaged"),
-        (lose_weights, "damaged"),
+        (lose_weights, "is missing"),
+        (flip, "not what its digest says"),
+        (no_digest, "not what its digest says"),
+        (weights_elsewhere, "names no weights"),
+        (weights_that_are_a_folder, "is missing"),
+        (no_number, "NaN is no number"),
+        (rewrite(number=2), "not what its digest says"),
+        (rewrite(files={}), "not what its digest says"),
         (no_object, "written by unrolled"),
         (rewrite(format="something else"), "written by unrolled"),
-        (rewrite(version=2), "newer unrolled"),
+        (rewrite(version=VERSION + 1), "newer unrolled"),
         (rewrite(version="1.0"), "version 1.0"),
         (rewrite(version=None), "version None"),
     ],
@@ -212,9 +317,3 @@ def test_a_missing_or_foreign_folder_is_one_artifact_error(tmp_path):
     for place in (tmp_path, tmp_path / "missing"):
         with pytest.raises(ArtifactError, match=MODEL):
             read_model(place)
-
-
-def test_where_a_crash_left_the_older_model_is_said(tmp_path):
-    write(tmp_path / "m").rename(tmp_path / ".m.old")
-    with pytest.raises(ArtifactError, match=r"\.m\.old"):
-        read_model(tmp_path / "m")

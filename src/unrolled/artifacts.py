@@ -1,29 +1,45 @@
 """A model folder: JSON, safetensors and a card to read. Loading executes nothing that the folder holds.
 
-model.json             format, version, task, constructor parameters, everything learnt but the weights
-weights.safetensors    the weights, and the arrays of the baselines
-README.md              the card: what it is, the data's summary, scores beside baselines
+    model.json                             format, version, task, constructor parameters, everything learnt but the
+                                           weights, the card and the configuration; with its own SHA-256, and the name,
+                                           SHA-256 and size of the weights that belong to it
+    weights-0123456789abcdef.safetensors   the weights, and the arrays of the baselines
+    README.md, config.toml                 copies of the card and the configuration, for people; nothing reads them
+    .lock                                  empty: writers take turns by it
+
+`model.json` says all: whoever replaces it replaces the model, in one step (see `unrolled.generations`). Every byte that
+a model is made of is under a digest, which is checked when it is loaded. People may edit the copies: no model depends
+on them. Version 1 of the format had one `weights.safetensors` and no digests; it is still read. Loading writes nothing,
+so a folder may lie on a disk that is read only.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
-import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
+from unrolled.disk import PENDING, reason
 from unrolled.errors import ArtifactError, message
+from unrolled.generations import MODEL, Arrays, Entry, is_own, write_generation
 from unrolled.places import local_path
 
 FORMAT = "unrolled model"
-VERSION = 1
-MODEL, WEIGHTS, CARD, CONFIG = "model.json", "weights.safetensors", "README.md", "config.toml"
+VERSION = 2
+WEIGHTS, CARD, CONFIG = "weights.safetensors", "README.md", "config.toml"  # the weights' name in version 1
+TRIES = 100  # of a reader whose model is replaced while it reads
+NAME = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 
 
 def write_model(
@@ -48,38 +64,46 @@ def write_model(
     Raises:
         ArtifactError: no permission, a full disk, or a folder that holds something else.
     """
-    target = Path(folder)
-    refuse_foreign(target)
-    text = json.dumps({"format": FORMAT, "version": VERSION, **record}, indent=1, ensure_ascii=False, allow_nan=False)
-    temporary = None
+    target = refuse_foreign(folder)
+    shown = {CARD: card, **(texts or {})}
+    # as JSON will give it back; what JSON does not have is refused before anything is written
+    plain = json.loads(json.dumps({**record, "texts": shown}, allow_nan=False))
+    own = {name: _own(tensor) for name, tensor in tensors.items()}
+
+    def model(entry: Entry) -> bytes:
+        return _encoded(json.dumps(seal({**plain, "files": entry.to_json()}), indent=1, ensure_ascii=False))
+
+    copies: dict[str, bytes | None] = {CONFIG: None, **{name: _encoded(text) for name, text in shown.items()}}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent))
-        temporary.chmod(0o755)
-        (temporary / MODEL).write_text(text, encoding="utf-8")
-        save_file({name: _own(tensor) for name, tensor in tensors.items()}, temporary / WEIGHTS)
-        for name, content in {CARD: card, **(texts or {})}.items():
-            (temporary / name).write_text(content, encoding="utf-8")
-        swap_folders(temporary, target)
+        write_generation(target, Arrays(".safetensors", lambda path: save_file(own, path)), model, copies)
     except (OSError, SafetensorError) as fault:
         raise ArtifactError(
             message(
                 "folder",
                 expected="a place with room that can be written",
-                received=f"{target} ({_reason(fault)})",
+                received=f"{target} ({reason(fault)})",
                 remedy="choose another folder; an older model there is unharmed",
             )
         ) from fault
-    finally:
-        if temporary is not None:  # moved away if all went well
-            shutil.rmtree(temporary, ignore_errors=True)
+    _forget_version_1(target)
     return target
 
 
-def refuse_foreign(folder: str | Path) -> None:
-    """Refuse early to write a model where something else lies, so that no long run ends in a refusal."""
+def seal(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `model.json` holds for a record: the format, the version, the SHA-256 of all the rest, the record."""
+    plain = {key: value for key, value in record.items() if key not in ("format", "version", "sha256")}
+    content = {"format": FORMAT, "version": VERSION, **plain}
+    return {"format": FORMAT, "version": VERSION, "sha256": _digest(content), **plain}
+
+
+def refuse_foreign(folder: str | Path) -> Path:
+    """Return where a model will be written; refuse a place where something else lies, so no long run ends in a refusal.
+
+    Raises:
+        ArtifactError: a file, or a folder that holds something else than a model.
+    """
     target = local_path(folder, "folder", ArtifactError)
-    if target.exists() and not (target.is_dir() and ((target / MODEL).is_file() or not any(target.iterdir()))):
+    if target.exists() and not holds_only(target, FORMAT):
         raise ArtifactError(
             message(
                 "folder",
@@ -88,38 +112,70 @@ def refuse_foreign(folder: str | Path) -> None:
                 remedy="choose another name; nothing was written",
             )
         )
+    return target
+
+
+def holds_only(target: Path, form: str) -> bool:
+    """Whether a place is an empty folder, what a killed first save left, or a folder in that format."""
+    if not target.is_dir():
+        return False
+    if not (target / MODEL).is_file():
+        return all(is_own(path.name) for path in target.iterdir())
+    with (target / MODEL).open("rb") as file:
+        found = re.search(rb'"format":\s*"([^"]*)"', file.read(1000))
+    return found is None or found[1].decode(errors="replace") == form  # a damaged model may be replaced
 
 
 def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a model folder.
+    """Read a model folder: one whole model, whatever others write there meanwhile.
 
     Returns:
-        The record and the tensors that `write_model` was given.
+        The record and the tensors that `write_model` was given; the texts by name under "texts".
 
     Raises:
         ArtifactError: not a model folder, damaged, or written by a newer version.
     """
     source = local_path(folder, "model", ArtifactError)
-    if not (source / MODEL).is_file():
-        kept = _aside(source)
-        remedy = f"an interrupted save left the older model at {kept}: rename it" if kept.is_dir() else ""
-        raise ArtifactError(message("model", expected=f"a folder with {MODEL}", received=str(source), remedy=remedy))
+    if not (source / MODEL).is_file() and (_aside(source) / MODEL).is_file():
+        source = _aside(source)  # version 1 was killed between its two renames
+    text = _read_text(source)
+    for _ in range(TRIES):
+        try:
+            return _read(source, text)
+        except ArtifactError:
+            before, text = text, _read_text(source)
+            if text == before:
+                raise
+    raise ArtifactError(
+        message("model", expected="a folder that rests for a moment", received=f"{source}, replaced all the time")
+    )
+
+
+def _read_text(source: Path) -> bytes:
+    """The bytes of `model.json`."""
+    for last in (*[False] * 50, True):
+        try:
+            if not (source / MODEL).is_file():
+                raise ArtifactError(message("model", expected=f"a folder with {MODEL}", received=str(source)))
+            return (source / MODEL).read_bytes()
+        except OSError as fault:
+            if last or os.name == "posix":
+                raise _damaged(source, reason(fault)) from fault
+            time.sleep(0.01)  # Windows lets nobody in while a file is being replaced
+    raise AssertionError("the last try returns or raises")
+
+
+def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        record = json.loads((source / MODEL).read_text(encoding="utf-8"))
-        tensors = load_file(source / WEIGHTS)
-    except (OSError, ValueError, RecursionError, SafetensorError) as fault:
-        raise ArtifactError(
-            message(
-                "model",
-                expected="a whole model folder",
-                received=f"{source} ({_reason(fault)})",
-                remedy="it is damaged: restore a copy or fit again",
-            )
-        ) from fault
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        record = json.loads(text.decode("utf-8"), parse_constant=_no_number)
+        record = record if isinstance(record, dict) else {}
+        digest = _digest({key: value for key, value in record.items() if key != "sha256"})
+    except (ValueError, RecursionError, MemoryError) as fault:
+        raise _damaged(source, reason(fault)) from fault
+    if record.get("format") != FORMAT:
         raise ArtifactError(message("model", expected=f"a {MODEL} written by unrolled", received=str(source)))
     version = record.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or not 0 < version <= VERSION:
         raise ArtifactError(
             message(
                 "model",
@@ -128,7 +184,67 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
                 remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
             )
         )
-    return record, tensors
+    if version == 1 and not {"files", "sha256"} & record.keys():
+        return record, _read_tensors(source, source / WEIGHTS, None)
+    if record.pop("sha256", None) != digest:
+        raise _damaged(source, f"{MODEL} is not what its digest says")
+    entry = _entry(record.pop("files", None))
+    if entry is None:
+        raise _damaged(source, f"{MODEL} names no weights")
+    return record, _read_tensors(source, source / entry.name, entry)
+
+
+def _entry(files: Any) -> Entry | None:
+    """The only entry of the manifest; None where there is not exactly one, or it is no file of this folder."""
+    for name, said in files.items() if isinstance(files, dict) and len(files) == 1 else ():
+        match said:
+            case {"sha256": str(sha256), "bytes": int(size)} if NAME.fullmatch(name):
+                return Entry(name, sha256, size)
+            case _:
+                return None
+    return None
+
+
+def _read_tensors(source: Path, path: Path, entry: Entry | None) -> dict[str, Tensor]:
+    """The tensors of a file; its size and digest are checked first, and what was checked is what is used."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(None, f"{path.name} is missing")
+        size = path.stat().st_size
+        if entry is not None and size != entry.bytes:
+            raise ValueError(f"{path.name} has {size} bytes instead of {entry.bytes}")
+        data = path.read_bytes()
+        if entry is not None and hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise ValueError(f"{path.name} is not what its digest says")
+        return load(data)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError, SafetensorError) as fault:
+        raise _damaged(source, reason(fault)) from fault
+
+
+def _damaged(source: Path, why: str) -> ArtifactError:
+    return ArtifactError(
+        message(
+            "model",
+            expected="a whole model folder",
+            received=f"{source} ({why})",
+            remedy="it is damaged: restore a copy or fit again",
+        )
+    )
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of JSON values, whatever their layout in a file."""
+    plain = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, where half a character of a damaged text becomes the escape that JSON has for it."""
+    return text.encode(errors="backslashreplace")
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _own(tensor: Tensor) -> Tensor:
@@ -137,24 +253,13 @@ def _own(tensor: Tensor) -> Tensor:
 
 
 def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.old")
+    return target.parent / f".{target.name}.old"
 
 
-def swap_folders(new: Path, target: Path) -> None:
-    """Put `new` where `target` is; the older model is moved aside first and comes back if that fails."""
-    aside = _aside(target)
-    if not target.exists():
-        os.rename(new, target)
-        return
-    shutil.rmtree(aside, ignore_errors=True)
-    os.rename(target, aside)
-    try:
-        os.rename(new, target)
-    except OSError:
-        os.rename(aside, target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _reason(fault: BaseException) -> str:
-    return getattr(fault, "strerror", None) or str(fault).splitlines()[0]
+def _forget_version_1(target: Path) -> None:
+    """Remove what saves in version 1 left beside the folder when they were killed."""
+    known = {MODEL, WEIGHTS, CARD, CONFIG}
+    with suppress(OSError):
+        for path in [_aside(target), *target.parent.glob(f".{escape(target.name)}.????????{PENDING}")]:
+            if path.is_dir() and known >= {file.name for file in path.iterdir()}:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,5 @@
 """`unrolled info`: this machine, or a model."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +8,9 @@ import typer
 def info(model: Annotated[str, typer.Argument(help="model folder; without, the machine is described")] = "") -> None:
     """Say what this machine can do, or what a model is and how good."""
     if model:
-        from unrolled.artifacts import CARD, read_model
+        from unrolled.tasks.saving import card_of
 
-        read_model(model)  # a damaged folder is refused, not half shown
-        print((Path(model) / CARD).read_text(encoding="utf-8"))
+        print(card_of(model))  # a damaged folder is refused, not half shown
         return
     import platform
     from importlib.metadata import version

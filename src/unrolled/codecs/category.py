@@ -36,7 +36,7 @@ class Categories(Codec):
 
     name = "categories"
     opens_files = False
-    categories_: list[Any]
+    categories_: list[str | int | bool | None]
     per_step_: bool
 
     def __init__(

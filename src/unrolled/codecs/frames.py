@@ -1,7 +1,7 @@
 """Frames: a vector at every time step, such as a piano roll, a spectrogram or a small picture."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ import torch
 from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.scaling import check_scaling, learn_scaling, refuse_infinite, scale, to_float32, to_numbers
 from unrolled.codecs.values import bad_value, chunks, nothing_to_learn, values_of
+from unrolled.forms import equal_rows
 from unrolled.ragged import Ragged
 
 
@@ -32,7 +33,7 @@ class Frames(Codec):
 
     name = "frames"
     opens_files = False
-    scaling_: list[list[float]]  # centre and scale, (2, F)
+    scaling_: Annotated[list[list[float]], equal_rows]  # centre and scale, (2, F)
     binary_: bool
     switches_: Sequence[int] = ()  # what a codec saved by an older version knows of them
 

@@ -44,7 +44,7 @@ class Labels(Codec):
 
     name = "labels"
     opens_files = False
-    classes_: list[Any]
+    classes_: list[str | int | float | bool]
     per_step_: bool
 
     def __init__(self, column: str, unseen: str = "error") -> None:
@@ -145,7 +145,7 @@ class MultiLabels(Codec):
 
     name = "multi_labels"
     opens_files = False
-    classes_: list[Any]
+    classes_: list[str | int | float | bool]
 
     def __init__(self, column: str, unseen: str = "error") -> None:
         self.column = column

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.scaling import check_scaling, learn_scaling, refuse_infinite, scale, to_float32, to_numbers
 from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, nothing_to_learn, unflatten, values_of
 from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.forms import equal_rows
 from unrolled.ragged import Ragged
 
 MISSING = ("indicator", "zero", "keep")
@@ -39,8 +40,9 @@ class Numbers(Codec):
     name = "numbers"
     opens_files = False
     per_step_: bool
-    scaling_: list[list[float]]  # centre and scale, (2, C)
-    groups_: dict[str, list[list[float]]]  # the same by group
+    value_columns: str | Sequence[str]
+    scaling_: Annotated[list[list[float]], equal_rows]  # centre and scale, (2, C)
+    groups_: dict[str, Annotated[list[list[float]], equal_rows]]  # the same by group
     indicated_: list[int]  # the columns that have an indicator
 
     def __init__(

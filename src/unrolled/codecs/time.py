@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from unrolled.ragged import Ragged
 _DAY = 86_400_000_000  # in microseconds, the unit of every calendar time here
 # a cycle is used where the data resolve it: times closer together than this
 _CYCLES = {"hour_of_day": _DAY, "day_of_week": 7 * _DAY, "day_of_month": 28 * _DAY, "day_of_year": 365 * _DAY}
+Cycle = Literal["hour_of_day", "day_of_week", "day_of_month", "day_of_year"]
 _UNITS = (_DAY, 3_600_000_000, 60_000_000, 1_000_000, 1)  # day, hour, minute, second, microsecond
 _MISSING = np.iinfo(np.int64).min
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -46,7 +47,7 @@ class TimeFeatures(Codec):
     opens_files = False
     per_step_: bool
     form_: dict[str, Any]  # how the column writes its times
-    features_: list[str]
+    features_: list[Cycle]
     first_: float
     span_: float
     grid_: int  # the largest unit that all gaps between times are whole multiples of; 0 for numbers

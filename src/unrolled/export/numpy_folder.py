@@ -1,6 +1,5 @@
-"""A trained network as a folder that NumPy alone runs: run.py, model.json and weights.npz."""
+"""A trained network as a folder that NumPy alone runs: run.py, model.json and weights-0123456789abcdef.npz."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,14 +8,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from unrolled.artifacts import holds_only
 from unrolled.codecs.base import Codec
 from unrolled.errors import ArtifactError, message
 from unrolled.export import runner
 from unrolled.export.plan import Column, Convolution, Layer, Plan, plan_of
 from unrolled.export.writing import write_folder
+from unrolled.generations import Arrays, Entry
 from unrolled.places import local_path
 
-RUN, MODEL, WEIGHTS = "run.py", "model.json", "weights.npz"
+RUN = "run.py"
 READ = ("characters", "words", "numbers", "frames", "categories")  # codecs that the runner has too
 
 
@@ -40,21 +41,23 @@ def export_numpy(
         ArtifactError: the folder cannot be written, or holds something else.
     """
     record, arrays = numpy_model(plan_of(network), codecs, about)
-    archive = io.BytesIO()
-    np.savez(archive, allow_pickle=False, **arrays)
-    files = {
-        RUN: Path(runner.__file__).read_bytes(),
-        MODEL: json.dumps(record, ensure_ascii=False, allow_nan=False).encode(),
-        WEIGHTS: archive.getvalue(),
-    }
-    _refuse_foreign(local_path(path, "path", ArtifactError))
-    return write_folder(path, files)
+    target = local_path(path, "path", ArtifactError)
+    _refuse_foreign(target)
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # NumPy would add a suffix to a path
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def model(entry: Entry) -> bytes:
+        return json.dumps({**record, "files": entry.to_json()}, ensure_ascii=False, allow_nan=False).encode()
+
+    return write_folder(target, Arrays(".npz", write), model, {RUN: Path(runner.__file__).read_bytes()})
 
 
 def numpy_model(
     plan: Plan, codecs: Mapping[str, Codec], about: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What model.json and weights.npz hold.
+    """What model.json and the file of weights hold.
 
     Args:
         plan: of a network.
@@ -137,8 +140,7 @@ def _layer(shelf: _Shelf, name: str, layer: Layer | Convolution) -> dict[str, An
 
 
 def _refuse_foreign(target: Path) -> None:
-    ours = target.is_dir() and ({RUN, MODEL, WEIGHTS} <= {file.name for file in target.iterdir()})
-    if target.exists() and not ours and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and not holds_only(target, runner.FORMAT):
         raise ArtifactError(
             message(
                 "path",

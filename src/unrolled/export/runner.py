@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A trained sequence model on NumPy alone: this file, model.json and weights.npz are all it takes.
+"""A trained sequence model on NumPy alone: this file, model.json and weights-*.npz are all it takes.
 
     python run.py                                     what the model is, and a small demonstration
     python run.py write "Once upon" --length 200      a language model writes on
@@ -22,13 +22,13 @@ Inputs are arrays by name, a row for each sequence: indices (B,) or vectors (B, 
 
 import argparse
 import hashlib
+import io
 import json
 import math
 import re
 import sys
 import time
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,6 @@ Arrays = dict[str, np.ndarray]
 
 class ModelError(ValueError):
     """A model that is not whole, or inputs that do not fit it."""
-
-
-# ---- what a recurrent step is made of ----------------------------------------------------------------
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -79,27 +76,34 @@ def gelu(x: np.ndarray) -> np.ndarray:
     return 0.5 * x * (1 + np.array(list(map(math.erf, (x * 2**-0.5).flat)), np.float32).reshape(x.shape))
 
 
-# ---- the model -------------------------------------------------------------------------------------
-
-
 class Model:
-    """A model folder, read and ready; ModelError if it is not whole. Its `mark` changes with any weight."""
+    """A model folder, read, tried out and ready; ModelError if it is not whole. Its `mark` changes with any weight."""
 
     def __init__(self, folder: str | Path = ".") -> None:
-        self.record, self.arrays, self.mark = read_folder(Path(folder))
+        text, before, problem = b"", None, None
+        while text != before:  # once more, as another process may replace the model meanwhile
+            before = text
+            try:
+                text = (Path(folder) / "model.json").read_bytes()
+                self._open(Path(folder), text)
+                return
+            except Exception as fault:
+                problem = fault
+        raise ModelError(
+            f"{folder}: no whole model ({type(problem).__name__}: {problem}); export it again"
+        ) from problem
+
+    def _open(self, folder: Path, text: bytes) -> None:
+        self.record, self.arrays, self.mark = read_model(folder, text)
         self.place, self.fields = self.record["place"], self.record["state"]
         self.codecs: dict[str, Any] = self.record["readers"]
         self.columns, self.statics = self.record["columns"], self.record["statics"]
         for layer in self.record["layers"]:
             layer["lines"] = [(OPERATIONS[name], *line) for name, *line in layer.get("operations", [])]
+        self.step(self.zeros, self.initial_state(1, self.zeros))
 
     def initial_state(self, batch: int = 1, inputs: Any = None) -> Arrays:
-        """The state before the first step.
-
-        Args:
-            batch: rows, B.
-            inputs: of a model whose sequences start from a vector: that vector, by name.
-        """
+        """The state before the first step of B rows; where sequences start from a vector, it is among the inputs."""
         starts = {name: self.arrays[f"start.{name}"] for name in self.fields}
         if self.place != "start":
             return {name: np.repeat(start, batch, 0) for name, start in starts.items()}
@@ -108,12 +112,7 @@ class Model:
         return {name: part.reshape(-1, *starts[name].shape[1:]) for name, part in zip(starts, parts, strict=True)}
 
     def step(self, inputs: Any, state: Arrays) -> tuple[np.ndarray, Arrays]:
-        """One more step for every row: raw answers (B, width) and the next state.
-
-        Args:
-            inputs: (B,) or (B, F) by name.
-            state: of B rows.
-        """
+        """One more step, from inputs (B,) or (B, F) by name: raw answers (B, width) and the next state."""
         statics = [self._read(self.statics, inputs)] if self.place in ("step", "answer") else []
         features, after = self._read(self.columns, inputs), dict(state)
         shapes = {name: (len(features), *self.arrays[f"start.{name}"].shape[1:]) for name in self.fields}
@@ -128,10 +127,8 @@ class Model:
     def run(self, inputs: Any, state: Arrays | None = None, lengths: Any = None) -> tuple[np.ndarray, Arrays]:
         """Many steps: answers (B, T, width), or where a sequence has one answer (B, width), and the last state.
 
-        Args:
-            inputs: (B, T) or (B, T, F) by name; what stands for a whole sequence (B,) or (B, F).
-            state: before them; None = the beginning.
-            lengths: of each row, (B,), padded with any number or legal index; None = all have T steps.
+        Inputs are (B, T) or (B, T, F) by name, of a whole sequence (B,) or (B, F); `lengths` (B,) are those of rows
+        that are padded with any legal values.
         """
         arrays, whole = {n: np.asarray(v) for n, v in inputs.items()}, {column["name"] for column in self.statics}
         batch, steps = arrays[self.columns[0]["name"]].shape[:2]
@@ -231,7 +228,16 @@ class Model:
         both = deep + linear + self.arrays["head.bias"]
         return both.reshape(len(hidden), -1) + self._linear("head.short_cut", features)
 
-    # ---- raw records -----------------------------------------------------------------------------
+    @property
+    def zeros(self) -> dict[str, np.ndarray]:
+        """Inputs of one row and step that fit, all of them 0."""
+        columns, most = (*self.columns, *self.statics), sum(array.size for array in self.arrays.values())
+        if not all(0 < column["size"] <= most for column in columns):
+            raise ModelError("the inputs are larger than the weights")
+        shapes: Any = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
+        if self.record["head"] == "forecast":
+            shapes["ahead"] = (1, len(self.arrays["head.position"]), len(self.arrays["head.from_ahead.weight"]))
+        return {name: np.zeros(shape, np.float32 if len(shape) > 1 else np.int64) for name, shape in shapes.items()}
 
     @property
     def first(self) -> dict[str, np.ndarray]:
@@ -239,12 +245,7 @@ class Model:
         return {name: np.array([value]) for name, value in self.record["first"].items()}
 
     def encode(self, record: Any, one_step: bool = False) -> dict[str, np.ndarray]:
-        """A record as inputs of one row, in the form that the training data had.
-
-        Args:
-            record: values by column: texts, numbers, lists of them.
-            one_step: the record is a single event, for `step`; else a whole sequence, for `run`, with `first` in front.
-        """
+        """A record's values by column as inputs of one row: for `run`, with `first` in front, or of `one_step`."""
         found = {}
         for column in (*self.columns, *self.statics):
             name, per_step = column["name"], column in self.columns
@@ -271,15 +272,7 @@ class Model:
     def write(
         self, prompt: str = "", length: int = 200, temperature: float = 0.8, seed: Any = None, **given: Any
     ) -> str:
-        """What a language model writes after a prompt, a token at a time.
-
-        Args:
-            prompt: the text so far.
-            length: tokens to write at most.
-            temperature: below 1 safer, above 1 wilder, 0 always the likeliest.
-            seed: for repeatable draws.
-            given: values of the columns that start a text.
-        """
+        """What a language model writes after a prompt and values of the columns that start a text."""
         name, labels = self.columns[0]["name"], self.record["labels"]
         codec = self.codecs.get(name, {"codec": ""})
         if self.record["output"]["output"] != "token" or codec["codec"] not in ("characters", "words"):
@@ -331,9 +324,6 @@ def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
     return np.array([index.get(piece, 0) for piece in pieces], np.int64)
 
 
-# ---- reading, and the command line ---------------------------------------------------------------------
-
-
 def fingerprint(record: Any, arrays: Any) -> str:
     """16 hexadecimal digits that change with any weight and any word of a model."""
     digest = hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode())
@@ -343,31 +333,42 @@ def fingerprint(record: Any, arrays: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Any], Arrays, str]:
-    """model.json, weights.npz and their fingerprint; ModelError where they are damaged or do not belong together."""
-    try:
-        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        form, mark = (record["format"], record["version"]), record.pop("fingerprint")
-    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as fault:
-        raise ModelError(f"{folder}: no whole model ({type(fault).__name__}: {fault}); export it again") from fault
+def read_model(folder: Path, text: bytes) -> tuple[dict[str, Any], Arrays, str]:
+    """The record in model.json, the arrays that it names, and their fingerprint; a digest is checked before use."""
+    record = json.loads(text)
+    form, mark = (record["format"], record["version"]), record.pop("fingerprint")
+    ((name, said),) = record.pop("files", {"weights.npz": {}}).items()  # older exports name no digest
+    data = (folder / Path(name).name).read_bytes()
+    if said and (len(data), hashlib.sha256(data).hexdigest()) != (said["bytes"], said["sha256"]):
+        raise ModelError(f"{name} is not what its digest says")
+    arrays = read_arrays(data)
     if form != (FORMAT, VERSION) or mark != fingerprint(record, arrays):
-        raise ModelError(f"{folder}: damaged, of two exports, or not {FORMAT} {VERSION} but {form}; export it again")
+        raise ModelError(f"damaged, or not {FORMAT} {VERSION} but {form}")
     return record, arrays, mark
+
+
+def read_arrays(data: bytes) -> Arrays:
+    """The arrays of an .npz; they take no more memory than the file, whatever sizes it names."""
+    arrays = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(e.compress_type for e in archive.filelist) or sum(e.file_size for e in archive.filelist) > len(data):
+            raise ModelError("the weights are compressed")
+        for entry in archive.filelist:
+            content = archive.read(entry)
+            np.lib.format.read_magic(file := io.BytesIO(content))
+            shape, turned, kind = np.lib.format.read_array_header_1_0(file)
+            values = np.frombuffer(content, kind, offset=file.tell())
+            arrays[entry.filename.removesuffix(".npy")] = values.reshape(shape, order="F" if turned else "C")
+    return arrays
 
 
 def demonstrate(model: Model) -> None:
     """Say what the model is, and let it take some steps."""
     columns, width = (*model.columns, *model.statics), model.record["width"]
     print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers a row")
-    shapes: dict[str, tuple[int, ...]] = {c["name"]: (1, c["size"]) if c["kind"] == "vector" else (1,) for c in columns}
-    if model.record["head"] == "forecast":
-        shapes["ahead"] = (1, len(model.arrays["head.position"]), len(model.arrays["head.from_ahead.weight"]))
-    inputs = {name: np.zeros(shape, np.float32 if len(shape) > 1 else np.int64) for name, shape in shapes.items()}
-    state, start = model.initial_state(1, inputs), time.perf_counter()
+    state, start = model.initial_state(1, model.zeros), time.perf_counter()
     for _ in range(100):
-        _, state = model.step(inputs, state)
+        _, state = model.step(model.zeros, state)
     print(f"a step takes {(time.perf_counter() - start) * 1e4:.0f} microseconds here")
 
 

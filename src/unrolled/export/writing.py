@@ -1,14 +1,12 @@
 """Writing an export as a whole, or not at all."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from unrolled.artifacts import swap_folders
+from unrolled.disk import flush, pending_name, replace, write_flushed
 from unrolled.errors import ArtifactError, message
+from unrolled.generations import Arrays, Entry, write_generation
 from unrolled.places import local_path
 
 
@@ -19,46 +17,40 @@ def write_file(path: str | Path, data: bytes) -> Path:
         ArtifactError: the file cannot be written; an older one is unharmed.
     """
     target = local_path(path, "path", ArtifactError)
-    temporary = ""
+    temporary = target.parent / pending_name(target.name)
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, target)
+        write_flushed(temporary, data)
+        replace(temporary, target)
+        flush(target.parent)
     except OSError as fault:
-        if temporary:
-            with suppress(OSError):
-                Path(temporary).unlink()
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise cannot_write("path", target, fault) from fault
     return target
 
 
-def write_folder(path: str | Path, files: Mapping[str, bytes]) -> Path:
-    """Write a folder under a temporary name beside its place, and put it where an older one is.
+def write_folder(
+    path: str | Path, arrays: Arrays, model: Callable[[Entry], bytes], others: Mapping[str, bytes]
+) -> Path:
+    """Write a folder, or replace the older export in it in one step; see `unrolled.generations`.
+
+    Args:
+        path: the folder.
+        arrays: the weights.
+        model: makes what `model.json` holds, from the entry of the weights.
+        others: further files by name.
 
     Raises:
         ArtifactError: it cannot be written; an older one is unharmed.
     """
     target = local_path(path, "path", ArtifactError)
-    temporary = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent))
-        temporary.chmod(0o755)
-        for name, data in files.items():
-            (temporary / name).write_bytes(data)
-        swap_folders(temporary, target)
+        write_generation(target, arrays, model, others)
     except OSError as fault:
         raise cannot_write("path", target, fault) from fault
-    finally:
-        if temporary is not None:  # moved away if all went well
-            shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

@@ -10,6 +10,8 @@ from unrolled.nn.unroll import restarting
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
+MOST_LAYERS = 1000  # the net sees 2**L steps
+
 
 class CausalConv(nn.Module):
     """Dilated causal convolutions with residual blocks; layer l looks back (kernel_size - 1) * 2**l steps.
@@ -40,6 +42,8 @@ class CausalConv(nn.Module):
         for name, value in (sizes | {"kernel_size": kernel_size}).items():
             if value < 1:
                 raise OptionError(message(name, expected="an integer >= 1", received=value))
+        if num_layers > MOST_LAYERS:
+            raise OptionError(message("num_layers", expected=f"at most {MOST_LAYERS}", received=num_layers))
         if not 0 <= dropout < 1:
             raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
         self.input_size = input_size

@@ -14,6 +14,8 @@ from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
+MOST_LAYERS = 1000  # more are a mistake, or a damaged model
+
 
 class Recurrent(nn.Module):
     """One layer in one direction: a cell, unrolled.
@@ -152,8 +154,10 @@ class Stack(nn.Module):
         zoneout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise OptionError(message("num_layers", expected="an integer >= 1", received=num_layers))
+        if not 1 <= num_layers <= MOST_LAYERS:
+            raise OptionError(
+                message("num_layers", expected=f"an integer from 1 to {MOST_LAYERS}", received=num_layers)
+            )
         if not 0 <= dropout < 1:
             raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
         noise = Noise(recurrent_dropout, zoneout)

@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from unrolled.artifacts import MODEL, WEIGHTS
+from unrolled.generations import MODEL, STEM
 from unrolled.serving.logs import log, say
 from unrolled.serving.service import Service
 
-Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[int, ...]
 
 
 async def reload(service: Service) -> bool:
@@ -38,15 +38,19 @@ async def watch(service: Service) -> None:
     while seconds:
         await asyncio.sleep(seconds)
         now = stamp_of(folder)
-        if now and now != known:  # a folder that is being replaced has none for a moment
+        if now and now != known:
             known = now
             await reload(service)
 
 
 def stamp_of(folder: Path) -> Stamp:
-    """What changes when a model's files are written; empty where they are not there."""
+    """What changes when a model is written; empty where there is none.
+
+    The newest weights count too: a model that is copied by hand may get them after its JSON.
+    """
     try:
-        found = [(folder / name).stat() for name in (MODEL, WEIGHTS)]
+        model = (folder / MODEL).stat()
+        newest = max((path.stat().st_mtime_ns for path in folder.glob(f"{STEM}*")), default=0)
     except OSError:
         return ()
-    return tuple((one.st_mtime_ns, one.st_ino) for one in found)
+    return (model.st_mtime_ns, model.st_ino, model.st_size, newest)

@@ -11,38 +11,32 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
 """
 
 import copy
-import os
-import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from unrolled.artifacts import CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.registry import baseline_from_state
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
-from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, UnsupportedError, message
+from unrolled.errors import DataError, NotFittedError, UnsupportedError, message
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.layers import make_layers
-from unrolled.tasks.card import write_card
 from unrolled.tasks.description import Described
 from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
 from unrolled.tasks.memory import check_memory
+from unrolled.tasks.saving import Saved
 from unrolled.tasks.streamed import Streamed
 from unrolled.training.apart import Apart
 from unrolled.training.callbacks import Callback
@@ -51,7 +45,6 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.tensorboard import summary_writer
 from unrolled.training.threads import threads_worth
 from unrolled.training.trainer import Trainer
-from unrolled.training.weights import under
 
 # a held-out share smaller than this many records says nothing; train on everything instead
 MIN_HELD_OUT = 8
@@ -59,7 +52,7 @@ MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH = 256
 
 
-class Task(Described, Exported, Streamed, BaseEstimator, ABC):
+class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
@@ -289,114 +282,7 @@ class Task(Described, Exported, Streamed, BaseEstimator, ABC):
         """The codecs of the inputs that the network reads step by step, by the input's name."""
         return {}
 
-    # ---- saving -----------------------------------------------------------------------------
-
-    def save(self, folder: str | Path) -> Path:
-        """Write a model folder: JSON, safetensors and a card. An older model there is replaced as a whole.
-
-        Raises:
-            NotFittedError: nothing learnt yet.
-            ArtifactError: the folder cannot be written, or holds something else.
-        """
-        self._fitted()
-        if int(os.environ.get("RANK", "0")):
-            return Path(folder)  # under torchrun every process holds the same model: the first one writes it
-        refuse_foreign(folder)
-        record, tensors = self._to_record()
-        record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
-        texts = {CONFIG: self.config_} if self.config_ else {}
-        return write_model(folder, record, tensors, write_card(self), texts)
-
-    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
-        baselines: dict[str, Any] = {}
-        for key, baseline in self.baselines_.items():
-            baselines[key] = {}
-            for name, value in baseline.state().items():
-                if isinstance(value, np.ndarray):
-                    tensors[f"baselines.{key}.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
-                else:
-                    baselines[key][name] = value
-        record: dict[str, Any] = {
-            "task": type(self).__name__,
-            "parameters": self._parameters_to_json(),
-            "learnt": self._learnt_to_json(),
-            "summary": self.summary_,
-            "bptt_steps": self.bptt_steps_,
-            "history": self.history_.to_json(),
-            "scores": None if self.scores_ is None else self.scores_.to_json(),
-            "baselines": baselines,
-        }
-        if self.rival_ is not None:
-            record["rival"], rival_tensors = self.rival_._to_record()
-            tensors |= {f"rival.{name}": value for name, value in rival_tensors.items()}
-        return record, tensors
-
-    def _parameters_to_json(self) -> dict[str, Any]:
-        """Constructor parameters that are plain values; codecs are part of what was learnt."""
-        return {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
-
-    @classmethod
-    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        known = cls._get_param_names()
-        task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
-        task._learnt_from_json(record["learnt"])
-        task.reading_ = record.get("reading", {})
-        task.summary_ = record["summary"]
-        task.bptt_steps_ = record.get("bptt_steps", 0)
-        task.history_ = History.from_json(record["history"])
-        task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
-        with Apart(0).drawing():  # what it draws is written over, and no run beside it may miss it
-            task.network_ = task._make_network().eval()
-        task.network_.load_state_dict(under("network.", tensors))
-        task.baselines_ = {}
-        for key, values in record["baselines"].items():
-            arrays = {name: tensor.numpy() for name, tensor in under(f"baselines.{key}.", tensors).items()}
-            task.baselines_[key] = baseline_from_state(key, {**values, **arrays})
-        rival = record.get("rival")
-        task.rival_ = None if rival is None else cls._from_record(rival, under("rival.", tensors))
-        return task
-
-    @classmethod
-    def load(cls, folder: str | Path, files: bool = True) -> Self:
-        """Read a model folder of this task.
-
-        Args:
-            folder: that `save` wrote.
-            files: whether records may name recordings, pictures and films to open, see `allow_files`.
-
-        Raises:
-            ArtifactError: not a model folder, damaged, or from a newer version.
-            OptionError: a model of another task.
-        """
-        record, tensors = read_model(folder)
-        if record.get("task") != cls.__name__:
-            raise OptionError(
-                message("folder", expected=f"a {cls.__name__}", received=f"a {record.get('task')}", remedy="ur.load()")
-            )
-        try:
-            return cls._from_record(record, tensors).allow_files(files)
-        except ArtifactError:
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as fault:
-            raise ArtifactError(
-                message(
-                    "model",
-                    expected="a whole model folder",
-                    received=f"{folder} ({type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''})",
-                    remedy="it is damaged: restore a copy or fit again",
-                )
-            ) from fault
-
 
 def batch_size_for(sequences: int) -> int:
     """Sequences in a batch when nobody says: 32, fewer where that would leave less than 16 updates an epoch."""
     return min(32, max(4, sequences // 16))
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)

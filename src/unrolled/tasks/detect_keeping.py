@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unrolled.errors import ArtifactError, message
+from unrolled.forms import check_form
 from unrolled.tasks.detect_answers import Answers, answer, first_state
 from unrolled.tasks.detect_state import DetectorState, states_from_tensors, states_to_tensors
 from unrolled.tasks.detect_table import Rows
@@ -128,7 +130,14 @@ class Keeping:
         self.states = states_from_tensors(data["states"], states, self.network.initial_state(1), dated)
         self.memory.restore(memory, data["drawn"])
         self.calm, self.threshold = tensors["calm.scores"].numpy(), data["threshold"]
-        self.prior = unknown_usual(self.plan.size)._replace(
+        for name, form in (("threshold", float), ("prior steps", int), ("drawn", int)):
+            check_form(data[name], form, name)
+        unknown = unknown_usual(self.plan.size)
+        if data["prior steps"] < 0 or any(prior[name].shape != unknown.mean.shape for name in ("mean", "variance")):
+            raise ArtifactError(
+                message("prior", expected=f"{unknown.mean.shape} numbers", received=data["prior steps"])
+            )
+        self.prior = unknown._replace(
             steps=data["prior steps"], mean=prior["mean"].numpy(), variance=prior["variance"].numpy()
         )
         return self

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.codecs.base import Spec
+from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
 from unrolled.tasks.detect_rows import History, Reading, calendar, clock_gaps, cycles_of, filled_rows
@@ -205,7 +206,11 @@ class SeriesPlan:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
         plain = {name: value for name, value in data.items() if name != "kind"}
-        return cls(**{**plain, "clock": Clock.from_json(plain["clock"])})
+        plan = cls(**{**plain, "clock": Clock.from_json(plain["clock"])})
+        for units in (plan.centers, plan.spreads):
+            if "" not in units or any(len(unit) != plan.size for unit in units.values()):
+                raise ArtifactError(message("units", expected=f"{plan.size} numbers for each series", received=units))
+        return plan
 
 
 def _scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

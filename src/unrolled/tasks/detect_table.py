@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from unrolled.data.source import Table
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message
+from unrolled.forms import some
 from unrolled.tasks.columns import require
 from unrolled.tasks.detect_events import EventPlan
 from unrolled.tasks.detect_series import SeriesPlan
@@ -40,7 +41,7 @@ class Watched:
         dated: whether times are moments, not numbers.
     """
 
-    columns: list[str]
+    columns: Annotated[list[str], some]
     events: bool
     time: str
     group: str | None

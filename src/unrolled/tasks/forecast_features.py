@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
+from unrolled.errors import ArtifactError, message
 from unrolled.ragged import Ragged
 from unrolled.tasks.panel import Panel, Series
 from unrolled.tasks.season import find_season, wants_logarithms
@@ -25,6 +26,7 @@ ANCHORS = (
     "moved season",
 )  # naive forecasts; the best on the training data is corrected
 RIVALS = len(ANCHORS)  # the others and the season before last
+STEP_FEATURES = 6  # of each step, beside covariates
 LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot flood the net
 MIN_RESIDUALS = 10
 LONG = 4  # seasons; a shorter series is learnt from before it has a season behind it
@@ -81,8 +83,12 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        return cls(**data)
+        """The inverse of `to_json`; ArtifactError for scales that are not one for each feature."""
+        plan = cls(**data)
+        for name, size in (("step_scales", STEP_FEATURES), ("ahead_scales", RIVALS)):
+            if len(getattr(plan, name)) not in (0, size):
+                raise ArtifactError(message(name, expected=f"{size} numbers", received=getattr(plan, name)))
+        return plan
 
 
 def make_plan(

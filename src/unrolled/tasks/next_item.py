@@ -22,7 +22,7 @@ from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.events import EventLog, event_log
 from unrolled.data.source import Source, Table, as_table
 from unrolled.decoding.retrieval import best_items
-from unrolled.errors import OptionError, message
+from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.metrics import Scores
 from unrolled.nn.event_reader import ITEM, EventReader
 from unrolled.nn.inputs import InputLayer
@@ -385,6 +385,8 @@ class NextItemTask(ReadsEvents, Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.catalogue_ = Catalogue.from_json(data["catalogue"])
         self.times_ = None if data["times"] is None else EventTimes.from_json(data["times"])
+        if self.times_ is not None and self.time is None:
+            raise ArtifactError(message("time", expected="a column, as times were learnt", received="none"))
         self.features_ = None if data["features"] is None else Record.from_json(data["features"])
         self.item_features_ = None if data["item_features"] is None else Record.from_json(data["item_features"])
         self._described = None  # is among the network's own tensors

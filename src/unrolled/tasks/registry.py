@@ -42,5 +42,5 @@ def load(folder: str | Path, files: bool = True) -> Any:
     Raises:
         ArtifactError: not a model folder, damaged, or from a newer version.
     """
-    record, _ = read_model(folder)
-    return task_class(str(record.get("task"))).load(folder, files)
+    record, tensors = read_model(folder)  # once: a second look may find another model
+    return task_class(str(record.get("task")))._restored(record, tensors, folder, files)

@@ -18,6 +18,7 @@ import torch
 from unrolled.training.seeds import reproducible
 
 CPU = torch.device("cpu")
+_random: Any = np.random  # its stubs do not know the exchange of generators
 
 
 class _Turn:
@@ -74,20 +75,20 @@ class Apart:
     def drawing(self) -> Generator[None]:
         """The same without settings: draw while no other run has its turn."""
         with _Turn.lock:
-            outside, numpy = self._numbers(), np.random.get_bit_generator()
+            outside, numpy = self._numbers(), _random.get_bit_generator()
             if self._own is None:
-                *_, waiting, normal = np.random.get_state(legacy=True)  # noqa: NPY002
+                *_, waiting, normal = _random.get_state(legacy=True)
                 self._normal = (waiting, normal) if waiting else ()
-            np.random.set_bit_generator(self._numpy)
+            _random.set_bit_generator(self._numpy)
             try:
                 self._start() if self._own is None else self._go_on(self._own)
                 yield
             finally:
                 self._own = self._numbers()
                 self._go_on(outside)
-                np.random.set_bit_generator(numpy)
+                _random.set_bit_generator(numpy)
                 if self._normal:  # it does not outlive an exchange
-                    np.random.set_state((*np.random.get_state(legacy=True)[:3], *self._normal))  # noqa: NPY002
+                    _random.set_state((*_random.get_state(legacy=True)[:3], *self._normal))
 
     def _start(self) -> None:
         random.seed(self._seed)

@@ -4,26 +4,30 @@
     checkpoint-000000001000.safetensors     the one before; older ones are removed
 
 A file is written under another name, flushed to the disk and then renamed, so a kill or a power cut at any moment
-leaves the ones before it whole.
+leaves the ones before it whole. Its header holds the SHA-256 of everything else in it; a damaged one is never used: the
+one before is, and a warning says so.
 """
 
 import contextlib
+import hashlib
 import json
-import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from unrolled.disk import PENDING, flush, reason, remove, replace
 from unrolled.errors import ArtifactError, message
 from unrolled.places import local_path
 
 FORMAT = "unrolled checkpoint"
-VERSION = 1
+VERSION = 2  # the first one had no digest, and is still read
 KEEP = 2
 NAME = re.compile(r"checkpoint-(\d{12})\.safetensors")
 
@@ -53,39 +57,48 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
     """
     place = local_path(folder, "checkpoint", ArtifactError)
     target = place / f"checkpoint-{update:012d}.safetensors"
-    temporary = place / f".{target.name}.new"
-    header = {"unrolled": json.dumps({"format": FORMAT, "version": VERSION, **record})}
+    temporary = place / f".{target.name}{PENDING}"  # a folder, as safetensors has unfinished files of its own
     # safetensors refuses tensors that share memory, and it reads them on the CPU
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"format": FORMAT, "version": VERSION, **record})
+    header = {"unrolled": text, "sha256": _digest(text, copies)}
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        save_file(copies, temporary, header)
-        _flush(temporary)
-        os.replace(temporary, target)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
-            _flush(place)
+        temporary.mkdir(parents=True, exist_ok=True)
+        save_file(copies, temporary / target.name, header)
+        flush(temporary / target.name)
+        replace(temporary / target.name, target)
+        flush(place)
         for old in checkpoint_files(place)[KEEP:]:
             old.unlink(missing_ok=True)
-        for left in place.glob(".checkpoint-*.safetensors.new"):  # what a kill left behind
-            left.unlink(missing_ok=True)
+        for left in place.glob(f".checkpoint-*.safetensors{PENDING}"):  # what a kill left behind
+            remove(left)
     except (OSError, SafetensorError) as fault:
-        _remove(temporary)
+        with contextlib.suppress(OSError):  # the fault that led here says more
+            remove(temporary)
         raise ArtifactError(
             message(
                 "checkpoint",
                 expected="a folder with room that can be written",
-                received=f"{place} ({getattr(fault, 'strerror', None) or fault})",
+                received=f"{place} ({reason(fault)})",
                 remedy="earlier checkpoints there are unharmed; free some room or choose another folder, then resume",
             )
         ) from fault
     return target
 
 
-def read_newest(folder: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]] | None:
-    """The newest checkpoint that is whole, or None when the folder has none at all.
+def use_newest(folder: str | Path, use: Callable[[dict[str, Any], dict[str, Tensor], Path], None]) -> Path | None:
+    """Go on from the newest checkpoint that is whole.
+
+    Args:
+        folder: of the checkpoints.
+        use: is given the record and the tensors of `write_checkpoint`, and the file. An ArtifactError of its
+            own, such as for another run's checkpoint, ends the search; with any other fault the one before is tried.
 
     Returns:
-        The file, and the record and tensors that `write_checkpoint` was given.
+        The file that was used, or None when the folder has no checkpoint at all.
+
+    Warns:
+        UserWarning: a newer checkpoint is damaged, and an older one is used.
 
     Raises:
         ArtifactError: every checkpoint there is damaged or foreign, or a newer version wrote it.
@@ -93,9 +106,20 @@ def read_newest(folder: str | Path) -> tuple[Path, dict[str, Any], dict[str, Ten
     refused: ArtifactError | None = None
     for file in checkpoint_files(folder):
         try:
-            return file, *_read(file)
+            record, tensors = _read(file)
         except ArtifactError as fault:
             refused = refused or fault
+            continue
+        try:
+            use(record, tensors, file)
+        except ArtifactError:
+            raise
+        except Exception as fault:  # of whatever in the file does not fit together
+            refused = refused or _damaged(file, fault)
+            continue
+        if refused is not None:
+            warnings.warn(f"{refused}; the one before is used: {file}", stacklevel=2)
+        return file
     if refused is not None:
         raise refused
     return None
@@ -103,41 +127,47 @@ def read_newest(folder: str | Path) -> tuple[Path, dict[str, Any], dict[str, Ten
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        with safe_open(file, framework="pt") as content:
-            record = json.loads((content.metadata() or {}).get("unrolled", "null"))
-            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, ValueError, SafetensorError) as fault:
-        raise ArtifactError(
-            message(
-                "checkpoint",
-                expected="a whole checkpoint",
-                received=f"{file} ({getattr(fault, 'strerror', None) or str(fault).splitlines()[0]})",
-                remedy="it is damaged: remove it to use an older one, or start again in another folder",
+        with safe_open(file, framework="pt") as content:  # checks all sizes in the header against the file's
+            header = content.metadata() or {}
+            record = json.loads(header.get("unrolled", "null"))
+            tensors = {name: content.get_tensor(name).clone() for name in content.keys()}  # noqa: SIM118 (not a dict)
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise ArtifactError(message("checkpoint", expected="a file written by unrolled", received=str(file)))
+        version = record.get("version")
+        if type(version) is not int or not 0 < version <= VERSION:
+            raise ArtifactError(
+                message(
+                    "checkpoint",
+                    expected=f"format version <= {VERSION}",
+                    received=f"version {version}",
+                    remedy="a newer unrolled wrote it: upgrade with pip install --upgrade unrolled",
+                )
             )
-        ) from fault
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ArtifactError(message("checkpoint", expected="a file written by unrolled", received=str(file)))
-    if not isinstance(record.get("version"), int) or record["version"] > VERSION:
-        raise ArtifactError(
-            message(
-                "checkpoint",
-                expected=f"format version <= {VERSION}",
-                received=f"version {record.get('version')}",
-                remedy="a newer unrolled wrote it: upgrade with pip install --upgrade unrolled",
-            )
-        )
+        if (version > 1 or "sha256" in header) and header.get("sha256") != _digest(header["unrolled"], tensors):
+            raise ValueError("it is not what its digest says")
+    except ArtifactError:
+        raise
+    except Exception as fault:  # of the library too, which raises many kinds
+        raise _damaged(file, fault) from fault
     return record, tensors
 
 
-def _flush(path: Path) -> None:
-    """Make sure that a file, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a record and of tensors with their names, kinds and shapes."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the fault that led here says more
-        path.unlink(missing_ok=True)
+def _damaged(file: Path, fault: Exception) -> ArtifactError:
+    return ArtifactError(
+        message(
+            "checkpoint",
+            expected="a whole checkpoint",
+            received=f"{file} ({type(fault).__name__}: {reason(fault)})",
+            remedy="it is damaged: remove it to use an older one, or start again in another folder",
+        )
+    )

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from unrolled.kernels.host import fast_bfloat16
 from unrolled.training.apart import Apart
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
-from unrolled.training.checkpoints import checkpoint_files, read_newest, write_checkpoint
+from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
 from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.history import History, Row
@@ -318,11 +319,10 @@ class Trainer:
         self._saved_at = self.at.seconds
 
     def _load(self) -> None:
-        newest = read_newest(self.options.checkpoint)
-        if newest is not None:
-            file, record, tensors = newest
+        def use(record: dict[str, Any], tensors: dict[str, Tensor], file: Path) -> None:
             restore(self, record, tensors, file)
-            self.checkpoint_file = str(file)
+
+        self.checkpoint_file = str(use_newest(self.options.checkpoint, use) or "")
 
     def _refuse_old_run(self) -> None:
         old = checkpoint_files(self.options.checkpoint)

@@ -1,0 +1,77 @@
+"""Files that survive a power cut and a kill: flushed to the disk, then renamed to their place.
+
+Models, exports and checkpoints are written through these functions, so that all of them keep the same promise.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+PENDING = ".new"  # ends the name of a file that is being written
+PATIENCE = 5.0  # seconds that a rename waits for a reader; only Windows refuses to replace a file that is open
+
+
+def pending_name(name: str) -> str:
+    """Return a hidden name for a file while it is written; no two calls give the same one."""
+    return f".{name}.{uuid.uuid4().hex[:12]}{PENDING}"
+
+
+def flush(path: Path) -> None:
+    """Make sure that a file, or a folder's list of names, is on the disk."""
+    if path.is_dir():
+        if os.name != "posix":  # elsewhere a folder cannot be opened
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+    else:
+        descriptor = os.open(path, os.O_RDWR)  # Windows flushes only what can be written
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_flushed(path: Path, data: bytes) -> None:
+    """Write a file and make sure that it is on the disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file to a place where an older one may be, in one step.
+
+    Windows refuses while somebody reads the older one; then it is tried again for up to `PATIENCE` seconds.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if os.name == "posix" or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits; read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reason(fault: BaseException) -> str:
+    """Return one line that says why a file could not be read or written."""
+    lines = str(fault).splitlines()
+    return getattr(fault, "strerror", None) or (lines[0] if lines else type(fault).__name__)

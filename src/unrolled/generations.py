@@ -1,0 +1,159 @@
+"""A folder whose content is replaced in one step: the files of the old and of the new generation have other names.
+
+    model.json                        names the arrays that belong to it, with their digest and size
+    weights-0123456789abcdef.ext      arrays, named by their digest: a file with that name never changes
+    README.md, run.py, ...            copies for people, and code
+
+To save is to write the new arrays beside the old ones, and then to rename a new `model.json` over the old one. That
+rename is the only moment at which the model changes, and it is one step on Linux, macOS and Windows. So a kill or a
+power cut at any moment leaves the old model or the new one. A reader reads `model.json`, then the arrays that it names,
+and starts again if they have been replaced meanwhile: what it gets always belongs together.
+
+Writers take turns by a lock on the file `.lock`, which the system releases when a process dies. On a disk without locks
+they go on without it. The one who holds it removes what no model needs: older arrays, and unfinished files of writers
+that were killed.
+"""
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from unrolled.disk import PENDING, digest, flush, pending_name, remove, replace, write_flushed
+
+MODEL, LOCK = "model.json", ".lock"
+STEM = "weights"
+WAIT = 600.0  # seconds for another writer; then this one goes on, and the last one wins
+ABANDONED = 3600.0  # seconds after which an unfinished file is taken for dead where no lock tells
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The arrays of a new generation.
+
+    Args:
+        suffix: of the file, such as ".safetensors".
+        write: writes them to the path that it is given.
+    """
+
+    suffix: str
+    write: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What `model.json` says about a file that belongs to it: name, SHA-256 in hexadecimal digits, size in bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {self.name: {"sha256": self.sha256, "bytes": self.bytes}}
+
+
+def write_generation(
+    folder: Path, arrays: Arrays, model: Callable[[Entry], bytes], copies: Mapping[str, bytes | None]
+) -> None:
+    """Replace the content of a folder in one step.
+
+    Args:
+        folder: made if it is missing.
+        arrays: of the new generation.
+        model: makes what `model.json` will hold, from the entry of the arrays.
+        copies: further files by name, which no reader depends on; None removes one.
+
+    Raises:
+        OSError: no permission or no room; the older generation is unharmed.
+    """
+    made = not folder.exists()
+    with _turn(folder) as alone:
+        mine: list[Path] = []
+        try:
+            waiting = {name: _write(folder, name, data, mine) for name, data in copies.items() if data is not None}
+            place = _new(folder, STEM, mine)  # a folder, as the library that writes has unfinished files of its own
+            place.mkdir()
+            pending = place / f"{STEM}{arrays.suffix}"
+            arrays.write(pending)
+            flush(pending)
+            sha256 = digest(pending)
+            entry = Entry(f"{STEM}-{sha256[:16]}{arrays.suffix}", sha256, pending.stat().st_size)
+            written = _write(folder, MODEL, model(entry), mine)
+            replace(pending, folder / entry.name)
+            flush(folder)
+            for name, path in waiting.items():
+                replace(path, folder / name)
+            replace(written, folder / MODEL)  # from here on it is the new model
+            for name in copies.keys() - waiting.keys():
+                (folder / name).unlink(missing_ok=True)
+            flush(folder)
+            place.rmdir()
+            _clean(folder, alone)
+        finally:
+            _take_back(folder, mine, made)
+
+
+def is_own(name: str) -> bool:
+    """Whether a file of that name is one that only this module writes, so that no user's work is lost with it."""
+    return name == LOCK or (name.startswith(".") and name.endswith(PENDING)) or bool(_ARRAYS.fullmatch(name))
+
+
+_ARRAYS = re.compile(rf"{STEM}(-[0-9a-f]{{16}})?\.(safetensors|npz)")
+
+
+def _new(folder: Path, name: str, mine: list[Path]) -> Path:
+    mine.append(folder / pending_name(name))
+    return mine[-1]
+
+
+def _write(folder: Path, name: str, data: bytes, mine: list[Path]) -> Path:
+    path = _new(folder, name, mine)
+    write_flushed(path, data)
+    return path
+
+
+@contextmanager
+def _turn(folder: Path) -> Generator[bool]:
+    """Wait for other writers; gives whether there are certainly none now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=WAIT)
+    try:
+        lock.acquire()
+    except (Timeout, OSError, NotImplementedError):  # a writer that hangs, or a disk without locks
+        yield False
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # another writer's first save may have failed meanwhile
+        yield True
+    finally:
+        lock.release()
+
+
+def _clean(folder: Path, alone: bool) -> None:
+    """Remove what the model does not need; what cannot be removed now waits for the next save."""
+    with suppress(OSError):
+        model = (folder / MODEL).read_bytes()
+        for path in folder.iterdir():
+            if path.name == LOCK or not is_own(path.name) or f'"{path.name}"'.encode() in model:
+                continue
+            with suppress(OSError):
+                if alone or path.stat().st_mtime < time.time() - ABANDONED:
+                    remove(path)
+
+
+def _take_back(folder: Path, mine: Iterable[Path], made: bool) -> None:
+    """Remove the unfinished files of a save that failed, and the folder that it made; after success nothing is left."""
+    with suppress(OSError):
+        for path in mine:
+            remove(path)
+        if made and not (folder / MODEL).exists():
+            for path in folder.iterdir():
+                if is_own(path.name):
+                    remove(path)
+            folder.rmdir()
