@@ -45,7 +45,8 @@ def test_what_unix_alone_has_stands_beside_a_guard():
 
 PROGRAM = """
 import builtins, io, os, signal, tempfile, warnings
-import fastapi, platformdirs, polars, psutil, sklearn.linear_model, torch, torch.optim, uvicorn  # all that ask by name
+# they ask for the system by its name
+import fastapi, platformdirs, polars, psutil, sklearn.linear_model, torch, torch.optim, uvicorn
 GONE = "fork forkpty register_at_fork getuid geteuid getegid sysconf O_NOFOLLOW O_DIRECTORY"
 for name in GONE.split():
     if hasattr(os, name):

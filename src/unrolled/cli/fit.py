@@ -221,16 +221,20 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         training["clip_band"] = tuple(training["clip_band"])
     model = task(**arguments | _columns(name, kind, values, source))
     settings = {"progress": sys.stderr.isatty(), **training}
-    model.reading_ = reading
-    model.config_ = write_config({"command": name, **values, **_resolved(model, settings)})
+
+    def save() -> str:
+        model.reading_ = reading
+        model.config_ = write_config({"command": name, **values, **_resolved(model, settings)})
+        return str(model.save(values["out"]))
+
     try:
         model.fit(source, rival=bool(values.get("rival", False)), **settings)
     except BaseException:
         if "scores_" in vars(model):  # what came after the training failed, or was stopped
-            print(f"saved without all of its scores: {model.save(values['out'])}", file=sys.stderr)
+            print(f"saved without all of its scores: {save()}", file=sys.stderr)
         raise
-    folder = model.save(values["out"])
-    _report(model, str(folder), values["data"])
+    folder = save()
+    _report(model, folder, values["data"])
     if model.history_.interrupted:
         raise typer.Exit(INTERRUPTED)
 
