@@ -13,7 +13,7 @@ class Asked(Work):
     __slots__ = ("future",)
 
     def __init__(self, key: str, event: Any, event_id: str | None) -> None:
-        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
+        super().__init__(key, event, event_id)
         self.future: Future[Any] = Future()
 
     def answer(self, found: Any) -> None:
@@ -45,7 +45,7 @@ class OneOfMany(Work):
     __slots__ = ("_gathered", "_place")
 
     def __init__(self, key: str, event: Any, event_id: str | None, gathered: Gathered, place: int) -> None:
-        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
+        super().__init__(key, event, event_id, gathered)
         self._gathered, self._place = gathered, place
 
     def answer(self, found: Any) -> None:
