@@ -68,9 +68,7 @@ def make_app(service: Service) -> FastAPI:
     app.router.routes.append(WebSocketRoute("/v1/stream", Stream(service)))
     faults.install(app)
     settings = service.settings
-    app.add_middleware(
-        Bounded, max_body=settings.max_body, max_requests=settings.max_requests, timeout=settings.timeout
-    )
+    app.add_middleware(Bounded, settings=settings)
     app.add_middleware(Paths)
     app.add_middleware(Guarded, settings=settings)
     app.add_middleware(Logged, metrics=service.metrics)

@@ -7,6 +7,8 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
+from unrolled.serving.bounds import Bounds
+from unrolled.serving.limits import LARGE
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
 
@@ -23,8 +25,11 @@ class StrictRequest(Request):
     """A request whose JSON is that of the standard."""
 
     async def json(self) -> Any:
-        """The body."""
-        return loads(await self.body())
+        """The body, within the bounds of the server; a large one is read in a thread."""
+        body, service = await self.body(), service_of(self)
+        if len(body) > LARGE:
+            return await service.ask(_read, body, service.bounds)
+        return _read(body, service.bounds)
 
 
 class StrictRoute(APIRoute):
@@ -38,6 +43,13 @@ class StrictRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def _read(body: bytes, bounds: Bounds) -> Any:
+    bounds.check_bytes(body)
+    value = loads(body, finite=False)
+    bounds.check_value(value, "body")
+    return value
 
 
 def as_json(value: Any) -> Response:

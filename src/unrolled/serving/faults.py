@@ -130,6 +130,8 @@ def install(app: FastAPI) -> None:
 
     async def other(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, Fault | TimeoutError):  # FastAPI's own error around what we said of the body
+            return told(fault_of(error.__cause__), request.scope)
         kind = _STATUSES.get(error.status_code, "request")
         phrase = HTTPStatus(error.status_code).phrase.lower()
         response = told(Fault(kind, f"{request.method}: {phrase}"), request.scope)

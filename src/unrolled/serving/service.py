@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-from unrolled.errors import StoreUnavailable, UnsupportedError
+from unrolled.errors import StoreUnavailable, UnsupportedError, message
+from unrolled.serving.bounds import Bounds
 from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
+from unrolled.serving.limits import owe
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
 from unrolled.streaming.waiting import Work
 
+PICTURES = 8  # that are drawn or wait for it; one takes about a second
 PROBE = 1.0  # seconds for which an answer about the store is good
 
 
@@ -66,10 +69,12 @@ class Service:
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
         self.settings, self.model, self.refusal = settings, model, refusal
         self.draining = False
+        self.bounds = Bounds(settings.max_items, settings.max_columns, settings.max_depth, settings.max_length)
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
+        self._pictures: list[Future[Any]] = []  # that are drawn, or wait for it
         self._probed = (-PROBE, True)
 
     @property
@@ -101,16 +106,30 @@ class Service:
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function that takes its time, in a thread, and wait as long as a request may take.
 
+        What has not begun by then is not begun. What has begun goes on, and its request keeps its place until it ends.
+
         Raises:
             TimeoutError: it took longer.
         """
-        async with asyncio.timeout(self.settings.timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+        return await self._within(self._workers.submit(function, *arguments))
 
     async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The same for what draws: one picture after the other."""
+        """The same for what draws: one picture after the other, and only some that wait.
+
+        Raises:
+            Fault: others wait already.
+            TimeoutError: it took longer.
+        """
+        self._pictures = [one for one in self._pictures if not one.done()]
+        if len(self._pictures) >= PICTURES:
+            raise Fault("busy", message("pictures", expected=f"at most {PICTURES} that wait", received="one more"))
+        self._pictures.append(self._painter.submit(function, *arguments))
+        return await self._within(self._pictures[-1])
+
+    async def _within(self, work: "Future[Any]") -> Any:
+        owe(work)
         async with asyncio.timeout(self.settings.timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._painter, function, *arguments)
+            return await asyncio.wrap_future(work)
 
     async def step(self, key: str, event: Any, event_id: str | None = None) -> Any:
         """One event of one session, and the wait for its answer.

@@ -18,7 +18,6 @@ from unrolled.errors import message
 from unrolled.serving.auth import is_token, may_ask
 from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
 from unrolled.serving.hub import Hub, Sent
-from unrolled.serving.limits import check_length
 from unrolled.serving.logs import say
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
@@ -212,7 +211,7 @@ class Connection:
         if len(said) > 1 + ("key" in said) + ("id" in said):
             extra = next(field for field in said if field not in ("key", "event", "id"))
             raise Fault("request", message("line", expected="key, event and id", received=extra[:80]))
-        check_length(said["event"], self.service.settings.max_length, "event")
+        self.service.bounds.check_value(said["event"], "event")
 
     # ---- writing -------------------------------------------------------------------------------------
 
