@@ -70,11 +70,11 @@ def _list(items: list[Any]) -> pl.DataFrame:
 
 def _refuse_sparse(records: list[Any], width: int) -> None:
     """Refuse records whose table would be nearly empty: its cost has to follow the size of what is there."""
-    cells, given = width * len(records), sum(map(len, records))
-    if cells > SPARSEST * given + FEW_CELLS:
+    count, given = len(records), sum(map(len, records))
+    if width * count > SPARSEST * given + FEW_CELLS:
         raise DataError(
             message("data", expected="records that share their columns",
-                    received=f"{width:,} different columns in {len(records):,} records, {given / len(records):.1f} in each",
+                    received=f"{width:,} different columns in {count:,} records, {given / count:.1f} in each",
                     remedy="give names and values as two lists in each record")
         )  # fmt: skip
 

@@ -5,15 +5,18 @@ import contextlib
 import gc
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
 from unrolled.serving import faults, routes_model, routes_predict, routes_sessions, routes_step, routes_unfold
 from unrolled.serving.auth import Guarded
+from unrolled.serving.door import SPARE, Door, most_connections
 from unrolled.serving.hub import Hub
 from unrolled.serving.limits import Bounded, Paths
 from unrolled.serving.logs import Logged, set_up
+from unrolled.serving.methods import Heads
 from unrolled.serving.page_files import page_router
 from unrolled.serving.reload import watch
 from unrolled.serving.service import Service, open_service
@@ -39,12 +42,13 @@ def make_app(service: Service) -> FastAPI:
     """
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any], None]:
+        service.door = Door(most_connections(service.settings.max_sockets + SPARE))
         service.hub = Hub(asyncio.get_running_loop())
         watching = asyncio.create_task(watch(service))
         listen(service)
         try:
-            yield
+            yield {"door": service.door, "min_rate": service.settings.min_rate}  # which each connection is told
         finally:
             service.draining = True
             watching.cancel()
@@ -61,16 +65,17 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for routes in (routes_step, routes_sessions, routes_predict, routes_unfold, routes_model):
-        app.include_router(routes.router)
-    app.include_router(routes_model.health)
-    app.include_router(page_router())
+    modules = (routes_step, routes_sessions, routes_predict, routes_unfold, routes_model)
+    routers = [*(module.router for module in modules), routes_model.health, page_router()]
+    for router in routers:
+        app.include_router(router)
     app.router.routes.append(WebSocketRoute("/v1/stream", Stream(service)))
-    faults.install(app)
+    faults.install(app, [*app.routes, *(route for router in routers for route in router.routes)])
     settings = service.settings
     app.add_middleware(Bounded, settings=settings)
     app.add_middleware(Paths)
     app.add_middleware(Guarded, settings=settings)
+    app.add_middleware(Heads)
     app.add_middleware(Logged, metrics=service.metrics)
     return app
 

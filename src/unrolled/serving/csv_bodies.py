@@ -34,7 +34,9 @@ def check_csv(data: bytes, bounds: Bounds) -> None:
 
 def _header(data: bytes) -> list[str]:
     try:
-        lines = io.StringIO(data[:HEADER].decode("utf-8-sig", "strict" if len(data) <= HEADER else "ignore"), newline="")
+        lines = io.StringIO(
+            data[:HEADER].decode("utf-8-sig", "strict" if len(data) <= HEADER else "ignore"), newline=""
+        )
         return next(csv.reader(lines), [])
     except UnicodeDecodeError as error:
         raise DataError(message("body", expected="CSV in UTF-8", received="other bytes")) from error

@@ -135,7 +135,9 @@ class Bounded:
                         return bytes(body)
                     limit.reschedule(start + min(timeout, grace + len(body) / self.settings.min_rate))
         except TimeoutError:
-            slow = f"the body did not arrive within {timeout:g} seconds, or at {self.settings.min_rate:,} bytes a second"
+            slow = (
+                f"the body did not arrive within {timeout:g} seconds, or at {self.settings.min_rate:,} bytes a second"
+            )
             raise Fault("slow", slow) from None
 
     def _too_large(self, size: int) -> Fault:

@@ -64,7 +64,8 @@ def _one_or_several(value: Any) -> str:
 
 
 Events = Annotated[
-    Annotated[Event, Tag("One")] | Annotated[list[Event], Field(fail_fast=True), Tag("Several")], Discriminator(_one_or_several)
+    Annotated[Event, Tag("One")] | Annotated[list[Event], Field(fail_fast=True), Tag("Several")],
+    Discriminator(_one_or_several),
 ]
 
 
@@ -86,9 +87,7 @@ class Answered(Strict):
 class Records(Strict):
     """Whole records to answer for."""
 
-    records: Rows = Field(
-        min_length=1, description="as the model learnt from", examples=[[{"x": "ab"}]]
-    )
+    records: Rows = Field(min_length=1, description="as the model learnt from", examples=[[{"x": "ab"}]])
     probabilities: bool = Field(False, description="also the probability of each class, where there are classes")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from unrolled.errors import StoreUnavailable, UnsupportedError, message
 from unrolled.serving.bounds import Bounds
+from unrolled.serving.door import Door
 from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
 from unrolled.serving.limits import owe
@@ -65,6 +66,7 @@ class Service:
     """
 
     hub: Hub  # the way back to WebSockets, set when the event loop runs
+    door: Door  # the connections of this process, set then as well
 
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
         self.settings, self.model, self.refusal = settings, model, refusal

@@ -82,7 +82,9 @@ class Settings:
                 raise OptionError(message(name, expected=f"a number >= {low}", received=value))
         for name in ("timeout", "ping_every"):
             if not 0 < getattr(self, name) <= LONGEST:
-                raise OptionError(message(name, expected=f"seconds > 0, at most {LONGEST:,}", received=getattr(self, name)))
+                raise OptionError(
+                    message(name, expected=f"seconds > 0, at most {LONGEST:,}", received=getattr(self, name))
+                )
         if not (self.is_loopback or self.token or self.open_to_all):
             raise OptionError(
                 message("host", expected="127.0.0.1 where there is no token", received=self.host,
