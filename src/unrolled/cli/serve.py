@@ -29,12 +29,15 @@ def serve(
     max_length: Annotated[
         int, typer.Option(help="characters of a text, items of a list, and tokens to write at most")
     ] = 100_000,
-    max_items: Annotated[int, typer.Option(help="values of a JSON body, or cells of a table, at most")] = 500_000,
+    max_items: Annotated[int, typer.Option(help="values of a JSON body at most")] = 200_000,
+    max_cells: Annotated[
+        int, typer.Option(help="rows times columns of a CSV body, or of probabilities that are answered, at most")
+    ] = 1_000_000,
     max_columns: Annotated[
         int, typer.Option(help="columns of a table, or different names in the objects of a body, at most")
     ] = 1_000,
     max_depth: Annotated[int, typer.Option(help="lists and objects inside each other at most")] = 32,
-    max_events: Annotated[int, typer.Option(help="events in one request at most")] = 10_000,
+    max_events: Annotated[int, typer.Option(help="events in one request at most")] = 5_000,
     max_sessions: Annotated[
         int | None,
         typer.Option(
@@ -73,6 +76,7 @@ def serve(
         max_body=max_body,
         max_length=max_length,
         max_items=max_items,
+        max_cells=max_cells,
         max_columns=max_columns,
         max_depth=max_depth,
         max_events=max_events,

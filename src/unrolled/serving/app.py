@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import Any
@@ -24,6 +25,7 @@ from unrolled.serving.settings import Settings
 from unrolled.serving.signals import listen
 from unrolled.serving.websocket import Stream
 
+SWITCH = 0.0005  # seconds that a thread may keep Python's lock while another waits for it: the event loop often does
 ABOUT = """Sequence models behind HTTP: one small state for each user instead of a history that is read again.
 
 `/v1/step` and the WebSocket `/v1/stream` read events of sessions, `/v1/predict` whole records, `/v1/generate` writes.
@@ -84,5 +86,11 @@ def from_environment() -> FastAPI:
     """The application that `Settings.to_environment` describes; what uvicorn starts in each process."""
     set_up()
     app = make_app(open_service(Settings.from_environment()))
-    gc.freeze()  # what is there now stays: the collector need not look through it while events wait
+    settle()
     return app
+
+
+def settle() -> None:
+    """Make ready for answering: what is there now stays, and no thread holds up the others for long."""
+    gc.freeze()  # the collector need not look through it while events wait
+    sys.setswitchinterval(SWITCH)

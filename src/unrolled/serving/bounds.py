@@ -24,16 +24,20 @@ class Bounds:
     """What a body may hold.
 
     Args:
-        items: values of JSON, or cells of a table, in all.
+        items: values of JSON in all.
+        cells: rows times columns of a table.
         columns: different names in the objects of one depth, or columns of a table.
         depth: lists and objects inside each other.
         length: characters of a text, items of a list, rows of a table.
+        events: items of a body that is a list.
     """
 
     items: int
+    cells: int
     columns: int
     depth: int
     length: int
+    events: int
 
     def check_bytes(self, body: bytes) -> None:
         """Refuse JSON with too many values, before it is read.

@@ -25,11 +25,11 @@ def check_csv(data: bytes, bounds: Bounds) -> None:
     again = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if again is not None:
         raise DataError(message("body", expected="columns of different names", received=f"{again[:80]!r} twice"))
-    rows = count_values(data.rstrip(), b"\n", min(bounds.length, bounds.items // max(len(names), 1))) - 1
+    rows = count_values(data.rstrip(), b"\n", min(bounds.length, bounds.cells // max(len(names), 1))) - 1
     if rows > bounds.length:
         raise _too_many(bounds.length, "rows", rows)
-    if rows * len(names) > bounds.items:
-        raise _too_many(bounds.items, "cells", rows * len(names))
+    if rows * len(names) > bounds.cells:
+        raise _too_many(bounds.cells, "cells", rows * len(names))
 
 
 def _header(data: bytes) -> list[str]:

@@ -173,8 +173,6 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def other(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        if isinstance(error.__cause__, Fault | TimeoutError):  # FastAPI's own error around what we said of the body
-            return told(fault_of(error.__cause__), request.scope)
         kind = _STATUSES.get(error.status_code, "request")
         if kind == "missing" and request.scope["path"] in SOCKETS:
             return told(Fault("upgrade", "this path is asked as a WebSocket"), request.scope)
@@ -207,8 +205,6 @@ def _first(error: RequestValidationError) -> str:
     first = error.errors()[0]
     # numbers of characters and names of classes say nothing to who sent a field
     where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
-    if first["type"] == "json_invalid":
-        return f"body: {first['ctx']['error']}"
     detail = str(first.get("ctx", {}).get("error") or first["msg"])
     detail = f"{detail[0].lower()}{detail[1:]}"
     return f"{'.'.join(where) or first['loc'][0]}: {detail}"

@@ -16,7 +16,18 @@ health = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_CLASSES = 1000
 TEXTS = ("characters", "words", "subwords", "categories")  # codecs that read a text
 TEXT: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-LIMITS = ("max_body", "max_length", "max_items", "max_columns", "max_depth", "max_events", "min_rate", "ttl", "timeout")
+LIMITS = (
+    "max_body",
+    "max_length",
+    "max_items",
+    "max_cells",
+    "max_columns",
+    "max_depth",
+    "max_events",
+    "min_rate",
+    "ttl",
+    "timeout",
+)
 LIMITS += ("max_requests", "max_batch")
 
 

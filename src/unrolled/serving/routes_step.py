@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 
-from unrolled.serving.asking import Asked, StrictRoute, as_json
+from unrolled.serving.asking import Asked, StrictRoute, as_json, written
 from unrolled.serving.schemas import Answer, Answered, Event, Events, errors
 from unrolled.serving.several import answers_of
 
@@ -28,5 +28,4 @@ async def step(service: Asked, body: Annotated[Events, Body(openapi_examples=EXA
     """
     if isinstance(body, Event):
         return as_json({"key": body.key, "output": await service.step(body.key, body.event, body.event_id)})
-    service.bounds.check_length(body, "events", service.settings.max_events)
-    return as_json(await answers_of(service, body))
+    return written(await answers_of(service, body))

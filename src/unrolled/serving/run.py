@@ -1,7 +1,6 @@
 """From settings to a running server: one process, or several around one store."""
 
 import contextlib
-import gc
 import socket
 import sys
 
@@ -12,7 +11,7 @@ import websockets as websockets
 from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
-from unrolled.serving.app import make_app
+from unrolled.serving.app import make_app, settle
 from unrolled.serving.logs import say, set_up
 from unrolled.serving.protocol import Http, Protocol
 from unrolled.serving.service import open_service
@@ -62,7 +61,7 @@ def run(settings: Settings) -> None:
         if several:
             Multiprocess(config, sockets=[sock]).run()
         else:
-            gc.freeze()  # what is there now stays: the collector need not look through it while events wait
+            settle()
             uvicorn.Server(config).run(sockets=[sock])
 
 

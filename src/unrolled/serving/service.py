@@ -71,10 +71,20 @@ class Service:
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
         self.settings, self.model, self.refusal = settings, model, refusal
         self.draining = False
-        self.bounds = Bounds(settings.max_items, settings.max_columns, settings.max_depth, settings.max_length)
+        self.bounds = Bounds(
+            items=settings.max_items,
+            cells=settings.max_cells,
+            columns=settings.max_columns,
+            depth=settings.max_depth,
+            length=settings.max_length,
+            events=settings.max_events,
+        )
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
+        self._reader = ThreadPoolExecutor(
+            1, thread_name_prefix="reader"
+        )  # large bodies: JSON is read under Python's lock
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
         self._pictures: list[Future[Any]] = []  # that are drawn, or wait for it
         self._probed = (-PROBE, True)
@@ -115,6 +125,14 @@ class Service:
         """
         return await self._within(self._workers.submit(function, *arguments))
 
+    async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The same for what reads a large body: one after the other.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        return await self._within(self._reader.submit(function, *arguments))
+
     async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """The same for what draws: one picture after the other, and only some that wait.
 
@@ -130,8 +148,13 @@ class Service:
 
     async def _within(self, work: "Future[Any]") -> Any:
         owe(work)
+        waiting = asyncio.wrap_future(work)
+        del work  # an error holds this frame: it must not hold the error
         async with asyncio.timeout(self.settings.timeout):
-            return await asyncio.wrap_future(work)
+            try:
+                return await waiting
+            finally:
+                del waiting
 
     async def step(self, key: str, event: Any, event_id: str | None = None) -> Any:
         """One event of one session, and the wait for its answer.
@@ -185,7 +208,7 @@ class Service:
         """Answer what waits, then stop."""
         if self._sessions is not None:
             self._sessions.close()
-        for pool in (self._workers, self._painter):
+        for pool in (self._workers, self._reader, self._painter):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

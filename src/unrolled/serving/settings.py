@@ -13,7 +13,17 @@ SETTINGS, TOKEN = "UNROLLED_SERVE", "UNROLLED_TOKEN"  # environment variables
 MOST_IN_MEMORY = 1_000_000  # sessions, where nobody says
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST = 86_400  # seconds, of what has to end
-COUNTS = ("workers", "max_body", "max_length", "max_items", "max_columns", "max_depth", "max_events", "min_rate")
+COUNTS = (
+    "workers",
+    "max_body",
+    "max_length",
+    "max_items",
+    "max_cells",
+    "max_columns",
+    "max_depth",
+    "max_events",
+    "min_rate",
+)
 COUNTS += ("max_requests", "max_sockets", "max_batch")
 
 
@@ -31,7 +41,8 @@ class Settings:
         workers: processes.
         max_body: bytes of a request at most.
         max_length: characters of a text, items of a list, and tokens to write at most.
-        max_items: values of a JSON body, or cells of a table, at most.
+        max_items: values of a JSON body at most.
+        max_cells: rows times columns of a CSV body, or of probabilities that are answered, at most.
         max_columns: columns of a table, or different names in the objects of a body, at most.
         max_depth: lists and objects inside each other at most.
         max_events: events in one request at most.
@@ -58,10 +69,11 @@ class Settings:
     workers: int = 1
     max_body: int = 8_000_000
     max_length: int = 100_000
-    max_items: int = 500_000
+    max_items: int = 200_000
+    max_cells: int = 1_000_000
     max_columns: int = 1_000
     max_depth: int = 32
-    max_events: int = 10_000
+    max_events: int = 5_000
     max_sessions: int | None = None
     other_model: str = "refuse"
     ttl: float = 0.0

@@ -9,14 +9,15 @@ from unrolled.errors import UnrolledError
 from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.schemas import Event
 from unrolled.serving.service import Service
+from unrolled.serving.strict import dumps
 from unrolled.streaming.sessions import checked
 from unrolled.streaming.waiting import Work
 
 PART = 256  # events of a request that wait at once, as many as of a WebSocket
 
 
-async def answers_of(service: Service, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Read the events of a request in their order; each gets an output, or an error of its own.
+async def answers_of(service: Service, events: Sequence[Event]) -> str:
+    """Read the events of a request in their order; each gets an output, or an error of its own, in a list as JSON.
 
     Args:
         service: what answers.
@@ -30,7 +31,7 @@ async def answers_of(service: Service, events: Sequence[Event]) -> list[dict[str
     if service.draining:
         raise Fault("draining", "this server is stopping")
     stop = loop.time() + service.settings.timeout
-    told: list[dict[str, Any]] = []
+    told: list[str] = []
     for start in range(0, len(events), PART):
         part = _Part(loop)
         works = [OneOfPart(event, sender, part) for event in events[start : start + PART]]
@@ -40,8 +41,8 @@ async def answers_of(service: Service, events: Sequence[Event]) -> list[dict[str
                     await part.put(sessions.put, works)
             except TimeoutError:
                 pass  # events without an answer are told so, one by one
-        told += [_told(service, work) for work in works]
-    return told
+        told.append(dumps([_told(service, work) for work in works])[1:-1])
+    return f"[{','.join(told)}]"
 
 
 class OneOfPart(Work):
