@@ -92,6 +92,7 @@ class Bounds:
         names = set().union(*objects)
         if len(names) > self.columns:
             raise _too_many(where, self.columns, "different names", len(names))
+        self._check_lengths(map(len, names), "characters of a name", where)
         cells = len(names) * len(objects)
         if cells > self.items:
             raise _too_many(where, self.items, "values: objects times their different names", cells)

@@ -63,6 +63,11 @@ class Hub:
         self._awake = False
         self._watch = loop.create_task(self._look())
 
+    @property
+    def known(self) -> int:
+        """How many connections may ask."""
+        return len(self.waiters) - len(self.strangers)
+
     def greet(self, stranger: Waiter) -> None:
         """Take in a connection that has not sent its token yet; where there are many, the first of them has to go."""
         self.strangers[stranger] = None

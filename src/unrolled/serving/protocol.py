@@ -197,6 +197,9 @@ class Protocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes; frames of all connections that nobody has looked at are bounded together."""
         super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.handle_parser_exception()
+            return
         self._count()
         if self._door.untaken > UNTAKEN and self._counted > AHEAD_BYTES:
             self.close_now()

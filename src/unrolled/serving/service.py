@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -101,6 +102,11 @@ class Service:
         return self._sessions
 
     @property
+    def most_sockets(self) -> int:
+        """WebSockets at once."""
+        return min(self.settings.max_sockets, self.door.most_sockets)
+
+    @property
     def fingerprint(self) -> str:
         """Of the model's states; empty without sessions."""
         return "" if self._sessions is None else self._sessions.fingerprint
@@ -143,7 +149,7 @@ class Service:
         self._pictures = [one for one in self._pictures if not one.done()]
         if len(self._pictures) >= PICTURES:
             raise Fault("busy", message("pictures", expected=f"at most {PICTURES} that wait", received="one more"))
-        self._pictures.append(self._painter.submit(function, *arguments))
+        self._pictures.append(self._painter.submit(_settled, function, *arguments))
         return await self._within(self._pictures[-1])
 
     async def _within(self, work: "Future[Any]") -> Any:
@@ -210,6 +216,15 @@ class Service:
             self._sessions.close()
         for pool in (self._workers, self._reader, self._painter):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _settled(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function gives; the library that draws comes with the first picture, and the collector skips it then."""
+    is_new = "matplotlib.figure" not in sys.modules
+    found = function(*arguments)
+    if is_new:
+        gc.freeze()
+    return found
 
 
 def open_service(settings: Settings) -> Service:

@@ -29,10 +29,11 @@ OUTBOX, FEWEST = 1 << 20, 8  # bytes of those answers, and how many there may be
 WRONG = 256  # wrong lines one after the other that are answered
 TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
-NO_TEXT, POLICY = 1007, 1008
+NO_TEXT, POLICY, BUSY = 1007, 1008, 1013
 SAYS = {
     NO_TEXT: "a frame is not UTF-8",
     POLICY: "too many wrong lines",
+    BUSY: "too many connections: come back later",
     INTERNAL: "an error on our side",
     RESTART: "the server is stopping: connect again",
     BAD_TOKEN: "no token, or a wrong one",
@@ -57,8 +58,8 @@ class Stream:
             _ = service.sessions
             if service.draining:
                 raise Fault("draining", "this server is stopping")
-            most = min(service.settings.max_sockets, service.door.most_sockets)
-            if len(hub.waiters) - len(hub.strangers) >= most:
+            most = service.most_sockets
+            if may_ask(Headers(scope=scope), service.settings.token) and hub.known >= most:
                 raise Fault("busy", message("sockets", expected=f"at most {most}", received="more"))
             key = key_in(scope["query_string"])
         except Exception as error:
@@ -171,6 +172,9 @@ class Connection:
                 self._end(BAD_TOKEN)
                 return
             self.hub.strangers.pop(self, None)
+            if self.hub.known > self.service.most_sockets:
+                self._end(BUSY)
+                return
         while True:
             text = await self._text()
             if text is None:
