@@ -271,6 +271,7 @@ def refused(*options):
 def test_the_command_refuses_what_cannot_be_served_in_one_line(folder, tmp_path):
     assert "expected a folder with model.json" in refused(str(tmp_path / "none"))
     assert "--token-file" in refused(str(folder), "--token-file", str(tmp_path / "none"))
+    assert "--open-to-all" in refused(str(folder), "--host", "0.0.0.0")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -9,7 +9,7 @@ from unrolled.serving.logs import say
 try:
     import resource
 except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
+    resource = None
 
 SPARE = 1_000  # connections of HTTP beside those of WebSockets
 RESERVED = 64  # files for the store, the model and the log

@@ -4,10 +4,10 @@ import asyncio
 import json
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Response
@@ -152,7 +152,8 @@ class Http(H11Protocol):
         """Give a request that is not there yet its time."""
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
-        if self.cycle is not None and not self.cycle.response_complete:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if cycle is not None and not cycle.response_complete:
             self._stop()
         elif self._timer is None:
             self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
@@ -178,7 +179,7 @@ class Protocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn.reject = self._rejected  # type: ignore[method-assign]
+        self.conn.reject = self._rejected
 
     def connection_made(self, transport: Any) -> None:
         """A request for a WebSocket has come."""
