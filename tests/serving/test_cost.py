@@ -328,6 +328,14 @@ def test_wrong_lines_without_end_end_the_connection(client):
     assert ended.value.code == POLICY
 
 
+def test_a_frame_of_empty_lines_ends_the_connection(client):
+    with client.websocket_connect(STREAM) as socket:
+        socket.send_text("\n" * (2 * WRONG + 2))
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+    assert ended.value.code == POLICY
+
+
 def test_large_answers_leave_room_for_few_of_them(client):
     with client.websocket_connect(STREAM) as socket:
         hub = client.app.state.service.hub

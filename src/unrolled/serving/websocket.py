@@ -26,7 +26,7 @@ from unrolled.streaming.sessions import checked
 
 ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
 OUTBOX, FEWEST = 1 << 20, 8  # bytes of those answers, and how many there may be however large they are
-WRONG = 256  # wrong lines one after the other that are answered
+WRONG = 256  # wrong lines one after the other that are answered, and empty ones of a frame that are passed over
 TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
 NO_TEXT, POLICY, BUSY = 1007, 1008, 1013
@@ -178,6 +178,9 @@ class Connection:
         while True:
             text = await self._text()
             if text is None:
+                return
+            if text.count("\n\n") > WRONG:  # each would be looked for, and there may be millions
+                self._end(POLICY)
                 return
             for line in lines_of(text):
                 self._take(line)
