@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 PROGRAMS = ("kernels.py", "streams.py", "processes.py", "throughput.py", "translation.py", "decoding.py", "codecs.py")
+PROGRAMS += ("abuse.py",)
 
 
 def main() -> None:

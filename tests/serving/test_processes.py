@@ -275,6 +275,7 @@ def test_the_command_refuses_what_cannot_be_served_in_one_line(folder, tmp_path)
         assert option in refused(str(folder), option, str(tmp_path / "none"))
     (tmp_path / "key").write_text("short")
     assert "at least 16 characters" in refused(str(folder), "--state-key-file", str(tmp_path / "key"))
+    assert "--open-to-all" in refused(str(folder), "--host", "0.0.0.0")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -113,3 +113,27 @@ def test_an_answer_is_given_once():
     work.settle(1)
     work.settle(2)
     assert seen == [1]
+
+
+def test_every_sender_has_its_turn_however_much_one_of_them_has_sent():
+    waiting = Waiting(max_batch=4, max_wait=0.0)
+    waiting.put([Work(f"mine{n}", n, None, "loud") for n in range(1000)])
+    waiting.put([Work("ada", "a", None), Work("bob", "b", None, "quiet"), Work("bob", "c", None, "quiet")])
+    batch, seen = taken(waiting)
+    assert seen == [("mine0", 0), ("ada", "a"), ("bob", "b"), ("mine1", 1)]
+    waiting.done(batch)
+    assert ("bob", "c") in taken(waiting)[1]
+
+
+def test_events_of_one_sender_keep_their_order_and_none_is_lost():
+    waiting = Waiting(max_batch=7, max_wait=0.0)
+    for sender in "xyz":
+        waiting.put([Work(f"{sender}{n % 5}", n, None, sender) for n in range(40)])
+    seen = {}
+    while len(waiting):
+        batch, _ = taken(waiting)
+        for work in batch:
+            seen.setdefault(work.key, []).append(work.event)
+        waiting.done(batch)
+    assert sorted(seen) == sorted(f"{sender}{n}" for sender in "xyz" for n in range(5))
+    assert all(events == sorted(events) and len(events) == 8 for events in seen.values())

@@ -33,11 +33,23 @@ def serve(
             "without, the token serves"
         ),
     ] = "",
+    open_to_all: Annotated[
+        bool, typer.Option(help="listen without a token on an address that other machines reach")
+    ] = False,
     workers: Annotated[int, typer.Option(help="processes; several need a store")] = 1,
     max_body: Annotated[int, typer.Option(help="bytes of a request at most")] = 8_000_000,
     max_length: Annotated[
         int, typer.Option(help="characters of a text, items of a list, and tokens to write at most")
     ] = 100_000,
+    max_items: Annotated[int, typer.Option(help="values of a JSON body at most")] = 200_000,
+    max_cells: Annotated[
+        int, typer.Option(help="rows times columns of a CSV body, or of probabilities that are answered, at most")
+    ] = 1_000_000,
+    max_columns: Annotated[
+        int, typer.Option(help="columns of a table, or different names in the objects of a body, at most")
+    ] = 1_000,
+    max_depth: Annotated[int, typer.Option(help="lists and objects inside each other at most")] = 32,
+    max_events: Annotated[int, typer.Option(help="events in one request at most")] = 5_000,
     max_sessions: Annotated[
         int | None,
         typer.Option(
@@ -62,6 +74,9 @@ def serve(
     timeout: Annotated[
         float, typer.Option(help="seconds a request may take, and a slow client may hold up its answers")
     ] = 30.0,
+    min_rate: Annotated[
+        int, typer.Option(help="bytes a second that a client has to send of its body or take of its answer")
+    ] = 4_000,
     max_requests: Annotated[int, typer.Option(help="requests answered at once; more get 429")] = 64,
     max_sockets: Annotated[int, typer.Option(help="WebSocket connections at once")] = 10_000,
     max_batch: Annotated[int, typer.Option(help="events read side by side at most")] = 256,
@@ -79,9 +94,15 @@ def serve(
         host=host,
         port=port,
         token=from_file("--token-file", token_file, "a token") or token,
+        open_to_all=open_to_all,
         workers=workers,
         max_body=max_body,
         max_length=max_length,
+        max_items=max_items,
+        max_cells=max_cells,
+        max_columns=max_columns,
+        max_depth=max_depth,
+        max_events=max_events,
         max_sessions=max_sessions,
         max_session_bytes=max_session_bytes,
         remembered_events=remembered_events,
@@ -90,6 +111,7 @@ def serve(
         ttl=ttl,
         other_model=other_model,
         timeout=timeout,
+        min_rate=min_rate,
         max_requests=max_requests,
         max_sockets=max_sockets,
         max_batch=max_batch,

@@ -1,6 +1,7 @@
 """What a user already holds in memory, as a polars DataFrame."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from unrolled.data.forks import check_fork
 from unrolled.errors import DataError, message
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
+SPARSEST, FEW_CELLS = 100, 1_000_000  # cells of a table for each value that is given, beyond a number that is quick
+PLAIN = {int, float, str, bool, type(None)}  # types whose values are taken as they are
 _PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
@@ -59,11 +62,23 @@ def _list(items: list[Any]) -> pl.DataFrame:
     if not items:
         raise DataError(message("data", expected="at least one sequence or record", received="none"))
     if all(isinstance(item, Mapping) for item in items):
-        names = list(dict.fromkeys(name for item in items for name in item))
+        names = list(dict.fromkeys(chain.from_iterable(items)))
+        _refuse_sparse(items, len(names))
         return _columns({name: [item.get(name) for item in items] for name in names})
     if all(isinstance(item, str) for item in items):
         return pl.DataFrame({"x": items})
     return _sequences(items)
+
+
+def _refuse_sparse(records: list[Any], width: int) -> None:
+    """Refuse records whose table would be nearly empty: its cost has to follow the size of what is there."""
+    count, given = len(records), sum(map(len, records))
+    if width * count > SPARSEST * given + FEW_CELLS:
+        raise DataError(
+            message("data", expected="records that share their columns",
+                    received=f"{width:,} different columns in {count:,} records, {given / count:.1f} in each",
+                    remedy="give names and values as two lists in each record")
+        )  # fmt: skip
 
 
 def _sequences(items: list[Any]) -> pl.DataFrame:
@@ -102,11 +117,14 @@ def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
-    if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
-        return pl.Series(name, values, dtype=pl.Object)  # as it is: a list of every pixel would take minutes
-    plain = [_plain(value) for value in values]
+    kinds = set(map(type, values))
+    if not kinds <= PLAIN:
+        if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
+            return pl.Series(name, values, dtype=pl.Object)  # as it is: a list of every pixel would take minutes
+        values = [_plain(value) for value in values]
+        kinds = set(map(type, values))
     try:
-        return pl.Series(name, plain, strict=False) if _mixed_numbers(plain) else pl.Series(name, plain)
+        return pl.Series(name, values, strict=kinds - {type(None)} != {int, float})  # mixed numbers become floats
     except (TypeError, ValueError, pl.exceptions.PolarsError) as fault:
         raise DataError(
             message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
@@ -120,8 +138,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) == _PAIR and np.ndim(value[1]) == 0 and isinstance(value[0], np.ndarray):
         return {"array": value[0].tolist(), "sampling_rate": _plain(value[1])}  # a recording and its rate
     return list(value) if isinstance(value, tuple) else value
-
-
-def _mixed_numbers(values: list[Any]) -> bool:
-    kinds = {type(value) for value in values} - {type(None)}
-    return kinds == {int, float}

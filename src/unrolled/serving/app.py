@@ -3,17 +3,21 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
 from unrolled.serving import faults, routes_model, routes_predict, routes_sessions, routes_step, routes_unfold
 from unrolled.serving.auth import Guarded
+from unrolled.serving.door import SPARE, Door, most_connections
 from unrolled.serving.hub import Hub
 from unrolled.serving.limits import Bounded, Paths
 from unrolled.serving.logs import Logged, set_up
+from unrolled.serving.methods import Heads
 from unrolled.serving.page_files import page_router
 from unrolled.serving.reload import watch
 from unrolled.serving.service import Service, open_service
@@ -21,6 +25,7 @@ from unrolled.serving.settings import Settings
 from unrolled.serving.signals import listen
 from unrolled.serving.websocket import Stream
 
+SWITCH = 0.0005  # seconds that a thread may keep Python's lock while another waits for it: the event loop often does
 ABOUT = """Sequence models behind HTTP: one small state for each user instead of a history that is read again.
 
 `/v1/step` and the WebSocket `/v1/stream` read events of sessions, `/v1/predict` whole records, `/v1/generate` writes.
@@ -39,12 +44,13 @@ def make_app(service: Service) -> FastAPI:
     """
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any], None]:
+        service.door = Door(most_connections(service.settings.max_sockets + SPARE))
         service.hub = Hub(asyncio.get_running_loop())
         watching = asyncio.create_task(watch(service))
         listen(service)
         try:
-            yield
+            yield {"door": service.door, "min_rate": service.settings.min_rate}  # which each connection is told
         finally:
             service.draining = True
             watching.cancel()
@@ -61,18 +67,17 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for routes in (routes_step, routes_sessions, routes_predict, routes_unfold, routes_model):
-        app.include_router(routes.router)
-    app.include_router(routes_model.health)
-    app.include_router(page_router())
+    modules = (routes_step, routes_sessions, routes_predict, routes_unfold, routes_model)
+    routers = [*(module.router for module in modules), routes_model.health, page_router()]
+    for router in routers:
+        app.include_router(router)
     app.router.routes.append(WebSocketRoute("/v1/stream", Stream(service)))
-    faults.install(app)
+    faults.install(app, [*app.routes, *(route for router in routers for route in router.routes)])
     settings = service.settings
-    app.add_middleware(
-        Bounded, max_body=settings.max_body, max_requests=settings.max_requests, timeout=settings.timeout
-    )
+    app.add_middleware(Bounded, settings=settings)
     app.add_middleware(Paths)
     app.add_middleware(Guarded, settings=settings)
+    app.add_middleware(Heads)
     app.add_middleware(Logged, metrics=service.metrics)
     return app
 
@@ -81,5 +86,11 @@ def from_environment() -> FastAPI:
     """The application that `Settings.to_environment` describes; what uvicorn starts in each process."""
     set_up()
     app = make_app(open_service(Settings.from_environment()))
-    gc.freeze()  # what is there now stays: the collector need not look through it while events wait
+    settle()
     return app
+
+
+def settle() -> None:
+    """Make ready for answering: what is there now stays, and no thread holds up the others for long."""
+    gc.freeze()  # the collector need not look through it while events wait
+    sys.setswitchinterval(SWITCH)

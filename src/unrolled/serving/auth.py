@@ -43,6 +43,8 @@ class Guarded:
         origin = headers.get("origin")
         if origin and origin.partition("://")[2] != headers.get("host"):
             return Fault("origin", "Origin: pages of other sites may not ask")
+        if scope["type"] == "websocket" and scope["path"] != STREAM:
+            return Fault("missing", "no WebSocket is opened at this path")
         if not scope["path"].startswith(GUARDED) or scope["path"] == STREAM:
             return None
         return None if may_ask(headers, self.settings.token) else Fault("token", "Authorization: send Bearer TOKEN")
@@ -54,8 +56,9 @@ class Guarded:
 
 
 def may_ask(headers: Headers, token: str) -> bool:
-    """Whether the header has the token, where there is one."""
-    return not token or is_token(headers.get("authorization", "").removeprefix("Bearer "), token)
+    """Whether the header has the token, where there is one; the scheme is Bearer in any letters."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return not token or (scheme.lower() == "bearer" and is_token(given.strip(), token))
 
 
 def is_token(given: str, token: str) -> bool:

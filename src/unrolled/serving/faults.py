@@ -1,13 +1,16 @@
 """What becomes of an error: one JSON form, `{"error": {"kind", "message"}}`, and never a traceback."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from polars.exceptions import PolarsError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from unrolled.errors import (
@@ -29,6 +32,15 @@ log = logging.getLogger("unrolled.serving")
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
 KIND = "unrolled.fault"  # of the error that was told, in the scope of a request
 RETRY = {"Retry-After": "1"}
+HEADERS = {
+    "busy": RETRY,
+    "store": RETRY,
+    "lost": RETRY,
+    "draining": RETRY,
+    "token": {"WWW-Authenticate": "Bearer"},
+    "slow": {"Connection": "close"},
+    "upgrade": {"Connection": "Upgrade", "Upgrade": "websocket"},
+}
 
 # kind of error: status, and for the description what it means
 KINDS: dict[str, tuple[int, str]] = {
@@ -37,6 +49,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "option": (422, "an option with an illegal value"),
     "state": (422, "a state that is damaged, or of another model"),
     "length": (422, "a text or list longer than the server takes"),
+    "malformed": (400, "what was sent is not HTTP, or no handshake of a WebSocket"),
     "token": (401, "no token, or a wrong one"),
     "origin": (403, "a page of another site asks"),
     "missing": (404, "no such session, or no such path"),
@@ -46,6 +59,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "unsupported": (409, "this model cannot do that"),
     "body": (413, "a request larger than the server takes"),
     "type": (415, "a body of another kind than JSON"),
+    "upgrade": (426, "a path that is asked as a WebSocket"),
     "busy": (429, "too many requests at once: come back after Retry-After"),
     "internal": (500, "our fault; the log has more"),
     "store": (503, "the store of sessions is away and this event was not counted: come back after Retry-After"),
@@ -68,6 +82,8 @@ _CLASSES: dict[type[UnrolledError], str] = {
     InputError: "data",
     UnsupportedError: "unsupported",
 }
+SOCKETS = ("/v1/stream",)
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT")
 _STATUSES = {404: "missing", 405: "method", 413: "body", 415: "type"}
 
 
@@ -92,11 +108,19 @@ class Fault(Exception):  # noqa: N818 - of the client, most often
         """The body of the answer."""
         return {"error": {"kind": self.kind, "message": self.text}}
 
+    @property
+    def phrase(self) -> str:
+        """What HTTP calls the status."""
+        return HTTPStatus(self.status).phrase
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP wants beside the status."""
+        return HEADERS.get(self.kind, {})
+
     def response(self) -> JSONResponse:
         """The answer."""
-        headers = RETRY if self.kind in ("busy", "store", "lost", "draining") else None
-        headers = {"WWW-Authenticate": "Bearer"} if self.kind == "token" else headers
-        return JSONResponse(self.to_json(), self.status, headers)
+        return JSONResponse(self.to_json(), self.status, self.headers)
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -112,6 +136,11 @@ def fault_of(error: BaseException) -> Fault:
     return Fault("internal", "an error on our side; the server's log has more")
 
 
+def folded(method: str) -> str:
+    """A method that HTTP knows, or OTHER: a client may invent names without end."""
+    return method if method in METHODS else "OTHER"
+
+
 def event_fault(error: BaseException) -> Fault:
     """The fault of an event that was not answered."""
     foreseen = isinstance(error, Fault | UnrolledError | TimeoutError)
@@ -125,8 +154,23 @@ def unreadable(argument: str, error: BaseException) -> Fault:
     return Fault("data", message(argument, expected="records as the model learnt from", received=found[:200]))
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of an application leave it in the one form."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Let every error of an application leave it in the one form.
+
+    Args:
+        app: the application.
+        routes: all of it, from which the methods of a path are told.
+    """
+
+    def allowed(request: Request) -> str:
+        """The methods of all routes of a path, and HEAD where there is GET."""
+        found = {
+            method
+            for route in routes
+            if isinstance(route, Route | APIRoute) and route.matches(request.scope)[0] is not Match.NONE
+            for method in route.methods or ()
+        }
+        return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
         return told(fault_of(error), request.scope)
@@ -141,9 +185,13 @@ def install(app: FastAPI) -> None:
     async def other(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = _STATUSES.get(error.status_code, "request")
+        if kind == "missing" and request.scope["path"] in SOCKETS:
+            return told(Fault("upgrade", "this path is asked as a WebSocket"), request.scope)
         phrase = HTTPStatus(error.status_code).phrase.lower()
-        response = told(Fault(kind, f"{request.method}: {phrase}"), request.scope)
+        response = told(Fault(kind, f"{folded(request.method)}: {phrase}"), request.scope)
         response.headers.update(error.headers or {})
+        if kind == "method":
+            response.headers["Allow"] = allowed(request)
         return response
 
     for kind in (Fault, UnrolledError, TimeoutError, Exception):
@@ -168,8 +216,6 @@ def _first(error: RequestValidationError) -> str:
     first = error.errors()[0]
     # numbers of characters and names of classes say nothing to who sent a field
     where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
-    if first["type"] == "json_invalid":
-        return f"body: {first['ctx']['error']}"
     detail = str(first.get("ctx", {}).get("error") or first["msg"])
     detail = f"{detail[0].lower()}{detail[1:]}"
     return f"{'.'.join(where) or first['loc'][0]}: {detail}"

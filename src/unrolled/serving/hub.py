@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from unrolled.streaming.heard import EventId
 from unrolled.streaming.waiting import Work
 
+STRANGERS = 64  # connections at once that have not sent their token
+USUAL = 1 << 12  # bytes that an answer has at most, before one is known that has more
 LOOK = 1.0  # seconds between two looks for clients that do not read
 
 
@@ -20,6 +22,8 @@ class Waiter(Protocol):
     def look(self, now: float) -> None: ...
 
     def stop(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Sent(Work):
@@ -34,7 +38,7 @@ class Sent(Work):
     __slots__ = ("_hub", "_waiter", "start")
 
     def __init__(self, key: str, event: Any, event_id: EventId | None, waiter: Waiter, hub: "Hub") -> None:
-        super().__init__(key, event, event_id)
+        super().__init__(key, event, event_id, waiter)
         self._waiter, self._hub, self.start = waiter, hub, time.perf_counter()
 
     def answer(self, found: Any) -> None:
@@ -52,11 +56,26 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.waiters: set[Waiter] = set()
+        self.strangers: dict[Waiter, None] = {}  # who have not sent their token yet, the first one first
+        self.widest = USUAL  # bytes of an answer, where they are large
         self._loop = loop
         self._asked: list[Sent] = []
         self._found: deque[tuple[Waiter, Sent, Any]] = deque()
         self._awake = False
         self._watch = loop.create_task(self._look())
+
+    @property
+    def known(self) -> int:
+        """How many connections may ask."""
+        return len(self.waiters) - len(self.strangers)
+
+    def greet(self, stranger: Waiter) -> None:
+        """Take in a connection that has not sent its token yet; where there are many, the first of them has to go."""
+        self.strangers[stranger] = None
+        if len(self.strangers) > STRANGERS:
+            first = next(iter(self.strangers))
+            del self.strangers[first]
+            first.close()
 
     def ask(self, sent: Sent, put: Callable[[Sequence[Work]], None]) -> None:
         """Hand an event to the sessions, with all others of this turn."""

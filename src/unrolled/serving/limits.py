@@ -1,7 +1,10 @@
-"""Limits: how much a request may carry, how long it may take to arrive, and how many are answered at once."""
+"""Limits: how much a request may carry, how fast it has to arrive, and how many are answered at once."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import re
+from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -9,65 +12,158 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unrolled.errors import message
 from unrolled.serving.faults import Fault, refuse
+from unrolled.serving.settings import Settings
 
-API = "/v1/"
+API, WRITES = "/v1/", "/v1/generate"
+LARGE = 1 << 16  # bytes: larger bodies are read and answered a few at a time, so that small ones need not wait
+LARGE_AT_ONCE = 2
+BODIES = 16  # large bodies of the greatest size that are held, or arrive, at once
+GRACE = 5.0  # seconds before a client has to keep up the least rate
+_WRONG_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
+_OWED: ContextVar[list["Future[Any]"]] = ContextVar("owed")
+
+
+def owe(work: "Future[Any]") -> None:
+    """Let the request that is being answered keep its place until this work in a thread has ended."""
+    owed = _OWED.get(None)
+    if owed is not None:
+        owed[:] = [one for one in owed if not one.done()]
+        owed.append(work)
 
 
 class Bounded:
-    """Keeps requests within bounds; a body is read whole, counted while it arrives, before anybody looks at it.
+    """Keeps requests within bounds.
+
+    A body is read whole, counted while it arrives, before the request takes one of the places. It keeps its place until
+    its work in threads has ended, so what is past its time is still counted. Texts that are written take at most half
+    of the places.
 
     Args:
         app: what answers.
-        max_body: bytes of a body.
-        max_requests: requests to the API at once.
-        timeout: seconds in which a body has to arrive.
+        settings: with the bounds.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int, max_requests: int, timeout: float) -> None:
-        self.app, self.max_body, self.max_requests, self.timeout = app, max_body, max_requests, timeout
-        self.running = 0
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+        self.running = self.writing = 0
+        self.held = 0  # bytes of large bodies
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http" or not scope["path"].startswith(API):
             await self.app(scope, receive, send)
             return
-        if self.running >= self.max_requests:
-            busy = message("requests", expected=f"at most {self.max_requests} at once", received="one more")
-            await refuse(Fault("busy", busy), scope, receive, send)
-            return
-        self.running += 1
         try:
-            body = await self._body(scope, receive)
+            with contextlib.ExitStack() as places:
+                body = await self._body(scope, receive, places)
+                if len(body) > LARGE:
+                    await self._turn(places)
+                self._take(scope["path"] == WRITES, places)
+                owed: list[Future[Any]] = []
+                token = _OWED.set(owed)
+                try:
+                    await self.app(scope, _replay(body, receive), send)
+                finally:
+                    _OWED.reset(token)
+                    self._leave(places.pop_all(), owed)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
-        else:
-            await self.app(scope, _replay(body, receive), send)
-        finally:
-            self.running -= 1
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        told = dict(scope["headers"]).get(b"content-length", b"0")
-        if told.isdigit() and int(told) > self.max_body:
-            raise self._too_large(int(told))
-        parts, size = [], 0
+    def _take(self, writes: bool, places: contextlib.ExitStack) -> None:
+        most = self.settings.max_requests
+        if self.running >= most or (writes and self.writing >= max(1, most // 2)):
+            busy = message("requests", expected=f"at most {most} at once, half of them to write", received="one more")
+            raise Fault("busy", busy)
+        self.running += 1
+        self.writing += writes
+
+        def leave() -> None:
+            self.running -= 1
+            self.writing -= writes
+
+        places.callback(leave)
+
+    async def _turn(self, places: contextlib.ExitStack) -> None:
+        """Wait for one of the places of large bodies."""
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.settings.timeout):
+                await self._large.acquire()
+        except TimeoutError:
+            raise Fault("busy", "other large bodies were answered all the time: come back later") from None
+        places.callback(self._large.release)
+
+    def _leave(self, places: contextlib.ExitStack, owed: list["Future[Any]"]) -> None:
+        """Give the places back, as soon as the last work in a thread has ended."""
+        waiting = [one for one in owed if not one.done()]
+        if not waiting:
+            places.close()
+            return
+        loop, left = asyncio.get_running_loop(), len(waiting)
+
+        def ended() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                places.close()
+
+        def tell(_: "Future[Any]") -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for a place
+                loop.call_soon_threadsafe(ended)
+
+        for one in waiting:
+            one.add_done_callback(tell)
+
+    async def _body(self, scope: Scope, receive: Receive, places: contextlib.ExitStack) -> bytes:
+        most, timeout, loop = self.settings.max_body, self.settings.timeout, asyncio.get_running_loop()
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if told.isdigit() and int(told) > most:
+            raise self._too_large(int(told))
+        body, start, grace = bytearray(), loop.time(), min(GRACE, timeout)
+        held = places.enter_context(_Held(self))
+        try:
+            async with asyncio.timeout_at(start + grace) as limit:
                 while True:
                     part = await receive()
                     if part["type"] == "http.disconnect":
                         raise Fault("slow", "the client left before its request was whole")
-                    parts.append(part.get("body", b""))
-                    size += len(parts[-1])
-                    if size > self.max_body:
-                        raise self._too_large(size)
+                    body += part.get("body", b"")
+                    if len(body) > most:
+                        raise self._too_large(len(body))
+                    held.take(max(0, len(body) - LARGE), BODIES * most)
                     if not part.get("more_body", False):
-                        return b"".join(parts)
+                        return bytes(body)
+                    limit.reschedule(start + min(timeout, grace + len(body) / self.settings.min_rate))
         except TimeoutError:
-            raise Fault("slow", f"the body did not arrive within {self.timeout:g} seconds") from None
+            slow = (
+                f"the body did not arrive within {timeout:g} seconds, or at {self.settings.min_rate:,} bytes a second"
+            )
+            raise Fault("slow", slow) from None
 
     def _too_large(self, size: int) -> Fault:
-        return Fault("body", message("body", expected=f"at most {self.max_body:,} bytes", received=f"{size:,} or more"))
+        most = f"at most {self.settings.max_body:,} bytes"
+        return Fault("body", message("body", expected=most, received=f"{size:,} or more"))
+
+
+class _Held(contextlib.AbstractContextManager[Any]):
+    """The bytes that one large body holds."""
+
+    def __init__(self, bounded: Bounded) -> None:
+        self._bounded, self._size = bounded, 0
+
+    def take(self, size: int, most: int) -> None:
+        """Hold so many now.
+
+        Raises:
+            Fault: all bodies together would be too much.
+        """
+        self._bounded.held += size - self._size
+        self._size = size
+        if size and self._bounded.held > most:
+            raise Fault("busy", message("bodies", expected=f"at most {most:,} bytes in all at once", received="more"))
+
+    def __exit__(self, *_: object) -> None:
+        self._bounded.held -= self._size
 
 
 class Paths:
@@ -88,30 +184,14 @@ def key_of(segment: str) -> str:
     """The key that a segment of a path stands for.
 
     Raises:
-        Fault: no UTF-8.
+        Fault: no UTF-8, or no two digits after a percent sign.
     """
+    if _WRONG_PERCENT.search(segment):
+        raise Fault("request", message("key", expected="two hexadecimal digits after %", received=segment[:80]))
     try:
         return unquote_to_bytes(segment).decode()
     except UnicodeDecodeError:
         raise Fault("request", message("key", expected="UTF-8, percent-encoded", received="other bytes")) from None
-
-
-def check_length(value: Any, most: int, where: str) -> None:
-    """Refuse a text or a list longer than a server takes, however deep it lies.
-
-    Raises:
-        Fault: too long.
-    """
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if not isinstance(one, str | list | Mapping):
-            continue
-        if len(one) > most:
-            kind = "characters" if isinstance(one, str) else "items"
-            raise Fault("length", message(where, expected=f"at most {most:,} {kind}", received=f"{len(one):,}"))
-        if not isinstance(one, str):
-            waiting.extend(one.values() if isinstance(one, Mapping) else one)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,18 +1,22 @@
 """Logs: one JSON object a line, one line a request; never an event, a key or a token."""
 
+import asyncio
 import json
 import logging
+import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unrolled.serving.faults import KIND, fault_of, refuse
+from unrolled.serving.faults import KIND, Fault, fault_of, folded, refuse
 from unrolled.serving.metrics import Metrics
 
 log = logging.getLogger("unrolled.serving")
+SECONDS = 1.0  # between two lines about faults of one kind
 LEFT = 499  # in place of a status: the client was gone first
 FIELDS = "fields"  # where a record carries what else is to be said
 
@@ -33,11 +37,40 @@ class Lines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
+class Seldom(logging.Filter):
+    """Lets one fault of a kind through in a second; the next line says how many there were.
+
+    Args:
+        clock: seconds from anywhere.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when, and how many were not said since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to say it."""
+        if record.levelno < logging.WARNING:
+            return True
+        kind = "" if not record.exc_info or record.exc_info[0] is None else record.exc_info[0].__name__
+        what, now = (kind, f"{record.pathname}:{record.lineno}"), self._clock()
+        when, more = self._said.get(what, (-math.inf, 0))
+        if now - when < SECONDS:
+            self._said[what] = when, more + 1
+            return False
+        self._said[what] = now, 0
+        if more:
+            setattr(record, FIELDS, {**getattr(record, FIELDS, {}), "more": more})
+        return True
+
+
 def set_up(level: int = logging.INFO) -> None:
     """Send what the server and uvicorn say to standard error, as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
-    for name, least in {"unrolled.serving": level, "uvicorn": logging.WARNING}.items():
+    handler.addFilter(Seldom())
+    for name, least in {"unrolled.serving": level, "uvicorn": logging.WARNING, "asyncio": logging.WARNING}.items():
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(least)
@@ -81,17 +114,22 @@ class Logged:
             if sent or status != LEFT:
                 raise
             await refuse(fault_of(error), scope, receive, counting)
+        except asyncio.CancelledError:  # the server stops, and has waited for this request long enough
+            if status == LEFT:
+                await refuse(Fault("draining", "this server has stopped"), scope, receive, counting)
+            raise
         finally:
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", None) or "other"
-            self.metrics.requests.labels(route, scope["method"], str(status)).inc()
+            method = folded(scope["method"])
+            self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)
             kind = scope.get(KIND)
             if kind is not None:
                 self.metrics.errors.labels(kind).inc()
             say(
                 "request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 2),

@@ -13,7 +13,19 @@ router = APIRouter(route_class=StrictRoute, tags=["model"])
 health = APIRouter(route_class=StrictRoute, tags=["health"])
 MOST_CLASSES = 1000
 TEXT: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-LIMITS = ("max_body", "max_length", "ttl", "timeout", "max_requests", "max_batch")
+LIMITS = (
+    "max_body",
+    "max_length",
+    "max_items",
+    "max_cells",
+    "max_columns",
+    "max_depth",
+    "max_events",
+    "min_rate",
+    "ttl",
+    "timeout",
+)
+LIMITS += ("max_requests", "max_batch")
 LIMITS += ("remembered_events", "remembered_ids", "remembered_bytes", "max_session_bytes")
 
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from unrolled.errors import UnrolledError, UnsupportedError, message
-from unrolled.serving.asking import Asked, StrictRoute, as_json
+from unrolled.serving.asking import Asked, StrictRoute, written
+from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.events import EventStream, event
 from unrolled.serving.faults import STUMBLES, Fault, fault_of, unreadable
-from unrolled.serving.limits import check_length
 from unrolled.serving.predicting import predictions, table_of_csv
 from unrolled.serving.schemas import Predictions, Prompt, Records, errors
 from unrolled.serving.service import Service
+from unrolled.serving.strict import dumps_long
 from unrolled.tasks.language import LanguageModel
 from unrolled.tasks.writing_on import write_on
 
@@ -43,9 +44,7 @@ STREAM: Any = {
 @router.post("/v1/predict", response_model=Predictions, responses=errors("data", "unsupported", "type", "time"))
 async def predict(service: Asked, body: Records) -> Response:
     """Answer for whole records, as `model.predict` does: labels, tags, texts, items, or the steps of a forecast."""
-    most = service.settings.max_length
-    check_length(body.records, most, "records")
-    return as_json(await service.ask(predictions, service.model, body.records, body.probabilities))
+    return written(await service.ask(_of_records, service, body))
 
 
 @router.post(
@@ -56,9 +55,9 @@ async def predict(service: Asked, body: Records) -> Response:
 )
 async def predict_csv(service: Asked, request: Request) -> Response:
     """Answer for the rows of a CSV file, read as the model's own data were."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != CSV:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
         raise Fault("type", message("Content-Type", expected=CSV, received=request.headers.get("content-type", "none")))
-    return as_json(await service.ask(_of_csv, service, await request.body()))
+    return written(await service.ask(_of_csv, service, await request.body()))
 
 
 @router.post(
@@ -71,19 +70,24 @@ async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Req
     if service.draining:
         raise Fault("draining", "this server is stopping")
     most = service.settings.max_length
-    check_length([body.prompt, body.given], most, "prompt")
     if body.length > most:
         raise Fault("length", message("length", expected=f"at most {most:,} tokens", received=f"{body.length:,}"))
     steps = await service.ask(_begun, service.model, body)
     return EventStream(_events(service, steps, request))
 
 
-def _of_csv(service: Service, data: bytes) -> dict[str, Any]:
-    table = table_of_csv(service.model, data)
-    most = service.settings.max_length
-    if len(table) > most:
-        raise Fault("length", message("body", expected=f"at most {most:,} rows", received=f"{len(table):,}"))
-    return predictions(service.model, table)
+def _of_records(service: Service, body: Records) -> str:
+    if body.probabilities:
+        cells = len(body.records) * len(getattr(service.model, "classes_", ()))
+        if cells > service.bounds.cells:
+            most = f"at most {service.bounds.cells:,} probabilities"
+            raise Fault("length", message("records", expected=most, received=f"{cells:,}"))
+    return dumps_long(predictions(service.model, body.records, body.probabilities))
+
+
+def _of_csv(service: Service, data: bytes) -> str:
+    check_csv(data, service.bounds)
+    return dumps_long(predictions(service.model, table_of_csv(service.model, data)))
 
 
 def _begun(model: Any, body: Prompt) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """`/v1/unfold`: the network drawn unfolded over a text or record, and how its gradient flows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,22 +14,25 @@ from unrolled.plots.theme import THEMES, svg_of
 from unrolled.plots.unfolding import draw_unfolding
 from unrolled.serving.asking import Asked, StrictRoute, as_json
 from unrolled.serving.faults import STUMBLES, unreadable
-from unrolled.serving.limits import check_length
 from unrolled.serving.schemas import Look, Seen, errors
 from unrolled.serving.strict import plain
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
 ANSWERED = ("label", "labels", "text")  # answers that a record can hold
-LONGEST = 2_000  # characters of a text, or rows, that are looked at
+STEPS, ROWS = 200, 2_000  # characters of a text, or items of a list, and records that are looked at: seconds of drawing
 
 
 @router.post("/v1/unfold", response_model=Seen, responses=errors("data", "option", "unsupported", "time"))
 async def unfold(service: Asked, body: Annotated[Look, Body()]) -> Response:
     """Unfold the network over a text (of a language model) or over records, and draw it with its gradient flow.
 
-    A record that lacks its answer gets the model's own, as the gradient needs one.
+    A record that lacks its answer gets the model's own, as the gradient needs one. A text, or a list in a record, may
+    have 200 characters or items.
     """
-    check_length([body.text, body.records], min(LONGEST, service.settings.max_length), "text or records")
+    service.bounds.check_length(body.records or [], "records", ROWS)
+    steps = replace(service.bounds, length=min(STEPS, service.bounds.length))
+    for one in (body.text, *(body.records or ())):
+        steps.check_value(one, "text or records")
     return as_json(await service.paint(_seen, service.model, body))
 
 

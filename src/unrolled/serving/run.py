@@ -1,7 +1,6 @@
 """From settings to a running server: one process, or several around one store."""
 
 import contextlib
-import gc
 import socket
 import sys
 
@@ -12,9 +11,9 @@ import websockets as websockets
 from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
-from unrolled.serving.app import make_app
+from unrolled.serving.app import make_app, settle
 from unrolled.serving.logs import say, set_up
-from unrolled.serving.protocol import Protocol
+from unrolled.serving.protocol import Http, Protocol
 from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
@@ -46,6 +45,7 @@ def run(settings: Settings) -> None:
             server_header=False,
             lifespan="on",
             backlog=BACKLOG,
+            http=Http,
             ws=Protocol,
             ws_max_size=settings.max_body,
             ws_ping_interval=settings.ping_every,
@@ -57,11 +57,11 @@ def run(settings: Settings) -> None:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         print(f"serving {settings.model} at {address}", file=sys.stderr, flush=True)
         if not settings.is_loopback and not settings.token:
-            say("open", warning="other machines can ask without a token: give --token-file")
+            say("open", warning="everybody who reaches this address may ask, as --open-to-all says")
         if several:
             Multiprocess(config, sockets=[sock]).run()
         else:
-            gc.freeze()  # what is there now stays: the collector need not look through it while events wait
+            settle()
             uvicorn.Server(config).run(sockets=[sock])
 
 
@@ -76,7 +76,7 @@ def listening(settings: Settings) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        patience = int(4000 * settings.timeout)  # milliseconds, long after we have given up ourselves
+        patience = min(int(4000 * settings.timeout), 2**31 - 1)  # milliseconds, long after we have given up ourselves
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
     try:
         sock.bind((settings.host, settings.port))

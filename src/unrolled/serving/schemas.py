@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from unrolled.serving.faults import KINDS
 
@@ -19,9 +19,27 @@ EventId = Annotated[
 
 
 class Strict(BaseModel):
-    """A body without unknown fields."""
+    """A body without unknown fields, whose values have the types of JSON: true is no number, and 1 is no truth."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_unknown(cls, value: Any) -> Any:
+        """Keep the first unknown field only: an error is made for each, and one is told."""
+        if not isinstance(value, dict) or len(value) <= len(cls.model_fields):
+            return value
+        unknown = next((name for name in value if name not in cls.model_fields), None)
+        return {name: item for name, item in value.items() if name in cls.model_fields or name == unknown}
+
+
+def _whole(value: Any) -> Any:
+    """The integer that 5.0 is in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Rows = Annotated[list[dict[str, Any]], Field(fail_fast=True)]
 
 
 class ErrorDetail(Strict):
@@ -45,6 +63,16 @@ class Event(Strict):
     event_id: EventId | None = None
 
 
+def _one_or_several(value: Any) -> str:
+    return "Several" if isinstance(value, list) else "One"
+
+
+Events = Annotated[
+    Annotated[Event, Tag("One")] | Annotated[list[Event], Field(fail_fast=True), Tag("Several")],
+    Discriminator(_one_or_several),
+]
+
+
 class Answer(Strict):
     """The answer to one event."""
 
@@ -63,9 +91,7 @@ class Answered(Strict):
 class Records(Strict):
     """Whole records to answer for."""
 
-    records: list[dict[str, Any]] = Field(
-        min_length=1, description="as the model learnt from", examples=[[{"x": "ab"}]]
-    )
+    records: Rows = Field(min_length=1, description="as the model learnt from", examples=[[{"x": "ab"}]])
     probabilities: bool = Field(False, description="also the probability of each class, where there are classes")
 
 
@@ -81,14 +107,14 @@ class Prompt(Strict):
     """What to write on from, and how to draw."""
 
     prompt: str = Field("", description="the text so far; empty starts a document", examples=["Once upon"])
-    length: int = Field(200, ge=0, description="tokens to write at most")
+    length: Whole = Field(200, ge=0, description="tokens to write at most")
     temperature: float = Field(1.0, ge=0, le=100, description="below 1 safer, above 1 wilder, 0 the likeliest token")
-    top_k: int = Field(0, ge=0, le=2**31, description="draw only from the k likeliest tokens; 0 from all")
+    top_k: Whole = Field(0, ge=0, le=2**31, description="draw only from the k likeliest tokens; 0 from all")
     top_p: float = Field(1.0, gt=0, le=1, description="draw from the fewest tokens that reach this probability")
-    seed: int | None = Field(None, ge=0, lt=2**63, description="for repeatable text")
+    seed: Whole | None = Field(None, ge=0, lt=2**63, description="for repeatable text")
     given: dict[str, Any] | None = Field(None, description="values of the columns that start a text")
-    candidates: int = Field(0, ge=0, le=50, description="tell this many of the likeliest tokens at each step")
-    units: int = Field(0, ge=0, le=256, description="tell this many hidden units of the last layer at each step")
+    candidates: Whole = Field(0, ge=0, le=50, description="tell this many of the likeliest tokens at each step")
+    units: Whole = Field(0, ge=0, le=256, description="tell this many hidden units of the last layer at each step")
 
 
 class SessionList(Strict):
@@ -127,7 +153,7 @@ class Look(Strict):
     """A text or a record to unfold the network over."""
 
     text: str | None = Field(None, description="of a language model", examples=["Once upon"])
-    records: list[dict[str, Any]] | None = Field(None, min_length=1, description="of any other task")
+    records: Rows | None = Field(None, min_length=1, description="of any other task")
     theme: Literal["light", "dark"] = "light"
 
 

@@ -3,20 +3,25 @@
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-from unrolled.errors import StoreUnavailable, UnsupportedError
+from unrolled.errors import StoreUnavailable, UnsupportedError, message
+from unrolled.serving.bounds import Bounds
+from unrolled.serving.door import Door
 from unrolled.serving.faults import Fault, event_fault
 from unrolled.serving.hub import Hub
+from unrolled.serving.limits import owe
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
 from unrolled.streaming.heard import EventId
 from unrolled.streaming.signed import signer_of
 from unrolled.streaming.waiting import Work
 
+PICTURES = 8  # that are drawn or wait for it; one takes about a second
 PROBE = 1.0  # seconds for which an answer about the store is good
 
 
@@ -64,16 +69,29 @@ class Service:
     """
 
     hub: Hub  # the way back to WebSockets, set when the event loop runs
+    door: Door  # the connections of this process, set then as well
 
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
         self.settings, self.refusal = settings, refusal
         self.model = without_files(model)
         self.draining = False
         self.signer = signer_of(settings.state_key, settings.token)
+        self.bounds = Bounds(
+            items=settings.max_items,
+            cells=settings.max_cells,
+            columns=settings.max_columns,
+            depth=settings.max_depth,
+            length=settings.max_length,
+            events=settings.max_events,
+        )
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
+        self._reader = ThreadPoolExecutor(
+            1, thread_name_prefix="reader"
+        )  # large bodies: JSON is read under Python's lock
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
+        self._pictures: list[Future[Any]] = []  # that are drawn, or wait for it
         self._probed = (-PROBE, True)
 
     @property
@@ -86,6 +104,11 @@ class Service:
         if self._sessions is None:
             raise UnsupportedError(self.refusal)
         return self._sessions
+
+    @property
+    def most_sockets(self) -> int:
+        """WebSockets at once."""
+        return min(self.settings.max_sockets, self.door.most_sockets)
 
     @property
     def fingerprint(self) -> str:
@@ -105,16 +128,43 @@ class Service:
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function that takes its time, in a thread, and wait as long as a request may take.
 
+        What has not begun by then is not begun. What has begun goes on, and its request keeps its place until it ends.
+
         Raises:
             TimeoutError: it took longer.
         """
-        async with asyncio.timeout(self.settings.timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+        return await self._within(self._workers.submit(function, *arguments))
+
+    async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The same for what reads a large body: one after the other.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        return await self._within(self._reader.submit(function, *arguments))
 
     async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The same for what draws: one picture after the other."""
+        """The same for what draws: one picture after the other, and only some that wait.
+
+        Raises:
+            Fault: others wait already.
+            TimeoutError: it took longer.
+        """
+        self._pictures = [one for one in self._pictures if not one.done()]
+        if len(self._pictures) >= PICTURES:
+            raise Fault("busy", message("pictures", expected=f"at most {PICTURES} that wait", received="one more"))
+        self._pictures.append(self._painter.submit(_settled, function, *arguments))
+        return await self._within(self._pictures[-1])
+
+    async def _within(self, work: "Future[Any]") -> Any:
+        owe(work)
+        waiting = asyncio.wrap_future(work)
+        del work  # an error holds this frame: it must not hold the error
         async with asyncio.timeout(self.settings.timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._painter, function, *arguments)
+            try:
+                return await waiting
+            finally:
+                del waiting
 
     async def step(self, key: str, event: Any, event_id: EventId | None = None) -> Any:
         """One event of one session, and the wait for its answer.
@@ -169,8 +219,17 @@ class Service:
         """Answer what waits, then stop."""
         if self._sessions is not None:
             self._sessions.close()
-        for pool in (self._workers, self._painter):
+        for pool in (self._workers, self._reader, self._painter):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _settled(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function gives; the library that draws comes with the first picture, and the collector skips it then."""
+    is_new = "matplotlib.figure" not in sys.modules
+    found = function(*arguments)
+    if is_new:
+        gc.freeze()
+    return found
 
 
 def open_service(settings: Settings) -> Service:

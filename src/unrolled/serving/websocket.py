@@ -7,6 +7,7 @@ instead. Out: `{"key", "id"?, "output"}` or `{"key"?, "id"?, "error": {"kind", "
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from json import JSONDecodeError
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,16 +19,21 @@ from unrolled.errors import message
 from unrolled.serving.auth import is_token, may_ask
 from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
 from unrolled.serving.hub import Hub, Sent
-from unrolled.serving.limits import check_length
 from unrolled.serving.logs import say
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
 from unrolled.streaming.sessions import checked, checked_id
 
 ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
-TOKEN_SECONDS = 10.0
+OUTBOX, FEWEST = 1 << 20, 8  # bytes of those answers, and how many there may be however large they are
+WRONG = 256  # wrong lines one after the other that are answered, and empty ones of a frame that are passed over
+TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
+NO_TEXT, POLICY, BUSY = 1007, 1008, 1013
 SAYS = {
+    NO_TEXT: "a frame is not UTF-8",
+    POLICY: "too many wrong lines",
+    BUSY: "too many connections: come back later",
     INTERNAL: "an error on our side",
     RESTART: "the server is stopping: connect again",
     BAD_TOKEN: "no token, or a wrong one",
@@ -52,15 +58,15 @@ class Stream:
             _ = service.sessions
             if service.draining:
                 raise Fault("draining", "this server is stopping")
-            if len(hub.waiters) >= service.settings.max_sockets:
-                raise Fault(
-                    "busy", message("sockets", expected=f"at most {service.settings.max_sockets}", received="more")
-                )
+            most = service.most_sockets
+            if may_ask(Headers(scope=scope), service.settings.token) and hub.known >= most:
+                raise Fault("busy", message("sockets", expected=f"at most {most}", received="more"))
+            key = key_in(scope["query_string"])
         except Exception as error:
             await receive()
             await refuse(fault_of(error), scope, receive, send)
             return
-        await Connection(service, hub, scope, receive, send).run()
+        await Connection(service, hub, key, scope, receive, send).run()
 
 
 class Connection:
@@ -68,17 +74,17 @@ class Connection:
 
     Args:
         service, hub: what answers, and the way back.
+        key: of lines without one.
         scope, receive, send: the connection.
     """
 
-    def __init__(self, service: Service, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, service: Service, hub: Hub, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         self.service, self.hub, self.receive, self.send = service, hub, receive, send
         self.headers = Headers(scope=scope)
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        self.key = query.get("key", [None])[0]
+        self.key = key
         self.outbox: list[str] = []
         self.waiting = 0  # events without an answer that the client was sent
-        self.events = 0
+        self.events = self.wrong = 0
         self.busy_since: float | None = None  # when the answer that is being sent was begun
         loop = asyncio.get_running_loop()
         self.ending: asyncio.Future[int | None] = loop.create_future()  # the code to close with; None: the client left
@@ -104,6 +110,7 @@ class Connection:
             for task in tasks:
                 task.cancel()
             self.hub.waiters.discard(self)
+            self.hub.strangers.pop(self, None)
             self.service.metrics.sockets.dec()
             say("stream", events=self.events, code=code or LEFT, seconds=round(time.monotonic() - start, 1))
 
@@ -116,7 +123,9 @@ class Connection:
             self._complain(event_fault(found), line)
             return
         line["output"] = found
-        self.outbox.append(dumps(line))
+        text = dumps(line)
+        self.hub.widest = max(self.hub.widest, len(text))
+        self.outbox.append(text)
         self.filled.set()
 
     def look(self, now: float) -> None:
@@ -127,6 +136,10 @@ class Connection:
     def stop(self) -> None:
         """Take no more events; what was taken is answered."""
         self._end(RESTART)
+
+    def close(self) -> None:
+        """End before the token was sent."""
+        self._end(BAD_TOKEN)
 
     def _end(self, code: int | None) -> None:
         if not self.ending.done():
@@ -153,34 +166,54 @@ class Connection:
     # ---- reading -------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        if not may_ask(self.headers, self.service.settings.token) and not await self._is_allowed():
-            self._end(BAD_TOKEN)
-            return
+        if not may_ask(self.headers, self.service.settings.token):
+            self.hub.greet(self)
+            if not await self._is_allowed():
+                self._end(BAD_TOKEN)
+                return
+            self.hub.strangers.pop(self, None)
+            if self.hub.known > self.service.most_sockets:
+                self._end(BUSY)
+                return
         while True:
             text = await self._text()
             if text is None:
-                self._end(None)
                 return
-            for line in text.split("\n"):
-                if line:
-                    self._take(line)
-                if self.waiting >= ROOM:
+            if text.count("\n\n") > WRONG:  # each would be looked for, and there may be millions
+                self._end(POLICY)
+                return
+            for line in lines_of(text):
+                self._take(line)
+                if self.wrong > WRONG:
+                    self._end(POLICY)
+                    return
+                if self.waiting >= self._room():
                     self.room.clear()
                     await self.room.wait()
 
+    def _room(self) -> int:
+        """How many events may wait, so that their answers are not too large together."""
+        return min(ROOM, max(FEWEST, OUTBOX // self.hub.widest))
+
     async def _text(self) -> str | None:
-        """The next frame; None where the client left."""
+        """The next frame; None where there is no other."""
         part = await self.receive()
         if part["type"] == "websocket.disconnect":
+            self._end(None)
             return None
         text = part.get("text")
-        return text if text is not None else part["bytes"].decode(errors="replace")
+        try:
+            return text if text is not None else part["bytes"].decode()
+        except UnicodeDecodeError:
+            self._end(NO_TEXT)
+            return None
 
     async def _is_allowed(self) -> bool:
         """The first line has to be {"token": ...}."""
         with contextlib.suppress(TimeoutError, JSONDecodeError):
             async with asyncio.timeout(TOKEN_SECONDS):
-                said = loads(await self._text() or "null")
+                line = await self._text()
+            said = loads(line) if line and len(line) <= TOKEN_LINE else None
             token = said.get("token") if isinstance(said, dict) else None
             return isinstance(token, str) and is_token(token, self.service.settings.token)
         return False
@@ -188,6 +221,7 @@ class Connection:
     def _take(self, line: str) -> None:
         self.waiting += 1
         self.events += 1
+        self.wrong += 1
         said: Any = None
         try:
             said = loads(line)
@@ -202,6 +236,7 @@ class Connection:
             known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str | int)}
             self._complain(fault_of(error), known)
         else:
+            self.wrong = 0
             self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)
 
     def _check(self, said: Any) -> None:
@@ -212,7 +247,7 @@ class Connection:
         if len(said) > 1 + ("key" in said) + ("id" in said):
             extra = next(field for field in said if field not in ("key", "event", "id"))
             raise Fault("request", message("line", expected="key, event and id", received=extra[:80]))
-        check_length(said["event"], self.service.settings.max_length, "event")
+        self.service.bounds.check_value(said["event"], "event")
 
     # ---- writing -------------------------------------------------------------------------------------
 
@@ -234,5 +269,31 @@ class Connection:
                 return
             self.busy_since = None
             self.waiting -= len(lines)
-            if self.waiting < ROOM:
+            if self.waiting < self._room():
                 self.room.set()
+
+
+def key_in(query: bytes) -> str | None:
+    """The key in the query of an address; None where there is none.
+
+    Raises:
+        Fault: no UTF-8 behind the percent signs, or more than one key.
+    """
+    try:
+        keys = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict").get("key", [])
+    except (UnicodeError, ValueError):
+        raise Fault("request", message("key", expected="UTF-8, percent-encoded", received="other bytes")) from None
+    if len(keys) > 1:
+        raise Fault("request", message("key", expected="one in the query", received=len(keys)))
+    return keys[0] if keys else None
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of a frame that are not empty, one after the other: a list of very short ones would be large."""
+    start, size = 0, len(text)
+    while start < size:
+        end = text.find("\n", start)
+        end = size if end < 0 else end
+        if end > start:
+            yield text[start:end]
+        start = end + 1

@@ -14,7 +14,7 @@ class Asked(Work):
     __slots__ = ("future",)
 
     def __init__(self, key: str, event: Any, event_id: EventId | None) -> None:
-        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
+        super().__init__(key, event, event_id)
         self.future: Future[Any] = Future()
 
     def answer(self, found: Any) -> None:
@@ -46,7 +46,7 @@ class OneOfMany(Work):
     __slots__ = ("_gathered", "_place")
 
     def __init__(self, key: str, event: Any, event_id: EventId | None, gathered: Gathered, place: int) -> None:
-        self.key, self.event, self.event_id, self.settled = key, event, event_id, False
+        super().__init__(key, event, event_id, gathered)
         self._gathered, self._place = gathered, place
 
     def answer(self, found: Any) -> None:

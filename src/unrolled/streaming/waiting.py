@@ -8,6 +8,7 @@ from typing import Any
 
 from unrolled.errors import StoreUnavailable
 from unrolled.streaming.heard import EventId
+from unrolled.streaming.turns import Turns
 
 SMOOTHING = 0.3  # share of the last batch in the estimate of how fast events arrive
 
@@ -19,12 +20,14 @@ class Work:
         key: whose event.
         event: as the stream reads it.
         event_id: its name, where it may come twice.
+        sender: the client or request it came from, of whom others may wait too; None = it came alone.
     """
 
-    __slots__ = ("event", "event_id", "key", "settled")
+    __slots__ = ("event", "event_id", "key", "sender", "settled")
 
-    def __init__(self, key: str, event: Any, event_id: EventId | None) -> None:
+    def __init__(self, key: str, event: Any, event_id: EventId | None, sender: Any = None) -> None:
         self.key, self.event, self.event_id, self.settled = key, event, event_id, False
+        self.sender = sender
 
     def settle(self, found: Any) -> None:
         """Answer, with an exception where there is no answer; a second time does nothing."""
@@ -37,7 +40,10 @@ class Work:
 
 
 class Waiting:
-    """Events that wait: first come first served, one at a time for each key, many keys at a time.
+    """Events that wait: one at a time for each key, many keys at a time, and every sender in turn.
+
+    The events of one sender come in the order in which they were put. Where several senders have events that wait,
+    one of each is taken in turn, so nobody waits for all that somebody else has sent.
 
     Whoever takes a batch gets what is there. It waits for more only where so many events arrived while the batch
     before was being stepped that the wait should double the batch; an event that comes alone goes at once, and so
@@ -51,7 +57,7 @@ class Waiting:
     def __init__(self, max_batch: int, max_wait: float) -> None:
         self._max_batch, self._max_wait = max_batch, max_wait
         self._changed = Condition()
-        self._ready: deque[Work] = deque()  # the next event of every key of which none is being stepped
+        self._ready: Turns[Work] = Turns()  # the next event of every key of which none is being stepped
         self._behind: dict[str, deque[Work] | None] = {}  # by key that is ready or being stepped: its later events
         self._wanted = 0  # so many ready ones wake up whoever takes; 0 = nobody waits
         self._waiting = self._arrived = 0
@@ -75,7 +81,7 @@ class Waiting:
                 key = work.key
                 if key not in behind:
                     behind[key] = None
-                    ready.append(work)
+                    ready.put(_line(work), work)
                 else:
                     line = behind[key]
                     if line is None:
@@ -96,7 +102,7 @@ class Waiting:
             there = len(self._ready)
             if there < self._max_batch and not self._closed and self._rate * self._max_wait >= there:
                 self._rest(min(2 * there, self._max_batch), self._max_wait)
-            works = [self._ready.popleft() for _ in range(min(len(self._ready), self._max_batch))]
+            works = [self._ready.take() for _ in range(min(len(self._ready), self._max_batch))]
             self._waiting -= len(works)
             self._taken_at, self._arrived_at = time.monotonic(), self._arrived
         return works
@@ -107,7 +113,8 @@ class Waiting:
             for work in works:
                 line = self._behind.pop(work.key)
                 if line:
-                    self._ready.append(line.popleft())
+                    following = line.popleft()
+                    self._ready.put(_line(following), following)
                     self._behind[work.key] = line
             seconds = max(time.monotonic() - self._taken_at, 1e-6)
             self._rate += SMOOTHING * ((self._arrived - self._arrived_at) / seconds - self._rate)
@@ -123,3 +130,8 @@ class Waiting:
         while len(self._ready) < wanted and not self._closed and (left := until - time.monotonic()) > 0:
             self._changed.wait(left)
         self._wanted = 0
+
+
+def _line(work: Work) -> Any:
+    """Whose turn it is with this work; one that came alone has a line of its own."""
+    return work if work.sender is None else work.sender

@@ -38,6 +38,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
 from unrolled.tasks.described import ReadsTexts
+from unrolled.tasks.reading import ROWS, read_to_the_end
 from unrolled.tasks.stream_text import TextReader
 from unrolled.tasks.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
 from unrolled.training.options import TrainingOptions
@@ -318,30 +319,36 @@ class LanguageModel(ReadsTexts, Task):
 
     def _read(self, record: Mapping[str, Any]) -> tuple[Tensor, Any]:
         """What the model expects after one text, (1, V), and its state."""
-        batch = self._encode_prompt(record)
-        raw, state = self._fitted()(batch)
-        return self._legal(raw.values[-1:]), state
+        return self._read_all([record])
+
+    def _read_all(self, records: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Any]:
+        ends, state = read_to_the_end(self._fitted(), TEXT, self._encode_prompts(records))
+        return self._legal(ends), state
+
+    def _encode_prompts(self, records: Sequence[Mapping[str, Any]]) -> Batch:
+        tokens = self._tokens([record[self.text] for record in records])
+        edges = torch.full((len(records),), self.boundary_)
+        statics = {} if self.given_ is None else self.given_.encode_all(records).statics
+        return Batch({TEXT: with_edges(edges, tokens, after=False)}, statics)
 
     def _legal(self, logits: Tensor) -> Tensor:
         """Where only one text was learnt from, no end was: rule it out."""
         return logits if self.many_ else logits.index_fill(1, torch.tensor([self.boundary_]), -torch.inf)
-
-    def _encode_prompt(self, record: Mapping[str, Any]) -> Batch:
-        tokens = self._tokens([record[self.text]])
-        edge = torch.tensor([self.boundary_])
-        statics = {} if self.given_ is None else self.given_.encode_all([record]).statics
-        return Batch({TEXT: with_edges(edge, tokens, after=False)}, statics)
 
     def predict(self, data: Any) -> list[str]:
         """For each text the likeliest next token, as text; empty where the text most likely ends."""
         self._fitted().eval()
         source = self._source(data)
         require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
-        answers = []
-        for record in source:
+        records, answers = list(source), []
+        spelt: dict[int, str] = {}
+        for start in range(0, len(records), ROWS):
             with torch.no_grad():
-                best = self._read(record)[0].argmax(1)
-            answers.append("" if int(best) == self.boundary_ else self._spell(best))
+                best = self._read_all(records[start : start + ROWS])[0].argmax(1)
+            for one in best.unique():
+                if int(one) not in spelt:
+                    spelt[int(one)] = "" if int(one) == self.boundary_ else self._spell(one[None])
+            answers += [spelt[one] for one in best.tolist()]
         return answers
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:

@@ -15,6 +15,7 @@ from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
 from unrolled.tasks.language import TEXT, LanguageModel
 
+LONGEST_SHOWN = 4096  # tokens of a prompt whose reading is told
 LONGEST_READ = 64  # the last steps of a prompt that are shown
 END = "<end>"  # the name of the token after a document's last
 
@@ -50,7 +51,7 @@ def write_on(
 ) -> Iterator[Written]:
     """What `model.generate` writes, as it is written; whoever has enough stops asking.
 
-    With `units` the last steps of the prompt come first.
+    With `units` the last steps of a prompt of up to 4,096 tokens come first.
 
     Args:
         model: a fitted language model.
@@ -140,9 +141,9 @@ def _prompt_steps(
 ) -> list[Written]:
     """The last steps of the prompt, with what was expected before each and remembered after it."""
     tokens = model._tokens([record[model.text]]).values
-    if not len(tokens):
+    if not 0 < len(tokens) <= LONGEST_SHOWN:  # the states of all its steps would be kept
         return []
-    batch = model._encode_prompt(record)
+    batch = model._encode_prompts([record])
     raw, _ = model.network_(batch)
     first = max(0, len(tokens) - LONGEST_READ)
     shares = probabilities(model._legal(raw.values[first:-1]), *drawing)  # (T, V) before each token

@@ -1,0 +1,148 @@
+"""Bounds on what a body holds: values, depth, names, texts. Counted in its bytes, then in what was read of them.
+
+Counting costs some nanoseconds a byte and makes no objects; only what is within bounds is read as JSON, and only what
+is within bounds after that is validated and given to a model.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import message
+from unrolled.serving.faults import Fault
+
+BLOCK = 1 << 18  # bytes that are looked at together
+QUOTE = ord('"')
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a body may hold.
+
+    Args:
+        items: values of JSON in all.
+        cells: rows times columns of a table.
+        columns: different names in the objects of one depth, or columns of a table.
+        depth: lists and objects inside each other.
+        length: characters of a text, items of a list, rows of a table.
+        events: items of a body that is a list.
+    """
+
+    items: int
+    cells: int
+    columns: int
+    depth: int
+    length: int
+    events: int
+
+    def check_bytes(self, body: bytes) -> None:
+        """Refuse JSON with too many values, before it is read.
+
+        Raises:
+            Fault: more than `items`.
+        """
+        found = count_values(body, b"[{,", self.items)
+        if found > self.items:
+            raise _too_many("body", self.items, "values", found)
+
+    def check_value(self, value: Any, where: str) -> None:
+        """Refuse what is too long, too deep or too wide, and a number that is not finite.
+
+        Args:
+            value: as it was read from JSON.
+            where: what to call it in the message.
+
+        Raises:
+            Fault: beyond a bound.
+        """
+        if type(value) is int:  # most events are one number or a short text
+            return
+        lists, objects, texts, depth = *_sorted((value,)), 0
+        while lists or objects or texts:
+            self._check_lengths(map(len, texts), "characters", where)
+            self._check_lengths(map(len, lists), "items", where)
+            self._check_names(objects, where)
+            depth += bool(lists or objects)
+            if depth > self.depth:
+                raise _too_many(where, self.depth, "lists and objects inside each other", depth, "more")
+            lists, objects, texts = _sorted(chain(chain.from_iterable(lists), *map(dict.values, objects)))
+
+    def check_length(self, value: Any, where: str, most: int | None = None) -> None:
+        """Refuse a text or list that is longer than `length`, or than `most`.
+
+        Raises:
+            Fault: too long.
+        """
+        most = self.length if most is None else min(most, self.length)
+        if len(value) > most:
+            raise _too_many(where, most, "characters" if isinstance(value, str) else "items", len(value))
+
+    def _check_lengths(self, lengths: Iterable[int], kind: str, where: str) -> None:
+        longest = max(lengths, default=0)
+        if longest > self.length:
+            raise _too_many(where, self.length, kind, longest)
+
+    def _check_names(self, objects: list[dict[str, Any]], where: str) -> None:
+        if not objects:
+            return
+        names = set().union(*objects)
+        if len(names) > self.columns:
+            raise _too_many(where, self.columns, "different names", len(names))
+        self._check_lengths(map(len, names), "characters of a name", where)
+        cells = len(names) * len(objects)
+        if cells > self.items:
+            raise _too_many(where, self.items, "values: objects times their different names", cells)
+
+
+def count_values(body: bytes, marks: bytes, most: int) -> int:
+    """Count the bytes outside of quotes that begin a value; exactly only where a quick count is beyond `most`.
+
+    Args:
+        body: JSON or CSV.
+        marks: bytes that come before a value.
+        most: what is few enough.
+
+    Example:
+        >>> count_values(b'["a,b", "c", [1]]', b"[{,", 100), count_values(b'["a,b", "c", [1]]', b"[{,", 4)
+        (6, 5)
+    """
+    rough = 1 + sum(body.count(mark) for mark in marks)
+    if rough <= most:
+        return rough
+    plain = body
+    if b"\\" in plain:  # an escaped quote ends no text
+        plain = plain.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    is_mark = np.zeros(256, bool)
+    is_mark[list(marks)] = True
+    count, is_inside = 1, False
+    for start in range(0, len(plain), BLOCK):
+        part = np.frombuffer(plain, np.uint8, min(BLOCK, len(plain) - start), start)
+        inside = np.logical_xor.accumulate(part == QUOTE) ^ is_inside
+        count += int(np.count_nonzero(is_mark[part] & ~inside))
+        is_inside = bool(inside[-1])
+    return count
+
+
+def _sorted(values: Iterable[Any]) -> tuple[list[list[Any]], list[dict[str, Any]], list[str]]:
+    """Lists, objects and texts among values, and a refusal of numbers that are not finite."""
+    lists, objects, texts = [], [], []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind is float:
+            if not math.isfinite(value):
+                raise Fault("request", "body: a number is too large")
+        elif kind is list:
+            lists.append(value)
+        elif kind is dict:
+            objects.append(value)
+    return lists, objects, texts
+
+
+def _too_many(where: str, most: int, kind: str, found: int, more: str = "") -> Fault:
+    return Fault("length", message(where, expected=f"at most {most:,} {kind}", received=more or f"{found:,}"))

@@ -1,0 +1,51 @@
+"""What a CSV body holds, before it is read: its header, its rows and its cells."""
+
+import csv
+import io
+
+from unrolled.errors import DataError, message
+from unrolled.serving.bounds import Bounds
+from unrolled.serving.faults import Fault
+
+HEADER = 1 << 20  # bytes in which the first line has to end
+
+
+def check_csv(data: bytes, bounds: Bounds) -> None:
+    """Refuse a table that is too wide or too long, or whose columns have one name, at the cost of counting its bytes.
+
+    Cells are rows times columns, as rows may be shorter than the header and are filled. Every line counts as a row,
+    also where it is a part of a text in quotes.
+
+    Raises:
+        Fault: more columns, rows or cells than the bounds.
+        DataError: no header that can be read, or a name that comes twice.
+    """
+    names = _header(data)
+    if len(names) > bounds.columns:
+        raise _too_many(bounds.columns, "columns", len(names))
+    again = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if again is not None:
+        raise DataError(message("body", expected="columns of different names", received=f"{again[:80]!r} twice"))
+    if any('"' in name for name in names):  # readers differ in where such a header ends
+        raise DataError(message("body", expected="names of columns without quotes", received="one with a quote"))
+    rows = data.count(b"\n") - data.endswith(b"\n")
+    if rows > bounds.length:
+        raise _too_many(bounds.length, "rows", rows)
+    if rows * len(names) > bounds.cells:
+        raise _too_many(bounds.cells, "cells", rows * len(names))
+
+
+def _header(data: bytes) -> list[str]:
+    try:
+        lines = io.StringIO(
+            data[:HEADER].decode("utf-8-sig", "strict" if len(data) <= HEADER else "ignore"), newline=""
+        )
+        return next(csv.reader(lines), [])
+    except UnicodeDecodeError as error:
+        raise DataError(message("body", expected="CSV in UTF-8", received="other bytes")) from error
+    except csv.Error as error:
+        raise DataError(message("body", expected="CSV", received=str(error))) from error
+
+
+def _too_many(most: int, kind: str, found: int) -> Fault:
+    return Fault("length", message("body", expected=f"at most {most:,} {kind}", received=f"{found:,}"))
