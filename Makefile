@@ -13,7 +13,7 @@ PAPER ?=
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check-tests test-slow test-gpu bench lstm-paper format clean
+.PHONY: help setup demo test .testing tested lint types check-tests test-slow test-gpu bench lstm-paper format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,15 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train, compare, save and use a model, in about a minute
 	@$(BIN)/python examples/demo.py
 
-test: lint types check-tests ## everything that must hold: style, rooms, types, tests, the code in the docs
+# What passed is written down last: where one of these fails, make stops before it.
+test: .testing lint types check-tests ## everything that must hold: style, rooms, types, tests, the code in the docs
+	@$(BIN)/python tools/tested.py pass
+
+.testing: $(READY)
+	@$(BIN)/python tools/tested.py begin
+
+tested: $(READY) ## was the current commit tested here? `make test` writes the one it passed on into .venv/.tested
+	@$(BIN)/python tools/tested.py show
 
 lint: $(READY) ## style, and the rooms' import contract
 	@$(BIN)/ruff format --check --quiet .
