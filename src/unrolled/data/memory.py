@@ -105,7 +105,7 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     plain = [_plain(value) for value in values]
     try:
         return pl.Series(name, plain, strict=False) if _mixed_numbers(plain) else pl.Series(name, plain)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as fault:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
         raise DataError(
             message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
         ) from fault
