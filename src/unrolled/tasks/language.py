@@ -27,8 +27,8 @@ from unrolled.data.documents import Documents
 from unrolled.data.readers import as_source, read_text
 from unrolled.data.source import Source
 from unrolled.data.streams import StreamLanes
-from unrolled.decoding.sampling import sample
-from unrolled.errors import OptionError, message, unknown
+from unrolled.decoding.sampling import generator_of, sample
+from unrolled.errors import OptionError, message, unknown, whole_number
 from unrolled.metrics import Scores, language_scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
@@ -276,10 +276,9 @@ class LanguageModel(Task):
         Returns:
             What was written, without the prompt.
         """
-        if length < 0:
-            raise OptionError(message("length", expected="an integer >= 0", received=length))
+        length = whole_number("length", length, least=0)
         network = self._fitted().eval()
-        generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        generator = generator_of(seed)
         record = {**(given or {}), self.text: prompt}
         self._check_given(record)
         with torch.no_grad():

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.text import REPLACEMENT
-from unrolled.decoding.sampling import probabilities
-from unrolled.errors import OptionError, message
+from unrolled.decoding.sampling import generator_of, probabilities
+from unrolled.errors import whole_number
 from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
 from unrolled.tasks.language import TEXT, LanguageModel
@@ -68,8 +68,8 @@ def write_on(
         >>> [step.text for step in steps], steps[0].expected
         (['c', 'a', 'b'], (('c', 1.0),))
     """
-    if length < 0:
-        raise OptionError(message("length", expected="an integer >= 0", received=length))
+    length, candidates = whole_number("length", length, least=0), whole_number("candidates", candidates, least=0)
+    units = whole_number("units", units, least=0)
     record = {**(given or {}), model.text: prompt}
     model._check_given(record)
     model._fitted().eval()
@@ -78,7 +78,7 @@ def write_on(
         probabilities(logits, temperature, top_k, top_p)  # an illegal option is refused now, not at the first step
         drawing = (temperature, top_k, top_p)
         shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
-    generator = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+    generator = generator_of(seed)
     return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
 
 
