@@ -109,8 +109,12 @@ def finite_number(argument: str, value: Any, least: float = -math.inf, most: flo
         >>> finite_number("temperature", 1, least=0)
         1.0
     """
-    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and least <= value <= most:
-        return float(value)
+    try:
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number that is larger than any float
+        found = math.inf
+    if math.isfinite(found) and least <= found <= most:
+        return found
     raise OptionError(message(argument, expected=f"a finite number{_bounds(least, most)}", received=value))
 
 
@@ -124,7 +128,7 @@ def whole_number(argument: str, value: Any, least: float = -math.inf, most: floa
         >>> whole_number("length", 3, least=0)
         3
     """
-    if isinstance(value, Integral) and not isinstance(value, bool) and least <= value <= most:
+    if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most:
         return int(value)
     raise OptionError(message(argument, expected=f"an integer{_bounds(least, most)}", received=value))
 
