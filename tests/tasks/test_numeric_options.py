@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 
@@ -18,24 +17,15 @@ from unrolled.export.runner import softmax
 from unrolled.nn.mixture import MixtureOutput
 
 BAD = [math.nan, math.inf, -math.inf, -1, -(2**70), 2**70, 1.5, 1e-320, "x", [1]]
-WORDS = ["to be or not", "or not to be", "be or to not", "not or be to"] * 6
 
 MAKE: dict[str, Callable[[], Any]] = {
     "language": lambda: ur.LanguageModel(hidden_size=4, dropout=0.0).fit("abcacbbca" * 40, epochs=1),
-    "binary frames": lambda: ur.SequenceModel(hidden_size=4).fit(
-        {"frames": [[[0, 1], [1, 0], [1, 1]] * 4] * 8}, epochs=1
-    ),
+    "frames": lambda: ur.SequenceModel(hidden_size=4).fit({"frames": [[[0, 1], [1, 0], [1, 1]] * 4] * 8}, epochs=1),
     "mixture": lambda: ur.SequenceModel(hidden_size=4, output="mixture", components=2).fit(
         {"frames": [[[0.1 * t, math.sin(t)] for t in range(12)]] * 8}, epochs=1
     ),
-    "translator": lambda: ur.Translator(hidden_size=4).fit(
-        pl.DataFrame({"source": WORDS, "target": WORDS}), epochs=1, baselines=False
-    ),
-    "recommender": lambda: ur.Recommender(hidden_size=4).fit(
-        pl.DataFrame({"user": [n % 6 for n in range(60)], "item": [f"i{n % 7}" for n in range(60)]}), epochs=1
-    ),
 }
-NAMES = ("predict", "generate", "draw", "n_best", "write_on")
+NAMES = ("generate", "draw", "write_on")
 
 
 def numeric(method: Any) -> list[str]:
@@ -46,14 +36,6 @@ def numeric(method: Any) -> list[str]:
         for name in inspect.signature(method).parameters
         if {int, float} & {hints.get(name), *typing.get_args(hints.get(name))}
     ]
-
-
-def data_for(name: str) -> Any:
-    tables = {
-        "translator": {"source": WORDS[:1]},
-        "recommender": {"user": [1, 1], "item": ["i1", "i2"]},
-    }
-    return pl.DataFrame(tables[name]) if name in tables else None
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -68,25 +50,22 @@ def test_a_bad_number_to_a_fitted_model_is_an_error_of_ours_or_works(name: str) 
                 if bad == 2**70 and option in ("length", "max_length", "count"):
                     continue  # a legal wish for more than anybody waits for
                 given = {option: bad}
-                if method_name in ("generate", "draw", "write_on") and option != "length":
+                if option != "length":
                     given["length"] = 2
                 if method_name == "draw" and option != "count":
                     given["count"] = 2
-                if name == "binary frames":
+                if name == "frames":
                     given["prompt"] = [[0, 1]]
-                first = [data_for(name)] if method_name in ("predict", "n_best") else []
-                if first == [None]:
-                    continue
                 asked += 1
                 try:
-                    method(*first, **given)
+                    method(**given)
                 except UnrolledError:
-                    assert bad != 1e-320 or option != "temperature"
+                    assert bad != 1e-320 or option != "temperature" or name == "frames"  # numbers are not drawn
                 except Exception as fault:
                     raise AssertionError(f"{method_name}({option}={bad!r}): {type(fault).__name__}: {fault}") from fault
                 else:
                     assert not isinstance(bad, float) or math.isfinite(bad), f"{method_name}({option}={bad}) was taken"
-    assert asked > 15
+    assert asked > 10
 
 
 @pytest.mark.parametrize("temperature", [1e-38, 1e-45, 5e-324, 1e-20])
