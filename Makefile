@@ -7,13 +7,18 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# What makes a release and what tries the lowest versions: environments of their own.
+RELEASE := .venv-release
+LOWEST := .venv-lowest
+LOWEST_TESTS ?= tests/data tests/codecs tests/cli/test_commands.py tests/report tests/export/test_command.py \
+	tests/text_metrics tests/serving/test_routes.py tests/serving/test_websocket.py tests/conformance/test_stores.py
 # Small tensors: one thread per worker is faster than threads that wait for each other.
 WORKERS ?= 2
 PAPER ?=
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check-tests test-slow test-gpu bench lstm-paper format clean
+.PHONY: lock lowest test-lowest sbom release help setup demo test .testing tested lint types check-tests test-slow test-gpu bench lstm-paper format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +36,15 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train, compare, save and use a model, in about a minute
 	@$(BIN)/python examples/demo.py
 
-test: lint types check-tests ## everything that must hold: style, rooms, types, tests, the code in the docs
+# What passed is written down last: where one of these fails, make stops before it.
+test: .testing lint types check-tests ## everything that must hold: style, rooms, types, tests, the code in the docs
+	@$(BIN)/python tools/tested.py pass
+
+.testing: $(READY)
+	@$(BIN)/python tools/tested.py begin
+
+tested: $(READY) ## was the current commit tested here? `make test` writes the one it passed on into .venv/.tested
+	@$(BIN)/python tools/tested.py show
 
 lint: $(READY) ## style, and the rooms' import contract
 	@$(BIN)/ruff format --check --quiet .
@@ -60,5 +73,33 @@ format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
+$(RELEASE)/.ready: constraints-release.txt
+	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
+	@$(RELEASE)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-release.txt uv cyclonedx-bom
+	@touch $@
+
+lock: $(RELEASE)/.ready ## write the hashes of all pins into requirements-hashes.txt
+	@$(RELEASE)/bin/python tools/hashes.py
+
+lowest: $(RELEASE)/.ready ## write the lowest versions that pyproject.toml allows into constraints-lowest.txt
+	@$(RELEASE)/bin/python tools/lowest.py
+
+# Warnings of old libraries about each other are theirs, and not errors here; our own are, in `make test`.
+test-lowest: ## the tests that touch the libraries most, with the lowest versions of all of them
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check -r constraints-lowest.txt
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@$(ONE_THREAD) $(LOWEST)/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
+		-W ignore::PendingDeprecationWarning -W ignore::FutureWarning $(LOWEST_TESTS)
+
+sbom: $(READY) $(RELEASE)/.ready ## write a bill of materials of all that the package runs with into dist/
+	@mkdir -p dist
+	@$(BIN)/python tools/sbom.py | $(RELEASE)/bin/cyclonedx-py requirements - --pyproject pyproject.toml \
+		--mc-type library --output-reproducible -o dist/unrolled.cdx.json
+
+release: sbom ## build the wheel and the sdist into dist/, beside their bill of materials
+	@$(RELEASE)/bin/uv build --quiet --out-dir dist
+
 clean: ## remove what the tools made, .venv included
-	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-release .venv-lowest .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

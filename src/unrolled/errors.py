@@ -16,8 +16,11 @@
 A message names the argument, what was expected, what was received and what to do.
 """
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
 
 
 class UnrolledError(Exception):
@@ -98,3 +101,49 @@ def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputE
     """An error for a name that is not among the choices, with the nearest one suggested."""
     known = list(choices)
     return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))
+
+
+def finite_number(argument: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    """Return a number that is finite and within its bounds, or refuse it: NaN and infinity are in no range.
+
+    Args:
+        argument: its name.
+        value: what was given.
+        least: the lowest value that is legal.
+        most: the highest one.
+
+    Raises:
+        OptionError: no number, NaN, infinite, or out of bounds.
+
+    Example:
+        >>> finite_number("temperature", 1, least=0)
+        1.0
+    """
+    try:
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number that is larger than any float
+        found = math.inf
+    if math.isfinite(found) and least <= found <= most:
+        return found
+    raise OptionError(message(argument, expected=f"a finite number{_bounds(least, most)}", received=value))
+
+
+def whole_number(argument: str, value: Any, least: float = -math.inf, most: float = math.inf) -> int:
+    """Return a whole number within its bounds, or refuse it; see `finite_number`.
+
+    Raises:
+        OptionError: no whole number, or out of bounds.
+
+    Example:
+        >>> whole_number("length", 3, least=0)
+        3
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most:
+        return int(value)
+    raise OptionError(message(argument, expected=f"an integer{_bounds(least, most)}", received=value))
+
+
+def _bounds(least: float, most: float) -> str:
+    if most == math.inf:
+        return "" if least == -math.inf else f" >= {least}"
+    return f" from {least} to {most}"

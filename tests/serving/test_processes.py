@@ -80,7 +80,7 @@ def test_sigterm_answers_what_was_taken_and_ends_connections_with_1012(folder, l
         wait_for(lambda: len(heard) > 20)
         server.send(signal.SIGTERM)
         client.join(60)
-        server.process.wait(60)
+        assert server.process.wait(60) == 0  # drained, so nothing went wrong
         assert server.logged("draining")
         assert not any("Traceback" in line for line in server.lines)
     code = heard.pop()
@@ -90,6 +90,16 @@ def test_sigterm_answers_what_was_taken_and_ends_connections_with_1012(folder, l
         stream = language.stream()
         kept = stream.unpack(server.client.get("/v1/sessions/ada/state").content)
         assert same(kept.network, state_after(stream, EVENTS[: len(heard)]))  # what was taken, was answered
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_server_ends_with_0_on_sigterm_and_with_130_on_ctrl_c(folder, tmp_path, workers, number, code):
+    with Server(folder, "--store", f"sqlite:///{tmp_path}/s.db", "--workers", workers) as server:
+        server.send(number)
+        assert server.process.wait(60) == code
+        assert not any("Traceback" in line for line in server.lines)
 
 
 @pytest.fixture(params=["sqlite", "redis"])

@@ -11,6 +11,7 @@ import typer
 from unrolled.cli.arguments import Argument, arguments_of, parse
 from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
+from unrolled.cli.output import INTERRUPTED
 from unrolled.cli.reading import FORMATS, read_data
 from unrolled.errors import OptionError, message
 
@@ -33,7 +34,6 @@ class Kind(NamedTuple):
     leave_out: tuple[str, ...]
 
 
-INTERRUPTED = 130  # what a shell reports of a command ended by Ctrl-C
 ALL_FLAGS = tuple(FLAGS)
 STEP_FLAGS = tuple(flag for flag in FLAGS if flag not in MEDIA)
 KINDS = {

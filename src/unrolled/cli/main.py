@@ -1,25 +1,37 @@
 """`unrolled`: the commands, and what becomes of an error.
 
-Exit codes: 0 done, 2 the user's input was wrong (one line, no traceback), 130 Ctrl-C, 1 our fault.
+Exit codes: 0 done, 2 the user's input was wrong (one line, no traceback), 130 Ctrl-C, 141 the reader of our output left
+(quietly, as SIGPIPE ends other commands), 1 output that cannot be written, a machine that gives no more, or our fault.
 """
 
+import errno
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
-import typer
-
-from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
+from unrolled.cli.output import INTERRUPTED, Interrupted, OutputLost, guard
 from unrolled.errors import UnrolledError
 
+if TYPE_CHECKING:
+    import typer
+
 DEBUG = "UNROLLED_DEBUG"
+# what the machine refuses, whatever it was asked for
+EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
-def make_app(words: list[str]) -> typer.Typer:
+def make_app(words: list[str]) -> "typer.Typer":
     """The commands; `words` are what the user typed, so that only the task named there is imported."""
+    import typer
+
+    from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
+    from unrolled.cli.interrupt import Commands
+
     app = typer.Typer(
         name="unrolled",
         help="Sequence models you can see through: fit, compare, predict and write from any sequence.",
+        cls=Commands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -42,27 +54,45 @@ def make_app(words: list[str]) -> typer.Typer:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    guard()
     try:
-        make_app(sys.argv[1:])()
-    except KeyboardInterrupt:
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except OutputLost as lost:
+        if not lost.reader_left:
+            _say(f"error: standard output: {lost}")
+        code = lost.code
+    except (KeyboardInterrupt, Interrupted):
         _say("stopped by Ctrl-C")
-        sys.exit(fit.INTERRUPTED)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Do what the words say; the exit code."""
+    try:
+        make_app(words)()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except (KeyboardInterrupt, Interrupted, OutputLost):
+        raise
     except UnrolledError as fault:
         _say(f"error: {fault}")
-        sys.exit(2)
+        return 2
     except MemoryError:
         _say("error: out of memory; lower --hidden-size or --batch-size, or set --bptt-steps")
-        sys.exit(2)
-    except BrokenPipeError:
-        # whoever reads our output has left; Python would complain once more while closing it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 2
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in EXHAUSTED:
+            where = f"{fault.filename}: " if fault.filename else ""
+            _say(f"error: {where}{fault.strerror}")
+            return 1
         if os.environ.get(DEBUG):
             traceback.print_exc()
         name = f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else 'no message'}"
         _say(f"internal error: {name}\nThis is our fault. Run again with {DEBUG}=1 and report what it prints.")
-        sys.exit(1)
+        return 1
+    return 0
 
 
 def _say(text: str) -> None:

@@ -37,6 +37,13 @@ def predict(
         bool | None, typer.Option("--exclude-seen", help="of the same: leave out what the user had already")
     ] = None,
     allowed: Annotated[str | None, typer.Option(help="of the same: the only items to answer with, by commas")] = None,
+    raw_cells: Annotated[
+        bool,
+        typer.Option(
+            "--raw-cells",
+            help="in .csv: leave texts that a spreadsheet computes, such as =1+2, as they are; else ' goes before them",
+        ),
+    ] = False,
     picture: Annotated[str, typer.Option(help="draw a detector's alarms: .svg, .png or .pdf")] = "",
 ) -> None:
     """Answer for every record; the answers stand beside the record's columns."""
@@ -49,6 +56,8 @@ def predict(
         raise unknown("--out", target.suffix or out, WRITERS)
     if target is not None and target.exists() and target.samefile(data):
         raise OptionError(message("--out", expected="another file than the data", received=out))
+    if raw_cells and (target is None or target.suffix != ".csv"):
+        raise OptionError(message("--raw-cells", expected="--out with a .csv file", received=out or "no --out"))
     task = load(model)
     search = {
         "beam_size": beam_size,
@@ -74,7 +83,7 @@ def predict(
     if target is None:
         sys.stdout.write(frame.write_ndjson())
     else:
-        write(frame, target)
+        write(frame, target, raw_cells)
         print(f"{frame.height:,} rows: {target}", file=sys.stderr)
 
 
@@ -111,15 +120,25 @@ def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, An
     return frame
 
 
-def write(frame: Any, target: Path) -> None:
-    """Write under a temporary name, then rename: a failure leaves an older file whole."""
+def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
+    """Write under a temporary name, then rename: a failure leaves an older file whole.
+
+    Args:
+        frame: the answers.
+        target: the file; its suffix says the format.
+        raw_cells: in a .csv file, leave texts as they are that a spreadsheet would compute.
+    """
     import polars as pl
+
+    from unrolled.data.cells import escaped
 
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if target.suffix == ".csv" and nested:
         raise OptionError(
             message("--out", expected=".jsonl or .parquet for columns of lists", received=f".csv for {nested[0]!r}")
         )
+    if target.suffix == ".csv" and not raw_cells:
+        frame = escaped(frame)
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -81,8 +81,6 @@ def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict
                     for fault in faults:
                         print(f"error: {fault}", file=sys.stderr)
         except OSError as fault:
-            if isinstance(fault, BrokenPipeError):
-                raise
             raise DataError(
                 message("DATA", expected="a file that can be read", received=f"{data} ({fault.strerror})")
             ) from fault

@@ -16,6 +16,13 @@ from unrolled.errors import DataError, OptionError, message
 KINDS = ("document", "lines", "files")
 BLOCK_BYTES = 1 << 16
 LONGEST_WORD = 1000
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
 
 
 class Span:
@@ -75,6 +82,8 @@ class Documents(Source):
     def __init__(self, paths: Sequence[Path], kind: str = "document", column: str = "text") -> None:
         if kind not in KINDS:
             raise OptionError(message("kind", expected=f"one of {KINDS}", received=kind))
+        for path in paths:
+            refuse_packed(path)
         spans = [Span(path, 0, size_of(path)) for path in paths]
         self._set(spans, kind, column)
         if not self.len_bytes:
@@ -243,15 +252,43 @@ def open_file(path: Path) -> Any:
 
 
 def whole_bytes(path: Path) -> bytes:
-    """Everything in a small file; `.gz` is unpacked."""
-    with open_file(path) as file:
-        raw = file.read()
-    if path.suffix.lower() != ".gz":
-        return raw
+    """Everything in a small file; gzip is unpacked.
+
+    Raises:
+        DataError: missing, a damaged gzip file, or a file that is packed in another way.
+    """
+    refuse_packed(path, unpacked=("gzip",))
     try:
+        with open_file(path) as file:
+            raw = file.read()
+        if path.suffix.lower() != ".gz" and not raw.startswith(b"\x1f\x8b"):
+            return raw
         return gzip.decompress(raw)
+    except IsADirectoryError as fault:
+        raise unreadable(path, fault) from fault
     except (OSError, EOFError, zlib.error) as fault:
         raise DataError(message(str(path), expected="a gzip file", received=str(fault))) from fault
+
+
+def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
+    """Refuse a file that begins as a packed one does, whatever its name says.
+
+    Args:
+        path: the file.
+        unpacked: names of packings that the reader takes.
+
+    Raises:
+        DataError: packed, or a file that cannot be opened.
+    """
+    try:
+        with open_file(path) as file:
+            start = file.read(max(map(len, PACKED)))
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+    for magic, name in PACKED.items():
+        if start.startswith(magic) and name not in unpacked:
+            remedy = "unpack it first" + (", for example with gunzip" if name == "gzip" else "")
+            raise DataError(message(str(path), expected="a file as it is", received=f"a {name} file", remedy=remedy))
 
 
 def whole_text(path: Path) -> str:

@@ -125,7 +125,7 @@ def _column(name: str, values: list[Any]) -> pl.Series:
         kinds = set(map(type, values))
     try:
         return pl.Series(name, values, strict=kinds - {type(None)} != {int, float})  # mixed numbers become floats
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as fault:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
         raise DataError(
             message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
         ) from fault

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
@@ -25,14 +26,13 @@ class ParquetStream(Source):
     def __init__(self, path: Path, rows: np.ndarray | None = None) -> None:
         check_fork()
         self.path = path
+        refuse_packed(path)
         try:
             self.scan = pl.scan_parquet(path)
             self._columns = self.scan.collect_schema().names()
             self.total = int(self.scan.select(pl.len()).collect().item())
-        except (OSError, pl.exceptions.PolarsError) as fault:
-            raise DataError(
-                message("file", expected="a Parquet file", received=f"{path} ({str(fault).splitlines()[0]})")
-            ) from fault
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+            raise self._damaged(fault) from fault
         self.rows = rows
 
     @property
@@ -45,10 +45,17 @@ class ParquetStream(Source):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         check_fork()
         for start in range(0, self.total, BATCH_ROWS):
-            batch = self.scan.slice(start, BATCH_ROWS).collect()
+            try:
+                batch = self.scan.slice(start, BATCH_ROWS).collect()
+            except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+                raise self._damaged(fault) from fault
             if self.rows is not None:
                 batch = batch.filter(pl.Series(self.rows[start : start + BATCH_ROWS]))
             yield from batch.iter_rows(named=True)
+
+    def _damaged(self, fault: Exception) -> DataError:
+        shown = f"{self.path} ({str(fault).strip().partition(chr(10))[0]})"
+        return DataError(message("file", expected="a Parquet file", received=shown))
 
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None

@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.data.catalogues import holds_catalogues, read_po
 from unrolled.data.conll import parse_conll
-from unrolled.data.documents import KINDS, Documents, plain_suffix, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
 from unrolled.data.fasta import parse_fasta
 from unrolled.data.folders import holds_media, read_folder
 from unrolled.data.forks import check_fork
@@ -21,6 +21,7 @@ from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
+DEEPEST = 16  # lists or objects within each other; a column's type takes ever longer to make with each
 
 
 def read_csv(
@@ -68,12 +69,29 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
             continue
         try:
             record = json.loads(line)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
+        if _deep(record):
+            expected = f"at most {DEEPEST} lists or objects within each other"
+            raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
         records.append(record)
     return _table(frame_of(records), path, time, group)
+
+
+def _deep(record: dict[str, Any]) -> bool:
+    level: list[Any] = [record]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for value in level
+            for child in (value.values() if isinstance(value, dict) else value)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
@@ -242,13 +260,14 @@ def _csv(path: Place, **options: Any) -> pl.DataFrame:
 def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
+    refuse_packed(place, unpacked=() if reader is pl.read_parquet else ("gzip", "zstd"))
     try:
         return reader(place, **options)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
-    except pl.exceptions.PolarsError as fault:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         _refuse_other_encodings(place)
         raise DataError(
             message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])

@@ -277,17 +277,19 @@ class Model:
         codec = self.codecs.get(name, {"codec": ""})
         if self.record["output"]["output"] != "token" or codec["codec"] not in ("characters", "words"):
             raise ModelError("write: expected a language model of characters or words")
+        if not 0 <= temperature < np.inf:
+            raise ModelError("temperature: expected a finite number >= 0")
         statics = {c["name"]: encode(self.codecs[c["name"]], given) for c in self.statics}
-        state, written, random = self.initial_state(1, statics), [], np.random.default_rng(seed)
+        raw, state, written, random = np.empty(0), self.initial_state(1, statics), [], np.random.default_rng(seed)
         waiting = [*self.first[name], *encode(codec, {codec["arguments"]["column"]: prompt})]
         while len(written) < length:
-            raw = np.empty(0)
             for token in waiting:
                 raw, state = self.step({name: np.array([token])}, state)
             logits = raw[0].astype(np.float64)
             if not self.record["ends"]:
                 logits[-1] = -np.inf  # where one text was learnt from, its end was not
-            token = logits.argmax() if not temperature else random.choice(len(logits), p=softmax(logits / temperature))
+            shares = softmax((logits - logits.max()) / max(temperature, 1e-30))
+            token = random.choice(len(logits), p=shares) if temperature else logits.argmax()
             if token == len(labels) - 1:
                 break
             written, waiting = [*written, labels[token]], [token]

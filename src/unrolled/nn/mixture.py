@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.linalg import qr, solve_triangular
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from unrolled.errors import OptionError, message
-from unrolled.nn.output import Output, precise, same_shape
+from unrolled.errors import OptionError, finite_number, message
+from unrolled.nn.output import COLDEST, Output, precise, same_shape
 
 FLOOR = 1e-3  # the least standard deviation of a number, given those before it in the row
 FAR, HALVINGS = 6.0, 22  # deviations in which a quantile is looked for, and how often that interval is halved
@@ -167,17 +167,17 @@ class MixtureOutput(Output):
             generator: the source of randomness, for repeatable draws.
 
         Raises:
-            OptionError: temperature < 0.
+            OptionError: a temperature below 0, or one that is not finite.
 
         Source: D. Ha and D. Eck, "A Neural Representation of Sketch Drawings", ICLR 2018, section 3.3.
         """
-        if temperature < 0:
-            raise OptionError(message("temperature", expected="a number >= 0", received=temperature))
+        temperature = finite_number("temperature", temperature, least=0)
         mixture = self.parts(raw)
-        if not temperature:
+        if temperature < COLDEST:
             chosen = mixture.log_shares.argmax(1)  # (M,)
             return self._row(_of(mixture.means, chosen), *((odds > 0).to(odds.dtype) for odds in mixture[4:]))
-        chosen = torch.multinomial((mixture.log_shares / temperature).softmax(1), 1, generator=generator).squeeze(1)
+        logs = mixture.log_shares - mixture.log_shares.amax(1, keepdim=True)  # 0 for the likeliest: nothing overflows
+        chosen = torch.multinomial((logs / temperature).softmax(1), 1, generator=generator).squeeze(1)
         noise = torch.randn(mixture.means[:, 0].shape, generator=generator).to(mixture.means)
         apart = _of(mixture.scales, chosen) * noise * temperature**0.5  # (M, D)
         numbers = _of(mixture.means, chosen) + _undo(_of(mixture.coupling, chosen), apart[..., None]).squeeze(-1)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from unrolled.errors import ShapeError, message
 
+COLDEST = 1e-30  # a temperature below takes the likeliest alone: nothing else is left at this one
+
 
 class Output(ABC):
     """What a model's raw numbers mean. `raw` is (M, width) and `targets` has M rows throughout."""

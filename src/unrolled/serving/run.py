@@ -1,13 +1,16 @@
 """From settings to a running server: one process, or several around one store."""
 
 import contextlib
+import signal
 import socket
 import sys
+import threading
 
 import fastapi as fastapi  # what the extra brings, so that a machine without it hears of it at once
 import prometheus_client as prometheus_client
 import uvicorn
 import websockets as websockets
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
@@ -58,11 +61,41 @@ def run(settings: Settings) -> None:
         print(f"serving {settings.model} at {address}", file=sys.stderr, flush=True)
         if not settings.is_loopback and not settings.token:
             say("open", warning="everybody who reaches this address may ask, as --open-to-all says")
+        end_well_on_sigterm()
         if several:
-            Multiprocess(config, sockets=[sock]).run()
+            workers = Workers(config, sockets=[sock])
+            workers.run()
+            if workers.interrupted:
+                raise KeyboardInterrupt
+            started = all(process.exitcode != STARTUP_FAILURE for process in workers.processes)
         else:
             settle()
-            uvicorn.Server(config).run(sockets=[sock])
+            server = uvicorn.Server(config)
+            server.run(sockets=[sock])
+            started = server.started
+        if not started:
+            raise SystemExit(1)  # the log says why
+
+
+class Workers(Multiprocess):
+    """The processes around one store; `interrupted` says whether Ctrl-C ended them."""
+
+    interrupted = False
+
+    def handle_int(self) -> None:
+        """End, and remember by what."""
+        self.interrupted = True
+        super().handle_int()
+
+
+def end_well_on_sigterm() -> None:
+    """End with 0 where SIGTERM ends us.
+
+    The server catches the signal, drains, and then raises it anew for whoever listened before: without us it would
+    kill the process after its work is done, and a supervisor would see a failure.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def listening(settings: Settings) -> socket.socket:

@@ -12,13 +12,15 @@ from unrolled.batch import Batch
 from unrolled.codecs.pieces import Copies
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.nn.decoder import DecoderState
 from unrolled.tasks.target_text import TargetText
 
 SEARCHED = 64  # records searched together
 # without one, a beam prefers short answers that say little where a model is unsure
 LENGTH_PENALTY = 1.0
+
+WIDEST = 1000  # hypotheses of one search: memory and time grow with them
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ def search(
         beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
         prefixes: the tokens that each record's answers begin with.
     """
-    if max_length < 0:
-        raise OptionError(message("max_length", expected="an integer >= 0", received=max_length))
+    max_length = whole_number("max_length", max_length, least=0)
+    count, beam_size = whole_number("count", count, least=1), whole_number("beam_size", beam_size, 1, WIDEST)
+    coverage_penalty = finite_number("coverage_penalty", coverage_penalty, least=0)
+    length_penalty = finite_number("length_penalty", length_penalty, least=0)
     if coverage_penalty and network.decoder.attention is None:
         expected = "0 for a model without attention"
         raise OptionError(message("coverage_penalty", expected=expected, received=coverage_penalty))

@@ -1,9 +1,14 @@
 """The card of a saved model: what it is, what it learnt from, how good it is and beside what."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from unrolled.nn.layers import count_weights
 from unrolled.training.history import History
+
+LONGEST = 200  # characters of a value
+PLAIN = re.compile(r"\w*|[\w,.+-]+( [\w,.+()-]+)*")  # words and numbers
 
 
 def write_card(task: Any) -> str:
@@ -11,16 +16,16 @@ def write_card(task: Any) -> str:
     name = type(task).__name__
     lines = [f"# {name}", "", "A sequence model saved by unrolled; load it with `unrolled.load(folder)`.", ""]
     lines += ["## Trained on", ""]
-    lines += [f"- {key}: {_short(value)}" for key, value in task.summary_.items()]
+    lines += _list_of(task.summary_)
     lines += ["", "## Model", "", f"- weights: {count_weights(task.network_):,}"]
-    lines += [f"- {key}: {_short(value)}" for key, value in task.get_params(deep=False).items() if value is not None]
+    lines += _list_of({key: value for key, value in task.get_params(deep=False).items() if value is not None})
     lines += ["", "## Training", ""]
-    lines += [f"- {key}: {_short(value)}" for key, value in _training(task.history_).items()]
+    lines += _list_of(_training(task.history_))
     lines += ["", "## Scores on the held-out share", ""]
     if task.scores_ is None:
         lines += ["None: no data was held out. `unrolled evaluate` gives scores beside the baselines."]
     else:
-        lines += ["```", str(task.scores_), "```"]
+        lines += [block(str(task.scores_))]
     return "\n".join(lines) + "\n"
 
 
@@ -37,6 +42,38 @@ def _training(history: History) -> dict[str, Any]:
     return record
 
 
-def _short(value: Any) -> str:
+def _list_of(values: Mapping[str, Any]) -> list[str]:
+    return [f"- {inline(key)}: {inline(value)}" for key, value in values.items()]
+
+
+def inline(value: Any) -> str:
+    r"""A value inside a line of Markdown: what is more than words and numbers stands as code, shown as it is.
+
+    Names of columns and classes come from data: as Markdown they could bring links, pictures, headings or HTML.
+
+    Example:
+        >>> inline(0.5), inline("<b>*x*</b>"), inline("a`b\n# c")
+        ('0.5', '`<b>*x*</b>`', '`` a`b # c ``')
+    """
     text = str(value)
-    return text if len(text) <= 200 else text[:197] + "..."
+    text = " ".join(shown(text if len(text) <= LONGEST else text[: LONGEST - 3] + "...").split())
+    if PLAIN.fullmatch(text):
+        return text
+    fence = "`" * (_longest_ticks(text) + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
+
+
+def block(text: str) -> str:
+    """Lines as code, whatever they hold."""
+    text = "\n".join(shown(line) for line in text.split("\n"))
+    fence = "`" * max(3, _longest_ticks(text) + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
+def shown(text: str) -> str:
+    """A text without characters that a terminal obeys; blanks of any kind stay."""
+    return "".join(sign if sign.isprintable() or sign.isspace() else f"\\u{ord(sign):04x}" for sign in text)
+
+
+def _longest_ticks(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

@@ -28,7 +28,7 @@ from unrolled.data.readers import as_source, read_text
 from unrolled.data.source import Source
 from unrolled.data.streams import StreamLanes
 from unrolled.decoding.sampling import generator_of, sample
-from unrolled.errors import OptionError, message, unknown
+from unrolled.errors import OptionError, message, unknown, whole_number
 from unrolled.metrics import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
@@ -283,8 +283,7 @@ class LanguageModel(ReadsTexts, Task):
         Returns:
             What was written, without the prompt.
         """
-        if length < 0:
-            raise OptionError(message("length", expected="an integer >= 0", received=length))
+        length = whole_number("length", length, least=0)
         network = self._fitted().eval()
         generator = generator_of(seed)
         record = {**(given or {}), self.text: prompt}

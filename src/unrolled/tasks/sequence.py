@@ -18,11 +18,12 @@ from unrolled.codecs.frames import Frames
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.source import Source
 from unrolled.decoding.sampling import generator_of
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, finite_number, message, unknown, whole_number
 from unrolled.metrics import Scores
 from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.mixture import MixtureOutput
+from unrolled.nn.output import COLDEST
 from unrolled.number_metrics import frame_scores
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
@@ -204,11 +205,10 @@ class SequenceModel(ReadsFrames, Task):
         network = self._fitted().eval()
         if self._mixture:
             return self.draw(1, length, temperature, seed, prompt)[0]
-        temperature = temperature or 0.0
-        if temperature < 0 or (temperature and not self._binary):
+        temperature = finite_number("temperature", temperature or 0.0, least=0)
+        if temperature and not self._binary:
             raise OptionError(message("temperature", expected="0, or above 0 for binary frames", received=temperature))
-        if length < 0:
-            raise OptionError(message("length", expected="an integer >= 0", received=length))
+        length = whole_number("length", length, least=0)
         generator = generator_of(seed)
         if not len(prompt):
             raise DataError(message("prompt", expected="at least one frame", received="none"))
@@ -253,11 +253,9 @@ class SequenceModel(ReadsFrames, Task):
             raise OptionError(
                 message("output", expected='"mixture", which can be drawn from', received=repr(self.output))
             )
-        for name, value in {"count": count, "length": length}.items():
-            if value < 0:
-                raise OptionError(message(name, expected="an integer >= 0", received=value))
+        count, length = whole_number("count", count, least=0), whole_number("length", length, least=0)
         generator = generator_of(seed)
-        warmth = 1.0 if temperature is None else temperature
+        warmth = 1.0 if temperature is None else finite_number("temperature", temperature, least=0)
         drawn = draw(network, self._prompt(prompt), count, length, warmth, generator)
         return in_own_units(self.codec_, [frames.numpy() for frames in drawn])
 
@@ -270,7 +268,7 @@ class SequenceModel(ReadsFrames, Task):
     def _choose(self, raw: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
         if not self._binary:
             return raw[0]
-        if not temperature:
+        if temperature < COLDEST:
             return (raw[0] > 0).float()
         return torch.bernoulli((raw[0] / temperature).sigmoid(), generator=generator)
 

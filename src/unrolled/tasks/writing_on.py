@@ -10,7 +10,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.codecs.text import REPLACEMENT
 from unrolled.decoding.sampling import generator_of, probabilities
-from unrolled.errors import OptionError, message
+from unrolled.errors import whole_number
 from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
 from unrolled.tasks.language import TEXT, LanguageModel
@@ -69,8 +69,8 @@ def write_on(
         >>> [step.text for step in steps], steps[0].expected
         (['c', 'a', 'b'], (('c', 1.0),))
     """
-    if length < 0:
-        raise OptionError(message("length", expected="an integer >= 0", received=length))
+    length, candidates = whole_number("length", length, least=0), whole_number("candidates", candidates, least=0)
+    units = whole_number("units", units, least=0)
     record = {**(given or {}), model.text: prompt}
     model._check_given(record)
     model._fitted().eval()

