@@ -7,9 +7,9 @@ import socket
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 
-from serving.process import Server, wait_for
+from serving.process import Server
 from serving.test_bad_input import refused
-from serving.toys import HOST, STREAM, client_of, toy_service
+from serving.toys import STREAM, client_of, toy_service
 from unrolled.errors import OptionError
 from unrolled.serving.app import make_app
 from unrolled.serving.door import Door, most_connections
@@ -309,27 +309,3 @@ def test_idle_connections_make_room_for_those_that_ask(language, tmp_path):
                 one.close()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.mark.slow
-def test_a_client_that_does_not_read_its_text_gives_its_place_back(server):
-    import httpx
-
-    host, port = server.address.removeprefix("http://").split(":")
-    lazy = []
-    for _ in range(32):
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        one.connect((host, int(port)))
-        body = json.dumps({"prompt": "a", "length": 100_000, "candidates": 50}).encode()
-        head = f"POST /v1/generate HTTP/1.1\r\nHost: {HOST[7:]}\r\nContent-Type: application/json\r\n"
-        one.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        lazy.append(one)
-
-    def writes():
-        return httpx.post(f"{server.address}/v1/generate", json={"prompt": "a", "length": 1}, timeout=60).status_code
-
-    wait_for(lambda: writes() == 200)
-    assert server.step("quick", "a").status_code == 200
-    for one in lazy:
-        one.close()
