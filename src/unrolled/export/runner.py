@@ -223,9 +223,8 @@ class Model:
         ahead = np.asarray(inputs["ahead"], np.float32)  # (B, horizon, A)
         rivals = self.arrays["head.rivals"]  # (horizon, R, values)
         joined = self._linear("head.from_state", hidden)[:, None] + self._linear("head.from_ahead", ahead)
-        deep = self._linear("head.answer", gelu(joined + self.arrays["head.position"]))  # (B, horizon, values)
-        linear = np.einsum("bha,hav->bhv", ahead[..., : rivals.shape[1]], rivals)
-        both = deep + linear + self.arrays["head.bias"]
+        both = self._linear("head.answer", gelu(joined + self.arrays["head.position"]))  # (B, horizon, values)
+        both = both + np.einsum("bha,hav->bhv", ahead[..., : rivals.shape[1]], rivals) + self.arrays["head.bias"]
         return both.reshape(len(hidden), -1) + self._linear("head.short_cut", features)
 
     @property
