@@ -52,9 +52,7 @@ def make_layers(
         return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
     if options:
         raise OptionError(message("layers", expected="no further options for cell='conv'", received=", ".join(options)))
-    with torch.device("meta"):
-        budget = count_weights(Stack(input_size, hidden_size, "lstm", num_layers))
-    width = _same_size(input_size, budget)
+    width = _same_size(input_size, lstm_weights(input_size, hidden_size, num_layers))
     if not bidirectional:
         return CausalConv(input_size, width, dropout=dropout)
     return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))
@@ -65,20 +63,26 @@ def count_weights(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
+    """Return how many learnable numbers a Stack of LSTM layers has, without making it.
+
+    Example:
+        >>> lstm_weights(3, 4, 2) == count_weights(Stack(3, 4, "lstm", 2))
+        True
+    """
+    first, later = (4 * hidden_size * (width + hidden_size + 2) for width in (input_size, hidden_size))
+    return first + (num_layers - 1) * later
+
+
 def _same_size(input_size: int, budget: int) -> int:
     """The widest CausalConv that has no more weights than the budget."""
     low, high = 1, 1
-    while _conv_weights(input_size, high) <= budget:
+    while CausalConv.num_weights(input_size, high) <= budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _conv_weights(input_size, middle) <= budget else (low, middle)
+        low, high = (middle, high) if CausalConv.num_weights(input_size, middle) <= budget else (low, middle)
     return low
-
-
-def _conv_weights(input_size: int, width: int) -> int:
-    with torch.device("meta"):
-        return count_weights(CausalConv(input_size, width))
 
 
 class BothWays(nn.Module):

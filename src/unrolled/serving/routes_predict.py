@@ -78,7 +78,7 @@ async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Req
 
 def _of_records(service: Service, body: Records) -> str:
     if body.probabilities:
-        cells = len(body.records) * len(getattr(service.model, "classes_", ()))
+        cells = len(body.records) * len(service.model.describe().classes or ())
         if cells > service.bounds.cells:
             most = f"at most {service.bounds.cells:,} probabilities"
             raise Fault("length", message("records", expected=most, received=f"{cells:,}"))
