@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, UnsupportedError, message, unknown
+from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown
 from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
@@ -14,7 +14,14 @@ from unrolled.shapes import Reset
 
 CONV = "conv"
 # of a Stack, beside its shape
-OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state", "recurrent_dropout", "zoneout")
+OPTIONS: dict[str, type] = {
+    "variational": bool,
+    "layer_norm": bool,
+    "residual": bool,
+    "learn_initial_state": bool,
+    "recurrent_dropout": float,
+    "zoneout": float,
+}
 
 
 def make_layers(
@@ -42,8 +49,7 @@ def make_layers(
     """
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
-    if not 0 <= dropout < 1:
-        raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+    dropout = share_number("dropout", dropout)
     for option in options:
         if option not in OPTIONS:
             raise unknown("layers", option, OPTIONS)
