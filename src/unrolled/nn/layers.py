@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown
+from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown, whole_number
 from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.stack import Stack
+from unrolled.nn.stack import MOST_LAYERS, Stack
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
@@ -50,6 +50,8 @@ def make_layers(
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
     dropout = share_number("dropout", dropout)
+    hidden_size = whole_number("hidden_size", hidden_size, least=1)
+    num_layers = whole_number("num_layers", num_layers, 1, MOST_LAYERS)
     for option in options:
         if option not in OPTIONS:
             raise unknown("layers", option, OPTIONS)
@@ -58,9 +60,7 @@ def make_layers(
         return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
     if options:
         raise OptionError(message("layers", expected="no further options for cell='conv'", received=", ".join(options)))
-    with torch.device("meta"):
-        budget = count_weights(Stack(input_size, hidden_size, "lstm", num_layers))
-    width = _same_size(input_size, budget)
+    width = _same_size(input_size, lstm_weights(input_size, hidden_size, num_layers))
     if not bidirectional:
         return CausalConv(input_size, width, dropout=dropout)
     return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))
@@ -74,17 +74,23 @@ def count_weights(module: nn.Module) -> int:
 def _same_size(input_size: int, budget: int) -> int:
     """The widest CausalConv that has no more weights than the budget."""
     low, high = 1, 1
-    while _conv_weights(input_size, high) <= budget:
+    while conv_weights(input_size, high) <= budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _conv_weights(input_size, middle) <= budget else (low, middle)
+        low, high = (middle, high) if conv_weights(input_size, middle) <= budget else (low, middle)
     return low
 
 
-def _conv_weights(input_size: int, width: int) -> int:
-    with torch.device("meta"):
-        return count_weights(CausalConv(input_size, width))
+def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
+    """Learnable numbers of an LSTM stack, without making one: a saved model is made no larger than its weights."""
+    gates = 4 * hidden_size
+    return gates * (input_size + hidden_size + 2) + (num_layers - 1) * gates * (2 * hidden_size + 2)
+
+
+def conv_weights(input_size: int, width: int) -> int:
+    """Learnable numbers of a `CausalConv` of the usual depth and kernel: five layers, three taps, and their norms."""
+    return width * (3 * input_size + 1) + 4 * width * (3 * width + 1) + 5 * 2 * width
 
 
 class BothWays(nn.Module):
