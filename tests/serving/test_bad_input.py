@@ -244,3 +244,10 @@ def test_settings_travel_to_worker_processes(monkeypatch):
     import os
 
     assert "hush" not in os.environ["UNROLLED_SERVE"]
+
+
+def test_the_start_of_a_path_may_be_percent_encoded_and_a_key_is_decoded_once(client):
+    client.post("/v1/step", json={"key": "a%41", "event": 1})
+    for start in ("/v1/sessions", "/%761/sessions", "/v1%2Fsessions", "/v1/%73essions"):
+        assert client.get(f"{start}/a%2541").json()["key"] == "a%41"
+    assert client.get("/v1/sessions?limit=1").json()["count"] == 1
