@@ -1,7 +1,11 @@
 """What a stranger sends is bounded before work is done with it: counted in values, errors and bytes, not in seconds."""
 
 import asyncio
+import gzip
 import json
+import random
+import zlib
+from contextlib import suppress
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +19,7 @@ from unrolled.serving.bounds import Bounds, count_values
 from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.faults import Fault
 from unrolled.serving.limits import GRACE, Bounded, is_wanted
+from unrolled.serving.predicting import table_of_csv
 from unrolled.serving.schemas import Events, Look, Records
 from unrolled.serving.settings import Settings
 from unrolled.serving.strict import dumps, dumps_long
@@ -147,6 +152,27 @@ def test_columns_of_one_name_are_refused():
         with pytest.raises(DataError, match="without quotes"):
             check_csv(header, BOUNDS)
     check_csv(b'a,"b\nc"\n1,"2\n,3"\n', BOUNDS)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, lambda data: zlib.compress(data, 1)])
+@pytest.mark.parametrize("size", [100, 1 << 21])
+def test_a_table_that_was_packed_is_not_unpacked(pack, size):
+    noise = random.Random(0).randbytes(size).hex().encode()  # so that what is packed is as large
+    data = pack(b"x,y\n1," + noise + b"\n" + b"1,2\n" * 100_000)
+    with client_of(toy_service()) as client:
+        answer = client.post("/v1/predict/csv", content=data, headers={"content-type": "text/csv"})
+    refused(answer, 422, "data")
+    with suppress(DataError, Fault):
+        assert table_of_csv(ToyModel(), data, BOUNDS).frame.height < 50_000
+
+
+def test_a_long_text_in_a_table_is_refused(small):
+    body = b"x,y\n1,%b\n" % (b"a" * 501)
+    refused(small.post("/v1/predict/csv", content=body, headers={"content-type": "text/csv"}), 422, "length")
+    for mark in (b"", b"\xef\xbb\xbf"):
+        body = mark + b"x,y\n1,%b\n" % (b"a" * 500)
+        answer = small.post("/v1/predict/csv", content=body, headers={"content-type": "text/csv"})
+        assert answer.json()["predictions"] == [2]
 
 
 def test_probabilities_are_bounded_before_they_are_made(monkeypatch):

@@ -92,7 +92,7 @@ def _of_records(service: Service, body: Records) -> str:
 
 def _of_csv(service: Service, data: bytes) -> str:
     check_csv(data, service.bounds)
-    return dumps_long(predictions(service.model, table_of_csv(service.model, data)))
+    return dumps_long(predictions(service.model, table_of_csv(service.model, data, service.bounds)))
 
 
 def _begun(model: Any, body: Prompt) -> Iterator[Any]:
