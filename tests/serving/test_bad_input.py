@@ -87,6 +87,18 @@ def test_a_body_of_another_kind_is_refused(client):
         refused(answer, 415, "type")
 
 
+def test_a_message_about_an_event_id_names_the_field_and_what_its_type_lacks(client):
+    for wrong, said in (
+        ("", "string should have at least"),
+        ([1], "valid integer"),
+        (-1, "greater than or equal to 0"),
+    ):
+        answer = client.post("/v1/step", json={"key": "a", "event": 1, "event_id": wrong})
+        message = refused(answer, 422, "request")
+        assert message.startswith("event_id: ")
+        assert said in message
+
+
 def test_the_type_of_a_body_is_read_in_any_letters(client):
     for kind in ("APPLICATION/JSON", "application/Json; charset=UTF-8"):
         answer = client.post("/v1/step", content=b'{"key": "a", "event": 1}', headers={"content-type": kind})

@@ -390,6 +390,31 @@ def test_a_frame_of_empty_lines_ends_the_connection(client):
     assert ended.value.code == POLICY
 
 
+def test_a_refusal_is_short_however_long_what_was_sent(language):
+    from unrolled.serving.service import Service
+    from unrolled.streaming.sessions import Sessions
+
+    service = Service(Settings("m"), language, Sessions(language.stream()))
+    lines = [
+        {"key": "k" * 5000, "event": "a"},
+        {"key": "a", "event": "a", "id": "i" * 5000},
+        {"key": "a", "event": "a", "id": 10**3000},
+        {"key": 10**3000, "event": "a"},
+        {"key": "a", "event": {"x" * 5000: 1}},
+        {"key": "a", "event": {f"{n}{'x' * 500}": 1 for n in range(100)}},
+        {"key": "a", "x" * 5000: "a", "event": "a"},
+    ]
+    with client_of(service) as client, client.websocket_connect(STREAM) as socket:
+        talk = Talk(socket)
+        for line in lines:
+            talk.say(line)
+            answer = talk.hear()
+            assert "error" in answer
+            assert len(json.dumps(answer)) < 2500
+            line["event_id"] = line.pop("id", None)
+            assert len(client.post("/v1/step", json=line).content) < 2500
+
+
 def test_large_answers_leave_room_for_few_of_them(client):
     with client.websocket_connect(STREAM) as socket:
         hub = client.app.state.service.hub
