@@ -1,5 +1,6 @@
 """What is wrong is refused in one form, with a 4xx, and changes nothing; never a traceback."""
 
+import gzip
 import json
 import threading
 import time
@@ -50,6 +51,14 @@ MALFORMED = {
     "an event id that is true": b'{"key": "a", "event": 1, "event_id": true}',
     "an event id below 0": b'{"key": "a", "event": 1, "event_id": -1}',
     "an event id that is too large": b'{"key": "a", "event": 1, "event_id": 9223372036854775808}',
+    "a key that comes twice": b'{"key": "a", "event": 1, "key": "b"}',
+    "a name that comes twice inside": b'{"key": "a", "event": {"x": 1, "x": 2}}',
+    "a byte order mark": b'\xef\xbb\xbf{"key": "a", "event": 1}',
+    "UTF-16": '{"key": "a", "event": 1}'.encode("utf-16"),
+    "two documents": b'{"key": "a", "event": 1}{"key": "a", "event": 1}',
+    "NUL": b'{"key": "a\0b", "event": 1}',
+    "NUL behind": b'{"key": "a", "event": 1}\0',
+    "packed": gzip.compress(b'{"key": "a", "event": 1}'),
     "one bad event of a list": b'[{"key": "a", "event": 1}, {"key": 1}]',
 }
 
@@ -76,6 +85,24 @@ def test_a_body_of_another_kind_is_refused(client):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = client.post("/v1/step", content=b'{"key": "a", "event": 1}', headers={"content-type": kind})
         refused(answer, 415, "type")
+
+
+def test_a_message_about_an_event_id_names_the_field_and_what_its_type_lacks(client):
+    for wrong, said in (
+        ("", "string should have at least"),
+        ([1], "valid integer"),
+        (-1, "greater than or equal to 0"),
+    ):
+        answer = client.post("/v1/step", json={"key": "a", "event": 1, "event_id": wrong})
+        message = refused(answer, 422, "request")
+        assert message.startswith("event_id: ")
+        assert said in message
+
+
+def test_the_type_of_a_body_is_read_in_any_letters(client):
+    for kind in ("APPLICATION/JSON", "application/Json; charset=UTF-8"):
+        answer = client.post("/v1/step", content=b'{"key": "a", "event": 1}', headers={"content-type": kind})
+        assert answer.status_code == 200, answer.text
 
 
 def test_a_body_beyond_the_limit_is_refused_told_or_not(client):
@@ -244,3 +271,10 @@ def test_settings_travel_to_worker_processes(monkeypatch):
     import os
 
     assert "hush" not in os.environ["UNROLLED_SERVE"]
+
+
+def test_the_start_of_a_path_may_be_percent_encoded_and_a_key_is_decoded_once(client):
+    client.post("/v1/step", json={"key": "a%41", "event": 1})
+    for start in ("/v1/sessions", "/%761/sessions", "/v1%2Fsessions", "/v1/%73essions"):
+        assert client.get(f"{start}/a%2541").json()["key"] == "a%41"
+    assert client.get("/v1/sessions?limit=1").json()["count"] == 1

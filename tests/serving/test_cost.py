@@ -1,7 +1,11 @@
 """What a stranger sends is bounded before work is done with it: counted in values, errors and bytes, not in seconds."""
 
 import asyncio
+import gzip
 import json
+import random
+import zlib
+from contextlib import suppress
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +18,8 @@ from unrolled.errors import DataError
 from unrolled.serving.bounds import Bounds, count_values
 from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.faults import Fault
-from unrolled.serving.limits import GRACE, Bounded
+from unrolled.serving.limits import GRACE, Bounded, is_wanted
+from unrolled.serving.predicting import table_of_csv
 from unrolled.serving.schemas import Events, Look, Records
 from unrolled.serving.settings import Settings
 from unrolled.serving.strict import dumps, dumps_long
@@ -149,6 +154,27 @@ def test_columns_of_one_name_are_refused():
     check_csv(b'a,"b\nc"\n1,"2\n,3"\n', BOUNDS)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, lambda data: zlib.compress(data, 1)])
+@pytest.mark.parametrize("size", [100, 1 << 21])
+def test_a_table_that_was_packed_is_not_unpacked(pack, size):
+    noise = random.Random(0).randbytes(size).hex().encode()  # so that what is packed is as large
+    data = pack(b"x,y\n1," + noise + b"\n" + b"1,2\n" * 100_000)
+    with client_of(toy_service()) as client:
+        answer = client.post("/v1/predict/csv", content=data, headers={"content-type": "text/csv"})
+    refused(answer, 422, "data")
+    with suppress(DataError, Fault):
+        assert table_of_csv(ToyModel(), data, BOUNDS).frame.height < 50_000
+
+
+def test_a_long_text_in_a_table_is_refused(small):
+    body = b"x,y\n1,%b\n" % (b"a" * 501)
+    refused(small.post("/v1/predict/csv", content=body, headers={"content-type": "text/csv"}), 422, "length")
+    for mark in (b"", b"\xef\xbb\xbf"):
+        body = mark + b"x,y\n1,%b\n" % (b"a" * 500)
+        answer = small.post("/v1/predict/csv", content=body, headers={"content-type": "text/csv"})
+        assert answer.json()["predictions"] == [2]
+
+
 def test_probabilities_are_bounded_before_they_are_made(monkeypatch):
     monkeypatch.setattr(ToyModel, "predict_proba", lambda *_: pytest.fail("they were made"))
     with client_of(toy_service(max_cells=100)) as client:
@@ -273,7 +299,7 @@ def test_texts_that_are_written_leave_places_to_others():
         other = Sent()
         step = asyncio.create_task(bounded(request(), whole, other))
         await asyncio.sleep(0.01)
-        assert (bounded.writing, bounded.running) == (2, 3)
+        assert (len(bounded.writers), bounded.running) == (2, 3)
         gate.set()
         await asyncio.gather(step, *tasks)
         return sorted(one.status for one in writers), other.status
@@ -289,6 +315,34 @@ def test_texts_that_are_written_leave_places_to_others():
     assert asyncio.run(main()) == ([0, 0, 429, 429], 0)
 
 
+@pytest.mark.parametrize(("timeout", "ended"), [(0.05, 1), (60.0, 0)])
+def test_a_text_that_had_its_time_ends_where_another_wants_its_place(timeout, ended):
+    async def main():
+        bounded = Bounded(write, Settings("m", max_requests=6, timeout=timeout))
+        writers = [asyncio.create_task(bounded(request("/v1/generate"), whole, Sent())) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert not any(writer.done() for writer in writers)  # without others it goes on
+        late = Sent()
+        await bounded(request("/v1/generate"), whole, late)
+        await asyncio.sleep(0.05)
+        assert late.status == 429
+        assert [writer.done() for writer in writers].count(True) == ended == 3 - len(bounded.writers)
+        gate.set()
+        await asyncio.gather(*writers)
+        assert not bounded.writers
+
+    gate = asyncio.Event()
+
+    async def write(scope, receive, send):
+        while not (gate.is_set() or is_wanted()):
+            await asyncio.sleep(0.005)
+
+    async def whole():
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    asyncio.run(main())
+
+
 def test_events_of_a_request_wait_in_parts_so_that_others_come_between():
     toy = Slow()
     service = toy_service(stream=Stream(toy, "0" * 16), timeout=20, max_events=2000)
@@ -299,7 +353,7 @@ def test_events_of_a_request_wait_in_parts_so_that_others_come_between():
         events = [{"key": f"k{n}", "event": n} for n in range(1000)]
         thread = threading.Thread(target=lambda: answers.extend(client.post("/v1/step", json=events).json()))
         thread.start()
-        until(lambda: service.sessions.statistics["waiting"] > 0)
+        until(lambda: toy.entered)  # a part may be read at once, so that none of it waits
         assert service.sessions.statistics["waiting"] <= ROOM
         toy.gate.set()
         thread.join()
@@ -334,6 +388,31 @@ def test_a_frame_of_empty_lines_ends_the_connection(client):
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
     assert ended.value.code == POLICY
+
+
+def test_a_refusal_is_short_however_long_what_was_sent(language):
+    from unrolled.serving.service import Service
+    from unrolled.streaming.sessions import Sessions
+
+    service = Service(Settings("m"), language, Sessions(language.stream()))
+    lines = [
+        {"key": "k" * 5000, "event": "a"},
+        {"key": "a", "event": "a", "id": "i" * 5000},
+        {"key": "a", "event": "a", "id": 10**3000},
+        {"key": 10**3000, "event": "a"},
+        {"key": "a", "event": {"x" * 5000: 1}},
+        {"key": "a", "event": {f"{n}{'x' * 500}": 1 for n in range(100)}},
+        {"key": "a", "x" * 5000: "a", "event": "a"},
+    ]
+    with client_of(service) as client, client.websocket_connect(STREAM) as socket:
+        talk = Talk(socket)
+        for line in lines:
+            talk.say(line)
+            answer = talk.hear()
+            assert "error" in answer
+            assert len(json.dumps(answer)) < 2500
+            line["event_id"] = line.pop("id", None)
+            assert len(client.post("/v1/step", json=line).content) < 2500
 
 
 def test_large_answers_leave_room_for_few_of_them(client):

@@ -1,13 +1,16 @@
 """HTTP and WebSockets as their standards have them, over every route; what is neither is refused in our own form."""
 
+import contextlib
 import json
 import logging
 import socket
+import threading
 
+import httpx
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 
-from serving.process import Server
+from serving.process import Server, wait_for
 from serving.test_bad_input import refused
 from serving.toys import STREAM, client_of, toy_service
 from unrolled.errors import OptionError
@@ -309,3 +312,45 @@ def test_idle_connections_make_room_for_those_that_ask(language, tmp_path):
                 one.close()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("buffer", [4096, 1 << 20])
+def test_clients_that_take_all_places_to_write_give_them_back(language, tmp_path, reads, buffer):
+    def write(length):
+        told = {"prompt": "a", "length": length, "candidates": 50}
+        return httpx.post(f"{server.address}/v1/generate", json=told, timeout=60)
+
+    with Server(language.save(tmp_path / "letters"), "--timeout", "3") as server:
+        host, port = server.address.removeprefix("http://").split(":")
+        body = json.dumps({"prompt": "a", "length": 100_000, "candidates": 50}).encode()
+        head = f"POST /v1/generate HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        busy, over = [], threading.Event()
+
+        def read():
+            while not over.wait(0.02):
+                for one in busy:
+                    with contextlib.suppress(BlockingIOError):
+                        one.recv(1 << 16)
+
+        reader = threading.Thread(target=read, daemon=True)
+        try:
+            for _ in range(32):
+                one = socket.socket()
+                busy.append(one)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+                one.connect((host, int(port)))
+                one.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                one.setblocking(False)
+            if reads:
+                reader.start()
+            wait_for(lambda: write(1).status_code == 429)
+            wait_for(lambda: write(1).status_code == 200, 20)  # 3 s, and 5 to 10 for one that reads nothing
+            assert server.step("quick", "a").status_code == 200
+        finally:
+            over.set()
+            if reader.is_alive():
+                reader.join()
+            for one in busy:
+                one.close()

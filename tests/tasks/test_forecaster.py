@@ -1,6 +1,7 @@
 """Forecaster: better than naive, blind to the future, the same after loading, and clear about what it cannot do."""
 
 import datetime as dt
+import math
 
 import numpy as np
 import polars as pl
@@ -329,3 +330,24 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(fitted: Forecaster) -> No
 def test_dates_as_text_score_as_dates_do(fitted: Forecaster, recent: Table, form: str) -> None:
     frame = recent.frame.with_columns(pl.col("day").dt.to_string(form))
     assert fitted.evaluate(frame).model == fitted.evaluate(recent).model
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [-(2**63), 2**63 - 1],
+        [2**64 - 2, 2**64 - 1],
+        [10**20, 10**22],
+        [0.0, math.inf],
+        [math.nan, 1.0],
+        [0.0, 1e300],
+    ],
+)
+def test_times_that_no_clock_can_count_are_refused(times: list[float]) -> None:
+    model = Forecaster(horizon=2, hidden_size=4).fit(
+        Table(pl.DataFrame({"t": range(60), "y": [0.0, 1.0, 2.0] * 20}), "t"), epochs=1
+    )
+    with pytest.raises(DataError, match="'t'"):
+        model.predict(Table(pl.DataFrame({"t": times, "y": [1.0, 2.0]}), "t"))
+    far = Table(pl.DataFrame({"t": [-4.0e18, 4.0e18], "y": [1.0, 2.0]}), "t")
+    assert model.predict(far).height == 2  # on no grid, and two steps all the same

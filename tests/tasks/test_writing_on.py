@@ -63,3 +63,11 @@ def test_an_illegal_option_is_refused_before_the_first_step(model, wrong):
 def test_who_has_enough_stops_asking(model):
     steps = write_on(model, "the", 10**9, seed=0)
     assert len([next(steps) for _ in range(5)]) == 5
+
+
+def test_a_step_spells_its_own_token_and_no_older_ones(model, monkeypatch):
+    spelt, spell = [], type(model)._spell
+    monkeypatch.setattr(type(model), "_spell", lambda self, tokens: spelt.append(len(tokens)) or spell(self, tokens))
+    steps = list(write_on(model, "the cät säß " * 9, 60, seed=0))
+    assert len(steps) >= 60
+    assert max(spelt[1:], default=1) <= 12  # bytes of a character that is not whole, and wrong ones before it

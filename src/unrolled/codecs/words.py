@@ -175,23 +175,41 @@ def join_words(words: Iterable[str], spacing: Spacing | None = None) -> str:
         >>> join_words(["%", "s", ":", "no"], {"before": {"%": 1.0}, "after": {":": 0.1}})
         '%s : no'
     """
-    parts: list[str] = []
-    tight = True  # no space before the next word
-    quoted = False
-    unspaced = re.compile(f"[{_UNSPACED}]")
-    before, after_unspaced = "", False
-    for word in words:
-        closes = word in _CLOSING or word in _BETWEEN or (word == '"' and quoted)
-        both_unspaced = after_unspaced and unspaced.match(word) is not None
-        close = tight or closes or both_unspaced
-        if before and '"' not in (before, word):  # a quotation mark opens or closes, by turns
-            learnt = are_close(before, word, spacing or {})
+    joining = Joining(spacing)
+    return "".join(map(joining.add, words))
+
+
+class Joining:
+    """A text that grows word by word.
+
+    Args:
+        spacing: as for `join_words`.
+
+    Example:
+        >>> joining = Joining()
+        >>> [joining.add(word) for word in ("pay", "(", "more", ")")]
+        ['pay', ' (', 'more', ')']
+    """
+
+    def __init__(self, spacing: Spacing | None = None) -> None:
+        self._spacing = spacing or {}
+        self._tight = True  # no space before the next word
+        self._quoted = self._after_unspaced = False
+        self._before = ""
+        self._unspaced = re.compile(f"[{_UNSPACED}]")
+
+    def add(self, word: str) -> str:
+        """What one more word adds to the text: itself, behind a space where there is one."""
+        closes = word in _CLOSING or word in _BETWEEN or (word == '"' and self._quoted)
+        is_unspaced = self._unspaced.match(word) is not None
+        close = self._tight or closes or (self._after_unspaced and is_unspaced)
+        if self._before and '"' not in (self._before, word):  # a quotation mark opens or closes, by turns
+            learnt = are_close(self._before, word, self._spacing)
             close = close if learnt is None else learnt
-        parts += [word] if close else [" ", word]
-        quoted ^= word == '"'
-        tight = word in _OPENING or word in _BETWEEN or (word == '"' and quoted)
-        before, after_unspaced = word, unspaced.match(word) is not None
-    return "".join(parts)
+        self._quoted ^= word == '"'
+        self._tight = word in _OPENING or word in _BETWEEN or (word == '"' and self._quoted)
+        self._before, self._after_unspaced = word, is_unspaced
+        return word if close else f" {word}"
 
 
 def _split(value: Any, column: str, row: int) -> list[str]:

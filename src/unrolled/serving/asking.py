@@ -45,7 +45,7 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             asked = StrictRequest(request.scope, request.receive)
-            if takes_json and "json" in asked.headers.get("content-type", ""):
+            if takes_json and "json" in asked.headers.get("content-type", "").lower():
                 asked.value = await _value_of(asked)
             return await handler(asked)
 

@@ -30,6 +30,7 @@ from unrolled.errors import (
 log = logging.getLogger("unrolled.serving")
 # what a model that meets a value of another shape may raise before it finds words for it
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
+LONGEST = 1000  # characters of a message: it may name what was sent, and that may be megabytes
 KIND = "unrolled.fault"  # of the error that was told, in the scope of a request
 RETRY = {"Retry-After": "1"}
 HEADERS = {
@@ -97,7 +98,7 @@ class Fault(Exception):  # noqa: N818 - of the client, most often
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
-        self.kind, self.text = kind, text
+        self.kind, self.text = kind, text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
     @property
     def status(self) -> int:

@@ -19,16 +19,40 @@ LARGE = 1 << 16  # bytes: larger bodies are read and answered a few at a time, s
 LARGE_AT_ONCE = 2
 BODIES = 16  # large bodies of the greatest size that are held, or arrive, at once
 GRACE = 5.0  # seconds before a client has to keep up the least rate
+_SESSIONS = re.compile(  # each of its characters may be sent percent-encoded
+    b"".join(rb"(?:%b|(?i:%%%02x))" % (re.escape(b"%c" % byte), byte) for byte in b"/v1/sessions/")
+)
 _WRONG_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
-_OWED: ContextVar[list["Future[Any]"]] = ContextVar("owed")
+
+
+class Place:
+    """What a request holds while it is answered.
+
+    Args:
+        begun: the loop's time when it was taken.
+    """
+
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.is_wanted = False  # another request was refused for it, and its text has had its time
+        self.owed: list[Future[Any]] = []  # work in threads, until which it is kept
+
+
+_PLACE: ContextVar[Place] = ContextVar("place")
 
 
 def owe(work: "Future[Any]") -> None:
     """Let the request that is being answered keep its place until this work in a thread has ended."""
-    owed = _OWED.get(None)
-    if owed is not None:
-        owed[:] = [one for one in owed if not one.done()]
-        owed.append(work)
+    place = _PLACE.get(None)
+    if place is not None:
+        place.owed = [one for one in place.owed if not one.done()]
+        place.owed.append(work)
+
+
+def is_wanted() -> bool:
+    """Whether the text that is being written has to end, as it has had its time and another wants its place."""
+    place = _PLACE.get(None)
+    return place is not None and place.is_wanted
 
 
 class Bounded:
@@ -36,7 +60,7 @@ class Bounded:
 
     A body is read whole, counted while it arrives, before the request takes one of the places. It keeps its place until
     its work in threads has ended, so what is past its time is still counted. Texts that are written take at most half
-    of the places.
+    of the places; where all of those are taken, the oldest that has been written for `timeout` seconds has to end.
 
     Args:
         app: what answers.
@@ -45,7 +69,8 @@ class Bounded:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
-        self.running = self.writing = 0
+        self.running = 0
+        self.writers: dict[Place, None] = {}  # of texts, the oldest first
         self.held = 0  # bytes of large bodies
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
@@ -59,30 +84,41 @@ class Bounded:
                 body = await self._body(scope, receive, places)
                 if len(body) > LARGE:
                     await self._turn(places)
-                self._take(scope["path"] == WRITES, places)
-                owed: list[Future[Any]] = []
-                token = _OWED.set(owed)
+                place = self._take(scope["path"] == WRITES, places)
+                token = _PLACE.set(place)
                 try:
                     await self.app(scope, _replay(body, receive), send)
                 finally:
-                    _OWED.reset(token)
-                    self._leave(places.pop_all(), owed)
+                    _PLACE.reset(token)
+                    self._leave(places.pop_all(), place.owed)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
 
-    def _take(self, writes: bool, places: contextlib.ExitStack) -> None:
-        most = self.settings.max_requests
-        if self.running >= most or (writes and self.writing >= max(1, most // 2)):
+    def _take(self, writes: bool, places: contextlib.ExitStack) -> Place:
+        most, now = self.settings.max_requests, asyncio.get_running_loop().time()
+        is_full = writes and len(self.writers) >= max(1, most // 2)
+        if is_full:
+            self._want(now)
+        if is_full or self.running >= most:
             busy = message("requests", expected=f"at most {most} at once, half of them to write", received="one more")
             raise Fault("busy", busy)
+        place = Place(now)
         self.running += 1
-        self.writing += writes
+        if writes:
+            self.writers[place] = None
 
         def leave() -> None:
             self.running -= 1
-            self.writing -= writes
+            self.writers.pop(place, None)
 
         places.callback(leave)
+        return place
+
+    def _want(self, now: float) -> None:
+        """Let the oldest text that has had its time make room."""
+        oldest = next((one for one in self.writers if not one.is_wanted), None)
+        if oldest is not None and now - oldest.begun >= self.settings.timeout:
+            oldest.is_wanted = True
 
     async def _turn(self, places: contextlib.ExitStack) -> None:
         """Wait for one of the places of large bodies."""
@@ -175,8 +211,9 @@ class Paths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         raw: bytes = scope.get("raw_path") or b""
-        if raw.startswith(b"/v1/sessions/"):
-            scope["path"] = quote(raw, safe="/%")
+        start = _SESSIONS.match(raw)
+        if start is not None:
+            scope["path"] = f"/v1/sessions/{quote(raw[start.end() :], safe='/%')}"
         await self.app(scope, receive, send)
 
 

@@ -7,7 +7,9 @@ import polars as pl
 
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
-from unrolled.serving.faults import STUMBLES, unreadable
+from unrolled.serving.bounds import Bounds
+from unrolled.serving.csv_bodies import marked
+from unrolled.serving.faults import STUMBLES, Fault, unreadable
 from unrolled.serving.strict import plain
 
 
@@ -39,17 +41,23 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     return plain(found)
 
 
-def table_of_csv(model: Any, data: bytes) -> Table:
+def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
     """A CSV file that a client sent, read as the model's own data were.
 
     Raises:
         DataError: no CSV, or no row in it.
+        Fault: a text in it that is longer than the bounds have it.
     """
     try:
-        frame = pl.read_csv(io.BytesIO(data), infer_schema_length=None)
+        frame = pl.read_csv(io.BytesIO(marked(data)), infer_schema_length=None)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         raise DataError(message("body", expected="CSV", received=str(error).splitlines()[0][:200])) from error
     if not frame.height:
         raise DataError(message("body", expected="at least one row", received="none"))
+    for name, texts in frame.select(pl.selectors.string()).to_dict().items():
+        longest = texts.str.len_chars().max()
+        if isinstance(longest, int) and longest > bounds.length:
+            raise Fault("length", message(f"column {name[:80]!r}", expected=f"at most {bounds.length:,} characters",
+                                          received=f"{longest:,}"))  # fmt: skip
     said = model.describe()
     return Table(frame, said.time, said.group)

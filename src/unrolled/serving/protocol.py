@@ -22,6 +22,7 @@ HEAD_BYTES = 1 << 14  # of the first lines of a request
 HEAD_SECONDS = 10.0  # for the first lines of a request, and for what is left of a body that was refused
 FREE_PIECES, SMALLEST = 1_000, 64  # pieces of a body, and the bytes that more of them have to have on average
 GRACE = 5.0  # seconds between two looks whether an answer is taken
+AHEAD_WRITTEN = 1 << 14  # bytes of an answer that wait in our memory before no more of it are made
 
 
 class Reader:
@@ -96,6 +97,7 @@ class Http(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(AHEAD_WRITTEN)
         self._door: Door = self.app_state["door"]
         self._reader = Reader(self, transport, self._door, self.app_state["min_rate"])
         if not self._door.admits(len(self.connections)):
@@ -123,6 +125,7 @@ class Http(H11Protocol):
     def handle_websocket_upgrade(self, event: Any) -> None:
         """The connection goes on as a WebSocket."""
         self._forget()
+        self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:

@@ -7,7 +7,7 @@ from unrolled.generations import MODEL, STEM
 from unrolled.serving.logs import log, say
 from unrolled.serving.service import Service
 
-Stamp = tuple[int, ...]
+Stamp = tuple[tuple[str, int, int, int], ...]  # of each file: its name, when it was written, its place, its size
 
 
 async def reload(service: Service) -> bool:
@@ -46,11 +46,11 @@ async def watch(service: Service) -> None:
 def stamp_of(folder: Path) -> Stamp:
     """What changes when a model is written; empty where there is none.
 
-    The newest weights count too: a model that is copied by hand may get them after its JSON.
+    All files of weights count too: a model that is copied by hand may get them after its JSON, and an older one whose
+    files keep their times (`rsync -a`) gets none that is newer than those that were there.
     """
     try:
-        model = (folder / MODEL).stat()
-        newest = max((path.stat().st_mtime_ns for path in folder.glob(f"{STEM}*")), default=0)
+        found = [(path.name, path.stat()) for path in (folder / MODEL, *sorted(folder.glob(f"{STEM}*")))]
     except OSError:
         return ()
-    return (model.st_mtime_ns, model.st_ino, model.st_size, newest)
+    return tuple((name, file.st_mtime_ns, file.st_ino, file.st_size) for name, file in found)

@@ -11,6 +11,7 @@ from unrolled.serving.asking import Asked, StrictRoute, written
 from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.events import EventStream, event
 from unrolled.serving.faults import STUMBLES, Fault, fault_of, unreadable
+from unrolled.serving.limits import is_wanted
 from unrolled.serving.predicting import predictions, table_of_csv
 from unrolled.serving.schemas import Predictions, Prompt, Records, errors
 from unrolled.serving.service import Service
@@ -66,7 +67,11 @@ async def predict_csv(service: Asked, request: Request) -> Response:
     response_class=Response,
 )
 async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Request) -> Response:
-    """Write on from a prompt, token by token, as server-sent events; leaving ends it."""
+    """Write on from a prompt, token by token, as server-sent events; leaving ends it.
+
+    The last event says why it stopped: `end`, `draining` where the server stops, or `busy` where the text has had its
+    time and others want to write.
+    """
     if service.draining:
         raise Fault("draining", "this server is stopping")
     most = service.settings.max_length
@@ -87,7 +92,7 @@ def _of_records(service: Service, body: Records) -> str:
 
 def _of_csv(service: Service, data: bytes) -> str:
     check_csv(data, service.bounds)
-    return dumps_long(predictions(service.model, table_of_csv(service.model, data)))
+    return dumps_long(predictions(service.model, table_of_csv(service.model, data, service.bounds)))
 
 
 def _begun(model: Any, body: Prompt) -> Iterator[Any]:
@@ -105,7 +110,7 @@ async def _events(service: Service, steps: Iterator[Any], request: Request) -> A
     """The steps as events; a thread writes for a moment, then the client is looked after."""
     count = 0
     try:
-        while not (service.draining or await request.is_disconnected()):
+        while not (service.draining or is_wanted() or await request.is_disconnected()):
             some = await service.ask(_some, steps)
             for step in some:
                 yield event(
@@ -114,7 +119,7 @@ async def _events(service: Service, steps: Iterator[Any], request: Request) -> A
             count += len(some)
             if not some:
                 break
-        yield event("done", {"stopped": "draining" if service.draining else "end"})
+        yield event("done", {"stopped": "draining" if service.draining else "busy" if is_wanted() else "end"})
     except Exception as error:
         fault = fault_of(error)
         service.metrics.errors.labels(fault.kind).inc()

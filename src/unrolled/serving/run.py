@@ -22,6 +22,7 @@ from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.app:from_environment"
 SEND_BUFFER = 1 << 18  # bytes that the kernel keeps for a client that does not read
+UNSENT = 1 << 14  # of those, where the kernel tells them apart, that are not on their way
 BACKLOG = 2048  # connections that wait to be accepted: a thousand may come at once
 
 
@@ -108,6 +109,8 @@ def listening(settings: Settings) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # else a text is written far ahead of who does not read it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         patience = min(int(4000 * settings.timeout), 2**31 - 1)  # milliseconds, long after we have given up ourselves
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)

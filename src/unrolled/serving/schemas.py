@@ -8,8 +8,11 @@ from unrolled.serving.faults import KINDS
 
 KEY_LENGTH = 512
 Key = Annotated[str, Field(min_length=1, max_length=KEY_LENGTH, description="whose session", examples=["ada"])]
+Number = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Name = Annotated[str, Field(min_length=1, max_length=KEY_LENGTH)]
 EventId = Annotated[
-    Annotated[int, Field(strict=True, ge=0, lt=2**63)] | Annotated[str, Field(min_length=1, max_length=KEY_LENGTH)],
+    Annotated[Number, Tag("Number")] | Annotated[Name, Tag("Name")],
+    Discriminator(lambda value: "Name" if isinstance(value, str) else "Number"),  # so that one of the two complains
     Field(
         description="sent again, the event counts once: a number that grows from event to event of a key for ever, a "
         "text while it is among the last remembered_ids",

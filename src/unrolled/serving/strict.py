@@ -23,7 +23,8 @@ def loads(text: str | bytes, finite: bool = True) -> Any:
         finite: refuse a number beyond float64 at once; without, a third of the time, and it becomes infinite.
 
     Raises:
-        JSONDecodeError: malformed, nested too deeply, NaN, infinity or a number beyond float64, or half a character.
+        JSONDecodeError: malformed, nested too deeply, NaN, infinity or a number beyond float64, half a character, or
+            a name twice in one object: who looks at a request before us may have taken the other one.
 
     Example:
         >>> loads('{"x": [1, 2.5]}')
@@ -101,6 +102,14 @@ def _refuse(name: str) -> Any:
     raise Refused(f"{name} is not a number in JSON", "", 0)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without a name that comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Refused("a name twice in one object", "", 0)
+    return found
+
+
 def _finite(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
@@ -108,6 +117,6 @@ def _finite(digits: str) -> float:
     return value
 
 
-_DECODE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
-_DECODE_FAST = json.JSONDecoder(parse_constant=_refuse).decode
+_DECODE = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite).decode
+_DECODE_FAST = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse).decode
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # an escaped half of a character, which may lack its other half

@@ -20,6 +20,7 @@ from unrolled.serving.auth import is_token, may_ask
 from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
 from unrolled.serving.hub import Hub, Sent
 from unrolled.serving.logs import say
+from unrolled.serving.schemas import KEY_LENGTH
 from unrolled.serving.service import Service
 from unrolled.serving.strict import dumps, loads
 from unrolled.streaming.sessions import checked, checked_id
@@ -232,9 +233,7 @@ class Connection:
         except JSONDecodeError as error:
             self._complain(Fault("request", f"line: {error.msg}"), {})
         except Exception as error:
-            pairs = said.items() if isinstance(said, dict) else ()
-            known = {field: value for field, value in pairs if field in ("key", "id") and isinstance(value, str | int)}
-            self._complain(fault_of(error), known)
+            self._complain(fault_of(error), named(said))
         else:
             self.wrong = 0
             self.hub.ask(Sent(key, said["event"], name, self, self.hub), self.service.sessions.put)
@@ -271,6 +270,17 @@ class Connection:
             self.waiting -= len(lines)
             if self.waiting < self._room():
                 self.room.set()
+
+
+def named(said: Any) -> dict[str, Any]:
+    """The key and id of a line that was refused, where they are no longer than one may be."""
+    pairs = said.items() if isinstance(said, dict) else ()
+    return {
+        field: value
+        for field, value in pairs
+        if field in ("key", "id")
+        and ((isinstance(value, str) and len(value) <= KEY_LENGTH) or (isinstance(value, int) and abs(value) < 2**63))
+    }
 
 
 def key_in(query: bytes) -> str | None:

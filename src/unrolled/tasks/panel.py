@@ -18,7 +18,7 @@ from unrolled.errors import DataError, OptionError, message
 from unrolled.ragged import Ragged
 from unrolled.tasks.columns import require
 from unrolled.tasks.season import detrended
-from unrolled.tasks.timeline import Clock, grid, infer_clock
+from unrolled.tasks.timeline import FARTHEST, Clock, grid, infer_clock
 
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
 MIN_EXPLAINED = 0.01  # share of the variance a cycle must explain to be worth reading
@@ -340,13 +340,24 @@ def _read_times(column: pl.Series, form: str = "") -> tuple[np.ndarray, str]:
         raise DataError(message(f"column {name!r}", expected="a time in every row", received=f"null in row {row}"))
     column = parse_times(column)  # a table that was read without naming its time column has text there
     if column.dtype.is_numeric():
-        found, times = "number", column.to_numpy()
+        found, times = "number", _numbers(column)
     else:
         found = "date" if column.dtype == pl.Date else "datetime"
         times = column.cast(pl.Datetime("us")).to_numpy()
     if form and (form == "number") != (found == "number"):
         raise DataError(message(f"column {name!r}", expected=f"times as in training ({form})", received=found))
     return times, form or found
+
+
+def _numbers(column: pl.Series) -> np.ndarray:
+    """Times that are numbers; the sum or difference of two of them is a number as well."""
+    values = column.cast(pl.Float64)
+    wrong = ~(values.abs() <= FARTHEST)  # NaN as well
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        expected, received = f"times from -{FARTHEST:.1e} to {FARTHEST:.1e}", f"{values[row]:.4g} in row {row}"
+        raise DataError(message(f"column {column.name!r}", expected=expected, received=received))
+    return (column.cast(pl.Int64) if column.dtype in (pl.Int128, pl.UInt64) else column).to_numpy()
 
 
 def _covariate_codecs(frame: pl.DataFrame, wanted: Sequence[str | Codec], kind: str) -> list[Codec]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 DAY = np.timedelta64(1, "D").astype("m8[us]").astype(np.int64)
+FARTHEST = 2.0**62  # steps: what is farther away has no place of its own
 MAX_FILL = 0.1  # a grid that would need more than this share of extra rows is no grid
 
 
@@ -34,7 +35,8 @@ class Clock:
             days = times.astype("M8[D]")
             return np.busday_count(days[0], days).astype(np.int64)
         ticks = times.astype(np.int64) if times.dtype.kind == "M" else times.astype(np.float64)
-        return np.rint((ticks - ticks[0]) / self.size).astype(np.int64)
+        steps = np.rint((ticks - ticks[0]) / self.size)
+        return np.clip(steps, -FARTHEST, FARTHEST).astype(np.int64)
 
     def after(self, start: Any, steps: np.ndarray | Sequence[int]) -> np.ndarray:
         """The times so many steps after `start`, in its dtype."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.text import REPLACEMENT
+from unrolled.codecs.words import Joining, Words
 from unrolled.decoding.sampling import generator_of, probabilities
 from unrolled.errors import whole_number
 from unrolled.inspection.states import states
@@ -96,8 +97,8 @@ def _steps(
     units: int,
 ) -> Iterator[Written]:
     yield from shown
-    known = model._tokens([prompt]).values
-    done, whole = len(_spelt(model, known)), ""
+    spelling = _Spelling(model)
+    spelling.begin(model._tokens([prompt]).values)
     for _ in range(length):
         with torch.no_grad():  # not around the yield: it would hold for whoever reads
             shares = probabilities(logits, *drawing)
@@ -106,13 +107,54 @@ def _steps(
                 break
             raw, state = model.network_.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)
             logits = model._legal(raw)
-        known = torch.cat([known, token])
-        whole = _spelt(model, known)
-        stop = max(done, len(whole.rstrip(REPLACEMENT)))  # a character's first bytes wait for its last
-        yield Written(whole[done:stop], _expected(model, shares, candidates), _units(state, units))
-        done = stop
-    if done < len(whole):
-        yield Written(whole[done:])
+        text = spelling.add(token)
+        yield Written(text, _expected(model, shares, candidates), _units(state, units))
+    if rest := spelling.rest():
+        yield Written(rest)
+
+
+class _Spelling:
+    """The text of tokens that come one by one: each is spelt once, with those whose character is not whole yet.
+
+    Args:
+        model: whose tokens.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        codec = model.codec_
+        self._joining = Joining(codec.spacing_) if isinstance(codec, Words) and not codec.lists_ else None
+        self._entries = codec.entries if isinstance(codec, Words) else []
+        self._tokens = torch.empty(0, dtype=torch.int64)
+        self._text, self._done = "", 0  # of those tokens, and how much of it was given
+
+    def begin(self, tokens: Tensor) -> None:
+        """Take the tokens of a prompt."""
+        if self._joining is not None:
+            for index in tokens.tolist():
+                self._joining.add(self._entries[index])
+            return
+        self._take(tokens)
+        self._done = len(self._text)
+
+    def add(self, token: Tensor) -> str:
+        """The text that one more token adds; empty where a character is not whole yet."""
+        if self._joining is not None:
+            return self._joining.add(self._entries[int(token)])
+        self._take(token)
+        stop = max(self._done, len(self._text.rstrip(REPLACEMENT)))  # a character's first bytes wait for its last
+        found, self._done = self._text[self._done : stop], stop
+        return found
+
+    def rest(self) -> str:
+        """What waited for bytes that did not come."""
+        return self._text[self._done :]
+
+    def _take(self, tokens: Tensor) -> None:
+        if not self._text.endswith(REPLACEMENT):
+            self._tokens, self._done = tokens[:0], 0
+        self._tokens = torch.cat([self._tokens, tokens])
+        self._text = _spelt(self._model, self._tokens)
 
 
 def _spelt(model: LanguageModel, tokens: Tensor) -> str:
