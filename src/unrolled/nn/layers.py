@@ -6,15 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, UnsupportedError, message, unknown
+from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown, whole_number
 from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.stack import Stack
+from unrolled.nn.stack import MOST_LAYERS, Stack
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
 # of a Stack, beside its shape
-OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state", "recurrent_dropout", "zoneout")
+OPTIONS: dict[str, type] = {
+    "variational": bool,
+    "layer_norm": bool,
+    "residual": bool,
+    "learn_initial_state": bool,
+    "recurrent_dropout": float,
+    "zoneout": float,
+}
 
 
 def make_layers(
@@ -42,8 +49,9 @@ def make_layers(
     """
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
-    if not 0 <= dropout < 1:
-        raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+    dropout = share_number("dropout", dropout)
+    hidden_size = whole_number("hidden_size", hidden_size, least=1)
+    num_layers = whole_number("num_layers", num_layers, 1, MOST_LAYERS)
     for option in options:
         if option not in OPTIONS:
             raise unknown("layers", option, OPTIONS)
