@@ -390,6 +390,15 @@ def test_a_frame_of_empty_lines_ends_the_connection(client):
     assert ended.value.code == POLICY
 
 
+def test_values_of_a_line_are_counted_before_any_is_made(small, monkeypatch):
+    monkeypatch.setattr("unrolled.serving.websocket.loads", lambda *_: pytest.fail("it was read"))
+    with small.websocket_connect(STREAM) as socket:
+        talk = Talk(socket)
+        for value in ("{},", "[],", "1,"):
+            talk.say('{"key": "a", "event": [' + value * 1100 + "1]}")
+            assert talk.hear()["error"]["kind"] == "length"
+
+
 def test_a_refusal_is_short_however_long_what_was_sent(language):
     from unrolled.serving.service import Service
     from unrolled.streaming.sessions import Sessions

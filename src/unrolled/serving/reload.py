@@ -20,7 +20,7 @@ async def reload(service: Service) -> bool:
 
     before = service.fingerprint
     try:
-        model = await service.ask(load, service.settings.model, False)
+        model = await asyncio.to_thread(load, service.settings.model, False)  # it may take longer than a request
         await service.ask(service.take, model)
     except Exception:
         log.exception("reload failed; the old model goes on")

@@ -225,6 +225,8 @@ class Connection:
         self.wrong += 1
         said: Any = None
         try:
+            if len(line) > self.service.bounds.items:  # a line holds no more values than characters
+                self.service.bounds.check_bytes(line.encode(errors="replace"))
             said = loads(line)
             self._check(said)
             key, name = checked(said.get("key", self.key), "key"), said.get("id")
