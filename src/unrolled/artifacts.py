@@ -7,7 +7,7 @@
     README.md, config.toml                 copies of the card and the configuration, for people; nothing reads them
     .lock                                  empty: writers take turns by it
 
-`model.json` says all: whoever replaces it replaces the model, in one step (see `unrolled.generations`). Every byte that
+`model.json` names all: replacing it replaces the model, in one step (see `unrolled.generations`). Every byte that
 a model is made of is under a digest, which is checked when it is loaded. People may edit the copies: no model depends
 on them. Version 1 of the format had one `weights.safetensors` and no digests; it is still read. Loading writes nothing,
 so a folder may lie on a disk that is read only.

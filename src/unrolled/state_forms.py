@@ -163,7 +163,7 @@ class Array:
 
 
 class Parts:
-    """A tuple of so many parts, each of its own form."""
+    """A tuple of a fixed number of parts, each of its own form."""
 
     def __init__(self, *forms: Form) -> None:
         self._forms = forms

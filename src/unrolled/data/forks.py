@@ -17,7 +17,7 @@ _dead: list[bool] = []  # one entry where the pool does not answer
 
 
 def check_fork() -> None:
-    """Refuse to begin what would wait for ever; every reader of tables asks first.
+    """Refuse table work that would wait without end in this process; every reader of tables asks first.
 
     Raises:
         UnsupportedError: a child forked from a process that had used polars.

@@ -188,7 +188,7 @@ class _Held(contextlib.AbstractContextManager[Any]):
         self._bounded, self._size = bounded, 0
 
     def take(self, size: int, most: int) -> None:
-        """Hold so many now.
+        """Set how many bytes are held now.
 
         Raises:
             Fault: all bodies together would be too much.

@@ -92,8 +92,8 @@ class Workers(Multiprocess):
 def end_well_on_sigterm() -> None:
     """End with 0 where SIGTERM ends us.
 
-    The server catches the signal, drains, and then raises it anew for whoever listened before: without us it would
-    kill the process after its work is done, and a supervisor would see a failure.
+    The server catches the signal, drains, and then raises it anew for the handler from before us: without one the
+    signal would kill the process after its work is done, and a supervisor would see a failure.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

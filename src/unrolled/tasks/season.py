@@ -99,7 +99,7 @@ def _candidates(series: Sequence[Known], longest: int) -> list[int]:
 
 
 def chosen_evenly(series: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
-    """At most so many of the series, spread evenly over them.
+    """Some of the series, spread evenly over them.
 
     Example:
         >>> [int(one[0]) for one in chosen_evenly([np.array([n]) for n in range(7)], 3)]

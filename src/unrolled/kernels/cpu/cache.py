@@ -1,6 +1,6 @@
 """Compiled code on disk, between processes: taken only from a folder and files that nobody else could have written.
 
-Whoever writes a file of this cache runs code as the user who loads it. So the folder is the user's own: `kernels` in
+Who can write a file of this cache runs code as the user who loads it. So the folder is the user's own: `kernels` in
 the user's cache folder, or the one that `UNROLLED_CACHE_DIR` names. Where it is not safe, code is kept in a temporary
 folder of this process, and one warning says which folder was refused and why. A file holds a digest of its name and its
 code: one that is cut off, damaged or renamed is compiled again. `compiler` calls from one thread at a time.
