@@ -137,3 +137,23 @@ def test_a_size_that_is_far_too_large_takes_no_memory(name, sound):
 @every
 def test_no_learnt_number_that_is_far_too_large_takes_memory(name, sound):
     refuse_huge(sound, "learnt")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("Translator", ("nearest_source", "sources", 0), 3),
+        ("Translator", ("nearest_source", "answers"), ["a"]),
+        ("Classifier, characters", ("character_ngrams", "vocabulary", 0), [0]),
+        ("Recommender", ("item_neighbours", "name"), []),
+    ],
+)
+def test_a_baseline_whose_values_are_of_another_form_is_refused_at_load(name, place, value, sound):
+    record = json.loads((sound / MODEL).read_text())
+    holder = record["baselines"]
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    (sound / MODEL).write_text(json.dumps(seal(record)))
+    with pytest.raises(ArtifactError, match=place[1]):
+        load(sound)

@@ -108,6 +108,7 @@ class BagOfWords(LinearBaseline):
     key = "bag_of_words"
     name = "bag of words + logistic regression"
     values = ("vocabulary",)
+    vocabulary_: list[str]
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         self.vocabulary_ = _vocabulary(inputs)
@@ -138,6 +139,7 @@ class CharacterNGrams(LinearBaseline):
     name = "character n-grams + logistic regression"
     arrays = ("idf",)
     values = ("vocabulary",)
+    vocabulary_: list[str]
     most = 4_000_000
 
     def _learn(self, inputs: Sequence[Example]) -> None:
@@ -216,6 +218,7 @@ class _SeriesBaseline(LinearBaseline):
 
     arrays = ("mean", "scale")
     values = ("window", "channels")
+    channels_: int
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         arrays = [series(example) for example in inputs]
@@ -294,6 +297,7 @@ class EveryColumn(SummaryStatistics):
     key = "every_column"
     name = "words and numbers + logistic regression"
     values = (*SummaryStatistics.values, "vocabulary")
+    vocabulary_: list[str]
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         super()._learn(inputs)

@@ -21,6 +21,7 @@ from unrolled.baselines import (
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
+from unrolled.forms import check_forms
 from unrolled.text_metrics.words import written_words
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -71,12 +72,14 @@ def baseline_from_state(key: str, state: Mapping[str, Any]) -> Baseline:
     """A fitted baseline from what `state` gave; `key` may carry a variant after a colon, as in "ngram:3".
 
     Raises:
-        ArtifactError: a baseline this version does not know.
+        ArtifactError: a baseline this version does not know, or values of another form than it declares.
     """
     name = key.partition(":")[0]
     if name not in BASELINES:
         raise unknown("baseline", name, BASELINES, ArtifactError)
-    return BASELINES[name].from_state(state)
+    baseline = BASELINES[name].from_state(state)
+    check_forms(baseline)
+    return baseline
 
 
 def classification_baselines(

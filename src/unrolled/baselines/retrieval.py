@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from unrolled.baselines.base import Baseline, partly, sample
 from unrolled.baselines.translation import most_frequent
+from unrolled.errors import ArtifactError, message
 from unrolled.text_metrics.words import is_unspaced, words_of
 
 MAX_ROWS = 200_000  # pairs that are looked through, so that memory and time are bounded
@@ -34,6 +35,10 @@ class NearestSource(Baseline):
 
     key = "nearest_source"
     name = "answer of the most similar source"
+    by_words_: bool
+    sources_: list[str]
+    answers_: list[str]
+    otherwise_: str
     _index: tuple[Any, Any] | None = None
 
     def fit(self, inputs: Sequence[str], targets: Sequence[str]) -> Self:
@@ -84,6 +89,9 @@ class NearestSource(Baseline):
         baseline.name, baseline.by_words_ = state["name"], bool(state["by_words"])
         baseline.sources_, baseline.answers_ = list(state["sources"]), list(state["answers"])
         baseline.otherwise_ = state["otherwise"]
+        if len(baseline.sources_) != len(baseline.answers_):
+            expected, received = f"{len(baseline.sources_)}, one for each source", len(baseline.answers_)
+            raise ArtifactError(message("answers", expected=expected, received=received))
         return baseline
 
 
