@@ -50,6 +50,9 @@ def hider(monkeypatch: Any) -> Callable[..., None]:
     def hide(*modules: str) -> None:
         for name in list(sys.modules):
             if name.partition(".")[0] in modules or name.startswith(HOLDERS):
+                parent, _, child = name.rpartition(".")
+                if parent in sys.modules and child in vars(sys.modules[parent]):  # it has it back afterwards
+                    monkeypatch.setattr(sys.modules[parent], child, sys.modules[name])
                 monkeypatch.delitem(sys.modules, name)
         monkeypatch.setattr(sys, "meta_path", hidden(modules))
 

@@ -128,6 +128,21 @@ def finite_number(argument: str, value: Any, least: float = -math.inf, most: flo
     raise OptionError(message(argument, expected=f"a finite number{_bounds(least, most)}", received=value))
 
 
+def share_number(argument: str, value: Any) -> float:
+    """Return a share: a number from 0 up to 1, but not 1 itself; see `finite_number`.
+
+    Raises:
+        OptionError: no number, or none in [0, 1).
+
+    Example:
+        >>> share_number("dropout", 0)
+        0.0
+    """
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= (found := float(max(-1, min(value, 1)))) < 1:
+        return found
+    raise OptionError(message(argument, expected="a number in [0, 1)", received=value))
+
+
 def whole_number(argument: str, value: Any, least: float = -math.inf, most: float = math.inf) -> int:
     """Return a whole number within its bounds, or refuse it; see `finite_number`.
 

@@ -99,7 +99,8 @@ def test_check_proves_the_laws_and_a_broken_one_ends_with_1(
 def test_a_run_repeats_from_its_own_config(model: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     call("fit", "classify", "--config", model / "config.toml", "--out", again)
-    assert (again / "weights.safetensors").read_bytes() == (model / "weights.safetensors").read_bytes()
+    (first,), (second,) = (list(folder.glob("weights-*.safetensors")) for folder in (model, again))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_flags_win_over_the_config(model: Path, tmp_path: Path) -> None:
@@ -258,10 +259,10 @@ def test_numbers_that_are_none_or_infinite(tmp_path: Path, bad: str) -> None:
             call(*words)
 
 
-def test_unseen_labels_are_named_when_scoring(model: Path, tmp_path: Path) -> None:
+def test_unseen_labels_are_named_when_scoring(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "new.csv").write_text("review,liked\ngood,perhaps\n")
-    with pytest.raises(UnrolledError, match="perhaps"):
-        call("evaluate", model, tmp_path / "new.csv")
+    call("evaluate", model, tmp_path / "new.csv")
+    assert "perhaps" in capsys.readouterr().out
 
 
 def test_a_foreign_folder_is_refused_before_training(reviews: Path, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a command needs and is not installed is said before it begins; whoever does not need it never hears of it."""
 
-import contextlib
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ import sounds
 import unrolled as ur
 from hidden import EXTRAS, hider
 from unrolled.cli.main import make_app
+from unrolled.cli.output import Interrupted
 from unrolled.errors import InputError, UnsupportedError
 from unrolled.tasks.captioner import Captioner
 from unrolled.tasks.classifier import Classifier
@@ -188,7 +188,7 @@ def test_what_fails_after_the_training_costs_no_model(fault, place, tmp_path, mo
 
     monkeypatch.setattr(Classifier, "_fit_baselines", fail)
     words = ["fit", "classify", str(place / "pairs.csv"), "--text", "source", "--label", "target"]
-    with contextlib.suppress(RuntimeError):  # typer itself takes Ctrl-C for an end
+    with pytest.raises((RuntimeError, Interrupted)):
         call(*words, "--out", str(tmp_path / "new"), "--epochs", "1", "--hidden-size", "4")
     assert "saved without all of its scores" in capsys.readouterr().err
     assert ur.load(tmp_path / "new").predict([{"source": "ab"}])

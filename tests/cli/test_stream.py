@@ -13,6 +13,7 @@ import pytest
 
 from unrolled.cli.lines import lines
 from unrolled.cli.main import make_app
+from unrolled.cli.output import BROKEN_PIPE
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
 from unrolled.tasks.language import LanguageModel
 
@@ -200,7 +201,7 @@ def test_a_reader_that_leaves_ends_the_stream_quietly(folder, tmp_path):
     process.stdout.close()
     process.stdin.close()
     assert "Traceback" not in process.stderr.read()
-    assert process.wait(60) == 0
+    assert process.wait(60) == BROKEN_PIPE
     process.stderr.close()
 
 

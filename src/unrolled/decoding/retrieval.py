@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unrolled.errors import OptionError, message
+from unrolled.errors import whole_number
 from unrolled.ragged import Ragged
 
 Score = Callable[[Tensor, int, int], Tensor]  # queries (M, D), start, stop -> (M, stop - start)
@@ -65,8 +65,7 @@ def best_items(score: Score, queries: Tensor, size: int, k: int, filters: Filter
         >>> best_items(lambda q, start, stop: q @ table[start:stop].T, torch.ones(1, 1), 3, 2)[0]
         tensor([[1, 2]])
     """
-    if k < 1:
-        raise OptionError(message("k", expected="an integer >= 1", received=k))
+    k = whole_number("k", k, least=1)
     found, values = [], []
     for rows in torch.arange(len(queries)).split(QUERIES):
         some, own = queries[rows], filters.select(rows)

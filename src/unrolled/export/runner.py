@@ -89,9 +89,8 @@ class Model:
                 return
             except Exception as fault:
                 problem = fault
-        raise ModelError(
-            f"{folder}: no whole model ({type(problem).__name__}: {problem}); export it again"
-        ) from problem
+        reason = f"{type(problem).__name__}: {problem}"
+        raise ModelError(f"{folder}: no whole model ({reason}); export it again") from problem
 
     def _open(self, folder: Path, text: bytes) -> None:
         self.record, self.arrays, self.mark = read_model(folder, text)
@@ -224,8 +223,7 @@ class Model:
         rivals = self.arrays["head.rivals"]  # (horizon, R, values)
         joined = self._linear("head.from_state", hidden)[:, None] + self._linear("head.from_ahead", ahead)
         deep = self._linear("head.answer", gelu(joined + self.arrays["head.position"]))  # (B, horizon, values)
-        linear = np.einsum("bha,hav->bhv", ahead[..., : rivals.shape[1]], rivals)
-        both = deep + linear + self.arrays["head.bias"]
+        both = deep + np.einsum("bha,hav->bhv", ahead[..., : rivals.shape[1]], rivals) + self.arrays["head.bias"]
         return both.reshape(len(hidden), -1) + self._linear("head.short_cut", features)
 
     @property
@@ -351,10 +349,10 @@ def read_model(folder: Path, text: bytes) -> tuple[dict[str, Any], Arrays, str]:
 
 def read_arrays(data: bytes) -> Arrays:
     """The arrays of an .npz; they take no more memory than the file, whatever sizes it names."""
-    arrays = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if any(e.compress_type for e in archive.filelist) or sum(e.file_size for e in archive.filelist) > len(data):
             raise ModelError("the weights are compressed")
+        arrays = {}
         for entry in archive.filelist:
             content = archive.read(entry)
             np.lib.format.read_magic(file := io.BytesIO(content))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.base import Cell, State
-from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.errors import OptionError, UnsupportedError, message, share_number
 from unrolled.ragged import Ragged
 
 WORD = 2**32  # how many numbers a word of 32 bits can be
@@ -53,8 +53,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         for name, share in (("recurrent_dropout", self.recurrent_dropout), ("zoneout", self.zoneout)):
-            if not 0 <= share < 1:
-                raise OptionError(message(name, expected="a number in [0, 1)", received=share))
+            share_number(name, share)
 
     @property
     def drops(self) -> bool:

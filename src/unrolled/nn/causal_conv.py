@@ -55,6 +55,18 @@ class CausalConv(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in widths)
         self.widths = widths
 
+    @staticmethod
+    def num_weights(input_size: int, hidden_size: int, num_layers: int = 5, kernel_size: int = 3) -> int:
+        """Return how many learnable numbers such a net has, without making it; the arguments are the constructor's.
+
+        Example:
+            >>> from unrolled.nn.causal_conv import CausalConv
+            >>> CausalConv.num_weights(3, 4) == sum(weight.numel() for weight in CausalConv(3, 4).parameters())
+            True
+        """
+        taps = kernel_size * (input_size + (num_layers - 1) * hidden_size) * hidden_size
+        return taps + num_layers * 3 * hidden_size  # a bias, and the gain and bias of a layer norm
+
     def _memory(self, layer: int) -> int:
         return (self.kernel_size - 1) * 2**layer
 

@@ -4,7 +4,7 @@ A model ends in a linear layer of `output.width`; everything after that is the o
 A new output is one class and one line in `OUTPUTS`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from torch.nn.functional import (
     mse_loss,
 )
 
-from unrolled.errors import ArtifactError, OptionError, message, unknown
+from unrolled.errors import ArtifactError, OptionError, finite_number, message, share_number, unknown
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output, precise, same_shape
 
@@ -40,8 +40,7 @@ class ClassOutput(Output):
             raise OptionError(message("size", expected="at least 2 classes", received=size))
         if weights is not None and len(weights) != size:
             raise OptionError(message("weights", expected=f"{size} class weights", received=f"{len(weights)}"))
-        if not 0 <= label_smoothing < 1:
-            raise OptionError(message("label_smoothing", expected="a number in [0, 1)", received=label_smoothing))
+        label_smoothing = share_number("label_smoothing", label_smoothing)
         self.width = self.size = size
         self.weights = None if weights is None else [float(w) for w in weights]
         self.label_smoothing = label_smoothing
@@ -188,7 +187,8 @@ class QuantilesOutput(Output):
     name = "quantiles"
 
     def __init__(self, quantiles: Sequence[float] = (0.1, 0.5, 0.9), size: int = 1) -> None:
-        levels = [float(q) for q in quantiles]
+        listed = isinstance(quantiles, Iterable) and not isinstance(quantiles, str)
+        levels = [finite_number("quantiles", level) for level in quantiles] if listed else []
         if not levels or levels != sorted(set(levels)) or not 0 < levels[0] <= levels[-1] < 1:
             raise OptionError(message("quantiles", expected="increasing numbers in (0, 1)", received=quantiles))
         self.quantiles = levels

@@ -6,15 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, UnsupportedError, message, unknown
+from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown, whole_number
 from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.stack import Stack
+from unrolled.nn.stack import MOST_LAYERS, Stack
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
 # of a Stack, beside its shape
-OPTIONS = ("variational", "layer_norm", "residual", "learn_initial_state", "recurrent_dropout", "zoneout")
+OPTIONS: dict[str, type] = {
+    "variational": bool,
+    "layer_norm": bool,
+    "residual": bool,
+    "learn_initial_state": bool,
+    "recurrent_dropout": float,
+    "zoneout": float,
+}
 
 
 def make_layers(
@@ -42,8 +49,9 @@ def make_layers(
     """
     if cell not in CELLS and cell != CONV:
         raise unknown("cell", cell, [*CELLS, CONV])
-    if not 0 <= dropout < 1:
-        raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+    dropout = share_number("dropout", dropout)
+    hidden_size = whole_number("hidden_size", hidden_size, least=1)
+    num_layers = whole_number("num_layers", num_layers, 1, MOST_LAYERS)
     for option in options:
         if option not in OPTIONS:
             raise unknown("layers", option, OPTIONS)
@@ -52,9 +60,7 @@ def make_layers(
         return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
     if options:
         raise OptionError(message("layers", expected="no further options for cell='conv'", received=", ".join(options)))
-    with torch.device("meta"):
-        budget = count_weights(Stack(input_size, hidden_size, "lstm", num_layers))
-    width = _same_size(input_size, budget)
+    width = _same_size(input_size, lstm_weights(input_size, hidden_size, num_layers))
     if not bidirectional:
         return CausalConv(input_size, width, dropout=dropout)
     return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))
@@ -65,20 +71,26 @@ def count_weights(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
+    """Return how many learnable numbers a Stack of LSTM layers has, without making it.
+
+    Example:
+        >>> lstm_weights(3, 4, 2) == count_weights(Stack(3, 4, "lstm", 2))
+        True
+    """
+    first, later = (4 * hidden_size * (width + hidden_size + 2) for width in (input_size, hidden_size))
+    return first + (num_layers - 1) * later
+
+
 def _same_size(input_size: int, budget: int) -> int:
     """The widest CausalConv that has no more weights than the budget."""
     low, high = 1, 1
-    while _conv_weights(input_size, high) <= budget:
+    while CausalConv.num_weights(input_size, high) <= budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _conv_weights(input_size, middle) <= budget else (low, middle)
+        low, high = (middle, high) if CausalConv.num_weights(input_size, middle) <= budget else (low, middle)
     return low
-
-
-def _conv_weights(input_size: int, width: int) -> int:
-    with torch.device("meta"):
-        return count_weights(CausalConv(input_size, width))
 
 
 class BothWays(nn.Module):

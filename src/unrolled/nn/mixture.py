@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.linalg import qr, solve_triangular
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from unrolled.errors import OptionError, finite_number, message
+from unrolled.errors import OptionError, finite_number, message, whole_number
 from unrolled.nn.output import COLDEST, Output, precise, same_shape
 
 FLOOR = 1e-3  # the least standard deviation of a number, given those before it in the row
@@ -68,8 +68,7 @@ class MixtureOutput(Output):
     def __init__(
         self, size: int, components: int, switches: Sequence[int] = (), ends: bool = False, floor: float = FLOOR
     ) -> None:
-        if components < 1:
-            raise OptionError(message("components", expected="an integer >= 1", received=components))
+        components = whole_number("components", components, least=1)
         if len(set(switches)) < len(switches) or not set(switches) <= set(range(size)):
             raise OptionError(message("switches", expected=f"distinct columns below {size}", received=list(switches)))
         self.numbers = [column for column in range(size) if column not in set(switches)]

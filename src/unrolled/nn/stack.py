@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from unrolled.cells.base import Cell, State
 from unrolled.cells.registry import make_cell
-from unrolled.errors import OptionError, ShapeError, UnsupportedError, message
+from unrolled.errors import OptionError, ShapeError, UnsupportedError, message, share_number, whole_number
 from unrolled.kernels.noise import SILENCE, Noise, step
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
@@ -154,12 +154,7 @@ class Stack(nn.Module):
         zoneout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 1 <= num_layers <= MOST_LAYERS:
-            raise OptionError(
-                message("num_layers", expected=f"an integer from 1 to {MOST_LAYERS}", received=num_layers)
-            )
-        if not 0 <= dropout < 1:
-            raise OptionError(message("dropout", expected="a number in [0, 1)", received=dropout))
+        num_layers, dropout = whole_number("num_layers", num_layers, 1, MOST_LAYERS), share_number("dropout", dropout)
         noise = Noise(recurrent_dropout, zoneout)
 
         def layer(width: int) -> nn.Module:

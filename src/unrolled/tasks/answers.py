@@ -40,6 +40,21 @@ class Answer:
     finished: bool
 
 
+def check_search(
+    count: int, beam_size: int, length_penalty: float, max_length: int = 0, coverage_penalty: float = 0.0
+) -> None:
+    """Refuse a number that no search can have; see `Writer.n_best`.
+
+    Raises:
+        OptionError: names the option.
+    """
+    whole_number("count", count, least=1)
+    whole_number("beam_size", beam_size, 1, WIDEST)
+    finite_number("length_penalty", length_penalty, least=0)
+    whole_number("max_length", max_length, least=0)
+    finite_number("coverage_penalty", coverage_penalty, least=0)
+
+
 def search(
     network: EncoderDecoder,
     target: TargetText,
@@ -61,10 +76,7 @@ def search(
         beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
         prefixes: the tokens that each record's answers begin with.
     """
-    max_length = whole_number("max_length", max_length, least=0)
-    count, beam_size = whole_number("count", count, least=1), whole_number("beam_size", beam_size, 1, WIDEST)
-    coverage_penalty = finite_number("coverage_penalty", coverage_penalty, least=0)
-    length_penalty = finite_number("length_penalty", length_penalty, least=0)
+    check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
     if coverage_penalty and network.decoder.attention is None:
         expected = "0 for a model without attention"
         raise OptionError(message("coverage_penalty", expected=expected, received=coverage_penalty))

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, message, whole_number
 from unrolled.metrics import mean
 from unrolled.tasks.forecast_features import Plan
+from unrolled.tasks.legal import MOST_STEPS
 from unrolled.tasks.panel import Panel, Series
 
 
@@ -48,8 +49,7 @@ def choose_origins(
         DataError: nothing to forecast.
         OptionError: a stride below 1.
     """
-    if stride < 1:
-        raise OptionError(message("stride", expected="an integer >= 1", received=stride))
+    stride = whole_number("stride", stride, 1, MOST_STEPS)
     places, owner = [], []
     for index, one in enumerate(series):
         begin = one.unread or min(max(plan.context_length, plan.season), max(1, len(one) - horizon))

@@ -28,13 +28,14 @@ from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
-from unrolled.errors import DataError, NotFittedError, UnsupportedError, message
+from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.description import Described
 from unrolled.tasks.exporting import Exported
 from unrolled.tasks.inspecting import look_inside
+from unrolled.tasks.legal import check_flag, check_options, plain
 from unrolled.tasks.memory import check_memory
 from unrolled.tasks.saving import Saved
 from unrolled.tasks.streamed import Streamed
@@ -50,6 +51,8 @@ from unrolled.training.trainer import Trainer
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # more are better learnt from
 PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # sequences that are read at once, and their steps together
+FLAGS = ("baselines", "rival")
+OF_FIT = (*FLAGS, "validation_data", "callbacks")  # what is no training option
 
 
 class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
@@ -166,7 +169,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             OptionError: an unknown or illegal option.
             UnsupportedError: what the run needs at its end is not installed; said before it begins.
         """
-        settings = TrainingOptions.from_keywords({**(self.training or {}), **options}, dict(self.training_defaults))
+        settings = self._agreed({**options, "baselines": baselines, "rival": rival})
         if settings.tensorboard:
             summary_writer()
         source = self._source(data, y)
@@ -199,6 +202,22 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             except UnsupportedError as fault:
                 warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
         return self
+
+    def _check(self) -> None:
+        check_options(self)
+
+    def _agreed(self, options: Mapping[str, Any]) -> TrainingOptions:
+        """How to train; whatever is illegal is refused here, before anything is read or forgotten.
+
+        Args:
+            options: of `fit`, beside the data.
+        """
+        self._check()
+        self.set_params(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
+        for name in FLAGS:
+            check_flag(name, options.get(name, False))
+        given = {name: value for name, value in options.items() if name not in OF_FIT}
+        return TrainingOptions.from_keywords({**(self.training or {}), **given}, dict(self.training_defaults))
 
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
         with Apart(settings.seed).drawing():
@@ -261,6 +280,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             UnsupportedError: a network without recurrent layers.
         """
         network = self._fitted()
+        row = whole_number("row", row, least=0)
         source = self._source(data, y)
         examples = self._encode(source)
         found = look_inside(

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from unrolled.batch import Batch
-from unrolled.errors import DataError, UnsupportedError, message
+from unrolled.decoding.sampling import MAX_SEED
+from unrolled.errors import DataError, UnsupportedError, message, whole_number
 from unrolled.inspection.laws import Law, network_laws
 from unrolled.inspection.probing import TOLERANCE
 from unrolled.streaming.state import PRECISIONS
@@ -63,6 +64,7 @@ def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
         DataError: data without a step, or that do not fit into memory.
     """
     network = task._fitted()
+    seed = whole_number("seed", seed, 0, MAX_SEED)
     source = task._source(data, y)
     examples = task._encode(source)
     if not isinstance(examples, Batch) or not examples.num_steps:

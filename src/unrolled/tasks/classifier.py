@@ -20,7 +20,7 @@ from unrolled.codecs.registry import codec_from_json
 from unrolled.confusion_matrix import Confusion, confusion
 from unrolled.data.files import find_files
 from unrolled.data.source import Source
-from unrolled.errors import DataError, OptionError, UnsupportedError, message, unknown
+from unrolled.errors import DataError, OptionError, UnsupportedError, finite_number, message, unknown
 from unrolled.label_metrics import classification_scores, multilabel_scores, unseen_notes
 from unrolled.metrics import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
@@ -89,6 +89,12 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     def _source(self, data: Any, y: Any = None) -> Source:
         return find_files(super()._source(data, y))
+
+    def _check(self) -> None:
+        super()._check()
+        if isinstance(self.class_weights, Mapping):
+            for weight in self.class_weights.values():
+                finite_number("class_weights", weight, least=0)
 
     def _learn(self, source: Source) -> None:
         target = Labels(self.target) if isinstance(self.target, str) else self.target

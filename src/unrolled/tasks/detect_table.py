@@ -10,11 +10,12 @@ import polars as pl
 
 from unrolled.data.source import Table
 from unrolled.data.timestamps import parse_times
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.forms import some
 from unrolled.tasks.columns import require
 from unrolled.tasks.detect_events import EventPlan
 from unrolled.tasks.detect_series import SeriesPlan
+from unrolled.tasks.legal import MOST_STEPS
 
 Target = Sequence[str] | str
 PART = "unrolled part"
@@ -143,8 +144,7 @@ def parts_of(source: Table, every: int) -> Iterator[Table]:
     Raises:
         OptionError: every < 1.
     """
-    if every < 1:
-        raise OptionError(message("every", expected="an integer >= 1", received=every))
+    every = whole_number("every", every, 1, MOST_STEPS)
     number = pl.int_range(pl.len())
     number = number if source.group is None else number.over(source.group)
     numbered = source.frame.with_columns((number // every).alias(PART)).sort(PART, maintain_order=True)

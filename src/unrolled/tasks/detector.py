@@ -13,7 +13,7 @@ from unrolled.baselines.registry import anomaly_baselines
 from unrolled.batch import Batch
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source, Table
-from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.errors import OptionError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.inputs import InputLayer
@@ -25,6 +25,7 @@ from unrolled.tasks.detect_scores import detection_scores, truth_of
 from unrolled.tasks.detect_state import DetectorState
 from unrolled.tasks.detect_table import Rows, Target, Watched, parts_of, series_of, watch
 from unrolled.tasks.learning_on import Memory
+from unrolled.tasks.legal import MOST_STEPS
 from unrolled.tasks.likelihood import QUIET, WARM_UP, threshold_for
 from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.stream_detect import DetectorSteps, judged
@@ -154,7 +155,7 @@ class Detector(ReadsWatched, Task):
             DataError: no series longer than the warm-up, or values that are neither numbers nor categories.
             OptionError: an unknown or illegal option.
         """
-        self._check()
+        self._agreed(options)
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
         source = self._source(data)
@@ -176,14 +177,6 @@ class Detector(ReadsWatched, Task):
     def _keeping(self) -> Keeping:
         rest = (self.alarm_rate, self.warm_up, self.quiet, Memory(self.memory))
         return Keeping(self._fitted(), self.plan_, self.watched_.time, *rest)
-
-    def _check(self) -> None:
-        for name, low in (("warm_up", 1), ("quiet", 1), ("season", 0), ("components", 1), ("memory", 0)):
-            value = getattr(self, name)
-            if not (isinstance(value, int) and value >= low) and (name, value) != ("components", None):
-                raise OptionError(message(name, expected=f"an integer >= {low}", received=value))
-        if not 0 < self.alarm_rate < 1:
-            raise OptionError(message("alarm_rate", expected="a number in (0, 1)", received=self.alarm_rate))
 
     def _learn(self, source: Source) -> None:
         assert isinstance(source, Table)
@@ -235,8 +228,7 @@ class Detector(ReadsWatched, Task):
         """
         if getattr(self, "network_", None) is None:
             return self.fit(data, y)
-        if updates < 0:
-            raise OptionError(message("updates", expected="an integer >= 0", received=updates))
+        updates = whole_number("updates", updates, least=0)
         self.keeping_.read(self._asked_rows(data))
         self.keeping_.learn_on(updates)
         return self
@@ -279,6 +271,7 @@ class Detector(ReadsWatched, Task):
             What `detect` gives.
         """
         self._fitted()
+        updates, every = whole_number("updates", updates, least=0), whole_number("every", every, 1, MOST_STEPS)
         tables = []
         for part in parts_of(self._source(data), every):
             tables.append(self.detect(part))

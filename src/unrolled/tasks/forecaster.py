@@ -16,7 +16,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.source import Source, Table
-from unrolled.errors import OptionError, message, unknown
+from unrolled.errors import OptionError, message, unknown, whole_number
 from unrolled.metrics import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
@@ -27,6 +27,7 @@ from unrolled.tasks.described import ReadsSeries
 from unrolled.tasks.forecast_answers import answer_columns, forecast_after, point_of
 from unrolled.tasks.forecast_batches import Examples, deal, held_out, whole_series
 from unrolled.tasks.forecast_features import RIVALS, Plan, Steps, make_plan, measured_scale
+from unrolled.tasks.legal import MOST_STEPS
 from unrolled.tasks.long_table import STEP, long_table, recent_part
 from unrolled.tasks.panel import Panel, Series, read_time
 from unrolled.tasks.remembered import tails_from_tensors, tails_to_tensors
@@ -118,9 +119,7 @@ class Forecaster(ReadsSeries, Task):
     # ---- data -------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        for name, low in (("horizon", 1), ("context_length", 0), ("season", 0)):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < low:
-                raise OptionError(message(name, expected=f"an integer >= {low}", received=getattr(self, name)))
+        super()._check()
         if self.strategy not in STRATEGIES:
             raise unknown("strategy", str(self.strategy), STRATEGIES)
         if self.quantiles is not None and self.strategy == "recursive":
@@ -188,7 +187,7 @@ class Forecaster(ReadsSeries, Task):
             DataError: no series is long enough, or values that are no numbers.
             OptionError: an unknown or illegal option.
         """
-        self._check()
+        self._agreed(options)
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
         source = self._source(data, y)
@@ -324,6 +323,7 @@ class Forecaster(ReadsSeries, Task):
             columns of `predict`.
         """
         self._fitted()
+        stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
         edge = None if start is None else read_time(start, self.panel_.form)
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]

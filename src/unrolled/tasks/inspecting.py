@@ -13,7 +13,7 @@ from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.inspection.features import Features, number_features, text_features
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.record import Inspection
@@ -52,8 +52,7 @@ def look_inside(
         bptt_steps: the training option of that name.
     """
     batch = as_read(examples)
-    if not 0 <= row < batch.batch_size:
-        raise OptionError(message("row", expected=f"0 to {batch.batch_size - 1}", received=row))
+    whole_number("row", row, 0, batch.batch_size - 1)
     one = batch.select(torch.tensor([row]))
     if not one.num_steps:
         raise DataError(message("row", expected="a sequence with at least one step", received=f"{row}, an empty one"))

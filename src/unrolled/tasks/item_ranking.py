@@ -16,9 +16,10 @@ from unrolled.data.events import EventLog, event_log
 from unrolled.data.source import Table
 from unrolled.data.timestamps import parse_times
 from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.ragged import Ragged
 from unrolled.ranking import Ranked
+from unrolled.tasks.legal import MOST_STEPS
 
 SHOWN = 10  # places that coverage looks at
 READ_ROWS = 256  # users whose histories are read together
@@ -39,8 +40,7 @@ def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any
         OptionError: `last` below 1, or a time for a log without times.
         DataError: nothing to foretell.
     """
-    if last < 1:
-        raise OptionError(message("last", expected="an integer >= 1", received=last))
+    last = whole_number("last", last, 1, MOST_STEPS)
     positions = places(log)
     if after is None:
         chosen = positions >= np.repeat(log.lengths - last, log.lengths)

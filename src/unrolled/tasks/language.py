@@ -339,16 +339,12 @@ class LanguageModel(ReadsTexts, Task):
         self._fitted().eval()
         source = self._source(data)
         require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
-        records, answers = list(source), []
-        spelt: dict[int, str] = {}
+        records, best = list(source), []
         for start in range(0, len(records), ROWS):
             with torch.no_grad():
-                best = self._read_all(records[start : start + ROWS])[0].argmax(1)
-            for one in best.unique():
-                if int(one) not in spelt:
-                    spelt[int(one)] = "" if int(one) == self.boundary_ else self._spell(one[None])
-            answers += [spelt[one] for one in best.tolist()]
-        return answers
+                best += self._read_all(records[start : start + ROWS])[0].argmax(1).tolist()
+        spelt = {one: "" if one == self.boundary_ else self._spell(torch.tensor([one])) for one in set(best)}
+        return [spelt[one] for one in best]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Nats a token, perplexity and bits a character, beside the baselines'.

@@ -22,7 +22,7 @@ from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.events import EventLog, event_log
 from unrolled.data.source import Source, Table, as_table
 from unrolled.decoding.retrieval import best_items
-from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.errors import ArtifactError, OptionError, finite_number, message, whole_number
 from unrolled.metrics import Scores
 from unrolled.nn.event_reader import ITEM, EventReader
 from unrolled.nn.inputs import InputLayer
@@ -37,6 +37,7 @@ from unrolled.tasks.described import ReadsEvents
 from unrolled.tasks.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.learning_on import joined
+from unrolled.tasks.legal import MOST_STEPS, check_flag
 from unrolled.tasks.replay import Replay
 from unrolled.tasks.stream_items import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.training.apart import Apart
@@ -92,8 +93,6 @@ class NextItemTask(ReadsEvents, Task):
         return Table(table.frame.filter(~mine)), Table(table.frame.filter(mine))
 
     def _learn(self, source: Source) -> None:
-        if self.embedding_size < 1:
-            raise OptionError(message("embedding_size", expected="an integer >= 1", received=self.embedding_size))
         log = self._log(source)
         self.catalogue_ = Catalogue().fit(log.items)
         choose_loss(self.loss, self.catalogue_.size)
@@ -196,8 +195,7 @@ class NextItemTask(ReadsEvents, Task):
         """
         if getattr(self, "network_", None) is None:
             return self.fit(data, **options)
-        if not replay >= 0:
-            raise OptionError(message("replay", expected="a number >= 0", received=replay))
+        replay = finite_number("replay", replay, least=0)
         rate = {**self.training_defaults, **(self.training or {})}["learning_rate"] / 3
         chosen = {"epochs": 1, "learning_rate": rate, "schedule": "constant", **options, "validation": 0.0}
         settings = TrainingOptions.from_keywords(chosen, {**self.training_defaults, **(self.training or {})})
@@ -271,6 +269,8 @@ class NextItemTask(ReadsEvents, Task):
             A table with the columns user, rank, item and score, k rows for each user, fewer where none are left.
         """
         self._fitted()
+        check_flag("exclude_seen", exclude_seen)
+        k = min(whole_number("k", k, least=1), self.catalogue_.size)
         log = self._log(self._source(data), empty=True)
         everybody = np.arange(len(log.lengths))
         filters = item_filters(log, self.catalogue_, everybody, log.lengths, exclude_seen, allowed)
@@ -322,6 +322,8 @@ class NextItemTask(ReadsEvents, Task):
             Scores on events that have one before them, of items that were learnt; the notes count the others.
         """
         self._fitted()
+        check_flag("exclude_seen", exclude_seen)
+        last = whole_number("last", last, 1, MOST_STEPS)
         log = self._log(self._source(data, y))
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
         rows, notes = questions(log, items, size, last, after)

@@ -10,7 +10,7 @@ from unrolled.arrangements.encoder_decoder import TARGET, EncoderDecoder
 from unrolled.arrangements.encoders import RecurrentEncoder
 from unrolled.batch import Batch
 from unrolled.codecs.pieces import Copies
-from unrolled.errors import OptionError, message
+from unrolled.errors import whole_number
 from unrolled.inspection.alignment import Working
 from unrolled.inspection.features import text_features
 from unrolled.inspection.gradient_flow import gradient_flow
@@ -70,8 +70,7 @@ class Spelling:
 
 def check_row(examples: Batch, row: int) -> None:
     """OptionError for a record that is not there."""
-    if not 0 <= row < examples.batch_size:
-        raise OptionError(message("row", expected=f"0 to {examples.batch_size - 1}", received=row))
+    whole_number("row", row, 0, examples.batch_size - 1)
 
 
 def some_rows(row: int, count: int) -> list[int]:

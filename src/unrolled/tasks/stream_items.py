@@ -19,12 +19,13 @@ from unrolled.data.events import EventLog, event_log, seconds_of
 from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, message, unknown, whole_number
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.engine import final
 from unrolled.tasks.item_ranking import allowed_items
+from unrolled.tasks.legal import check_flag
 from unrolled.tasks.stream_events import events_of_log
 
 TIMES = "times"  # the input that says when the event before was
@@ -110,8 +111,8 @@ class ItemReader:
         exclude_seen: bool = False,
         allowed: Sequence[Any] | None = None,
     ) -> None:
-        if k < 1:
-            raise OptionError(message("k", expected="an integer >= 1", received=k))
+        check_flag("exclude_seen", exclude_seen)
+        k = whole_number("k", k, least=1)
         self._columns, self._names, self._score, self._k = columns, names, score, k
         self._exclude_seen, self._allowed = exclude_seen, allowed_items(columns.catalogue, allowed)
         self.said = Exactly(None)
@@ -207,7 +208,7 @@ class ItemReader:
             barred = Ragged(torch.tensor([i for own in seen for i in own], dtype=torch.int64),
                             torch.tensor([len(own) for own in seen], dtype=torch.int64))  # fmt: skip
         filters = Filters(barred, self._allowed)
-        items, scores = best_items(self._score, final(raw), catalogue.size, self._k, filters)
+        items, scores = best_items(self._score, final(raw), catalogue.size, min(self._k, catalogue.size), filters)
         said = iter(zip(items, scores, strict=True))
         return [self._answer(*next(said)) if read else None for read in filled]
 

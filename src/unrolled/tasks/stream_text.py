@@ -11,6 +11,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.record import Record
 from unrolled.codecs.text import Characters
 from unrolled.data.source import Source
+from unrolled.errors import whole_number
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.engine import final
@@ -40,7 +41,7 @@ class TextReader:
         self._text, self._codec, self._given, self._boundary, self._ends = text, codec, given, boundary, ends
         pieces = Pieces([codec, *([] if given is None else given.codecs)])
         self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
-        self._top = min(top, boundary + ends)
+        self._top = min(whole_number("top", top, least=1), boundary + ends)
         self.repeats, self.form = pieces.waits, pieces.form
         self.quick = self._quick if isinstance(codec, Characters) and not codec.lowercase else None
         every = Ragged(torch.arange(boundary), torch.ones(boundary, dtype=torch.int64))

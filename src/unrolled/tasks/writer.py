@@ -18,16 +18,17 @@ from unrolled.codecs.registry import codec_from_json
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.inspection.alignment import Alignment, Working
 from unrolled.inspection.record import Inspection
 from unrolled.metrics import Scores
 from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
-from unrolled.tasks.answers import LENGTH_PENALTY, SEARCHED, Answer, prefix_tokens, search, writable
+from unrolled.tasks.answers import LENGTH_PENALTY, SEARCHED, Answer, check_search, prefix_tokens, search, writable
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import require
 from unrolled.tasks.described import ReadsSources
+from unrolled.tasks.legal import check_named
 from unrolled.tasks.showing import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.target_text import AUTO, TargetText, text_codec
 from unrolled.training.callbacks import Callback
@@ -46,6 +47,11 @@ DECODER = {
     "tied": True,
     "label_smoothing": 0.0,
     "teacher_forcing": 1.0,
+}
+FORMS: dict[str, type] = {name: bool for name, value in DECODER.items() if isinstance(value, bool)} | {
+    "copy": object,  # may also be "auto"
+    "label_smoothing": float,
+    "teacher_forcing": object,  # may also be 1
 }
 
 
@@ -88,25 +94,20 @@ class Writer(ReadsSources, Task):
     # ---- learning -----------------------------------------------------------------------------
 
     def _options(self) -> dict[str, Any]:
-        for name in self.decoder or {}:
-            if name not in DECODER:
-                raise unknown("decoder", name, DECODER)
-        options = {**DECODER, **(self.decoder or {})}
+        check_named("decoder", self.decoder or {}, FORMS)
+        options: dict[str, Any] = {**DECODER, **(self.decoder or {})}
         if options["copy"] not in (True, False, AUTO):
             raise OptionError(message("copy", expected=f"True, False or {AUTO!r}", received=options["copy"]))
         if "positions" in (self.decoder or {}) and self.attention == NONE:
             raise OptionError(message("positions", expected="an attention", received=f"attention={NONE!r}"))
-        share = options["teacher_forcing"]
-        if not 0 <= share <= 1:
-            raise OptionError(message("teacher_forcing", expected="a share in [0, 1]", received=share))
-        if not 0 <= self.dropout < 1:
-            raise OptionError(message("dropout", expected="a number in [0, 1)", received=self.dropout))
-        if self.hidden_size < 1:
-            raise OptionError(message("hidden_size", expected="an integer >= 1", received=self.hidden_size))
+        options["teacher_forcing"] = finite_number("teacher_forcing", options["teacher_forcing"], 0, 1)
         return options
 
-    def _learn(self, source: Source) -> None:
+    def _check(self) -> None:
+        super()._check()
         self._options()
+
+    def _learn(self, source: Source) -> None:
         column = self.target.columns[0] if isinstance(self.target, Codec) else self.target
         require(source, [column])
         codec = text_codec(self.target, self.unit, (record[column] for record in source))
@@ -225,6 +226,7 @@ class Writer(ReadsSources, Task):
             DataError: a prefix of pieces that the model does not know.
         """
         self._fitted()
+        check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
         records, examples, copies = self._prepared(self._source(data), targets=False)
         prefixes = None if prefix is None else prefix_tokens(self.target_, prefix, len(records), copies)
         found = self._search(examples, count, beam_size, length_penalty, max_length, coverage_penalty, prefixes)
@@ -256,6 +258,7 @@ class Writer(ReadsSources, Task):
             beam_size: see `predict`.
         """
         self._fitted()
+        check_search(1, beam_size, LENGTH_PENALTY)
         source = self._source(data, y)
         records, examples, copies = self._prepared(source, targets=False)
         found = [hypotheses[0] for hypotheses in self._search(examples, 1, beam_size)]
@@ -354,6 +357,7 @@ class Writer(ReadsSources, Task):
             row: which record to look at.
         """
         self._fitted()
+        row = whole_number("row", row, least=0)
         source = self._source(data, y)
         records, examples, copies = self._prepared(source, targets=True)
         check_row(examples, row)

@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
-from unrolled.errors import OptionError, message, unknown
+from unrolled.errors import OptionError, finite_number, message, share_number, unknown, whole_number
 from unrolled.places import local_path
 from unrolled.training.schedules import SCHEDULES
 
 DEFAULT_EPOCHS = 10
 DEFAULT_MAX_GRAD_NORM = 1.0
+MOST, MAX_SEED = 2**31 - 1, 2**63 - 1  # of a whole number; of a seed
+LARGEST = 1e308
+SHARES = ("warmup", "validation", "average")
 PRECISIONS = ("float32", "bfloat16", "auto")
 
 
@@ -110,15 +113,6 @@ class TrainingOptions:
         for option in fields(self):
             checked = _typed(option.name, option.type, getattr(self, option.name))
             object.__setattr__(self, option.name, checked)
-        at_least = {"epochs": 0, "minutes": 0, "batch_size": 0, "bptt_steps": 0, "learning_rate": 0, "weight_decay": 0,
-                    "max_grad_norm": 0, "clip_value": 0, "accumulate": 1, "patience": 0, "checkpoint_minutes": 0,
-                    "momentum": 0, "seed": 0}  # fmt: skip
-        for name, low in at_least.items():
-            if not getattr(self, name) >= low:
-                raise OptionError(message(name, expected=f"a number >= {low}", received=getattr(self, name)))
-        for name in ("warmup", "validation", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(message(name, expected="a share in [0, 1)", received=getattr(self, name)))
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
         if self.schedule not in SCHEDULES:
@@ -144,13 +138,9 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
             raise OptionError(message(name, expected="True or False", received=value))
         return value
     if wanted is int:
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise OptionError(message(name, expected="a whole number", received=value))
-        return int(value)
+        return whole_number(name, value, int(name == "accumulate"), MAX_SEED if name == "seed" else MOST)
     if wanted is float:
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise OptionError(message(name, expected="a finite number", received=value))
-        return float(value)
+        return share_number(name, value) if name in SHARES else finite_number(name, value, least=0)
     if wanted is str:
         if not isinstance(value, str) and not hasattr(value, "__fspath__"):
             raise OptionError(message(name, expected="a text", received=value))
@@ -161,9 +151,9 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
 def _band(value: Any) -> tuple[float, float]:
     numbers = list(value) if isinstance(value, list | tuple) else []
     if len(numbers) == 2 and all(isinstance(n, Real) and not isinstance(n, bool) for n in numbers):
-        low, high = float(numbers[0]), float(numbers[1])
+        low, high = (math.inf if number > LARGEST else number for number in numbers)  # whole ones have no end
         if 0 <= low <= high and high > 0 and math.isfinite(low):
-            return low, high
+            return float(low), float(high)
     raise OptionError(message("clip_band", expected="(low, high) with 0 <= low <= high and high > 0", received=value))
 
 
