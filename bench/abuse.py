@@ -85,6 +85,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "step, a text of 100,000 characters": (STEP, lambda: json.dumps({"key": "a", "event": "the " * 25_000}).encode()),
     "predict, 1,000 texts of 1,000": (PREDICT, lambda: texts(1_000, 1_000)),
     "predict, 10 texts of 100,000": (PREDICT, lambda: texts(10, 100_000)),
+    "predict, 79 texts of 100,000": (PREDICT, lambda: texts(79, 100_000)),
     "predict, 60,000 short texts": (PREDICT, lambda: texts(60_000, 4)),
     "csv, 60,000 rows": (CSV, lambda: b"text\n" + b"the cat\n" * 60_000),
     "unfold, 200 characters": (UNFOLD, lambda: json.dumps({"text": "the cat " * 25}).encode()),

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
+import unrolled as ur
 from unrolled.codecs.category import Categories
 from unrolled.codecs.labels import Labels, MultiLabels
 from unrolled.codecs.numeric import Numbers
@@ -219,3 +220,19 @@ def test_large_data_is_watched_by_a_thousand_records():
     assert held is not None
     assert len(held) == pytest.approx(1000, abs=3)
     assert len(train) + len(held) == 30_000
+
+
+def test_sequences_are_read_side_by_side_as_far_as_their_steps_allow(monkeypatch) -> None:
+    rows = [{"text": "ab" * (1 + n % 7), "kind": "ab"[n % 2]} for n in range(300)]
+    model = ur.Classifier(inputs=ur.Characters("text"), target=ur.Labels("kind"), hidden_size=4).fit(rows, epochs=1)
+    together, sizes, forward = model.predict_proba(rows), [], model.network_.forward
+    monkeypatch.setattr("unrolled.tasks.base.PREDICT_STEPS", 100)
+    monkeypatch.setattr(
+        model.network_,
+        "forward",
+        lambda batch: sizes.append((batch.batch_size, int(batch.lengths.sum()))) or forward(batch),
+    )
+    np.testing.assert_allclose(model.predict_proba([*rows, {"text": "ab" * 200}])[:-1], together, atol=1e-6)
+    assert sum(count for count, _ in sizes) == 301
+    assert all(steps <= 100 or count == 1 for count, steps in sizes)  # one alone may be longer
+    assert len(sizes) < 40

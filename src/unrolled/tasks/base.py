@@ -50,7 +50,7 @@ from unrolled.training.trainer import Trainer
 # a held-out share smaller than this many records says nothing; train on everything instead
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # more are better learnt from
-PREDICT_BATCH = 256
+PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # sequences that are read at once, and their steps together
 FLAGS = ("baselines", "rival")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # what is no training option
 
@@ -262,7 +262,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         network = self._fitted().eval()
         order = torch.argsort(examples.lengths, stable=True)
         with torch.no_grad():
-            for rows in order.split(PREDICT_BATCH):
+            for rows in _side_by_side(order, examples.lengths):
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
 
@@ -306,3 +306,14 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 def batch_size_for(sequences: int) -> int:
     """Sequences in a batch when nobody says: 32, fewer where that would leave less than 16 updates an epoch."""
     return min(32, max(4, sequences // 16))
+
+
+def _side_by_side(order: Tensor, lengths: Tensor) -> Iterator[Tensor]:
+    """Rows in their order, as many together as memory that does not grow with their number can hold; at least one."""
+    start = steps = 0
+    for place, length in enumerate(lengths[order].tolist()):
+        if place > start and (place - start == PREDICT_BATCH or steps + length > PREDICT_STEPS):
+            yield order[start:place]
+            start, steps = place, 0
+        steps += length
+    yield order[start:]
