@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import sounds
+import unrolled
 from audit import heard
 from serving.media_models import MAKERS, MEDIA, MEDIUM, fitted, record
 from serving.toys import STREAM, client_of
@@ -24,7 +25,7 @@ from unrolled.tasks.registry import load
 
 SHUT = "files are not opened here"
 LONG = "x" * 20_000
-LIBRARIES = (sys.prefix, sys.base_prefix)
+LIBRARIES = (sys.prefix, sys.base_prefix, str(Path(unrolled.__file__).parent))  # a traceback reads their sources
 
 
 @pytest.fixture(scope="module")
