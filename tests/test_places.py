@@ -130,7 +130,7 @@ OTHERWISE = {
     "artifacts.py",
     "cli/info.py",
     "cli/inspect.py",
-    "cli/serve.py",
+    "cli/secrets.py",
     "codecs/film.py",
     "codecs/pixels.py",
     "data/files.py",

@@ -217,7 +217,7 @@ def test_info_says_which_kernel_runs(capsys: pytest.CaptureFixture[str]) -> None
         (["--text", "review", "--label", "liked", "--optimizer", "adm"], "adam"),
         (["--text", "review", "--label", "liked", "--format", "cvs"], "did you mean 'csv'?"),
         (["--text", "review"], "--label"),
-        (["--text", "review", "--label", "liked", "--hidden-size", "9000000"], "memory"),
+        (["--text", "review", "--label", "liked", "--hidden-size", "1000000"], "memory"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -183,7 +183,7 @@ def test_long_records_are_cut_to_what_can_be_shown(fitted):
 
 def test_what_cannot_be_inspected_is_refused_in_words(fitted):
     model, data = fitted("letters")
-    with pytest.raises(OptionError, match="row: expected 0 to 119, received 120"):
+    with pytest.raises(OptionError, match="row: expected an integer from 0 to 119, received 120"):
         model.inspect(data, row=120)
     with pytest.raises(NotFittedError):
         Translator().inspect(data)

@@ -64,7 +64,7 @@ def check_options(owner: Any) -> None:
             raise OptionError(message(name, expected="a number in (0, 1)", received=value))
     if given["cell"] not in (*CELLS, CONV):
         raise unknown("cell", str(given["cell"]), [*CELLS, CONV])
-    check_named("layers", given["layers"] or {}, OPTIONS)
+    check_named("layers", given["layers"] or {}, {**OPTIONS, "bidirectional": bool})
 
 
 def check_named(argument: str, given: Mapping[str, Any], known: Mapping[str, type]) -> None:

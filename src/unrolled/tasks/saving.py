@@ -16,6 +16,7 @@ from unrolled.disk import reason
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.forms import check_forms
 from unrolled.metrics import Scores
+from unrolled.places import local_path
 from unrolled.tasks.card import write_card
 from unrolled.tasks.fitting_weights import network_for
 from unrolled.training.apart import Apart
@@ -38,7 +39,9 @@ class Saved:
         """
         self._fitted()
         if int(os.environ.get("RANK", "0")):
-            return Path(folder)  # under torchrun every process holds the same model: the first one writes it
+            return local_path(
+                folder, "folder", ArtifactError
+            )  # under torchrun every process holds the same model: the first one writes it
         refuse_foreign(folder)
         record, tensors = self._to_record()
         record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
@@ -148,7 +151,9 @@ def card_of(folder: str | Path) -> str:
     if CARD in texts:
         return str(texts[CARD])
     try:
-        return (Path(folder) / CARD).read_text(encoding="utf-8")  # version 1 kept it in its file alone
+        return (local_path(folder, "model", ArtifactError) / CARD).read_text(
+            encoding="utf-8"
+        )  # version 1 kept it in its file alone
     except (OSError, ValueError) as fault:
         raise ArtifactError(message("model", expected=f"a {CARD}", received=f"{folder} ({reason(fault)})")) from fault
 
