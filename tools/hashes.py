@@ -5,11 +5,8 @@
 torch is left out: its builds for processors and for each CUDA come from indexes of their own, with hashes of their own.
 """
 
-import subprocess
-import sys
-from pathlib import Path
+from pins import ROOT, write_pins
 
-ROOT = Path(__file__).resolve().parents[1]
 PINS, HASHES = ROOT / "constraints.txt", ROOT / "requirements-hashes.txt"
 HEAD = """\
 # Made by `make lock` from constraints.txt; do not edit. Every file of every pin has its SHA-256 here.
@@ -22,14 +19,7 @@ HEAD = """\
 def main() -> None:
     """Ask for the hashes of each pin, and write them whole or not at all."""
     pins = [line for line in PINS.read_text(encoding="utf-8").splitlines() if not line.startswith("torch==")]
-    command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-", "--no-deps", "--generate-hashes",
-               "--universal", "--no-header", "--no-annotate", "--python-version", "3.11", "--quiet"]  # fmt: skip
-    done = subprocess.run(command, input="\n".join(pins), capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        sys.exit(done.stderr)
-    new = HASHES.with_suffix(".new")
-    new.write_text(HEAD + done.stdout, encoding="utf-8")
-    new.replace(HASHES)
+    write_pins(HASHES, HEAD, pins, "--no-deps", "--generate-hashes", "--universal")
 
 
 if __name__ == "__main__":

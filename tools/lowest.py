@@ -6,12 +6,10 @@ What the tests need beside that has the versions of `constraints.txt`, and torch
 """
 
 import re
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from pins import ROOT, write_pins
+
 LOWEST = ROOT / "constraints-lowest.txt"
 EXTRAS = ("track", "metrics", "audio", "image", "video", "serve", "export", "demo")
 TOOLS = (
@@ -46,15 +44,7 @@ def tools() -> list[str]:
 
 def main() -> None:
     """Resolve with the lowest version of everything that is named, and write it whole or not at all."""
-    command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-", "--resolution", "lowest-direct",
-               "--no-header", "--no-annotate", "--python-version", "3.11", "--quiet"]  # fmt: skip
-    named = "\n".join([*bounds(), *tools()])
-    done = subprocess.run(command, input=named, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        sys.exit(done.stderr)
-    new = LOWEST.with_suffix(".new")
-    new.write_text(HEAD + done.stdout, encoding="utf-8")
-    new.replace(LOWEST)
+    write_pins(LOWEST, HEAD, [*bounds(), *tools()], "--resolution", "lowest-direct")
 
 
 if __name__ == "__main__":

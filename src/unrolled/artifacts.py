@@ -30,7 +30,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from unrolled.disk import PENDING, reason
+from unrolled.disk import PENDING, check_version, damaged_model, reason
 from unrolled.errors import ArtifactError, message
 from unrolled.generations import MODEL, Arrays, Entry, is_own, write_generation
 from unrolled.places import local_path
@@ -160,7 +160,7 @@ def _read_text(source: Path) -> bytes:
             return (source / MODEL).read_bytes()
         except OSError as fault:
             if last or os.name == "posix":
-                raise _damaged(source, reason(fault)) from fault
+                raise damaged_model(source, reason(fault)) from fault
             time.sleep(0.01)  # Windows lets nobody in while a file is being replaced
     raise AssertionError("the last try returns or raises")
 
@@ -171,26 +171,18 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
         record = record if isinstance(record, dict) else {}
         digest = _digest({key: value for key, value in record.items() if key != "sha256"})
     except (ValueError, RecursionError, MemoryError) as fault:
-        raise _damaged(source, reason(fault)) from fault
+        raise damaged_model(source, reason(fault)) from fault
     if record.get("format") != FORMAT:
         raise ArtifactError(message("model", expected=f"a {MODEL} written by unrolled", received=str(source)))
     version = record.get("version")
-    if type(version) is not int or not 0 < version <= VERSION:
-        raise ArtifactError(
-            message(
-                "model",
-                expected=f"format version <= {VERSION}",
-                received=f"version {version} in {source}",
-                remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
-            )
-        )
+    check_version("model", version, VERSION, source)
     if version == 1 and not {"files", "sha256"} & record.keys():
         return record, _read_tensors(source, source / WEIGHTS, None)
     if record.pop("sha256", None) != digest:
-        raise _damaged(source, f"{MODEL} is not what its digest says")
+        raise damaged_model(source, f"{MODEL} is not what its digest says")
     entry = _entry(record.pop("files", None))
     if entry is None:
-        raise _damaged(source, f"{MODEL} names no weights")
+        raise damaged_model(source, f"{MODEL} names no weights")
     return record, _read_tensors(source, source / entry.name, entry)
 
 
@@ -218,18 +210,7 @@ def _read_tensors(source: Path, path: Path, entry: Entry | None) -> dict[str, Te
             raise ValueError(f"{path.name} is not what its digest says")
         return load(data)
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError, SafetensorError) as fault:
-        raise _damaged(source, reason(fault)) from fault
-
-
-def _damaged(source: Path, why: str) -> ArtifactError:
-    return ArtifactError(
-        message(
-            "model",
-            expected="a whole model folder",
-            received=f"{source} ({why})",
-            remedy="it is damaged: restore a copy or fit again",
-        )
-    )
+        raise damaged_model(source, reason(fault)) from fault
 
 
 def _digest(record: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ import shutil
 import time
 import uuid
 from pathlib import Path
+from typing import Any
+
+from unrolled.errors import ArtifactError, message
 
 PENDING = ".new"  # ends the name of a file that is being written
 PATIENCE = 5.0  # seconds that a rename waits for a reader; only Windows refuses to replace a file that is open
@@ -75,3 +78,32 @@ def reason(fault: BaseException) -> str:
     """Return one line that says why a file could not be read or written."""
     lines = str(fault).splitlines()
     return getattr(fault, "strerror", None) or (lines[0] if lines else type(fault).__name__)
+
+
+def check_version(argument: str, version: Any, newest: int, place: Path) -> None:
+    """Refuse a file of a format version that this program does not know.
+
+    Raises:
+        ArtifactError: anything but a whole number from 1 to the newest.
+    """
+    if type(version) is not int or not 0 < version <= newest:
+        raise ArtifactError(
+            message(
+                argument,
+                expected=f"format version <= {newest}",
+                received=f"version {version} in {place}",
+                remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
+            )
+        )
+
+
+def damaged_model(folder: str | Path, why: str) -> ArtifactError:
+    """Return the error for a model folder that does not fit together."""
+    return ArtifactError(
+        message(
+            "model",
+            expected="a whole model folder",
+            received=f"{folder} ({why})",
+            remedy="it is damaged: restore a copy or fit again",
+        )
+    )

@@ -8,12 +8,13 @@ from unrolled.baselines.classification import (
     CharacterNGrams,
     EveryColumn,
     FixedWindow,
+    LinearBaseline,
     Majority,
     PositionalNaiveBayes,
     SummaryStatistics,
 )
 from unrolled.baselines.mean_frame import MeanFrame
-from unrolled.baselines.registry import classification_baselines
+from unrolled.baselines.registry import BASELINES, baseline_from_state, classification_baselines
 
 ONE = "David is good at math but bad in science"
 OTHER = "David is bad at math but good in science"
@@ -200,3 +201,20 @@ def test_films_get_the_mean_frame_and_no_other_baseline():
     inputs, _ = films(8)
     assert list(classification_baselines(inputs, 2)) == ["majority", "mean_frame"]
     assert "summary_statistics" in classification_baselines([{**row, "age": 1.5} for row in inputs], 2)
+
+
+LINEAR = [kind for kind in BASELINES.values() if issubclass(kind, LinearBaseline)]
+
+
+@pytest.mark.parametrize("kind", LINEAR, ids=lambda kind: kind.key)
+def test_what_a_saved_linear_baseline_learnt_fits_its_weights_or_is_refused(kind):
+    film = np.zeros((2, 1, 4, 4), dtype=np.uint8)
+    rows = [{"f": film + 1}, {"f": film}] if kind is MeanFrame else [{"x": ONE, "y": [1.0]}, {"x": "bad", "y": [2.0]}]
+    baseline = kind(2).fit(rows * 4, [0, 1] * 4)
+    state = baseline.state()
+    np.testing.assert_array_equal(baseline_from_state(kind.key, state).predict(rows), baseline.predict(rows))
+    changed = [{name: state[name][:-1]} for name in (*kind.features, "weights", "bias")]
+    twice = [{name: [*state[name][:-1], state[name][0]]} for name in kind.features if isinstance(state[name], list)]
+    for change in (*changed, *twice, {"size": 3}):
+        with pytest.raises(ValueError, match=kind.key):
+            baseline_from_state(kind.key, state | change)

@@ -257,7 +257,7 @@ def test_foreign_damaged_and_newer_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "VERSION", 99)
     write_checkpoint(tmp_path, 1, {}, {"x": torch.ones(1)})
     monkeypatch.undo()
-    with pytest.raises(ArtifactError, match="a newer unrolled wrote it"):
+    with pytest.raises(ArtifactError, match="saved by a newer unrolled"):
         read_newest(tmp_path)
 
 

@@ -61,6 +61,7 @@ class LinearBaseline(Baseline):
 
     arrays: ClassVar[tuple[str, ...]] = ()  # learnt attributes that `_features` needs, beside the weights
     values: ClassVar[tuple[str, ...]] = ()
+    features: ClassVar[tuple[str, ...]]  # learnt attributes with one entry for each feature of theirs
     most: ClassVar[int] = 20_000_000  # characters, tokens or numbers it is fitted on
 
     def __init__(self, size: int, balanced: bool = False) -> None:
@@ -99,7 +100,17 @@ class LinearBaseline(Baseline):
         for name in (*cls.arrays, *cls.values):
             setattr(baseline, f"{name}_", state[name])
         baseline.linear_ = Linear(np.asarray(state["weights"]), np.asarray(state["bias"]))
+        baseline._check_width()
         return baseline
+
+    def _check_width(self) -> None:
+        """Refuse features that are not those of the weights: as many, and each once."""
+        named = [getattr(self, f"{name}_") for name in self.features]
+        width = sum(map(len, named))
+        if (self.linear_.weights.shape, self.linear_.bias.shape) != ((width, self.size), (self.size,)):
+            raise ValueError(f"the weights of {self.key} are not {width} x {self.size}")
+        if any(isinstance(words, list) and len(set(words)) < len(words) for words in named):
+            raise ValueError(f"a feature of {self.key} is there twice")
 
 
 class BagOfWords(LinearBaseline):
@@ -107,7 +118,7 @@ class BagOfWords(LinearBaseline):
 
     key = "bag_of_words"
     name = "bag of words + logistic regression"
-    values = ("vocabulary",)
+    values = features = ("vocabulary",)
     vocabulary_: list[str]
 
     def _learn(self, inputs: Sequence[Example]) -> None:
@@ -138,7 +149,7 @@ class CharacterNGrams(LinearBaseline):
     key = "character_ngrams"
     name = "character n-grams + logistic regression"
     arrays = ("idf",)
-    values = ("vocabulary",)
+    values = features = ("vocabulary",)
     vocabulary_: list[str]
     most = 4_000_000
 
@@ -218,6 +229,8 @@ class _SeriesBaseline(LinearBaseline):
 
     arrays = ("mean", "scale")
     values = ("window", "channels")
+    features = ("mean",)
+    window_: int
     channels_: int
 
     def _learn(self, inputs: Sequence[Example]) -> None:
@@ -297,6 +310,7 @@ class EveryColumn(SummaryStatistics):
     key = "every_column"
     name = "words and numbers + logistic regression"
     values = (*SummaryStatistics.values, "vocabulary")
+    features = ("mean", "vocabulary")
     vocabulary_: list[str]
 
     def _learn(self, inputs: Sequence[Example]) -> None:

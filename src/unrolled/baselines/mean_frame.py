@@ -19,6 +19,7 @@ class MeanFrame(LinearBaseline):
     key = "mean_frame"
     name = "mean frame + logistic regression"
     arrays = ("mean", "scale")
+    features = ("mean",)
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         rows = _rows(inputs)  # (M, D)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unrolled.artifacts import CARD, CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.registry import baseline_from_state
-from unrolled.disk import reason
+from unrolled.disk import damaged_model, reason
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.forms import check_forms
 from unrolled.metrics import Scores
@@ -74,14 +74,7 @@ class Saved:
         try:
             return cls._from_record(record, tensors).allow_files(files)
         except Exception as fault:
-            raise ArtifactError(
-                message(
-                    "model",
-                    expected="a whole model folder",
-                    received=f"{folder} ({type(fault).__name__}: {reason(fault)})",
-                    remedy="it is damaged: restore a copy or fit again",
-                )
-            ) from fault
+            raise damaged_model(folder, f"{type(fault).__name__}: {reason(fault)}") from fault
 
     def _to_record(self: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unrolled.disk import PENDING, flush, reason, remove, replace
+from unrolled.disk import PENDING, check_version, flush, reason, remove, replace
 from unrolled.errors import ArtifactError, message
 from unrolled.places import local_path
 
@@ -134,15 +134,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise ArtifactError(message("checkpoint", expected="a file written by unrolled", received=str(file)))
         version = record.get("version")
-        if type(version) is not int or not 0 < version <= VERSION:
-            raise ArtifactError(
-                message(
-                    "checkpoint",
-                    expected=f"format version <= {VERSION}",
-                    received=f"version {version}",
-                    remedy="a newer unrolled wrote it: upgrade with pip install --upgrade unrolled",
-                )
-            )
+        check_version("checkpoint", version, VERSION, file)
         if (version > 1 or "sha256" in header) and header.get("sha256") != _digest(header["unrolled"], tensors):
             raise ValueError("it is not what its digest says")
     except ArtifactError:
