@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.decoding.search import greedy
 from unrolled.tasks.translator import Translator
 
 VOCABULARY, HIDDEN, SOURCE, LIMIT, START, END = 200, 128, 20, 30, 0, 1
@@ -55,13 +54,12 @@ def contestants(sentences: int, beam_size: int) -> dict[str, Callable[[], list[l
     decoder = Decoder().eval()
     hidden, encoded = torch.randn(sentences, HIDDEN), torch.randn(sentences, SOURCE, HIDDEN)
 
-    def search(rows: slice) -> list[list[Hypothesis]]:
+    def search(rows: slice, size: int = beam_size) -> list[list[Hypothesis]]:
         state = (hidden[rows], torch.zeros(len(hidden[rows])))
-        return beam_search(decoder, state, encoded[rows], START, END, LIMIT, beam_size)
+        return beam_search(decoder, state, encoded[rows], START, END, LIMIT, size)
 
     def follow(rows: slice) -> list[list[Hypothesis]]:
-        state = (hidden[rows], torch.zeros(len(hidden[rows])))
-        return [[answer] for answer in greedy(decoder, state, encoded[rows], START, END, LIMIT)]
+        return search(rows, 1)
 
     def one_by_one(run: Callable[[slice], list[list[Hypothesis]]]) -> list[list[Hypothesis]]:
         return [run(slice(row, row + 1))[0] for row in range(sentences)]

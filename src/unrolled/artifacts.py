@@ -174,8 +174,7 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
         raise damaged_model(source, reason(fault)) from fault
     if record.get("format") != FORMAT:
         raise ArtifactError(message("model", expected=f"a {MODEL} written by unrolled", received=str(source)))
-    version = record.get("version")
-    check_version("model", version, VERSION, source)
+    version = check_version("model", record.get("version"), VERSION, source)
     if version == 1 and not {"files", "sha256"} & record.keys():
         return record, _read_tensors(source, source / WEIGHTS, None)
     if record.pop("sha256", None) != digest:

@@ -80,8 +80,8 @@ def reason(fault: BaseException) -> str:
     return getattr(fault, "strerror", None) or (lines[0] if lines else type(fault).__name__)
 
 
-def check_version(argument: str, version: Any, newest: int, place: Path) -> None:
-    """Refuse a file of a format version that this program does not know.
+def check_version(argument: str, version: Any, newest: int, place: Path) -> int:
+    """Return the format version of a file; refuse one of a format version that this program does not know.
 
     Raises:
         ArtifactError: anything but a whole number from 1 to the newest.
@@ -95,6 +95,7 @@ def check_version(argument: str, version: Any, newest: int, place: Path) -> None
                 remedy="it was saved by a newer unrolled: upgrade with pip install --upgrade unrolled",
             )
         )
+    return version
 
 
 def damaged_model(folder: str | Path, why: str) -> ArtifactError:

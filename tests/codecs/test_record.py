@@ -13,9 +13,8 @@ from unrolled.codecs.base import Codec
 from unrolled.codecs.category import Categories
 from unrolled.codecs.frames import Frames
 from unrolled.codecs.infer import infer_codecs
-from unrolled.codecs.labels import Labels
 from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.record import Record, encode_target
+from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.subwords import Subwords
 from unrolled.codecs.text import Characters
@@ -23,7 +22,6 @@ from unrolled.codecs.time import TimeFeatures
 from unrolled.codecs.word_characters import WordCharacters
 from unrolled.codecs.words import Words
 from unrolled.errors import ArtifactError, DataError, OptionError
-from unrolled.ragged import Ragged
 
 ROWS = [
     {"tokens": ["a", "cat"], "tags": ["D", "N"], "age": 3.0, "site": "n", "text": "a cat"},
@@ -140,17 +138,6 @@ def test_newer_and_unknown_codecs_are_refused() -> None:
 def test_no_codecs_are_refused() -> None:
     with pytest.raises(OptionError, match="at least one codec"):
         Record([])
-
-
-def test_targets_are_ragged_per_step_and_tensors_per_record() -> None:
-    tags = encode_target(Labels("tags").fit(ROWS), ROWS)
-    assert isinstance(tags, Ragged)
-    assert tags.lengths.tolist() == [2, 0, 3]
-    sites = encode_target(Labels("site").fit(ROWS), ROWS)
-    assert isinstance(sites, torch.Tensor)
-    assert sites.tolist() == [0, 1, 1]
-    with pytest.raises(OptionError, match="labels, numbers or tokens"):
-        encode_target(WordCharacters("tokens").fit(ROWS), ROWS)
 
 
 # ---- choosing -----------------------------------------------------------------------------------

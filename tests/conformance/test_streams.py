@@ -181,7 +181,7 @@ def series(seed: int, steps: int = 40) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> Any:
-    return ur.read_frame(rows) if hasattr(ur, "read_frame") else ur.Table(pl.DataFrame(rows), time="day", group="site")
+    return ur.Table(pl.DataFrame(rows), time="day", group="site")
 
 
 def detector(cell: str) -> Any:

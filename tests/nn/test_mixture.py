@@ -9,7 +9,6 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from random_sequences import assert_close, noise, seeds
 from unrolled.errors import OptionError
-from unrolled.nn.heads import output_from_json
 from unrolled.nn.mixture import FLOOR, MixtureOutput
 
 NAN = float("nan")
@@ -179,4 +178,3 @@ def test_the_floor_is_the_least_spread_that_is_believed():
     for floor in (FLOOR, 0.1):
         output = MixtureOutput(1, 1, floor=floor)
         assert float(output.parts(sure).scales) == pytest.approx(floor)
-        assert output_from_json(output.to_json()).floor == floor

@@ -4,7 +4,6 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from unrolled.batch import Batch, LossSum
 from unrolled.errors import OptionError, message
 from unrolled.nn.heads import Output
 from unrolled.ragged import Ragged
@@ -22,23 +21,6 @@ class SequenceLayer(Protocol):
     ) -> tuple[Ragged, Any]: ...
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]: ...
-
-    def initial_state(self, batch_size: int) -> Any: ...
-
-
-class Arrangement(Protocol):
-    """A model: reads a Batch, answers with raw numbers that its output object understands.
-
-    `step` and `initial_state` exist where the sequence layer is causal; elsewhere they refuse in one sentence.
-    """
-
-    output: Output
-
-    def forward(self, batch: Batch, state: Any = None) -> tuple[Any, Any]: ...
-
-    def loss(self, batch: Batch, state: Any = None) -> LossSum: ...
-
-    def step(self, batch: Batch, state: Any) -> tuple[Tensor, Any]: ...
 
     def initial_state(self, batch_size: int) -> Any: ...
 

@@ -125,20 +125,6 @@ class Record:
                 )
 
 
-def encode_target(codec: Codec, records: Sequence[RawRecord]) -> Ragged | Tensor:
-    """Encoded targets as a Batch holds them: a Ragged per step, or a tensor with one row per record.
-
-    Example:
-        >>> from unrolled.codecs.labels import Labels
-        >>> encode_target(Labels("sex").fit([{"sex": "f"}, {"sex": "m"}]), [{"sex": "m"}])
-        tensor([1])
-    """
-    encoded = codec.encode(records)
-    if isinstance(encoded, Nested):
-        raise OptionError(message("target", expected="a codec of labels, numbers or tokens", received=repr(codec)))
-    return encoded if codec.spec.per_step else encoded.values
-
-
 def _fit_together(codecs: Sequence[Codec], records: Iterable[RawRecord]) -> None:
     """Every codec fits in a thread of its own on a bounded queue, so one pass feeds all and memory stays flat."""
     queues: list[Queue[list[RawRecord] | None]] = [Queue(2) for _ in codecs]

@@ -1,10 +1,10 @@
 """Output objects: each owns its width, its legal targets, its loss and how raw numbers become an answer.
 
 A model ends in a linear layer of `output.width`; everything after that is the output object's business.
-A new output is one class and one line in `OUTPUTS`.
+A new output is one class here, and the task that uses it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -17,8 +17,7 @@ from torch.nn.functional import (
     mse_loss,
 )
 
-from unrolled.errors import ArtifactError, OptionError, finite_number, message, share_number, unknown
-from unrolled.nn.mixture import MixtureOutput
+from unrolled.errors import OptionError, finite_number, message, share_number, unknown
 from unrolled.nn.output import Output, precise, same_shape
 
 IGNORED = -100  # a missing class: costs nothing and is not counted; torch's `ignore_index`
@@ -223,30 +222,3 @@ class QuantilesOutput(Output):
 
     def to_json(self) -> dict[str, Any]:
         return {"output": self.name, "quantiles": self.quantiles, "size": self.size}
-
-
-OUTPUTS: dict[str, type[Output]] = {
-    output.name: output
-    for output in (
-        ClassOutput,
-        TokenOutput,
-        MultiLabelOutput,
-        BinaryVectorOutput,
-        NumberOutput,
-        QuantilesOutput,
-        MixtureOutput,
-    )
-}
-
-
-def output_from_json(data: Mapping[str, Any]) -> Output:
-    """The inverse of `Output.to_json`.
-
-    Raises:
-        ArtifactError: an output this version does not know.
-    """
-    arguments = dict(data)
-    name = arguments.pop("output", "")
-    if name not in OUTPUTS:
-        raise unknown("output", str(name), OUTPUTS, ArtifactError)
-    return OUTPUTS[name](**arguments)

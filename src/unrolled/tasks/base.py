@@ -59,7 +59,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
-    network_: Any  # an Arrangement that is a torch module
+    network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
     reading_: Mapping[str, Any] = {}  # how the command line read the training data
     config_: str = ""  # the run as TOML, where the command line made the model
@@ -116,6 +116,10 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         share = min(share, MAX_HELD_OUT / max(len(source), 1))
         if len(source) * share < MIN_HELD_OUT:
             return source, None
+        return self._split(source, share, seed)
+
+    def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
+        """Split records in two, every one in exactly one part."""
         return source.split(test=share, seed=seed)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:

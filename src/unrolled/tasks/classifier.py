@@ -152,13 +152,13 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         layers = self._make_layers(inputs.size, self.bidirectional)
         return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
 
-    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        train, held = super()._hold_out(source, share, seed)
-        if held is None or not isinstance(self.target, str | Labels):
-            return train, held
+    def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
+        """Keep the share of each class."""
+        if not isinstance(self.target, str | Labels):
+            return super()._split(source, share, seed)
         column = self.target if isinstance(self.target, str) else self.target.columns[0]
         require(source, [column])
-        return source.split(test=len(held) / len(source), seed=seed, stratify=column)
+        return source.split(test=share, seed=seed, stratify=column)
 
     # ---- answers ----------------------------------------------------------------------------
 

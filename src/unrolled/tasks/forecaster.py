@@ -156,13 +156,11 @@ class Forecaster(ReadsSeries, Task):
 
     def _scales(self, series: Sequence[Series], remembered: bool = True) -> list[float]:
         """The unit of each series; one that training never saw, or that has no name, is measured by itself."""
-        scales, strangers = [], 0
+        scales = []
         for one in series:
             named = remembered or one.unread > 0 or self.panel_.time != STEP
-            strangers += one.name not in self.tails_ or not named
             scale = self.plan_.scales.get(str(one.name)) if named else None
             scales.append(scale or measured_scale(self.panel_, self.plan_, one))
-        self.report_ = {**self.panel_.counts, "unseen series": strangers}
         return scales
 
     # ---- learning ---------------------------------------------------------------------------

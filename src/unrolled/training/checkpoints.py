@@ -133,8 +133,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             tensors = {name: content.get_tensor(name).clone() for name in content.keys()}  # noqa: SIM118 (not a dict)
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise ArtifactError(message("checkpoint", expected="a file written by unrolled", received=str(file)))
-        version = record.get("version")
-        check_version("checkpoint", version, VERSION, file)
+        version = check_version("checkpoint", record.get("version"), VERSION, file)
         if (version > 1 or "sha256" in header) and header.get("sha256") != _digest(header["unrolled"], tensors):
             raise ValueError("it is not what its digest says")
     except ArtifactError:

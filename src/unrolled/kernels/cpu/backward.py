@@ -21,7 +21,6 @@ class Backward(IntEnum):
     num_blocks = auto()
     offsets = auto()
     firsts = auto()
-    direction = auto()
     table = auto()  # room for nine addresses and a key for each row of a block
     table_rows = auto()
     groups = auto()
@@ -105,7 +104,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     shown = a[Backward.shown_size]
 
     def rows_of(base: Backward, size: Backward) -> Address:
-        return user_row(a[base], a[size], firsts, a[Backward.direction])
+        return user_row(a[base], a[size], firsts)
 
     outputs_row, chosen = rows_of(Backward.outputs, Backward.shown_size), at[Backward.sequences]
     addresses = [
@@ -116,7 +115,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
         (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
     ]
     if plan.zones:
-        addresses.append((keys_at, user_key(code, a[Backward.row_keys], firsts, a[Backward.direction])))
+        addresses.append((keys_at, user_key(code, a[Backward.row_keys], firsts)))
     if plan.copies_hidden:
         narrow_row, stride = rows_of(Backward.left, Backward.left_stride), a[Backward.left_stride]
         addresses.append((left_at, before_row(code, a[Backward.left_hidden], stride, chosen, narrow_row)))

@@ -259,7 +259,6 @@ def _common(
         names.num_blocks: len(chunk.blocks) - 1,
         names.offsets: chunk.addresses["offsets"],
         names.firsts: chunk.addresses["firsts"],
-        names.direction: 1,
         names.table: part.table,
         names.table_rows: chunk.block_rows,
         names.groups: layer.groups,

@@ -31,7 +31,6 @@ class Forward(IntEnum):
     num_blocks = auto()
     offsets = auto()  # see `rows`
     firsts = auto()
-    direction = auto()
     table = auto()  # room for six addresses and a key for each row of a block
     table_rows = auto()
     groups = auto()
@@ -96,16 +95,16 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     )
     shown = a[Forward.shown_size]
     chosen = at[Forward.sequences]
-    outputs_row = user_row(a[Forward.outputs], shown, firsts, a[Forward.direction])
+    outputs_row = user_row(a[Forward.outputs], shown, firsts)
     addresses = [
-        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts, a[Forward.direction])),
+        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts)),
         (before_at, before_row(code, a[Forward.hidden], shown, chosen, outputs_row)),
         (shown_at if plan.projected else after_at, outputs_row),
     ]
     if plan.zones:
-        addresses.append((keys_at, user_key(code, a[Forward.row_keys], firsts, a[Forward.direction])))
+        addresses.append((keys_at, user_key(code, a[Forward.row_keys], firsts)))
     if plan.copies_hidden:
-        narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts, a[Forward.direction])
+        narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts)
         before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], chosen, narrow_row)
         addresses += [(left_at, before), (narrow_at, narrow_row)]
     else:

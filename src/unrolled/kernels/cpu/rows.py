@@ -1,7 +1,7 @@
 """Which memory a step's rows are: the loop runs over sequences sorted by length, the user's tensors are not sorted.
 
 The rows of a chunk are numbered in time-major order: all first steps, then all second steps of the sequences that
-have one. Step t of the chunk's sequence q is row `offsets[t] + q` here, and row `firsts[q] + t * direction` of the
+have one. Step t of the chunk's sequence q is row `offsets[t] + q` here, and row `firsts[q] + t` of the
 user's inputs and outputs.
 """
 
@@ -21,14 +21,14 @@ def fill_addresses(code: Code, table: Pointer, begin: Number, end: Number, offse
             table.set_entry(first - origin + row.index, address(step.index, row.index))
 
 
-def user_row(base: Number, width: Number, firsts: Pointer, direction: Number) -> Address:
+def user_row(base: Number, width: Number, firsts: Pointer) -> Address:
     """Address of a step's row in a user's tensor of this width."""
-    return lambda step, row: base + (firsts.entry(row) + step * direction) * width * BYTES
+    return lambda step, row: base + (firsts.entry(row) + step) * width * BYTES
 
 
-def user_key(code: Code, base: Number, firsts: Pointer, direction: Number) -> Address:
+def user_key(code: Code, base: Number, firsts: Pointer) -> Address:
     """The 64-bit key of a step's row; what fills a table of addresses fills one of keys."""
-    row_at = user_row(base, code.integer(2), firsts, direction)  # as wide as two float32 values
+    row_at = user_row(base, code.integer(2), firsts)  # as wide as two float32 values
     return lambda step, row: code.pointer(row_at(step, row)).entry(0)
 
 

@@ -162,7 +162,6 @@ class Stepper:
             Forward.first_cells: 0,
             Forward.last_hidden: 0,
             Forward.last_cells: 0,
-            Forward.direction: 1,
             Forward.table: self._table[6 * start :],
             Forward.table_rows: count,
             Forward.groups: layer.groups,
