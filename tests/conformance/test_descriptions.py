@@ -1,10 +1,13 @@
 """What every task says of itself is true: its codecs, its columns, its answers, and whether it opens files."""
 
 import functools
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from jsonschema_rs import validate
 
 import unrolled as ur
 from audit import heard
@@ -13,7 +16,10 @@ from serving.media_models import fitted as fitted_media
 from unrolled.codecs.base import Codec
 from unrolled.codecs.registry import CODECS, codec_from_json
 from unrolled.errors import DataError, InputError, UnrolledError
+from unrolled.tasks.description import Ability, Answer, Kind
 from unrolled.tasks.registry import TASKS, load
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "description.schema.json").read_text(encoding="utf-8"))
 
 QUICK = {"epochs": 1, "validation": 0.0, "baselines": False}
 TEXTS = [{"text": f"{'abc'[row % 3]} word or {row % 5}", "more": row % 3, "y": "uv"[row % 2]} for row in range(20)]
@@ -230,3 +236,18 @@ def test_a_codec_that_was_read_opens_nothing_until_it_may(kind, tmp_path):
     again.allow_files(True)
     with pytest.raises(DataError, match=r"there\.png"):
         again.encode([{"x": str(tmp_path / "there.png")}])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_description_is_plain_json_by_the_schema_in_the_docs(name):
+    task, data = CASES[name]()
+    said = json.loads(json.dumps(task.fit(data, **QUICK).describe().to_json(), allow_nan=False))
+    validate(SCHEMA, said)
+    assert set(said) == set(SCHEMA["properties"])
+
+
+def test_the_schema_in_the_docs_has_every_ability_answer_and_kind():
+    known = SCHEMA["properties"]
+    assert tuple(known["abilities"]["items"]["enum"]) == get_args(Ability)
+    assert tuple(known["answer"]["enum"]) == get_args(Answer)
+    assert tuple(known["columns"]["items"]["properties"]["kind"]["enum"]) == get_args(Kind)

@@ -20,19 +20,19 @@ def evaluate(
 ) -> None:
     """Score a model on data, beside its baselines; says so when it loses."""
     from unrolled.errors import OptionError, UnsupportedError, message
-    from unrolled.tasks.classifier import Classifier
     from unrolled.tasks.registry import load
 
     task = load(model)
-    if confusion and not isinstance(task, Classifier):
+    abilities = task.describe().abilities
+    if confusion and "confusion" not in abilities:
         raise UnsupportedError(f"--confusion: a {type(task).__name__} does not answer with one class for a sequence")
     source = read_data(data, **reading_of(task))
     given = {name: value for name, value in {"last": last, "after": after}.items() if value is not None}
-    if given and not hasattr(task, "catalogue_"):
+    if given and "rank" not in abilities:
         flag = f"--{next(iter(given))}"
         raise OptionError(message(flag, expected="a recommender", received=f"a {type(task).__name__}"))
     scores = task.evaluate(source, **given)
-    matrix = task.confusion(source) if confusion and isinstance(task, Classifier) else None
+    matrix = task.confusion(source) if confusion else None
     if as_json:
         more = {} if matrix is None else {"confusion": matrix.to_json()}
         print(json.dumps({**scores.to_json(), **more}, indent=1))

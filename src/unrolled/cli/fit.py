@@ -328,6 +328,7 @@ def _report(model: Any, folder: str, data: str) -> None:
     if model.scores_ is not None:
         print(f"\nOn held-out data:\n{model.scores_}")
     print(f"\nsaved: {folder}")
-    follow = f"unrolled generate {folder} --prompt ..." if hasattr(model, "score_texts") else ""
-    follow = f"unrolled generate {folder} --count 5" if getattr(model, "output", "") == "mixture" else follow
+    abilities = model.describe().abilities
+    follow = f"unrolled generate {folder} --prompt ..." if "generate" in abilities else ""
+    follow = f"unrolled generate {folder} --count 5" if "draw" in abilities else follow
     print("next: " + (follow or f"unrolled predict {folder} NEW_DATA   unrolled evaluate {folder} {data}"))

@@ -42,18 +42,19 @@ def generate(
     if length is not None and length < 0:
         raise OptionError(message("--length", expected="an integer >= 0", received=length))
     task = load(model)
-    if hasattr(task, "n_best"):
+    abilities = task.describe().abilities
+    if "search" in abilities:
         drawing = {"--temperature": temperature is not None, "--seed": seed is not None}
         more = {"--top-k": top_k, "--top-p": top_p != 1.0, "--given": given, "--out": out, "--offsets": offsets}
         _refuse("a language or sequence model, which draw", drawing | more)
         _answer(task, prompt, length, count)
         return
     limit = 500 if length is None else length
-    if hasattr(task, "draw"):
+    if "continue" in abilities:
         _refuse(f"a {type(task).__name__}", {"--top-k": top_k, "--top-p": top_p != 1.0, "--given": given})
         generate_sequences(task, prompt, limit, temperature, seed, count, out, offsets)
         return
-    if not hasattr(task, "score_texts"):
+    if "generate" not in abilities:
         expected = "a language model, translator, captioner or sequence model"
         raise OptionError(message("MODEL", expected=expected, received=f"a {type(task).__name__}"))
     _refuse("a language model", {"--out": out, "--offsets": offsets})
@@ -70,8 +71,9 @@ def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:
         raise OptionError(message("--prompt", expected="what to answer", received="nothing"))
     if length == 0:
         raise OptionError(message("--length", expected="an integer >= 1 for an answer", received=length))
-    read = prompt.split() if getattr(task.reader_, "lists_", False) else prompt
-    (answers,) = task.n_best([{task.reader_.columns[0]: read}], count, max(BEAM, count), max_length=length or 0)
+    (column,) = task.describe().columns
+    read = prompt.split() if column.kind == "sequence" else prompt
+    (answers,) = task.n_best([{column.name: read}], count, max(BEAM, count), max_length=length or 0)
     for answer in answers:
         text = answer.text if isinstance(answer.text, str) else " ".join(answer.text)
         print(text if count == 1 else f"{answer.score:.2f}\t{text}")

@@ -1,12 +1,24 @@
 """`unrolled info`: this machine, or a model."""
 
+import json
 from typing import Annotated
 
 import typer
 
 
-def info(model: Annotated[str, typer.Argument(help="model folder; without, the machine is described")] = "") -> None:
+def info(
+    model: Annotated[str, typer.Argument(help="model folder; without, the machine is described")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print what the model reads and answers, as JSON")] = False,
+) -> None:
     """Say what this machine can do, or what a model is and how good."""
+    if as_json:
+        from unrolled.errors import OptionError, message
+        from unrolled.tasks.registry import load
+
+        if not model:
+            raise OptionError(message("--json", expected="a model folder before it", received="none"))
+        print(json.dumps(load(model).describe().to_json(), indent=1, ensure_ascii=False))
+        return
     if model:
         from unrolled.tasks.saving import card_of
 

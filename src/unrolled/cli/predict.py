@@ -67,10 +67,10 @@ def predict(
         "prefix": prefix,
     }
     ranking = {"top": top, "exclude_seen": exclude_seen, "allowed": allowed and allowed.split(",")}
-    given = _fitting(task, search, "n_best", "a translator or captioner")
-    ranked = _fitting(task, ranking, "catalogue_", "a recommender")
+    given = _fitting(task, search, "search", "a translator or captioner")
+    ranked = _fitting(task, ranking, "rank", "a recommender")
     given |= {"k" if name == "top" else name: value for name, value in ranked.items()}
-    if picture and not hasattr(task, "detect"):
+    if picture and "detect" not in task.describe().abilities:
         raise OptionError(
             message("--picture", expected="a Detector, whose alarms are drawn", received=type(task).__name__)
         )
@@ -87,10 +87,10 @@ def predict(
         print(f"{frame.height:,} rows: {target}", file=sys.stderr)
 
 
-def _fitting(task: Any, options: Mapping[str, Any], needs: str, meaning: str) -> dict[str, Any]:
+def _fitting(task: Any, options: Mapping[str, Any], ability: str, meaning: str) -> dict[str, Any]:
     """The options that were given, for a task that has them."""
     given = {name: value for name, value in options.items() if value is not None}
-    if given and not hasattr(task, needs):
+    if given and ability not in task.describe().abilities:
         flag = "--" + next(iter(given)).replace("_", "-")
         raise OptionError(message(flag, expected=meaning, received=f"a {type(task).__name__}"))
     return given
@@ -100,17 +100,16 @@ def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, An
     """The data with a column of predictions, as a polars DataFrame; `search` are options of `predict`."""
     import polars as pl
 
-    from unrolled.data.memory import frame_of
+    from unrolled.data.source import as_table
 
     predicted = task.predict(source, **search)
     if isinstance(predicted, pl.DataFrame):
         return predicted
-    frame = getattr(source, "frame", None)
-    frame = frame_of(list(source)) if frame is None else frame
+    frame = as_table(source).frame
     rows = [value.tolist() if hasattr(value, "tolist") else value for value in predicted]
     frame = frame.with_columns(pl.Series("prediction", rows))
     if probabilities:
-        if not hasattr(task, "predict_proba") or not hasattr(task, "target_codec_"):
+        if "probabilities" not in task.describe().abilities:
             raise OptionError(message("--probabilities", expected="a classifier", received=type(task).__name__))
         shares = task.predict_proba(source)
         if isinstance(shares, list):

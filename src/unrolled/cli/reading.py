@@ -51,5 +51,4 @@ def read_data(
 
 def reading_of(model: Any) -> dict[str, Any]:
     """How a model's training data was read, so that other data is read the same way."""
-    known = getattr(model, "reading_", None) or {}
-    return {name: known[name] for name in ("form", "time", "group", "columns", "header") if name in known}
+    return {name: how for name, how in model.reading_.items() if name in ("form", "time", "group", "columns", "header")}

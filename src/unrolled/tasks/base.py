@@ -293,7 +293,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             row,
             self.evaluate(source),
             self._readers(),
-            getattr(self, "classes_", ()),
+            self._classes() or (),
             self.bptt_steps_,
         )
         return replace(found, confusion=self._confusion(examples))

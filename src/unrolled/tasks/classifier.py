@@ -29,6 +29,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.columns import Inputs, require, resolve_inputs
 from unrolled.tasks.described import ReadsRecords
+from unrolled.tasks.description import Ability
 from unrolled.tasks.stream_records import RecordReader
 
 
@@ -140,6 +141,10 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         if not targets:
             return examples
         return Batch(examples.inputs, examples.statics, self._targets(source))
+
+    def _abilities(self) -> tuple[Ability, ...]:
+        several = isinstance(self.target_codec_, MultiLabels)  # of which none is taken for another
+        return tuple(one for one in self.abilities if not (several and one == "confusion"))
 
     def _output(self) -> Output:
         size = len(self.target_codec_.classes_)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unrolled.codecs.base import Codec
-from unrolled.tasks.description import Column, Described, Kind
+from unrolled.tasks.description import Ability, Column, Described, Kind
 from unrolled.tasks.detect_events import EventPlan
 from unrolled.tasks.long_table import STEP
 
@@ -13,7 +13,7 @@ class ReadsRecords(Described):
     """A task that reads the columns of records and answers with labels."""
 
     answer = "label"
-    abilities = ("predict", "probabilities", "unfold")
+    abilities = ("predict", "probabilities", "confusion", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return self.codecs_.codecs
@@ -29,6 +29,7 @@ class ReadsSteps(ReadsRecords):
     """The same with a label for each step."""
 
     answer = "labels"
+    abilities = ("predict", "probabilities", "unfold")
 
 
 class ReadsTexts(Described):
@@ -43,20 +44,43 @@ class ReadsTexts(Described):
     def _given_columns(self: Any) -> tuple[str, ...]:
         return () if self.given_ is None else self.given_.columns
 
+    def _said_of_answers(self: Any) -> dict[str, Any]:
+        (name, *_) = self.network_.inputs.names
+        return {"labels": [*self.codec_.entries, ""], "first": {name: self.boundary_}, "ends": self.many_}
+
+    def _exported_codecs(self: Any) -> dict[str, Codec]:
+        given = self.given_
+        more = {} if given is None else dict(zip(given.names, given.codecs, strict=True))
+        return {**self._readers(), **more}
+
 
 class ReadsFrames(Described):
     """A task that reads vectors and answers with the next one."""
 
     answer = "frames"
+    abilities = ("predict", "continue", "unfold")
+
+    def _abilities(self: Any) -> tuple[Ability, ...]:
+        return (*self.abilities, "draw") if self.output == "mixture" else self.abilities
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return (self.codec_,)
+
+    def _said_of_answers(self: Any) -> dict[str, Any]:
+        if self.output == "mixture":
+            (name,) = self.network_.inputs.names
+            return {"first": {name: [0.0] * self.codec_.spec.size + [1.0]}}
+        return {} if self._binary else {"unit": self.codec_.scaling_}
+
+    def _exported_codecs(self: Any) -> dict[str, Codec]:
+        return {"frames": self.codec_}
 
 
 class ReadsSources(Described):
     """A task that reads one column and writes a text."""
 
     answer = "text"
+    abilities = ("predict", "search", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return (self.reader_,)
@@ -69,6 +93,7 @@ class ReadsEvents(Described):
     """A task that reads what users did, and answers with items."""
 
     answer = "items"
+    abilities = ("predict", "rank", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return [codec for columns in (self.features_, self.item_features_) if columns for codec in columns.codecs]
@@ -125,6 +150,7 @@ class ReadsWatched(Described):
     """A task that reads series in long format, and watches them."""
 
     answer = "scores"
+    abilities = ("predict", "detect", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return [self.plan_.codec] if isinstance(self.plan_, EventPlan) else []

@@ -1,14 +1,25 @@
 """A task says what it reads and what it answers, so that a server or a page need not guess."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from unrolled.codecs.base import Codec
 
 Kind = Literal["text", "sequence", "value", "media", "time", "group"]
 Answer = Literal["label", "labels", "text", "token", "items", "frames", "forecast", "scores"]
-Ability = Literal["predict", "probabilities", "generate", "unfold"]
+Ability = Literal[
+    "predict",  # answers for records, or for the rows of a table
+    "probabilities",  # of each class, for records
+    "confusion",  # which class is taken for which
+    "generate",  # texts from a prompt
+    "continue",  # sequences from their first frames
+    "draw",  # sequences from nothing
+    "search",  # the best of the texts that it could answer
+    "rank",  # the best items for each user
+    "detect",  # alarms in the rows of a table
+    "unfold",  # its network drawn over one record
+]
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,16 @@ class Description:
         """The columns in which a text may name a file."""
         return tuple(column.name for column in self.columns if column.opens_files)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as `unrolled info MODEL --json` prints them; their schema: docs/description.schema.json.
+
+        Example:
+            >>> said = Description("Forecaster", (Column("load", "value"),), "load", "forecast", ("predict",))
+            >>> said.to_json()["target"]
+            'load'
+        """
+        return asdict(self) | {"opens_files": list(self.opens_files)}
+
 
 class Described:
     """A task that says what it reads; a subclass names its codecs and its answers."""
@@ -104,7 +125,7 @@ class Described:
             tuple(columns.values()),
             self._answered_column(),
             self.answer,
-            self.abilities,
+            self._abilities(),
             self._classes(),
             self._given_columns(),
             time,
@@ -154,6 +175,10 @@ class Described:
     def _classes(self) -> Sequence[Any] | None:
         """What answers are chosen from."""
         return None
+
+    def _abilities(self) -> tuple[Ability, ...]:
+        """What may be asked of it; a subclass narrows or widens `abilities` by its options."""
+        return self.abilities
 
     def _given_columns(self) -> tuple[str, ...]:
         """Columns that start a text."""
