@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import unrolled as ur
-from unrolled.metrics import Scores
+from unrolled.metrics.scores import Scores
 
 VENDORS = ("apple", "facebook", "google", "twitter")
 TESTED = 600  # pictures of a part at most

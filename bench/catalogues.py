@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import unrolled as ur
-from unrolled.text_metrics.scores import text_scores
+from unrolled.metrics.texts.text_scores import text_scores
 
 TESTED = 1000
 SHOWN = ("bleu", "chrf", "exact")

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.words import Words
 
 TEXT = [{"x": "the quick brown fox jumps over the lazy dog, again and again " * 1600} for _ in range(20)]
 VALUES = np.random.default_rng(0).normal(size=1_000_000)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.translator import Translator
 
 VOCABULARY, HIDDEN, SOURCE, LIMIT, START, END = 200, 128, 20, 30, 0, 1
 

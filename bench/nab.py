@@ -10,8 +10,8 @@ other detectors left there, at the best threshold and at the published one, and 
 `score` reads FOLDER/data and FOLDER/labels, runs our detector and every baseline over the files that are there, each
 with one setting for all files, and prints the three profiles' scores. Each file's first 15 % (at most 750 rows) are
 learnt from; our detector then answers every row before it learns on from it, in parts of 100 rows. After a score, 100
-rows are quiet for every detector: only a higher score is another alarm (`unrolled.anomaly_metrics.quiet`); without that
-rule the scores are printed too.
+rows are quiet for every detector: only a higher score is another alarm (`unrolled.metrics.anomalies.quiet`); without
+that rule the scores are printed too.
 """
 
 import argparse
@@ -24,11 +24,11 @@ import numpy as np
 import polars as pl
 
 import unrolled as ur
-from unrolled.anomaly_metrics.nab import PROFILES, ScoredFile, nab_score, probation_rows, window_rows
-from unrolled.anomaly_metrics.quiet import loudest
 from unrolled.baselines.anomalies import IsolationForestWindows, MovingZScore, SeasonalResidual
 from unrolled.baselines.base import Baseline
-from unrolled.tasks.likelihood import QUIET
+from unrolled.metrics.anomalies.nab import PROFILES, ScoredFile, nab_score, probation_rows, window_rows
+from unrolled.metrics.anomalies.quiet import loudest
+from unrolled.tasks.detection.likelihood import QUIET
 
 RANDOM = 30  # draws of random scores
 PUBLISHED = {

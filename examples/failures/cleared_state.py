@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from unrolled.inspection.checks import forgets_state_between_calls
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
 

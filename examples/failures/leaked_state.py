@@ -7,7 +7,7 @@ import torch
 
 from unrolled.cells.lstm import LSTM
 from unrolled.inspection.checks import leaks_state_between_sequences
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unrolled.inspection.checks import padding_changes_results
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.pooling import Mean
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged

@@ -15,7 +15,7 @@ from lstm_paper.page import SEEDS, page
 from lstm_paper.problems import PROBLEMS, QUICK
 from lstm_paper.results import add, read
 from lstm_paper.training import run
-from unrolled.report.whole import write_whole
+from unrolled.report.whole_files import write_whole
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.data.events import event_log
+from unrolled.data.event_log import event_log
 from unrolled.data.readers import as_source
 from unrolled.data.source import Table
 from unrolled.errors import DataError

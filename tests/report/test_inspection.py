@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from unrolled.cli.main import make_app
-from unrolled.codecs.words import Words
-from unrolled.confusion_matrix import Confusion
+from unrolled.codecs.text.words import Words
 from unrolled.errors import OptionError
+from unrolled.metrics.confusion import Confusion
 from unrolled.report.inspection import lead_of, sections_of
-from unrolled.tasks.classifier import Classifier
+from unrolled.tasks.classification.classifier import Classifier
 
 
 def records(count: int) -> list[dict[str, Any]]:

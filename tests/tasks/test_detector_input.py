@@ -7,7 +7,7 @@ import pytest
 from planted import event_log
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError
-from unrolled.tasks.detector import Detector
+from unrolled.tasks.detection.detector import Detector
 
 STEPS = 300
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from unrolled.cli.main import make_app
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.picture import Pictures
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.tables.frames import Frames
 from unrolled.errors import NotFittedError, OptionError
 from unrolled.inspection.graph import DECODER, ENCODER, INPUT, LOSS, OUTPUT
-from unrolled.plots.looking import draw_sheet
+from unrolled.plots.attended_places import draw_sheet
 from unrolled.report.inspection import sections_of
-from unrolled.tasks.captioner import Captioner
 from unrolled.tasks.registry import load
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.captioner import Captioner
+from unrolled.tasks.seq2seq.translator import Translator
 
 DRAW = random.Random(0)
 WORDS = ["".join(DRAW.choices("abcde", k=DRAW.randint(2, 6))) for _ in range(120)]

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from unrolled.baselines.base import Baseline, Linear, partly, sample, softmax
 from unrolled.baselines.values import Example, series, size_of, texts, tokens
-from unrolled.metrics import IGNORED
+from unrolled.metrics.scores import IGNORED
 
 MAX_ROWS = 50_000  # sequences a linear baseline is fitted on, so that its time is bounded
 MAX_FEATURES = 50_000

@@ -22,7 +22,7 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
 from unrolled.forms import check_forms
-from unrolled.text_metrics.words import written_words
+from unrolled.metrics.texts.counted_words import written_words
 
 BASELINES: dict[str, type[Baseline]] = {
     baseline.key: baseline

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from unrolled.baselines.base import Baseline, partly, sample
 from unrolled.baselines.translation import most_frequent
 from unrolled.errors import ArtifactError, message
-from unrolled.text_metrics.words import is_unspaced, words_of
+from unrolled.metrics.texts.counted_words import is_unspaced, words_of
 
 MAX_ROWS = 200_000  # pairs that are looked through, so that memory and time are bounded
 MAX_FEATURES = 50_000

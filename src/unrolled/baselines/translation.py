@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from unrolled.baselines.base import Baseline
-from unrolled.text_metrics.words import first_words, written_words
+from unrolled.metrics.texts.counted_words import first_words, written_words
 
 
 class CopySource(Baseline):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.codecs.words import split_words
+from unrolled.codecs.text.words import split_words
 
 Example = Mapping[str, Any]
 PICTURE_AXES = (3, 4)  # of an array: channels, height, width, and in a film the frames before them

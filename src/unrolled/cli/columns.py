@@ -25,15 +25,15 @@ def codecs_from(flags: Mapping[str, str], media: Mapping[str, Any] | None = None
         flags: the columns, between commas, by flag.
         media: options of the codecs of pictures and films.
     """
-    from unrolled.codecs.audio import Audio
-    from unrolled.codecs.category import Categories
-    from unrolled.codecs.frames import Frames
-    from unrolled.codecs.numeric import Numbers
-    from unrolled.codecs.picture import Pictures
-    from unrolled.codecs.subwords import Subwords
-    from unrolled.codecs.text import Characters
-    from unrolled.codecs.video import Video
-    from unrolled.codecs.words import Words
+    from unrolled.codecs.media.audio import Audio
+    from unrolled.codecs.media.picture import Pictures
+    from unrolled.codecs.media.video import Video
+    from unrolled.codecs.tables.category import Categories
+    from unrolled.codecs.tables.frames import Frames
+    from unrolled.codecs.tables.numeric import Numbers
+    from unrolled.codecs.text.characters import Characters
+    from unrolled.codecs.text.subwords import Subwords
+    from unrolled.codecs.text.words import Words
 
     makers = {"text": Words, "characters": Characters, "subwords": Subwords, "category": Categories, "frames": Frames}
     makers |= {"audio": Audio}

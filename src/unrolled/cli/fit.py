@@ -241,7 +241,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
 
 def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
     """Constructor arguments from the column flags."""
-    from unrolled.codecs.labels import MultiLabels
+    from unrolled.codecs.tables.labels import MultiLabels
 
     flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
     if name == "caption":
@@ -273,7 +273,7 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
 
 def _events(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
     """Further columns of an event log, and places found among positions where no column names them."""
-    from unrolled.codecs.places import PLACE, Places
+    from unrolled.codecs.tables.places import PLACE, Places
 
     found: dict[str, Any] = {flag: _between_commas(values.get(flag)) for flag in kind.own}
     where = {flag: values[flag] for flag in ("latitude", "longitude") if values.get(flag)}
@@ -295,7 +295,7 @@ def _media(values: dict[str, Any]) -> dict[str, Any]:
 
 def _picture(values: dict[str, Any]) -> dict[str, Any]:
     """The codec of a captioner's pictures, where the flags say how they are read."""
-    from unrolled.codecs.picture import Pictures
+    from unrolled.codecs.media.picture import Pictures
 
     media = _media(values)
     return {"picture": Pictures(values.get("picture") or "picture", **media)} if media else {}
@@ -304,7 +304,7 @@ def _picture(values: dict[str, Any]) -> dict[str, Any]:
 def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Every option of the run, defaults included."""
     from unrolled.codecs.base import Codec
-    from unrolled.codecs.places import Places
+    from unrolled.codecs.tables.places import Places
     from unrolled.training.options import TrainingOptions
 
     options = asdict(TrainingOptions.from_keywords(settings, dict(model.training_defaults)))

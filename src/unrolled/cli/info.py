@@ -20,7 +20,7 @@ def info(
         print(json.dumps(load(model).describe().to_json(), indent=1, ensure_ascii=False))
         return
     if model:
-        from unrolled.tasks.saving import card_of
+        from unrolled.tasks.shared.saving import card_of
 
         print(card_of(model))  # a damaged folder is refused, not half shown
         return

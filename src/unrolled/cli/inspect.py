@@ -22,7 +22,7 @@ def inspect(
     from unrolled.places import local_path
     from unrolled.report.inspection import lead_of, sections_of
     from unrolled.report.page import write_page, write_pictures
-    from unrolled.report.whole import write_whole
+    from unrolled.report.whole_files import write_whole
     from unrolled.tasks.registry import load
 
     for name, place in {"--out": out, "--pictures": pictures, "--json": as_json}.items():

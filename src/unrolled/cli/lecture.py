@@ -18,7 +18,7 @@ def lecture(
     from unrolled.places import local_path
     from unrolled.report.lecture import chapters
     from unrolled.report.page import write_page, write_pictures
-    from unrolled.report.whole import write_whole
+    from unrolled.report.whole_files import write_whole
 
     folder = local_path(out, "--out", OptionError)
     console, sections = Console(), []

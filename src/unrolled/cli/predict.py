@@ -129,7 +129,7 @@ def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
     """
     import polars as pl
 
-    from unrolled.data.cells import escaped
+    from unrolled.data.spreadsheet_cells import escaped
 
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if target.suffix == ".csv" and nested:

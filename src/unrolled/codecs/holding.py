@@ -12,15 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from unrolled.codecs.base import Codec
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words, word_spans
 from unrolled.codecs.values import bad_value
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words, word_spans
 from unrolled.errors import DataError, UnsupportedError, message
 from unrolled.state_forms import Chars, Exactly, Form, Octets, Parts
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec, Record
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.pixels import is_image
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.pixels import is_image
+from unrolled.codecs.media.video import Video
 from unrolled.codecs.record import Record as Columns
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.codecs.values import values_of
-from unrolled.codecs.video import Video
-from unrolled.codecs.words import Words
 from unrolled.data.files import kind_of_all
 from unrolled.errors import DataError, message
 

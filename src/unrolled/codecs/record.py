@@ -28,8 +28,8 @@ class Record:
         names: a stable name for each codec, such as "words(review)".
 
     Example:
-        >>> from unrolled.codecs.numeric import Numbers
-        >>> from unrolled.codecs.text import Characters
+        >>> from unrolled.codecs.tables.numeric import Numbers
+        >>> from unrolled.codecs.text.characters import Characters
         >>> both = Record([Characters("name"), Numbers("age")])
         >>> batch = both.fit([{"name": "Ada", "age": 36}]).encode_all([{"name": "Ada", "age": 36}])
         >>> batch.inputs, batch.statics["numbers(age)"].shape

@@ -7,16 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.catalogues import holds_catalogues, read_po
-from unrolled.data.conll import parse_conll
 from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
-from unrolled.data.fasta import parse_fasta
-from unrolled.data.folders import holds_media, read_folder
 from unrolled.data.forks import check_fork
-from unrolled.data.memory import frame_of
-from unrolled.data.parquet import ParquetStream
+from unrolled.data.formats.catalogues import holds_catalogues, read_po
+from unrolled.data.formats.conll import parse_conll
+from unrolled.data.formats.fasta import parse_fasta
+from unrolled.data.formats.folders import holds_media, read_folder
+from unrolled.data.formats.parquet import ParquetStream
+from unrolled.data.formats.ts import parse_ts
+from unrolled.data.in_memory import frame_of
 from unrolled.data.source import Source, Table
-from unrolled.data.ts import parse_ts
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 

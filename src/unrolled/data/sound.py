@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from unrolled.data.opening import SHUT, Opening, UnreadableError
+from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.errors import DataError, UnsupportedError, message
 
 PAIR = 2  # samples and their rate

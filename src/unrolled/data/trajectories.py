@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from unrolled.data.events import event_log
+from unrolled.data.event_log import event_log
 from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError, OptionError, message
 

@@ -13,7 +13,7 @@ returns None, or a `Finding` that prints as one sentence: what happened, where, 
 
 import torch
 
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.inspection.probing import (
     TOLERANCE,
     Model,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from unrolled.anomaly_metrics.ranges import ranges_of
 from unrolled.data.source import Table
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import OptionError, message
+from unrolled.metrics.anomalies.ranges import ranges_of
 from unrolled.plots.theme import BLUE, FONT, LIGHT, SKY, SMALL, Theme, new_axes, new_figure, shortened, write
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unrolled.confusion_matrix import MOST_CLASSES, Confusion, one_line
 from unrolled.errors import OptionError, message
+from unrolled.metrics.confusion import MOST_CLASSES, Confusion, one_line
 from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, shortened, width_of, write
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: 
     """A cell for each true class and answer: how often, and, as its colour, which share of the true class.
 
     Args:
-        confusion: from `unrolled.confusion_matrix.confusion`, of at most 20 classes.
+        confusion: from `unrolled.metrics.confusion.confusion`, of at most 20 classes.
         path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unrolled.errors import OptionError, message
-from unrolled.metrics import Scores
+from unrolled.metrics.scores import Scores
 from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, write
 
 if TYPE_CHECKING:

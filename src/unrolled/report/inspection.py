@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from unrolled.confusion_matrix import MOST_CLASSES, Confusion
 from unrolled.inspection.names import called
 from unrolled.inspection.record import Inspection
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.saliency import Saliency
+from unrolled.metrics.confusion import MOST_CLASSES, Confusion
 from unrolled.plots.confusion import draw_confusion
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
 from unrolled.plots.recall import cuts_of, draw_recall
@@ -16,7 +16,7 @@ from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
 from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
-from unrolled.report.looking import looking_sections
+from unrolled.report.attended_places import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
 

@@ -12,7 +12,7 @@ from jinja2 import Environment
 from unrolled.errors import ArtifactError
 from unrolled.places import local_path
 from unrolled.plots.theme import DARK, LIGHT, Theme, svg_of, write
-from unrolled.report.whole import said_in_words, write_whole
+from unrolled.report.whole_files import said_in_words, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

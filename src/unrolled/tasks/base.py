@@ -24,24 +24,24 @@ from torch import Tensor, nn
 from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
-from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
-from unrolled.metrics import Scores
+from unrolled.metrics.confusion import Confusion
+from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.description import Described
-from unrolled.tasks.exporting import Exported
-from unrolled.tasks.inspecting import look_inside
-from unrolled.tasks.legal import check_flag, check_options, plain
-from unrolled.tasks.memory import check_memory
-from unrolled.tasks.saving import Saved
-from unrolled.tasks.streamed import Streamed
-from unrolled.training.apart import Apart
+from unrolled.tasks.shared.export import Exported
+from unrolled.tasks.shared.inspect_task import look_inside
+from unrolled.tasks.shared.memory_estimate import check_memory
+from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
+from unrolled.tasks.shared.saving import Saved
+from unrolled.tasks.shared.task_streams import Streamed
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
+from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
 from unrolled.training.tensorboard import summary_writer
 from unrolled.training.threads import threads_worth

@@ -8,16 +8,16 @@ from unrolled.artifacts import read_model
 from unrolled.errors import ArtifactError, unknown
 
 TASKS = {
-    "Classifier": "unrolled.tasks.classifier",
-    "Tagger": "unrolled.tasks.tagger",
-    "Forecaster": "unrolled.tasks.forecaster",
-    "Detector": "unrolled.tasks.detector",
-    "LanguageModel": "unrolled.tasks.language",
-    "SequenceModel": "unrolled.tasks.sequence",
-    "Translator": "unrolled.tasks.translator",
-    "Captioner": "unrolled.tasks.captioner",
-    "Recommender": "unrolled.tasks.recommender",
-    "NextPlace": "unrolled.tasks.next_place",
+    "Classifier": "unrolled.tasks.classification.classifier",
+    "Tagger": "unrolled.tasks.classification.tagger",
+    "Forecaster": "unrolled.tasks.forecasting.forecaster",
+    "Detector": "unrolled.tasks.detection.detector",
+    "LanguageModel": "unrolled.tasks.language.language_model",
+    "SequenceModel": "unrolled.tasks.vectors.sequence_model",
+    "Translator": "unrolled.tasks.seq2seq.translator",
+    "Captioner": "unrolled.tasks.seq2seq.captioner",
+    "Recommender": "unrolled.tasks.items.recommender",
+    "NextPlace": "unrolled.tasks.items.next_place",
 }
 
 

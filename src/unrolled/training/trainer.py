@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
 from unrolled.kernels.host import fast_bfloat16
-from unrolled.training.apart import Apart
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
@@ -20,13 +19,14 @@ from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.history import History, Row
 from unrolled.training.interrupts import catching_interrupts
+from unrolled.training.isolation import Apart
 from unrolled.training.optimizers import make_optimizer
 from unrolled.training.options import TrainingOptions
 from unrolled.training.position import Position, Tally
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
 from unrolled.training.sparse import gradient_values
-from unrolled.training.watching import Batches, Validate, Watch
+from unrolled.training.validation import Batches, Validate, Watch
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
 
 

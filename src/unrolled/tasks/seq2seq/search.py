@@ -1,0 +1,174 @@
+"""Answers: the search for the best texts that a network could write, and what is said of those found."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.arrangements.encoder_decoder import EncoderDecoder, Shared
+from unrolled.batch import Batch
+from unrolled.codecs.text.pieces import Copies
+from unrolled.decoding.beam import beam_search
+from unrolled.decoding.paths import Hypothesis
+from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
+from unrolled.nn.decoder import DecoderState
+from unrolled.tasks.seq2seq.target_text import TargetText
+
+SEARCHED = 64  # records searched together
+# without one, a beam prefers short answers that say little where a model is unsure
+LENGTH_PENALTY = 1.0
+
+WIDEST = 1000  # hypotheses of one search: memory and time grow with them
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One text that could be the answer.
+
+    Args:
+        text: the text, or list of words where the column holds such.
+        score: what answers are ranked by: their log-probability after penalties.
+        log_probability: of the whole text, its end included, in nats.
+        finished: whether it ended by itself, rather than at the limit.
+    """
+
+    text: Any
+    score: float
+    log_probability: float
+    finished: bool
+
+
+def check_search(
+    count: int, beam_size: int, length_penalty: float, max_length: int = 0, coverage_penalty: float = 0.0
+) -> None:
+    """Refuse a number that no search can have; see `Writer.n_best`.
+
+    Raises:
+        OptionError: names the option.
+    """
+    whole_number("count", count, least=1)
+    whole_number("beam_size", beam_size, 1, WIDEST)
+    finite_number("length_penalty", length_penalty, least=0)
+    whole_number("max_length", max_length, least=0)
+    finite_number("coverage_penalty", coverage_penalty, least=0)
+
+
+def search(
+    network: EncoderDecoder,
+    target: TargetText,
+    examples: Batch,
+    count: int,
+    beam_size: int,
+    length_penalty: float = LENGTH_PENALTY,
+    max_length: int = 0,
+    coverage_penalty: float = 0.0,
+    prefixes: Sequence[Sequence[int]] | None = None,
+) -> list[list[Hypothesis]]:
+    """The best `count` token sequences for each record; the options are those of `Writer.n_best`.
+
+    Args:
+        network: in evaluation mode.
+        target: what it writes.
+        examples: what it reads, a row for each record.
+        count: sequences for each record, at most `beam_size`.
+        beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
+        prefixes: the tokens that each record's answers begin with.
+    """
+    check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
+    if coverage_penalty and network.decoder.attention is None:
+        expected = "0 for a model without attention"
+        raise OptionError(message("coverage_penalty", expected=expected, received=coverage_penalty))
+    limit = max_length or target.longest * 3 // 2 + 1
+    _check_room(prefixes or [], limit)
+    found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
+    trace = None if network.decoder.attention is None else lambda state: state.weights
+    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+        batch = examples.select(rows)
+        with torch.no_grad():
+            state, shared = network.first_state(batch)
+        further = network.further(batch)
+
+        def step(tokens: Tensor, state: Any, shared: Any, further: int = further) -> tuple[Tensor, Any]:
+            logs, state = network.advance(tokens, state, shared, further)
+            return writable(logs, target), state
+
+        answers = beam_search(
+            step,
+            state,
+            shared,
+            target.boundary,
+            target.boundary,
+            limit,
+            beam_size,
+            count,
+            length_penalty,
+            coverage_penalty,
+            _attended if coverage_penalty else None,
+            None if prefixes is None else [prefixes[row] for row in rows.tolist()],
+            trace,
+        )
+        for row, answer in zip(rows.tolist(), answers, strict=True):
+            found[row] = answer
+    return found
+
+
+def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
+    """Attention on each place so far, (R, S), and which places are real, (B, S)."""
+    memory = shared.source.memory
+    assert state.coverage is not None, "asked only of models that attend"
+    assert memory is not None
+    return state.coverage, memory.mask
+
+
+def writable(logs: Tensor, target: TargetText) -> Tensor:
+    """Log-probabilities of what may be written: never the unknown piece, which nobody wants to read.
+
+    Where no piece is unknown, words of the source are spelt in known ones, and nothing else is copied.
+    """
+    if target.unknown is None:
+        return logs[:, : target.size]
+    return logs.index_fill(1, torch.tensor([target.unknown], device=logs.device), -torch.inf)
+
+
+def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | None) -> list[list[int]]:
+    """The tokens that answers begin with, for each of so many records.
+
+    Args:
+        target: what is written.
+        prefix: one text for all, or a list of one for each record; None in it forces nothing.
+        rows: records.
+        copies: what can be copied from them.
+
+    Raises:
+        DataError: not one for each record, or a piece that cannot be written.
+    """
+    lists = getattr(target.codec, "lists_", False)
+    expected = f"one text, or one for each of {rows} records"
+    if not isinstance(prefix, Iterable):
+        raise DataError(message("prefix", expected=expected, received=prefix))
+    given = [prefix] * rows if isinstance(prefix, str) else list(prefix)
+    if len(given) != rows:
+        raise DataError(message("prefix", expected=expected, received=len(given)))
+    records = [{target.column: text.split() if lists and isinstance(text, str) else text} for text in given]
+    _, wanted = target.encode(records, copies)
+    for row, (pieces, tokens) in enumerate(zip(target.codec.pieces(records), wanted, strict=True)):
+        for piece, token in zip(pieces, tokens.tolist(), strict=False):  # the end stands behind the pieces
+            if token < 0:
+                known = "pieces that the model learnt to write"
+                raise DataError(message("prefix", expected=known, received=f"{piece!r} for record {row}"))
+    return [tokens[:-1].tolist() for tokens in wanted]
+
+
+def _check_room(prefixes: Sequence[Sequence[int]], limit: int) -> None:
+    for row, tokens in enumerate(prefixes):
+        if len(tokens) >= limit:
+            raise OptionError(
+                message(
+                    "prefix",
+                    expected=f"fewer than {limit} pieces, an answer's most",
+                    received=f"{len(tokens)} for record {row}",
+                    remedy="give a larger max_length",
+                )
+            )
