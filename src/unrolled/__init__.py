@@ -49,16 +49,16 @@ _HOME = {
     "WordCharacters": "unrolled.codecs.text.word_characters",
     "Words": "unrolled.codecs.text.words",
     # cells and networks
-    "Elman": "unrolled.cells.elman",
-    "GRU": "unrolled.cells.gru",
-    "LSTM": "unrolled.cells.lstm",
-    "LayerNormGRU": "unrolled.cells.layer_norm_gru",
-    "LayerNormLSTM": "unrolled.cells.layer_norm_lstm",
-    "LinearRecurrence": "unrolled.cells.linear_recurrence",
-    "MinGRU": "unrolled.cells.min_gru",
-    "MinLSTM": "unrolled.cells.min_lstm",
-    "PeepholeLSTM": "unrolled.cells.peephole_lstm",
-    "ProjectedLSTM": "unrolled.cells.projected_lstm",
+    "ElmanCell": "unrolled.cells.elman",
+    "GRUCell": "unrolled.cells.gru",
+    "LSTMCell": "unrolled.cells.lstm",
+    "LayerNormGRUCell": "unrolled.cells.layer_norm_gru",
+    "LayerNormLSTMCell": "unrolled.cells.layer_norm_lstm",
+    "LinearRecurrenceCell": "unrolled.cells.linear_recurrence",
+    "MinGRUCell": "unrolled.cells.min_gru",
+    "MinLSTMCell": "unrolled.cells.min_lstm",
+    "PeepholeLSTMCell": "unrolled.cells.peephole_lstm",
+    "ProjectedLSTMCell": "unrolled.cells.projected_lstm",
     "Stack": "unrolled.nn.stack",
     "unroll": "unrolled.nn.unroll",
     # training
@@ -102,16 +102,16 @@ _ROOMS = ("nn",)  # used by attribute, as torch.nn is
 
 if TYPE_CHECKING:
     from unrolled import nn as nn
-    from unrolled.cells.elman import Elman as Elman
-    from unrolled.cells.gru import GRU as GRU
-    from unrolled.cells.layer_norm_gru import LayerNormGRU as LayerNormGRU
-    from unrolled.cells.layer_norm_lstm import LayerNormLSTM as LayerNormLSTM
-    from unrolled.cells.linear_recurrence import LinearRecurrence as LinearRecurrence
-    from unrolled.cells.lstm import LSTM as LSTM
-    from unrolled.cells.min_gru import MinGRU as MinGRU
-    from unrolled.cells.min_lstm import MinLSTM as MinLSTM
-    from unrolled.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
-    from unrolled.cells.projected_lstm import ProjectedLSTM as ProjectedLSTM
+    from unrolled.cells.elman import ElmanCell as ElmanCell
+    from unrolled.cells.gru import GRUCell as GRUCell
+    from unrolled.cells.layer_norm_gru import LayerNormGRUCell as LayerNormGRUCell
+    from unrolled.cells.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell
+    from unrolled.cells.linear_recurrence import LinearRecurrenceCell as LinearRecurrenceCell
+    from unrolled.cells.lstm import LSTMCell as LSTMCell
+    from unrolled.cells.min_gru import MinGRUCell as MinGRUCell
+    from unrolled.cells.min_lstm import MinLSTMCell as MinLSTMCell
+    from unrolled.cells.peephole_lstm import PeepholeLSTMCell as PeepholeLSTMCell
+    from unrolled.cells.projected_lstm import ProjectedLSTMCell as ProjectedLSTMCell
     from unrolled.codecs.media.audio import Audio as Audio
     from unrolled.codecs.media.picture import Pictures as Pictures
     from unrolled.codecs.media.video import Video as Video

@@ -66,6 +66,11 @@ class Cell(nn.Module, ABC):
                     nn.init.orthogonal_(block)
 
     @property
+    def short_name(self) -> str:
+        """The name of this kind of cell in pictures and messages, such as "LSTM"."""
+        return type(self).__name__.removesuffix("Cell")
+
+    @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Every weight's shape by its name, torch's four first and in torch's order."""
         return self._shared_shapes()

@@ -19,7 +19,7 @@ class ElmanState(NamedTuple):
     hidden: HiddenState
 
 
-class Elman(Cell):
+class ElmanCell(Cell):
     """Elman's cell: `s_t = tanh(W s_{t-1} + U x_t + b)`.
 
     In torch's names U is `weight_ih`, W is `weight_hh`, and b is `bias_ih + bias_hh`.
@@ -34,8 +34,8 @@ class Elman(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.elman import Elman
-        >>> cell = Elman(3, 4)
+        >>> from unrolled.cells.elman import ElmanCell
+        >>> cell = ElmanCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape, state.hidden is output
         (torch.Size([2, 4]), True)

@@ -14,7 +14,7 @@ class GRUState(NamedTuple):
     hidden: HiddenState
 
 
-class GRU(Cell):
+class GRUCell(Cell):
     """GRU; the reset gate multiplies the recurrent product, not the state before it.
 
         r, z = sigmoid(U x_t + b_ih + W h_{t-1} + b_hh)              reset, update
@@ -34,8 +34,8 @@ class GRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.gru import GRU
-        >>> cell = GRU(3, 4)
+        >>> from unrolled.cells.gru import GRUCell
+        >>> cell = GRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape
         torch.Size([2, 4])

@@ -16,7 +16,7 @@ class LayerNormGRUState(NamedTuple):
     hidden: HiddenState
 
 
-class LayerNormGRU(Cell):
+class LayerNormGRUCell(Cell):
     """GRU whose pre-activations are brought to mean 0 and variance 1 in every row and step.
 
         r, z = sigmoid(LN(U x_t) + LN(W h_{t-1}))           reset, update
@@ -39,8 +39,8 @@ class LayerNormGRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.layer_norm_gru import LayerNormGRU
-        >>> cell = LayerNormGRU(3, 4)
+        >>> from unrolled.cells.layer_norm_gru import LayerNormGRUCell
+        >>> cell = LayerNormGRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape
         torch.Size([2, 4])

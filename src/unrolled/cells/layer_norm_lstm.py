@@ -17,7 +17,7 @@ class LayerNormLSTMState(NamedTuple):
     cell: HiddenState
 
 
-class LayerNormLSTM(Cell):
+class LayerNormLSTMCell(Cell):
     """LSTM whose pre-activations and cell are brought to mean 0 and variance 1 in every row and step.
 
         i, f, o = sigmoid(LN(U x_t) + LN(W h_{t-1}))       store, forget, output
@@ -41,8 +41,8 @@ class LayerNormLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.layer_norm_lstm import LayerNormLSTM
-        >>> cell = LayerNormLSTM(3, 4)
+        >>> from unrolled.cells.layer_norm_lstm import LayerNormLSTMCell
+        >>> cell = LayerNormLSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> state._fields
         ('hidden', 'cell')

@@ -19,7 +19,7 @@ class LinearRecurrenceState(NamedTuple):
     hidden: HiddenState
 
 
-class LinearRecurrence(Cell):
+class LinearRecurrenceCell(Cell):
     """Diagonal linear recurrence with real factors: the real-valued variant of the linear recurrent unit.
 
         a   = exp(-softplus(decay))                                   in (0, 1), one for each unit, learnt
@@ -41,8 +41,8 @@ class LinearRecurrence(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.linear_recurrence import LinearRecurrence
-        >>> cell = LinearRecurrence(3, 4)
+        >>> from unrolled.cells.linear_recurrence import LinearRecurrenceCell
+        >>> cell = LinearRecurrenceCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> [name for name, _ in cell.named_parameters()]
         ['weight_ih', 'bias_ih', 'decay']

@@ -16,7 +16,7 @@ class LSTMState(NamedTuple):
     cell: HiddenState
 
 
-class LSTM(Cell):
+class LSTMCell(Cell):
     """LSTM with a forget gate whose bias starts at 1.
 
         i, f, o = sigmoid(U x_t + W h_{t-1} + b)       store, forget, output
@@ -37,8 +37,8 @@ class LSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.lstm import LSTM
-        >>> cell = LSTM(3, 4)
+        >>> from unrolled.cells.lstm import LSTMCell
+        >>> cell = LSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> state._fields
         ('hidden', 'cell')

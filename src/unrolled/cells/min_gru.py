@@ -14,7 +14,7 @@ class MinGRUState(NamedTuple):
     hidden: HiddenState
 
 
-class MinGRU(Cell):
+class MinGRUCell(Cell):
     """GRU without a reset gate, without tanh and without recurrent weights.
 
         z   = sigmoid(U x_t + b)               update
@@ -35,8 +35,8 @@ class MinGRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.min_gru import MinGRU
-        >>> cell = MinGRU(3, 4)
+        >>> from unrolled.cells.min_gru import MinGRUCell
+        >>> cell = MinGRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> [name for name, _ in cell.named_parameters()]
         ['weight_ih', 'bias_ih']

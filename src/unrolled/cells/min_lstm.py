@@ -14,7 +14,7 @@ class MinLSTMState(NamedTuple):
     hidden: HiddenState
 
 
-class MinLSTM(Cell):
+class MinLSTMCell(Cell):
     """LSTM without an output gate, without tanh and without recurrent weights; what it forgets it replaces.
 
         i, f = sigmoid(U x_t + b)                          store, forget
@@ -34,8 +34,8 @@ class MinLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.min_lstm import MinLSTM
-        >>> cell = MinLSTM(3, 4)
+        >>> from unrolled.cells.min_lstm import MinLSTMCell
+        >>> cell = MinLSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> state.hidden is output
         True

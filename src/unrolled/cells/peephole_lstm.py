@@ -17,7 +17,7 @@ class PeepholeLSTMState(NamedTuple):
     cell: HiddenState
 
 
-class PeepholeLSTM(Cell):
+class PeepholeLSTMCell(Cell):
     """LSTM with a weight from each cell to its own three gates, so that a closed output does not blind them.
 
         i, f = sigmoid(U x_t + W h_{t-1} + b + p * c_{t-1})     store, forget
@@ -40,8 +40,8 @@ class PeepholeLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.peephole_lstm import PeepholeLSTM
-        >>> cell = PeepholeLSTM(3, 4)
+        >>> from unrolled.cells.peephole_lstm import PeepholeLSTMCell
+        >>> cell = PeepholeLSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> cell.peephole_output.shape
         torch.Size([4])

@@ -18,7 +18,7 @@ class ProjectedLSTMState(NamedTuple):
     cell: HiddenState
 
 
-class ProjectedLSTM(Cell):
+class ProjectedLSTMCell(Cell):
     """LSTM whose output is projected from H to P numbers, before anything reads it.
 
         i, f, o = sigmoid(U x_t + W h_{t-1} + b)       store, forget, output
@@ -44,8 +44,8 @@ class ProjectedLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.projected_lstm import ProjectedLSTM
-        >>> cell = ProjectedLSTM(3, 8, proj_size=2)
+        >>> from unrolled.cells.projected_lstm import ProjectedLSTMCell
+        >>> cell = ProjectedLSTMCell(3, 8, proj_size=2)
         >>> output, state = cell.step(torch.zeros(5, 3), cell.initial_state(5))
         >>> output.shape, state.cell.shape
         (torch.Size([5, 2]), torch.Size([5, 8]))

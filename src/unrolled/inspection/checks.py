@@ -176,9 +176,9 @@ def leaks_state_between_sequences(model: Model, inputs: Ragged, tolerance: float
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.cells.gru import GRUCell
         >>> from unrolled.nn.unroll import unroll
-        >>> cell = GRU(3, 4)
+        >>> cell = GRUCell(3, 4)
         >>> def as_one(inputs):  # forgets where one sequence ends and the next begins
         ...     outputs, _ = unroll(cell, Ragged(inputs.values, [inputs.num_steps]))
         ...     return inputs.with_values(outputs.values)

@@ -14,7 +14,7 @@ import torch
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.batch import Batch, LossSum
 from unrolled.cells.base import Cell
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.codecs.base import Spec
 from unrolled.data.batching import Buckets
 from unrolled.inspection.decay import Decay
@@ -280,7 +280,7 @@ def _start_as_then(cell: Cell) -> None:
     Source: C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2.
     """
     with torch.no_grad():
-        if isinstance(cell, LSTM):
+        if isinstance(cell, LSTMCell):
             cell.bias_ih[UNITS : 2 * UNITS] = math.log(LAG)
         else:
             torch.nn.init.uniform_(cell.weight_hh, -(UNITS**-0.5), UNITS**-0.5)

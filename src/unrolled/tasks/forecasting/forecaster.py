@@ -33,7 +33,7 @@ from unrolled.tasks.forecasting.backtest import (
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
 from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, point_of
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to_tensors
-from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, measured_scale
+from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
@@ -161,15 +161,6 @@ class Forecaster(ReadsSeries, Task):
         series = self.panel_.read(source, future, self.horizon)
         return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
 
-    def _scales(self, series: Sequence[Series], remembered: bool = True) -> list[float]:
-        """The unit of each series; one that training never saw, or that has no name, is measured by itself."""
-        scales = []
-        for one in series:
-            named = remembered or one.unread > 0 or self.panel_.time != STEP
-            scale = self.plan_.scales.get(str(one.name)) if named else None
-            scales.append(scale or measured_scale(self.panel_, self.plan_, one))
-        return scales
-
     # ---- learning ---------------------------------------------------------------------------
 
     def fit(self, data: Any, y: Any = None, *, validation_data: Any = None, **options: Any) -> Self:
@@ -239,7 +230,7 @@ class Forecaster(ReadsSeries, Task):
         if learning:
             least = max(self.context_length, 3) + self.horizon
             series = [one for one in series if int(np.isfinite(one.values).sum()) >= least]
-        steps = Steps(self.panel_, self.plan_, series, self._scales(series))
+        steps = Steps(self.panel_, self.plan_, series, scales_of(self.panel_, self.plan_, series, remembered=True))
         return whole_series(steps) if learning else held_out(steps, [one.unread for one in series])
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
@@ -308,7 +299,7 @@ class Forecaster(ReadsSeries, Task):
     def _forecast(
         self, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
     ) -> np.ndarray:
-        scales = self._scales(series, remembered)
+        scales = scales_of(self.panel_, self.plan_, series, remembered)
         return forecast_after(self._fitted(), self.panel_, self.plan_, series, scales, owner, places, self.horizon)
 
     def _stepping(self) -> ForecastSteps:

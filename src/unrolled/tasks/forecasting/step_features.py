@@ -15,6 +15,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.errors import ArtifactError, message
 from unrolled.ragged import Ragged
+from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel, Series
 from unrolled.tasks.series.season import find_season, wants_logarithms
 
@@ -142,6 +143,23 @@ def choose_context(season: int, horizon: int, lengths: Sequence[int]) -> int:
     wanted = max(2 * season if season <= 100 else 0, 3 * horizon, 16)
     usual = int(np.median(lengths)) if len(lengths) else wanted
     return int(max(4, min(wanted, 256, usual // 3)))
+
+
+def scales_of(panel: Panel, plan: Plan, series: Sequence[Series], remembered: bool) -> list[float]:
+    """Return the unit of each series; one that training never saw, or that has no name, is measured by itself.
+
+    Args:
+        panel: how the series were read.
+        plan: with the scales that training found.
+        series: to scale.
+        remembered: whether they are the series of training, although they have no names.
+    """
+    scales = []
+    for one in series:
+        named = remembered or one.unread > 0 or panel.time != STEP
+        scale = plan.scales.get(str(one.name)) if named else None
+        scales.append(scale or measured_scale(panel, plan, one))
+    return scales
 
 
 def measured_scale(panel: Panel, plan: Plan, series: Series) -> float:

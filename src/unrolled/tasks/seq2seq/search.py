@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.nn.decoder import DecoderState
+from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.target_text import TargetText
 
 SEARCHED = 64  # records searched together
@@ -130,6 +132,27 @@ def writable(logs: Tensor, target: TargetText) -> Tensor:
     if target.unknown is None:
         return logs[:, : target.size]
     return logs.index_fill(1, torch.tensor([target.unknown], device=logs.device), -torch.inf)
+
+
+def score_targets(network: EncoderDecoder, target: TargetText, examples: Batch) -> np.ndarray:
+    """Return the log-probability of each record's target in nats, (B,); unknown pieces count nothing.
+
+    Args:
+        network: in evaluation mode.
+        target: what it writes.
+        examples: what it reads, with targets.
+    """
+    totals = np.zeros(examples.batch_size)
+    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+        batch = examples.select(rows)
+        assert isinstance(batch.targets, Ragged)
+        with torch.no_grad():
+            raw, _ = network(batch)
+        logs = writable(raw.values, target).log_softmax(1)
+        tokens = batch.targets.values
+        chosen = logs.gather(1, tokens.clamp(min=0)[:, None]).squeeze(1) * (tokens >= 0)
+        totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
+    return totals
 
 
 def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | None) -> list[list[int]]:

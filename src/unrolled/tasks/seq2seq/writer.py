@@ -29,12 +29,11 @@ from unrolled.tasks.kinds import ReadsSources
 from unrolled.tasks.seq2seq.inspect_writer import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.seq2seq.search import (
     LENGTH_PENALTY,
-    SEARCHED,
     Answer,
     check_search,
     prefix_tokens,
+    score_targets,
     search,
-    writable,
 )
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
 from unrolled.tasks.shared.columns import require
@@ -341,18 +340,7 @@ class Writer(ReadsSources, Task):
         return self._score_encoded(self._encode(self._source(data)))
 
     def _score_encoded(self, examples: Batch) -> np.ndarray:
-        network = self._fitted().eval()
-        totals = np.zeros(examples.batch_size)
-        for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
-            batch = examples.select(rows)
-            assert isinstance(batch.targets, Ragged)
-            with torch.no_grad():
-                raw, _ = network(batch)
-            logs = writable(raw.values, self.target_).log_softmax(1)
-            targets = batch.targets.values
-            chosen = logs.gather(1, targets.clamp(min=0)[:, None]).squeeze(1) * (targets >= 0)
-            totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
-        return totals
+        return score_targets(self._fitted().eval(), self.target_, examples)
 
     # ---- seeing inside ------------------------------------------------------------------------
 

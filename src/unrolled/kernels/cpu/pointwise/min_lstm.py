@@ -14,7 +14,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """`cells.min_lstm.MinLSTM.step` behind the product: i / f = e^(min(s, 0) - min(r, 0)) (1 + e^-|r|) / (1 + e^-|s|).
+    """`MinLSTMCell.step` behind the product: i / f = e^(min(s, 0) - min(r, 0)) (1 + e^-|r|) / (1 + e^-|s|).
 
     There s is the sum of the store gate i, and r that of the forget gate f.
     """
