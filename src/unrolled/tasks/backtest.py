@@ -43,7 +43,7 @@ def choose_origins(
         horizon: steps ahead.
         stride: steps between two origins of a series.
         first: for each series, the first step to forecast; None = the first new step, or, for a series without
-             remembered steps, the first step with a whole context before it.
+            remembered steps, the first step with a whole context before it.
 
     Raises:
         DataError: nothing to forecast.
@@ -119,9 +119,9 @@ def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
     Their mean is the unit of MASE.
 
     Args:
-         values: (T,), NaN where unknown.
-         season: season length in steps; a series no longer than that is forecast by its last value.
-         first: the first step whose error counts.
+        values: (T,), NaN where unknown.
+        season: season length in steps; a series no longer than that is forecast by its last value.
+        first: the first step whose error counts.
 
     Returns:
         The errors that are known, at most (T - season,).
@@ -160,7 +160,7 @@ def mase_units(series: Sequence[Series], origins: Origins, season: int, training
         origins: the origins of the forecasts.
         season: season length in steps.
         training: units from the training data by name. A series that does not continue those data gets a unit from its
-             own steps before the first scored one.
+            own steps before the first scored one.
     """
     first = np.full(len(series), np.iinfo(np.int64).max)
     np.minimum.at(first, origins.owner, origins.places + 1)

@@ -32,7 +32,7 @@ class Captioner(Writer):
 
     Args:
         picture: the column of pictures (files, images, arrays) or of vectors, or a codec: `Pictures`, `Frames` for a
-             list of vectors, one per place, `Frames(column, single=True)` for one vector per picture.
+            list of vectors, one per place, `Frames(column, single=True)` for one vector per picture.
         target: the column of captions, or a codec.
         unit: words, characters, subwords or auto, for captions given by the column's name.
         cell: a name in `unrolled.cells.registry.CELLS`.

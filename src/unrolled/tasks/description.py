@@ -29,7 +29,7 @@ class Column:
     Args:
         name: name of the column.
         kind: "text"; "sequence", a list with one value per step; "value", one per record; "media", a recording,
-             picture or film; "time" and "group" of tables in long format.
+            picture or film; "time" and "group" of tables in long format.
         takes_text: whether a plain text may be given.
         opens_files: whether a text in it may name a file.
     """

@@ -143,7 +143,7 @@ class Detector(ReadsWatched, Task):
 
         Args:
             data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays of
-                 numbers, one per series; or one array.
+                numbers, one per series; or one array.
             y: not used; labels are never learnt from.
             options: `validation_data`, `callbacks`, `baselines`, `rival`, and training options, see
                 `unrolled.training.options.TrainingOptions`.
