@@ -162,7 +162,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             validation_data: data for validation, instead of a share of the training data.
             callbacks: hooks into the training loop.
             baselines: fit the baselines and score them on the held-out share.
-            rival: also train a causal convolution net of the same size with the same options, to compare with.
+            rival: also train a causal convolutional network of this size with these options, to compare with.
             options: training options, see `unrolled.training.options.TrainingOptions`.
 
         Returns:

@@ -23,7 +23,7 @@ def write_card(task: Any) -> str:
     lines += _list_of(_training(task.history_))
     lines += ["", "## Scores on the held-out share", ""]
     if task.scores_ is None:
-        lines += ["None: no data was held out. `unrolled evaluate` gives scores beside the baselines."]
+        lines += ["None: no data was held out. `unrolled evaluate` compares it with the baselines."]
     else:
         lines += [block(str(task.scores_))]
     return "\n".join(lines) + "\n"

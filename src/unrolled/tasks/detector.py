@@ -183,7 +183,7 @@ class Detector(ReadsWatched, Task):
         self.watched_ = watch(source, self.target, self.label, self.warm_up)
         if self.watched_.events and (self.season or self.components is not None):
             named = "season" if self.season else "components"
-            raise OptionError(message(named, expected="nothing beside events", received=getattr(self, named)))
+            raise OptionError(message(named, expected="the default for events", received=getattr(self, named)))
         plan = self.watched_.plan(COMPONENTS if self.components is None else self.components)
         self.plan_ = plan.fit({one.name: (one.times, one.values) for one in self._rows(source)}, self.season)
 
