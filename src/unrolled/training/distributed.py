@@ -38,8 +38,8 @@ class Processes:
         if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
-            # The functions of this module keep the process group of the moment of their import. An optimiser imports them:
-            # after the next line, the group's threads would outlive it and abort some processes at their end.
+            # The functions of this module keep the process group of the time of their import. An optimiser imports
+            # them: after the next line, the group's threads would outlive it and abort some processes at their end.
             importlib.import_module("torch.distributed.nn.functional")
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
             atexit.register(_leave)
