@@ -177,7 +177,7 @@ def test_events_beside_numbers_are_refused_and_a_user_with_one_event_is_not():
     with pytest.raises(OptionError, match="one column of events"):
         small(target=["page", "label"]).fit(log)
     for option in ({"season": 7}, {"components": 2}):
-        with pytest.raises(OptionError, match=f"{next(iter(option))}: expected nothing beside events"):
+        with pytest.raises(OptionError, match=f"{next(iter(option))}: expected the default for events"):
             small(target="page", **option).fit(log)
     one = Table(log.frame.filter((pl.col("user") != "u1") | (pl.col("time") == 3)), time="time", group="user")
     detector = small(target="page").fit(one)

@@ -228,7 +228,7 @@ def test_a_folder_with_another_run_is_not_overwritten(tmp_path):
         ({"clip_band": (0.0, 2.0)}, "clip_band"),
         ({"model": "hidden"}, "this model's cell.weight_ih of shape"),
         ({"model": "other"}, "this model's weight of shape"),
-        ({"batches": 2}, "expected a run with 6 batches an epoch, received 3"),
+        ({"batches": 2}, "expected a run with 6 batches per epoch, received 3"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(change, words, tmp_path):

@@ -1,4 +1,4 @@
-"""The simple recurrent network, as the lecture writes it; the read-out y = V s is a separate layer."""
+"""The simple recurrent network of Elman; the read-out y = V s is a separate layer."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class ElmanState(NamedTuple):
-    """What an Elman cell remembers."""
+    """The state of an Elman cell."""
 
     hidden: HiddenState
 
@@ -56,7 +56,7 @@ class ElmanCell(Cell):
         self.activation = activation
 
     def step(self, inputs: StepInputs, state: ElmanState) -> tuple[StepOutputs, ElmanState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         drive: Tensor = linear(inputs, self.weight_ih, self.bias_ih)  # (B, H)
         hidden = ACTIVATIONS[self.activation](drive + linear(state.hidden, self.weight_hh, self.bias_hh))  # (B, H)
         return hidden, ElmanState(hidden)

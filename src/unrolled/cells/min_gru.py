@@ -1,4 +1,4 @@
-"""The minimal GRU: its gate sees the input only, so that the state passes through no product."""
+"""The minimal GRU: its gate reads the input only, so that the state passes through no product."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class MinGRUState(NamedTuple):
-    """What a minimal GRU remembers."""
+    """The state of a minimal GRU."""
 
     hidden: HiddenState
 
@@ -21,7 +21,7 @@ class MinGRUCell(Cell):
         n   = U_n x_t + b_n                    linear: of any size and sign
         h_t = (1 - z) * h_{t-1} + z * n
 
-    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed side by side. There is no
+    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed in parallel. There is no
     `weight_hh` and no `bias_hh`. The rows of every weight stack z, n; here z = 1 takes the new value, in `GRU` it
     keeps the old one.
 
@@ -48,12 +48,12 @@ class MinGRUCell(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """No recurrent weights."""
+        """Return the shapes: no recurrent weights."""
         rows = 2 * self.hidden_size
         return {"weight_ih": (rows, self.input_size), "bias_ih": (rows,)}
 
     def step(self, inputs: StepInputs, state: MinGRUState) -> tuple[StepOutputs, MinGRUState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         update, candidate = gates_of(linear(inputs, self.weight_ih, self.bias_ih), 2)  # (B, H) each
         hidden = state.hidden + update.sigmoid() * (candidate - state.hidden)  # (B, H)
         return hidden, MinGRUState(hidden)

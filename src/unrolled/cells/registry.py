@@ -1,4 +1,4 @@
-"""Every cell by name. A new cell is one file and one line here; the conformance suite runs over this table."""
+"""All cells by name. A new cell is one file and one line here; the conformance suite runs over this table."""
 
 from functools import partial
 
@@ -31,10 +31,10 @@ CELLS = {
 
 
 def make_cell(name: str, input_size: int, hidden_size: int, learn_initial_state: bool = False) -> Cell:
-    """A fresh cell by its name in `CELLS`.
+    """Return a fresh cell by its name in `CELLS`.
 
     Raises:
-        OptionError: an unknown name; the nearest one is suggested.
+        OptionError: an unknown name; the message suggests the nearest one.
     """
     if name not in CELLS:
         raise unknown("cell", name, CELLS)

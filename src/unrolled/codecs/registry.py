@@ -1,4 +1,4 @@
-"""Every codec by name. A new codec is one file and one line here; the conformance suite runs over this table."""
+"""All codecs by name. A new codec is one file and one line here; the conformance suite runs over this table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ CODECS: dict[str, type[Codec]] = {
 
 
 def codec_from_json(data: Mapping[str, Any]) -> Codec:
-    """The codec that `to_json` wrote.
+    """Restore a codec that `to_json` wrote.
 
     Raises:
         ArtifactError: an unknown codec, a newer version, or damaged data.

@@ -1,4 +1,4 @@
-"""Event logs: who, what and when, a row an event; brought into order, user by user, and counted where odd."""
+"""Event logs with one row per event (user, item, time): sorted by user and time, with a report of irregularities."""
 
 import time as clock
 from dataclasses import asdict, dataclass
@@ -13,21 +13,21 @@ from unrolled.errors import DataError, message
 
 USER = "user"  # name of the user column of a list of sessions
 _ROW, _FIRST, _TIME = "row number", "first row", "seconds"
-# numbers this large are times since 1970 in a finer unit than seconds, as the year 5138 is far
+# numbers this large are times since 1970 in a smaller unit than seconds, as they would mean the year 5138
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-_CALENDAR = 1e8  # seconds since 1970 begin to be a date; smaller numbers only say what came first
+_CALENDAR = 1e8  # from here on numbers are dates in seconds since 1970; smaller numbers only give the order
 _TOMORROW = 86_400.0
 
 
 @dataclass(frozen=True)
 class EventReport:
-    """What was odd about an event log.
+    """Counts of irregularities in an event log.
 
     Args:
-        unsorted: events that came after a later one of the same user; they were put in order.
+        unsorted: events that came after a later one of the same user; they were sorted.
         duplicates: rows that repeat user, item and time of another; one of them is kept.
         incomplete: rows without a user, an item or a time; they are left out.
-        future: events later than tomorrow by this machine's clock; they are kept.
+        future: events later than tomorrow by the clock of this machine; they are kept.
     """
 
     unsorted: int = 0
@@ -48,16 +48,16 @@ class EventReport:
 
 @dataclass(frozen=True, eq=False)
 class EventLog:
-    """Events, each user's in the order of time, the users in the order in which the data first name them.
+    """Events sorted by user and time, with users in the order of their first appearance in the data.
 
     Args:
         frame: the rows, (N,).
         item: the column of items.
         users: a key for each user, (B,).
         lengths: events of each user, (B,).
-        seconds: when each event was, in seconds since 1970 (UTC) or in the log's own numbers, (N,); None where the
+        seconds: time of each event, in seconds since 1970 (UTC) or in the log's own numbers, (N,); None if the
             log has no time.
-        report: what was odd.
+        report: counts of irregularities.
     """
 
     frame: pl.DataFrame
@@ -69,7 +69,7 @@ class EventLog:
 
     @property
     def items(self) -> pl.Series:
-        """What each event is about, (N,)."""
+        """Return the item of each event, (N,)."""
         return self.frame[self.item]
 
     @property
@@ -78,31 +78,31 @@ class EventLog:
         return self.seconds is not None and len(self.seconds) > 0 and float(self.seconds.min()) >= _CALENDAR
 
     def rows_of(self, users: np.ndarray) -> np.ndarray:
-        """The rows of some users, one user after the other."""
+        """Return the row numbers of some users, one user after the other."""
         starts = np.cumsum(self.lengths) - self.lengths
         counts = self.lengths[users]
         ends = np.cumsum(counts)
         return np.arange(counts.sum()) + np.repeat(starts[users] - (ends - counts), counts)
 
     def select(self, users: np.ndarray) -> "EventLog":
-        """Some users, in that order."""
+        """Return the events of some users, in that order."""
         rows = self.rows_of(users)
         seconds = None if self.seconds is None else self.seconds[rows]
         return EventLog(self.frame[rows], self.item, self.users[users], self.lengths[users], seconds, self.report)
 
 
 def event_log(data: Source, user: str | None, item: str, time: str | None = None, empty: bool = False) -> EventLog:
-    """Bring events into order.
+    """Sort events by user and time.
 
     Args:
-        data: a table with a row for each event; or with a list of items in each row, which is then one session.
-        user: the column that says whose event it is; None for a table of sessions.
-        item: the column that says what it is about.
-        time: the column of times: dates, times, text or numbers; None where the rows already are in order.
-        empty: keep users of whom no event is whole, with none.
+        data: a table with one row per event; or with one list of items per row, which is then one session.
+        user: the column that identifies the user; None for a table of sessions.
+        item: the column that names the item.
+        time: the column of times: dates, times, text or numbers; None if the rows are in order already.
+        empty: keep users without a complete event, with no events.
 
     Raises:
-        DataError: columns that do not exist, times that cannot be read, or no whole event.
+        DataError: columns that do not exist, times that cannot be read, or no complete event.
 
     Example:
         >>> from unrolled.data.source import Table
@@ -121,7 +121,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         raise DataError(
             message(
                 "user",
-                expected="the column that says whose event it is",
+                expected="the column that identifies the user",
                 received="None, with one item in each row",
                 remedy=f"name one of {frame.columns}, or give a list of items in each row",
             )
@@ -145,7 +145,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
     if time is not None:
         frame = frame.unique(subset=[_FIRST, item, _TIME], keep="first", maintain_order=True)
     sizes = frame.group_by(_FIRST, maintain_order=True).agg(pl.len().alias("events"), pl.col(user).first())
-    if empty:  # the others first, as they are asked about in the order in which the data first name them
+    if empty:  # keep the order of the data, so that answers come in the order of the questions
         sizes = everybody.join(sizes, on=user, how="left", maintain_order="left")
         sizes = sizes.with_columns(pl.col("events").fill_null(0))
     seconds = frame[_TIME].to_numpy().astype(np.float64) if time is not None else None
@@ -160,7 +160,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
 
 
 def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
-    """A row for each event, from a row for each session; other lists of the same length go with the items."""
+    """Return one row per event, from one row per session; other lists of the same length are split like the items."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List | pl.Array)]
     if time is not None and time not in lists:
         raise DataError(message(f"column {time!r}", expected="a list of times beside the items", received="one value"))
@@ -174,7 +174,7 @@ def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
 
 
 def seconds_of(times: pl.Series) -> pl.Series:
-    """Seconds since 1970, from any usual form; numbers of no calendar stay what they are."""
+    """Return seconds since 1970, from any usual form; numbers that are no dates stay unchanged."""
     parsed = parse_times(times)
     if parsed.dtype.is_temporal():
         return parsed.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6

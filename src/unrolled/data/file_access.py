@@ -1,8 +1,8 @@
-"""Where a value of a record may be the name of a file: one door, shut unless it was opened.
+"""Permission for values of records to name files: the only place that opens them, refused by default.
 
-Codecs of recordings, pictures and films read names of files beside numbers. A record that a person gives to a model in
-Python or on the command line may name them; a record that a client sends to a server may not. Every name goes through
-`Opening`, and an `Opening` that nobody has asked for opens nothing.
+Codecs of recordings, pictures and films read names of files as well as numbers. A record that a person gives to a
+model in Python or on the command line may name them; a record that a client sends to a server may not. Every name
+goes through `Opening`, and the default `Opening` opens nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 
 class UnreadableError(Exception):
-    """A recording, picture or film that cannot be read; the codec that meets one says in which record."""
+    """A recording, picture or film that cannot be read; the codec that catches it adds the record's number."""
 
     def __init__(self, expected: str, received: str, remedy: str = "") -> None:
         super().__init__(expected, received, remedy)
@@ -24,11 +24,11 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Opening:
-    """Whether values may name files, and where relative names lead.
+    """Whether values may name files, and the folder of relative names.
 
     Args:
-        allowed: False refuses every name alike, whether a file is there or not, and touches no disk.
-        folder: where a relative name is looked for before the current directory.
+        allowed: if False, every name is refused, even that of a missing file, without any access to the disk.
+        folder: folder that a relative name is looked up in before the current directory.
 
     Example:
         >>> Opening().locate("/etc/hosts")
@@ -41,7 +41,7 @@ class Opening:
     folder: str = ""
 
     def locate(self, name: str | Path) -> Path:
-        """Where a file or folder is: in the folder, or where its name leads from the current directory.
+        """Return the path of a file or folder: in the folder, or else relative to the current directory.
 
         Raises:
             UnreadableError: names are not allowed.
@@ -52,14 +52,14 @@ class Opening:
 
     @contextmanager
     def open(self, path: Path, kind: str) -> Generator[BinaryIO]:
-        """A file's bytes; decoders get them and never the name, so that they can reach nothing else.
+        """Open a file; decoders get its bytes and never its name, so that they cannot open other files.
 
         Args:
-            path: from `locate`.
+            path: path from `locate`.
             kind: what should be there, such as "a sound file", for messages.
 
         Raises:
-            UnreadableError: names are not allowed, nothing is there, or it is no plain file.
+            UnreadableError: names are not allowed, the file does not exist, or it is no regular file.
         """
         self._check()
         try:

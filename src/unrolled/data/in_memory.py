@@ -1,4 +1,4 @@
-"""What a user already holds in memory, as a polars DataFrame."""
+"""Conversion of data in memory to a polars DataFrame."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -11,17 +11,17 @@ from unrolled.data.forks import check_fork
 from unrolled.errors import DataError, message
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
-SPARSEST, FEW_CELLS = 100, 1_000_000  # cells of a table for each value that is given, beyond a number that is quick
-PLAIN = {int, float, str, bool, type(None)}  # types whose values are taken as they are
+SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
+PLAIN = {int, float, str, bool, type(None)}  # types whose values are used unchanged
 _PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
 
 def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
-    """A DataFrame around tables, records or sequences, with targets `y` as column "y".
+    """Return a DataFrame of tables, records or sequences, with targets `y` as column "y".
 
     Raises:
-        DataError: something else, or lengths that differ.
+        DataError: another type, or lengths that differ.
     """
     check_fork()
     frame = _frame(data)
@@ -71,7 +71,7 @@ def _list(items: list[Any]) -> pl.DataFrame:
 
 
 def _refuse_sparse(records: list[Any], width: int) -> None:
-    """Refuse records whose table would be nearly empty: its cost has to follow the size of what is there."""
+    """Refuse records whose table would be nearly empty, because memory must follow the number of values."""
     count, given = len(records), sum(map(len, records))
     if width * count > SPARSEST * given + FEW_CELLS:
         raise DataError(
@@ -82,7 +82,7 @@ def _refuse_sparse(records: list[Any], width: int) -> None:
 
 
 def _sequences(items: list[Any]) -> pl.DataFrame:
-    """Columns x, or x_0, x_1, ... for several features, of one list for each sequence."""
+    """Return columns x, or x_0, x_1, ... for several features, of one list per sequence."""
     if all(isinstance(item, list | tuple) and all(isinstance(step, str) for step in item) for item in items):
         return pl.DataFrame({"x": pl.Series([list(item) for item in items], dtype=pl.List(pl.String))})
     if all(isinstance(item, np.ndarray) and item.ndim in FILM for item in items):
@@ -120,7 +120,7 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     kinds = set(map(type, values))
     if not kinds <= PLAIN:
         if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
-            return pl.Series(name, values, dtype=pl.Object)  # as it is: a list of every pixel would take minutes
+            return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
         values = [_plain(value) for value in values]
         kinds = set(map(type, values))
     try:
@@ -132,7 +132,7 @@ def _column(name: str, values: list[Any]) -> pl.Series:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy values as Python's, so that every column gets one polars type."""
+    """Convert NumPy values to Python's, so that every column gets one polars type."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, tuple) and len(value) == _PAIR and np.ndim(value[1]) == 0 and isinstance(value[0], np.ndarray):

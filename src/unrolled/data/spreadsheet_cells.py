@@ -1,17 +1,17 @@
-"""Cells of written tables: a text that a spreadsheet would take for a formula is kept a text."""
+"""Cells of written tables: protection of texts that a spreadsheet would take for formulas."""
 
 import polars as pl
 
-STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also of full width
-MARK = "'"  # what a spreadsheet takes for "a text follows", and does not show
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also full-width
+MARK = "'"  # means "a text follows" in a spreadsheet, and is not shown
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"  # a text that is a number is no formula
 
 
 def escaped(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table with an apostrophe before every text, and name of a column, that a spreadsheet would compute.
+    """Return the table with an apostrophe before every text and column name that a spreadsheet would compute.
 
-    Such texts begin with `=`, `+`, `-` or `@`, also of full width, a tab or a carriage return; numbers as texts, such
-    as "-1.5", stay as they are. Only texts change, never columns of numbers or times.
+    Such texts begin with `=`, `+`, `-` or `@`, also full-width, a tab or a carriage return; numbers as texts, such
+    as "-1.5", stay unchanged. Only texts change, never columns of numbers or times.
 
     Source: OWASP, "CSV Injection".
 

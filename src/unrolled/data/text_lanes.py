@@ -1,4 +1,4 @@
-"""Lanes over text that is longer than memory should hold: each lane reads its own stretch of the files, lazily."""
+"""Lanes over text that is too long for memory: each lane reads its own stretch of the files, lazily."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -16,20 +16,20 @@ Block = tuple[Tensor, Tensor, Tensor]  # inputs, targets, restarts: (N,) each
 
 
 class StreamLanes:
-    """Batches for truncated back-propagation through lazily read text, each step's target being the next token.
+    """Batches for truncated back-propagation through lazily read text; the target of each step is the next token.
 
     Every lane has its own range of bytes. A document starts with the boundary token, and with `ends` it is also the
     last target; the state restarts there, and where a lane begins.
 
     Args:
         documents: the texts.
-        encode: a piece of text to its tokens, (N,).
+        encode: converts a piece of text to its tokens, (N,).
         boundary: the token before every document.
         lanes: rows of every batch, B.
         steps: steps of every batch.
         name: name of the input.
-        ends: learn where documents end.
-        seed: with the epoch's number it fixes where windows begin.
+        ends: whether to learn where documents end.
+        seed: determines where windows begin, together with the epoch's number.
         shuffle: False begins every window at the first step.
         whole_words: never cut text for `encode` inside a word.
     """
@@ -60,7 +60,7 @@ class StreamLanes:
         self.seed = seed
         self.shuffle = shuffle
         self.whole_words = whole_words
-        self._density: float | None = None  # tokens a byte, from a first look
+        self._density: float | None = None  # tokens per byte, from a sample
 
     def __len__(self) -> int:
         if self._density is None:
@@ -69,12 +69,12 @@ class StreamLanes:
         return max(1, ceil(self._density * self.documents.len_bytes / self.lanes / self.steps))
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on; those before it are read but not given."""
+        """Yield the batches of an epoch from number `start` on; earlier ones are read but not returned."""
         size = self.documents.len_bytes
         edges = [size * lane // self.lanes for lane in range(self.lanes + 1)]
         stretches = [self.documents.cut(left, right) for left, right in pairwise(edges)]
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + index) % 2**63)
-        # a random first window moves every later window's beginning
+        # a random first window shifts the start of all later windows
         steps = int(torch.randint(1, self.steps + 1, (1,), generator=generator)) if self.shuffle else self.steps
         readers = [_Lane(self._blocks(spans)) for spans in stretches]
         number = 0
@@ -95,7 +95,7 @@ class StreamLanes:
             steps = self.steps
 
     def _blocks(self, spans: list[Span]) -> Iterator[Block]:
-        """One lane's inputs, targets and restarts, a piece of text at a time."""
+        """Yield one lane's inputs, targets and restarts, one piece of text at a time."""
         whole_ends = {(span.path, span.stop) for span in self.documents.spans}
         lines = self.documents.kind == "lines"
         for span in spans:
@@ -119,7 +119,7 @@ class StreamLanes:
 
 
 class _Lane:
-    """Cuts one lane's blocks into windows."""
+    """One lane, whose blocks are cut into windows."""
 
     def __init__(self, blocks: Iterator[Block]) -> None:
         self.blocks = blocks
@@ -127,7 +127,7 @@ class _Lane:
         self.waiting: Block = (nothing, nothing, nothing.bool())
 
     def take(self, steps: int) -> Block:
-        """The next `steps` steps, fewer at the end of the stretch."""
+        """Return the next `steps` steps, fewer at the end of the stretch."""
         parts = [self.waiting]
         have = len(self.waiting[0])
         while have < steps and (block := next(self.blocks, None)) is not None:

@@ -1,4 +1,4 @@
-"""What each kind of task says of itself, see `unrolled.tasks.description`."""
+"""What each kind of task reads and answers, for the descriptions of `unrolled.tasks.description`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,14 +26,14 @@ class ReadsRecords(Described):
 
 
 class ReadsSteps(ReadsRecords):
-    """The same with a label for each step."""
+    """A task that reads the columns of records and answers with one label per step."""
 
     answer = "labels"
     abilities = ("predict", "probabilities", "unfold")
 
 
 class ReadsTexts(Described):
-    """A task that reads texts, and columns that start them, and writes on."""
+    """A task that reads texts, and columns that start them, and continues them."""
 
     answer = "token"
     abilities = ("predict", "generate", "unfold")
@@ -90,7 +90,7 @@ class ReadsSources(Described):
 
 
 class ReadsEvents(Described):
-    """A task that reads what users did, and answers with items."""
+    """A task that reads the events of users and answers with items."""
 
     answer = "items"
     abilities = ("predict", "rank", "unfold")
@@ -102,7 +102,7 @@ class ReadsEvents(Described):
         kinds: tuple[tuple[str | None, Kind], ...] = ((self.user, "group"), (self.time, "time"))
         yield from (Column(name, kind) for name, kind in kinds if name is not None)
         yield from self._event_columns_read()
-        if self.features_ is not None:  # what items are like is learnt, and asked of no event
+        if self.features_ is not None:  # features of items were read in training; no event holds them
             yield from (column for codec in self.features_.codecs for column in Column.of(codec, per_step=False))
 
     def _event_columns_read(self: Any) -> Iterable[Column]:
@@ -116,7 +116,7 @@ class ReadsEvents(Described):
 
 
 class ReadsVisits(ReadsEvents):
-    """The same for visits, whose places may be found among positions."""
+    """A task that reads visits to places and answers with the next place; a place may be given by its position."""
 
     def _event_columns_read(self: Any) -> Iterable[Column]:
         if self.places_ is None:
@@ -136,7 +136,7 @@ class ReadsSeries(Described):
     def _described_columns(self: Any) -> Iterable[Column]:
         yield from _of_series(*self._series_columns())
         yield Column(self.panel_.target, "value")
-        covariates = [codec for codecs in self.panel_.codecs.values() for codec in codecs]  # a row holds one value each
+        covariates = [codec for codecs in self.panel_.codecs.values() for codec in codecs]  # one value per row
         yield from (column for codec in covariates for column in Column.of(codec, per_step=False))
 
     def _answered_column(self: Any) -> str:
@@ -147,7 +147,7 @@ class ReadsSeries(Described):
 
 
 class ReadsWatched(Described):
-    """A task that reads series in long format, and watches them."""
+    """A task that reads series in long format, and monitors them."""
 
     answer = "scores"
     abilities = ("predict", "detect", "unfold")

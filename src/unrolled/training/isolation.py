@@ -1,8 +1,8 @@
-"""What a process has only one of, for each run its own: random numbers, reproducible kernels, the number of threads.
+"""Isolation of runs in one process: random numbers, reproducible kernels and the number of threads of each run.
 
-Python, NumPy and torch keep one state of random numbers each for the whole process, and torch one of its settings. A
-run changes them only while it has its turn, and puts back what it found. So runs in several threads take turns, update
-by update; each learns the weights that it would learn alone, and the program's own random numbers stay as they were.
+Python, NumPy and torch each keep one random state for the whole process, and torch one set of settings. A run
+changes them only during its turn, and restores them afterwards. So runs in several threads take turns, update
+by update; each learns the weights that it would learn alone, and the program's own random numbers do not change.
 """
 
 import os
@@ -18,15 +18,15 @@ import torch
 from unrolled.training.seeds import reproducible
 
 CPU = torch.device("cpu")
-_random: Any = np.random  # its stubs do not know the exchange of generators
+_random: Any = np.random  # its stubs lack the functions that exchange generators
 
 
 class _Turn:
-    lock = threading.RLock()  # the thread that has it may take it again: a callback may fit another model
+    lock = threading.RLock()  # the thread that holds it may take it again: a callback may fit another model
 
 
 def _forget() -> None:
-    """In a forked child no other thread has a turn."""
+    """Reset the lock in a forked child, in which no other thread has a turn."""
     _Turn.lock = threading.RLock()
 
 
@@ -38,9 +38,9 @@ class Apart:
     """The random numbers and settings of one run.
 
     Args:
-        seed: of its random numbers.
-        device: where it draws.
-        threads: of torch, in its turns; 0 = as many as torch has.
+        seed: seed of its random numbers.
+        device: device on which it draws random numbers.
+        threads: number of threads of torch during its turns; 0 = the number that torch has.
 
     Example:
         >>> before = torch.get_rng_state()
@@ -54,9 +54,9 @@ class Apart:
 
     def __init__(self, seed: int, device: torch.device = CPU, threads: int = 0) -> None:
         self._seed, self._device, self._threads = seed, device, threads
-        self._own: Any = None  # where its random numbers are, once it had a turn
-        self._numpy = np.random.MT19937()  # NumPy's are exchanged whole: to read where they are takes ten times as long
-        self._normal: tuple[Any, ...] = ()  # a number that NumPy drew for the program together with the one before
+        self._own: Any = None  # the state of its random numbers, after its first turn
+        self._numpy = np.random.MT19937()  # NumPy's generator is exchanged whole: reading its state is ten times slower
+        self._normal: tuple[Any, ...] = ()  # a normal number that NumPy drew for the program in advance
 
     @contextmanager
     def turn(self) -> Generator[None]:
@@ -73,7 +73,7 @@ class Apart:
 
     @contextmanager
     def drawing(self) -> Generator[None]:
-        """The same without settings: draw while no other run has its turn."""
+        """Draw from this run's random numbers while no other run has its turn, without changing settings."""
         with _Turn.lock:
             outside, numpy = self._numbers(), _random.get_bit_generator()
             if self._own is None:
@@ -87,7 +87,7 @@ class Apart:
                 self._own = self._numbers()
                 self._go_on(outside)
                 _random.set_bit_generator(numpy)
-                if self._normal:  # it does not outlive an exchange
+                if self._normal:  # an exchange of generators would lose it
                     _random.set_state((*_random.get_state(legacy=True)[:3], *self._normal))
 
     def _start(self) -> None:
@@ -99,12 +99,12 @@ class Apart:
                 torch.cuda.manual_seed(self._seed)
 
     def _numbers(self) -> tuple[Any, ...]:
-        """Where Python's and torch's random numbers are."""
+        """Return the states of Python's and torch's random numbers."""
         cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
         return random.getstate(), torch.get_rng_state(), cuda
 
     def _go_on(self, numbers: tuple[Any, ...]) -> None:
-        """The inverse of `_numbers`."""
+        """Restore the states that `_numbers` returned."""
         python, cpu, cuda = numbers
         random.setstate(python)
         torch.set_rng_state(cpu)

@@ -1,4 +1,4 @@
-"""Watching a run: the validation loss, what looking costs, and the best weights so far."""
+"""Validation during a run: the validation loss, the time it takes, and the best weights so far."""
 
 import math
 import time
@@ -14,14 +14,14 @@ from unrolled.training.bptt import detach
 from unrolled.training.distributed import Processes
 from unrolled.training.weights import Weights, copy_weights
 
-LOOK_EVERY = 0.1  # share of a time budget between two looks within an epoch
-LOOK_SHARE = 0.05  # share of the time that looks may take when there is a budget
+LOOK_EVERY = 0.1  # share of a time budget between two evaluations within an epoch
+LOOK_SHARE = 0.05  # maximum share of a time budget that evaluations take
 
 
 class Batches(Protocol):
-    """What deals out batches: the same ones again for the same epoch.
+    """A source of batches: the same batches for the same epoch.
 
-    `start` skips that many batches, as a resumed run does; the length is the batches of an epoch, or an estimate.
+    `start` skips that many batches, for a resumed run; the length is the number of batches per epoch, or an estimate.
     """
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]: ...
@@ -33,12 +33,12 @@ Validate = Callable[[], float] | Batches | None
 
 
 class Watch:
-    """Looks at the validation loss and keeps the best weights.
+    """The validation of a run, which keeps the best weights.
 
     Args:
         validate: batches to compute the loss on, a function that returns a loss, or None.
-        processes: who shares the work.
-        device: where batches go.
+        processes: the processes that share the work.
+        device: device of the batches.
         autocast: makes the context in which the model computes.
     """
 
@@ -53,26 +53,26 @@ class Watch:
         self.best_loss = math.inf
         self.best_epoch = 0.0
         self.looks = 0
-        self.looked_at = 0.0  # seconds into the run
-        self.cost = 0.0  # seconds the last look took
+        self.looked_at = 0.0  # seconds into the run at the last evaluation
+        self.cost = 0.0  # seconds that the last evaluation took
 
     def due(self, seconds: float, budget: float) -> bool:
-        """Whether to look now, within an epoch: only under a time budget, about ten times, and never for long."""
+        """Return whether to evaluate now, within an epoch: only with a time budget, about ten times in all."""
         return budget > 0 and seconds - self.looked_at >= max(LOOK_EVERY * budget, self.cost / LOOK_SHARE)
 
     def affordable(self, seconds: float, budget: float) -> bool:
-        """Whether to look at the end of an epoch: always, unless a time budget would go on looking."""
+        """Return whether to evaluate at the end of an epoch: always, unless it would take too much of a time budget."""
         return budget == 0 or seconds - self.looked_at >= self.cost / LOOK_SHARE
 
     def loss(self, model: nn.Module) -> float | None:
-        """The validation loss, the same in every process; None when there is nothing to validate on."""
+        """Return the validation loss, the same in every process; None without validation data."""
         started = time.perf_counter()
         if self.validate is None:
             return None
         was_training = model.training
         model.eval()
         try:
-            # validation may happen at any moment of a timed run, so it must leave the random numbers as they were
+            # validation may happen at any moment of a timed run, so it must not change the random numbers
             devices = [self.device] if self.device.type == "cuda" else []
             with torch.no_grad(), torch.random.fork_rng(devices=devices):
                 if hasattr(self.validate, "epoch"):
@@ -85,7 +85,7 @@ class Watch:
         spent = time.perf_counter() - started if self.processes.first else 0.0
         total, count, self.cost = self.processes.sum(total, count, spent)
         if not count:
-            raise DataError(message("validation", expected="data with targets to watch", received="none"))
+            raise DataError(message("validation", expected="data with targets", received="none"))
         return total / count
 
     def _sums(self, model: nn.Module, batches: Batches) -> tuple[float, float]:
@@ -103,7 +103,7 @@ class Watch:
         return total, count
 
     def note(self, loss: float, epoch: float, seconds: float, weights: Mapping[str, Tensor]) -> None:
-        """Remember a look, and its weights if they are the best."""
+        """Record an evaluation, and its weights if they are the best."""
         self.looks += 1
         self.looked_at = seconds
         if loss < self.best_loss:
@@ -111,7 +111,7 @@ class Watch:
             self.best = copy_weights(weights)
 
     def to_json(self) -> dict[str, Any]:
-        """What a checkpoint says about it; the weights go beside."""
+        """Return plain values for a checkpoint; the weights are stored separately."""
         return {
             "best_loss": self.best_loss if self.looks else None,
             "best_epoch": self.best_epoch,
@@ -121,7 +121,7 @@ class Watch:
         }
 
     def restore(self, data: Mapping[str, Any], best: Weights | None) -> None:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         self.best_loss = math.inf if data["best_loss"] is None else data["best_loss"]
         self.best_epoch, self.looks = data["best_epoch"], data["looks"]
         self.looked_at, self.cost = data["looked_at"], data["cost"]

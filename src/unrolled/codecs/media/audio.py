@@ -1,4 +1,4 @@
-"""Audio: recordings as mel spectrograms, one vector for every few hundredths of a second."""
+"""Audio: recordings as mel spectrograms, one vector per few hundredths of a second."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
@@ -17,28 +17,28 @@ from unrolled.ragged import Ragged
 
 
 class Audio(Codec):
-    """A column of recordings: who speaks, which word, which bird.
+    """A codec of a column of recordings, for example of speakers, words or birds.
 
-    Each recording becomes mono at `sample_rate`, then a logarithmic mel spectrogram of 100 frames a second (see
-    `unrolled.codecs.media.spectrum.log_mel`), each band standardised by its mean and deviation in `fit`, then `stack`
-    neighbouring frames become one step. While a network trains, its input layer hides stretches of time and bands of
-    pitch at random (see `unrolled.nn.augment.Masking`).
+    Each recording is mixed to mono at `sample_rate` and becomes a logarithmic mel spectrogram, 100 frames per second
+    (see `unrolled.codecs.media.spectrum.log_mel`), each band is standardised by its mean and deviation in `fit`, then
+    `stack` neighbouring frames become one step. While a network trains, its input layer masks stretches of time and
+    bands of pitch at random (see `unrolled.nn.augment.Masking`).
 
     Args:
         column: paths of files (wav, flac, ogg, mp3, aiff, ...), as seen from the table that names them
             or from the working directory; or samples, see `unrolled.data.sound.read_sound`.
-        sample_rate: samples a second that everything is brought to; arrays are taken to have it.
+        sample_rate: samples per second after conversion; arrays are assumed to have this rate.
         num_mels: bands of pitch, F.
-        stack: frames side by side in one step, K: more make shorter sequences of wider vectors.
-        max_seconds: what a recording holds beyond this is cut off, and counted in `report`.
-        augment: how strongly training hides and disturbs the spectrogram; 0 = not at all.
+        stack: frames per step, K: more make shorter sequences of wider vectors.
+        max_seconds: maximum length of a recording; the rest is cut off, and counted in `report`.
+        augment: how strongly training masks and disturbs the spectrogram; 0 = not at all.
 
     Attributes:
-        mean_: of each band, (F,).
-        std_: its deviation, (F,).
+        mean_: mean of each band, (F,).
+        std_: standard deviation of each band, (F,).
 
     Raises:
-        DataError: a recording that cannot be read or holds NaN; its record and file are named.
+        DataError: a recording that cannot be read or holds NaN; the message names its record and file.
 
     Example:
         >>> tone = np.sin(np.arange(8000) / 5).tolist()
@@ -104,13 +104,13 @@ class Audio(Codec):
         return Ragged(torch.cat([torch.empty(0, self.stack * self.num_mels), *parts]), lengths)
 
     def decode(self, encoded: Ragged) -> list[np.ndarray]:
-        """The spectrograms, each (T * stack, num_mels) natural logarithms of power; the sound itself is gone."""
+        """Return the spectrograms, each (T * stack, num_mels) natural logarithms of power; the sound itself is lost."""
         self._require_fit()
         mean, spread = np.array(self.mean_), np.array(self.std_)
         return [steps.numpy(force=True).reshape(-1, self.num_mels) * spread + mean for steps in encoded]
 
     def _spectrum(self, value: Any, row: int) -> tuple[Tensor, bool]:
-        """Frames (N, F), and whether the recording's end was cut off."""
+        """Return frames (N, F), and whether the recording's end was cut off."""
         where = f"column {self.column!r}, record {row}"
         samples, cut = read_sound(value, self.sample_rate, self.max_seconds, where, Opening(self.may_open))
         return log_mel(torch.from_numpy(samples), self.sample_rate, self.num_mels), cut
@@ -126,7 +126,7 @@ class Audio(Codec):
 
 
 class _Moments:
-    """Count, mean and deviation of every band, one recording after another.
+    """Running count, mean and deviation of every band, over one recording after another.
 
     Source: Chan, Golub and LeVeque 1979, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
     """
@@ -137,7 +137,7 @@ class _Moments:
         self.squares = torch.zeros(size, dtype=torch.float64)  # of the distances from the mean, (F,)
 
     def add(self, values: Tensor) -> None:
-        """More frames, (N, F)."""
+        """Add frames, (N, F)."""
         if not len(values):
             return
         new = values.double()
@@ -149,9 +149,9 @@ class _Moments:
         self.count = total
 
     def deviation(self) -> Tensor:
-        """Of every band, (F,); 1 where it never changes."""
+        """Return the deviation of every band, (F,); 1 for a constant band."""
         spread = (self.squares / max(self.count, 1)).sqrt()
         return torch.where(spread > SMALLEST, spread, torch.ones_like(spread))
 
 
-SMALLEST = 1e-3  # nepers: a band that moves less than this does not move
+SMALLEST = 1e-3  # nepers: a band that varies less than this counts as constant

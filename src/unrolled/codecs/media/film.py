@@ -1,4 +1,4 @@
-"""From anything that moves to frames: films, animated pictures, folders and lists of pictures, arrays."""
+"""Reading of frames from films, animated pictures, folders and lists of pictures, and arrays."""
 
 import os
 import re
@@ -25,8 +25,8 @@ from unrolled.data.files import SUFFIXES
 from unrolled.errors import UnsupportedError
 
 ANIMATED = (".gif", ".webp", ".png", ".apng")  # read by Pillow; any other file is a film
-# what FFmpeg may take a file for: MP4 and QuickTime, AVI, Matroska and WebM, MPEG. Playlists, which open what they
-# name, are none of them; nor may a film ask for any protocol
+# the formats that FFmpeg may read: MP4 and QuickTime, AVI, Matroska and WebM, MPEG. Playlists, which open the files
+# they name, are excluded; a film may not use any network protocol either
 DEMUXERS = "mov,avi,matroska,mpeg,mpegts,mpegvideo"
 READING = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
 READABLE = "MP4, MOV, AVI, MKV, WebM and MPEG are read: convert the film or restore it"
@@ -34,12 +34,12 @@ READABLE = "MP4, MOV, AVI, MKV, WebM and MPEG are read: convert the film or rest
 
 @dataclass(frozen=True)
 class Pace:
-    """Which frames of a film are read.
+    """A choice of frames of a film.
 
     Args:
-        every: each so-manieth frame, from the first.
-        frames_per_second: or at most so many of each second; None = by `every`. A slower film gives all its frames.
-        most: reading ends after so many.
+        every: read every n-th frame, starting with the first.
+        frames_per_second: maximum number of frames per second; None = by `every`. A slower film gives all its frames.
+        most: maximum number of frames to read.
     """
 
     every: int = 1
@@ -47,7 +47,7 @@ class Pace:
     most: int = 64
 
     def choose(self, frames: Iterator[tuple[Any, float | None]]) -> Iterator[Any]:
-        """The chosen ones of frames with their times in seconds; nothing is read beyond the last of them."""
+        """Yield the chosen ones of frames with their times in seconds; nothing is read beyond the last of them."""
         chosen, due, start = 0, 0.0, None
         for number, (frame, seconds) in enumerate(frames):
             if self.frames_per_second is None:
@@ -56,7 +56,7 @@ class Pace:
                 if seconds is None:
                     raise UnreadableError("a film whose frames have times", "one without", "use every=")
                 start = seconds if start is None else start
-                # the clock of a film is coarse: a frame a thousandth of a step early is on time
+                # the clock of a film is coarse: a frame that is a thousandth of a step early counts as on time
                 wanted = (seconds - start) * self.frames_per_second >= due - 1e-3
                 due += wanted
             if wanted:
@@ -67,18 +67,18 @@ class Pace:
 
 
 def read_film(value: Any, canvas: Canvas, pace: Pace, opening: Opening = SHUT) -> np.ndarray:
-    """The chosen frames as bytes, (T, C, S, S); each becomes a square as `read_picture` says.
+    """Read the chosen frames as bytes, (T, C, S, S); each becomes a square as in `read_picture`.
 
     Args:
         value: path of a film (MP4, MOV, AVI, MKV, WebM, MPEG), of an animated picture (GIF, WebP, PNG) or of a folder
             of pictures in the order of their names (numbers in them by value); a list of paths or PIL images; an array
-            or nested list (T, H, W) or (T, H, W, C). Nothing, and an empty list, have no frame.
-        canvas: what to bring each frame to.
-        pace: which frames.
-        opening: whether paths may be given, and where relative ones are looked for; shut where nothing is said.
+            or nested list (T, H, W) or (T, H, W, C). A missing value and an empty list have no frames.
+        canvas: the square that frames are fitted to.
+        pace: which frames are read.
+        opening: whether paths may be given, and the folder of relative ones; by default paths are refused.
 
     Raises:
-        UnreadableError: missing, damaged, of another format, of too many pixels a frame, or a path that may not be
+        UnreadableError: missing, damaged, of another format, with too many pixels per frame, or a path that may not be
             given.
     """
     frames = list(_frames(value, canvas, pace, opening))
@@ -106,7 +106,7 @@ def _pictures(values: Sequence[Any], canvas: Canvas, pace: Pace, opening: Openin
 
 
 def _in_order(folder: Path) -> list[Path]:
-    """The pictures of a folder by name, where frame_9 comes before frame_10; other files do not count."""
+    """Return the pictures of a folder by name, with frame_9 before frame_10; other files are ignored."""
     known = (*SUFFIXES["picture"], ".apng")
     files = [file for file in folder.iterdir() if file.suffix.lower() in known and not file.name.startswith(".")]
     return sorted(files, key=lambda file: [(len(part), part) if part.isdigit() else (0, part)
@@ -114,7 +114,7 @@ def _in_order(folder: Path) -> list[Path]:
 
 
 def _animation(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> list[np.ndarray]:
-    """All at once, as Pillow's warnings are held back meanwhile, which no one else should notice."""
+    """Read all frames at once, because Pillow's warnings are suppressed for the whole process meanwhile."""
     with opened(path, opening) as image:
 
         def played() -> Iterator[tuple[Any, float]]:
@@ -129,7 +129,7 @@ def _animation(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> list
 
 
 def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[np.ndarray]:
-    """Frame by frame: a film of any length needs the memory of one of its frames, and of those that are chosen."""
+    """Yield frame by frame: a film of any length needs the memory of one of its frames, and of the chosen ones."""
     try:
         import av
         from av.error import FFmpegError
@@ -141,7 +141,7 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
             if not container.streams.video:
                 raise UnreadableError("a film with pictures", f"{path} without any")
             stream = container.streams.video[0]
-            if not stream.codec_context:  # of PyAV before it raised for a codec that FFmpeg lacks
+            if not stream.codec_context:  # in PyAV versions that did not raise for a codec that FFmpeg lacks
                 raise UnreadableError(
                     "a film that PyAV can read", f"{path} (its pictures are of an unknown kind)", READABLE
                 )
@@ -152,7 +152,7 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
                 image = frame.to_image()
                 turned = image.rotate(frame.rotation, expand=True) if frame.rotation else image
                 yield fitted(turned, canvas)
-    except (FFmpegError, OSError, ValueError, RuntimeError) as fault:  # OSError: a jump to where no file reaches
+    except (FFmpegError, OSError, ValueError, RuntimeError) as fault:  # OSError: a seek beyond the end of the file
         reason = getattr(fault, "strerror", None) or str(fault)
         raise UnreadableError("a film that PyAV can read", f"{path} ({reason})", READABLE) from fault
 
@@ -160,7 +160,7 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
 def _array(value: Any, canvas: Canvas, pace: Pace) -> Iterator[np.ndarray]:
     try:
         pixels = np.asarray(value)
-    except ValueError:  # frames of several sizes
+    except ValueError:  # frames of different sizes
         yield from (from_array(np.asarray(frame), canvas) for frame in pace.choose((frame, None) for frame in value))
         return
     if pixels.size == 0 and pixels.shape[:1] == (0,):

@@ -1,4 +1,4 @@
-"""Pictures: one picture for every record, as a square of bytes."""
+"""Pictures: one picture per record, as a square of bytes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
@@ -12,29 +12,29 @@ from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values
 from unrolled.data.file_access import Opening, UnreadableError
 from unrolled.ragged import Ragged
 
-LEARN_FROM = 1000  # pictures that the mean and deviation of the channels are learnt from
+LEARN_FROM = 1000  # pictures used for the mean and deviation of the channels
 
 
 class Pictures(Codec):
-    """A column of pictures, each brought to (C, S, S) bytes; a convolution net reads them.
+    """A codec of a column of pictures, each converted to (C, S, S) bytes; a convolutional network reads them.
 
-    Proportions are kept, white fills what is left of the square and what is transparent; see
+    Proportions are kept; white fills the rest of the square and transparent parts; see
     `unrolled.codecs.media.pixels.read_picture`. Pictures of more than 64 million pixels are refused before they are
     decoded. A missing picture is refused.
 
     Args:
         column: paths of PNG, JPEG, GIF, WebP, BMP or TIFF files, PIL images, or arrays (H, W) or (H, W, C).
-        size: pixels of a side, S.
+        size: pixels per side, S.
         channels: 3 for colour, 1 for grey, C.
-        folder: where relative paths are looked for before the current directory.
-        embedding_size: width of the vector that a network makes of a picture.
+        folder: folder that relative paths are looked up in before the current directory.
+        embedding_size: width of the vector that a network computes from a picture.
 
     Attributes:
-        mean_: of each channel in the first 1,000 pictures, 0 to 255, (C,).
+        mean_: mean of each channel in the first 1,000 pictures, 0 to 255, (C,).
         std_: their deviation, at least 1, (C,).
 
     Raises:
-        DataError: a picture that is missing, damaged or too large; its record and file are named.
+        DataError: a picture that is missing, damaged or too large; the message names its record and file.
 
     Example:
         >>> shades = [{"file": np.full((4, 4), grey, dtype=np.uint8)} for grey in (0, 200)]
@@ -95,7 +95,7 @@ class Pictures(Codec):
         return Ragged(torch.from_numpy(pixels), torch.ones(len(records), dtype=torch.int64))
 
     def decode(self, encoded: Ragged) -> list[np.ndarray]:
-        """The squares as arrays: (S, S, 3) uint8, or (S, S) where they are grey."""
+        """Return the squares as arrays: (S, S, 3) uint8, or (S, S) if they are grey."""
         self._require_fit()
         return [as_pixels(picture[0]) for picture in encoded]
 
@@ -109,6 +109,6 @@ class Pictures(Codec):
 
 
 def as_pixels(pictures: torch.Tensor) -> np.ndarray:
-    """Encoded pictures as arrays are usually written: (..., C, S, S) to (..., S, S, 3), or (..., S, S) for grey."""
+    """Return encoded pictures in the usual layout: (..., C, S, S) to (..., S, S, 3), or (..., S, S) for grey."""
     pixels = pictures.numpy(force=True)
     return pixels[..., 0, :, :] if pixels.shape[-3] == 1 else np.moveaxis(pixels, -3, -1)

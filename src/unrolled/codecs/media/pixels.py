@@ -1,4 +1,4 @@
-"""From anything that is a picture to one square of bytes: read, turned upright, flattened on white, shrunk, padded."""
+"""Conversion of pictures of any kind to squares of bytes: read, turned upright, flattened on white, resized, padded."""
 
 import threading
 import warnings
@@ -13,7 +13,7 @@ import numpy as np
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.errors import OptionError, UnsupportedError, message
 
-# what Pillow may take a file for, whatever its name says: it knows some forty more, and hands PostScript to Ghostscript
+# the formats that Pillow may read, whatever a file is called: it knows forty more, and runs Ghostscript for PostScript
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000  # width times height; a larger picture is refused before it is decoded
 CHANNELS = (1, 3)
@@ -21,15 +21,15 @@ READABLE = "PNG, JPEG, GIF, WebP, BMP and TIFF are read: convert the file or res
 _WHITE = 255
 _SIXTEEN_BITS = 65535
 _ORIENTATION = 0x0112  # the EXIF tag
-_QUIET = threading.Lock()  # filters of warnings belong to the whole process
+_QUIET = threading.Lock()  # filters of warnings apply to the whole process
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """The square that every picture is brought to.
+    """The square that every picture is fitted to.
 
     Args:
-        size: pixels of a side, S.
+        size: pixels per side, S.
         channels: 1 for grey, 3 for red, green and blue, C.
     """
 
@@ -44,15 +44,15 @@ class Canvas:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, S, S)."""
+        """Shape (C, S, S)."""
         return self.channels, self.size, self.size
 
 
 def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndarray:
-    """One picture as bytes, (C, S, S).
+    """Read one picture as bytes, (C, S, S).
 
-    The picture keeps its proportions: it is shrunk or stretched until its longer side fits, lies in the middle, and
-    white fills the rest. What is transparent shows white. A rotation noted by a camera (EXIF) is carried out. Grey
+    The picture keeps its proportions: it is resized until its longer side fits, and centred; white fills the rest and
+    transparent parts. A rotation noted by a camera (EXIF) is carried out. Grey
     becomes three equal channels; colour becomes grey by its luma (ITU-R 601). 16-bit values are divided by 257.
     Colour profiles are not applied.
 
@@ -60,8 +60,8 @@ def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndar
         value: path of a PNG, JPEG, GIF, WebP, BMP or TIFF file, a PIL image, or an array or nested list (H, W) or
             (H, W, C) with C of 1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16), numbers 0 to 1,
             or booleans.
-        canvas: what to bring it to.
-        opening: whether a path may be given, and where a relative one is looked for; shut where nothing is said.
+        canvas: the square to fit it to.
+        opening: whether a path may be given, and the folder of a relative one; by default paths are refused.
 
     Raises:
         UnreadableError: missing, damaged, of another format, of more than MAX_PIXELS pixels, or a path that may not be
@@ -69,7 +69,7 @@ def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndar
     """
     if isinstance(value, str | Path):
         with opened(opening.locate(value), opening) as image:
-            # JPEG can leave out what is far too fine to be seen: less memory, and several times faster
+            # JPEG can skip detail that is far too fine for the square: less memory, and several times faster
             image.draft(None, (2 * canvas.size, 2 * canvas.size))
             return fitted(image, canvas)
     if is_image(value):
@@ -83,13 +83,13 @@ def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndar
 
 
 def is_image(value: Any) -> bool:
-    """Whether a value is a PIL image, without importing Pillow."""
+    """Return whether a value is a PIL image, without importing Pillow."""
     return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
 
 
 @contextmanager
 def opened(path: Path, opening: Opening) -> Generator[Any]:
-    """A picture's file as a PIL image, not yet decoded; whatever goes wrong meanwhile is an UnreadableError."""
+    """Open a picture's file as a PIL image, not yet decoded; any failure meanwhile is an UnreadableError."""
     library = pillow()
     with (
         opening.open(path, "a picture's file") as file,
@@ -101,14 +101,14 @@ def opened(path: Path, opening: Opening) -> Generator[Any]:
 
 
 def refuse_huge(width: int, height: int, where: str) -> None:
-    """UnreadableError for more pixels than are worth decoding."""
+    """Raise an UnreadableError for more pixels than the limit."""
     if width * height > MAX_PIXELS:
         expected = f"at most {MAX_PIXELS:,} pixels"
         raise UnreadableError(expected, f"{where} with {width:,} x {height:,}", "shrink the picture first")
 
 
 def fitted(image: Any, canvas: Canvas) -> np.ndarray:
-    """A PIL image on the canvas, (C, S, S) uint8."""
+    """Fit a PIL image to the canvas, (C, S, S) uint8."""
     from PIL import ImageOps
 
     refuse_huge(image.width, image.height, "a picture")
@@ -129,7 +129,7 @@ def fitted(image: Any, canvas: Canvas) -> np.ndarray:
 
 
 def from_array(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """An array (H, W) or (H, W, C) on the canvas, (C, S, S) uint8."""
+    """Fit an array (H, W) or (H, W, C) to the canvas, (C, S, S) uint8."""
     expected = "an array (H, W) or (H, W, C) with C of 1, 3 or 4"
     if pixels.dtype.kind not in "buif":
         raise UnreadableError("a path, a PIL image or an array of numbers", _kind(pixels))
@@ -145,7 +145,7 @@ def from_array(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Numbers of any kind as bytes, by their type: 0 to 1, 0 to 255, or 0 to 65535 for uint16."""
+    """Convert numbers of any kind to bytes, by their type: 0 to 1, 0 to 255, or 0 to 65535 for uint16."""
     if pixels.dtype == np.uint8:
         return pixels
     highest = 1 if pixels.dtype.kind in "fb" else _SIXTEEN_BITS if pixels.dtype == np.uint16 else _WHITE
@@ -156,11 +156,11 @@ def to_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def learn_standard(pictures: Iterable[np.ndarray], channels: int) -> tuple[list[float], list[float]]:
-    """Mean and deviation of each channel in bytes, each (C,); a deviation below one grey level counts as one.
+    """Return mean and deviation of each channel in bytes, each (C,); a deviation below one grey level counts as one.
 
     Args:
-        pictures: (..., C, S, S) uint8 each.
-        channels: C.
+        pictures: arrays (..., C, S, S) uint8.
+        channels: number of channels, C.
     """
     count, sums, squares = 0, np.zeros(channels), np.zeros(channels)
     for picture in pictures:
@@ -174,7 +174,7 @@ def learn_standard(pictures: Iterable[np.ndarray], channels: int) -> tuple[list[
 
 
 def pillow() -> Any:
-    """The module PIL.Image."""
+    """Return the module PIL.Image."""
     try:
         from PIL import Image
     except ImportError as fault:
@@ -187,11 +187,11 @@ def pillow() -> Any:
 
 @contextmanager
 def _decoding(where: str) -> Generator[None]:
-    """Faults of a decoder as an UnreadableError, and a decompression bomb is one of them."""
+    """Raise faults of a decoder, including decompression bombs, as UnreadableError."""
     library = pillow()
     try:
         with _QUIET, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd notes in files whose pixels are fine
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata in files whose pixels are fine
             warnings.simplefilter("error", library.DecompressionBombWarning)
             yield
     except (UnreadableError, UnsupportedError):
@@ -205,19 +205,19 @@ def _decoding(where: str) -> Generator[None]:
 
 
 def _eight_bits(image: Any) -> Any:
-    """Images of deeper numbers as bytes; others as they are."""
+    """Convert images of deeper numbers to bytes; leave others unchanged."""
     if not image.mode.startswith(("I", "F")):
         return image
     numbers = np.asarray(image)
     if image.mode != "F":  # Pillow keeps 16 bits in 32 for some formats
         if numbers.min() < 0 or numbers.max() > _SIXTEEN_BITS:
-            raise UnreadableError("16 bits a pixel", f"numbers {numbers.min()} to {numbers.max()}", "scale the pixels")
+            raise UnreadableError("16-bit pixels", f"numbers {numbers.min()} to {numbers.max()}", "scale the pixels")
         numbers = numbers.astype(np.uint16)
     return pillow().fromarray(to_bytes(numbers))
 
 
 def _padded(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """In the middle of a white canvas: (h, w, C) to (C, S, S)."""
+    """Place pixels in the middle of a white canvas: (h, w, C) to (C, S, S)."""
     square = np.full(canvas.shape, _WHITE, dtype=np.uint8)
     top, left = ((canvas.size - side) // 2 for side in pixels.shape[:2])
     square[:, top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels.transpose(2, 0, 1)
@@ -225,7 +225,7 @@ def _padded(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
 
 
 def _kind(pixels: np.ndarray) -> str:
-    """What a value that is no array of numbers is, in a word."""
+    """Describe in a word a value that is no array of numbers."""
     if pixels.ndim == 0:
         return type(pixels.item()).__name__
     return "an array of texts" if pixels.dtype.kind in "US" else f"an array of {pixels.dtype}"

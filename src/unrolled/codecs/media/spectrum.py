@@ -1,4 +1,4 @@
-"""Mel spectrograms: how loud each band of pitch is, frame by frame, on a logarithmic scale."""
+"""Mel spectrograms: the loudness of each band of pitch, frame by frame, on a logarithmic scale."""
 
 import math
 from functools import cache
@@ -8,24 +8,24 @@ from torch import Tensor
 
 WINDOW_SECONDS = 0.025
 HOP_SECONDS = 0.010
-RANGE = 80.0  # decibels below the loudest band of a recording at which everything counts as silence
-SILENCE = 1e-10  # and no power counts for less than this
-_LINEAR = 200 / 3  # hertz a mel, below
-_KNEE = 1000.0  # hertz, and above logarithmic:
+RANGE = 80.0  # decibels; everything further below the loudest band of a recording counts as silence
+SILENCE = 1e-10  # minimum power
+_LINEAR = 200 / 3  # hertz per mel, below _KNEE
+_KNEE = 1000.0  # hertz; above, the scale is logarithmic:
 _LOG_STEP = math.log(6.4) / 27
 
 
 def log_mel(samples: Tensor, sample_rate: int, num_mels: int) -> Tensor:
-    """The logarithm of the power in every mel band, (N, F), for every 10 ms of a recording (T,).
+    """Return the logarithm of the power in every mel band, (N, F), per 10 ms of a recording (T,).
 
-    Hann windows of 25 ms; a recording shorter than one is filled up with silence. Its mean is taken off first. Values
-    more than 80 dB below the loudest one are raised to there, as Whisper does (Radford et al. 2022, Robust Speech
+    Hann windows of 25 ms; a shorter recording is padded with silence. Its mean is subtracted first. Values
+    more than 80 dB below the loudest one are raised to that level, as in Whisper (Radford et al. 2022, Robust Speech
     Recognition via Large-Scale Weak Supervision, section 2.2, and its code), so that digital silence is no outlier.
 
     Args:
-        samples: float, (T,).
-        sample_rate: samples a second.
-        num_mels: bands, F.
+        samples: the recording, float, (T,).
+        sample_rate: samples per second.
+        num_mels: number of bands, F.
 
     Example:
         >>> tone = torch.sin(2 * math.pi * 440 * torch.arange(1600) / 16000)
@@ -50,14 +50,14 @@ def log_mel(samples: Tensor, sample_rate: int, num_mels: int) -> Tensor:
 
 @cache
 def mel_filters(sample_rate: int, num_mels: int) -> Tensor:
-    """Triangles of height 1, evenly spaced on the mel scale from 0 Hz to half the rate: (n_fft / 2 + 1, F), float64.
+    """Return triangles of height 1, evenly spaced in mel from 0 Hz to half the rate: (n_fft / 2 + 1, F), float64.
 
     The scale is that of Slaney 1998, Auditory Toolbox (Interval Research, report 1998-010): linear to 1000 Hz and
     logarithmic above. n_fft is the smallest power of two that holds a window and leaves no triangle without a bin.
 
     Args:
-        sample_rate: samples a second.
-        num_mels: triangles, F.
+        sample_rate: samples per second.
+        num_mels: number of triangles, F.
     """
     top = mel_of(sample_rate / 2)
     edges = torch.tensor([hertz_of(top * place / (num_mels + 1)) for place in range(num_mels + 2)], dtype=torch.float64)
@@ -73,7 +73,7 @@ def mel_filters(sample_rate: int, num_mels: int) -> Tensor:
 
 
 def mel_of(hertz: float) -> float:
-    """Hertz to mels, on Slaney's scale.
+    """Convert hertz to mels, on Slaney's scale.
 
     Example:
         >>> round(mel_of(1000.0), 6), round(mel_of(6400.0), 6)
@@ -83,13 +83,13 @@ def mel_of(hertz: float) -> float:
 
 
 def hertz_of(mel: float) -> float:
-    """The inverse of `mel_of`."""
+    """Convert mels to hertz, the inverse of `mel_of`."""
     knee = _KNEE / _LINEAR
     return mel * _LINEAR if mel < knee else _KNEE * math.exp(_LOG_STEP * (mel - knee))
 
 
 def stack_frames(frames: Tensor, count: int) -> Tensor:
-    """Every `count` frames side by side as one step: (N, F) to (ceil(N / count), count * F); the last repeats to fill.
+    """Join every `count` frames to one step: (N, F) to (ceil(N / count), count * F); the last frame is repeated.
 
     Source: Sak et al. 2015, Fast and Accurate Recurrent Neural Network Acoustic Models, section 3.
 

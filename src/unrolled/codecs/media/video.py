@@ -1,4 +1,4 @@
-"""Video: a film for every record, as a sequence of squares of bytes."""
+"""Video: one film per record, as a sequence of squares of bytes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
@@ -15,33 +15,33 @@ from unrolled.data.file_access import Opening, UnreadableError
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
-LEARN_FROM = 200  # films that the mean and deviation of the channels are learnt from
+LEARN_FROM = 200  # films used for the mean and deviation of the channels
 
 
 class Video(Codec):
-    """A column of films, each frame brought to (C, S, S) bytes; a convolution net reads every frame.
+    """A codec of a column of films, each frame converted to (C, S, S) bytes; a convolutional network reads every frame.
 
-    A film is read frame by frame and only as far as its last chosen frame, so that a long one needs no more memory
-    than `max_frames` squares. Frames become squares as `unrolled.codecs.media.pixels.read_picture` says. A missing film
-    is a sequence without a step.
+    A film is read frame by frame and only up to its last chosen frame, so that a long one needs no more memory than
+    `max_frames` squares. Frames become squares as in `unrolled.codecs.media.pixels.read_picture`. A missing film is a
+    sequence without a step.
 
     Args:
         column: paths of films (MP4, MOV, AVI, MKV, WebM, MPEG), of animated GIF, WebP or PNG files, or of folders of
             pictures in the order of their names; lists of paths or PIL images; or arrays (T, H, W) or (T, H, W, C).
-        size: pixels of a side, S.
+        size: pixels per side, S.
         channels: 3 for colour, 1 for grey, C.
-        every: read each so-manieth frame.
-        frames_per_second: in place of `every`, for what has a clock: at most so many frames of each second.
-        max_frames: read no more frames than these, from the start of the film.
-        folder: where relative paths are looked for before the current directory.
-        embedding_size: width of the vector that a network makes of a frame.
+        every: read every n-th frame.
+        frames_per_second: instead of `every`, for files with frame times: maximum number of frames per second.
+        max_frames: maximum number of frames, from the start of the film.
+        folder: folder that relative paths are looked up in before the current directory.
+        embedding_size: width of the vector that a network computes from a frame.
 
     Attributes:
-        mean_: of each channel in the first 200 films, 0 to 255, (C,).
+        mean_: mean of each channel in the first 200 films, 0 to 255, (C,).
         std_: their deviation, at least 1, (C,).
 
     Raises:
-        DataError: a film that is missing, damaged or too large; its record and file are named.
+        DataError: a film that is missing, damaged or too large; the message names its record and file.
 
     Example:
         >>> clips = [{"clip": np.zeros((5, 8, 8), dtype=np.uint8)}, {"clip": np.ones((2, 8, 8))}]
@@ -112,7 +112,7 @@ class Video(Codec):
         return Ragged(torch.from_numpy(np.concatenate(films)), torch.tensor(lengths, dtype=torch.int64))
 
     def decode(self, encoded: Ragged) -> list[np.ndarray]:
-        """The frames as arrays: (T, S, S, 3) uint8, or (T, S, S) where they are grey."""
+        """Return the frames as arrays: (T, S, S, 3) uint8, or (T, S, S) if they are grey."""
         self._require_fit()
         return [as_pixels(film) for film in encoded]
 

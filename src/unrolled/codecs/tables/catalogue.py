@@ -1,4 +1,4 @@
-"""Catalogue: the things that events are about, each with an index, the most frequent first."""
+"""Catalogue: the items of events, each with an index, the most frequent first."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,14 +16,14 @@ _KINDS = {"text": pl.String, "integer": pl.Int64}
 
 
 class Catalogue:
-    """Items by index, in order of falling frequency; what is not in it shares the index `size`.
+    """Items by index, in order of falling frequency; all unknown items share the index `size`.
 
     Args:
         min_count: keep items that occur at least this often.
 
     Attributes:
         items_: the items, (V,) texts or whole numbers.
-        counts_: how often each occurred, (V,).
+        counts_: number of occurrences of each, (V,).
 
     Example:
         >>> catalogue = Catalogue().fit(pl.Series(["tea", "milk", "tea"]))
@@ -39,7 +39,7 @@ class Catalogue:
 
     @property
     def size(self) -> int:
-        """Items, V."""
+        """Number of items, V."""
         if not hasattr(self, "items_"):
             raise NotFittedError("this catalogue has seen no item yet; call fit(items)")
         return len(self.items_)
@@ -65,7 +65,7 @@ class Catalogue:
         return self
 
     def encode(self, items: pl.Series) -> np.ndarray:
-        """The index of each item, `size` for one that is not there: (N,) int64."""
+        """Return the index of each item, `size` for an unknown one: (N,) int64."""
         check_fork()
         plain = _plain(items, self.items_.dtype)
         index = pl.DataFrame({"item": self.items_, "index": np.arange(self.size)})
@@ -73,7 +73,7 @@ class Catalogue:
         return found["index"].fill_null(self.size).to_numpy().astype(np.int64)
 
     def index_of(self, item: Any) -> int:
-        """The index of one item, `size` for one that is not there.
+        """Return the index of one item, `size` for an unknown one.
 
         Raises:
             DataError: an item that is neither text nor a whole number.
@@ -97,11 +97,11 @@ class Catalogue:
         return {item: place for place, item in enumerate(self.items_.to_list())}
 
     def decode(self, indices: np.ndarray) -> list[Any]:
-        """The items at the indices."""
+        """Return the items at the indices."""
         return self.items_.gather(indices).to_list()
 
     def extended(self, items: pl.Series) -> "Catalogue":
-        """A catalogue with the items that were not there yet, after all others, as seen no time."""
+        """Return a catalogue with new items appended, with a count of 0."""
         new = _plain(items, self.items_.dtype).drop_nulls().unique(maintain_order=True)
         new = new.filter(~new.is_in(self.items_.implode()))
         longer = Catalogue(self.min_count)
@@ -110,7 +110,7 @@ class Catalogue:
         return longer
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         kind = next(name for name, dtype in _KINDS.items() if dtype == self.items_.dtype)
         return {
             "version": 1,
@@ -122,7 +122,7 @@ class Catalogue:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; ArtifactError for damaged or newer data."""
+        """Restore what `to_json` returned; ArtifactError for damaged or newer data."""
         if data.get("version") != 1 or data.get("kind") not in _KINDS:
             raise ArtifactError(message("catalogue", expected="version 1", received=data.get("version")))
         catalogue = cls(data["min_count"])
@@ -132,19 +132,19 @@ class Catalogue:
 
 
 class ItemNames:
-    """Spells the indices of a catalogue's items as a codec does, for those who look inside a model."""
+    """A decoder of item indices with the interface of a codec, for the inspection of models."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.spec = Spec("index", catalogue.size)
 
     def decode(self, encoded: Ragged) -> list[Any]:
-        """The item at every step, one after the other."""
+        """Return the item at every step, one after the other."""
         return self.catalogue.decode(encoded.values.numpy())
 
 
 def _plain(items: pl.Series, like: Any = None) -> pl.Series:
-    """Items as texts or whole numbers; in the form of a catalogue's, where one is given."""
+    """Return items as texts or whole numbers; in the type of a catalogue's items, if one is given."""
     kind = items.dtype
     if kind.is_float() and (items.drop_nans().drop_nulls() % 1 == 0).all():
         items = items.fill_nan(None).cast(pl.Int64)

@@ -1,4 +1,4 @@
-"""Values from a small set: categories as inputs, with a place for values never seen."""
+"""Values from a small set: categories as inputs, with an index for unknown values."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,13 +17,13 @@ _ONE_HOT_UP_TO = 10
 
 
 class Categories(Codec):
-    """A value per record or per step, as an index; values not seen in `fit` share index 0.
+    """A codec of one value per record or per step, as an index; values not seen in `fit` share index 0.
 
-    A missing value is a category of its own when `fit` saw one.
+    A missing value is a category of its own if `fit` saw one.
 
     Args:
         column: text, whole numbers or true/false; or lists of them.
-        embedding_size: width of a learnt vector for each category; 0 = one-hot; None = one-hot up to 10
+        embedding_size: width of a learnt vector per category; 0 = one-hot; None = one-hot up to 10
             categories, then min(50, 1.6 * categories ** 0.56).
         max_size: keep at most this many categories, the most frequent; None keeps all.
         min_count: keep categories seen at least this often.
@@ -83,7 +83,7 @@ class Categories(Codec):
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:
-        """The categories again; unknown ones come back as None."""
+        """Return the categories; unknown ones become None."""
         self._require_fit()
         entries = [None, *self.categories_]
         values = [entries[index] for index in encoded.values.tolist()]
@@ -97,10 +97,10 @@ class Categories(Codec):
 def plain_values(
     records: Sequence[Record], column: str, start: int = 0, per_step: bool | None = None
 ) -> tuple[list[Any], np.ndarray, bool | None]:
-    """All values end to end as plain text, numbers, true/false or None; lengths (B,); whether lists.
+    """Return all values end to end as plain text, numbers, true/false or None; lengths (B,); whether lists.
 
     Raises:
-        DataError: a value of another kind, named by column and record.
+        DataError: a value of another kind; the message names its column and record.
     """
     raw = values_of(records, column)
     per_step = holds_lists(raw, column, start, per_step)

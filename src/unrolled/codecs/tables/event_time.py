@@ -1,4 +1,4 @@
-"""When events were, as features: how long after the one before, which hour, which day of the week."""
+"""Times of events as features: the gap to the event before, the hour and the day of the week."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -12,12 +12,12 @@ _MONDAY = 3 * _DAY  # the first of January 1970 was a Thursday
 
 
 class EventTimes:
-    """Times of a log's events as vectors.
+    """The times of a log's events as vectors.
 
     Attributes:
-        calendar: whether hours and weekdays are among them: the times are dates.
+        calendar: whether the times are dates, so that hours and weekdays are features too.
         centre: mean of log(1 + seconds) between neighbours in time.
-        spread: its deviation.
+        spread: standard deviation of the same values.
 
     Example:
         >>> import polars as pl
@@ -33,28 +33,28 @@ class EventTimes:
 
     @classmethod
     def learnt(cls, log: EventLog) -> Self:
-        """What the times of a log look like."""
+        """Learn the features of the times of a log."""
         gaps, first = _gaps(log)
         inner = gaps[~first]
         return cls(log.calendar, float(inner.mean()) if len(inner) else 0.0, float(inner.std()) if len(inner) else 1.0)
 
     @property
     def size(self) -> int:
-        """Numbers of each event, F."""
+        """Number of features per event, F."""
         return 5 if self.calendar else 1
 
     def encode(self, log: EventLog) -> np.ndarray:
-        """The numbers of each event, (N, F): the gap before it, sine and cosine of hour and weekday."""
+        """Return the features of each event, (N, F): the gap before it, sine and cosine of hour and weekday."""
         assert log.seconds is not None
         return self.vectors(log.seconds, *_gaps(log))
 
     def vectors(self, seconds: np.ndarray, gaps: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """The numbers of events, (N, F).
+        """Return the features of events, (N, F).
 
         Args:
-            seconds: when each was, (N,).
+            seconds: time of each event, (N,).
             gaps: log of 1 + the seconds since the user's event before, (N,).
-            first: which are a user's first, (N,).
+            first: which events are the first of their user, (N,).
         """
         columns = [np.where(first, 0.0, (gaps - self.centre) / max(self.spread, 1e-3))]
         if self.calendar:
@@ -63,17 +63,17 @@ class EventTimes:
         return np.stack(columns, 1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return vars(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         return cls(**data)
 
 
 def _gaps(log: EventLog) -> tuple[np.ndarray, np.ndarray]:
-    """Log of 1 + the seconds since the user's event before, (N,), and which events are first."""
+    """Return log of 1 + the seconds since the user's event before, (N,), and which events are first."""
     assert log.seconds is not None
     starts = (np.cumsum(log.lengths) - log.lengths)[log.lengths > 0]
     first = np.zeros(len(log.seconds), dtype=bool)

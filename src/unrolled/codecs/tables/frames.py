@@ -1,4 +1,4 @@
-"""Frames: a vector at every time step, such as a piano roll, a spectrogram or a small picture."""
+"""Frames: one vector per time step, such as a piano roll, a spectrogram or a small picture."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Self
@@ -14,16 +14,16 @@ from unrolled.ragged import Ragged
 
 
 class Frames(Codec):
-    """A column of lists of vectors, (T, F) in every record; F is learnt in `fit`.
+    """A codec of a column of lists of vectors, (T, F) in every record; F is learnt in `fit`.
 
     Args:
         column: lists of equally long lists of numbers, or arrays (T, F).
-        scaling: "none", "robust" or "standard", for each of the F features by itself.
-        single: every record holds one vector, (F,), that stands for all of it, rather than one for each step.
+        scaling: "none", "robust" or "standard", separately for each of the F features.
+        single: every record holds one vector, (F,), for the whole record, instead of one per step.
 
     Attributes:
         binary_: True when every number in `fit` was 0 or 1, as in a piano roll.
-        switches_: the features whose known numbers were all 0 or 1, such as a lifted pen beside its place.
+        switches_: the features whose known numbers were all 0 or 1, such as whether a pen is lifted.
 
     Example:
         >>> codec = Frames("roll").fit([{"roll": [[0, 1], [1, 1], [0, 0]]}])
@@ -35,7 +35,7 @@ class Frames(Codec):
     opens_files = False
     scaling_: Annotated[list[list[float]], equal_rows]  # centre and scale, (2, F)
     binary_: bool
-    switches_: Sequence[int] = ()  # what a codec saved by an older version knows of them
+    switches_: Sequence[int] = ()  # the value in a codec saved by an earlier version
 
     def __init__(self, column: str, scaling: str = "none", single: bool = False) -> None:
         self.column = column
@@ -75,7 +75,7 @@ class Frames(Codec):
         )
 
     def leave(self, features: Sequence[int]) -> Self:
-        """Keep some features as they are from now on, whatever the scaling of the others."""
+        """Leave some features unscaled from now on."""
         statistics = self._statistics()
         statistics[:, list(features)] = [[0.0], [1.0]]
         return self._learn(scaling_=statistics.tolist())
@@ -84,7 +84,7 @@ class Frames(Codec):
         return self.observe(records).map(lambda frames: frames.nan_to_num(nan=0.0))
 
     def observe(self, records: Sequence[Record]) -> Ragged:
-        """As `encode`, but what is missing stays NaN."""
+        """Encode records like `encode`, but keep missing values as NaN."""
         self._require_fit()
         frames, lengths, _ = self._read(records, 0, len(self.scaling_[0]))
         scaled = to_float32(scale(frames, *self._statistics()), self.columns, lengths)
@@ -103,7 +103,7 @@ class Frames(Codec):
     def _read(
         self, records: Sequence[Record], start: int, width: int | None
     ) -> tuple[np.ndarray, np.ndarray, int | None]:
-        """All frames end to end (N, F), lengths (B,), and the width once it is known."""
+        """Return all frames end to end (N, F), lengths (B,), and the width once it is known."""
         arrays: list[np.ndarray] = []
         for row, value in enumerate(values_of(records, self.column), start):
             frames = self._frames(value, row)

@@ -1,4 +1,4 @@
-"""A user's own habits, kept up to date event by event; `unrolled.codecs.tables.own_history` reads them all at once."""
+"""A user's own habits, updated event by event; gives the same as `unrolled.codecs.tables.own_history.recalled`."""
 
 from typing import Any, NamedTuple
 
@@ -7,22 +7,22 @@ from unrolled.state_forms import Also, Form, Many, Parts, Whole
 
 
 class Habits(NamedTuple):
-    """What is kept of one user; items by index. A value: `with_event` gives a new one."""
+    """The habits of one user; items by index. It is immutable: `with_event` returns a new one."""
 
     last: int = -1  # the item of the last event; -1 before the first
-    hour: int = -1  # the hour of the week in which it was
-    followed: tuple[tuple[int, int], ...] = ()  # item, and what followed it the last time
-    in_hour: tuple[tuple[int, int], ...] = ()  # hour of the week, and what followed its last event
-    counts: tuple[tuple[int, int], ...] = ()  # item, and how often
-    most: int = -1  # the most frequent item, the first that was so
-    times: int = 0  # how often that was
+    hour: int = -1  # the hour of the week of the last event
+    followed: tuple[tuple[int, int], ...] = ()  # item, and the item that followed it the last time
+    in_hour: tuple[tuple[int, int], ...] = ()  # hour of the week, and the item that followed its last event
+    counts: tuple[tuple[int, int], ...] = ()  # item, and number of its events
+    most: int = -1  # the most frequent item; the first to reach its count
+    times: int = 0  # number of its events
 
     def with_event(self, item: int, seconds: float | None) -> "Habits":
-        """After one more event.
+        """Return the habits after one more event.
 
         Args:
-            item: its index.
-            seconds: its time since 1970; None where times are no dates.
+            item: index of its item.
+            seconds: its time since 1970; None if times are no dates.
 
         Example:
             >>> after = Habits().with_event(3, None).with_event(5, None).with_event(3, None)
@@ -42,7 +42,7 @@ class Habits(NamedTuple):
         return Habits(item, hour, kept[0], kept[1], kept[2], most, times)
 
     def recalled(self, nothing: int) -> dict[str, int]:
-        """What the events so far suggest; `nothing` where they suggest nothing."""
+        """Return the items that the events so far suggest; `nothing` if there is no suggestion."""
         found = {AFTER: dict(self.followed).get(self.last, nothing), MOST: self.most if self.times else nothing}
         if self.hour >= 0:
             found[HOUR] = dict(self.in_hour).get(self.hour, nothing)
@@ -50,7 +50,7 @@ class Habits(NamedTuple):
 
     @staticmethod
     def form(size: int) -> Form:
-        """What `tuple` of it may be, with items in [0, size]."""
+        """Return the form of habits as a tuple, with items in [0, size]."""
         item, hour = Whole(0, size), Whole(-1, WEEK_HOURS - 1)
         kept = Parts(
             Whole(-1, size),
@@ -65,5 +65,5 @@ class Habits(NamedTuple):
 
     @classmethod
     def from_values(cls, values: Any) -> "Habits":
-        """From the plain tuple that it is."""
+        """Return habits from a plain tuple."""
         return cls(*values)

@@ -1,4 +1,4 @@
-"""What a classifier answers with: one label, or any number of labels."""
+"""Answers of a classifier: one label, or any number of labels."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,13 +17,13 @@ from unrolled.errors import DataError, InputError, message, unknown
 from unrolled.metrics.scores import UNSEEN
 from unrolled.ragged import Ragged
 
-IGNORED = -100  # the index of a label to leave out of loss and score; torch's `ignore_index`
+IGNORED = -100  # index of a label to leave out of loss and score; torch's `ignore_index`
 
 _POLICIES = ("error", "ignore")
 
 
 class Labels(Codec):
-    """One label per record, or per step where the column holds lists.
+    """A codec of one label per record, or per step if the column holds lists.
 
     Args:
         column: text, whole numbers or true/false; or lists of them.
@@ -31,7 +31,7 @@ class Labels(Codec):
             gives it the index -100 and counts it. `evaluate` counts an unseen one as answered wrong, or leaves it out.
 
     Attributes:
-        classes_: the labels, sorted; a label's place is its index.
+        classes_: the labels, sorted; the index of a label is its position.
 
     Raises:
         DataError: from `fit`, fewer than two classes.
@@ -88,11 +88,11 @@ class Labels(Codec):
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
     def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any]]:
-        """Labels to score answers against: as `encode`, but an unseen label is an answer that nobody can give.
+        """Return labels to score answers against: like `encode`, but an unseen label equals no possible answer.
 
         Returns:
-            Indices, `UNSEEN` for a label not seen in `fit`, and how often each such label occurs; with unseen="ignore"
-            they are left out (-100) as ever, and none is counted here.
+            Indices, `UNSEEN` for a label not seen in `fit`, and the number of occurrences of each such label; with
+            unseen="ignore" they are left out (-100) as in `encode`, and none is counted here.
 
         Raises:
             DataError: a missing label, unless it is to be ignored.
@@ -111,7 +111,7 @@ class Labels(Codec):
         return unflatten(self.decode_indices(encoded.values), encoded.lengths.tolist(), self.per_step_)
 
     def decode_indices(self, indices: Tensor | np.ndarray | Sequence[int]) -> list[Any]:
-        """The label of each index (M,); an ignored one is None."""
+        """Return the label of each index (M,); an ignored one becomes None."""
         self._require_fit()
         return [None if index == IGNORED else self.classes_[index] for index in np.asarray(indices).tolist()]
 
@@ -125,7 +125,7 @@ class Labels(Codec):
 
 
 class MultiLabels(Codec):
-    """Any number of labels per record, as a vector of 0 and 1.
+    """A codec of any number of labels per record, as a vector of 0 and 1.
 
     Args:
         column: lists of text, whole numbers or true/false; a missing list is an empty one.
@@ -133,7 +133,7 @@ class MultiLabels(Codec):
             counts it as one that was not found, or drops it.
 
     Attributes:
-        classes_: the labels, sorted; a label's place in the vector.
+        classes_: the labels, sorted; the position of a label in the vector.
 
     Example:
         >>> codec = MultiLabels("tags").fit([{"tags": ["red", "big"]}, {"tags": []}])
@@ -185,11 +185,11 @@ class MultiLabels(Codec):
         return Ragged(torch.from_numpy(vectors), torch.ones(len(records), dtype=torch.int64))
 
     def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any], np.ndarray]:
-        """Labels to score answers against: as `encode`, but an unseen label is one that no answer can find.
+        """Return labels to score answers against: like `encode`, but an unseen label counts as not found.
 
         Returns:
-            The vectors, how often each unseen label occurs, and how many each record has, (B,); with unseen="ignore"
-            such labels are dropped as ever, and none is counted here.
+            The vectors, the number of occurrences of each unseen label, and its number per record, (B,); with
+            unseen="ignore" such labels are dropped as in `encode`, and none is counted here.
         """
         self._require_fit()
         values, lengths, _ = plain_values(records, self.column, 0, True)
@@ -204,7 +204,7 @@ class MultiLabels(Codec):
         return whole, Counter(values[place] for place in unseen), counts
 
     def decode(self, encoded: Ragged) -> list[list[Any]]:
-        """The labels of each record, sorted: those above 0.5, so probabilities decode too."""
+        """Return the labels of each record, sorted: those above 0.5, so probabilities can be decoded too."""
         self._require_fit()
         present = (encoded.values > 0.5).tolist()
         return [[label for label, there in zip(self.classes_, row, strict=True) if there] for row in present]

@@ -1,4 +1,4 @@
-"""Numbers, several columns side by side: scaled per group, with missing values said aloud."""
+"""Numbers: one or several columns side by side, scaled per group, with indicators of missing values."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -18,13 +18,13 @@ MISSING = ("indicator", "zero", "keep")
 
 
 class Numbers(Codec):
-    """One or more columns of numbers as a vector; a missing value (null or NaN) becomes the centre, 0.
+    """A codec of one or more columns of numbers as a vector; a missing value (null or NaN) becomes the centre, 0.
 
     Args:
-        columns: one column or several; each holds a number per record, or each a list of numbers, where
+        columns: one column or several; each holds one number per record, or each a list of numbers, where
             the lists of one record have equal lengths.
         scaling: "robust" (median and interquartile range), "standard" (mean and deviation) or "none".
-        group: column that names the group of a record; every group is scaled by itself, and groups not
+        group: column that names the group of a record; every group is scaled separately, and groups not
             seen in `fit` by the statistics of all.
         missing: "indicator" adds a 0/1 feature for each column that had missing values in `fit`; "zero"
             adds none; "keep" leaves NaN, for targets whose loss skips them.
@@ -42,7 +42,7 @@ class Numbers(Codec):
     per_step_: bool
     value_columns: str | Sequence[str]
     scaling_: Annotated[list[list[float]], equal_rows]  # centre and scale, (2, C)
-    groups_: dict[str, Annotated[list[list[float]], equal_rows]]  # the same by group
+    groups_: dict[str, Annotated[list[list[float]], equal_rows]]  # centre and scale by group
     indicated_: list[int]  # the columns that have an indicator
 
     def __init__(
@@ -108,11 +108,11 @@ class Numbers(Codec):
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged, records: Sequence[Record] | None = None) -> list[Any]:
-        """The numbers again; several columns come back as one dictionary per record.
+        """Return the numbers in their own units; several columns become one dictionary per record.
 
         Args:
             encoded: (N, F), as `encode` gave it; also (N, C) without the indicators.
-            records: the records they belong to, needed where numbers are scaled by group.
+            records: the records they belong to, needed if numbers are scaled by group.
         """
         self._require_fit()
         if self.group is not None and records is None:
@@ -137,7 +137,7 @@ class Numbers(Codec):
         return [dict(zip(self._names, row, strict=True)) for row in zip(*decoded, strict=True)]
 
     def statistics(self, records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
-        """Centre and scale for every record, each (B, C): number = encoded * scale + centre."""
+        """Return centre and scale for every record, each (B, C): number = encoded * scale + centre."""
         self._require_fit()
         centre, spread, _ = self._statistics(records)
         shape = (len(records), len(self._names))
@@ -163,7 +163,7 @@ class Numbers(Codec):
     def _read(
         self, records: Sequence[Record], start: int, per_step: bool | None
     ) -> tuple[np.ndarray, np.ndarray, bool | None]:
-        """All columns side by side, (N, C) float64 with NaN where missing; lengths (B,); whether lists."""
+        """Return all columns side by side, (N, C) float64 with NaN where missing; lengths (B,); whether lists."""
         names = self._names
         raw = [values_of(records, name) for name in names]
         for name, values in zip(names, raw, strict=True):
@@ -186,7 +186,7 @@ class Numbers(Codec):
         return [str(value) for value in values_of(records, self.group or "")]
 
     def _statistics(self, records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray, int]:
-        """Centre and scale, each (C,) or by group (B, C), and how many records have an unseen group."""
+        """Return centre and scale, each (C,) or by group (B, C), and the number of records with an unseen group."""
         if self.group is None:
             return self._tables[0, 0], self._tables[0, 1], 0
         rows = np.array([self._group_rows.get(key, 0) for key in self._keys(records)], dtype=np.int64)
@@ -195,7 +195,7 @@ class Numbers(Codec):
 
     @cached_property
     def _tables(self) -> np.ndarray:
-        """The statistics of all, then of each group: (1 + groups, 2, C)."""
+        """Return the statistics of all records, then of each group: (1 + groups, 2, C)."""
         return np.array([self.scaling_, *self.groups_.values()], dtype=np.float64)
 
     @cached_property
@@ -204,7 +204,7 @@ class Numbers(Codec):
 
 
 def _column(values: list[Any], per_step: bool, name: str, start: int) -> tuple[np.ndarray, np.ndarray]:
-    """One column's numbers end to end (N,), and the length of each record (B,)."""
+    """Return one column's numbers end to end (N,), and the length of each record (B,)."""
     if per_step and any(isinstance(value, np.ndarray) for value in values):
         arrays = [np.empty(0) if value is None else np.asarray(value) for value in values]
         lengths = np.array([len(array) for array in arrays], dtype=np.int64)
@@ -214,7 +214,7 @@ def _column(values: list[Any], per_step: bool, name: str, start: int) -> tuple[n
         numbers = to_numbers(flat)
     if numbers is not None and numbers.ndim == 1:
         return numbers, lengths
-    for row, value in enumerate(values):  # slow, but only to name the culprit
+    for row, value in enumerate(values):  # slow, but only to name the bad value
         single = to_numbers(value if per_step and value is not None else [value])
         if single is None or single.ndim != 1:
             remedy = "use Frames for a vector per step, TimeFeatures for dates, Categories or Words for text"

@@ -1,4 +1,4 @@
-"""A user's own habits, as items: where he went from here last time, what he did most, what he did at this hour."""
+"""A user's own history as features: what followed last time, what is most frequent, and what is usual at this hour."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ HOUR_SECONDS, WEEK_HOURS = 3600.0, 168
 
 
 def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.ndarray]:
-    """For each event what the user's own events up to and with it suggest: items by index, (N,).
+    """Return for each event the items that the user's own events up to it suggest: by index, (N,).
 
-    All of it can be kept up to date event by event, with a few numbers for each of a user's items.
+    All of them can be updated event by event, with a few numbers per item of a user.
 
     Args:
         log: whole histories.
@@ -19,9 +19,9 @@ def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.nda
         nothing: the index that stands for no suggestion.
 
     Returns:
-        after: what followed the last time the user's event was about this item.
-        most: what the user's events were most often about; the one that was so first where counts tie.
-        hour: what followed the user's last event in the same hour of the week; only where times are dates.
+        after: what followed the last time that an event of this user had this item.
+        most: the user's most frequent item; in a tie the one that reached the count first.
+        hour: what followed the user's last event in the same hour of the week; only if times are dates.
     """
     owners = np.repeat(np.arange(len(log.lengths)), log.lengths)
     found = {AFTER: _followed(owners, items, items, nothing), MOST: _most(owners, items)}
@@ -33,7 +33,7 @@ def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.nda
 
 
 def _followed(owners: np.ndarray, keys: np.ndarray, items: np.ndarray, nothing: int) -> np.ndarray:
-    """What came right after the owner's last earlier event with the same key, (N,)."""
+    """Return what came right after the owner's last earlier event with the same key, (N,)."""
     before = _earlier(owners, keys)
     known = before >= 0
     found = np.full(len(items), nothing)
@@ -42,8 +42,8 @@ def _followed(owners: np.ndarray, keys: np.ndarray, items: np.ndarray, nothing: 
 
 
 def _earlier(owners: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The owner's last earlier event with the same key, -1 without one, (N,)."""
-    order = np.lexsort((keys, owners))  # stable: events of one owner and key stay in order
+    """Return the owner's last earlier event with the same key, -1 without one, (N,)."""
+    order = np.lexsort((keys, owners))  # stable: events of one owner and key keep their order
     same = np.zeros(len(order), dtype=bool)
     same[1:] = (owners[order[1:]] == owners[order[:-1]]) & (keys[order[1:]] == keys[order[:-1]])
     before = np.full(len(order), -1)
@@ -52,7 +52,7 @@ def _earlier(owners: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def _most(owners: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The owner's most frequent item up to each event, (N,)."""
+    """Return the owner's most frequent item up to each event, (N,)."""
     size = len(items)
     if not size:
         return items.copy()
@@ -61,8 +61,8 @@ def _most(owners: np.ndarray, items: np.ndarray) -> np.ndarray:
     starts[1:] = (owners[order[1:]] != owners[order[:-1]]) | (items[order[1:]] != items[order[:-1]])
     place = np.arange(size)
     counts = np.empty(size, dtype=np.int64)
-    counts[order] = place - np.maximum.accumulate(np.where(starts, place, 0)) + 1  # how often so far
-    # counts of later owners are lifted above all of earlier ones, so that one running maximum serves all
+    counts[order] = place - np.maximum.accumulate(np.where(starts, place, 0)) + 1  # occurrences so far
+    # counts of later owners are raised above all of earlier ones, so that one running maximum is enough
     lifted = counts + owners * (size + 1)
     highest = np.maximum.accumulate(lifted)
     new = np.ones(size, dtype=bool)

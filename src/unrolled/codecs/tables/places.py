@@ -1,4 +1,4 @@
-"""Places: positions that lie together, as one thing to go to."""
+"""Places: groups of positions that lie close together."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -12,18 +12,18 @@ from unrolled.errors import DataError, NotFittedError, OptionError, message, unk
 
 METHODS = ("clusters", "grid")
 PLACE = "place"  # the column that names the place
-_BLOCK = 4096  # positions that look for their place at once
+_BLOCK = 4096  # positions per block in the search for the nearest place
 
 
 class Places:
-    """Gives each position the place it belongs to: a dense cluster of positions, or a cell of a grid.
+    """The assignment of positions to places: dense clusters of positions, or cells of a grid.
 
     Args:
         latitude: the column of latitudes, in degrees.
         longitude: the column of longitudes, in degrees.
-        method: clusters (dense ones, by DBSCAN) or grid (cells as wide as high).
-        metres: how near positions of one place are to each other, or the side of a cell.
-        least: positions that make a cluster, or that a cell must hold to be one.
+        method: clusters (dense ones, by DBSCAN) or grid (square cells).
+        metres: maximum distance between neighbours of one cluster, or the side of a cell.
+        least: minimum number of positions in a cluster or a cell.
 
     Attributes:
         centres_: mean latitude and longitude of each place, (P, 2).
@@ -54,7 +54,7 @@ class Places:
         self.least = least
 
     def fit(self, frame: pl.DataFrame) -> Self:
-        """Find the places.
+        """Find the places in a table.
 
         Raises:
             OptionError: an unknown method, or sizes that make no sense.
@@ -88,7 +88,7 @@ class Places:
         return model.fit_predict(np.radians(points))
 
     def _cells(self, points: np.ndarray) -> np.ndarray:
-        """The cell of each position, -1 for those of cells that hold too few."""
+        """Return the cell of each position, -1 for cells that hold too few positions."""
         high = np.degrees(self.metres / 1000 / EARTH_KM)
         rows = np.floor(points[:, 0] / high)
         wide = high / np.maximum(np.cos(np.radians(rows * high)), 1e-3)  # in degrees, so that cells stay square
@@ -98,7 +98,7 @@ class Places:
         return np.where(counts >= self.least, kept, -1)[labels.reshape(-1)]
 
     def encode(self, frame: pl.DataFrame) -> pl.Series:
-        """The name of each row's place: its centre; null where none is near enough."""
+        """Return the name of each row's place, which is its centre; null if none is near enough."""
         if not hasattr(self, "centres_"):
             raise NotFittedError("these places are not known yet; call fit(frame)")
         points = positions(frame, self.latitude, self.longitude)
@@ -114,18 +114,18 @@ class Places:
         return pl.Series(PLACE, found.tolist(), dtype=pl.String)
 
     def table(self, data: Source) -> Table:
-        """The same rows with a column of places; rows that are at none are left out."""
+        """Return the rows with a column of places; rows at no place are left out."""
         frame = as_table(data).frame
         return Table(frame.with_columns(self.encode(frame)).drop_nulls(PLACE))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         own = {name: getattr(self, name) for name in ("latitude", "longitude", "method", "metres", "least")}
         return {**own, "centres": self.centres_.tolist()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         places = cls(**{name: value for name, value in data.items() if name != "centres"})
         places.centres_ = np.asarray(data["centres"], dtype=np.float64).reshape(-1, 2)
         return places

@@ -1,4 +1,4 @@
-"""Centre and scale of numbers, so that networks read values near 0 whatever the unit."""
+"""Centre and scale of numbers, so that networks read values near 0 in every unit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,13 +14,13 @@ _TINY = 1e-12  # spread below this share of the largest value is rounding noise
 
 
 def check_scaling(scaling: str) -> None:
-    """OptionError for an unknown name."""
+    """Raise an OptionError for an unknown name."""
     if scaling not in SCALINGS:
         raise unknown("scaling", scaling, SCALINGS)
 
 
 def learn_scaling(values: np.ndarray, scaling: str, fallback: np.ndarray | None = None) -> np.ndarray:
-    """Centre and scale of every column: (N, F) -> (2, F). NaN is left out.
+    """Return centre and scale of every column: (N, F) -> (2, F). NaN is left out.
 
     Args:
         values: the numbers, (N, F).
@@ -51,13 +51,13 @@ def learn_scaling(values: np.ndarray, scaling: str, fallback: np.ndarray | None 
 
 
 def scale(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """(values - centre) / spread, (N, F) float64; infinite where it cannot be held."""
+    """Return (values - centre) / spread, (N, F) float64; infinite on overflow."""
     with np.errstate(over="ignore"):
         return (values - centre) / spread
 
 
 def to_float32(scaled: np.ndarray, columns: Sequence[str], lengths: np.ndarray, start: int = 0) -> np.ndarray:
-    """Scaled numbers as float32; DataError where one is too large for that."""
+    """Convert scaled numbers to float32; DataError if one is too large for that."""
     with np.errstate(over="ignore"):
         small = scaled.astype(np.float32)
     refuse_infinite(small, columns, lengths, start, "a number that fits after scaling")
@@ -67,7 +67,7 @@ def to_float32(scaled: np.ndarray, columns: Sequence[str], lengths: np.ndarray, 
 def refuse_infinite(
     values: np.ndarray, columns: Sequence[str], lengths: np.ndarray, start: int = 0, expected: str = "finite numbers"
 ) -> None:
-    """DataError that names column and record where (N, F) holds an infinity."""
+    """Raise a DataError that names column and record if (N, F) holds an infinity."""
     infinite = np.isinf(values)
     if infinite.any():
         step, feature = (int(place[0]) for place in np.nonzero(infinite))
@@ -77,7 +77,7 @@ def refuse_infinite(
 
 
 def to_numbers(flat: list[Any] | np.ndarray) -> np.ndarray | None:
-    """float64 of the same shape, missing = NaN; None where something is not a number."""
+    """Return float64 of the same shape, missing = NaN; None if something is not a number."""
     try:
         array = np.asarray(flat)
         if array.size == 0:

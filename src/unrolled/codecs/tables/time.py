@@ -1,4 +1,4 @@
-"""Features of the calendar: where a time lies in the day, the week, the month and the year."""
+"""Calendar features: the phase of a time in the day, the week, the month and the year."""
 
 import datetime as dt
 import math
@@ -14,7 +14,7 @@ from unrolled.errors import DataError, UnsupportedError, message
 from unrolled.ragged import Ragged
 
 _DAY = 86_400_000_000  # in microseconds, the unit of every calendar time here
-# a cycle is used where the data resolve it: times closer together than this
+# a cycle is used if the data resolve it: if times are closer together than this
 _CYCLES = {"hour_of_day": _DAY, "day_of_week": 7 * _DAY, "day_of_month": 28 * _DAY, "day_of_year": 365 * _DAY}
 Cycle = Literal["hour_of_day", "day_of_week", "day_of_month", "day_of_year"]
 _UNITS = (_DAY, 3_600_000_000, 60_000_000, 1_000_000, 1)  # day, hour, minute, second, microsecond
@@ -23,7 +23,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 
 class TimeFeatures(Codec):
-    """A time as sine and cosine of its place in each cycle, and its position in the span seen by `fit`.
+    """A codec of a time as sine and cosine of its phase in each cycle, and its position in the span seen by `fit`.
 
     Cycles that the data do not resolve are left out: hours for daily data, weekdays for monthly data.
     Times are read as wall-clock times; a time zone is ignored. Plain numbers give the position only.
@@ -46,7 +46,7 @@ class TimeFeatures(Codec):
     name = "time_features"
     opens_files = False
     per_step_: bool
-    form_: dict[str, Any]  # how the column writes its times
+    form_: dict[str, Any]  # the form of the column's times
     features_: list[Cycle]
     first_: float
     span_: float
@@ -111,7 +111,7 @@ class TimeFeatures(Codec):
         return Ragged(torch.from_numpy(values.astype(np.float32)), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:
-        """The times again, from their position: to whole days, hours, ... as in `fit`, as far as float32 holds them."""
+        """Return the times, from their position: to whole days, hours, ... as in `fit`, within float32 precision."""
         self._require_fit()
         if not self.position:
             raise UnsupportedError(
@@ -135,7 +135,7 @@ class TimeFeatures(Codec):
     def _read(
         self, records: Sequence[Record], start: int, per_step: bool | None, form: dict[str, Any]
     ) -> tuple[np.ndarray, np.ndarray, bool | None]:
-        """All times end to end: microseconds (int64), or numbers (float64); lengths (B,); whether lists."""
+        """Return all times end to end: microseconds (int64), or numbers (float64); lengths (B,); whether lists."""
         raw = values_of(records, self.column)
         per_step = holds_lists(raw, self.column, start, per_step)
         flat, lengths = flatten(raw, bool(per_step))
@@ -152,7 +152,7 @@ class TimeFeatures(Codec):
 
 
 def _form(value: Any) -> dict[str, Any]:
-    """How the column writes its times, so that `decode` can write them likewise."""
+    """Return the form of the column's times, so that `decode` can restore it."""
     if isinstance(value, str):
         separator = value[10:11] if value[10:11] in ("T", " ") else "T"
         length = len(value) if len(value) in (7, 10, 16, 19) or "." in value[19:20] else 19
@@ -164,7 +164,7 @@ def _form(value: Any) -> dict[str, Any]:
 
 
 def _to_microseconds(value: Any) -> int | None:
-    """Microseconds since 1970; _MISSING for a missing value, None for what is no time."""
+    """Return microseconds since 1970; _MISSING for a missing value, None for a value that is no time."""
     if value is None:
         return _MISSING
     if isinstance(value, str):
@@ -198,7 +198,7 @@ def _absent(times: np.ndarray) -> np.ndarray:
 
 
 def _phases(times: np.ndarray) -> dict[str, np.ndarray]:
-    """The share of each cycle that has passed, in [0, 1), for microseconds (N,)."""
+    """Return the share of each cycle that has passed, in [0, 1), for microseconds (N,)."""
     moments = times.astype("datetime64[us]")
     days = moments.astype("datetime64[D]")
     month = moments.astype("datetime64[M]").astype("datetime64[D]")

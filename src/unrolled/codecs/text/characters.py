@@ -15,16 +15,16 @@ from unrolled.ragged import Ragged
 UNKNOWN = 0
 REPLACEMENT = "\ufffd"  # what an unknown character decodes to
 _CODE_POINTS = 0x110000
-_SURROGATES = slice(0xD800, 0xE000)  # halves of characters: no file can hold them
-_BLOCK = 1 << 20  # characters counted or looked up at once, so that memory stays flat
+_SURROGATES = slice(0xD800, 0xE000)  # halves of surrogate pairs: no file can hold them
+_BLOCK = 1 << 20  # characters counted or looked up at once, so that memory stays constant
 
 
 class Characters(Codec):
-    """A text as a sequence of characters; unknown characters share index 0.
+    """A codec of texts as sequences of characters; unknown characters share index 0.
 
     Args:
         column: a column of text (str); a missing text is an empty one.
-        embedding_size: width of a learnt vector for each character; 0 = one-hot.
+        embedding_size: width of a learnt vector per character; 0 = one-hot.
         max_size: keep at most this many characters, the most frequent; None keeps all.
         min_count: keep characters seen at least this often.
         lowercase: ignore case.
@@ -86,17 +86,17 @@ class Characters(Codec):
         return [spell(self.characters_, sequence.numpy(force=True)) for sequence in encoded]
 
     def pieces(self, records: Sequence[Record]) -> list[list[str]]:
-        """Each record's characters."""
+        """Return each record's characters."""
         return [list(text) for text in self._cased(texts_of(records, self.column))]
 
     @property
     def entries(self) -> list[str]:
-        """The character of each index."""
+        """Return the character of each index."""
         self._require_fit()
         return [REPLACEMENT, *self.characters_]
 
     def join(self, pieces: Sequence[str]) -> str:
-        """Characters as a text."""
+        """Join characters to a text."""
         return "".join(pieces)
 
     def _cased(self, texts: Iterable[str]) -> Iterable[str]:
@@ -108,7 +108,7 @@ class Characters(Codec):
 
 
 def choose_characters(texts: Iterable[str], max_size: int | None = None, min_count: int = 1) -> str:
-    """The characters worth an index, in code-point order; the texts are read once and memory is flat."""
+    """Return the characters that get an index, in code-point order; the texts are read once, in constant memory."""
     if min_count < 1 or (max_size is not None and max_size < 1):
         raise OptionError(message("min_count, max_size", expected="numbers >= 1", received=(min_count, max_size)))
     counts = np.zeros(_CODE_POINTS, dtype=np.int64)
@@ -122,7 +122,7 @@ def choose_characters(texts: Iterable[str], max_size: int | None = None, min_cou
 
 
 def lookup_table(characters: str) -> np.ndarray:
-    """Index of every code point up to the largest known one, then one more row for all that lie above."""
+    """Return the index of every code point up to the largest known one, and one last row for all above it."""
     codes = _code_points(characters)
     table = np.full(int(codes.max(initial=0)) + 2, UNKNOWN, dtype=np.int64)
     table[codes] = np.arange(1, len(codes) + 1)
@@ -130,7 +130,7 @@ def lookup_table(characters: str) -> np.ndarray:
 
 
 def look_up(table: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all characters end to end, and the length of each text: (N,), (B,)."""
+    """Return the indices of all characters end to end, and the length of each text: (N,), (B,)."""
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     values = np.empty(int(lengths.sum()), dtype=np.int64)
     start = 0
@@ -142,7 +142,7 @@ def look_up(table: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.nda
 
 
 def spell(characters: str, indices: np.ndarray) -> str:
-    """The text that a sequence of indices stands for."""
+    """Return the text of a sequence of indices."""
     codes = _code_points(REPLACEMENT + characters)
     return codes[indices].tobytes().decode("utf-32-le")
 
@@ -152,7 +152,7 @@ def _code_points(text: str) -> np.ndarray:
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[str]:
-    """The texts end to end, in blocks of bounded size."""
+    """Yield the texts end to end, in blocks of bounded size."""
     waiting: list[str] = []
     size = 0
     for text in texts:

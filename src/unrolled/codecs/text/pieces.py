@@ -1,4 +1,4 @@
-"""Texts as pieces that can be written one after another: words, characters or subwords; and which can be copied."""
+"""Texts as pieces that can be written one after another: words, characters or subwords; and copies from a source."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from unrolled.ragged import Ragged
 
 
 class PieceCodec(Protocol):
-    """A codec of texts whose every index is a piece of text: `Words`, `Characters`, `Subwords`."""
+    """A codec of texts in which every index is a piece of text: `Words`, `Characters`, `Subwords`."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -29,7 +29,7 @@ class PieceCodec(Protocol):
 
 
 def share_found(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> float:
-    """The share of the pieces written that stand in what was read; punctuation does not count, it is everywhere.
+    """Return the share of the written pieces that occur in the source; punctuation is ignored.
 
     Example:
         >>> share_found([(["drop", "users", "."], ["remove", "users", "."])])
@@ -45,14 +45,14 @@ def share_found(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> float:
 
 
 class Copies:
-    """Which tokens copying would write at each place of each source.
+    """The tokens that copying would write at each place of each source.
 
-    A piece that the target's vocabulary has is its index there; the k-th other one of a source is `size + k`.
+    A piece of the target's vocabulary keeps its index; the k-th other piece of a source is `size + k`.
 
     Args:
         sources: the pieces of each source.
         index: the target's vocabulary, piece to index.
-        size: where the further tokens begin.
+        size: index of the first further token.
 
     Example:
         >>> copies = Copies([["drop", "table", "users"], ["users"]], {"drop": 1, "table": 2}, size=3)
@@ -74,10 +74,10 @@ class Copies:
         self.places = Ragged(values, torch.tensor([len(row) for row in rows], dtype=torch.int64))
 
     def index_of(self, row: int, piece: str) -> int | None:
-        """The token that writes a piece by copying it from a source; None where it is not there."""
+        """Return the token that copies a piece from a source; None if the source does not hold it."""
         further = self._further[row]
         return self.size + further.index(piece) if piece in further else None
 
     def piece(self, row: int, token: int) -> str:
-        """What a further token of a source stands for."""
+        """Return the piece of a further token of a source."""
         return self._further[row][token - self.size]

@@ -1,27 +1,27 @@
-"""Spacing: whether a sign stands close to its neighbours, as the texts learnt from have it."""
+"""Spacing of punctuation: whether a sign follows its neighbour without a space, learnt from the training texts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
-LOOKED_AT = 1_000_000  # characters of the first texts
+LOOKED_AT = 1_000_000  # characters of the training texts that are used
 HALF = 0.5
-LEAST = 3  # times that a neighbourhood must be met to say anything
+LEAST = 3  # least number of occurrences of a neighbourhood
 
 Spacing = Mapping[str, Mapping[str, float]]
 
 
 def is_word(token: str) -> bool:
-    """Whether a token has a letter or a figure in it, rather than being a sign."""
+    """Return whether a token contains a letter or a digit, and so is no sign."""
     return any(letter.isalnum() for letter in token)
 
 
 def learn_spacing(texts: Iterable[str], split: Callable[[str], list[str]]) -> dict[str, dict[str, float]]:
-    """How often signs stand close to the word before, to the word after, and to the sign after them.
+    """Return how often signs follow without a space the word before, the word after, and the sign after them.
 
     Args:
         texts: as they are written.
-        split: their tokens.
+        split: splits a text into tokens.
 
     Returns:
         Shares in [0, 1]: "after" a word by sign, "before" a word by sign, and "signs" by the two signs side by side.
@@ -54,14 +54,14 @@ def learn_spacing(texts: Iterable[str], split: Callable[[str], list[str]]) -> di
 
 
 def neighbourhood(left: str, right: str) -> tuple[str, str]:
-    """Which share says whether two tokens stand close; none for two words."""
+    """Return the key of the share for two tokens; empty for two words."""
     if is_word(left):
         return ("", "") if is_word(right) else ("after", right)
     return ("before", left) if is_word(right) else ("signs", left + right)
 
 
 def are_close(left: str, right: str, spacing: Spacing) -> bool | None:
-    """Whether two tokens mostly stand close; None where nothing is known."""
+    """Return whether two tokens mostly stand without a space; None if that is unknown."""
     kind, key = neighbourhood(left, right)
     share = spacing.get(kind, {}).get(key)
     return None if share is None else share > HALF

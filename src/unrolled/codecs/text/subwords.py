@@ -1,4 +1,4 @@
-"""Text as subwords: byte-level pair encoding learnt from the data, so nothing is unknown and nothing is lost."""
+"""Text as subwords: byte-level pair encoding learnt from the data, without unknown tokens and without loss."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -14,16 +14,16 @@ from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
 BYTES = 256
-_GROUP = 1 << 20  # characters split at once, so that memory stays flat
+_GROUP = 1 << 20  # characters split at once, so that memory stays constant
 
 
 class Subwords(Codec):
-    """A text as a sequence of subwords: frequent words whole, rare ones in pieces, down to bytes.
+    """A codec of texts as sequences of subwords: frequent words whole, rare ones in pieces, down to bytes.
 
     Args:
         column: a column of text (str); a missing text is an empty one.
-        size: vocabulary size, at least 256 (the bytes); smaller data may fill less.
-        embedding_size: width of a learnt vector for each subword; 0 = one-hot.
+        size: vocabulary size, at least 256 (the bytes); small data may give a smaller one.
+        embedding_size: width of a learnt vector per subword; 0 = one-hot.
 
     Example:
         >>> codec = Subwords("text", size=300).fit([{"text": "low lower lowest " * 9}])
@@ -92,18 +92,18 @@ class Subwords(Codec):
         return self._tokenizer.decode_batch([row.tolist() for row in encoded], skip_special_tokens=False)
 
     def pieces(self, records: Sequence[Record]) -> list[list[str]]:
-        """Each record's subwords, as the vocabulary spells them."""
+        """Return each record's subwords, in the spelling of the vocabulary."""
         entries = self.entries
         return [[entries[index] for index in row.tolist()] for row in self.encode(records)]
 
     @property
     def entries(self) -> list[str]:
-        """The subword of each index."""
+        """Return the subword of each index."""
         self._require_fit()
         return [self._tokenizer.id_to_token(index) or "" for index in range(self._tokenizer.get_vocab_size())]
 
     def join(self, pieces: Sequence[str]) -> str:
-        """Subwords as a text."""
+        """Join subwords to a text."""
         return decoders.ByteLevel().decode(list(pieces))
 
     @cached_property
@@ -112,7 +112,7 @@ class Subwords(Codec):
 
 
 def _whole(text: str) -> str:
-    """The text with half characters (lone surrogates) replaced: UTF-8 cannot hold them."""
+    """Return the text with lone surrogates replaced: UTF-8 cannot hold them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

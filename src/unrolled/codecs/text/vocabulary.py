@@ -1,4 +1,4 @@
-"""Which of very many values get an index: counting in bounded memory, and the most frequent first."""
+"""Choice of the values that get an index, the most frequent ones, with counting in bounded memory."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -18,7 +18,7 @@ class BoundedCounter:
     by at most the number of times that happened.
 
     Args:
-        limit: distinct values held at once.
+        limit: maximum number of distinct values in memory.
     """
 
     def __init__(self, limit: int = 1_000_000) -> None:
@@ -27,14 +27,14 @@ class BoundedCounter:
         self._floor = 0
 
     def update(self, values: Iterable[Hashable]) -> None:
-        """Count some more values."""
+        """Count further values."""
         self.counts.update(values)
         while len(self.counts) > self.limit:
             self._floor += 1
             self.counts = Counter({value: count for value, count in self.counts.items() if count > self._floor})
 
     def most_frequent(self, max_size: int | None, min_count: int) -> list[Any]:
-        """The values worth an index: frequent ones first, equally frequent ones in sorted order."""
+        """Return the values that get an index: frequent ones first, equally frequent ones in sorted order."""
         if min_count < 1 or (max_size is not None and max_size < 1):
             raise OptionError(message("min_count, max_size", expected="numbers >= 1", received=(min_count, max_size)))
         kept = [(value, count) for value, count in self.counts.items() if count >= min_count and _can_be_saved(value)]
@@ -43,25 +43,25 @@ class BoundedCounter:
 
 
 def order(value: Any) -> tuple[int, Any]:
-    """A sorting key for a mix of numbers, texts and missing values."""
+    """Return a sorting key for a mix of numbers, texts and missing values."""
     if value is None:
         return (2, 0)
     return (1, value) if isinstance(value, str) else (0, value)
 
 
 def index_of(entries: Iterable[Hashable], first: int = 1) -> dict[Any, int]:
-    """From each entry to its index, counted from `first`."""
+    """Return a mapping from each entry to its index, counted from `first`."""
     return {entry: index for index, entry in enumerate(entries, first)}
 
 
 def look_up(index: dict[Any, int], values: list[Any], missing: int = UNKNOWN) -> np.ndarray:
-    """The index of every value, `missing` where there is none: (N,) int64."""
+    """Return the index of every value, `missing` if it has none: (N,) int64."""
     get = index.get
     return np.fromiter((get(value, missing) for value in values), dtype=np.int64, count=len(values))
 
 
 def _can_be_saved(value: Hashable) -> bool:
-    """False for text with half a character in it (a lone surrogate), which no file can hold."""
+    """Return False for text with a lone surrogate, which no file can hold."""
     if isinstance(value, str):
         try:
             value.encode()

@@ -1,4 +1,4 @@
-"""The characters of each word: a sequence inside every step, with repeated words stored once."""
+"""The characters of each word: an inner sequence per step, with repeated words stored once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -16,13 +16,13 @@ from unrolled.ragged import Ragged
 
 
 class WordCharacters(Codec):
-    """Every word as the sequence of its characters, so that endings and rare words are seen.
+    """A codec of words as sequences of their characters, which shows endings and rare words.
 
-    Splits words as `Words` does, so both can stand side by side for one column.
+    Splits words like `Words`, so that both can be used for one column.
 
     Args:
-        column: text (str), which is split into words, or lists of tokens, which are taken as they are.
-        embedding_size: width of a learnt vector for each character.
+        column: text (str), which is split into words, or lists of tokens, which are used unchanged.
+        embedding_size: width of a learnt vector per character.
         min_count: keep characters seen at least this often; the others share index 0.
 
     Example:

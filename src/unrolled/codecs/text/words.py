@@ -16,7 +16,7 @@ from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, noth
 from unrolled.ragged import Ragged
 
 UNKNOWN_WORD = "<unknown>"
-# written without spaces, so each sign is a token: kana, Han and their extensions
+# scripts without spaces, in which each sign is a token: kana, Han and their extensions
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _CLOSING = frozenset(".,;:!?%)]}\u2026\u2019\u201d\u00bb\u3002\u3001\uff0c\uff01\uff1f")
 _OPENING = frozenset("([{\u201c\u2018\u00ab#$\u00a3\u20ac@")
@@ -24,14 +24,14 @@ _BETWEEN = frozenset("-/_\u2010\u2011")
 
 
 class Words(Codec):
-    """A text as a sequence of words and punctuation marks; unknown words share index 0.
+    """A codec of texts as sequences of words and punctuation marks; unknown words share index 0.
 
     Args:
-        column: text (str), which is split into words, or lists of tokens, which are taken as they are.
+        column: text (str), which is split into words, or lists of tokens, which are used unchanged.
         max_size: keep at most this many words, the most frequent; None keeps all.
         min_count: keep words seen at least this often.
         lowercase: ignore case.
-        embedding_size: width of a learnt vector for each word; 0 = one-hot.
+        embedding_size: width of a learnt vector per word; 0 = one-hot.
 
     Example:
         >>> codec = Words("review").fit([{"review": "Great, isn't it?"}])
@@ -45,7 +45,7 @@ class Words(Codec):
     opens_files = False
     words_: list[str]
     lists_: bool
-    spacing_: Spacing = {}  # an older codec has learnt none
+    spacing_: Spacing = {}  # the value in a codec saved by an earlier version
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Words(Codec):
         return [self.join(sentence) for sentence in sentences]
 
     def pieces(self, records: Sequence[Record]) -> list[list[str]]:
-        """Each record's words; a missing one of a list is unknown."""
+        """Return each record's words; a missing one in a list is unknown."""
         self._require_fit()
         tokens, lengths, _ = tokens_of(records, self.column, 0, self.lists_, self.lowercase)
         words = [UNKNOWN_WORD if token is None else token for token in tokens]
@@ -113,11 +113,11 @@ class Words(Codec):
 
     @property
     def entries(self) -> list[str]:
-        """The word of each index."""
+        """Return the word of each index."""
         return [UNKNOWN_WORD, *self.words_]
 
     def join(self, pieces: Sequence[str]) -> Any:
-        """Words as the column holds them."""
+        """Join words to the form of the column."""
         return list(pieces) if self.lists_ else join_words(pieces, self.spacing_)
 
     @cached_property
@@ -128,7 +128,7 @@ class Words(Codec):
 def tokens_of(
     records: Sequence[Record], column: str, start: int = 0, lists: bool | None = None, lowercase: bool = False
 ) -> tuple[list[str | None], np.ndarray, bool | None]:
-    """All tokens end to end, how many each record has, and whether the column holds lists of tokens."""
+    """Return all tokens end to end, their number per record, and whether the column holds lists of tokens."""
     values = values_of(records, column)
     lists = holds_lists(values, column, start, lists)
     if not lists:
@@ -146,9 +146,9 @@ def tokens_of(
 
 
 def split_words(text: str) -> list[str]:
-    """Words, numbers and punctuation marks of a text in any script; only white space is dropped.
+    """Split a text in any script into words, numbers and punctuation marks; only white space is dropped.
 
-    A word keeps its apostrophes and combining marks; signs of scripts without spaces stand alone.
+    A word keeps its apostrophes and combining marks; each sign of a script without spaces is a token.
 
     Example:
         >>> split_words("Don't pay 3.50 (or more)!")
@@ -158,16 +158,16 @@ def split_words(text: str) -> list[str]:
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
-    """Where each of `split_words(text)` starts and ends."""
+    """Return the start and the end of each of `split_words(text)`."""
     return [found.span() for found in _splitting(text).finditer(text)]
 
 
 def join_words(words: Iterable[str], spacing: Spacing | None = None) -> str:
-    """A readable text from words and punctuation marks.
+    """Join words and punctuation marks to a readable text.
 
     Args:
-        words: and marks.
-        spacing: what was learnt of marks, see `learn_spacing`; others stand as they do in English.
+        words: words and punctuation marks.
+        spacing: what was learnt about marks, see `learn_spacing`; others are spaced as in English.
 
     Example:
         >>> join_words(["Don't", "pay", "(", "more", ")", "!"])
@@ -199,11 +199,11 @@ class Joining:
         self._unspaced = re.compile(f"[{_UNSPACED}]")
 
     def add(self, word: str) -> str:
-        """What one more word adds to the text: itself, behind a space where there is one."""
+        """Return the text that one more word adds: the word, after a space if there is one."""
         closes = word in _CLOSING or word in _BETWEEN or (word == '"' and self._quoted)
         is_unspaced = self._unspaced.match(word) is not None
         close = self._tight or closes or (self._after_unspaced and is_unspaced)
-        if self._before and '"' not in (self._before, word):  # a quotation mark opens or closes, by turns
+        if self._before and '"' not in (self._before, word):  # quotation marks open and close in turn
             learnt = are_close(self._before, word, self._spacing)
             close = close if learnt is None else learnt
         self._quoted ^= word == '"'
@@ -239,12 +239,12 @@ def _pattern() -> re.Pattern[str]:
 
 @cache
 def _ascii_pattern() -> re.Pattern[str]:
-    """The same tokens for plain ASCII, found several times faster."""
+    """Return the pattern of the same tokens for plain ASCII, which is several times faster."""
     return re.compile(r"\d++(?:[.,]\d++)++|\w++(?:'\w++)*+|[^\w\s\x1c-\x1f]", re.ASCII)
 
 
 def _marks() -> str:
-    """Every combining mark, as ranges for a regular expression: `str.isalnum` is false for them."""
+    """Return every combining mark, as ranges for a regular expression: `str.isalnum` is false for them."""
     ranges: list[list[int]] = []
     for code in (*range(0x20000), *range(0xE0000, 0xE0200)):  # no other plane holds any
         if unicodedata.category(chr(code)).startswith("M"):

@@ -1,4 +1,4 @@
-"""Catalogues of translated messages, .po and .mo: pairs of texts that programs ship in many languages."""
+"""Catalogues of translated messages, .po and .mo: pairs of texts in many languages, as programs contain them."""
 
 import re
 import struct
@@ -14,16 +14,16 @@ from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError, message
 from unrolled.places import local_path
 
-MAGIC = {0x950412DE: "<", 0xDE120495: ">"}  # the first number of a .mo file, and what it says of the order of bytes
+MAGIC = {0x950412DE: "<", 0xDE120495: ">"}  # the first number of a .mo file, and the byte order that it means
 SUFFIXES = (".po", ".mo")
 DECLARED = re.compile(rb"charset=([\w.:-]+)")
-PLACEHOLDER = b"CHARSET"  # what a template says where a charset should stand
+PLACEHOLDER = b"CHARSET"  # in a template, in place of a charset
 MARKS = "&_~"
 COLUMNS = ("source", "target", "file", "context")
 
 
 class Entry(NamedTuple):
-    """A message and its translations: one, or a form for each kind of number."""
+    """A message and its translations: one, or one per plural form."""
 
     context: str | None
     source: str
@@ -34,19 +34,19 @@ class Entry(NamedTuple):
 def read_po(path: str | Path, accelerators: str = "") -> Table:
     r"""Read translated messages: columns `source`, `target`, `file` and `context` (None where a message has none).
 
-    Fuzzy, obsolete and untranslated messages and the header are left out. A message with plural forms is a record for
-    each form: the first beside the singular, the others, or the only one, beside the plural.
+    Fuzzy, obsolete and untranslated messages and the header are left out. A message with plural forms gives one record
+    per form: the first with the singular, the others, or the only one, with the plural.
 
     Args:
-        path: a .po or .mo file, `.gz` is unpacked; or a folder, whose catalogues are all read, a .mo only where no .po
-            of its name is beside it.
-        accelerators: marks before the letter that a key is for, to be removed: & (Qt, KDE), _ (GTK) or ~ (LibreOffice),
-            or several. A mark written twice stands for itself, and a text in which one occurs several times is left
-            as it is, as a label has only one key.
+        path: a .po or .mo file, `.gz` is unpacked; or a folder, whose catalogues are all read, a .mo only if no .po
+            with the same name is next to it.
+        accelerators: marks before the letter of a keyboard shortcut, to be removed: & (Qt, KDE), _ (GTK) or ~
+            (LibreOffice), or several. A doubled mark is a literal one, and a text with several marks is left
+            unchanged, as a label has only one shortcut.
 
     Raises:
-        DataError: missing, damaged, another encoding than it says, or without any translated message.
-        OptionError: another mark.
+        DataError: missing, damaged, in another encoding than it declares, or without any translated message.
+        OptionError: an unknown mark.
 
     Example:
         >>> import tempfile
@@ -71,7 +71,7 @@ def read_po(path: str | Path, accelerators: str = "") -> Table:
 
 
 def holds_catalogues(folder: Path) -> bool:
-    """Whether a folder has a catalogue in it, and no .txt file."""
+    """Return whether a folder contains a catalogue, and no .txt file."""
     suffixes = {plain_suffix(file) for file in files_in(folder)}
     return ".txt" not in suffixes and not suffixes.isdisjoint(SUFFIXES)
 
@@ -129,12 +129,12 @@ def _from_po(raw: bytes, file: Path) -> list[Entry]:
 
 
 class _Lines(str):
-    """A text whose lines end where a file's do, and not at the rarer signs that may stand within a message."""
+    """A text whose lines end where a file's do, and not at rarer line ends, which may occur within a message."""
 
     __slots__ = ()
 
     def splitlines(self, keepends: bool = False) -> list[str]:
-        """The lines, without their ends."""
+        """Return the lines, without their ends."""
         return self.split("\n")
 
 
@@ -143,7 +143,7 @@ def _reason(fault: str) -> str:
 
 
 def _from_mo(raw: bytes, file: Path) -> list[Entry]:
-    """The tables of a compiled catalogue: the manual of GNU gettext, section "The Format of GNU MO Files"."""
+    """Read the tables of a compiled catalogue, see the manual of GNU gettext, "The Format of GNU MO Files"."""
     try:
         order = MAGIC[struct.unpack_from("<I", raw)[0]]
         _, count, sources, targets = struct.unpack_from(f"{order}4I", raw, 4)
@@ -173,7 +173,7 @@ def _string(raw: bytes, order: str, place: int) -> bytes:
 
 
 def _charset(raw: bytes) -> str:
-    """What a catalogue says of its encoding; UTF-8 where it says nothing."""
+    """Return the encoding that a catalogue declares; UTF-8 by default."""
     found = DECLARED.search(raw)
     return found[1].decode("ascii") if found and found[1] != PLACEHOLDER else "utf-8"
 
@@ -189,11 +189,11 @@ def _decoded(raw: bytes, charset: str, file: Path) -> str:
 
 
 def _bare(text: str, marks: str) -> str:
-    """A label without the mark of its key: `&File`, `E_xit`, and `ファイル(&F)` of languages with other letters."""
+    """Return a label without the mark of its shortcut: `&File`, `E_xit`, and `ファイル(&F)` in other scripts."""
     for mark in marks:
         sign = re.escape(mark)
         twice = f"{sign}{sign}"
-        # &amp; and the like are no keys
+        # entities such as &amp; are no shortcuts
         single = rf"(?<!{sign}){sign}(?=\w)(?!{sign})(?!#?\w+;)"
         kept = re.sub(rf"(?:{twice})", "\0", text)
         if len(re.findall(single, kept)) == 1:

@@ -1,4 +1,4 @@
-"""One token a line with its labels, a blank line after each sentence."""
+"""The CoNLL format: one token per line with its labels, and a blank line after each sentence."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +9,14 @@ from unrolled.errors import DataError, message
 
 
 def parse_conll(text: str, path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """One row for each sentence, one list column for each field of a line.
+    """Read one row per sentence, with one list column per field of a line.
 
-    Fields are separated by tabs, or by blanks where no line has a tab. Lines that begin with `# ` are comments.
+    Fields are separated by tabs, or by blanks if no line has a tab. Lines that begin with `# ` are comments.
 
     Args:
         text: the file's text.
         path: for error messages.
-        columns: names of the fields; col_0, col_1, ... without.
+        columns: names of the fields; default: col_0, col_1, ...
 
     Raises:
         DataError: a line with another number of fields.

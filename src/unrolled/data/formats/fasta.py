@@ -8,7 +8,7 @@ from unrolled.errors import DataError, message
 
 
 def parse_fasta(text: str, path: Path) -> pl.DataFrame:
-    """Columns `id`, `description` and `sequence`; line breaks inside a sequence are removed.
+    """Read columns `id`, `description` and `sequence`; line breaks inside a sequence are removed.
 
     Raises:
         DataError: letters before the first `>` line.

@@ -1,4 +1,4 @@
-"""A folder of sounds, pictures or films, with a subfolder for each label, as a table of file names."""
+"""A folder of sounds, pictures or films, with one subfolder per label, as a table of file names."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from unrolled.places import local_path
 
 
 def read_folder(path: str | Path, kind: str | None = None) -> Table:
-    """Read the names of a folder's files: columns `file` and `label`, the label being the subfolder's name.
+    """Read the names of a folder's files: columns `file` and `label`, the name of the subfolder.
 
-    A folder without subfolders gives `file` alone, as new data without answers has. Nothing is opened; names that start
+    A folder without subfolders gives `file` alone, for new data without labels. Nothing is opened; names that start
     with a dot, and files of other kinds, are left out.
 
     Args:
-        path: the folder; `voices/anna/hello.wav` is a file with the label anna, however deep below `anna` it is.
+        path: the folder; `voices/anna/hello.wav` has the label anna, however deep below `anna` it is.
         kind: "sound", "picture" or "film"; None = the only kind there is.
 
     Raises:
@@ -58,11 +58,11 @@ def read_folder(path: str | Path, kind: str | None = None) -> Table:
 
 
 def holds_media(path: Path) -> bool:
-    """Whether a folder has at least one sound, picture or film in it."""
+    """Return whether a folder contains at least one sound, picture or film."""
     return any(kind_of(file) for file in files_in(path))
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Every file below a folder, in order; hidden ones are left out."""
+    """Return every file below a folder, in order; hidden ones are left out."""
     found = (file for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in found if not any(p.startswith(".") for p in file.relative_to(folder).parts))

@@ -14,11 +14,11 @@ def read_parallel(source: str | Path, target: str | Path) -> Table:
     r"""Read two files line by line: columns `source` and `target`. Pairs of two empty lines are left out.
 
     Args:
-        source: texts to answer, one a line; `.gz` is unpacked.
-        target: their answers, as `source`.
+        source: input texts, one per line; `.gz` is unpacked.
+        target: their answers, in the same form.
 
     Raises:
-        DataError: missing, empty, not UTF-8, or files of unequal numbers of lines.
+        DataError: missing, empty, not UTF-8, or files with different numbers of lines.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Parquet read lazily: records stream by in batches, memory stays flat."""
+"""Parquet read lazily, in batches of records, so that memory stays constant."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ class ParquetStream(Source):
 
     Args:
         path: the file.
-        rows: which rows belong, as a boolean array; None = all.
+        rows: which rows to read, as a boolean array; None = all.
     """
 
     def __init__(self, path: Path, rows: np.ndarray | None = None) -> None:
@@ -60,7 +60,7 @@ class ParquetStream(Source):
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
     ) -> tuple["ParquetStream", "ParquetStream"]:
-        """Two parts by a random choice of rows; the data is not read."""
+        """Split into two parts by a random choice of rows, without reading the data."""
         if stratify is not None or group is not None:
             raise OptionError(
                 message(

@@ -1,4 +1,4 @@
-"""The UCR/aeon `.ts` format: one series a line, channels between colons, the label last."""
+"""The UCR/aeon `.ts` format: one series per line, channels between colons, the label last."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from unrolled.errors import DataError, message
 
 
 def parse_ts(text: str, path: Path) -> pl.DataFrame:
-    """Columns dim_0, dim_1, ... of lists of numbers, and `label`; `?` and `NaN` are missing values.
+    """Read columns dim_0, dim_1, ... of lists of numbers, and `label`; `?` and `NaN` are missing values.
 
     Raises:
         DataError: a file without @data, a bad number, or lines with different numbers of channels.

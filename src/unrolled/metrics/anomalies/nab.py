@@ -11,8 +11,8 @@ One threshold, the best in hindsight, is shared by all files. The sum over files
 that never gives an alarm has 0 and one that gives each window's earliest alarm and no other has 100.
 
 Source: A. Lavin and S. Ahmad, "Evaluating Real-time Anomaly Detection Algorithms - the Numenta Anomaly Benchmark",
-ICMLA 2015, sections II.B to II.D; the cap on the probation, positions in a window, and that a row far after a window
-costs as much as one before the first, are those of the benchmark's program, whose published scores this one gives.
+ICMLA 2015, sections II.B to II.D; the limit of the probation, positions in a window, and the rule that a row far
+after a window costs as much as one before the first, are those of the benchmark's program, whose scores this gives.
 """
 
 import math
@@ -28,11 +28,11 @@ from unrolled.metrics.anomalies.score_checks import numbers
 
 PROBATION = 0.15  # share of a file in which alarms do not count
 MAX_PROBATION = 5000 * PROBATION  # rows
-FAR = 3.0  # window widths after a window from which on a false alarm costs everything
+FAR = 3.0  # window widths after a window beyond which a false alarm has the full cost
 
 
 class Profile(NamedTuple):
-    """What hits, false alarms and missed windows are worth."""
+    """The weights of hits, false alarms and missed windows."""
 
     hit: float
     false_alarm: float
@@ -48,12 +48,12 @@ PROFILES = {
 
 @dataclass(frozen=True, eq=False)
 class ScoredFile:
-    """A detector's answer for one series.
+    """A detector's scores for one series, with its labelled windows.
 
     Args:
-        scores: higher = more anomalous, any scale that is the same for all files, (T,).
+        scores: higher = more anomalous, on one scale for all files, (T,).
         windows: first and last row of each labelled window, in order, not overlapping.
-        probation: rows at the front that do not count; None = those of the benchmark, see `probation_rows`.
+        probation: number of rows at the start that do not count; None = those of the benchmark, see `probation_rows`.
     """
 
     scores: np.ndarray
@@ -72,7 +72,7 @@ class NabScore(NamedTuple):
 
 
 def probation_rows(rows: int) -> int:
-    """How many rows at the front of a file do not count.
+    """Return the number of rows at the start of a file that do not count.
 
     Example:
         >>> probation_rows(4032), probation_rows(22695)
@@ -82,14 +82,14 @@ def probation_rows(rows: int) -> int:
 
 
 def window_rows(times: np.ndarray, windows: Sequence[tuple[object, object]]) -> list[tuple[int, int]]:
-    """First and last row of each window that is given by times.
+    """Return the first and the last row of each window that is given by times.
 
     Args:
-        times: of the rows, (T,).
+        times: times of the rows, (T,).
         windows: first and last time of each, both among `times`.
 
     Raises:
-        DataError: a window that begins or ends at no row.
+        DataError: a window whose first or last time is not among the rows.
     """
     first_row: dict[object, int] = {}
     for row, time in enumerate(times.tolist()):
@@ -105,7 +105,7 @@ def window_rows(times: np.ndarray, windows: Sequence[tuple[object, object]]) -> 
 
 
 def scaled_sigmoid(position: np.ndarray) -> np.ndarray:
-    """The worth of an alarm by its place: -1 = a window's first row, 0 = its last, above 0 = window widths after it.
+    """Return the value of an alarm by its place: -1 = a window's first row, 0 = its last, above 0 = widths after it.
 
     Example:
         >>> scaled_sigmoid(np.array([-1.0, 0.0, 1.0, 3.5])).round(3).tolist()
@@ -117,7 +117,7 @@ def scaled_sigmoid(position: np.ndarray) -> np.ndarray:
 
 
 def row_worth(rows: int, windows: Sequence[tuple[int, int]], profile: Profile) -> tuple[np.ndarray, np.ndarray]:
-    """What an alarm is worth at each row, (T,), and the number of the window it falls in, -1 outside, (T,)."""
+    """Return the value of an alarm at each row, (T,), and the number of its window, -1 outside, (T,)."""
     worth = np.full(rows, -profile.false_alarm)
     owner = np.full(rows, -1)
     for number, (first, last) in enumerate(windows):
@@ -136,17 +136,17 @@ def row_worth(rows: int, windows: Sequence[tuple[int, int]], profile: Profile) -
 def nab_score(
     files: Sequence[ScoredFile], profile: Profile = PROFILES["standard"], threshold: float | None = None
 ) -> NabScore:
-    """The score at the threshold that is best over all files together, or at a given one.
+    """Return the score at the threshold that is best over all files together, or at a given one.
 
     Args:
-        files: a detector's answers.
+        files: a detector's scores for each series.
         profile: one of PROFILES.
         threshold: rows with this score or a higher one are alarms; None finds the best.
 
     Raises:
         DataError: no window in any file, a window that is not among the rows, or scores that are not numbers.
 
-    Reference program: the scorer and the threshold optimizer of NAB 1.1; `bench/nab.py check` prints both side by side.
+    Reference program: the scorer and the threshold optimizer of NAB 1.1; `bench/nab.py check` prints both.
 
     Example:
         >>> scores = np.zeros(100)
@@ -158,9 +158,9 @@ def nab_score(
     order = np.argsort(-scores, kind="stable")
     scores, totals = scores[order], np.concatenate([[0.0], np.cumsum(gains[order])])
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) + 1 if len(scores) else np.empty(0, np.int64)
-    ends = np.concatenate([[0], ends])  # how many rows are alarms at each threshold
+    ends = np.concatenate([[0], ends])  # number of alarms at each threshold
     if threshold is None:
-        best = int(ends[np.argmax(totals[ends])])  # of equal ones the highest threshold
+        best = int(ends[np.argmax(totals[ends])])  # in a tie the highest threshold
         threshold = float(scores[best - 1]) if best else math.inf
     else:
         best = int((scores >= threshold).sum())
@@ -169,27 +169,27 @@ def nab_score(
     if not windows:
         raise DataError(message("files", expected="at least one window in all", received="none"))
     nothing = -profile.miss * sum(_can_be_found(one) for one in files)
-    # upstream's perfect detector finds every window in the labels, also one that lies in the probation
+    # the benchmark's perfect detector finds every labelled window, also one within the probation
     score = 100 * totals[best] / (windows * profile.hit - nothing)
     return NabScore(float(score), threshold, int(first), windows, int(false))
 
 
 def nab_scores(files: Sequence[ScoredFile]) -> dict[str, float]:
-    """The score of each profile, by its name.
+    """Return the score of each profile, by its name.
 
     Args:
-        files: a detector's answers.
+        files: a detector's scores for each series.
 
-    Reference program: as `nab_score`.
+    Reference program: see `nab_score`.
     """
     return {name: nab_score(files, profile).score for name, profile in PROFILES.items()}
 
 
 def _pooled(files: Sequence[ScoredFile], profile: Profile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all rows that count: scores, what each adds as the threshold sinks to it, and 1 = finds a window, -1 = false.
+    """Return, for all rows that count, scores, changes of the total as the threshold falls to them, and marks.
 
-    A window is worth the best of its alarms so far, so a row adds by how much it is better than all with a higher
-    score (of equal scores, those before it).
+    A mark is 1 for a row that finds a window, -1 for a false alarm. A window has the value of its best alarm so far, so
+    a row adds its advantage over all with a higher score (among equal scores, over those before it).
     """
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0), np.empty(0, np.int64))]
     for one in files:

@@ -1,4 +1,4 @@
-"""One alarm for one event: a score counts only where none of the last steps had one as high."""
+"""One alarm per event: a score counts only if it is higher than those of the last steps."""
 
 from collections import deque
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def loudest(scores: np.ndarray, quiet: int) -> np.ndarray:
-    """Scores with 0 wherever one of the last `quiet - 1` steps had a score as high, (T,).
+    """Set a score to 0 if one of the last `quiet - 1` steps had a score as high, (T,).
 
     The rule needs no threshold, so one can be chosen afterwards: at any of them an alarm is followed by `quiet` steps
     in which only a higher score is another one.
 
     Args:
-        scores: 0 or more, NaN where there is none, (T,).
-        quiet: steps; 1 changes nothing.
+        scores: 0 or more, NaN for no score, (T,).
+        quiet: number of steps; 1 changes nothing.
 
     Example:
         >>> loudest(np.array([0.0, 2.0, 1.0, 3.0, 3.0, 1.0, 2.0]), quiet=3).tolist()

@@ -1,6 +1,6 @@
 """Precision and recall of ranges: an anomaly is a stretch of rows, and so is an alarm.
 
-Nothing here is point-adjusted (counting a whole labelled stretch as found when one of its rows is): under that rule
+Nothing here is point-adjusted (which counts a whole labelled stretch as found if one of its rows is): with that rule
 random scores look better than most detectors, as S. Kim et al. show ("Towards a Rigorous Evaluation of Time-Series
 Anomaly Detection", AAAI 2022).
 """
@@ -23,20 +23,20 @@ BIASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # weight of each row 
 
 
 class RangeScores(NamedTuple):
-    """How well alarms cover what is labelled."""
+    """Precision and recall of alarm ranges against labelled ranges."""
 
     precision: float
     recall: float
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of the two; 0 where both are 0."""
+        """Return the harmonic mean of the two; 0 if both are 0."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
 def ranges_of(marks: Sequence[bool] | np.ndarray) -> list[Range]:
-    """The stretches of marked rows, first and last row each.
+    """Return the stretches of marked rows, first and last row each.
 
     Example:
         >>> ranges_of([0, 1, 1, 0, 1])
@@ -53,20 +53,20 @@ def range_scores(
     existence: float = 0.0,
     bias: str = "flat",
 ) -> RangeScores:
-    """Range-based precision and recall.
+    """Return range-based precision and recall.
 
-    The recall of a labelled range is `existence` for being touched at all, and the rest for the share of it that
-    alarms cover, weighted by `bias` and divided by the number of alarm ranges where it takes several. The precision of
-    an alarm range is the share of it that is labelled, flat, divided in the same way.
+    The recall of a labelled range is `existence` for any overlap, and the rest for the share of it that
+    alarms cover, weighted by `bias` and divided by the number of alarm ranges if there are several. The precision of
+    an alarm range is the share of it that is labelled, unweighted, divided in the same way.
 
     Args:
         truth: whether each row is labelled, (T,).
         alarms: whether each row is an alarm, (T,).
-        existence: how much of a range's recall is for touching it, in [0, 1].
-        bias: which rows of a labelled range matter more: flat, front, back or middle.
+        existence: share of a range's recall for any overlap, in [0, 1].
+        bias: which rows of a labelled range have more weight: flat, front, back or middle.
 
     Returns:
-        The means over labelled and over alarm ranges; 0 where there is none, as scikit-learn's precision has it.
+        The means over labelled and over alarm ranges; 0 without ranges, as in scikit-learn's precision.
 
     Reference program: `basic_metricor.range_recall_new` of TSB-AD 1.5. Source: N. Tatbul et al., "Precision and Recall
     for Time Series", NeurIPS 2018, equations 2 to 7 and figure 2.
@@ -91,7 +91,7 @@ def range_scores(
 
 
 def _covered(one: Range, others: Sequence[Range], bias: str) -> tuple[float, bool]:
-    """The weighted share of a range that others cover, divided by how many it takes, and whether any does."""
+    """Return the weighted share of a range that others cover, divided by their number, and whether any does."""
     weights = BIASES[bias](np.arange(one[1] - one[0] + 1))
     share, pieces = 0.0, 0
     for first, last in others:

@@ -1,4 +1,4 @@
-"""What every measure of scores asks of its input: a number and a mark for each row, and rows of both kinds."""
+"""Checks of the input of every measure: one score and one mark per row, with labelled and unlabelled rows."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from unrolled.errors import DataError, message
 
 
 def numbers(scores: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Scores as float64, (T,).
+    """Return scores as float64, (T,).
 
     Raises:
-        DataError: one that is NaN or infinite; its row is named.
+        DataError: a score that is NaN or infinite; the message names its row.
 
     Example:
         >>> numbers([1, 2]).tolist()
@@ -28,10 +28,10 @@ def numbers(scores: Sequence[float] | np.ndarray) -> np.ndarray:
 def scored_rows(
     scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and marks as arrays, (T,) each.
+    """Return scores and marks as arrays, (T,) each.
 
     Raises:
-        DataError: a score that is no number, other than one mark for each, no labelled row, or none that is not.
+        DataError: a score that is no number, not one mark per score, no labelled row, or no unlabelled row.
     """
     values, marks = numbers(scores), np.asarray(truth, dtype=bool)
     if len(values) != len(marks) or not marks.any() or marks.all():

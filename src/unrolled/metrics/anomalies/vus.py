@@ -1,9 +1,9 @@
-"""Volumes under the surface as its authors' program counts them, which is what leaderboards print.
+"""Volumes under the surface as in the program of its authors, whose numbers leaderboards print.
 
 An alarm a few rows away from a labelled range is nearly right, so labels fade out over a buffer around each range; the
 volume is the mean of the areas over all widths of the buffer. The program differs from the paper (see `vus_paper`) in
-three ways: it looks at 250 thresholds, evenly spaced by rank, instead of at every distinct score; faded labels count
-towards the number of positives only where there is an alarm; and it takes every width, not 20 of them.
+three ways: it uses 250 thresholds, evenly spaced by rank, instead of every distinct score; faded labels count
+towards the number of positives only if there is an alarm; and it takes every width, not 20 of them.
 
 Reference program: `metricor.RangeAUC_volume_opt` in `vus/utils/metrics.py` of the package vus 0.0.6, the same as
 `basic_metricor.RangeAUC_volume_opt` of TSB-AD 1.5. Source: J. Paparrizos et al., "Volume Under the Surface: A New
@@ -32,19 +32,19 @@ class Areas(NamedTuple):
 def vus(
     scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, longest: int, thresholds: int = THRESHOLDS
 ) -> Areas:
-    """Volumes under the ROC and the precision-recall surface, as vus 0.0.6 and TSB-AD 1.5 count them.
+    """Return the volumes under the ROC and the precision-recall surface, as in vus 0.0.6 and TSB-AD 1.5.
 
     Takes `longest` times the rows that lie within `longest / 2` of a labelled range, at most (T,) of them.
 
     Args:
         scores: higher = more anomalous, (T,).
         truth: whether each row is labelled, (T,).
-        longest: the widest buffer, in rows; a usual length of what is looked for (leaderboards take the season).
-        thresholds: how many, evenly spaced by rank.
+        longest: the widest buffer, in rows; the usual length of an anomaly (leaderboards take the season).
+        thresholds: number of thresholds, evenly spaced by rank.
 
     Raises:
         OptionError: longest < 0, or fewer than two thresholds.
-        DataError: a score that is no number, no labelled row, or none that is not.
+        DataError: a score that is no number, no labelled row, or no unlabelled row.
 
     Reference program: `RangeAUC_volume_opt` of vus 0.0.6 and of TSB-AD 1.5.
 
@@ -70,20 +70,20 @@ class _Surface:
     """The curves of one detector for growing buffers.
 
     Args:
-        first: the first threshold at which each row is an alarm, K where there is none, (T,).
+        first: the first threshold at which each row is an alarm, K if there is none, (T,).
         marks: whether each row is labelled, (T,).
-        alarms: rows that are alarms at each threshold, (K,).
+        alarms: number of alarms at each threshold, (K,).
     """
 
     def __init__(self, first: np.ndarray, marks: np.ndarray, alarms: np.ndarray) -> None:
         self.first, self.marks, self.alarms = first, marks, alarms
         self.ranges = ranges_of(marks)
         self.earliest = np.array([first[a : b + 1].min() for a, b in self.ranges])  # of each range and its buffer
-        self.reach = 0  # rows of the buffer on each side that `earliest` has seen
+        self.reach = 0  # rows of the buffer on each side that `earliest` includes
         self.found = np.cumsum(self._counts(np.flatnonzero(marks)))  # labelled rows among the alarms, (K,)
 
     def areas(self, width: int) -> Areas:
-        """The areas for one buffer; widths may only grow from call to call."""
+        """Return the areas for one buffer; widths may only increase from call to call."""
         rows, soft = faded_rows(self.ranges, self.marks, width)
         near = np.cumsum(self._counts(rows, soft))  # faded labels among the alarms, (K,)
         hits = self.found + near
@@ -94,12 +94,12 @@ class _Surface:
         return Areas(float(roc), float(np.diff(recall, prepend=0.0) @ (hits / self.alarms)))
 
     def _counts(self, rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """How much of some rows becomes an alarm at each threshold, (K,)."""
+        """Return the summed weights of some rows that are alarms at each threshold, (K,)."""
         size = len(self.alarms)
         return np.bincount(self.first[rows], weights, minlength=size + 1)[:size]
 
     def _touched(self, reach: int) -> np.ndarray:
-        """The share of ranges with an alarm, those whose buffers meet counted as one, (K,)."""
+        """Return the share of ranges with an alarm, with ranges whose buffers meet counted as one, (K,)."""
         while self.reach < reach:
             self.reach += 1
             for place in (0, 1):
@@ -114,10 +114,10 @@ class _Surface:
 
 
 def faded_rows(ranges: Sequence[Range], marks: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows outside of all ranges that a buffer of this width reaches, and their labels in (0, 1], (M,) each.
+    """Return the rows outside all ranges that a buffer of this width reaches, and their labels in (0, 1], (M,) each.
 
-    A row `d` rows from a range has the root of `1 - d / width`, up to half a buffer away; where buffers overlap, labels
-    are added up, to 1 at most.
+    A row `d` rows from a range has the root of `1 - d / width`, up to half a buffer away; if buffers overlap, labels
+    are added up, to at most 1.
 
     Example:
         >>> rows, labels = faded_rows([(3, 3)], np.arange(7) == 3, 4)

@@ -1,8 +1,8 @@
 """Areas under curves over every threshold, with labels that fade out around each anomaly, as the paper defines them.
 
-An alarm a few rows beside a labelled range is nearly right; a label that falls from 1 to 0 over a buffer says so.
-How wide the buffer should be is anybody's guess, so the volume under the surface is the mean over many widths. What the
-authors' own program counts, and leaderboards print, is `unrolled.metrics.anomalies.vus.vus`.
+An alarm a few rows away from a labelled range is nearly right, so labels fall from 1 to 0 over a buffer. As no width
+of the buffer is the right one, the volume under the surface is the mean over many widths. The numbers of the
+authors' own program, which leaderboards print, are those of `unrolled.metrics.anomalies.vus.vus`.
 
 Source: J. Paparrizos et al., "Volume Under the Surface: A New Accuracy Evaluation Measure for Time-Series Anomaly
 Detection", PVLDB 15(11), 2022, sections 4.1 (range-AUC) and 4.2 (VUS). Curves have a point for every distinct score.
@@ -17,11 +17,11 @@ from unrolled.metrics.anomalies.ranges import ranges_of
 from unrolled.metrics.anomalies.score_checks import scored_rows
 from unrolled.metrics.anomalies.vus import Areas, faded_rows
 
-MAX_WIDTHS = 20  # buffers that a volume is the mean over
+MAX_WIDTHS = 20  # number of buffers that a volume is averaged over
 
 
 def faded(truth: Sequence[bool] | np.ndarray, buffer: int) -> np.ndarray:
-    """Labels in [0, 1]: 1 in a labelled range, and outside, up to half a buffer away, the root of `1 - d / buffer`.
+    """Return labels in [0, 1]: 1 in a labelled range, and up to half a buffer away the root of `1 - d / buffer`.
 
     Example:
         >>> faded([0, 0, 0, 1, 0, 0, 0], 4).round(3).tolist()
@@ -35,11 +35,11 @@ def faded(truth: Sequence[bool] | np.ndarray, buffer: int) -> np.ndarray:
 
 
 def range_auc(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, buffer: int = 0) -> Areas:
-    """Areas under ROC and precision-recall curves for ranges.
+    """Return areas under ROC and precision-recall curves for ranges.
 
     A hit counts by its faded label; recall is also multiplied by the share of ranges that are touched, and its
     denominator lies half-way between the labels and the faded labels. With buffer 0 and every range of one row, the
-    areas are the ordinary ones, but that recall is squared.
+    areas are the ordinary ones, except that recall is squared.
 
     Args:
         scores: higher = more anomalous, (T,).
@@ -47,7 +47,7 @@ def range_auc(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.n
         buffer: rows over which a label fades out, half of them on each side.
 
     Raises:
-        DataError: a score that is no number, no labelled row, or none that is not.
+        DataError: a score that is no number, no labelled row, or no unlabelled row.
 
     Source: section 4.1 of the paper.
 
@@ -72,16 +72,16 @@ def range_auc(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.n
 
 
 def vus_paper(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, longest: int) -> Areas:
-    """Volumes under the surfaces by the paper: the mean of `range_auc` over 20 buffers from 0 to `longest`.
+    """Return the volumes under the surfaces as in the paper: the mean of `range_auc` over 20 buffers up to `longest`.
 
     Args:
         scores: higher = more anomalous, (T,).
         truth: whether each row is labelled, (T,).
-        longest: the widest buffer, in rows; a usual length of what is looked for.
+        longest: the widest buffer, in rows; the usual length of an anomaly.
 
     Raises:
         OptionError: longest < 0.
-        DataError: a score that is no number, no labelled row, or none that is not.
+        DataError: a score that is no number, no labelled row, or no unlabelled row.
 
     Source: section 4.2 of the paper.
 

@@ -1,1 +1,1 @@
-"""Scores of texts: how near an answer comes to the true text, or to one of several."""
+"""Scores of texts: how close an answer is to the true text, or to the closest of several."""

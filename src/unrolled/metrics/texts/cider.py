@@ -1,4 +1,4 @@
-"""CIDEr-D: how much a caption says what several people say of the same picture."""
+"""CIDEr-D: how closely a caption agrees with several people's captions of the same picture."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,8 @@ import numpy as np
 
 from unrolled.metrics.texts.counted_words import words_of
 
-LONGEST = 4  # words of an n-gram
-SIGMA = 6.0  # words by which a caption may be longer or shorter than the true one
+LONGEST = 4  # words of the longest n-gram
+SIGMA = 6.0  # scale, in words, of the penalty for a length that differs from the true caption's
 SCALE = 10.0
 
 Gram = tuple[str, ...]
@@ -24,11 +24,11 @@ class _Vector(NamedTuple):
 
 
 class CiderD:
-    """The score of captions against the true ones of each picture; n-grams that most pictures share count little.
+    """The score of captions against the true ones of each picture; n-grams of most pictures have little weight.
 
     Args:
-        truth: captions of each picture, at least one; how many pictures have an n-gram is counted in them. With one
-            picture alone every n-gram counts nothing, and so every score is 0.
+        truth: captions of each picture, at least one; the weight of an n-gram depends on the number of pictures that
+            have it. With a single picture every n-gram has weight 0, and so every score is 0.
 
     Example:
         >>> measure = CiderD([["a red car"], ["a blue house", "the house is blue"]])
@@ -47,7 +47,7 @@ class CiderD:
         self._truth = [[self._vector(grams) for grams in texts] for texts in counts]
 
     def __call__(self, answers: Sequence[str]) -> np.ndarray:
-        """The score of each answer, 0 to 10: (M,)."""
+        """Return the score of each answer, 0 to 10: (M,)."""
         scores = [
             SCALE * np.mean([_likeness(self._vector(_grams(answer)), true) for true in texts])
             for answer, texts in zip(answers, self._truth, strict=True)
@@ -63,7 +63,7 @@ class CiderD:
 
 
 def _likeness(said: _Vector, true: _Vector) -> float:
-    """The mean over n of the clipped cosine, less where the lengths differ."""
+    """Return the mean over n of the clipped cosine, reduced if the lengths differ."""
     cosines = []
     for n in range(LONGEST):
         shared = _dot(said.weights[n], true.weights[n])

@@ -1,4 +1,4 @@
-"""BLEU-4 of captions as the COCO evaluation counts it: over the whole corpus, and not smoothed."""
+"""BLEU-4 of captions as in the COCO evaluation: over the whole corpus, and not smoothed."""
 
 import math
 from collections import Counter
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from unrolled.metrics.texts.counted_words import words_of
 
 ORDER = 4  # words of the longest n-gram
-SMALL, TINY = 1e-9, 1e-15  # the reference program's, so that no division is by 0
+SMALL, TINY = 1e-9, 1e-15  # those of the reference program, against division by 0
 
 
 def coco_bleu(truth: Sequence[Sequence[str]], answers: Sequence[str]) -> float:
-    """BLEU-4 of captions, 0 to 100; NaN of none.
+    """Return the BLEU-4 of captions, 0 to 100; NaN without captions.
 
-    Counts n-grams of the whole corpus that some true caption of the same picture has, as often as it has them at most;
-    of the true captions the one nearest in length, of two the shorter, counts for the brevity penalty. Without a right
+    Counts n-grams of the whole corpus that occur in a true caption of the same picture, at most as often as there;
+    the true caption nearest in length, in a tie the shorter one, gives the brevity penalty. Without a correct
     run of four words it is about 0. Words are those of `words_of`, in lower case and without punctuation, which are
     those of the Penn Treebank tokenizer of the COCO evaluation for ordinary English.
 
     Args:
         truth: captions of each picture, at least one.
-        answers: one for each picture.
+        answers: one per picture.
 
     Reference program: `Bleu(4)` of pycocoevalcap 1.2, its fourth number. Source: K. Papineni et al., "BLEU: a Method
     for Automatic Evaluation of Machine Translation", 2002.

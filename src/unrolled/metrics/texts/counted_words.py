@@ -1,4 +1,4 @@
-"""Texts as words for counting, in any script."""
+"""Splitting of texts into words for scores, in any script."""
 
 import re
 import unicodedata
@@ -19,14 +19,14 @@ _UNSPACED = (
 )
 _SIGNS = "".join(f"{chr(low)}-{chr(high)}" for low, high in _UNSPACED)
 _WORD = re.compile(rf"[{_SIGNS}]|[^\s{_SIGNS}]+")
-LOOKED_AT = 1000  # texts that say how a language is written
+LOOKED_AT = 1000  # texts that decide how a language is written
 
 
 class _Table(dict[int, str]):
-    """What `str.translate` puts in place of each character; filled as characters occur.
+    """The replacement of each character for `str.translate`; filled as characters occur.
 
     Args:
-        strict: whether only letters, marks and digits stay.
+        strict: whether only letters, marks and digits are kept.
     """
 
     def __init__(self, strict: bool) -> None:
@@ -43,7 +43,7 @@ _WORDS, _WRITTEN = _Table(strict=True), _Table(strict=False)
 
 
 def words_of(text: str) -> list[str]:
-    """Words in lower case without punctuation, as ROUGE and CIDEr count them.
+    """Return the words in lower case without punctuation, as ROUGE and CIDEr count them.
 
     Example:
         >>> words_of("Don't panic: Grüße, 世界!")
@@ -53,7 +53,7 @@ def words_of(text: str) -> list[str]:
 
 
 def written_words(text: str) -> list[str]:
-    """What stands between white space, as it is written; for word error rates.
+    """Return the texts between white space, unchanged; for word error rates.
 
     Example:
         >>> written_words("Don't panic: 世界!")
@@ -63,7 +63,7 @@ def written_words(text: str) -> list[str]:
 
 
 def first_words(text: str, count: int) -> str:
-    """The text up to the end of so many written words.
+    """Return the text up to the end of its first `count` written words.
 
     Example:
         >>> first_words("Don't  panic: ever", 2), first_words("世界!", 1)
@@ -74,7 +74,7 @@ def first_words(text: str, count: int) -> str:
 
 
 def is_unspaced(texts: Sequence[str]) -> bool:
-    """Whether most letters belong to scripts without spaces between words; the first 1,000 texts decide.
+    """Return whether most letters belong to scripts without spaces between words; the first 1,000 texts decide.
 
     Example:
         >>> is_unspaced(["你好", "世界 ok"]), is_unspaced(["hello", "안녕 세상"])

@@ -1,4 +1,4 @@
-"""Edit distances, and the error rates of characters and words that are made of them."""
+"""Edit distances, and the character and word error rates that are computed from them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -7,14 +7,14 @@ import numpy as np
 
 
 def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
-    """The fewest insertions, deletions and substitutions that make one sequence the other.
+    """Return the least number of insertions, deletions and substitutions that turn one sequence into the other.
 
-    A column of the table of distances is one integer of as many bits as the longer sequence has items, so that long
+    A column of the table of distances is one integer with one bit per item of the longer sequence, so that long
     texts take moments.
 
     Args:
         one: a text, or words.
-        other: as `one`.
+        other: like `one`.
 
     Example:
         >>> edit_distance("kitten", "sitting"), edit_distance(["a", "cat"], [])
@@ -35,7 +35,7 @@ def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
         equal = places.get(item, 0)
         down = equal | less
         along = (((equal & more) + more) ^ more) | equal
-        rise, fall = (less | ~(along | more)) & every, more & along  # against the column before
+        rise, fall = (less | ~(along | more)) & every, more & along  # relative to the column before
         distance += bool(rise & last) - bool(fall & last)
         rise, fall = (rise << 1) | 1, fall << 1
         more, less = (fall | ~(down | rise)) & every, rise & down & every
@@ -45,12 +45,12 @@ def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
 def edits_of(
     truth: Sequence[Sequence[str]], answers: Sequence[str], split: Callable[[str], Sequence[Hashable]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many edits make each answer true, and of how many items the true text is; of several the nearest counts.
+    """Return the number of edits from each answer to the nearest true text, and that text's number of items.
 
     Args:
         truth: the true texts of each item, at least one.
-        answers: one text each, (M,).
-        split: a text to its items, such as characters (`list`) or words.
+        answers: one text per item, (M,).
+        split: splits a text into its items, such as characters (`list`) or words.
     """
     rows = []
     for texts, answer in zip(truth, answers, strict=True):

@@ -1,4 +1,4 @@
-"""BLEU and chrF as sacrebleu counts them, ROUGE as rouge-score does; both are optional libraries."""
+"""BLEU and chrF by sacrebleu, and ROUGE by rouge-score; both are optional libraries."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,12 +12,12 @@ from unrolled.metrics.texts.counted_words import is_unspaced, words_of
 AUTO = "auto"
 TOKENIZERS = (AUTO, "13a", "intl", "zh", "char", "none")
 ORDER = 4  # words of the longest n-gram that BLEU counts
-LONGEST = 1000  # words of a text that ROUGE looks at: its table of common subsequences grows with their square
+LONGEST = 1000  # words of a text that ROUGE uses: its table of common subsequences grows with their square
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 
 
 def chosen_tokenizer(name: str, truth: Sequence[Sequence[str]]) -> str:
-    """The tokenizer by its name; "auto" is char where texts are written without spaces, else 13a.
+    """Return the tokenizer by its name; "auto" is char for texts without spaces, else 13a.
 
     Raises:
         OptionError: a name that is not in `TOKENIZERS`.
@@ -30,7 +30,7 @@ def chosen_tokenizer(name: str, truth: Sequence[Sequence[str]]) -> str:
 
 
 class Corpus:
-    """BLEU and chrF of many answers to the same questions.
+    """The BLEU and chrF of many answers to the same questions.
 
     Args:
         truth: the true texts of each item, at least one.
@@ -46,21 +46,21 @@ class Corpus:
         most = max(map(len, truth), default=0)
         streams = [[texts[place] if place < len(texts) else None for texts in truth] for place in range(most)]
         tokenizer = chosen_tokenizer(tokenizer, truth)
-        # force: sacrebleu warns of texts that look split already, such as "good ."; here that is how they are
+        # force: sacrebleu warns of texts that look tokenized already, such as "good ."; here they may be so
         self._bleu: Any = metrics.BLEU(tokenize=tokenizer, force=True, references=streams or None)
         self._chrf: Any = metrics.CHRF(references=streams or None)
         self.has_bleu = any(len(self._bleu.tokenizer(text).split()) >= ORDER for texts in truth for text in texts)
 
     def bleu(self, answers: Sequence[str]) -> float:
-        """0 to 100; says nothing where `has_bleu` is false, as no true text has four words."""
+        """Return BLEU, 0 to 100; meaningless if `has_bleu` is false, as no true text has four words."""
         return float(self._bleu.corpus_score(list(answers), None).score) if answers else float("nan")
 
     def chrf(self, answers: Sequence[str]) -> float:
-        """0 to 100."""
+        """Return chrF, 0 to 100."""
         return float(self._chrf.corpus_score(list(answers), None).score) if answers else float("nan")
 
     def signature(self, name: str) -> str:
-        """What another needs to know to count the same, for "bleu" or "chrf", after at least one answer was scored."""
+        """Return the signature with which others can reproduce "bleu" or "chrf"; at least one answer must be scored."""
         title, metric = {"bleu": ("BLEU", self._bleu), "chrf": ("chrF", self._chrf)}[name]
         return f"{title} {metric.get_signature()}"
 
@@ -68,7 +68,7 @@ class Corpus:
 def sentence_bleu_chrf(
     truth: Sequence[Sequence[str]], answers: Sequence[str], tokenizer: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """BLEU and chrF of each answer alone, 0 to 100, (M,) each; BLEU of n-grams as long as the answer allows."""
+    """Return BLEU and chrF of each answer alone, 0 to 100, (M,) each; BLEU of n-grams as long as the answer allows."""
     metrics = needed("sacrebleu.metrics")
     tokenizer = chosen_tokenizer(tokenizer, truth)
     bleu, chrf = metrics.BLEU(tokenize=tokenizer, force=True, effective_order=True), metrics.CHRF()
@@ -80,9 +80,9 @@ def sentence_bleu_chrf(
 
 
 def rouge(truth: Sequence[Sequence[str]], answers: Sequence[str]) -> dict[str, np.ndarray]:
-    """F1 of words, of pairs of words and of the longest common subsequence, by answer: (M,) each, 0 to 1.
+    """Return the F1 of words, of pairs of words and of the longest common subsequence, by answer: (M,) each, 0 to 1.
 
-    Of several true texts the nearest counts. Words are those of `words_of`; the first 1,000 of a text are looked at.
+    Of several true texts the nearest counts. Words are those of `words_of`; only the first 1,000 of a text are used.
 
     Source: C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004, sections 2 and 3.
     """
@@ -92,15 +92,15 @@ def rouge(truth: Sequence[Sequence[str]], answers: Sequence[str]) -> dict[str, n
 
 
 class _Words:
-    """What rouge-score asks for words; its own tokenizer knows none but those of a to z."""
+    """A tokenizer for rouge-score, whose own knows only words of the letters a to z."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of a text."""
+        """Return the words of a text."""
         return words_of(text)[:LONGEST]
 
 
 def needed(module: str) -> Any:
-    """A module of an optional library.
+    """Return a module of an optional library.
 
     Raises:
         UnsupportedError: the library is not installed.

@@ -1,4 +1,4 @@
-"""Scores of texts as one table: the model's answers beside those of its baselines."""
+"""Scores of texts as one table: the model's answers next to those of its baselines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ Truth = Sequence[str | Sequence[str]]
 HIGHER: dict[str, bool] = dict.fromkeys(("exact", "bleu", "chrf", "cider_d", "rouge_1", "rouge_2", "rouge_l"), True)
 HIGHER |= {"cer": False, "wer": False}
 NO_BLEU = "BLEU left out: no true text has four words."
-SHORT = 5  # characters of a text that is as good as a word
+SHORT = 5  # maximum number of characters of a text that counts as one word
 
 
 def text_scores(
@@ -26,27 +26,27 @@ def text_scores(
     tokenizer: str = AUTO,
     leading: str = AUTO,
 ) -> Scores:
-    """Exact match, BLEU and chrF (0 to 100), F1 by ROUGE, and error rates of characters and words.
+    """Return exact match, BLEU and chrF (0 to 100), F1 by ROUGE, and character and word error rates.
 
-    BLEU is left out where no true text has four words, as it is 0 there for every answer; where it should lead, exact
-    match does. Error rates are edits by the length of the true texts, all items together: they may exceed 1. An empty
-    text says nothing to BLEU, chrF and ROUGE, even where it is right.
+    BLEU is left out if no true text has four words, as it would be 0 for every answer; exact match then leads in its
+    place. Error rates are edits divided by the length of the true texts, all items together: they may exceed 1. For
+    BLEU, chrF and ROUGE an empty text counts as nothing, even if it is right.
 
     Args:
-        truth: a text for each item, or several of which the nearest counts.
-        answers: the model's.
-        rivals: the baselines' by name.
+        truth: one text per item, or several of which the nearest counts.
+        answers: the model's answers.
+        rivals: the baselines' answers by name.
         tokenizer: how BLEU splits texts: 13a, intl, zh, char or none; auto is char for scripts without spaces between
-            words, else 13a. The signature among the notes says which.
-        leading: the metric that decides: exact, bleu, chrf, rouge_1, rouge_2, rouge_l, cer or wer; auto is exact where
+            words, else 13a. The signature in the notes says which.
+        leading: the metric that decides: exact, bleu, chrf, rouge_1, rouge_2, rouge_l, cer or wer; auto is exact if
             more than half of the items have a true text of one word or of at most 5 characters, else chrf.
 
     Raises:
-        DataError: other than one answer for each item, an item without a true text, or what is no text.
+        DataError: not one answer per item, an item without a true text, or a value that is no text.
         OptionError: an unknown tokenizer or metric.
         UnsupportedError: sacrebleu or rouge-score is not installed.
 
-    Reference program: sacrebleu for BLEU (smoothed as its default is) and chrF, rouge-score for ROUGE (with the words
+    Reference program: sacrebleu for BLEU (with its default smoothing) and chrF, rouge-score for ROUGE (with the words
     of `words_of`), and jiwer for the error rates.
 
     Example:
@@ -75,19 +75,19 @@ def text_scores(
 def caption_scores(
     truth: Truth, answers: Sequence[str], rivals: Mapping[str, Sequence[str]], leading: str = "cider_d"
 ) -> Scores:
-    """CIDEr-D (0 to 10), BLEU-4 (0 to 100) and exact match of captions.
+    """Return CIDEr-D (0 to 10), BLEU-4 (0 to 100) and exact match of captions.
 
-    CIDEr-D is left out for a single picture, where it is 0 for every caption, and BLEU where no true caption has four
-    words, as it is 0 there for every answer. Where the leading metric is left out, exact match leads.
+    CIDEr-D is left out for a single picture, where it is 0 for every caption, and BLEU if no true caption has four
+    words, as it would be 0 for every answer. If the leading metric is left out, exact match leads.
 
     Args:
-        truth: a caption for each picture, or several.
-        answers: the model's.
-        rivals: the baselines' by name.
+        truth: one caption per picture, or several.
+        answers: the model's captions.
+        rivals: the baselines' captions by name.
         leading: the metric that decides: exact, bleu or cider_d.
 
     Raises:
-        DataError, OptionError: as `text_scores`.
+        DataError, OptionError: see `text_scores`.
 
     Reference program: pycocoevalcap 1.2, its CIDEr (which is CIDEr-D) and its `Bleu(4)`, see `coco_bleu`, both with the
     words of `words_of`.
@@ -113,9 +113,9 @@ def caption_scores(
 
 
 def sentence_scores(truth: Truth, answers: Sequence[str], tokenizer: str = AUTO) -> dict[str, np.ndarray]:
-    """Scores of every answer alone, (M,) each: exact, bleu, chrf, cer and wer, as in `text_scores`.
+    """Return scores of every answer alone, (M,) each: exact, bleu, chrf, cer and wer, as in `text_scores`.
 
-    BLEU here counts n-grams as long as the answer has any. An answer that is exactly right has 100, an empty one too.
+    BLEU here counts n-grams up to the length of the answer. An answer that is exactly right has 100, an empty one too.
 
     Reference program: sacrebleu's `sentence_bleu` and `sentence_chrf`, and jiwer for the error rates.
 
@@ -138,15 +138,15 @@ def sentence_scores(truth: Truth, answers: Sequence[str], tokenizer: str = AUTO)
 def _table(
     rows: dict[str, Metrics], leading: str, possible: Sequence[str], unit: str, notes: Sequence[str], count: int
 ) -> Scores:
-    """One table; exact match leads where the leading metric could not be counted.
+    """Return one table; exact match leads if the leading metric could not be computed.
 
     Args:
         rows: metrics by name, the model's under "".
-        leading: the metric asked for.
+        leading: the metric that should lead.
         possible: metrics that may be left out.
-        unit: what was scored.
-        notes: shown below.
-        count: how many were scored.
+        unit: unit of what was scored.
+        notes: text below the table.
+        count: number of scored items.
     """
     model = rows.pop("")
     if leading not in model:
@@ -190,7 +190,7 @@ def _references(truth: Truth) -> list[list[str]]:
 
 
 def _answers(answers: Sequence[str], rivals: Mapping[str, Sequence[str]], count: int) -> dict[str, list[str]]:
-    """Everyone's answers by name, the model's under ""."""
+    """Return all answers by name, the model's under ""."""
     said = {name: list(texts) for name, texts in {"": answers, **rivals}.items()}
     for name, texts in said.items():
         whose = f"answers of {name}" if name else "answers"

@@ -1,4 +1,4 @@
-"""Classifier: one label, or a set of labels, for a whole sequence."""
+"""Classifier: predicts one label, or a set of labels, for a whole sequence."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -34,18 +34,18 @@ from unrolled.tasks.shared.columns import Inputs, require, resolve_inputs
 
 
 class Classifier(ReadsRecords, ClassifierMixin, Task):
-    """Reads a sequence of any kind (text, numbers, DNA, recordings, mixed columns) and says which class it is.
+    """A classifier of sequences of any kind: text, numbers, DNA, recordings, mixed columns.
 
     Args:
         inputs: columns to read: codecs such as `Words("review")`, column names, or None for all but the target.
         target: the label column, `Labels("stars")`, or `MultiLabels("topics")` for any number of labels at once.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
-        pooling: how steps become one answer: last, mean, max or attention.
-        class_weights: None, "balanced" for rare classes to count as much as frequent ones, or a weight for each label.
+        pooling: how the steps are combined into one answer: last, mean, max or attention.
+        class_weights: None, "balanced" for rare classes to count as much as frequent ones, or one weight per label.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
@@ -143,7 +143,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return Batch(examples.inputs, examples.statics, self._targets(source))
 
     def _abilities(self) -> tuple[Ability, ...]:
-        several = isinstance(self.target_codec_, MultiLabels)  # of which none is taken for another
+        several = isinstance(self.target_codec_, MultiLabels)  # sets of labels have no confusion matrix
         return tuple(one for one in self.abilities if not (several and one == "confusion"))
 
     def _output(self) -> Output:
@@ -158,7 +158,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
 
     def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
-        """Keep the share of each class."""
+        """Split the records into two parts with the same share of each class."""
         if not isinstance(self.target, str | Labels):
             return super()._split(source, share, seed)
         column = self.target if isinstance(self.target, str) else self.target.columns[0]
@@ -168,7 +168,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def predict_proba(self, data: Any) -> np.ndarray:
-        """Probabilities in the order of `classes_`, (B, V)."""
+        """Return the probabilities of the classes, in the order of `classes_`, (B, V)."""
         return self._probabilities(self._asked(data)).astype(np.float32)
 
     def _probabilities(self, examples: Batch) -> np.ndarray:
@@ -180,7 +180,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return answers.numpy()
 
     def predict(self, data: Any) -> np.ndarray:
-        """The label of each sequence, (B,); for MultiLabels a list of labels each."""
+        """Return the label of each sequence, (B,); for MultiLabels one list of labels per sequence."""
         shares = self.predict_proba(data)
         if isinstance(self.target_codec_, MultiLabels):
             chosen = shares > self.network_.output.threshold
@@ -190,7 +190,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return self.classes_[shares.argmax(1)]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Accuracy, macro-F1 and log loss beside the baselines'.
+        """Return accuracy, macro-F1 and log loss next to those of the baselines.
 
         A label that training never saw counts as answered wrong, and the notes name it; log loss leaves it out. With
         `Labels(..., unseen="ignore")` its sequence is left out altogether.
@@ -219,7 +219,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return classification_scores(truth.values.numpy(), shares, rivals, size, unseen_notes(unseen))
 
     def confusion(self, data: Any, y: Any = None) -> Confusion:
-        """Which class is taken for which; printed, a table.
+        """Return the confusion matrix; it prints as a table.
 
         Args:
             data: what `fit` takes.
@@ -251,7 +251,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain_inputs(self, source: Source, examples: Batch) -> list[dict[str, Any]]:
-        """Raw values by column; recordings, pictures and films as they are encoded, so that none is read twice."""
+        """Return raw values by column; recordings, pictures and films in encoded form, to read no file twice."""
         columns, known = self.codecs_.columns, {**examples.inputs, **examples.statics}
         plain = [{column: record[column] for column in columns} for record in source]
         for name, codec in self._readers().items():
@@ -301,6 +301,6 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
 
 def _array(labels: Sequence[Any]) -> np.ndarray:
-    """Numbers as numbers, which scikit-learn's scorers ask for; anything else as it is."""
+    """Return an array of numbers where all labels are numbers, as scikit-learn's scorers need, else of objects."""
     kinds = {type(label) for label in labels}
     return np.array(labels, dtype=kinds.pop() if kinds in ({bool}, {int}, {float}) else object)

@@ -20,13 +20,13 @@ from unrolled.tasks.shared.stream_events import events_of_records
 
 
 class RecordReader:
-    """Reads records; the answer is a label for all steps so far, or one for each.
+    """A reader of records; the answer is one label for all steps so far, or one per step.
 
     Args:
-        codecs: of the inputs.
-        output: what the network's numbers mean.
+        codecs: codecs of the inputs.
+        output: the output that gives the network's numbers their meaning.
         labels: the classes, in the order of the numbers.
-        per_step: a label for each step, or one for all steps so far.
+        per_step: whether there is one label per step, instead of one for all steps so far.
     """
 
     def __init__(self, codecs: Record, output: Output, labels: Iterable[Any], per_step: bool) -> None:
@@ -39,7 +39,7 @@ class RecordReader:
 
     @property
     def said(self) -> Form:
-        """An answer for all steps so far."""
+        """Form of an answer for all steps so far."""
         share = Real(0, 1)
         named = Named({str(label): share for label in self._labels})
         if isinstance(self._output, MultiLabelOutput):
@@ -54,7 +54,7 @@ class RecordReader:
         lengths = raw.lengths.tolist()
         if self._per_step:
             return [self._steps(*found) for found in zip(shares.split(lengths), pieces, strict=True)]
-        rows = iter(shares.tolist())  # at most one for each
+        rows = iter(shares.tolist())  # at most one per piece
         return [self._whole(next(rows)) if length else None for length in lengths]
 
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""Tagger: a label for every step, such as a part of speech for every word."""
+"""Tagger: predicts a label for every step, such as a part of speech for every word."""
 
 import copy
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ from unrolled.tasks.shared.columns import Inputs, require, resolve_inputs
 
 
 class Tagger(ReadsSteps, Task):
-    """Labels each step of a sequence; of a word it reads the word itself and its characters.
+    """A labeller of every step of a sequence; of each word it reads the word itself and its characters.
 
     Args:
         words: the column of word lists that is read by default, as words and as characters.
-        inputs: codecs or columns to read instead of `words`, one value for each step.
+        inputs: codecs or columns to read instead of `words`, one value per step.
         target: the column of label lists, or `Labels("tags")`.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a convolutional network.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
         bidirectional: also read backwards; such a model cannot answer step by step.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
@@ -126,7 +126,7 @@ class Tagger(ReadsSteps, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def predict_proba(self, data: Any) -> list[np.ndarray]:
-        """For each sequence the probabilities of every label at every step, (T, V)."""
+        """Return the probabilities of every label at every step, (T, V) per sequence."""
         examples = self._asked(data)
         answers: list[np.ndarray] = [np.empty(0)] * examples.batch_size
         for rows, raw in self._answers(examples):
@@ -135,11 +135,11 @@ class Tagger(ReadsSteps, Task):
         return answers
 
     def predict(self, data: Any) -> list[list[Any]]:
-        """For each sequence a label for every step."""
+        """Return one label per step for each sequence."""
         return [self.classes_[shares.argmax(1)].tolist() for shares in self.predict_proba(data)]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Accuracy by step, macro-F1 and whole sequences right, beside the baselines'.
+        """Return accuracy per step, macro-F1 and the share of sequences without error, next to the baselines'.
 
         A label that training never saw counts as answered wrong, and the notes name it; with
         `Labels(..., unseen="ignore")` its step is left out.

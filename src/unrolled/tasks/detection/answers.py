@@ -1,4 +1,4 @@
-"""How a detector answers: rows of one series and what is remembered of it, to scores and what was expected."""
+"""Answers of a detector: converts the rows of one series and its state to scores and expected values."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,26 +16,26 @@ from unrolled.tasks.detection.series_state import DetectorState
 from unrolled.tasks.detection.tables import Rows
 from unrolled.tasks.shared.online_learning import Memory, joined
 
-BLOCK = 8192  # steps read at once
+BLOCK = 8192  # steps per pass
 
 
 class Answers(NamedTuple):
-    """What is said of the rows of one series that were given, (G,) each."""
+    """The answers for the given rows of one series, (G,) each."""
 
-    score: np.ndarray  # NaN in the warm-up and where nothing is known
-    loud: np.ndarray  # whether no score of the last steps is as high
+    score: np.ndarray  # NaN in the warm-up and where no value is known
+    loud: np.ndarray  # whether the score is higher than all scores of the last steps
     warm_up: np.ndarray
-    more: dict[str, Any]  # columns that say what was expected
+    more: dict[str, Any]  # columns with the expected values
 
 
 def first_state(plan: Any, network: Any, warm_up: int, prior: Usual | None) -> DetectorState:
-    """Before the first step of a series.
+    """Return the state before the first step of a series.
 
     Args:
-        plan: how the series becomes numbers.
-        network: for its initial state.
+        plan: how the series is converted to numbers.
+        network: gives its initial state.
         warm_up: steps without a score.
-        prior: what other series did.
+        prior: the usual scores of other series.
     """
     with torch.no_grad():
         return DetectorState(plan.start(), network.initial_state(1), unknown_usual(plan.size, warm_up, prior))
@@ -44,18 +44,18 @@ def first_state(plan: Any, network: Any, warm_up: int, prior: Usual | None) -> D
 def answer(
     plan: Any, network: Any, one: Rows, state: DetectorState, quiet: int, memory: Memory | None = None
 ) -> tuple[Answers, DetectorState]:
-    """The next rows of a series.
+    """Score the next rows of a series.
 
     Args:
-        plan: how the series becomes numbers.
-        network: in evaluation mode.
+        plan: how the series is converted to numbers.
+        network: the model, in evaluation mode.
         one: the rows; their times come after that of the state.
-        state: what is remembered.
+        state: the state of the series.
         quiet: steps after a score in which only a higher one is loud.
-        memory: keeps the rows, to learn from later.
+        memory: keeps the rows for later training.
 
     Returns:
-        What is said of the rows, and what is remembered after them.
+        The answers for the rows, and the state after them.
     """
     parts = []
     for start in range(0, max(len(one.times), 1), BLOCK):
@@ -81,7 +81,7 @@ def answer(
 
 
 def _read(network: Any, batch: Batch, state: Any) -> tuple[Tensor, Any]:
-    """The network's answers (T, width) and its state after them."""
+    """Return the network's answers (T, width) and its state after them."""
     with torch.no_grad():
         if batch.num_steps == 1:
             return network.step(batch, state)
@@ -92,14 +92,14 @@ def _read(network: Any, batch: Batch, state: Any) -> tuple[Tensor, Any]:
 
 
 def example(reading: Reading) -> Batch:
-    """Rows as one sequence to read and to learn from."""
+    """Return rows as one training sequence."""
     lengths = torch.tensor([len(reading.given)])
     inputs = {name: Ragged(torch.from_numpy(values), lengths) for name, values in reading.inputs.items()}
     return Batch(inputs, targets=Ragged(torch.from_numpy(reading.targets), lengths))
 
 
 def read_examples(plan: Any, rows: Sequence[Rows]) -> Batch:
-    """Whole series, each from its first step, to learn from."""
+    """Return whole series, each from its first step, as training sequences."""
     return joined([example(plan.read(one.name, one.times, one.values, plan.start())) for one in rows])
 
 
@@ -112,12 +112,12 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 
 
 def as_table(keys: pl.DataFrame, answers: Answers, threshold: float) -> pl.DataFrame:
-    """Answers beside the time and group of their rows.
+    """Return a table of the answers with the time and group of their rows.
 
     Args:
         keys: time and group of each row.
-        answers: what was said.
-        threshold: scores from here on, where they are loud, are alarms.
+        answers: the answers.
+        threshold: a score at or above this, if it is loud, is an alarm.
     """
     columns = {**_common(answers, threshold), **answers.more}
     text = {"variable", *(("seen", "expected") if "probability" in columns else ())}
@@ -127,7 +127,7 @@ def as_table(keys: pl.DataFrame, answers: Answers, threshold: float) -> pl.DataF
 
 
 def as_row(answers: Answers, threshold: float) -> dict[str, Any]:
-    """The answer about a single row, as plain values."""
+    """Return the answer for a single row, as plain values."""
     row = {}
     for name, values in {**_common(answers, threshold), **answers.more}.items():
         value = values[0].item() if isinstance(values[0], np.generic) else values[0]
@@ -136,6 +136,6 @@ def as_row(answers: Answers, threshold: float) -> dict[str, Any]:
 
 
 def _common(answers: Answers, threshold: float) -> dict[str, Any]:
-    """The columns that all answers have."""
+    """Return the columns that all answers have."""
     alarm = answers.loud & (np.nan_to_num(answers.score) >= threshold)
     return {"score": answers.score, "alarm": alarm, "warm_up": answers.warm_up}

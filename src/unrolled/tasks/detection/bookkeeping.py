@@ -1,4 +1,4 @@
-"""What a detector keeps beside its network: where series stand, which scores are usual, what to learn from again."""
+"""The changing part of a detector: the states of series, the usual scores, and the rows to learn from again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,23 +17,23 @@ from unrolled.tasks.detection.tables import Rows
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.shared.online_learning import Memory, learn_on, optimizer_for
 
-CALM = 8000  # scores that the threshold is set by
-BY_HEART = 4  # a step that the network was trained on counts so much less in what is usual: it was learnt by heart
-GENTLE = 1e-3  # learning rate of updates while answering
+CALM = 8000  # scores that set the threshold
+BY_HEART = 4  # a step that the network was trained on is less surprising: its weight in the usual scores is divided
+GENTLE = 1e-3  # learning rate of updates after training
 
 
 @dataclass
 class Keeping:
-    """All that changes while a detector goes on.
+    """All parts of a detector that change after training.
 
     Args:
-        network: a trained one, in evaluation mode.
-        plan: how series become numbers.
+        network: a trained network, in evaluation mode.
+        plan: how series are converted to numbers.
         time: name of the time column.
-        alarm_rate: alarms a step that the threshold is set for.
+        alarm_rate: alarms per step that the threshold is set for.
         warm_up: steps of a new series before its first score.
         quiet: steps after a score in which only a higher one is an alarm.
-        memory: what to learn from again.
+        memory: rows to learn from again.
     """
 
     network: Any
@@ -52,11 +52,11 @@ class Keeping:
     # ---- answers ----------------------------------------------------------------------------
 
     def first_state(self) -> DetectorState:
-        """Before the first step of a series."""
+        """Return the state before the first step of a series."""
         return first_state(self.plan, self.network, self.warm_up, self.prior)
 
     def state_before(self, one: Rows) -> DetectorState:
-        """That of a series whose rows follow; where they do not, or times are mere numbers of rows, the first one."""
+        """Return the state before the given rows: the series' own if they follow it in time, else the first state."""
         state = self.states.get(one.name)
         if state is None or self.time == STEP:
             return self.first_state()
@@ -64,23 +64,23 @@ class Keeping:
         return state if before is None or not len(one.times) or one.times[0] > before else self.first_state()
 
     def advance(self, one: Rows, state: DetectorState, memory: Memory | None = None) -> tuple[Answers, DetectorState]:
-        """What is said of rows that follow a state, and the state after them; the memory, if any, keeps them."""
+        """Return the answers for rows that follow a state, and the next state; `memory`, if given, keeps the rows."""
         return answer(self.plan, self.network.eval(), one, state, self.quiet, memory)
 
     def scores(self, rows: Sequence[Rows]) -> list[np.ndarray]:
-        """Of each series, (T,); NaN where there is none."""
+        """Return the scores of each series, (T,); NaN where there is none."""
         return [self.advance(one, self.state_before(one))[0].score for one in rows]
 
     def plain(self, one: Rows) -> np.ndarray:
-        """What baselines read: the remembered rows and then those given, as numbers, (T, V)."""
+        """Return the input of the baselines: the remembered rows and then the given ones, as numbers, (T, V)."""
         history = self.state_before(one).history
         reading = self.plan.read(one.name, one.times, one.values, history)
         return np.concatenate([history.values, reading.values[reading.given]])
 
-    # ---- going on ---------------------------------------------------------------------------
+    # ---- continuing -------------------------------------------------------------------------
 
     def read(self, rows: Sequence[Rows]) -> None:
-        """Go on over rows: states, memory, and the threshold move."""
+        """Read further rows: update states, memory and threshold."""
         scores = [self.calm]
         for one in rows:
             found, self.states[one.name] = self.advance(one, self.state_before(one), self.memory)
@@ -95,7 +95,7 @@ class Keeping:
                 self.states[name] = state._replace(usual=state.usual._replace(steps=steps))
 
     def learn_on(self, updates: int) -> None:
-        """Change the network a little: half by what is new, half by what came before."""
+        """Update the weights a few times: half of each batch from new rows, half from older ones."""
         if self.optimizer is None:
             self.optimizer = optimizer_for(self.network, GENTLE)
         learn_on(self.network, self.optimizer, self.memory, updates)
@@ -103,21 +103,21 @@ class Keeping:
     # ---- saving -----------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the rest is in `to_tensors`."""
+        """Return plain values; the rest is in `to_tensors`."""
         assert self.prior is not None
         plain, _ = states_to_tensors(self.states)
         drawn = self.memory.drawn
         return {"threshold": self.threshold, "states": plain, "prior steps": self.prior.steps, "drawn": drawn}
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Arrays by name."""
+        """Return arrays by name."""
         _, states = states_to_tensors(self.states)
         parts = {"states": states, "memory": self.memory.to_tensors(), "calm": {"scores": torch.from_numpy(self.calm)}}
         parts["prior"] = {name: torch.from_numpy(getattr(self.prior, name)) for name in ("mean", "variance")}
         return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
     def restored(self, data: Mapping[str, Any], tensors: Mapping[str, Tensor], dated: bool) -> Self:
-        """Itself, with what `to_json` and `to_tensors` gave.
+        """Restore what `to_json` and `to_tensors` returned, and return self.
 
         Args:
             data: plain values.

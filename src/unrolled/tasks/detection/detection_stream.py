@@ -1,4 +1,4 @@
-"""Streams of a detector: rows of one series in, what is unusual about each out."""
+"""Streams of a detector: rows of one series in, an anomaly score and alarm for each out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,13 +27,13 @@ LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 def judged(
     keeping: Keeping, watched: Watched, record: Mapping[str, Any], before: DetectorState | None
 ) -> tuple[dict[str, Any], DetectorState]:
-    """The row that a detector gives for a record, and what is remembered after it.
+    """Return a detector's answer for a record, and the state after it.
 
     Args:
-        keeping: the network, and all that was learnt beside it.
-        watched: which columns there are.
-        record: a value for each column.
-        before: what is remembered; None = what is known of the record's series, where it follows.
+        keeping: the network, and everything else that was learnt.
+        watched: the watched columns.
+        record: one value per column.
+        before: the state; None = the known state of the record's series, if the record follows it.
     """
     one = next_row(record, watched, None if before is None else before.history.time)
     found, after = keeping.advance(one, keeping.state_before(one) if before is None else before)
@@ -42,11 +42,11 @@ def judged(
 
 
 class DetectorSteps:
-    """A detector's part of a stream. A series that was learnt from goes on where it stood, if its rows follow.
+    """A detector's part of a stream. Rows that follow a series read before continue from its state.
 
     Args:
-        keeping: the network, and all that was learnt beside it.
-        watched: which columns there are.
+        keeping: the network, and everything else that was learnt.
+        watched: the watched columns.
     """
 
     def __init__(self, keeping: Keeping, watched: Watched) -> None:
@@ -56,7 +56,7 @@ class DetectorSteps:
 
     @property
     def form(self) -> Form:
-        """Nothing; or the number of rows, the last time, the end of the series, and what it usually does."""
+        """Form of a memory: empty; or number of rows, last time, end of the series, and its usual scores."""
         plan, quiet = self._keeping.plan, self._keeping.quiet
         size, back = plan.size, plan.lookback
         low, high = (0.0, float(plan.codec.spec.size - 1)) if self._watched.events else (-1e300, 1e300)
@@ -72,7 +72,7 @@ class DetectorSteps:
         return Either(Exactly(()), Also(parts, self._fits, "rows that fit to each other"))
 
     def _fits(self, memory: Any) -> bool:
-        """As many rows of either kind, a time where there are any, and whole numbers where they are events."""
+        """Return whether a memory has equally many rows of each kind, a time if any, and whole numbers for events."""
         _, time, (values, filled), _ = memory
         whole = not self._watched.events or bool((np.isnan(values) | (values == np.rint(values))).all())
         return values.shape == filled.shape and (time is None) == (len(values) == 0) and whole
@@ -108,10 +108,10 @@ class DetectorSteps:
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
         return events_of_table(source)
 
-    # ---- a detector's state as a stream's -----------------------------------------------------------
+    # ---- conversion between a detector's state and a stream's -------------------------------------
 
     def _record(self, event: Any, state: StreamState) -> tuple[Mapping[str, Any], int]:
-        """The event by column, and how many came before; rows without a time are numbered."""
+        """Return the event by column, and the number of rows so far; rows without a time are numbered."""
         number = state.memory[0] if state.memory else 0
         if not isinstance(event, Mapping):
             columns = self._watched.columns

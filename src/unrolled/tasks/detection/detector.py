@@ -1,4 +1,4 @@
-"""Detector: which steps of a series, or which events of a sequence, are not as usual; answered step by step."""
+"""Detector: finds anomalies in series of numbers or in sequences of events, step by step."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -34,32 +34,32 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
 
 LEAST_HELD_OUT = 200  # steps
-COMPONENTS = 3  # of a mixture when nobody says
-UPDATES = 6  # of the weights, for each part that is learnt on
+COMPONENTS = 3  # of a mixture by default
+UPDATES = 6  # weight updates per part of new data
 RIVAL = "causal convolution net of the same size"
 
 
 class Detector(ReadsWatched, Task):
-    """Learns how series go on, and says where one does not: by how much, in which variable, and what it expected.
+    """An anomaly detector: predicts the next step, scores how unusual the real one is, and names the variable.
 
-    A recurrent net gives a density of the next values of all variables, or probabilities of the next event. How
-    surprising a step is, beside how surprising this series' steps use to be, gives a score (see
+    A recurrent network gives a density of the next values of all variables, or probabilities of the next event. The
+    score compares how surprising a step is with the usual surprise of this series (see
     `unrolled.tasks.detection.likelihood`); the threshold for an alarm is set so that ordinary data give `alarm_rate`
-    alarms per step. Missing values are known as such. The first `warm_up` steps of a new series get no score.
+    alarms per step. The network reads which values are missing. The first `warm_up` steps of a new series get no score.
 
     Args:
         target: columns to watch: numbers, or one column of categories for events; none = every column of numbers.
-        alarm_rate: alarms a step that ordinary data may give.
+        alarm_rate: alarms per step that ordinary data may give.
         warm_up: steps of a new series before its first score.
         quiet: steps after a score in which only a higher one gives an alarm.
-        season: steps after which things repeat; 0 finds it, 1 means none; events have none.
-        components: Gaussians in the density of the next values; 3 when nobody says.
-        memory: steps that `partial_fit` keeps to learn from again; 0 keeps only what is new.
-        label: column that `evaluate` takes the truth from; never learnt from.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        season: season length in steps; 0 finds it, 1 means none; events have none.
+        components: Gaussians in the density of the next values; 3 by default.
+        memory: steps that `partial_fit` keeps to learn from again; 0 keeps only the new ones.
+        label: column of the true labels for `evaluate`; never learnt from.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
@@ -115,14 +115,14 @@ class Detector(ReadsWatched, Task):
     # ---- data -------------------------------------------------------------------------------
 
     def _source(self, data: Any, y: Any = None) -> Table:
-        """A long table with a time column; rows without a time are numbered."""
+        """Return a long table with a time column; rows without a time are numbered."""
         watched: Watched | None = getattr(self, "watched_", None)
         if watched is None:
             return long_table(data, self.target if isinstance(self.target, str) else next(iter(self.target), "value"))
         return long_table(data, watched.columns[0], None if watched.time == STEP else watched.time, watched.group)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """The most recent part of every series; none where that is so short that it is better learnt from."""
+        """Split off the most recent part of every series; None if it would be too short to be of use."""
         assert isinstance(source, Table)
         if share * max(frame.height for _, frame in source.series()) < LEAST_HELD_OUT:
             return source, None
@@ -143,8 +143,8 @@ class Detector(ReadsWatched, Task):
 
         Args:
             data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays of
-                numbers, one for each series; or one array.
-            y: not used; nothing is learnt from labels.
+                numbers, one per series; or one array.
+            y: not used; labels are never learnt from.
             options: `validation_data`, `callbacks`, `baselines`, `rival`, and training options, see
                 `unrolled.training.options.TrainingOptions`.
 
@@ -153,7 +153,7 @@ class Detector(ReadsWatched, Task):
 
         Raises:
             DataError: no series longer than the warm-up, or values that are neither numbers nor categories.
-            OptionError: an unknown or illegal option.
+            OptionError: an unknown or invalid option.
         """
         self._agreed(options)
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
@@ -183,7 +183,7 @@ class Detector(ReadsWatched, Task):
         self.watched_ = watch(source, self.target, self.label, self.warm_up)
         if self.watched_.events and (self.season or self.components is not None):
             named = "season" if self.season else "components"
-            raise OptionError(message(named, expected="nothing beside events", received=getattr(self, named)))
+            raise OptionError(message(named, expected="the default for events", received=getattr(self, named)))
         plan = self.watched_.plan(COMPONENTS if self.components is None else self.components)
         self.plan_ = plan.fit({one.name: (one.times, one.values) for one in self._rows(source)}, self.season)
 
@@ -210,17 +210,17 @@ class Detector(ReadsWatched, Task):
 
     @property
     def threshold_(self) -> float:
-        """The score from which on a step may be an alarm."""
+        """Lowest score that may be an alarm."""
         self._fitted()
         return self.keeping_.threshold
 
     def partial_fit(self, data: Any, y: Any = None, updates: int = UPDATES) -> Self:
-        """Go on from where each series stands, and learn on: half from the new rows, half from all that came before.
+        """Continue each series from its current state and train further, half on new rows and half on earlier ones.
 
         Args:
-            data: rows that follow those read so far, or new series; before `fit`, what to fit on.
+            data: rows that follow those read so far, or new series; before `fit`, the data to fit on.
             y: not used.
-            updates: of the weights.
+            updates: number of weight updates.
 
         Raises:
             DataError: rows that do not follow those read so far.
@@ -236,18 +236,18 @@ class Detector(ReadsWatched, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def detect(self, data: Any) -> pl.DataFrame:
-        """What is unusual in each row: a table with a row for each of the data's.
+        """Score each row: return a table with one row per row of the data.
 
-        Rows that follow those read so far of their series go on from there; others start anew, with a warm-up.
+        Rows that follow those read so far of their series continue it; others start a new series, with a warm-up.
 
         Args:
             data: what `fit` takes.
 
         Returns:
             Time and group; `score`, minus the decimal logarithm of how rare the step is, null in the warm-up and where
-            nothing is known; `alarm`; `warm_up`; the `variable` that is blamed, what was `seen` of it and `expected`:
-            for numbers the median with nine tenths between `low` and `high`, for events the likeliest, and beside it
-            the `probability` of the one that came.
+            no value is known; `alarm`; `warm_up`; the `variable` that is blamed, its value `seen` and the `expected`
+            one: for numbers the median with a 90 % interval from `low` to `high`, for events the most probable one,
+            next to the `probability` of the event seen.
         """
         tables = []
         for one in self._asked_rows(data):
@@ -256,16 +256,16 @@ class Detector(ReadsWatched, Task):
         return pl.concat(tables)
 
     def predict(self, data: Any) -> pl.DataFrame:
-        """The same as `detect`."""
+        """Score each row, as `detect` does."""
         return self.detect(data)
 
     def follow(self, data: Any, every: int = 100, updates: int = UPDATES) -> pl.DataFrame:
-        """Answer, then learn on, part by part: each row is answered before it is learnt from.
+        """Answer and then train further, part by part: each row is answered before it is learnt from.
 
         Args:
             data: rows that follow those read so far, or new series.
-            every: rows of each series that are answered before they are learnt from.
-            updates: of the weights after each part.
+            every: number of rows of each series that are answered before they are learnt from.
+            updates: weight updates after each part.
 
         Returns:
             What `detect` gives.
@@ -282,12 +282,12 @@ class Detector(ReadsWatched, Task):
     # ---- step by step -------------------------------------------------------------------------
 
     def first_state(self) -> DetectorState:
-        """What is remembered of a series before its first step."""
+        """Return the state of a series before its first step."""
         self._fitted()
         return self.keeping_.first_state()
 
     def state_of(self, name: Any = "") -> DetectorState:
-        """What is remembered of a series after all that was learnt from; of a stranger, nothing.
+        """Return the state of a series after all rows read so far; the first state for an unknown series.
 
         Args:
             name: value of the group column; "" where there is none.
@@ -296,14 +296,14 @@ class Detector(ReadsWatched, Task):
         return self.keeping_.states.get(str(name)) or self.first_state()
 
     def step(self, record: Mapping[str, Any], state: DetectorState) -> tuple[dict[str, Any], DetectorState]:
-        """One step of one series; the same numbers as `detect` gives.
+        """Score one step of one series; the numbers equal those of `detect`.
 
         Args:
-            record: a value for each column that was learnt from; what is missing is None.
-            state: what is remembered; it is not changed.
+            record: one value per column that was learnt from; None is missing.
+            state: the state of the series; it is not changed.
 
         Returns:
-            The row that `detect` would give, as a dictionary, and what is remembered after it.
+            The row that `detect` would give, as a dictionary, and the state after it.
 
         Raises:
             DataError: a column that is missing, or a time that does not come after the one before.
@@ -314,23 +314,23 @@ class Detector(ReadsWatched, Task):
     def _stepping(self) -> DetectorSteps:
         return DetectorSteps(self.keeping_, self.watched_)
 
-    # ---- beside the truth ---------------------------------------------------------------------
+    # ---- scores -------------------------------------------------------------------------------
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """How well scores and alarms find what is labelled, beside the baselines'.
+        """Return how well scores and alarms find the labelled rows, next to the baselines.
 
         Args:
             data: what `fit` takes.
-            y: None takes the label column; or a mark for each row; or windows, pairs of first and last times (by name
+            y: None takes the label column; or one mark per row; or windows, pairs of first and last times (by name
                 of the series where there are several), which also give the score of the Numenta benchmark.
 
         Returns:
             `vus_pr` and `vus_roc`, volumes under the curves; `precision`, the share of alarms that are right, and
-            `recall`, the share of labelled ranges with an alarm, both at the threshold; `alarm_rate`, alarms a step
-            outside of the labels; with windows `nab`.
+            `recall`, the share of labelled ranges with an alarm, both at the threshold; `alarm_rate`, alarms per step
+            outside the labels; with windows `nab`.
 
         Raises:
-            DataError: no labelled row, or no other.
+            DataError: no labelled row, or no unlabelled row.
         """
         self._fitted()
         source = self._source(data)
@@ -348,7 +348,7 @@ class Detector(ReadsWatched, Task):
         return detection_scores(truth, answers, thresholds, self.quiet, windows)
 
     def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
-        """Refused: the report follows one answer of a sequence, and a detector judges every row.
+        """Refuse: the report follows one answer of a sequence, and a detector scores every row.
 
         Raises:
             UnsupportedError: always.
@@ -356,7 +356,7 @@ class Detector(ReadsWatched, Task):
         raise UnsupportedError("inspect: a Detector judges every row by itself; detect(data) explains each alarm")
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
-        return {}  # `fit` does it, as they read what is kept
+        return {}  # `fit` fits them, because they read the kept states
 
     # ---- saving -----------------------------------------------------------------------------
 

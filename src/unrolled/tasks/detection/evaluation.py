@@ -1,4 +1,4 @@
-"""A detector's scores and its baselines' beside the truth: areas under curves, alarms at the threshold, and NAB's."""
+"""Scores of a detector and its baselines: areas under curves, alarms at the threshold, and the NAB score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,21 +15,21 @@ from unrolled.metrics.anomalies.vus import vus
 from unrolled.metrics.scores import Metrics, Scores, answered
 from unrolled.tasks.detection.tables import Rows, moments
 
-LEAST_BUFFER, MOST_BUFFER = 10, 1000  # rows over which labels fade out at the most
+LEAST_BUFFER, MOST_BUFFER = 10, 1000  # limits of the number of rows over which labels fade out
 
 
 def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[list[np.ndarray], bool]:
-    """Whether each row of each series is labelled, and whether that came as windows.
+    """Return whether each row of each series is labelled, and whether the labels were given as windows.
 
     Args:
         source: the table.
         rows: its series.
-        y: None takes the label column; a mark for each row in the table's order; or windows, pairs of first and last
+        y: None takes the label column; one mark per row in the table's order; or windows, pairs of first and last
             times, for several series by name.
         label: name of the label column.
 
     Raises:
-        DataError: no truth, or one that does not fit the rows.
+        DataError: no labels, or labels that do not fit the rows.
     """
     ends = np.cumsum([len(one.times) for one in rows])
     if y is None:
@@ -62,18 +62,18 @@ def detection_scores(
     quiet: int,
     windows: bool,
 ) -> Scores:
-    """Areas and volumes under curves, what alarms find and how often they are wrong, for the model ("") and rivals.
+    """Return areas and volumes under curves, recall and precision of alarms, for the model ("") and its rivals.
 
     Args:
         truth: whether each row is labelled, (T,) for each series.
-        answers: scores by name, (T,) for each series; NaN is no score, as of a row without a known value, and counts as
-            the lowest.
+        answers: scores by name, (T,) for each series; NaN is no score, as for a row without a known value, and counts
+            as the lowest.
         thresholds: by name.
         quiet: steps after a score in which only a higher one is an alarm.
-        windows: whether labelled ranges are windows in NAB's sense.
+        windows: whether labelled ranges are windows in the sense of NAB.
 
     Raises:
-        DataError: no labelled row, or no other; an infinite score.
+        DataError: no labelled row, no unlabelled row, or an infinite score.
 
     Reference programs: `RangeAUC_volume_opt` of TSB-AD 1.5 for VUS, with the usual length of a labelled range (10 to
     1,000 rows) as the widest buffer; its `range_recall_new` with alpha 0 and 1 for precision and recall; the scorer of
@@ -81,7 +81,7 @@ def detection_scores(
     """
     marks = np.concatenate(
         [np.zeros(0, bool), *(np.append(one, False) for one in truth)]
-    )  # a row between series, so that ranges end
+    )  # one row between series, so that ranges end
     if not marks.any() or all(one.all() for one in truth):
         raise DataError(message("label", expected="labelled and other rows", received=f"{int(marks.sum())} labelled"))
     sizes = [last - first + 1 for first, last in ranges_of(marks)]

@@ -1,4 +1,4 @@
-"""What a detector reads of sequences of events: the event before, how long ago that was, and the calendar."""
+"""Inputs of a detector for sequences of events: the event before, the time since then, and the calendar."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from unrolled.nn.output import Output
 from unrolled.tasks.detection.rows import History, Reading, calendar, cycles_of
 from unrolled.tasks.series.clock import Clock, infer_clock
 
-LONGEST = 8.0  # the logarithm of a pause, in usual ones, is clipped to this
+LONGEST = 8.0  # maximum of the logarithm of a pause in units of the usual pause; larger ones are clipped
 
 
 @dataclass
 class EventPlan:
-    """How events become numbers; learnt from the training data and stored.
+    """How events are converted to numbers; learnt from the training data and saved with the model.
 
     Args:
         columns: the column of events.
@@ -37,28 +37,28 @@ class EventPlan:
 
     @property
     def size(self) -> int:
-        """One variable."""
+        """Number of variables: 1."""
         return 1
 
     @property
     def lookback(self) -> int:
-        """Rows that a step depends on."""
+        """Number of previous rows that a step depends on."""
         return 1
 
     @property
     def seasons(self) -> list[int]:
-        """Events have none."""
+        """Seasons in steps; events have none."""
         return []
 
     @property
     def clock(self) -> Clock:
-        """The usual pause."""
+        """Clock whose step is the usual pause."""
         return Clock("number", self.pause)
 
     # ---- learning ---------------------------------------------------------------------------
 
     def fit(self, series: Mapping[str, tuple[np.ndarray, np.ndarray]], season: int) -> Self:
-        """Look at the training series: times (T,) and events (T, 1), objects, by name; a season is no help."""
+        """Learn from the training series: times (T,) and events (T, 1), objects, by name; `season` has no effect."""
         events = [event for _, values in series.values() for event in values[:, 0].tolist() if event is not None]
         self.codec = Categories(self.columns[0]).fit([{self.columns[0]: event} for event in events])
         times = [one for one, _ in series.values()]
@@ -70,24 +70,24 @@ class EventPlan:
     # ---- reading ----------------------------------------------------------------------------
 
     def start(self) -> History:
-        """Before the first event."""
+        """Return the history before the first event."""
         nothing = np.zeros((0, 1))
         return History(None, nothing, nothing)
 
     def read(self, name: str, times: np.ndarray, values: np.ndarray, history: History) -> Reading:
-        """The next events of a series.
+        """Convert the next events of a series to numbers.
 
         Args:
-            name: of the series.
+            name: name of the series.
             times: sorted, after `history.time`, (T,).
             values: events, None unknown, (T, 1) of objects.
-            history: what came before.
+            history: the end of the series before these events.
         """
         missing = np.array([event is None for event in values[:, 0]], dtype=bool)
         places = self.codec.encode([{self.codec.column: event} for event in values[:, 0].tolist()]).values.numpy()
         numbers = np.where(missing, np.nan, places)[:, None].astype(np.float64)
         whole = np.concatenate([history.values, numbers])[:, 0]
-        start = self.codec.spec.size  # stands for what came before the first event
+        start = self.codec.spec.size  # the class that represents the time before the first event
         before = whole[:-1] if len(history.values) else np.concatenate([[start], whole[:-1]])[: len(times)]
         known = times if history.time is None else np.concatenate([np.array([history.time], times.dtype), times])
         gaps = np.diff(_ticks(known), prepend=_ticks(known[:1]))[len(known) - len(times) :]
@@ -101,34 +101,34 @@ class EventPlan:
     # ---- what the network reads and says ------------------------------------------------------
 
     def specs(self) -> dict[str, Spec]:
-        """Of the network's inputs."""
+        """Return the specs of the network's inputs."""
         event = self.codec.spec
         width = 1 + calendar(self.cycles, np.zeros(0, "M8[us]")).shape[1]
         return {"steps": Spec("vector", width), "event": Spec("index", event.size + 1, event.embedding_size)}
 
     def output(self) -> Output:
-        """Probabilities of the next event."""
+        """Return the output: probabilities of the next event."""
         return ClassOutput(self.codec.spec.size)
 
     def surprise(self, output: Output, raw: Tensor, targets: Tensor) -> np.ndarray:
-        """Nats of each event, twice, (T, 2); NaN where unknown."""
+        """Return the nats of each event, in two equal columns, (T, 2); NaN where unknown."""
         nats = torch.where(targets == IGNORED, torch.nan, output.loss(raw, targets))
         return torch.stack([nats, nats], 1).double().numpy()
 
     def levels(self, reading: Reading) -> np.ndarray:
-        """Categories have no range, (T, 1)."""
+        """Return zeros, (T, 1): categories have no range."""
         return np.full_like(reading.values, np.nan)
 
     def expected(
         self, output: Output, raw: Tensor, reading: Reading, name: str, values: np.ndarray, blame: np.ndarray
     ) -> dict[str, Any]:
-        """Columns of the answer: the event, the likeliest one, and how probable the one that came was.
+        """Return the columns of the answer: the event, the most probable one, and the probability of the event seen.
 
         Args:
-            output: the network's.
+            output: the network's output.
             raw: its answers, (T, width).
             reading: the events.
-            name: of the series.
+            name: name of the series.
             values: as they were given, (T, 1) of objects.
             blame: 0 where an event is known, -1 elsewhere, (T,).
         """
@@ -145,7 +145,7 @@ class EventPlan:
     # ---- saving -----------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "kind": self.kind,
             "columns": self.columns,
@@ -156,7 +156,7 @@ class EventPlan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         return cls(data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"])
 
 

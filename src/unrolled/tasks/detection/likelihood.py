@@ -1,8 +1,8 @@
-"""From surprise to a score: how rare is what just happened, beside what this series has done so far.
+"""Anomaly scores from surprise: how rare the last steps are, compared with this series so far.
 
-Two things are rare. A surprise that is larger than this series' surprises use to be: its mean over the last few steps
+Two things are rare. A surprise that is larger than usual for this series: its mean over the last few steps
 lies in the tail of a normal distribution with the slowly re-estimated mean and deviation of all surprises so far. And
-a value outside everything seen so far: a record comes about once in n / 2 steps, and one far outside more rarely still.
+a value outside everything seen so far: a record occurs about once in n / 2 steps, one far outside more rarely still.
 
 Score = minus the decimal logarithm of the smaller of the two probabilities: 3 is once in a thousand steps.
 
@@ -20,43 +20,43 @@ from scipy.special import log_ndtr
 
 MEMORY = 8000  # steps over which the usual surprise is re-estimated
 RECENT = 3  # steps whose surprise is averaged
-CAP = 100.0  # nats; one wild value must not set what is usual
+CAP = 100.0  # nats; one extreme value must not change what is usual
 WARM_UP = 50  # steps before the first score
 QUIET = 100  # steps after a score in which only a higher one is an alarm
-PER_RANGE = 100.0  # one per cent of the range outside it makes a record e times rarer
+PER_RANGE = 100.0  # a record that lies one per cent of the range outside it is e times rarer
 LEAST_RANGE = 0.03  # in spreads of the training data
 LEAST_SPREAD = 1e-3  # nats
-TAIL, ENOUGH = 0.05, 10  # share of scores that an exponential tail is fitted to, where fewer than so many lie beyond
+TAIL, ENOUGH = 0.05, 10  # share of scores to fit an exponential tail to, if fewer than ENOUGH lie beyond the rate
 
 
 class Usual(NamedTuple):
-    """What a series has done so far; V variables and, in the last place of each (V + 1,), all of them together."""
+    """The statistics of a series so far: of each of V variables and, last in each (V + 1,), of all together."""
 
-    steps: int  # with a known value
-    mean: np.ndarray  # of the surprise, (V + 1,)
+    steps: int  # number of steps with a known value
+    mean: np.ndarray  # mean of the surprise, (V + 1,)
     variance: np.ndarray  # (V + 1,)
     recent: np.ndarray  # the last surprises, oldest first, (at most RECENT, V + 1)
     low: np.ndarray  # the range so far, (V,)
     high: np.ndarray
-    peaks: tuple[tuple[int, float], ...]  # age and score of those that later ones have to exceed, highest first
-    warm_up: int  # steps still to go before the first score
+    peaks: tuple[tuple[int, float], ...]  # age and score of the scores that later ones have to exceed, highest first
+    warm_up: int  # steps left before the first score
 
 
 class Judgement(NamedTuple):
-    """What is said of one step."""
+    """The judgement of one step."""
 
-    score: float  # NaN in the warm-up, and where nothing is known
-    blame: int  # the variable with the most nats more than usual; -1 where nothing is known
-    loud: bool  # whether no score of the last `quiet` steps is as high
+    score: float  # NaN in the warm-up, and where no value is known
+    blame: int  # the variable with the most nats above its usual number; -1 where no value is known
+    loud: bool  # whether the score is higher than all scores of the last `quiet` steps
 
 
 def unknown_usual(size: int, warm_up: int = WARM_UP, prior: Usual | None = None) -> Usual:
-    """Before the first step of a series.
+    """Return the statistics before the first step of a series.
 
     Args:
-        size: variables, V.
+        size: number of variables, V.
         warm_up: steps before the first score.
-        prior: what other series did: its surprises count as if they had been the warm-up's.
+        prior: statistics of other series: their surprises count as if they were the warm-up's.
     """
     nothing, infinite = np.zeros(size + 1), np.full(size, np.inf)
     recent = np.zeros((0, size + 1))
@@ -66,7 +66,7 @@ def unknown_usual(size: int, warm_up: int = WARM_UP, prior: Usual | None = None)
 
 
 def pooled(every: Sequence[Usual]) -> Usual:
-    """What several series usually do, as a prior for one that is new."""
+    """Return the pooled statistics of several series, as a prior for a new one."""
     return every[0]._replace(
         steps=int(np.median([one.steps for one in every])),
         mean=np.mean([one.mean for one in every], 0),
@@ -75,12 +75,12 @@ def pooled(every: Sequence[Usual]) -> Usual:
 
 
 def judge(surprise: np.ndarray, values: np.ndarray, usual: Usual, quiet: int = QUIET) -> tuple[Judgement, Usual]:
-    """One step: how rare it is, and what is usual after it.
+    """Judge one step: how rare it is, and the statistics after it.
 
     Args:
-        surprise: nats of each variable and, last, of a known one on average, (V + 1,); NaN unknown.
+        surprise: nats of each variable and, last, their mean over known ones, (V + 1,); NaN unknown.
         values: in spreads of the training data, (V,); NaN unknown.
-        usual: what the series has done so far.
+        usual: the statistics of the series so far.
         quiet: steps after a score in which only a higher one is loud.
     """
     peaks = tuple((age + 1, score) for age, score in usual.peaks if age + 1 < quiet)
@@ -122,7 +122,7 @@ def judge(surprise: np.ndarray, values: np.ndarray, usual: Usual, quiet: int = Q
 def judge_all(
     surprise: np.ndarray, values: np.ndarray, usual: Usual, quiet: int = QUIET
 ) -> tuple[list[Judgement], Usual]:
-    """Step by step over (T, V + 1) and (T, V)."""
+    """Judge all steps in turn, (T, V + 1) and (T, V)."""
     judgements = []
     for nats, row in zip(surprise, values, strict=True):
         judgement, usual = judge(nats, row, usual, quiet)
@@ -131,15 +131,15 @@ def judge_all(
 
 
 def threshold_for(scores: np.ndarray, rate: float, least: float = 0.0) -> float:
-    """The score that so large a share of steps exceeds; beyond what was seen, a tail goes on.
+    """Return the score that a share `rate` of steps exceeds; beyond the observed scores a fitted tail is used.
 
     The tail is exponential in the root of the score, as deviations are, and is fitted by its median, so that a few
-    anomalies among ordinary steps do not lift it.
+    anomalies among ordinary steps do not raise it.
 
     Args:
-        scores: of ordinary steps, >= 0, (T,); NaN are left out.
-        rate: alarms a step.
-        least: no lower threshold than this.
+        scores: scores of ordinary steps, >= 0, (T,); NaN are left out.
+        rate: alarms per step.
+        least: lower limit of the threshold.
 
     Example:
         >>> deviations = np.random.default_rng(0).exponential(size=2000)
@@ -159,9 +159,9 @@ def threshold_for(scores: np.ndarray, rate: float, least: float = 0.0) -> float:
 
 
 def calm_threshold(scores: np.ndarray, rate: float) -> float:
-    """`threshold_for` the scores of this file.
+    """Return `threshold_for` the scores of this file.
 
-    Half of what the rate is by the score's own meaning is the least: data that a net has learnt by heart look calmer
-    than those to come.
+    The lower limit is half of the score that has this rate by definition: training data, which the network
+    knows, surprise it less than later data.
     """
     return threshold_for(scores, rate, -np.log10(rate) / 2)

@@ -1,7 +1,7 @@
-"""What a detector reads of series of numbers: each step's past, its place in the calendar, and what to expect around.
+"""Inputs of a detector for series of numbers: each step's past, its place in the calendar, and the expected value.
 
-Everything at a step comes from the rows before it, at most `lookback` of them, and its own time, so that a history of
-fixed size is all that has to be kept between steps, and reading row by row equals reading a whole table.
+All inputs of a step come from its own time and from at most `lookback` rows before it. So a history of fixed size
+is all that has to be kept between steps, and reading row by row equals reading a whole table.
 """
 
 from collections.abc import Mapping
@@ -21,29 +21,29 @@ from unrolled.tasks.series.clock import Clock, infer_clock
 from unrolled.tasks.series.season import find_season
 
 LARGEST = 8.0  # features are clipped to this, in spreads
-FURTHEST = 100.0  # and what is to be predicted to this
-SHRINK = 3.0  # levels are divided by this: they wander further than changes
+FURTHEST = 100.0  # targets are clipped to this, in spreads
+SHRINK = 3.0  # levels are divided by this: they vary more than changes
 FLOOR = 0.03  # spreads; a difference smaller than this is no surprise
-WHOLE_SEASONS = 1.2  # a season is looked back on where the training data go on so much longer
+WHOLE_SEASONS = 1.2  # a season is used if the training data are at least this many times longer
 MOST_SEASON = 5000  # steps
-ALIKE = 0.05  # seasons this near to each other are one
-IRREGULAR = 0.1  # a larger share of rows to fill in, and the rows are taken as they come
-INTERVAL = (0.05, 0.5, 0.95)  # what is expected: the middle, and nine tenths around it
+ALIKE = 0.05  # two seasons whose lengths differ by less than this share are one
+IRREGULAR = 0.1  # if a larger share of rows would have to be filled in, rows are read as they come
+INTERVAL = (0.05, 0.5, 0.95)  # quantiles of the expected value: the median and a 90 % interval
 
 
 @dataclass
 class SeriesPlan:
-    """How series become numbers; learnt from the training data and stored.
+    """How series are converted to numbers; learnt from the training data and saved with the model.
 
     Args:
         columns: the variables, V of them.
         components: Gaussians in the density of the next value.
-        clock: what one step is.
-        regular: whether rows keep that clock, so that missing ones can be told.
-        seasons: how many steps to look back on, beside the last one.
+        clock: the length of one step.
+        regular: whether rows keep that clock, so that missing rows can be recognised.
+        seasons: lags, in steps, to read besides the last step.
         cycles: cycles of the calendar to read, in days.
-        centers: typical values of each series, (V,) each, by name; "" for one that training never saw.
-        spreads: their units.
+        centers: typical values of each series, (V,) each, by name; "" for a series that training never saw.
+        spreads: the units of those values.
     """
 
     kind: ClassVar[str] = "series"
@@ -59,11 +59,11 @@ class SeriesPlan:
     # ---- learning ---------------------------------------------------------------------------
 
     def fit(self, series: Mapping[str, tuple[np.ndarray, np.ndarray]], season: int) -> Self:
-        """Look at the training series.
+        """Learn from the training series.
 
         Args:
             series: times (T,) and values (T, V) by name, sorted by time.
-            season: steps after which things repeat; 0 finds it, 1 means none.
+            season: season length in steps; 0 finds it, 1 means none.
         """
         times = [one for one, _ in series.values()]
         self.clock = infer_clock(times)
@@ -81,7 +81,7 @@ class SeriesPlan:
         return self
 
     def _find_seasons(self, series: list[np.ndarray]) -> list[int]:
-        """A day and a week where the clock has them, and what the data repeat after."""
+        """Return the season lengths: a day and a week if the clock has them, and the lag that the data repeat after."""
         calendar_has = [round(days * 86_400e6 / self.clock.size) for days in self.cycles]
         columns = [values[:, v] for values in series for v in range(values.shape[1])]
         own = find_season([one for one in columns if np.isfinite(one).any()])
@@ -92,27 +92,27 @@ class SeriesPlan:
 
     @property
     def size(self) -> int:
-        """Variables, V."""
+        """Number of variables, V."""
         return len(self.columns)
 
     @property
     def lookback(self) -> int:
-        """Rows that a step depends on."""
+        """Number of previous rows that a step depends on."""
         return max([1, *self.seasons]) + 1
 
     def start(self) -> History:
-        """Before the first row."""
+        """Return the history before the first row."""
         nothing = np.zeros((0, self.size))
         return History(None, nothing, nothing)
 
     def read(self, name: str, times: np.ndarray, values: np.ndarray, history: History) -> Reading:
-        """The next rows of a series; rows that are missing in a regular clock are filled in.
+        """Convert the next rows of a series to numbers; rows missing from a regular clock are filled in.
 
         Args:
-            name: of the series.
+            name: name of the series.
             times: sorted, after `history.time`, (T,).
             values: in their own unit, NaN unknown, (T, V).
-            history: what came before.
+            history: the end of the series before these rows.
         """
         center, spread = self._unit(name)
         place, times = filled_rows(self.clock, times, history.time, self.lookback if self.regular else 0)
@@ -145,20 +145,20 @@ class SeriesPlan:
     # ---- what the network reads and says ------------------------------------------------------
 
     def specs(self) -> dict[str, Spec]:
-        """Of the network's inputs."""
+        """Return the specs of the network's inputs."""
         width = self.size * (3 + 3 * len(self.seasons)) + calendar(self.cycles, np.zeros(0, "M8[us]")).shape[1]
         return {"steps": Spec("vector", width)}
 
     def output(self) -> Output:
-        """A density of the changes of all variables."""
+        """Return the output: a density of the changes of all variables."""
         return MixtureOutput(self.size, self.components, floor=FLOOR)
 
     def surprise(self, output: Output, raw: Tensor, targets: Tensor) -> np.ndarray:
-        """Nats of each variable, and of a known one on average, (T, V + 1); NaN where unknown.
+        """Return the nats of each variable and their mean over known ones, (T, V + 1); NaN where unknown.
 
-        A variable's own are the mean of what it costs by itself and given all others: its Shapley value where there are
-        two, and for more the mean of the first and the last term of that. By itself alone a broken correlation would
-        cost nothing, and given the others alone their jumps would be charged to it.
+        The nats of a variable are the mean of its cost by itself and its cost given all others: its Shapley value for
+        two variables, and for more the mean of the first and the last term of that. By itself alone a broken
+        correlation would cost nothing, and given the others alone their jumps would be charged to it.
         """
         known = ~targets.isnan()  # (T, V)
         joint = output.loss(raw, targets)  # (T,)
@@ -171,21 +171,21 @@ class SeriesPlan:
         return torch.stack(parts, 1).double().numpy()
 
     def levels(self, reading: Reading) -> np.ndarray:
-        """What may be outside of all that was seen, (T, V)."""
+        """Return the values to compare with the range of all values seen before, (T, V)."""
         return reading.values
 
     def expected(
         self, output: Output, raw: Tensor, reading: Reading, name: str, values: np.ndarray, blame: np.ndarray
     ) -> dict[str, Any]:
-        """Columns of the answer for the rows that were given: what is blamed, what was seen, and what was expected.
+        """Return the columns of the answer for the given rows: the blamed variable, its value and the expected one.
 
         Args:
-            output: the network's.
+            output: the network's output.
             raw: its answers, (T, width).
             reading: the rows, some of them filled in.
-            name: of the series.
+            name: name of the series.
             values: as they were given, (G, V).
-            blame: which variable, (G,); -1 is none.
+            blame: index of the blamed variable, (G,); -1 is none.
         """
         assert isinstance(output, MixtureOutput)
         center, spread = self._unit(name)
@@ -199,12 +199,12 @@ class SeriesPlan:
     # ---- saving -----------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         plain = {name: value for name, value in data.items() if name != "kind"}
         plan = cls(**{**plain, "clock": Clock.from_json(plain["clock"])})
         for units in (plan.centers, plan.spreads):
@@ -214,7 +214,7 @@ class SeriesPlan:
 
 
 def _scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The middle of each variable and its spread, (V,) each; of one that never changes a hundredth of its level."""
+    """Return the centre and the spread of each variable, (V,) each; the spread of a constant is 1 % of its level."""
     center, spread = np.zeros(values.shape[1]), np.ones(values.shape[1])
     for v in range(values.shape[1]):
         known = values[:, v][~np.isnan(values[:, v])]
@@ -226,11 +226,11 @@ def _scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fill(values: np.ndarray) -> np.ndarray:
-    """Unknown values become those before them; NaN where there is none."""
+    """Replace each unknown value by the one before it; NaN where there is none."""
     place = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
     return np.take_along_axis(values, np.maximum.accumulate(place, 0), 0)
 
 
 def _at(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Values at rows; NaN before the first."""
+    """Return the values at rows; NaN before the first."""
     return np.where(rows[:, None] >= 0, values[np.maximum(rows, 0)], np.nan)

@@ -1,4 +1,4 @@
-"""Rows of a series on their clock, as a detector reads them one after the other, and what it keeps of them."""
+"""Rows of a series in the form that a detector reads step by step, with the history it keeps between them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,32 +8,32 @@ import numpy as np
 from unrolled.tasks.series.clock import DAY, Clock
 
 CYCLES = (1, 7)  # days in a cycle of the calendar
-CYCLES_SEEN = 1.5  # a cycle is read where the training data hold so many
+CYCLES_SEEN = 1.5  # a cycle is read if the training data cover it at least this many times
 
 
 class History(NamedTuple):
-    """The end of a series: all that its next step depends on, beside the network's state."""
+    """The end of a series: everything that its next step depends on besides the network's state."""
 
     time: Any  # of the last row; None before the first
     values: np.ndarray  # as numbers, NaN unknown, (at most lookback, V)
-    filled: np.ndarray  # the same, unknown values those before them, (at most lookback, V)
+    filled: np.ndarray  # values in which each unknown one is replaced by the one before it, (at most lookback, V)
 
 
 class Reading(NamedTuple):
-    """Rows as the network reads them."""
+    """Rows in the form that the network reads."""
 
     inputs: dict[str, np.ndarray]  # (T, F) or (T,) by name
-    targets: np.ndarray  # what is to be predicted, (T, V) numbers or (T,) classes
-    anchors: np.ndarray  # what numbers are predicted as a change of, (T, V)
+    targets: np.ndarray  # the values to predict, (T, V) numbers or (T,) classes
+    anchors: np.ndarray  # the values that predicted changes are added to, (T, V)
     values: np.ndarray  # as numbers, NaN unknown, (T, V)
     given: np.ndarray  # which rows were given, not filled in, (T,)
     history: History  # after them
 
 
 def clock_gaps(clock: Clock, times: np.ndarray) -> np.ndarray:
-    """Steps of the clock from the row before to each, at least 1; (T,) with 1 for the first.
+    """Return the steps of the clock between each row and the one before, at least 1; (T,) with 1 for the first row.
 
-    Each is told from two neighbours alone, so that it does not matter where a table begins.
+    Each gap depends on two neighbouring rows only, so that it does not matter where a table begins.
     """
     if clock.kind in ("time", "number"):
         ticks = times.astype(np.int64) if times.dtype.kind == "M" else times.astype(np.float64)
@@ -44,13 +44,13 @@ def clock_gaps(clock: Clock, times: np.ndarray) -> np.ndarray:
 
 
 def filled_rows(clock: Clock, times: np.ndarray, before: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each row stands once missing ones are filled in, (T,), and the times of all.
+    """Return the place of each row once missing ones are filled in, (T,), and the times of all rows.
 
     Args:
-        clock: of the series.
-        times: of the rows, (T,).
+        clock: clock of the series.
+        times: times of the rows, (T,).
         before: time of the row before them; None for the first.
-        most: rows to fill in between two; a longer hole is cut short.
+        most: maximum number of rows to fill in between two rows; a longer gap is cut short.
     """
     known = times if before is None else np.concatenate([np.array([before], dtype=times.dtype), times])
     holes = np.minimum(clock_gaps(clock, known)[len(known) - len(times) :] - 1, most)
@@ -65,7 +65,7 @@ def filled_rows(clock: Clock, times: np.ndarray, before: Any, most: int) -> tupl
 
 
 def cycles_of(clock: Clock, series: Sequence[np.ndarray]) -> list[int]:
-    """The cycles of the calendar, in days, that steps are short enough to resolve and series long enough to show."""
+    """Return the calendar cycles, in days, that the steps can resolve and that the series are long enough to show."""
     if clock.kind != "time" or series[0].dtype.kind != "M":
         return []
     longest = max(float((times[-1] - times[0]) / np.timedelta64(1, "us")) for times in series if len(times))
@@ -73,7 +73,7 @@ def cycles_of(clock: Clock, series: Sequence[np.ndarray]) -> list[int]:
 
 
 def calendar(cycles: Sequence[int], times: np.ndarray) -> np.ndarray:
-    """Where each time stands in each cycle: sine and cosine, and for weeks whether it is a weekend, (T, C)."""
+    """Return the phase of each time in each cycle: sine and cosine, and for weeks whether it is a weekend, (T, C)."""
     parts = [np.zeros((len(times), 0))]
     for days in cycles:
         since = times.astype("M8[us]").astype(np.int64) - (4 * int(DAY) if days == 7 else 0)  # 1970 began on a Thursday

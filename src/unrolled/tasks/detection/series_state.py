@@ -1,4 +1,4 @@
-"""All that a detector remembers of one series: a plain value, and how a saved model carries those of many."""
+"""The state of a detector for one series: a plain value, and the way a saved model stores those of many series."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ STACKED = ("mean", "variance", "low", "high")
 
 
 class DetectorState(NamedTuple):
-    """What is kept of a series between two steps; a value that nothing changes."""
+    """The state that a detector keeps of one series between two steps; it is never modified."""
 
     history: History
     network: Any
@@ -24,7 +24,7 @@ class DetectorState(NamedTuple):
 
 
 def states_to_tensors(states: Mapping[str, DetectorState]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Plain values by name of the series, and tensors that hold all series."""
+    """Convert states to plain values by name of the series, and tensors that hold all series."""
     plain = {name: _plain(state) for name, state in states.items()}
     every = list(states.values())
     tensors = {
@@ -43,13 +43,13 @@ def states_to_tensors(states: Mapping[str, DetectorState]) -> tuple[dict[str, An
 def states_from_tensors(
     plain: Mapping[str, Any], tensors: Mapping[str, Tensor], network: Any, dated: bool
 ) -> dict[str, DetectorState]:
-    """The inverse of `states_to_tensors`.
+    """Restore what `states_to_tensors` returned.
 
     Args:
         plain: values by name of the series.
-        tensors: what was saved.
+        tensors: the saved tensors.
         network: any state of one sequence, as a pattern.
-        dated: whether times are moments, not numbers.
+        dated: whether times are dates, not numbers.
     """
     kept, judged = tensors["rows"].unbind(1)
     values, filled = (list(Ragged(tensors[name], kept)) for name in ("values", "filled"))
@@ -67,14 +67,14 @@ def states_from_tensors(
 
 
 def plain_time(time: Any) -> int | float | None:
-    """The time of a row as a number: of microseconds where it is a moment."""
+    """Return the time of a row as a number; a date and time in microseconds."""
     if isinstance(time, np.datetime64):
         return int(time.astype("M8[us]").astype(np.int64))
     return None if time is None else float(time)
 
 
 def time_from_plain(number: Any, dated: bool) -> Any:
-    """The inverse of `plain_time`; `dated` says whether times are moments."""
+    """Restore a time that `plain_time` returned; `dated` says whether times are dates."""
     return np.int64(number).astype("M8[us]") if dated and number is not None else number
 
 

@@ -1,4 +1,4 @@
-"""From a table to the series a detector watches, and refusals of tables that it cannot."""
+"""Conversion of a table to the series that a detector reads, and checks of the table."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ PART = "unrolled part"
 class Rows(NamedTuple):
     """The rows of one series."""
 
-    name: str  # of the series; "" where there is no group
+    name: str  # name of the series; "" where there is no group
     times: np.ndarray  # datetime64[us] or numbers, sorted, (T,)
     values: np.ndarray  # numbers, NaN missing, or events, None missing, (T, V)
     keys: pl.DataFrame  # time and group as they were given
@@ -32,14 +32,14 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Watched:
-    """Which columns of a table are watched, and how.
+    """The watched columns of a table and their kinds.
 
     Args:
-        columns: numbers, or one of categories.
-        events: whether it holds categories.
+        columns: columns of numbers, or one column of categories.
+        events: whether the column holds categories.
         time: column of timestamps.
-        group: column that tells series apart.
-        dated: whether times are moments, not numbers.
+        group: column that identifies the series.
+        dated: whether times are dates, not numbers.
     """
 
     columns: Annotated[list[str], some]
@@ -49,25 +49,25 @@ class Watched:
     dated: bool
 
     def plan(self, components: int) -> SeriesPlan | EventPlan:
-        """An empty plan of the right kind."""
+        """Return an unfitted plan of the right kind."""
         return EventPlan(self.columns) if self.events else SeriesPlan(self.columns, components)
 
     def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
-        """A plan that was learnt."""
+        """Return a saved plan."""
         return EventPlan.from_json(data) if self.events else SeriesPlan.from_json(data)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         return cls(**data)
 
 
 def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
-    """Choose the columns: those named, or all numbers beside time, group and label.
+    """Choose the columns: the named ones, or all numbers except time, group and label.
 
     Raises:
         DataError: a column that does not exist, none at all, one that holds neither numbers nor categories, nothing
@@ -115,10 +115,10 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
 
 
 def series_of(source: Table, watched: Watched) -> list[Rows]:
-    """The series of a table, each sorted by time.
+    """Return the series of a table, each sorted by time.
 
     Raises:
-        DataError: other columns than in training, times that are missing, or infinite numbers.
+        DataError: columns that differ from those in training, missing times, or infinite numbers.
     """
     if source.time != watched.time or source.group != watched.group:
         wanted, got = ((f"time={one.time!r} and group={one.group!r}") for one in (watched, source))
@@ -139,7 +139,7 @@ def series_of(source: Table, watched: Watched) -> list[Rows]:
 
 
 def parts_of(source: Table, every: int) -> Iterator[Table]:
-    """Tables of so many rows of each series, one after the other.
+    """Yield tables of `every` rows of each series, one after the other.
 
     Raises:
         OptionError: every < 1.
@@ -153,15 +153,15 @@ def parts_of(source: Table, every: int) -> Iterator[Table]:
 
 
 def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
-    """A record as the next row of a series.
+    """Return a record as the next row of a series.
 
     Args:
-        record: a value for each column.
-        watched: which columns there are.
+        record: one value per column.
+        watched: the watched columns.
         before: time of the row before; None for the first.
 
     Raises:
-        DataError: a column that is missing, a value of another kind, or a time that does not come after `before`.
+        DataError: a missing column, a value of another kind, or a time that does not come after `before`.
     """
     keys = [name for name in (watched.time, watched.group) if name is not None]
     for name in (*keys, *watched.columns):
@@ -192,14 +192,14 @@ def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
 
 
 def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
-    """Times as datetime64[us] or numbers.
+    """Return times as datetime64[us] or numbers.
 
     Args:
-        column: of a table.
-        dated: whether training had moments; None before it.
+        column: column of times.
+        dated: whether training had dates; None before training.
 
     Raises:
-        DataError: a missing time, or numbers where training had moments, or the other way round.
+        DataError: a missing time, or numbers where training had dates, or the other way round.
     """
     where = f"column {column.name!r}"
     if column.null_count():
@@ -215,7 +215,7 @@ def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
 
 
 def _moment(time: Any, watched: Watched) -> Any:
-    """One time; the usual kinds without a detour over a table."""
+    """Return one time; the usual types are converted without a table."""
     if watched.dated and isinstance(time, dt.datetime) and time.tzinfo is None:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
@@ -245,10 +245,10 @@ def _check_column(column: pl.Series, events: bool) -> None:
 
 
 def _numbers(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """(T, V), NaN where missing."""
+    """Return columns of numbers as an array, (T, V), NaN where missing."""
     return frame.select(pl.col(columns).cast(pl.Float64)).to_numpy().astype(np.float64)
 
 
 def _events(column: pl.Series) -> np.ndarray:
-    """(T, 1) of text, None where missing."""
+    """Return a column of events as an array of text, (T, 1), None where missing."""
     return np.array(column.cast(pl.String).to_list(), dtype=object).reshape(-1, 1)

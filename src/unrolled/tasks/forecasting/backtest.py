@@ -1,4 +1,4 @@
-"""Rolling origins: which forecasts a back-test makes, and what came true."""
+"""Rolling origins of a back-test: where its forecasts start, and the true values to compare them with."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 @dataclass(frozen=True)
 class Origins:
-    """Where forecasts start: each row forecasts the steps after it.
+    """The origins of a back-test; each one forecasts the steps after it.
 
     Args:
-        owner: which series each belongs to, (M,).
-        places: the origin's step within its series, (M,).
-        truth: what came true, NaN where unknown, (M, horizon).
+        owner: index of the series that each origin belongs to, (M,).
+        places: step of the origin within its series, (M,).
+        truth: the true values, NaN where unknown, (M, horizon).
     """
 
     owner: np.ndarray
@@ -35,15 +35,15 @@ class Origins:
 def choose_origins(
     plan: Plan, series: Sequence[Series], horizon: int, stride: int = 1, first: Sequence[int] | None = None
 ) -> Origins:
-    """Every `stride`-th step that has a whole horizon behind it, from where each series may start.
+    """Choose every `stride`-th step that a whole horizon follows, from the first step allowed in each series.
 
     Args:
-        plan: for the context and the season.
-        series: the series; those with remembered steps in front are forecast from the first new step on.
+        plan: gives the context and the season.
+        series: the series; those that start with remembered steps are forecast from their first new step on.
         horizon: steps ahead.
         stride: steps between two origins of a series.
-        first: the first step to forecast of each series; None = the first new one, or for a series without
-            remembered steps the first that has a context behind it.
+        first: for each series, the first step to forecast; None = the first new step, or, for a series without
+            remembered steps, the first step with a whole context before it.
 
     Raises:
         DataError: nothing to forecast.
@@ -78,7 +78,7 @@ def choose_origins(
 
 
 def too_short(series: Sequence[Series], least: int) -> DataError:
-    """What to say when no series has `least` known values."""
+    """Return the error for data in which no series has `least` known values."""
     longest = max(series, key=lambda one: int(np.isfinite(one.values).sum()))
     return DataError(
         message(
@@ -92,7 +92,7 @@ def too_short(series: Sequence[Series], least: int) -> DataError:
 
 
 def origin_columns(panel: Panel, series: Sequence[Series], origins: Origins) -> dict[str, pl.Series]:
-    """Origin, time, steps ahead and what came true, a value for each forecast and step ahead."""
+    """Return the columns origin, time, steps ahead and true value, with one row per forecast and step ahead."""
     count, horizon = origins.truth.shape
     places = origins.places[:, None] + np.arange(horizon + 1)  # (M, 1 + horizon)
     starts = np.cumsum([0, *(len(one) for one in series)])[origins.owner]
@@ -106,7 +106,7 @@ def origin_columns(panel: Panel, series: Sequence[Series], origins: Origins) -> 
 
 
 def with_names(panel: Panel, series: Sequence[Series], owner: np.ndarray, columns: Mapping[str, Any]) -> pl.DataFrame:
-    """A table of columns, with the name of the series of each row in front where there are several."""
+    """Return the columns as a table; with several series, the first column names the series of each row."""
     if panel.group is None:
         return pl.DataFrame(columns)
     names = pl.Series(panel.group, [one.name for one in series]).gather(owner)
@@ -114,18 +114,20 @@ def with_names(panel: Panel, series: Sequence[Series], owner: np.ndarray, column
 
 
 def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
-    """Absolute errors of the seasonal naive forecast one season ahead within a series; their mean is MASE's unit.
+    """Return the absolute errors of the seasonal naive forecast one season ahead within a series.
+
+    Their mean is the unit of MASE.
 
     Args:
         values: (T,), NaN where unknown.
-        season: steps; a series that is no longer than that is forecast by its last value.
+        season: season length in steps; a series no longer than that is forecast by its last value.
         first: the first step whose error counts.
 
     Returns:
         The errors that are known, at most (T - season,).
 
     Source: R. Hyndman and A. Koehler, "Another look at measures of forecast accuracy", 2006, section 3: the mean over
-    all of the training series, and over nothing that is forecast.
+    all of the training series, and over no step that is forecast.
 
     Example:
         >>> naive_errors(np.array([1.0, 5.0, 2.0, 9.0]), 2).tolist()
@@ -137,11 +139,11 @@ def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
 
 
 def mean_naive_errors(series: Iterable[Series], season: int) -> dict[str, float]:
-    """The unit of MASE of each series, by its name; several parts of one series count together, step by step.
+    """Return the unit of MASE of each series by its name; the parts of one series count together, step by step.
 
     Args:
-        series: training data; of those with remembered steps in front only the new ones count.
-        season: steps.
+        series: training data; of a series that starts with remembered steps, only the new ones count.
+        season: season length in steps.
     """
     errors: dict[str, list[np.ndarray]] = {}
     for one in series:
@@ -151,14 +153,14 @@ def mean_naive_errors(series: Iterable[Series], season: int) -> dict[str, float]
 
 
 def mase_units(series: Sequence[Series], origins: Origins, season: int, training: Mapping[str, float]) -> np.ndarray:
-    """The unit of MASE of each forecast, (M,); NaN where nothing changed before it.
+    """Return the unit of MASE of each forecast, (M,); NaN where no value changed before it.
 
     Args:
         series: the series that are forecast.
-        origins: of the forecasts.
-        season: steps.
-        training: units from the training data by name. A series that does not follow those data has its own, from the
-            steps before the first that is scored.
+        origins: the origins of the forecasts.
+        season: season length in steps.
+        training: units from the training data by name. A series that does not continue those data gets a unit from its
+            own steps before the first scored one.
     """
     first = np.full(len(series), np.iinfo(np.int64).max)
     np.minimum.at(first, origins.owner, origins.places + 1)

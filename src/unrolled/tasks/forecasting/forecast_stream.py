@@ -1,6 +1,6 @@
 """Streams of a forecaster: steps of one series in, its next steps out.
 
-A forecaster reads its context anew before each forecast, so what is remembered is the end of the series.
+A forecaster reads its context again before each forecast, so its memory is the end of the series.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel, Series
 from unrolled.tasks.shared.stream_events import events_of_table
 
-LARGEST = 3.4e38  # of a value: what the network's numbers hold
+LARGEST = 3.4e38  # maximum of a value: the largest float32
 LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 MOST_NAME = 10_000  # characters of a series' name
 FUTURE = "future"  # key of an event: rows of covariates of the steps to forecast
@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 
 
 class _Kept(NamedTuple):
-    """What is remembered of a series: its end, and rows after its last known value."""
+    """The memory of a series: its end, and rows after its last known value."""
 
     steps: int = 0  # rows so far
     tail: Any = None  # the fields of a Series
@@ -39,15 +39,15 @@ class _Kept(NamedTuple):
 
 
 class ForecastSteps:
-    """A forecaster's part of a stream. A series that was learnt from goes on where it ended, if its rows follow.
+    """A forecaster's part of a stream. Rows that follow the training data continue that series from its end.
 
     Args:
-        panel: reads rows.
-        plan: how much of the past a forecast depends on.
+        panel: converts rows to series.
+        plan: gives the number of past steps that a forecast depends on.
         tails: the ends of the training series, by name.
-        forecast: series to numbers (M, horizon) or quantiles (M, horizon, Q), from the end of each.
+        forecast: maps series to numbers (M, horizon) or quantiles (M, horizon, Q), from the end of each.
         horizon: steps ahead.
-        quantiles: of the answers, or None.
+        quantiles: quantiles of the answers, or None.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ForecastSteps:
 
     @property
     def form(self) -> Form:
-        """The number of rows, the end of the series, and rows after its last known value."""
+        """Form of a memory: the number of rows, the end of the series, and rows after its last known value."""
         panel, back = self._panel, self._plan.lookback
         widths = {kind: sum(_width(codec) for codec in panel.codecs[kind]) for kind in ("past", "future", "static")}
         most = back + self._plan.context_length
@@ -80,7 +80,7 @@ class ForecastSteps:
         return Also(parts, self._follows, "rows of one series that follow its end")
 
     def _follows(self, memory: Any) -> bool:
-        """Rows that wait can be read, and belong to the series whose end is kept."""
+        """Return whether the rows that wait can be read, and belong to the stored series."""
         kept = _Kept(*memory)
         if self._panel.time == STEP and kept.tail is not None and kept.tail[1][-1] >= max(kept.steps, 1):
             return False
@@ -128,7 +128,7 @@ class ForecastSteps:
         return events_of_table(source)
 
     def _read(self, events: Sequence[Any], state: StreamState) -> tuple[Series | None, StreamState]:
-        """The series with its new steps, None before its first known value; and what is remembered of it."""
+        """Return the series with its new steps, None before its first known value; and its new memory."""
         panel, kept = self._panel, _Kept(*state.memory)
         rows = [self._row(event, kept.steps + number) for number, event in enumerate(events)]
         source = self._table([*kept.waiting, *rows])
@@ -152,7 +152,7 @@ class ForecastSteps:
             after = _Kept(count, kept.tail, waiting)
             return None if older is None or kept.tail is None else replace(older, future=read[0].future), _state(after)
         one = panel.join(older, read[0], self._plan.lookback)
-        # only what came with the model makes a series a known one
+        # only series that came with the model count as known
         one = replace(one, unread=older.unread if older is not None and kept.tail is not None else one.unread)
         keep = self._plan.lookback + self._plan.context_length
         tail = one.cut(max(0, len(one) - keep))
@@ -181,12 +181,12 @@ class ForecastSteps:
 
 
 def _width(codec: Codec) -> int:
-    """Numbers that a step of a covariate is."""
+    """Return the number of features that a covariate has per step."""
     return codec.spec.size
 
 
 def _fits(tail: tuple[Any, ...]) -> bool:
-    """As many steps of each kind, at least one, in order."""
+    """Return whether there are equally many steps of each kind, at least one, in order."""
     _, times, values, past, known, _, unread = tail
     lengths = {len(times), len(values), len(past), len(known)}
     return len(lengths) == 1 and 0 < len(times) >= unread and bool((np.diff(times) > 0).all())

@@ -1,4 +1,4 @@
-"""Forecaster: the next steps of many series at once."""
+"""Forecaster: forecasts the next steps of many series at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,11 +46,11 @@ STRATEGIES = ("direct", "recursive")
 
 
 class Forecaster(ReadsSeries, Task):
-    """Learns from the past of many series to forecast their next steps, with naive forecasts as its starting point.
+    """A forecaster trained on many series at once; it corrects the best naive forecast.
 
     The network's answer is a correction to the naive forecast (last value, mean, season, season with a shift) that
     is best on the training data. Season, logarithms and scales are found in the training data. Missing values are
-    known as such and cost nothing; missing rows of a regular clock are filled in as missing values.
+    marked as missing and add no loss; missing rows of a regular clock are filled in as missing values.
 
     Args:
         target: the column to forecast.
@@ -61,12 +61,12 @@ class Forecaster(ReadsSeries, Task):
         future_covariates: columns also known for the steps to forecast, such as holidays.
         static_covariates: columns constant within a series.
         strategy: "direct" answers for all steps at once; "recursive" one step at a time from its own answers, with
-            past covariates standing still at their last values.
-        season: steps after which things repeat; 0 finds it, 1 means none.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+            past covariates kept at their last values.
+        season: season length in steps; 0 finds it, 1 means none.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, between layers and before the answer.
+        dropout: share of values set to zero in training, between layers and before the answer.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
@@ -141,7 +141,7 @@ class Forecaster(ReadsSeries, Task):
         self._output()
 
     def _source(self, data: Any, y: Any = None) -> Table:
-        """A long table with a time column; a list of series becomes one, and rows without a time are numbered."""
+        """Return a long table with a time column; rows without a time are numbered."""
         if y is not None:
             remedy = f"put it in {self.target!r}"
             raise OptionError(message("y", expected="None: a series is its own target", received="y", remedy=remedy))
@@ -151,12 +151,12 @@ class Forecaster(ReadsSeries, Task):
         return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """The most recent part of every series that is long enough."""
+        """Split off the most recent part of every series that is long enough."""
         assert isinstance(source, Table)
         return recent_part(source, share, self.horizon, self.context_length)
 
     def _read(self, source: Source, future: Table | None = None) -> list[Series]:
-        """The series of a table, each with its remembered past in front."""
+        """Return the series of a table, each with its remembered past in front."""
         assert isinstance(source, Table)
         series = self.panel_.read(source, future, self.horizon)
         return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
@@ -164,15 +164,15 @@ class Forecaster(ReadsSeries, Task):
     # ---- learning ---------------------------------------------------------------------------
 
     def fit(self, data: Any, y: Any = None, *, validation_data: Any = None, **options: Any) -> Self:
-        """Learn from the past of series.
+        """Train on the past of series.
 
-        The most recent part of each series is watched while training and not learnt from (`validation`, a share).
+        The most recent part of each series is used for validation and not learnt from (`validation`, a share).
 
         Args:
             data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays
-                of numbers, one for each series; or one array.
+                of numbers, one per series; or one array.
             y: not used; a series is its own target.
-            validation_data: rows to watch that follow the data, instead of the most recent part of it.
+            validation_data: rows for validation that follow the data, instead of its most recent part.
             options: `callbacks`, `baselines`, `rival`, and training options, see
                 `unrolled.training.options.TrainingOptions`. With `bptt_steps` the state is carried along whole series.
 
@@ -181,7 +181,7 @@ class Forecaster(ReadsSeries, Task):
 
         Raises:
             DataError: no series is long enough, or values that are no numbers.
-            OptionError: an unknown or illegal option.
+            OptionError: an unknown or invalid option.
         """
         self._agreed(options)
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
@@ -193,7 +193,7 @@ class Forecaster(ReadsSeries, Task):
         for table in (source, recent):
             self._remember(series := [] if table is None else self._read(table))
             parts += series
-        self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of what was watched and not learnt from
+        self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of the validation steps
         return self
 
     def _learn(self, source: Source) -> None:
@@ -217,7 +217,7 @@ class Forecaster(ReadsSeries, Task):
         self._remember(every)
 
     def _remember(self, series: Sequence[Series]) -> None:
-        """Keep as much of each series' end as later forecasts look back on."""
+        """Keep as much of each series' end as later forecasts need."""
         keep = self.plan_.lookback + self.plan_.context_length
         for one in series:
             if len(one):
@@ -263,16 +263,16 @@ class Forecaster(ReadsSeries, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def predict(self, data: Any = None, future: Any = None) -> pl.DataFrame:
-        """The next `horizon` steps of every series.
+        """Forecast the next `horizon` steps of every series.
 
         Args:
-            data: history, in the form that `fit` takes; None goes on where the training data ended. Rows that follow
-                the training data are joined to what is remembered of it. Rows after the last known target are not
+            data: history, in the form that `fit` takes; None continues the training data. Rows that follow
+                the training data are joined to the remembered end of it. Rows after the last known target are not
                 history but give future covariates.
             future: a table with time, group and future covariates of the steps to forecast.
 
         Returns:
-            A row for each series and step: the group, the time, and `forecast`, or one column `q0.1` for each quantile.
+            One row per series and step: the group, the time, and `forecast`, or one column `q0.1` per quantile.
 
         Raises:
             DataError: no known value to start from, or future covariates that are missing.
@@ -306,16 +306,16 @@ class Forecaster(ReadsSeries, Task):
         return ForecastSteps(self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
 
     def backtest(self, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
-        """Forecasts from rolling origins over data whose truth is known; the model stays as it is.
+        """Forecast from rolling origins over data whose true values are known; the model is not changed.
 
         Args:
-            data: what `fit` takes. Rows that follow the training data are forecast from the first one on; series
-                that stand alone from where a context lies behind.
+            data: what `fit` takes. Rows that follow the training data are forecast from the first one on; other
+                series from the first step with a whole context before it.
             stride: steps between two origins.
-            start: the first time to forecast; None = as said above.
+            start: the first time to forecast; None = as described above.
 
         Returns:
-            A row for each series, origin and step ahead: the group, `origin`, the time, `ahead`, `actual`, and the
+            One row per series, origin and step ahead: the group, `origin`, the time, `ahead`, `actual`, and the
             columns of `predict`.
         """
         self._fitted()
@@ -329,17 +329,17 @@ class Forecaster(ReadsSeries, Task):
         return with_names(self.panel_, series, np.repeat(origins.owner, self.horizon), columns)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Errors of a rolling back-test beside the baselines', with skill over the seasonal naive forecast.
+        """Return errors of a rolling back-test next to the baselines', with skill over the seasonal naive forecast.
 
-        MASE divides by the mean error of the seasonal naive forecast within the whole training series; of a series that
-        training never saw, in the steps before the first that is scored. One that never changes there has no MASE.
+        MASE divides by the mean error of the seasonal naive forecast within the whole training series; for a series
+        that training never saw, within the steps before the first scored one. If it is constant there, it has no MASE.
 
         Args:
             data: what `backtest` takes; every step is an origin.
             y: not used; a series is its own target.
 
         Raises:
-            DataError: no series goes on for `horizon` steps.
+            DataError: no series continues for `horizon` steps.
         """
         self._fitted()
         series = self._read(self._source(data, y))

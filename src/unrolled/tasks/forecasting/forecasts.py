@@ -1,4 +1,4 @@
-"""From series and a trained network to forecasts in the unit of the data: all steps at once, or one after another."""
+"""Forecasts in the unit of the data from series and a trained network: all steps at once, or one after another."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,16 +24,16 @@ def forecast_after(
     places: np.ndarray,
     horizon: int,
 ) -> np.ndarray:
-    """Forecasts of the `horizon` steps after the given steps.
+    """Forecast the `horizon` steps after the given steps.
 
     Args:
         network: a DirectForecast for `plan.horizon` steps; when that is less than `horizon`, its answers are fed back.
         panel: the calendar and the clock.
-        plan: how series become numbers.
+        plan: how series are converted to numbers.
         series: the series.
-        scales: the unit of each.
-        owner: which series each forecast belongs to, (M,).
-        places: the last known step of each within its series, (M,).
+        scales: the unit of each series.
+        owner: index of the series that each forecast belongs to, (M,).
+        places: last known step of each forecast within its series, (M,).
         horizon: steps ahead.
 
     Returns:
@@ -58,7 +58,7 @@ def forecast_after(
 
 
 def forecast_rows(network: nn.Module, steps: Steps, rows: np.ndarray) -> np.ndarray:
-    """The network's forecasts after the given rows of `steps`, each from a context length of steps."""
+    """Return the network's forecasts after the given rows of `steps`, each from the last `context_length` steps."""
     network.eval()
     answers = []
     with torch.no_grad():
@@ -72,21 +72,21 @@ def forecast_rows(network: nn.Module, steps: Steps, rows: np.ndarray) -> np.ndar
 
 
 def answer_columns(answers: np.ndarray, quantiles: Sequence[float] | None) -> dict[str, np.ndarray]:
-    """Columns of a table with a row for each forecast and step ahead: `forecast`, or `q0.1` for each quantile."""
+    """Return columns with one row per forecast and step ahead: `forecast`, or `q0.1` for each quantile."""
     if quantiles is None:
         return {"forecast": answers.reshape(-1)}
     return {f"q{level:g}": answers[..., i].reshape(-1) for i, level in enumerate(quantiles)}
 
 
 def point_of(answers: np.ndarray, quantiles: Sequence[float] | None) -> np.ndarray:
-    """One number a step, (M, horizon): the forecast, or the quantile nearest to the median."""
+    """Return one number per step, (M, horizon): the forecast, or the quantile nearest to the median."""
     if quantiles is None:
         return answers
     return answers[..., int(np.argmin([abs(level - 0.5) for level in quantiles]))]
 
 
 def _longer(series: Series, value: float, panel: Panel) -> Series:
-    """A series with its own forecast as one more step; past covariates stand still."""
+    """Return a series with its own forecast as one more step; past covariates keep their last values."""
     known = series.future[:1] if len(series.future) else series.known[-1:]
     return replace(
         series,

@@ -1,4 +1,4 @@
-"""The ends of the training series, which a saved forecaster carries along: as tensors, and back."""
+"""Conversion of the ends of the training series, which a saved forecaster keeps, to tensors and back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ FIELDS = ("values", "past", "known")
 
 
 def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, Tensor]]:
-    """Names, and one tensor for each field, series end to end."""
+    """Convert the ends to names, and one tensor per field, series end to end."""
     series = list(tails.values())
     tensors = {name: torch.from_numpy(np.concatenate([getattr(one, name) for one in series])) for name in FIELDS}
     times = np.concatenate([one.times for one in series])
@@ -25,11 +25,11 @@ def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, 
 
 
 def tails_from_tensors(names: Sequence[Any], tensors: Mapping[str, Tensor], form: str) -> dict[Any, Series]:
-    """The inverse of `tails_to_tensors`.
+    """Restore what `tails_to_tensors` returned.
 
     Args:
         names: names of the series.
-        tensors: what was saved.
+        tensors: the saved tensors.
         form: form of the time column: number, date or datetime.
     """
     lengths = tensors["lengths"]

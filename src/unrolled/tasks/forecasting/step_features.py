@@ -1,6 +1,6 @@
-"""What a forecaster's network reads: features of each step, of each step ahead, and the naive forecast it corrects.
+"""Inputs of a forecaster: features of each step and of each step ahead, and the naive forecast to correct.
 
-Everything at a step depends on that step and those before it, at most `Plan.lookback` of them, so that a forecast
+All inputs of a step depend on that step and those before it, at most `Plan.lookback` of them, so that a forecast
 does not depend on where the table begins, and nothing after the step can leak into it.
 """
 
@@ -27,23 +27,23 @@ ANCHORS = (
     "moved season",
 )  # naive forecasts; the best on the training data is corrected
 RIVALS = len(ANCHORS)  # the others and the season before last
-STEP_FEATURES = 6  # of each step, beside covariates
-LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot flood the net
+STEP_FEATURES = 6  # per step, without covariates
+LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot dominate the network
 MIN_RESIDUALS = 10
-LONG = 4  # seasons; a shorter series is learnt from before it has a season behind it
-SAMPLE = 2_000_000  # forecasts looked at when choosing and scaling
+LONG = 4  # seasons; a shorter series is also learnt from within its first season
+SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure scales
 
 
 @dataclass
 class Plan:
-    """How series become numbers; learnt from the training data and stored.
+    """How series are converted to numbers; learnt from the training data and saved with the model.
 
     Args:
         horizon: steps ahead.
         context_length: steps the network reads before a forecast.
-        season: steps after which things repeat; 1 = none.
+        season: season length in steps; 1 = none.
         log: learn logarithms of the values.
-        floor: smallest value a logarithm is taken of.
+        floor: smallest value whose logarithm is taken.
         anchor: the naive forecast that the network corrects.
         scales: typical error of the naive forecast, by series; the unit of the network's answers.
         common_scale: their median, for a series too short to measure.
@@ -66,25 +66,25 @@ class Plan:
 
     @property
     def lookback(self) -> int:
-        """Steps before an origin that its forecast depends on, the origin included."""
+        """Number of steps up to and including an origin that its forecast depends on."""
         return self.context_length + max(self.context_length, 2 * self.season) + 1
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """To the scale that is learnt on."""
+        """Convert values to the scale of training."""
         return np.log(np.maximum(values, self.floor)) if self.log else values
 
     def restore(self, values: np.ndarray) -> np.ndarray:
-        """The inverse of `transform`."""
+        """Undo `transform`."""
         with np.errstate(over="ignore"):
             return np.exp(values) if self.log else values
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; ArtifactError for scales that are not one for each feature."""
+        """Restore what `to_json` returned; ArtifactError unless there is one scale per feature."""
         plan = cls(**data)
         for name, size in (("step_scales", STEP_FEATURES), ("ahead_scales", RIVALS)):
             if len(getattr(plan, name)) not in (0, size):
@@ -95,12 +95,12 @@ class Plan:
 def make_plan(
     panel: Panel, series: Sequence[Series], horizon: int, context_length: int, season: int, quantiles: Sequence[float]
 ) -> Plan:
-    """Look at the training series: season, logarithms, the best naive forecast, scales and its usual errors.
+    """Learn from the training series: season, logarithms, the best naive forecast, scales and its usual errors.
 
     Args:
         context_length: 0 = chosen here.
         season: 0 = found here.
-        quantiles: which quantiles of the errors to note.
+        quantiles: which quantiles of the errors to store.
     """
     values = [one.values for one in series]
     season = season or find_season(values, panel.clock.seasons())
@@ -114,7 +114,7 @@ def make_plan(
     truth = steps.ahead_values(rows)  # (N, horizon)
     errors = (truth[..., None] - candidates[..., : len(ANCHORS)]).abs()  # (N, horizon, 5)
     owner = steps.owner[rows]
-    unit = torch.stack([_mean(errors[owner == i][..., 0]) for i in range(len(series))])  # each series counts alike
+    unit = torch.stack([_mean(errors[owner == i][..., 0]) for i in range(len(series))])  # each series has equal weight
     relative = errors / torch.where(unit > 0, unit, torch.nan)[owner][:, None, None]
     means = [_mean(relative[..., i]) for i in range(len(ANCHORS))]
     plan.anchor = ANCHORS[min(range(len(ANCHORS)), key=lambda i: float(means[i].nan_to_num(nan=torch.inf)))]
@@ -139,7 +139,7 @@ def make_plan(
 
 
 def choose_context(season: int, horizon: int, lengths: Sequence[int]) -> int:
-    """Two seasons or three horizons, but at most a third of the usual series and 256 steps."""
+    """Return the default context: two seasons or three horizons, but at most a third of the median length and 256."""
     wanted = max(2 * season if season <= 100 else 0, 3 * horizon, 16)
     usual = int(np.median(lengths)) if len(lengths) else wanted
     return int(max(4, min(wanted, 256, usual // 3)))
@@ -163,7 +163,7 @@ def scales_of(panel: Panel, plan: Plan, series: Sequence[Series], remembered: bo
 
 
 def measured_scale(panel: Panel, plan: Plan, series: Series) -> float:
-    """The scale of a series that training never saw, from its own history; the common one where that is too short."""
+    """Return the scale of a series that training never saw, from its own history; the common one if that is short."""
     steps = Steps(panel, plan, [series], scales=[1.0])
     rows = steps.origins()
     errors = (steps.ahead_values(rows) - steps.anchor(steps.candidates(rows))).abs()
@@ -178,13 +178,13 @@ def _mean(values: Tensor) -> Tensor:
 
 
 class Steps:
-    """Series end to end with `horizon` empty rows after each, and everything the network reads of them.
+    """Series end to end with `horizon` empty rows after each, and all inputs of the network.
 
     Args:
-        panel: for the calendar.
-        plan: how to transform and scale; the parts that are still empty are left out.
+        panel: gives the calendar.
+        plan: how to transform and scale; parts that are not learnt yet are left out.
         series: the series.
-        scales: unit of each series' answers; None = those of the plan, with the common one for strangers.
+        scales: unit of each series' answers; None = those of the plan, with the common one for unknown series.
     """
 
     def __init__(
@@ -234,39 +234,39 @@ class Steps:
 
     @property
     def step_size(self) -> int:
-        """Features of one step."""
+        """Number of features per step."""
         return self.features.shape[1] + self.past.shape[1] + self.known.shape[1] + self.static.shape[1]
 
     @property
     def ahead_size(self) -> int:
-        """Features of one step ahead."""
+        """Number of features per step ahead."""
         return RIVALS + self.known.shape[1]
 
     def rows(self) -> np.ndarray:
-        """Row numbers of all real steps."""
+        """Return the row numbers of all real steps."""
         return _ranges(self.starts, self.lengths)
 
     def origins(self) -> np.ndarray:
-        """Rows to learn from: one step ahead is there, and where series are long enough a season back."""
+        """Return the rows to learn from: they have a next step and, in series long enough, a season before them."""
         burn = np.where(self.lengths >= LONG * self.plan.season, self.plan.season, 0)
         return _ranges(self.starts + burn, np.maximum(self.lengths - 1 - burn, 0))
 
     # ---- what a batch holds -----------------------------------------------------------------
 
     def step_inputs(self, rows: Tensor) -> Tensor:
-        """Features of the given steps, (N, step_size)."""
+        """Return the features of the given steps, (N, step_size)."""
         owner = self.owner[rows]
         return torch.cat([self.features[rows], self.past[rows], self.known[rows], self.static[owner]], 1)
 
     def ahead_values(self, rows: Tensor | np.ndarray) -> Tensor:
-        """The transformed and scaled values of the steps ahead, (N, horizon) float64; NaN where unknown."""
+        """Return the transformed and scaled values of the steps ahead, (N, horizon) float64; NaN where unknown."""
         return self.values[self._ahead(rows)]
 
     def _ahead(self, rows: Tensor | np.ndarray) -> Tensor:
         return torch.as_tensor(rows)[:, None] + torch.arange(1, self.plan.horizon + 1)
 
     def candidates(self, rows: Tensor | np.ndarray) -> Tensor:
-        """Naive forecasts of the steps ahead: those in ANCHORS, then the season before last: (N, horizon, 6)."""
+        """Return naive forecasts of the steps ahead: those in ANCHORS, then the season before last: (N, horizon, 6)."""
         rows = torch.as_tensor(rows)
         season = self.plan.season
         ahead = torch.arange(1, self.plan.horizon + 1)
@@ -280,18 +280,18 @@ class Steps:
         return torch.stack([last, mean, once, shifted, moved, twice], 2)
 
     def _at(self, rows: Tensor, places: Tensor) -> Tensor:
-        """The last known value at each place, NaN before the series."""
+        """Return the last known value at each place, NaN before the series."""
         inside = places >= self.first[rows][:, None]
         found = self.level[places.clamp(min=0)]
         return torch.where(inside, found, torch.nan)
 
     def anchor(self, candidates: Tensor) -> Tensor:
-        """The naive forecast that is corrected, (N, horizon); the last value where there is no season behind."""
+        """Return the naive forecast to correct, (N, horizon); the last value where no season lies before it."""
         anchor = candidates[..., ANCHORS.index(self.plan.anchor)]
         return torch.where(anchor.isnan(), candidates[..., 0], anchor)
 
     def look_ahead(self, rows: Tensor | np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of the steps ahead (N, horizon, A), the anchor (N, horizon) and the target (N, horizon)."""
+        """Return features of the steps ahead (N, horizon, A), the anchor (N, horizon) and the target (N, horizon)."""
         rows = torch.as_tensor(rows)
         candidates = self.candidates(rows)
         anchor = self.anchor(candidates)
@@ -304,7 +304,7 @@ class Steps:
         return features, anchor, (self.values[places] - anchor).float()
 
     def expand(self, batch: Batch) -> Batch:
-        """From row numbers to what the network reads; rows marked as lead-in have no targets."""
+        """Convert row numbers to the inputs of the network; rows marked as lead-in have no targets."""
         rows = batch.inputs["row"]
         assert isinstance(rows, Ragged)
         lead_in = rows.values < 0
@@ -315,13 +315,13 @@ class Steps:
         return Batch(inputs, targets=rows.with_values(targets), reset=batch.reset, carries=batch.carries)
 
     def windows(self, rows: np.ndarray) -> Ragged:
-        """The rows that each forecast reads, the origin last."""
+        """Return the rows that each forecast reads, the origin last."""
         first = self.first.numpy()[rows]
         lengths = np.minimum(rows - first + 1, self.plan.context_length)
         return Ragged(torch.from_numpy(_ranges(rows - lengths + 1, lengths)), torch.from_numpy(lengths))
 
     def prices(self, rows: np.ndarray, answers: Tensor) -> np.ndarray:
-        """Answers (N, horizon[, Q]) in the network's unit, back to the unit of the data."""
+        """Convert answers (N, horizon[, Q]) from the network's unit to the unit of the data."""
         anchor = self.anchor(self.candidates(rows))
         scale = self.scales[self.owner[torch.as_tensor(rows)]][:, None]
         if answers.ndim == 3:
@@ -330,7 +330,7 @@ class Steps:
 
 
 def _covariates(panel: Panel, series: Sequence[Series], horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last where unknown."""
+    """Return known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last if unknown."""
     known, past, static = [], [], []
     for one in series:
         calendar = panel.calendar_of(one, horizon)  # (T + horizon, C)
@@ -364,12 +364,12 @@ class _Moving:
         self.filled = np.where(latest >= first, values[np.maximum(latest, 0)], np.nan)  # the last known value
 
     def back(self, steps: int) -> np.ndarray:
-        """The last known value so many steps ago, NaN before the series."""
+        """Return the last known value `steps` steps ago, NaN before the series."""
         place = self.index - steps
         return np.where(place >= self.first, self.filled[np.maximum(place, 0)], np.nan)
 
     def mean(self, values: np.ndarray, steps: int, around: np.ndarray | float = 0.0) -> np.ndarray:
-        """Mean of what is known of the last `steps` values, NaN where nothing is; summed as distances to `around`."""
+        """Return the mean of the known ones of the last `steps` values, NaN if none; computed around `around`."""
         known = ~np.isnan(values)
         level = np.broadcast_to(around, values.shape)
         total = np.concatenate([[0.0], np.cumsum(np.where(known, values - level, 0.0))])
@@ -381,7 +381,7 @@ class _Moving:
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """starts[i], starts[i] + 1, ... for each i, end to end."""
+    """Return starts[i], starts[i] + 1, ... for each i, end to end."""
     total = int(lengths.sum())
     offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)
     return np.repeat(starts, lengths) + np.arange(total) - offsets

@@ -1,4 +1,4 @@
-"""Dealing out stretches of series: random windows, drawn afresh each epoch, turned into inputs on the way."""
+"""Batches of stretches of series: random windows, drawn anew in each epoch and converted to inputs when needed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from unrolled.ragged import Ragged
 from unrolled.tasks.forecasting.step_features import Steps
 from unrolled.training.options import TrainingOptions
 
-MIN_BATCHES = 8  # an epoch over few data draws more windows, so that a short series is not done in one update
+MIN_BATCHES = 8  # per epoch: a short series gets more windows, so that an epoch has more than one update
 
 
 @dataclass(frozen=True, eq=False)
 class Examples(Batch):
-    """Row numbers of `steps`, one sequence for each stretch of a series; a negative one, -1 - row, is lead-in."""
+    """Row numbers of `steps`, one sequence per stretch of a series; a negative one, -1 - row, is lead-in."""
 
     steps: Steps | None = None
 
 
 def whole_series(steps: Steps) -> Examples:
-    """Every row to learn from, one sequence for each series."""
+    """Return all rows to learn from, one sequence per series."""
     rows = steps.origins()
     lengths = np.bincount(steps.owner.numpy()[rows], minlength=len(steps.lengths))
     return Examples({"row": Ragged(torch.from_numpy(rows), torch.from_numpy(lengths))}, steps=steps)
 
 
 def held_out(steps: Steps, unread: Sequence[int]) -> Examples:
-    """The rows whose forecasts reach beyond the first `unread` steps of each series, each stretch with a lead-in."""
+    """Return the rows whose forecasts reach beyond the first `unread` steps of each series, with a lead-in."""
     stretches = []
     length = steps.plan.context_length
     for start, count, old in zip(steps.starts.tolist(), steps.lengths.tolist(), unread, strict=True):
@@ -41,7 +41,7 @@ def held_out(steps: Steps, unread: Sequence[int]) -> Examples:
 
 
 def deal(examples: Examples, options: TrainingOptions, batch_size: int, shuffle: bool) -> BatchSource:
-    """Windows or, with bptt_steps, lanes to learn from; every stretch in turn to watch."""
+    """Return batches to train on (windows or, with bptt_steps, lanes) or all stretches in turn to validate on."""
     size = options.batch_size or batch_size
     if not shuffle:
         return Expanded(examples, Buckets(examples, size, seed=options.seed, shuffle=False))
@@ -51,12 +51,12 @@ def deal(examples: Examples, options: TrainingOptions, batch_size: int, shuffle:
 
 
 class Windows:
-    """Stretches of at most two context lengths at random places, as many as it takes to read everything once.
+    """Stretches of at most two context lengths at random places, as many as needed to read everything once.
 
     Args:
         examples: whole series.
-        batch_size: windows in a batch.
-        seed: with the epoch's number it fixes the draw.
+        batch_size: windows per batch.
+        seed: determines the draw, together with the epoch's number.
     """
 
     def __init__(self, examples: Examples, batch_size: int, seed: int) -> None:
@@ -71,14 +71,14 @@ class Windows:
         return max(MIN_BATCHES, -(-total // (self.size * self.batch_size)))
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         assert isinstance(self.rows, Ragged)
         rng = np.random.default_rng([self.seed, index])
         lengths = self.rows.lengths.numpy()
         shares = lengths / lengths.sum()
         for number in range(len(self)):
             series = rng.choice(len(lengths), self.batch_size, p=shares)
-            # a window may hang over either end, so that the first and last steps are drawn as often as others
+            # a window may extend beyond either end, so that the first and last steps are drawn as often as others
             left = rng.integers(1 - self.size // 2, np.maximum(lengths[series] - self.size // 2, 1) + 1)
             first = np.minimum(np.maximum(left, 0), np.maximum(lengths[series] - 2, 0))
             last = np.minimum(np.maximum(left + self.size, first + 2), lengths[series])
@@ -88,7 +88,7 @@ class Windows:
 
 
 class Expanded:
-    """Batches of row numbers, turned into inputs and targets."""
+    """Batches of row numbers, converted to inputs and targets."""
 
     def __init__(self, examples: Examples, batches: BatchSource) -> None:
         assert examples.steps is not None
@@ -99,6 +99,6 @@ class Expanded:
         return len(self.batches)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         for batch in self.batches.epoch(index, start):
             yield self.steps.expand(batch)

@@ -1,4 +1,4 @@
-"""The other columns of an event log: what events are like, and what the items are like that they are about."""
+"""Further columns of an event log: features of the events, and features of the items."""
 
 import copy
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Columns = str | Codec | Sequence[str | Codec] | None
 
 
 def learn_columns(columns: Columns, frame: pl.DataFrame, argument: str) -> Record | None:
-    """Fitted codecs of columns with one value in each row; a plain name is read as numbers or as categories.
+    """Return fitted codecs of columns with one value per row; a plain name is read as numbers or as categories.
 
     Raises:
         OptionError: a codec that makes a sequence of each value.
@@ -44,24 +44,24 @@ def _codec(name: str, frame: pl.DataFrame) -> Codec:
 
 
 def encode_columns(record: Record, frame: pl.DataFrame) -> dict[str, Tensor]:
-    """A row for each row of the frame, by the column's name."""
+    """Encode the columns: one row per row of the frame, by the column's name."""
     require(Table(frame), record.columns)
     return dict(record.encode_all(frame.select(record.columns).to_dicts()).statics)
 
 
 def stepwise(specs: dict[str, Spec]) -> dict[str, Spec]:
-    """Columns of rows as columns of steps."""
+    """Return the specs of columns of rows as specs of columns of steps."""
     return {name: replace(spec, per_step=True) for name, spec in specs.items()}
 
 
 def before_each(values: Tensor, lengths: Tensor, start: Tensor | int | float, whole: bool) -> Ragged:
-    """What was before each event: the start first, then the events but the last, or all of them.
+    """Return what came before each event: the start value, then all events but the last, or all of them.
 
     Args:
-        values: of each event, (N, ...).
-        lengths: events of each user, (B,).
-        start: what stands before a user's first event.
-        whole: also give what is after the last event, one step more for each user.
+        values: one row per event, (N, ...).
+        lengths: events per user, (B,).
+        start: the value before a user's first event.
+        whole: also return what comes after the last event, one more step per user.
     """
     longer = lengths + 1
     ends = longer.cumsum(0)

@@ -1,4 +1,4 @@
-"""Which events of a log are to be foretold, and where their items stand in the answers of a model or a baseline."""
+"""Ranking of items: which events of a log to predict, and the ranks of their items for a model or a baseline."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,24 +21,24 @@ from unrolled.metrics.ranking import Ranked
 from unrolled.ragged import Ragged
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
-SHOWN = 10  # places that coverage looks at
-READ_ROWS = 256  # users whose histories are read together
-NUMBERS = 16_000_000  # scores of a baseline that are held at once
+SHOWN = 10  # top places that count for coverage
+READ_ROWS = 256  # histories per batch
+NUMBERS = 16_000_000  # maximum number of a baseline's scores in memory
 
 
 def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The events to foretell, by their rows, and what is said of those that cannot be.
+    """Return the rows of the events to predict, and notes on those that cannot be predicted.
 
     Args:
         log: whole histories.
         items: the index of each event's item, (N,).
-        size: items that were learnt, V.
-        last: how many of each user's last events.
-        after: all events from this time on instead.
+        size: number of items that were learnt, V.
+        last: number of each user's last events to predict.
+        after: predict all events from this time on instead.
 
     Raises:
         OptionError: `last` below 1, or a time for a log without times.
-        DataError: nothing to foretell.
+        DataError: nothing to predict.
     """
     last = whole_number("last", last, 1, MOST_STEPS)
     positions = places(log)
@@ -59,10 +59,10 @@ def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any
 
 
 def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
-    """What a network asks for after some steps, (M, D).
+    """Return the query vectors of a network after some steps, (M, D).
 
     Args:
-        network: in evaluation mode.
+        network: the model, in evaluation mode.
         steps: whole histories.
         wanted: numbers of steps, counted through all histories, (M,).
     """
@@ -80,18 +80,18 @@ def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
 
 
 def places(log: EventLog) -> np.ndarray:
-    """How many of the user's events come before each event, (N,)."""
+    """Return the number of the user's events before each event, (N,)."""
     starts = np.cumsum(log.lengths) - log.lengths
     return np.arange(log.lengths.sum()) - np.repeat(starts, log.lengths)
 
 
 def owners(log: EventLog) -> np.ndarray:
-    """Whose each event is, (N,)."""
+    """Return the index of the user of each event, (N,)."""
     return np.repeat(np.arange(len(log.lengths)), log.lengths)
 
 
 def since(log: EventLog, after: Any) -> np.ndarray:
-    """Which events are not before a time, (N,)."""
+    """Return which events are at or after a time, (N,)."""
     if log.seconds is None:
         raise OptionError(message("after", expected="a log with a time column", received=after, remedy="give time="))
     single = pl.DataFrame({"user": [0], "item": [0]}).with_columns(parse_times(pl.Series("time", [after])))
@@ -108,15 +108,15 @@ def item_filters(
     exclude_seen: bool,
     allowed: Sequence[Any] | None,
 ) -> Filters:
-    """What may not be answered to each question.
+    """Return the items that may not be answered to each question.
 
     Args:
         log: whole histories.
         catalogue: the items.
-        users: whose question each is, (M,).
-        counts: how many of the user's events come before it, (M,).
-        exclude_seen: bar the items of those.
-        allowed: allow these only; None allows all.
+        users: the user of each question, (M,).
+        counts: number of the user's events before it, (M,).
+        exclude_seen: exclude the items of those events.
+        allowed: allow only these items; None allows all.
 
     Raises:
         DataError: none of the allowed items is known.
@@ -129,7 +129,7 @@ def item_filters(
 
 
 def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor | None:
-    """Which items may be answered, (V,) bool; None allows all.
+    """Return which items may be answered, (V,) bool; None allows all.
 
     Raises:
         DataError: none of the allowed items is known.
@@ -145,7 +145,7 @@ def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor
 
 
 def ranked(score: Score, queries: Tensor, targets: Tensor, size: int, filters: Filters) -> Ranked:
-    """Where a model puts the true items, and what it puts first."""
+    """Return the ranks of the true items, and the items that the model ranks first."""
     ranks = true_ranks(score, queries, size, targets, filters)
     return Ranked(ranks.numpy(), best_items(score, queries, size, SHOWN, filters)[0].numpy())
 
@@ -153,14 +153,14 @@ def ranked(score: Score, queries: Tensor, targets: Tensor, size: int, filters: F
 def ranked_by(
     baseline: Baseline, history: Callable[[int], np.ndarray], targets: Tensor, size: int, filters: Filters
 ) -> Ranked:
-    """The same of a baseline, which scores a few histories against the catalogue at once.
+    """Rank the true items by a baseline, which scores a few histories against the catalogue at once.
 
     Args:
         baseline: one of `unrolled.baselines.items`.
-        history: the items before a question, by its number.
+        history: returns the items before a question, by its number.
         targets: the true items, (M,).
-        size: items, V; those that joined after the baseline was fitted stand last.
-        filters: what may not be answered.
+        size: number of items, V; those added after the baseline was fitted rank last.
+        filters: items that may not be answered.
     """
     ranks, top = [], []
     for rows in torch.arange(len(targets)).split(max(1, min(QUERIES, NUMBERS // size))):

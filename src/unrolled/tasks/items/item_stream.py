@@ -1,4 +1,4 @@
-"""Streams of recommenders and of the next place: one user's events in, what comes next out."""
+"""Streams of recommenders and next-place models: one user's events in, the most probable next items out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,26 +28,26 @@ from unrolled.tasks.items.item_ranking import allowed_items
 from unrolled.tasks.shared.option_checks import check_flag
 from unrolled.tasks.shared.stream_events import events_of_log
 
-TIMES = "times"  # the input that says when the event before was
-DISTANCE = "distance"  # the input that says how far it was from the place before
-_SECONDS = 1e11  # larger numbers are times since 1970 in a finer unit
-_LATEST = 1e12  # no calendar has a later time, or an earlier one
+TIMES = "times"  # the input that holds the time of the event before
+DISTANCE = "distance"  # the input that holds the distance from the place before
+_SECONDS = 1e11  # larger numbers are times since 1970 in a smaller unit than seconds
+_LATEST = 1e12  # seconds; no calendar has a later time, or an earlier one than minus this
 _PAIR = 2
 
 
 @dataclass(frozen=True)
 class EventColumns:
-    """What is read of an event.
+    """The columns of an event and their encoding.
 
     Args:
-        user: the column that says whose it is, or None.
-        item: the column that says what it is about.
+        user: the column that identifies the user, or None.
+        item: the column that names the item.
         time: the column of times, or None.
-        catalogue: of the items.
-        times: how times are encoded, or None.
+        catalogue: the items.
+        times: the encoding of times, or None.
         features: codecs of further columns, or None.
-        recalled: names of the inputs that hold what the user's own habits suggest.
-        places: what finds places among positions, or None.
+        recalled: names of the inputs that hold suggestions from the user's own history.
+        places: the codec that finds places among positions, or None.
         position: columns of latitude and longitude, or None.
     """
 
@@ -62,17 +62,17 @@ class EventColumns:
     position: tuple[str, str] | None = None
 
     def log(self, source: Source) -> EventLog:
-        """A table in order, each user's events one after the other."""
+        """Return a table as an event log in order, each user's events one after the other."""
         return event_log(source if self.places is None else self.places.table(source), self.user, self.item, self.time)
 
 
 class _Kept(NamedTuple):
-    """What is remembered of a user beside the network's state."""
+    """The memory of a user besides the network's state."""
 
-    seconds: float | None = None  # when the last event was
-    point: tuple[float, float] | None = None  # where
+    seconds: float | None = None  # time of the last event
+    point: tuple[float, float] | None = None  # its position
     habits: Any = ()
-    seen: tuple[int, ...] = ()  # where what was seen is left out of answers
+    seen: tuple[int, ...] = ()  # items seen, if they are left out of answers
 
 
 class _Event(NamedTuple):
@@ -89,14 +89,14 @@ class _Event(NamedTuple):
 
 
 class ItemReader:
-    """Reads events of one user.
+    """A reader of the events of one user.
 
     Args:
-        columns: what is read.
+        columns: the columns that are read.
         names: the network's names of times and distances.
         score: scores of queries against a range of items.
-        k: items in an answer.
-        exclude_seen: leave out what the user had already.
+        k: items per answer.
+        exclude_seen: leave out the items that the user already had.
         allowed: answer only with these items; None allows all.
     """
 
@@ -119,7 +119,7 @@ class ItemReader:
 
     @property
     def form(self) -> Form:
-        """When and where the last event was, the user's habits, and what was seen."""
+        """Form of a memory: time and position of the last event, the user's habits, and the items seen."""
         columns, size = self._columns, self._columns.catalogue.size
         seconds = Exactly(None) if columns.time is None or columns.times is None else Maybe(Real(-_LATEST, _LATEST))
         point = Exactly(None) if columns.position is None else Maybe(Parts(Real(), Real()))
@@ -136,7 +136,7 @@ class ItemReader:
         if columns.places is not None:
             name = columns.places.encode(pl.DataFrame([record]))[0]
             if name is None:
-                return None, memory  # at no place: left out, as it is in a table
+                return None, memory  # at no place: left out, as in a table
             record = {**record, columns.item: name}
         seconds = self._seconds(record)
         if seconds is not None and kept.seconds is not None and seconds < kept.seconds:
@@ -164,7 +164,7 @@ class ItemReader:
         return None, memory
 
     def encode(self, pieces: Sequence[_Event | None], fresh: Sequence[bool]) -> Batch:
-        """A start where a user begins, then the event."""
+        """Encode events: a start for a new user, then the event."""
         columns, size = self._columns, self._columns.catalogue.size
         events = [piece for piece in pieces if piece is not None]
         lengths = torch.tensor([int(new) + (piece is not None) for piece, new in zip(pieces, fresh, strict=True)])
@@ -258,7 +258,7 @@ class ItemReader:
 
 
 def _distance(before: tuple[float, float] | None, point: tuple[float, float] | None) -> float:
-    """Log of 1 + kilometres, 0 for a first event and where a position is missing."""
+    """Return log of 1 + kilometres, 0 for a first event and for a missing position."""
     if before is None or point is None:
         return 0.0
     far = distance_km(np.array(point[0]), np.array(point[1]), (np.array(before[0]), np.array(before[1])))

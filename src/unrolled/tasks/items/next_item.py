@@ -1,4 +1,4 @@
-"""What the tasks share that say what a user's next event will be about."""
+"""The common base of the tasks that predict the item of a user's next event."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -46,12 +46,12 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.trainer import Trainer
 from unrolled.training.weights import under
 
-LARGE = 20_000  # items: the table's gradient then lists rows
-MAX_LANES, MIN_UPDATES = 128, 30  # users read side by side; fewer where an epoch would have fewer updates
+LARGE = 20_000  # items; for larger catalogues the gradient of the embedding table is sparse
+MAX_LANES, MIN_UPDATES = 128, 30  # maximum number of parallel users; fewer if an epoch would have fewer updates
 
 
 class NextItemTask(ReadsEvents, Task):
-    """Reads events, and ranks the catalogue for the next one."""
+    """A task that reads events and ranks the catalogue for the next one."""
 
     user: str | None
     time: str | None
@@ -73,13 +73,13 @@ class NextItemTask(ReadsEvents, Task):
     @property
     @abstractmethod
     def _item(self) -> str:
-        """The column that says what an event is about."""
+        """Name of the column that holds the items."""
 
     def _log(self, source: Source, empty: bool = False) -> EventLog:
         return event_log(source, self.user, self._item, self.time, empty)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """Whole users, as their own order must stay whole."""
+        """Split off whole users, because the order of a user's events must stay whole."""
         table = as_table(source)
         if self.user is None or isinstance(table.frame.schema.get(self._item), pl.List):
             return super()._hold_out(table, share, seed)
@@ -107,14 +107,14 @@ class NextItemTask(ReadsEvents, Task):
             self._described = encode_columns(self.item_features_, items), index
 
     def _items_of(self, log: EventLog) -> pl.DataFrame:
-        """A row for each item, with what its last event says of it."""
+        """Return one row per item, with the feature values of its last event."""
         return log.frame.unique(self._item, keep="last", maintain_order=True)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         return self._steps(self._log(source, empty=not targets), whole=not targets)
 
     def _steps(self, log: EventLog, whole: bool) -> Batch:
-        """What was before each event, and its item; with `whole` also what is after the last one."""
+        """Return the inputs before each event, and its item; with `whole` also those after the last event."""
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
         lengths = torch.from_numpy(log.lengths)
         start, own = size + 1, torch.from_numpy(items)
@@ -127,7 +127,7 @@ class NextItemTask(ReadsEvents, Task):
         return Batch(dict(inputs), targets=None if whole else Ragged(own, lengths))
 
     def _columns(self, log: EventLog) -> dict[str, Tensor]:
-        """What each event was like, beside its item: (N, ...) by name."""
+        """Return the further columns of each event, encoded: (N, ...) by name."""
         found = {} if self.times_ is None else {TIMES: torch.from_numpy(self.times_.encode(log))}
         return found | ({} if self.features_ is None else encode_columns(self.features_, log.frame))
 
@@ -148,7 +148,7 @@ class NextItemTask(ReadsEvents, Task):
         return specs | ({} if self.features_ is None else stepwise(self.features_.specs))
 
     def _recalled(self) -> tuple[str, ...]:
-        """The inputs that hold what the user's own history suggests."""
+        """Return the names of the inputs that hold suggestions from the user's own history."""
         if not self.own_history:
             return ()
         return (AFTER, MOST, HOUR) if self.times_ is not None and self.times_.calendar else (AFTER, MOST)
@@ -177,18 +177,18 @@ class NextItemTask(ReadsEvents, Task):
         super()._train(examples, watched, settings, callbacks)
         self.replay_ = Replay.of(examples, np.random.default_rng(settings.seed))
 
-    # ---- going on -----------------------------------------------------------------------------
+    # ---- further training ---------------------------------------------------------------------
 
     def partial_fit(self, data: Any, y: Any = None, *, replay: float = 1.0, **options: Any) -> Self:
-        """Learn from new events, and read a sample of the old ones again, so that they are not forgotten.
+        """Train on new events, and replay a sample of the old ones, so that they are not forgotten.
 
-        New items join the catalogue. Baselines and scores stay those of the last `fit`.
+        New items are added to the catalogue. Baselines and scores stay those of the last `fit`.
 
         Args:
             data: new events, in the form that `fit` takes.
             y: not used; the next item is the target.
-            replay: old events that are read again for each new one.
-            options: training options over those of `fit`; an epoch at a third of the learning rate if not said.
+            replay: old events that are replayed per new one.
+            options: training options that override those of `fit`; default: one epoch at a third of the learning rate.
 
         Returns:
             self.
@@ -214,21 +214,21 @@ class NextItemTask(ReadsEvents, Task):
         return self
 
     def add_items(self, data: Any) -> Self:
-        """Let new items join the catalogue, known by their features alone.
+        """Add new items to the catalogue, known by their features alone.
 
         Args:
-            data: a table with a row for each item: its name, and the columns of `item_features`.
+            data: a table with one row per item: its name, and the columns of `item_features`.
 
         Returns:
             self.
 
         Raises:
-            OptionError: a model without item features, to which a new item would be nothing.
+            OptionError: a model without item features, which could not represent a new item.
         """
         self._fitted()
         if self.item_features_ is None:
             raise OptionError(
-                message("item_features", expected="a model that learnt what items are like", received="none",
+                message("item_features", expected="a model with features of the items", received="none",
                         remedy="fit with item_features=, or show new items in use with partial_fit")
             )  # fmt: skip
         source = self._source(data)
@@ -238,7 +238,7 @@ class NextItemTask(ReadsEvents, Task):
         return self
 
     def _extend(self, items: pl.DataFrame) -> None:
-        """Let the items that are not known yet, a row each, join the catalogue and the network."""
+        """Add the items that are not known yet, one per row, to the catalogue and the network."""
         require(Table(items), [self._item])
         before = self.catalogue_.size
         longer = self.catalogue_.extended(items[self._item])
@@ -256,17 +256,17 @@ class NextItemTask(ReadsEvents, Task):
     # ---- answers ------------------------------------------------------------------------------
 
     def predict(self, data: Any, k: int = 10, exclude_seen: bool = False, allowed: Sequence[Any] | None = None) -> Any:
-        """The items that come next for each user, the likeliest first.
+        """Return the most probable next items of each user, best first.
 
         Args:
-            data: events so far, in the form that `fit` takes; users need not be known. A session without an event,
-                such as an empty list of items, is answered like any newcomer.
-            k: items for each user.
-            exclude_seen: leave out what the user had already.
+            data: events so far, in the form that `fit` takes; users may be new. A session without an event,
+                such as an empty list of items, is answered like that of a new user.
+            k: items per user.
+            exclude_seen: leave out the items that the user already had.
             allowed: answer only with these items; None allows all.
 
         Returns:
-            A table with the columns user, rank, item and score, k rows for each user, fewer where none are left.
+            A table with the columns user, rank, item and score, k rows per user, or fewer if no more items are left.
         """
         self._fitted()
         check_flag("exclude_seen", exclude_seen)
@@ -298,7 +298,7 @@ class NextItemTask(ReadsEvents, Task):
         )
 
     def _score(self) -> Any:
-        """Scores of queries against a range of items."""
+        """Return the function that scores queries against a range of items."""
         return torch.no_grad()(self._fitted().vectors.score)
 
     def _queries(self, steps: Batch, wanted: Tensor) -> Tensor:
@@ -309,17 +309,17 @@ class NextItemTask(ReadsEvents, Task):
     def evaluate(
         self, data: Any, y: Any = None, last: int = 1, after: Any = None, exclude_seen: bool = False
     ) -> Scores:
-        """Where the true items stand in the full ranking, beside the baselines'.
+        """Return the ranks of the true items in the full catalogue as scores, next to those of the baselines.
 
         Args:
             data: whole histories, in the form that `fit` takes; nothing that comes after an event is used for it.
             y: not used; the next item is the target.
-            last: how many of each user's last events to foretell, each with all those before it.
-            after: foretell all events from this time on instead; needs a time column.
-            exclude_seen: let nobody answer with what the user had already; a true item always counts.
+            last: number of each user's last events to predict, each from all those before it.
+            after: predict all events from this time on instead; needs a time column.
+            exclude_seen: exclude the items that the user already had from all answers; a true item always counts.
 
         Returns:
-            Scores on events that have one before them, of items that were learnt; the notes count the others.
+            Scores on events that have one before them and whose item was learnt; the notes count the others.
         """
         self._fitted()
         check_flag("exclude_seen", exclude_seen)
@@ -353,7 +353,7 @@ class NextItemTask(ReadsEvents, Task):
 
     @property
     def classes_(self) -> list[Any]:
-        """The items, and what stands for all others."""
+        """Labels: the items, and one for all others."""
         return [*self.catalogue_.items_, "unknown"]
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
@@ -391,4 +391,4 @@ class NextItemTask(ReadsEvents, Task):
             raise ArtifactError(message("time", expected="a column, as times were learnt", received="none"))
         self.features_ = None if data["features"] is None else Record.from_json(data["features"])
         self.item_features_ = None if data["item_features"] is None else Record.from_json(data["item_features"])
-        self._described = None  # is among the network's own tensors
+        self._described = None  # stored among the network's own tensors

@@ -1,4 +1,4 @@
-"""NextPlace: from where users have been to where they will go next."""
+"""NextPlace: predicts where users will go next from where they have been."""
 
 import copy
 from collections.abc import Mapping
@@ -25,25 +25,25 @@ from unrolled.tasks.kinds import ReadsVisits
 
 
 class NextPlace(ReadsVisits, NextItemTask):
-    """Ranks all places for each user's next visit, from the visits so far.
+    """A ranking of all places for each user's next visit, from the visits so far.
 
-    Read are the places, the hour and the weekday, the gaps and the distances between visits, and what the user's own
-    habits suggest: where he went from here last time, where he was at this hour, where he is most often.
+    The inputs are the places, the hour and the weekday, the gaps and the distances between visits, and the user's own
+    habits: where they went from here last time, where they were at this hour, where they are most often.
 
     Args:
-        user: the column that says whose visit it is.
+        user: the column that identifies the user.
         place: the column that names the place; or `Places`, which finds places among positions.
-        time: the column of times, of arrival as a rule; None where the rows are in order already.
+        time: the column of times, usually of arrival; None if the rows are in order already.
         latitude: the column of latitudes, in degrees; None without positions.
         longitude: the column of longitudes.
         features: further columns of the visits, such as the minutes stayed; or codecs.
         own_history: read the user's own habits.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         embedding_size: width of a place's vector.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, of what is read, between layers, and of the queries.
-        loss: cross_entropy over all places; sampled_softmax or bpr_max over a drawn part of them; or auto.
+        dropout: share of values set to zero in training, of the inputs, between layers, and of the queries.
+        loss: cross_entropy over all places; sampled_softmax or bpr_max over a random sample of them; or auto.
         layers: further options of `unrolled.nn.stack.Stack`.
         training: training options kept with the model; `fit` may override them.
 
@@ -107,7 +107,7 @@ class NextPlace(ReadsVisits, NextItemTask):
 
     @property
     def _position(self) -> tuple[str, str] | None:
-        """The columns of latitude and longitude."""
+        """Names of the columns of latitude and longitude."""
         if isinstance(self.place, Places):
             return self.place.latitude, self.place.longitude
         if (self.latitude is None) != (self.longitude is None):
@@ -137,7 +137,7 @@ class NextPlace(ReadsVisits, NextItemTask):
         return found if self._position is None else {DISTANCE: torch.from_numpy(self._distances(log)), **found}
 
     def _distances(self, log: EventLog) -> np.ndarray:
-        """Log of 1 + kilometres from the visit before, 0 for first visits and where a position is missing: (N, 1)."""
+        """Return log of 1 + kilometres from the visit before; 0 for first visits and missing positions: (N, 1)."""
         assert self._position is not None
         points = positions(log.frame, *self._position)
         before = np.roll(points, 1, 0)

@@ -1,4 +1,4 @@
-"""Recommender: from what users did to what they will want next."""
+"""Recommender: predicts what users will want next from what they did."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,27 +8,27 @@ from unrolled.tasks.items.next_item import NextItemTask
 
 
 class Recommender(NextItemTask):
-    """Ranks all items for each user's next event, from the events so far.
+    """A ranking of all items for each user's next event, from the events so far.
 
-    A user is known by what he did: newcomers need no training, only their events.
+    Users are represented by their events only, so new users need no training.
 
     Args:
-        user: the column that says whose event it is: a user, or a session. None for a table with a list of items in
-            each row, which is then one session.
-        item: the column that says what the event is about.
-        time: the column of times; None where the rows are in order already. The gaps between events, and hours and
-            weekdays where the times are dates, are then read too.
+        user: the column that identifies the user or the session. None for a table with one list of items
+            per row; each row is then one session.
+        item: the column that names the item of the event.
+        time: the column of times; None if the rows are in order already. The gaps between events, and hours and
+            weekdays if the times are dates, are then read too.
         features: further columns of the events, such as the price paid or the seconds spent; or codecs.
-        item_features: columns that say what the items are like, such as a category; an item that was never seen is then
-            known by them, see `add_items`.
-        own_history: also read what the user's own habits suggest: what followed last time, what he had most often.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        item_features: columns that describe the items, such as a category; an item that was never seen is then
+            represented by them, see `add_items`.
+        own_history: also read suggestions from the user's own history: what followed last time, what is most frequent.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         embedding_size: width of an item's vector.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, of what is read, between layers, and of the queries.
-        loss: cross_entropy over the catalogue; sampled_softmax or bpr_max over a drawn part of it, for large ones; or
-            auto.
+        dropout: share of values set to zero in training, of the inputs, between layers, and of the queries.
+        loss: cross_entropy over the catalogue; sampled_softmax or bpr_max over a random sample of it, for large ones;
+            or auto.
         layers: further options of `unrolled.nn.stack.Stack`.
         training: training options kept with the model; `fit` may override them.
 

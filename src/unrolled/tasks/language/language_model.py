@@ -1,4 +1,4 @@
-"""LanguageModel: the next character, word or subword of a text."""
+"""LanguageModel: predicts the next character, word or subword of a text, and writes texts."""
 
 import copy
 import math
@@ -45,29 +45,29 @@ from unrolled.training.options import TrainingOptions
 
 TEXT = "text"
 UNITS = {"characters": partial(Characters, embedding_size=128), "words": Words, "subwords": Subwords}
-# texts up to this many bytes are encoded once and kept (about 40 bytes a character); longer ones are read lazily
+# texts up to this many bytes are encoded once and kept (about 40 bytes per character); longer ones are read lazily
 IN_MEMORY_BYTES = 8_000_000
-MAX_LANES = 32  # more would make fewer updates of the same text, and learn less in the same time
-MIN_UPDATES = 50  # of an epoch, where the text is long enough
+MAX_LANES = 32  # more lanes would mean fewer updates on the same text, and slower learning
+MIN_UPDATES = 50  # per epoch, if the text is long enough
 SCORE_ROWS = 32
-CHUNK_CHARACTERS = 5_000_000  # what is scored, or shown to a baseline, at once
+CHUNK_CHARACTERS = 5_000_000  # characters that are scored, or passed to a baseline, at once
 ONE_HOT_LIMIT = 128  # larger vocabularies get an embedding
 SCORE_STEPS = 1024  # long texts are scored in stretches of this many steps, state carried
 
 
 class LanguageModel(ReadsTexts, Task):
-    """Learns which token follows which, and writes: characters, words or subwords.
+    """A language model of characters, words or subwords: it predicts the next token, scores texts and writes them.
 
     Every document starts and, where there are several, ends with a boundary token.
 
     Args:
-        text: the column of texts; a plain text, a list of texts or `read_text(path)` need none.
+        text: the column of texts; a plain text, a list of texts or `read_text(path)` needs none.
         unit: characters, words or subwords; or a codec such as `Subwords("text", size=8000)`.
-        given: columns that start each text, such as a language or a topic; the model then writes from them.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        given: columns that start each text, such as a language or a topic; the model then writes for given values.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
@@ -152,12 +152,12 @@ class LanguageModel(ReadsTexts, Task):
                 message("given", expected="columns with one value for each text", received="a sequence column")
             )
         self.given_ = given
-        # several documents: their ends are learnt too
+        # with several documents, their ends are learnt too
         self.many_ = not source.single if isinstance(source, Documents) else len(source) != 1
 
     @property
     def boundary_(self) -> int:
-        """The token before every document's first and, where there are several, after its last."""
+        """Token before the first token of every document and, with several documents, after its last."""
         return self.codec_.spec.size
 
     def _specs(self) -> dict[str, Spec]:
@@ -165,7 +165,7 @@ class LanguageModel(ReadsTexts, Task):
         width = self.codec_.spec.embedding_size
         if not width and size > ONE_HOT_LIMIT:
             width = min(256, 16 * math.ceil(size**0.25))
-        # hiding known characters now and then costs more than knowing the unknown one brings
+        # hiding known characters now and then costs more than a trained unknown character is worth
         unknown_index = self.codec_.spec.unknown_index if isinstance(self.codec_, Words) else None
         specs = {TEXT: Spec("index", size, width, unknown_index=unknown_index)}
         return specs if self.given_ is None else specs | self.given_.specs
@@ -192,7 +192,7 @@ class LanguageModel(ReadsTexts, Task):
         return Batch({TEXT: inputs}, statics, answers)
 
     def _shifted(self, tokens: Ragged) -> tuple[Ragged, Ragged]:
-        """What is read and what should follow: the boundary comes first, and last where there are several texts."""
+        """Return inputs and targets: the boundary comes first, and also last if there are several texts."""
         edge = tokens.values.new_full((tokens.batch_size,), self.boundary_)
         before = with_edges(edge, tokens, after=False)
         if self.many_:
@@ -206,7 +206,7 @@ class LanguageModel(ReadsTexts, Task):
                     message("bptt_steps", expected="a number > 0 for text that does not fit in memory", received=0)
                 )
             return Buckets(examples, options.batch_size or batch_size_for(examples.batch_size), options.seed, shuffle)
-        # few enough lanes that a small text still gives a good number of updates
+        # few enough lanes that even a small text gives many updates
         rows = options.batch_size or min(MAX_LANES, max(1, examples.num_steps // (MIN_UPDATES * options.bptt_steps)))
         if isinstance(examples, LazyText):
             return StreamLanes(
@@ -226,7 +226,7 @@ class LanguageModel(ReadsTexts, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def _nats(self, examples: Batch) -> np.ndarray:
-        """Negative log probability of every text, (B,), read from its start with the state carried."""
+        """Return the negative log-probability of every text in nats, (B,), with the state carried from its start."""
         owner, start, stop, counted = parts_of(examples.lengths)
         totals = torch.zeros(examples.batch_size, dtype=torch.float64)
         for rows in torch.argsort(stop - start, stable=True).split(SCORE_ROWS):
@@ -235,7 +235,7 @@ class LanguageModel(ReadsTexts, Task):
         return totals.numpy()
 
     def _costs(self, batch: Batch, counted: Tensor) -> Tensor:
-        """Nats of every sequence from its step number `counted` on, (B,)."""
+        """Return the nats of every sequence from its step number `counted` on, (B,)."""
         network = self._fitted().eval()
         sums, state = torch.zeros(batch.batch_size, dtype=torch.float64), None
         for start in range(0, int(batch.lengths.max()), SCORE_STEPS):
@@ -249,12 +249,12 @@ class LanguageModel(ReadsTexts, Task):
         return sums
 
     def score_texts(self, texts: Sequence[str] | str) -> np.ndarray:
-        """Log probability of each text in nats, (B,); higher is likelier.
+        """Return the log-probability of each text in nats, (B,); higher is more probable.
 
-        A text of more than 8,192 tokens is read in parts side by side, each after 512 tokens that do not count.
+        A text of more than 8,192 tokens is read in parallel parts, each after 512 tokens that do not count.
 
         Args:
-            texts: one text or several; columns named by `given` need `evaluate` or records instead.
+            texts: one text or several; for a model with `given` columns, use `evaluate` or records instead.
         """
         self._fitted()
         return -self._nats(self._encode(self._source(texts)))
@@ -269,19 +269,19 @@ class LanguageModel(ReadsTexts, Task):
         seed: int | None = None,
         given: Mapping[str, Any] | None = None,
     ) -> str:
-        """Write on from a prompt.
+        """Continue a prompt.
 
         Args:
-            prompt: the text so far; empty starts a document.
-            length: tokens to write at most; a model of several documents may end one earlier.
-            temperature: below 1 safer, above 1 wilder, 0 always the likeliest token.
-            top_k: draw only from the k likeliest tokens; 0 from all.
+            prompt: the beginning of the text; empty starts a document.
+            length: maximum number of tokens to write; a model of several documents may end one earlier.
+            temperature: below 1 more predictable, above 1 more random, 0 always the most probable token.
+            top_k: draw only from the k most probable tokens; 0 from all.
             top_p: draw only from the fewest tokens that reach this probability together.
-            seed: for repeatable text.
+            seed: for reproducible text.
             given: values of the columns that start a text, for a model that was trained with `given`.
 
         Returns:
-            What was written, without the prompt.
+            The new text, without the prompt.
         """
         length = whole_number("length", length, least=0)
         network = self._fitted().eval()
@@ -317,7 +317,7 @@ class LanguageModel(ReadsTexts, Task):
             raise unknown("given", extra[0], columns)
 
     def _read(self, record: Mapping[str, Any]) -> tuple[Tensor, Any]:
-        """What the model expects after one text, (1, V), and its state."""
+        """Return the predictions after one text, (1, V), and the state."""
         return self._read_all([record])
 
     def _read_all(self, records: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Any]:
@@ -331,11 +331,11 @@ class LanguageModel(ReadsTexts, Task):
         return Batch({TEXT: with_edges(edges, tokens, after=False)}, statics)
 
     def _legal(self, logits: Tensor) -> Tensor:
-        """Where only one text was learnt from, no end was: rule it out."""
+        """Exclude the end token if the model was trained on a single text, which has no end token."""
         return logits if self.many_ else logits.index_fill(1, torch.tensor([self.boundary_]), -torch.inf)
 
     def predict(self, data: Any) -> list[str]:
-        """For each text the likeliest next token, as text; empty where the text most likely ends."""
+        """Return the most probable next token of each text, as text; empty if the text most probably ends."""
         self._fitted().eval()
         source = self._source(data)
         require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
@@ -347,7 +347,7 @@ class LanguageModel(ReadsTexts, Task):
         return [spelt[one] for one in best]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Nats a token, perplexity and bits a character, beside the baselines'.
+        """Return nats per token, perplexity and bits per character, next to those of the baselines.
 
         Args:
             data: what `fit` takes.

@@ -1,4 +1,4 @@
-"""A language model that writes token by token, and shows what it expects and remembers while it does."""
+"""Token-by-token generation with a language model, with its predictions and hidden units at each step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
 from unrolled.tasks.language.language_model import TEXT, LanguageModel
 
-LONGEST_SHOWN = 4096  # tokens of a prompt whose reading is told
+LONGEST_SHOWN = 4096  # maximum number of tokens of a prompt whose steps are shown
 LONGEST_READ = 64  # the last steps of a prompt that are shown
-END = "<end>"  # the name of the token after a document's last
+END = "<end>"  # name of the token after the last one of a document
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Written:
     """One step of a text.
 
     Args:
-        text: what was read or written at this step; empty where a character is not whole yet.
-        expected: before it, the likeliest tokens and the probabilities they are drawn with, the likeliest first.
+        text: what was read or written at this step; empty while a character is incomplete.
+        expected: before this step, the most probable tokens with the probabilities they are drawn with, best first.
         units: after it, the first hidden units of the last layer.
-        read: it belongs to the prompt.
+        read: whether it belongs to the prompt.
     """
 
     text: str
@@ -50,18 +50,18 @@ def write_on(
     candidates: int = 0,
     units: int = 0,
 ) -> Iterator[Written]:
-    """What `model.generate` writes, as it is written; whoever has enough stops asking.
+    """Yield what `model.generate` writes, token by token; the caller may stop at any time.
 
     With `units` the last steps of a prompt of up to 4,096 tokens come first.
 
     Args:
         model: a fitted language model.
         prompt, length, temperature, top_k, top_p, seed, given: as `LanguageModel.generate` takes them.
-        candidates: tokens to name at each step with their probabilities.
-        units: hidden units to show at each step; a model without recurrent layers has none.
+        candidates: number of tokens to name at each step with their probabilities.
+        units: number of hidden units to show at each step; a model without recurrent layers has none.
 
     Raises:
-        OptionError: an illegal option, before the first step.
+        OptionError: an invalid option, before the first step.
 
     Example:
         >>> import unrolled as ur
@@ -77,7 +77,7 @@ def write_on(
     model._fitted().eval()
     with torch.no_grad():
         logits, state = model._read(record)
-        probabilities(logits, temperature, top_k, top_p)  # an illegal option is refused now, not at the first step
+        probabilities(logits, temperature, top_k, top_p)  # an invalid option is refused now, not at the first step
         drawing = (temperature, top_k, top_p)
         shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
     generator = generator_of(seed)
@@ -100,7 +100,7 @@ def _steps(
     spelling = _Spelling(model)
     spelling.begin(model._tokens([prompt]).values)
     for _ in range(length):
-        with torch.no_grad():  # not around the yield: it would hold for whoever reads
+        with torch.no_grad():  # not around the yield: it would also apply to the caller's code
             shares = probabilities(logits, *drawing)
             token = torch.multinomial(shares, 1, generator=generator).squeeze(1)
             if int(token) == model.boundary_:
@@ -114,10 +114,10 @@ def _steps(
 
 
 class _Spelling:
-    """The text of tokens that come one by one: each is spelt once, with those whose character is not whole yet.
+    """Incremental conversion of tokens to text; tokens of an incomplete character wait for the rest of it.
 
     Args:
-        model: whose tokens.
+        model: the language model of the tokens.
     """
 
     def __init__(self, model: LanguageModel) -> None:
@@ -126,10 +126,10 @@ class _Spelling:
         self._joining = Joining(codec.spacing_) if isinstance(codec, Words) and not codec.lists_ else None
         self._entries = codec.entries if isinstance(codec, Words) else []
         self._tokens = torch.empty(0, dtype=torch.int64)
-        self._text, self._done = "", 0  # of those tokens, and how much of it was given
+        self._text, self._done = "", 0  # text of those tokens, and how much of it was returned
 
     def begin(self, tokens: Tensor) -> None:
-        """Take the tokens of a prompt."""
+        """Add the tokens of a prompt."""
         if self._joining is not None:
             for index in tokens.tolist():
                 self._joining.add(self._entries[index])
@@ -138,7 +138,7 @@ class _Spelling:
         self._done = len(self._text)
 
     def add(self, token: Tensor) -> str:
-        """The text that one more token adds; empty where a character is not whole yet."""
+        """Return the text that one more token adds; empty while a character is incomplete."""
         if self._joining is not None:
             return self._joining.add(self._entries[int(token)])
         self._take(token)
@@ -147,7 +147,7 @@ class _Spelling:
         return found
 
     def rest(self) -> str:
-        """What waited for bytes that did not come."""
+        """Return the text that still waited for further bytes."""
         return self._text[self._done :]
 
     def _take(self, tokens: Tensor) -> None:
@@ -172,7 +172,7 @@ def _expected(model: LanguageModel, shares: Tensor, count: int) -> tuple[tuple[s
 
 
 def _units(state: Any, count: int) -> tuple[float, ...]:
-    """The first hidden units of the last layer."""
+    """Return the first hidden units of the last layer."""
     last = state[-1] if count and isinstance(state, tuple) and state else None
     hidden = getattr(last, "hidden", None)
     return () if hidden is None else _rounded(hidden[0, :count])
@@ -181,9 +181,9 @@ def _units(state: Any, count: int) -> tuple[float, ...]:
 def _prompt_steps(
     model: LanguageModel, record: Mapping[str, Any], drawing: tuple[float, int, float], candidates: int, units: int
 ) -> list[Written]:
-    """The last steps of the prompt, with what was expected before each and remembered after it."""
+    """Return the last steps of the prompt, with the predictions before each and the hidden units after it."""
     tokens = model._tokens([record[model.text]]).values
-    if not 0 < len(tokens) <= LONGEST_SHOWN:  # the states of all its steps would be kept
+    if not 0 < len(tokens) <= LONGEST_SHOWN:  # the states of all its steps are kept in memory
         return []
     batch = model._encode_prompts([record])
     raw, _ = model.network_(batch)

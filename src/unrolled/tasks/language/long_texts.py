@@ -1,4 +1,4 @@
-"""Texts read to their ends, a stretch at a time: memory follows the size of the network, not the length of a text."""
+"""Reading of whole texts in stretches: memory depends on the size of the network, not on the length of a text."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,18 +9,18 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 
-ROWS = 64  # texts that are read side by side
-SHORTEST, LONGEST = 16, 1024  # steps of a stretch
-AT_ONCE = 1 << 22  # numbers that a stretch answers with, where that leaves it long enough
+ROWS = 64  # texts per batch
+SHORTEST, LONGEST = 16, 1024  # steps per stretch
+AT_ONCE = 1 << 22  # output numbers per stretch, unless the stretch would become too short
 
 
 def read_to_the_end(network: Any, name: str, batch: Batch) -> tuple[Tensor, Any]:
-    """What a network expects after each of some texts, (B, V), and its state.
+    """Return a network's prediction after each of some texts, (B, V), and its state.
 
     Args:
-        network: many-to-many; its answers have one number for each of V tokens.
-        name: of the input that holds the tokens.
-        batch: at least one token of each text, and what belongs to whole texts.
+        network: many-to-many; each of its answers is one number for each of V tokens.
+        name: name of the input that holds the tokens.
+        batch: at least one token of each text, and the values that belong to whole texts.
     """
     tokens = batch.inputs[name]
     assert isinstance(tokens, Ragged)

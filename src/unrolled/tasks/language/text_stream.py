@@ -1,4 +1,4 @@
-"""Streams of language models: texts that arrive in pieces, and what is likely to follow."""
+"""Streams of language models: pieces of text in, the most probable next tokens out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,15 +26,15 @@ from unrolled.tasks.shared.stream_events import events_of_records
 
 
 class TextReader:
-    """Reads texts that begin with a boundary.
+    """A reader of texts that begin with a boundary.
 
     Args:
-        text: the input's name.
-        codec: of the text.
+        text: name of the input.
+        codec: codec of the text.
         given: codecs of the columns that start a text, or None.
-        boundary: the token before every text's first.
+        boundary: the token before the first token of every text.
         ends: whether a text may end by itself.
-        top: how many likely tokens an answer names.
+        top: number of probable tokens per answer.
     """
 
     def __init__(self, text: str, codec: Any, given: Record | None, boundary: int, ends: bool, top: int) -> None:
@@ -50,7 +50,7 @@ class TextReader:
 
     @property
     def said(self) -> Form:
-        """An answer: the likeliest token, and some that are likely."""
+        """Form of an answer: the most probable token, and some probable ones."""
         token, share = OneOf(self._tokens), Real(0, 1)
         likely = Many(Named({"token": token, "probability": share}), self._top)
         return Named({"next": token, "probability": share, "likely": likely})
@@ -70,7 +70,7 @@ class TextReader:
         return [next(said) if length else None for length in raw.lengths.tolist()]
 
     def _said(self, raw: Tensor) -> list[dict[str, Any]]:
-        """Answers of rows, (M, V)."""
+        """Return the answers of rows, (M, V)."""
         logits = raw if self._ends else raw[:, : self._boundary]
         shares, tokens = logits.float().softmax(1).topk(self._top, dim=1)
         return [self._answer(*row) for row in zip(shares.tolist(), tokens.tolist(), strict=True)]
@@ -79,7 +79,7 @@ class TextReader:
         return events_of_records(source, [self._codec, *(self._given.codecs if self._given else ())], rng)
 
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
-        """One known character of a text that has begun."""
+        """Return fast steps for one known character of a text that has begun."""
         rows, held = self._known(quick), self.initial()[0]
         top, size = self._top, self._boundary + self._ends
 
@@ -109,7 +109,7 @@ class TextReader:
         return step, many
 
     def _known(self, quick: Quick) -> dict[str, np.ndarray]:
-        """What the network reads for each character; what stands for all unknown ones is none."""
+        """Return the network's input for each known character; the class of unknown ones has none."""
         with torch.no_grad():
             rows = quick.reads.vectors(self._text).numpy()
         return dict(zip(self._codec.entries[1:], rows[1:], strict=False))

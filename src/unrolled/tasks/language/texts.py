@@ -1,4 +1,4 @@
-"""Texts as language models read and score them: with boundaries, in parts, in chunks, or lazily."""
+"""Texts in the forms that language models read and score: with boundaries, in parts, in chunks, or lazily."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -11,14 +11,14 @@ from unrolled.data.documents import Documents, stretches_of
 from unrolled.data.source import Source
 from unrolled.ragged import Ragged
 
-PART_STEPS = 8192  # a text longer than this is scored in parts side by side, each after WARM_UP steps that do not count
+PART_STEPS = 8192  # a longer text is scored in parallel parts, each after WARM_UP steps that do not count
 WARM_UP = 512
-MIN_HELD_OUT, MAX_HELD_OUT = 200, 50_000  # characters; more would take longer to watch than it is worth
-STRETCHES = 10  # held out at equal distances: a name that only the end of a text knows can then be learnt
+MIN_HELD_OUT, MAX_HELD_OUT = 200, 50_000  # characters; more would take too long to validate on
+STRETCHES = 10  # held out at equal distances, so that a name that occurs only near the end can be learnt
 
 
 class LazyText:
-    """Text that is read again in every epoch; its sizes are estimates, a token a byte.
+    """Text that is read again in every epoch; its sizes are estimates, one token per byte.
 
     Args:
         documents: the text.
@@ -32,7 +32,7 @@ class LazyText:
 
 
 def hold_out(documents: Documents, share: float, seed: int) -> tuple[Documents, Documents | None]:
-    """What to learn from and what to watch: whole files, or stretches of one text or of its lines."""
+    """Split into training and validation text: whole files, or stretches of one text or of its lines."""
     share = _bounded_share(share, documents.len_bytes)
     if not share:
         return documents, None
@@ -42,7 +42,7 @@ def hold_out(documents: Documents, share: float, seed: int) -> tuple[Documents, 
 
 
 def spread(text: str, share: float) -> tuple[str, str]:
-    """Two parts of a text, the second made of stretches at equal distances, as `Documents.spread` does it."""
+    """Split a text into two parts, the second made of stretches at equal distances, as `Documents.spread` does."""
     share = _bounded_share(share, len(text))
     places = [0, *(place for edge in stretches_of(len(text), share, STRETCHES) for place in edge), len(text)]
     parts = [text[start:stop] for start, stop in pairwise(places)]
@@ -56,7 +56,7 @@ def _bounded_share(share: float, length: int) -> float:
 
 
 def parts_of(lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Long sequences as parts: whose each is, its first and last step, and the step in it where counting begins."""
+    """Return long sequences as parts: index of the sequence, first and last step, and first step that counts."""
     rows = []
     for owner, length in enumerate(lengths.tolist()):
         edges = range(0, max(length, 1), PART_STEPS)
@@ -68,13 +68,13 @@ def parts_of(lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
-    """Every sequence with one token more, in front or behind: edge (B,)."""
+    """Add one token to every sequence, in front or behind: edge (B,)."""
     rows = [torch.cat([row, end] if after else [end, row]) for row, end in zip(tokens, edge.split(1), strict=True)]
     return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
 
 
 def chunks_of(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Records in lists of about so many characters, so that memory stays flat; a longer text is cut."""
+    """Yield records in lists of about `characters` characters, so that memory stays constant; longer texts are cut."""
     waiting: list[Mapping[str, Any]] = []
     size = 0
     for record in _bounded(source, characters) if isinstance(source, Documents) else source:

@@ -1,4 +1,4 @@
-"""Captioner: a picture in, a sentence about it out."""
+"""Captioner: reads a picture and writes a sentence about it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -25,20 +25,20 @@ from unrolled.tasks.shared.columns import resolve_inputs
 
 
 class Captioner(Writer):
-    """Writes a sentence about a picture; each word looks at the places it is about.
+    """A writer of captions; its attention weighs the places of the picture for each word.
 
-    A small residual convolution net learns together with the decoder, unless the column holds vectors or maps of
-    vectors that another net made of the pictures.
+    A small residual convolutional network is trained together with the decoder, unless the column holds vectors or
+    maps of vectors that another network computed from the pictures.
 
     Args:
         picture: the column of pictures (files, images, arrays) or of vectors, or a codec: `Pictures`, `Frames` for a
-            list of vectors, one for each place, `Frames(column, single=True)` for one vector a picture.
+            list of vectors, one per place, `Frames(column, single=True)` for one vector per picture.
         target: the column of captions, or a codec.
         unit: words, characters, subwords or auto, for captions given by the column's name.
         cell: a name in `unrolled.cells.registry.CELLS`.
-        hidden_size: hidden units of each layer, and width of a word's vector and of a place.
-        num_layers: layers of the decoder above the one that looks.
-        dropout: share of values zeroed in training.
+        hidden_size: hidden units of each layer, and width of the vector of a word and of a place.
+        num_layers: layers of the decoder above the layer with attention.
+        dropout: share of values set to zero in training.
         attention: multiplicative, additive or none.
         decoder: input_feeding, coverage, tied, label_smoothing, teacher_forcing; see `Translator`.
         layers: further options of `unrolled.nn.stack.Stack`.
@@ -99,7 +99,7 @@ class Captioner(Writer):
     def _learn_to_read(self, source: Source) -> Codec:
         (codec,) = resolve_inputs(self.picture, source, sequence=False)
         if isinstance(self.picture, str) and isinstance(codec, Numbers):
-            codec = Frames(self.picture, single=True)  # numbers side by side are no series here
+            codec = Frames(self.picture, single=True)  # a list of numbers is one vector here, not a series
         codec.fit(source)
         kind = codec.spec.kind
         if kind not in ("picture", "vector") or (kind == "picture" and codec.spec.per_step):

@@ -1,4 +1,4 @@
-"""From a fitted writer and a user's data to a record of what happens inside, for one of its records."""
+"""Inspection of a fitted writer: a report of what happens inside the network, for one record."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,18 +26,18 @@ from unrolled.tasks.seq2seq.target_text import TargetText
 from unrolled.tasks.shared.inspect_task import FLOWING, LONGEST, LONGEST_FLOW, TRACKED
 from unrolled.tasks.shared.mistakes import LOOKED_AT, MOST, cut
 
-SHOWN = 12  # records with their answers and where each piece looked
-ENDS = 2, 2  # steps and places of the unfolding; two sides of more are too wide for a page
+SHOWN = 12  # records shown with their answers and alignments
+ENDS = 2, 2  # steps and places of the unfolding; more on both sides would be too wide for a page
 START, END = "<start>", "<end>"
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """Steps of the encoder and of the decoder in words.
+    """Names of the steps of the encoder and of the decoder.
 
     Args:
-        target: what is written.
-        read: the pieces of each source; none for a picture.
+        target: the text that is written.
+        read: the pieces of each source; empty for a picture.
         copies: what can be copied.
     """
 
@@ -46,7 +46,7 @@ class Spelling:
     copies: Copies | None
 
     def before(self, examples: Batch, row: int) -> list[str]:
-        """What each step of the decoder reads."""
+        """Return what each step of the decoder reads."""
         tokens = examples.inputs[TARGET]
         assert isinstance(tokens, Ragged), "one token for each step"
         return [
@@ -54,7 +54,7 @@ class Spelling:
         ]
 
     def wanted(self, examples: Batch, row: int) -> list[str]:
-        """What each step of the decoder should write; nothing for a piece that it cannot."""
+        """Return what each step of the decoder should write; nothing for a piece that it cannot."""
         assert isinstance(examples.targets, Ragged), "one token for each step"
         return [self._named(token, row) for token in examples.targets[row].tolist()]
 
@@ -64,17 +64,17 @@ class Spelling:
         return END if token == self.target.boundary else self.target.pieces([token], row, self.copies)[0]
 
     def said(self, logs: torch.Tensor, row: int) -> list[str]:
-        """The likeliest piece of each step, by its log-probabilities (T, V)."""
+        """Return the most probable piece of each step, by its log-probabilities (T, V)."""
         return [self._named(token, row) for token in logs.argmax(1).tolist()]
 
 
 def check_row(examples: Batch, row: int) -> None:
-    """OptionError for a record that is not there."""
+    """Raise an OptionError for a record that does not exist."""
     whole_number("row", row, 0, examples.batch_size - 1)
 
 
 def some_rows(row: int, count: int) -> list[int]:
-    """A record, and others drawn by chance, the same ones every time."""
+    """Return a record and others drawn at random, always the same ones."""
     drawn = np.random.default_rng(0).permutation(count).tolist()
     return [row, *(other for other in drawn if other != row)][:SHOWN]
 
@@ -86,12 +86,12 @@ def text_mistakes(
     true: Sequence[str],
     answers: Sequence[str],
 ) -> list[Mistake]:
-    """The records with a wrong answer whose true text costs most, in nats a piece, the worst first.
+    """Return the records with a wrong answer whose true text has the largest loss, in nats per piece, worst first.
 
     Args:
         score: log-probability of each record's true text.
         examples: the records, encoded.
-        read: what is read, as a text; empty where it is none.
+        read: what is read, as a text; empty if it is no text.
         true: the true texts.
         answers: the texts written.
     """
@@ -116,15 +116,15 @@ def look_inside_writer(
     mistakes: Sequence[Mistake],
     workings: Sequence[Working],
 ) -> Inspection:
-    """Unfold an encoder-decoder over one record, and see what it remembers, and where it looked.
+    """Unfold an encoder-decoder over one record, and report its states and its attention.
 
     Args:
         network: the arrangement.
         examples: the encoded data.
-        scores: of the whole data.
-        spelling: steps in words.
-        mistakes: errors worth reading.
-        workings: records with their answers, the one to look at first.
+        scores: scores on the whole data.
+        spelling: names of the steps.
+        mistakes: the most costly errors.
+        workings: records with their answers, the inspected one first.
     """
     row = workings[0].row
     one = _shortened(examples.select(torch.tensor([row])), LONGEST)
@@ -148,18 +148,18 @@ def look_inside_writer(
 
 
 def _shortened(batch: Batch, longest: int) -> Batch:
-    """The first steps of sources and targets."""
+    """Return the first steps of sources and targets."""
     sources = {name: value.slice(0, longest) for name, value in batch.sources.items()}
     return replace(batch.slice_time(0, longest), sources=sources)
 
 
 def _few(batch: Batch) -> Batch:
-    """Pairs enough for a loss that says something, cut where they are long."""
+    """Return a few pairs, cut if they are long: enough for a meaningful loss."""
     return _shortened(batch.select(torch.arange(min(FLOWING, batch.batch_size))), LONGEST_FLOW)
 
 
 def _tracked(network: EncoderDecoder, examples: Batch, spelling: Spelling) -> tuple[Tracked, ...]:
-    """Units of the encoder that follow a feature of what is read, and of the decoder of what is written."""
+    """Return units of the encoder that follow a feature of its input, and of the decoder, of its output."""
     within = int((examples.sizes.cumsum(0) <= TRACKED).sum())
     some = _shortened(examples.select(torch.arange(max(1, within))), TRACKED)
     seen = states(network, some)

@@ -1,4 +1,4 @@
-"""Answers: the search for the best texts that a network could write, and what is said of those found."""
+"""Answers: the beam search for the best texts that a network could write, with their scores."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from unrolled.nn.decoder import DecoderState
 from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.target_text import TargetText
 
-SEARCHED = 64  # records searched together
-# without one, a beam prefers short answers that say little where a model is unsure
+SEARCHED = 64  # records per search
+# without a length penalty, a beam prefers short answers that say little where a model is unsure
 LENGTH_PENALTY = 1.0
 
-WIDEST = 1000  # hypotheses of one search: memory and time grow with them
+WIDEST = 1000  # hypotheses per search: memory and time grow with them
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One text that could be the answer.
+    """One candidate answer: its text and its scores.
 
     Args:
-        text: the text, or list of words where the column holds such.
-        score: what answers are ranked by: their log-probability after penalties.
-        log_probability: of the whole text, its end included, in nats.
-        finished: whether it ended by itself, rather than at the limit.
+        text: the text, or a list of words where the column holds lists.
+        score: the number that ranks the answers: their log-probability after penalties.
+        log_probability: log-probability of the whole text, its end included, in nats.
+        finished: whether it ended by itself, rather than at the maximum length.
     """
 
     text: Any
@@ -45,7 +45,7 @@ class Answer:
 def check_search(
     count: int, beam_size: int, length_penalty: float, max_length: int = 0, coverage_penalty: float = 0.0
 ) -> None:
-    """Refuse a number that no search can have; see `Writer.n_best`.
+    """Refuse options that no search can use; see `Writer.n_best`.
 
     Raises:
         OptionError: names the option.
@@ -68,15 +68,15 @@ def search(
     coverage_penalty: float = 0.0,
     prefixes: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Hypothesis]]:
-    """The best `count` token sequences for each record; the options are those of `Writer.n_best`.
+    """Return the best `count` token sequences of each record; the options are those of `Writer.n_best`.
 
     Args:
-        network: in evaluation mode.
-        target: what it writes.
-        examples: what it reads, a row for each record.
-        count: sequences for each record, at most `beam_size`.
+        network: the model, in evaluation mode.
+        target: the text that the network writes.
+        examples: the encoded records, one row per record.
+        count: sequences per record, at most `beam_size`.
         beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
-        prefixes: the tokens that each record's answers begin with.
+        prefixes: for each record, the tokens that its answers begin with.
     """
     check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
     if coverage_penalty and network.decoder.attention is None:
@@ -117,17 +117,17 @@ def search(
 
 
 def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
-    """Attention on each place so far, (R, S), and which places are real, (B, S)."""
+    """Return the attention on each place so far, (R, S), and which places are real, (B, S)."""
     memory = shared.source.memory
-    assert state.coverage is not None, "asked only of models that attend"
+    assert state.coverage is not None, "only called for models with attention"
     assert memory is not None
     return state.coverage, memory.mask
 
 
 def writable(logs: Tensor, target: TargetText) -> Tensor:
-    """Log-probabilities of what may be written: never the unknown piece, which nobody wants to read.
+    """Return log-probabilities in which pieces that must not be written, such as the unknown piece, are -inf.
 
-    Where no piece is unknown, words of the source are spelt in known ones, and nothing else is copied.
+    If the vocabulary has no unknown piece, words of the source are spelt in known pieces, and nothing else is copied.
     """
     if target.unknown is None:
         return logs[:, : target.size]
@@ -156,16 +156,16 @@ def score_targets(network: EncoderDecoder, target: TargetText, examples: Batch) 
 
 
 def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | None) -> list[list[int]]:
-    """The tokens that answers begin with, for each of so many records.
+    """Return, for each of `rows` records, the tokens that its answers begin with.
 
     Args:
-        target: what is written.
-        prefix: one text for all, or a list of one for each record; None in it forces nothing.
-        rows: records.
-        copies: what can be copied from them.
+        target: the text that the network writes.
+        prefix: one text for all records, or a list of one text per record; None forces nothing.
+        rows: number of records.
+        copies: what can be copied from the records.
 
     Raises:
-        DataError: not one for each record, or a piece that cannot be written.
+        DataError: not one prefix per record, or a piece that cannot be written.
     """
     lists = getattr(target.codec, "lists_", False)
     expected = f"one text, or one for each of {rows} records"
@@ -177,7 +177,7 @@ def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | N
     records = [{target.column: text.split() if lists and isinstance(text, str) else text} for text in given]
     _, wanted = target.encode(records, copies)
     for row, (pieces, tokens) in enumerate(zip(target.codec.pieces(records), wanted, strict=True)):
-        for piece, token in zip(pieces, tokens.tolist(), strict=False):  # the end stands behind the pieces
+        for piece, token in zip(pieces, tokens.tolist(), strict=False):  # the end token follows the pieces
             if token < 0:
                 known = "pieces that the model learnt to write"
                 raise DataError(message("prefix", expected=known, received=f"{piece!r} for record {row}"))
@@ -190,7 +190,7 @@ def _check_room(prefixes: Sequence[Sequence[int]], limit: int) -> None:
             raise OptionError(
                 message(
                     "prefix",
-                    expected=f"fewer than {limit} pieces, an answer's most",
+                    expected=f"fewer than {limit} pieces, the maximum length of an answer",
                     received=f"{len(tokens)} for record {row}",
                     remedy="give a larger max_length",
                 )

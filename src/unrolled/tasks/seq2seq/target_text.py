@@ -1,4 +1,4 @@
-"""The text that a model writes: its codec, the token that starts and ends it, and tokens as text again."""
+"""The text that a model writes: its codec, the token that starts and ends it, and conversion from tokens to text."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,21 +21,21 @@ from unrolled.nn.heads import IGNORED
 from unrolled.ragged import Ragged
 
 AUTO = "auto"
-SUBWORDS = 4000  # where nobody says how many
+SUBWORDS = 4000  # default vocabulary size
 UNITS = {"characters": Characters, "words": Words, "subwords": partial(Subwords, size=SUBWORDS)}
-# subwords need text to learn from; below so many words of it, whole words are learnt sooner
+# subwords need text to learn from; below this many words of it, whole words are learnt faster
 ENOUGH_WORDS = 50_000
-SAMPLE = 2_000  # texts looked at to choose the unit
+SAMPLE = 2_000  # texts used to choose the unit
 
 
 def text_codec(column: str | Codec, unit: str, texts: Iterable[Any]) -> Codec:
-    """An unfitted codec for a column of texts.
+    """Return an unfitted codec for a column of texts.
 
     Args:
         column: a column's name, or a codec of words, characters or subwords.
-        unit: characters, words, subwords or auto: characters where texts are single words, subwords where there is
-            much text, words elsewhere.
-        texts: the column's values, to choose by.
+        unit: characters, words, subwords or auto: characters if texts are single words, subwords if there is
+            much text, words otherwise.
+        texts: the column's values, used for auto.
 
     Raises:
         OptionError: an unknown unit, or a codec of something else.
@@ -52,7 +52,7 @@ def text_codec(column: str | Codec, unit: str, texts: Iterable[Any]) -> Codec:
 
 
 def choose_unit(texts: Iterable[Any]) -> str:
-    """The unit that suits texts.
+    """Return the unit that suits texts.
 
     Example:
         >>> choose_unit(["35", "7"] * 9), choose_unit(["drop a table", "join two tables"] * 9)
@@ -71,11 +71,11 @@ def choose_unit(texts: Iterable[Any]) -> str:
 
 
 class TargetText:
-    """What a model writes, as tokens; one token more than the codec has starts and ends every text.
+    """A text as tokens; one token beyond those of the codec starts and ends every text.
 
     Args:
         codec: a fitted codec of words, characters or subwords.
-        longest: tokens of the longest text of the training data, the end counted.
+        longest: number of tokens of the longest text of the training data, including its end.
     """
 
     def __init__(self, codec: Any, longest: int) -> None:
@@ -84,45 +84,45 @@ class TargetText:
 
     @classmethod
     def fit(cls, codec: Codec, source: Source) -> "TargetText":
-        """Learn the codec, and how long texts are."""
+        """Learn the codec and the maximum length of texts."""
         codec.fit(source)
         lengths = codec.encode(list(source)).lengths
         return cls(codec, int(lengths.max()) + 1 if len(lengths) else 1)
 
     @property
     def column(self) -> str:
-        """Where the texts stand."""
+        """Name of the column of texts."""
         return self.codec.columns[0]
 
     @property
     def boundary(self) -> int:
-        """The token before the first and after the last."""
+        """Token before the first and after the last token."""
         return self.codec.spec.size
 
     @property
     def size(self) -> int:
-        """Tokens, V."""
+        """Number of tokens, V."""
         return self.boundary + 1
 
     @property
     def unknown(self) -> int | None:
-        """The token that stands for pieces that are not in the vocabulary; None where all are."""
+        """Token for pieces that are not in the vocabulary; None if there is none."""
         return self.codec.spec.unknown_index
 
     @cached_property
     def entries(self) -> list[str]:
-        """The piece of each token."""
+        """Piece of each token."""
         return self.codec.entries
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """From known pieces to tokens."""
+        """Token of each known piece."""
         return {piece: token for token, piece in enumerate(self.entries) if token != self.unknown}
 
     def encode(self, records: Sequence[Mapping[str, Any]], copies: Copies | None = None) -> tuple[Ragged, Ragged]:
-        """What is read before each step, and what should be written: (N,) ragged both.
+        """Return the inputs and the targets of all steps: both (N,) ragged.
 
-        A piece that is not known is not asked for, unless it can be copied.
+        An unknown piece is no target, unless it can be copied.
         """
         tokens = self.codec.encode(records)
         wanted = tokens.values.clone()
@@ -142,7 +142,7 @@ class TargetText:
         return Ragged(torch.cat(before or nothing), lengths), Ragged(torch.cat(after or nothing), lengths)
 
     def _copy(self, tokens: Ragged, wanted: Tensor, records: Sequence[Mapping[str, Any]], copies: Copies) -> None:
-        """Ask for unknown pieces where their source holds them."""
+        """Set copies as targets of unknown pieces that their source holds."""
         for row, pieces in enumerate(self.codec.pieces(records)):
             first = int(tokens.offsets[row])
             for place, piece in enumerate(pieces):
@@ -152,21 +152,21 @@ class TargetText:
                         wanted[first + place] = copied
 
     def decode(self, tokens: Sequence[int], row: int = 0, copies: Copies | None = None) -> Any:
-        """The text that tokens stand for; further ones are copied from a source."""
+        """Return the text of tokens; tokens beyond the vocabulary are copied from a source."""
         return self.codec.join(self.pieces(tokens, row, copies))
 
     def pieces(self, tokens: Sequence[int], row: int = 0, copies: Copies | None = None) -> list[str]:
-        """The piece of each token."""
+        """Return the piece of each token."""
         return [
             self.entries[token] if token < self.boundary or copies is None else copies.piece(row, token)
             for token in tokens
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {"codec": self.codec.to_json(), "longest": self.longest}  # type: ignore[attr-defined]
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TargetText":
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         return cls(codec_from_json(data["codec"]), data["longest"])

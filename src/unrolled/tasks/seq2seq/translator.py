@@ -1,4 +1,4 @@
-"""Translator: a text in, another text out."""
+"""Translator: reads a text and writes another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,26 +24,26 @@ from unrolled.tasks.seq2seq.target_text import AUTO, SAMPLE, text_codec
 from unrolled.tasks.seq2seq.writer import READ, Writer, as_texts
 from unrolled.tasks.shared.columns import require
 
-WORTH_COPYING = 0.1  # share of the answers' words that stand in their source
+WORTH_COPYING = 0.1  # least share of the answers' words that occur in their source
 
 
 class Translator(Writer):
-    """Writes a text from a text: translation, summaries, sums, spellings; the task is in the data.
+    """A model that writes a text from a text: translations, summaries, sums, spellings; the data define the task.
 
-    An encoder reads the source in both directions; a decoder writes, and looks back at every step.
+    An encoder reads the source in both directions; a decoder writes, with attention to the source at every step.
 
     Args:
         source: the column to read, or a codec such as `Words("english")`.
         target: the column to write, or a codec.
-        unit: characters, words, subwords or auto, for columns that are given by name.
+        unit: characters, words, subwords or auto, for columns given by name.
         cell: a name in `unrolled.cells.registry.CELLS`.
         hidden_size: hidden units of each layer and direction, and width of a piece's vector.
-        num_layers: layers of the encoder, and of the decoder above the one that looks.
-        dropout: share of values zeroed in training.
+        num_layers: layers of the encoder, and of the decoder above the layer with attention.
+        dropout: share of values set to zero in training.
         attention: multiplicative, additive or none.
-        decoder: input_feeding, coverage, copy (pieces of the source; auto where training answers share a tenth of
-            their words with their sources, and are not spelt in characters), positions (attention knows where pieces
-            stand), tied (embedding and last layer), label_smoothing, teacher_forcing (share of true pieces read at
+        decoder: input_feeding, coverage, copy (pieces of the source; auto if training answers share a tenth of
+            their words with their sources, and are not spelt in characters), positions (attention reads the positions
+            of pieces), tied (embedding and last layer), label_smoothing, teacher_forcing (share of true pieces read at
             the end of training).
         layers: further options of `unrolled.nn.stack.Stack`.
         training: training options kept with the model; `fit` may override them.
@@ -105,7 +105,7 @@ class Translator(Writer):
 
     def _learn_to_read(self, source: Source) -> Codec:
         require(source, [self._column(self.source)])
-        # what is read comes in the unit that is written, unless a codec says otherwise
+        # the source is read in the unit that is written, unless a codec says otherwise
         unit = self.target_.codec.name if self.unit == "auto" else self.unit  # type: ignore[attr-defined]
         return text_codec(self.source, unit, ()).fit(source)
 

@@ -1,4 +1,4 @@
-"""Writer: what the tasks that write texts from something they have read share."""
+"""Writer: the common base of the tasks that read a record and write a text."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -42,10 +42,10 @@ from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
 
-READ = "source"  # what is read, among a batch's sources or statics
+READ = "source"  # name of the input, among a batch's sources or statics
 BEAM = 4
 LARGEST_BATCH, FEWEST_BATCHES = 64, 16
-LONGEST = 1000  # steps of what is read or written; a longer pair is not learnt from
+LONGEST = 1000  # maximum steps of source or target; longer pairs are left out of training
 DECODER = {
     "input_feeding": False,
     "coverage": False,
@@ -63,12 +63,12 @@ FORMS: dict[str, type] = {name: bool for name, value in DECODER.items() if isins
 
 
 def as_texts(values: Sequence[Any]) -> list[str]:
-    """Texts, or lists of words, as texts; a missing one is empty."""
+    """Return texts, or lists of words, as texts; a missing one is empty."""
     return ["" if value is None else value if isinstance(value, str) else " ".join(value) for value in values]
 
 
 class Writer(ReadsSources, Task):
-    """Reads a record, and writes a text about it."""
+    """A task that reads a record and writes a text about it."""
 
     target: str | Codec
     unit: str
@@ -84,18 +84,18 @@ class Writer(ReadsSources, Task):
 
     @abstractmethod
     def _learn_to_read(self, source: Source) -> Codec:
-        """The fitted codec of what is read."""
+        """Return the fitted codec of the source."""
 
     @abstractmethod
     def _make_encoder(self) -> Encoder:
-        """A fresh encoder."""
+        """Return a fresh encoder."""
 
     def _copies(self, records: Sequence[Mapping[str, Any]]) -> Copies | None:
-        """What can be copied; None where nothing can."""
+        """Return what can be copied; None if nothing can."""
         return None
 
     def _worth_copying(self, source: Source) -> bool:
-        """Whether the model can write what it read, unchanged."""
+        """Return whether it is useful to copy pieces of the source into the answer."""
         return False
 
     # ---- learning -----------------------------------------------------------------------------
@@ -126,11 +126,11 @@ class Writer(ReadsSources, Task):
         return self._prepared(source, targets)[1]
 
     def _prepared(self, source: Source, targets: bool) -> tuple[list[Any], Batch, Copies | None]:
-        """The records, encoded, and what can be copied from them."""
+        """Return the records, encoded, and what can be copied from them."""
         require(source, [*self.reader_.columns, *([self.target_.column] if targets else [])])
         records = list(source)
         encoded, copies = self.reader_.encode(records), self._copies(records)
-        whole = not self.reader_.spec.per_step  # one vector or picture for each record
+        whole = not self.reader_.spec.per_step  # one vector or picture per record
         statics: dict[str, Tensor] = {READ: encoded.values} if whole else {}
         sources: dict[str, Ragged | Nested] = {} if whole else {READ: encoded}
         if copies is not None:
@@ -194,18 +194,18 @@ class Writer(ReadsSources, Task):
         coverage_penalty: float = 0.0,
         prefix: Any = None,
     ) -> list[Any]:
-        """The best text for each record.
+        """Return the best text of each record.
 
         Args:
             data: what `fit` takes; the target's column is not needed.
-            beam_size: beginnings kept at each step; 1 always takes the likeliest piece.
-            length_penalty: how far long answers are spared for their length; 0 ranks answers by their log-probabilities
+            beam_size: hypotheses kept at each step; 1 always takes the most probable piece.
+            length_penalty: strength of the correction for length; 0 ranks answers by their log-probabilities
                 alone, and makes them shorter. See `unrolled.decoding.penalties`.
-            max_length: pieces of an answer at most, its end counted; 0 = half as many again as the longest text learnt
-                from.
-            coverage_penalty: about 0.2 where answers leave out parts of the source; needs attention, and a beam.
-            prefix: what answers begin with: one text for all records, or a list of one for each. It should end where a
-                piece ends (a word, not the middle of one), and the model must know its pieces.
+            max_length: maximum number of pieces of an answer, including its end; 0 = 1.5 times the longest training
+                text.
+            coverage_penalty: about 0.2 if answers leave out parts of the source; needs attention, and a beam.
+            prefix: the beginning of the answers: one text for all records, or a list of one per record. It should end
+                where a piece ends (a word, not the middle of one), and the model must know its pieces.
         """
         found = self.n_best(data, 1, beam_size, length_penalty, max_length, coverage_penalty, prefix)
         return [answers[0].text for answers in found]
@@ -220,16 +220,16 @@ class Writer(ReadsSources, Task):
         coverage_penalty: float = 0.0,
         prefix: Any = None,
     ) -> list[list[Answer]]:
-        """Several texts for each record with their scores, the best first.
+        """Return several texts per record with their scores, best first.
 
         Args:
             data: what `predict` takes.
-            count: answers for each record, at most `beam_size`.
-            beam_size: beginnings kept at each step.
+            count: answers per record, at most `beam_size`.
+            beam_size: hypotheses kept at each step.
             length_penalty, max_length, coverage_penalty, prefix: see `predict`.
 
         Raises:
-            OptionError: an illegal option, or a prefix that leaves no room for more.
+            OptionError: an invalid option, or a prefix that leaves no room for more.
             DataError: a prefix of pieces that the model does not know.
         """
         self._fitted()
@@ -246,18 +246,18 @@ class Writer(ReadsSources, Task):
         return Answer(text, found.score, found.log_probability, found.finished)
 
     def align(self, data: Any, beam_size: int = BEAM) -> list[Alignment]:
-        """Where each piece of each record's best answer looked.
+        """Return the alignment of each record's best answer with its source.
 
         Raises:
             OptionError: a model without attention.
         """
         self._fitted()
         if self.network_.decoder.attention is None:
-            raise OptionError(message("attention", expected="a model that attends", received=self.attention))
+            raise OptionError(message("attention", expected="a model with attention", received=self.attention))
         return [one.alignment for one in self.workings(data, beam_size=beam_size) if one.alignment is not None]
 
     def workings(self, data: Any, y: Any = None, beam_size: int = BEAM) -> list[Working]:
-        """What was read, the best answer, the right one where the data has it, and where each piece looked.
+        """Return each record's source, its best answer, the true answer if the data have one, and their alignment.
 
         Args:
             data: what `predict` takes; a table may also hold the true texts.
@@ -285,22 +285,22 @@ class Writer(ReadsSources, Task):
         return workings
 
     def _places(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], tuple[int, int]]:
-        """The pieces of each source, or the grid of a picture's places."""
+        """Return the pieces of each source, or the grid of a picture's places."""
         return [[] for _ in records], (0, 0)
 
     def _shown_texts(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """What is read, as texts; empty where it is none."""
+        """Return the sources as texts; empty if they are no texts."""
         return [""] * len(records)
 
     def _pictures(self, examples: Batch) -> list[np.ndarray]:
-        """The pictures that were looked at, as arrays; none where it is no picture that is read."""
+        """Return the pictures as arrays; empty if the source is no picture."""
         return []
 
     def _search(self, examples: Batch, count: int = 1, beam_size: int = BEAM, *options: Any) -> list[list[Hypothesis]]:
         return search(self._fitted().eval(), self.target_, examples, count, beam_size, *options)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Scores of the texts written, beside the baselines'.
+        """Return the scores of the written texts next to the baselines'.
 
         Args:
             data: what `fit` takes.
@@ -313,7 +313,7 @@ class Writer(ReadsSources, Task):
     def _scored(
         self, source: Source, records: list[Any], examples: Batch, copies: Copies | None
     ) -> tuple[Scores, list[str]]:
-        """The table of scores, and the answers it is about."""
+        """Return the table of scores, and the answers that it rates."""
         self._ask_for_scores()
         found = self._search(examples)
         answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
@@ -325,17 +325,17 @@ class Writer(ReadsSources, Task):
 
     @abstractmethod
     def _scores(self, truth: list[str], answers: list[str], rivals: Mapping[str, Sequence[str]]) -> Scores:
-        """The table of scores."""
+        """Return the table of scores."""
 
     @abstractmethod
     def _shown(self, records: Sequence[Mapping[str, Any]], examples: Batch) -> list[Any]:
-        """What baselines read of each record."""
+        """Return the baselines' input for each record."""
 
     def _truth(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         return as_texts([record[self.target_.column] for record in records])
 
     def score_pairs(self, data: Any) -> np.ndarray:
-        """Log-probability of each record's target in nats, (B,); unknown pieces count nothing."""
+        """Return the log-probability of each record's target in nats, (B,); unknown pieces are left out."""
         self._fitted()
         return self._score_encoded(self._encode(self._source(data)))
 
@@ -345,12 +345,12 @@ class Writer(ReadsSources, Task):
     # ---- seeing inside ------------------------------------------------------------------------
 
     def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
-        """Scores, errors, and for one record: the network unfolded, what it remembers, and where its answer looked.
+        """Return the scores, the errors, and a report on one record: the unfolded network, its states, its alignment.
 
         Args:
             data: what `evaluate` takes.
             y: targets, when `data` is a list.
-            row: which record to look at.
+            row: index of the record to inspect.
         """
         self._fitted()
         row = whole_number("row", row, least=0)
@@ -374,7 +374,7 @@ class Writer(ReadsSources, Task):
 
     def _parameters_to_json(self) -> dict[str, Any]:
         named = {
-            name: value.columns[0]  # its codec is among what was learnt
+            name: value.columns[0]  # its codec belongs to what was learnt
             for name, value in self.get_params(deep=False).items()
             if isinstance(value, Codec)
         }

@@ -1,4 +1,4 @@
-"""The clock of a series: what one step is, where a time stands on the grid, and which times come next."""
+"""The clock of a series: the length of one step, the place of a time on the grid, and the next times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,19 +7,19 @@ from typing import Any, Self
 import numpy as np
 
 DAY = np.timedelta64(1, "D").astype("m8[us]").astype(np.int64)
-FARTHEST = 2.0**62  # steps: what is farther away has no place of its own
-MAX_FILL = 0.1  # a grid that would need more than this share of extra rows is no grid
+FARTHEST = 2.0**62  # steps; a time farther away has no place
+MAX_FILL = 0.1  # a grid that would need more than this share of extra rows is not used
 
 
 @dataclass(frozen=True)
 class Clock:
-    """One step of a series.
+    """The length of one step of a series.
 
     Args:
         kind: "number" (size in the column's own unit), "time" (size in microseconds), "month" (size in months),
             "weekday" (Monday to Friday).
-        size: how much one step is.
-        month_end: "month" steps that always fall on the last day.
+        size: length of one step.
+        month_end: whether "month" steps always fall on the last day.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Clock:
     month_end: bool = False
 
     def positions(self, times: np.ndarray) -> np.ndarray:
-        """Whole steps from the first time to each, (T,); the nearest where a time is off the grid."""
+        """Return the number of whole steps from the first time to each, (T,); rounded where a time is off the grid."""
         if self.kind == "month":
             months = times.astype("M8[M]").astype(np.int64)
             return np.rint((months - months[0]) / self.size).astype(np.int64)
@@ -39,7 +39,7 @@ class Clock:
         return np.clip(steps, -FARTHEST, FARTHEST).astype(np.int64)
 
     def after(self, start: Any, steps: np.ndarray | Sequence[int]) -> np.ndarray:
-        """The times so many steps after `start`, in its dtype."""
+        """Return the times `steps` steps after `start`, in its dtype."""
         begin = np.asarray(start)
         count = np.asarray(steps, dtype=np.int64)
         if self.kind == "month":
@@ -59,7 +59,7 @@ class Clock:
         return (begin + count * self.size).astype(begin.dtype)
 
     def seasons(self) -> list[int]:
-        """Seasons, in steps, that a calendar suggests for this clock."""
+        """Return the seasons, in steps, that a calendar suggests for this clock."""
         if self.kind == "month":
             return [round(12 / self.size)] if self.size < 12 and 12 % self.size == 0 else []
         if self.kind == "weekday":
@@ -70,12 +70,12 @@ class Clock:
         return [round(period) for period in periods if 2 <= period <= 5000 and abs(period - round(period)) < 0.3]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         return cls(**data)
 
     def __str__(self) -> str:
@@ -85,10 +85,10 @@ class Clock:
 
 
 def infer_clock(series: Sequence[np.ndarray]) -> Clock:
-    """The step that most neighbours keep; each array holds the sorted, distinct times of one series.
+    """Return the clock of the most common step; each array holds the sorted, distinct times of one series.
 
     Args:
-        series: datetime64[us] or numbers.
+        series: times as datetime64[us] or numbers.
     """
     filled = [times for times in series if len(times) > 1]
     if not filled:
@@ -112,7 +112,7 @@ def infer_clock(series: Sequence[np.ndarray]) -> Clock:
 
 
 def grid(clock: Clock, times: np.ndarray) -> np.ndarray | None:
-    """Where each time stands on a full grid, (T,); None where the times keep no grid worth filling."""
+    """Return the place of each time on a full grid, (T,); None if the times fit no grid well enough."""
     places = clock.positions(times)
     distinct = len(places) == len(np.unique(places))
     return places if distinct and places[-1] + 1 <= (1 + MAX_FILL) * len(places) + 1 else None

@@ -1,4 +1,4 @@
-"""Whatever a user calls series, as one long table: a row a step, with a time and, for several series, a group."""
+"""Conversion of the accepted formats of series to one long table with one row per time step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,26 +10,26 @@ from unrolled.data.readers import as_source
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
 
-MAX_DUPLICATES = 0.05  # a larger share of repeated times means several series read as one
+MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
 STEP = "step"  # name of the time column of data without one: steps count from 0
 SERIES = "series"  # name of the group column of a list of series
 
 
 def long_table(data: Any, target: str, time: str | None = None, group: str | None = None) -> Table:
-    """A long table with a time column.
+    """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
         data: a Table; a frame or records, of which `time` and `group` are columns; a list of arrays of numbers, one
-            for each series; or one array.
-        target: name of the values' column where data is arrays.
+            per series; or one array.
+        target: name of the values' column if the data are arrays.
         time: column of timestamps; None numbers the rows of each series.
-        group: column that tells series apart.
+        group: column that identifies the series.
 
     Raises:
-        DataError: arrays of more than one number in a step, or data that is no table.
+        DataError: arrays with more than one number per step, or data that is no table.
     """
     if _is_arrays(data):
-        alone = group == SERIES and np.ndim(data[0]) == 0  # one array where a list of them was learnt from
+        alone = group == SERIES and np.ndim(data[0]) == 0  # one array, where training had a list of them
         source = _table_of_arrays([data] if alone else data, target)
     else:
         source = as_source(data) if isinstance(data, Table) else as_source(data, time=time, group=group)
@@ -44,7 +44,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
 
 
 def _refuse_mixture(source: Table) -> None:
-    """A table drops repeated times; many of them are several series that were read as one."""
+    """Refuse a table with many repeated times, which are several series read as one."""
     repeated = source.report.duplicates if source.report else 0
     if repeated > MAX_DUPLICATES * (len(source) + repeated):
         raise DataError(
@@ -85,12 +85,12 @@ def _table_of_arrays(data: Any, target: str) -> Table:
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:
-    """The last rows of every series that is long enough, split off; None when no series is.
+    """Split off the last rows of every series that is long enough; None if no series is.
 
     Args:
         source: a long table, sorted by time.
         share: share of each series.
-        least: rows at least.
+        least: minimum number of rows.
         before: rows that must stay, besides twice what is split off.
     """
     kept, held = [], []

@@ -1,4 +1,4 @@
-"""Panel: from a long table (time, group, value, covariates) to one array for each series, on a clean clock."""
+"""Panel: converts a long table (time, group, value, covariates) to one array per series on a regular clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +21,8 @@ from unrolled.tasks.series.season import detrended
 from unrolled.tasks.shared.columns import require
 
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
-MIN_EXPLAINED = 0.01  # share of the variance a cycle must explain to be worth reading
-WHOLE_CYCLES = 1.5  # a cycle is learnt only where the data show it so many times
+MIN_EXPLAINED = 0.01  # least share of the variance that a cycle must explain to be used
+WHOLE_CYCLES = 1.5  # a cycle is learnt only if the data cover it this many times
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Series:
         known: encoded covariates known in advance, (T, K).
         static: encoded covariates of the whole series, (S,).
         future: `known` of the steps after the last, (<= horizon, K).
-        unread: steps at the front that came from an older table.
+        unread: number of steps at the front that came from an earlier table.
     """
 
     name: Any
@@ -53,7 +53,7 @@ class Series:
         return len(self.values)
 
     def cut(self, start: int, stop: int | None = None) -> "Series":
-        """Steps start <= t < stop, and no future."""
+        """Return the steps start <= t < stop, without a future."""
         return replace(
             self,
             times=self.times[start:stop],
@@ -67,7 +67,7 @@ class Series:
 
 @dataclass
 class Panel:
-    """Reads tables into series; learns the clock and the covariates' codecs from the first one.
+    """A reader of tables of series; it learns the clock and the covariates' codecs from the first table.
 
     Args:
         target: column to forecast.
@@ -82,17 +82,17 @@ class Panel:
     static: Sequence[str | Codec] = ()
     time: str = ""
     group: str | None = None
-    form: str = ""  # of the time column: number, date or datetime
+    form: str = ""  # form of the time column: number, date or datetime
     clock: Clock = field(default_factory=lambda: Clock("number", 1.0))
     codecs: dict[str, list[Codec]] = field(default_factory=dict)
     calendar: TimeFeatures | None = None
     cycles: list[int] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)  # what the last `read` met
+    counts: dict[str, int] = field(default_factory=dict)  # what the last `read` found
 
     # ---- learning ---------------------------------------------------------------------------
 
     def fit(self, source: Table) -> Self:
-        """Learn from a table which columns there are, the clock, and how to encode covariates."""
+        """Learn the columns, the clock and the encoding of covariates from a table."""
         assert source.time is not None, "a table without time gets its step numbers first"
         self.time, self.group = source.time, source.group
         frame = source.frame
@@ -110,7 +110,7 @@ class Panel:
         return self
 
     def _learn_calendar(self, times: np.ndarray, values: np.ndarray, groups: list[tuple[Any, np.ndarray]]) -> None:
-        """Keep the cycles that the data show often enough and that explain some of the target."""
+        """Keep the cycles that the data cover often enough and that explain some of the target."""
         self.calendar, self.cycles = None, []
         if times.dtype.kind != "M" or len(np.unique(times)) < 2:
             return
@@ -136,11 +136,11 @@ class Panel:
     # ---- reading ----------------------------------------------------------------------------
 
     def read(self, source: Table, future: Table | None = None, horizon: int = 0) -> list[Series]:
-        """One Series for each group, sorted by time, with missing steps filled in.
+        """Return one Series per group, sorted by time, with missing steps filled in.
 
         Args:
             source: the table; rows after a series' last known target are its future.
-            future: more rows of that kind, without a target.
+            future: more rows with the same columns, but without a target.
             horizon: steps of the future to keep.
         """
         if future is not None:
@@ -167,7 +167,7 @@ class Panel:
         return replace(series.cut(0, end), future=series.known[end : end + horizon])
 
     def _filled(self, series: Series) -> Series:
-        """Missing steps become rows with an unknown target; their covariates repeat the row before."""
+        """Fill in missing steps as rows with an unknown target; their covariates repeat the row before."""
         if len(series) < 2:
             return series
         places = grid(self.clock, series.times)
@@ -185,7 +185,7 @@ class Panel:
         return replace(series, times=times, values=values, past=series.past[source], known=series.known[source])
 
     def join(self, older: Series | None, series: Series, longest: int) -> Series:
-        """The steps of `older` that come before `series`, then `series`."""
+        """Return the steps of `older` that come before `series`, then `series`."""
         if older is None or not len(series):
             return series
         older = older.cut(0, int(np.searchsorted(older.times, series.times[0])))
@@ -207,7 +207,7 @@ class Panel:
         )
 
     def with_future(self, series: Series, rows: Table, horizon: int) -> Series:
-        """A series with the covariates of the steps after it, as far as the rows have them without a gap."""
+        """Return a series with the covariates of the steps after it, up to the first gap in the rows."""
         frame = rows.frame
         times, _ = _read_times(frame[self.time], self.form)
         known = _encode(frame, self.codecs["future"])
@@ -220,7 +220,7 @@ class Panel:
         return replace(series, future=known[[found[time] for time in wanted[:missing]]])
 
     def require_startable(self, series: Sequence[Series], horizon: int) -> None:
-        """Refuse series without a known value, or without the future covariates that the codecs ask for."""
+        """Refuse series without a known value, or without the future covariates that the codecs need."""
         for one in series:
             name = "" if one.name is None else f" of series {one.name!r}"
             if not np.isfinite(one.values).any():
@@ -236,7 +236,7 @@ class Panel:
                 )
 
     def calendar_of(self, series: Series, ahead: int) -> np.ndarray:
-        """Calendar features of every step and of `ahead` steps after the last, (T + ahead, C)."""
+        """Return calendar features of every step and of `ahead` steps after the last, (T + ahead, C)."""
         if self.calendar is None or not len(series):
             return np.zeros((len(series) + ahead, 0), dtype=np.float32)
         times = np.concatenate([series.times, self.clock.after(series.times[-1], np.arange(1, ahead + 1))])
@@ -244,7 +244,7 @@ class Panel:
         return encoded.values.numpy()[:, self.cycles]
 
     def write_times(self, times: np.ndarray) -> pl.Series:
-        """Times as a column like the one they came from."""
+        """Return times as a column in the form of the original column."""
         column = pl.Series(self.time, times)
         return column.cast(pl.Date) if self.form == "date" else column
 
@@ -275,14 +275,14 @@ class Panel:
         return values
 
     def _statics(self, frame: pl.DataFrame) -> tuple[list[Any], pl.DataFrame]:
-        """Names of the series, and the first row of each."""
+        """Return the names of the series, and the first row of each."""
         if self.group is None:
             return [None], frame.head(1)
         groups = _groups(frame, self.group)
         return [name for name, _ in groups], frame[[int(rows[0]) for _, rows in groups]]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything learnt, in plain values."""
+        """Return everything learnt, as plain values."""
         return {
             "target": self.target,
             "time": self.time,
@@ -296,7 +296,7 @@ class Panel:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         codecs = {kind: [codec_from_json(codec) for codec in codecs] for kind, codecs in data["codecs"].items()}
         calendar = None if data["calendar"] is None else codec_from_json(data["calendar"])
         assert calendar is None or isinstance(calendar, TimeFeatures)
@@ -314,7 +314,7 @@ class Panel:
 
 
 def _groups(frame: pl.DataFrame, group: str | None) -> list[tuple[Any, np.ndarray]]:
-    """Name and row numbers of each series, in the order they appear."""
+    """Return the name and the row numbers of each series, in order of appearance."""
     if group is None:
         return [(None, np.arange(len(frame)))]
     if frame[group].null_count():
@@ -328,17 +328,17 @@ def _groups(frame: pl.DataFrame, group: str | None) -> list[tuple[Any, np.ndarra
 
 
 def read_time(time: Any, form: str) -> Any:
-    """One time as the arrays of a panel hold it."""
+    """Return one time in the form that the arrays of a panel have."""
     return _read_times(parse_times(pl.Series("start", [time])), form)[0][0]
 
 
 def _read_times(column: pl.Series, form: str = "") -> tuple[np.ndarray, str]:
-    """Times as datetime64[us] or numbers, and which kind they are."""
+    """Return times as datetime64[us] or numbers, and their form."""
     name = column.name
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(message(f"column {name!r}", expected="a time in every row", received=f"null in row {row}"))
-    column = parse_times(column)  # a table that was read without naming its time column has text there
+    column = parse_times(column)  # a table that was read without the name of its time column has text there
     if column.dtype.is_numeric():
         found, times = "number", _numbers(column)
     else:
@@ -350,7 +350,7 @@ def _read_times(column: pl.Series, form: str = "") -> tuple[np.ndarray, str]:
 
 
 def _numbers(column: pl.Series) -> np.ndarray:
-    """Times that are numbers; the sum or difference of two of them is a number as well."""
+    """Return times that are numbers; limited so that sums and differences of two of them are finite."""
     values = column.cast(pl.Float64)
     wrong = ~(values.abs() <= FARTHEST)  # NaN as well
     if wrong.any():
@@ -387,7 +387,7 @@ def _record(frame: pl.DataFrame, codecs: Sequence[Codec]) -> dict[str, list[Any]
 
 
 def _encode(frame: pl.DataFrame, codecs: Sequence[Codec]) -> np.ndarray:
-    """All covariates side by side as numbers, (R, C); categories one-hot."""
+    """Return all covariates side by side as numbers, (R, C); categories one-hot."""
     record = _record(frame, codecs)
     blocks = [np.zeros((len(frame), 0), dtype=np.float32)]
     for codec in codecs:

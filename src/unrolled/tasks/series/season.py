@@ -1,4 +1,4 @@
-"""What a set of series looks like: the season, and whether the spread grows with the level."""
+"""Properties of a set of series: the season, and whether the spread grows with the level."""
 
 from collections.abc import Sequence
 
@@ -7,41 +7,41 @@ from scipy.signal import find_peaks
 
 from unrolled.tasks.series.season_test import CYCLES, Fit, Known, adds, season_fit, shapes
 
-LEVEL = 0.05  # how often noise may be taken for a season
-NESTED = 0.005  # and how often a season for its multiple
-LEAST_SHARE = 0.1  # of the variance around a line; a weaker season is no season
-LEAST_GAIN = 0.1  # of the variance that a season leaves; a multiple that leaves more is no longer season
+LEVEL = 0.05  # probability that noise is taken for a season
+NESTED = 0.005  # probability that a season is taken for its multiple
+LEAST_SHARE = 0.1  # of the variance around a line; a weaker season is ignored
+LEAST_GAIN = 0.1  # share of the variance left by a season that its multiple must explain to be the season
 LEAST_VALUES = 8
 ROUNDING = 1e-12
 MOST_SERIES = 32
 MOST_STEPS = 10_000
-ALL_UP_TO = 60  # steps; of longer periods only the likeliest are tested
+ALL_UP_TO = 60  # steps; of longer periods only the most likely are tested
 MOST_PEAKS = 20
-NEAR = 0.05  # a season this near to one of the clock is that of the clock
-GROWTH = 0.5  # spread ~ level ** GROWTH or steeper asks for logarithms
-LEVELS = 1.3  # but only where levels differ by this factor
+NEAR = 0.05  # a season that differs from one of the clock by less than this share is that of the clock
+GROWTH = 0.5  # if spread ~ level ** GROWTH or steeper, logarithms are taken
+LEVELS = 1.3  # but only if levels differ by this factor
 PIECES = 6  # stretches of a series that are compared
 
 
 def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> int:
-    """The season of the series, in steps; 1 where nothing repeats more than noise would.
+    """Return the season of the series, in steps; 1 if nothing repeats more than in noise.
 
     Noise, white or a random walk, is taken for a season in at most 5 % of all cases (`LEVEL`, shared among the periods
-    that are looked at), and a season that explains less than a tenth of the variance is no season. Of a season and its
-    multiples the shortest is answered, so 3 where 3, 6 and 9 fit alike; a multiple wins where it leaves significantly
-    less, and at least a tenth less, of the variance: hours that differ by the day of the week have the season 168, in
-    which the 24 is contained. A season that the clock suggests wins over one next to it.
+    that are tested), and a season that explains less than a tenth of the variance is ignored. Among a season and its
+    multiples the shortest is returned, so 3 if 3, 6 and 9 fit equally well; a multiple is preferred if it leaves
+    significantly less, and at least a tenth less, of the variance: hourly data that differ by the day of the week have
+    the season 168, which contains the 24. A season of the clock is preferred to one next to it.
 
-    Looks at 32 series and at the last 10,000 steps of each, and at most 180 periods beside those suggested.
+    Uses 32 series and the last 10,000 steps of each, and at most 180 periods besides those suggested.
 
     Args:
-        series: one array for each series, NaN where missing.
-        suggested: seasons the clock suggests; half of the level is theirs.
+        series: one array per series, NaN where missing.
+        suggested: seasons of the clock; they share half of the level.
     """
     known = [one for values in chosen_evenly(series, MOST_SERIES) if (one := _known(values)) is not None]
     longest = int(max((one.length for one in known), default=0) / CYCLES)
     likely = [period for period in suggested if 2 <= period <= longest]
-    # a level for each model that is tested, as Bonferroni has it: half of it for the clock, half for all other periods
+    # Bonferroni: each tested model gets a share of the level: half for the clock, half for all other periods
     levels = {period: LEVEL / max(longest, 1) / 2 for period in _candidates(known, longest)}
     levels |= {period: LEVEL / len(likely) / 2 for period in likely}
     found: dict[int, Fit] = {}
@@ -64,7 +64,7 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
 
 
 def _known(values: np.ndarray) -> Known | None:
-    """The last known values of a series in its own spread; None where there are too few, or nothing moves."""
+    """Return the last known values of a series in its own spread; None if they are too few, or constant."""
     values = np.asarray(values, dtype=np.float64)[-MOST_STEPS:]
     steps = np.flatnonzero(np.isfinite(values))
     if len(steps) < LEAST_VALUES:
@@ -78,7 +78,7 @@ def _known(values: np.ndarray) -> Known | None:
 
 
 def _candidates(series: Sequence[Known], longest: int) -> list[int]:
-    """Every short period, and of longer ones those where values, or the steps between them, are correlated most."""
+    """Return every short period, and the longer ones at which values, or their differences, are most correlated."""
     every = list(range(2, min(longest, ALL_UP_TO) + 1))
     if longest <= ALL_UP_TO:
         return every
@@ -99,7 +99,7 @@ def _candidates(series: Sequence[Known], longest: int) -> list[int]:
 
 
 def chosen_evenly(series: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
-    """Some of the series, spread evenly over them.
+    """Return some of the series, spread evenly over them.
 
     Example:
         >>> [int(one[0]) for one in chosen_evenly([np.array([n]) for n in range(7)], 3)]
@@ -111,7 +111,7 @@ def chosen_evenly(series: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
 
 
 def detrended(values: np.ndarray) -> np.ndarray:
-    """Minus the straight line through the known values; missing ones become 0."""
+    """Subtract the straight line through the known values; missing ones become 0."""
     known = np.isfinite(values)
     steps = np.arange(len(values), dtype=np.float64)
     slope, level = np.polyfit(steps[known], values[known], 1)
@@ -119,7 +119,7 @@ def detrended(values: np.ndarray) -> np.ndarray:
 
 
 def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
-    """Correlation with the values so many steps before, for 0..lags, (lags + 1,)."""
+    """Return the correlation with the values 0..lags steps before, (lags + 1,)."""
     size = 1 << (2 * len(values) - 1).bit_length()
     spectrum = np.abs(np.fft.rfft(values - values.mean(), size)) ** 2
     covariance = np.fft.irfft(spectrum, size)[: lags + 1]
@@ -129,7 +129,7 @@ def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
 
 
 def wants_logarithms(series: Sequence[np.ndarray], season: int) -> bool:
-    """Whether all values are positive and the steps from one to the next grow with the level, in most series."""
+    """Return whether all values are positive and their steps grow with the level, in most series."""
     slopes = []
     for values in series:
         known = values[np.isfinite(values)]

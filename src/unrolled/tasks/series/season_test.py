@@ -1,8 +1,8 @@
-"""Whether a series repeats after a given number of steps, tested against noise that only remembers its last value.
+"""Test whether a series repeats after a given number of steps, against noise that depends only on its last value.
 
 The season is a mean for each of its phases, or one or two harmonics (fewer numbers to estimate, so that a long smooth
-season is found in few cycles). It is fitted together with a polynomial, so that what is slower is no season. Noise is
-taken for white, for a random walk, or for anything between: x[t] = phi x[t-1] + white. As `phi` is known only roughly,
+season is found in few cycles). It is fitted together with a polynomial that absorbs slower changes. Noise is
+assumed to be white, a random walk, or anything between: x[t] = phi x[t-1] + white. As `phi` is known only roughly,
 a season has to pass at every `phi` that its residuals allow.
 
 Source: the F-test of a linear model after Cochrane and Orcutt's filter, "Application of Least Squares Regression to
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import betainc
 
-DEGREE = 5  # of the polynomial, where there are enough cycles
-CYCLES = 2.5  # that a season needs in a series
-PHIS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # that are tried
+DEGREE = 5  # degree of the polynomial, if there are enough cycles
+CYCLES = 2.5  # least number of cycles of a season in a series
+PHIS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # values of phi that are tried
 SURE = 2.0  # standard errors around phi that are tried
-BIAS = 10.0  # divided by the length: how far phi of a random walk without its trend is underestimated
-EXACT = 1e-10  # share of the variance below which residuals are rounding
-FREE = 3  # values beyond the numbers that are estimated, at least
+BIAS = 10.0  # divided by the length: underestimation of phi for a random walk without its trend
+EXACT = 1e-10  # share of the variance below which residuals are rounding errors
+FREE = 3  # least number of values beyond the estimated numbers
 
 
 class Filtered:
@@ -38,7 +38,7 @@ class Filtered:
         self._slow: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def slow(self, degree: int) -> tuple[np.ndarray, np.ndarray]:
-        """The values and an orthogonal basis of polynomials, (M, 2 + degree), and the values without those, (M,)."""
+        """Return the values and an orthogonal basis of polynomials, (M, 2 + degree), and the residuals, (M,)."""
         if degree not in self._slow:
             place = 2 * self.place / max(int(self.place[-1]), 1) - 1
             basis = np.linalg.qr(np.polynomial.legendre.legvander(place, degree))[0]
@@ -47,7 +47,7 @@ class Filtered:
         return self._slow[degree]
 
     def less_means(self, columns: np.ndarray, period: int) -> tuple[np.ndarray, int]:
-        """Columns without the mean of each phase, (M, C), and how many phases there are."""
+        """Return the columns without the mean of each phase, (M, C), and the number of phases."""
         cycles = int(self.place[-1]) // period + 1
         whole = np.zeros((cycles * period, columns.shape[1] + 1))
         whole[self.place, 0] = 1.0
@@ -61,7 +61,7 @@ class Known:
     """The known values of one series, filtered in turn with every phi.
 
     Args:
-        values: of unit spread, (M,), at least two in neighbouring steps.
+        values: values of unit spread, (M,), at least two in neighbouring steps.
         steps: their places, rising, (M,).
     """
 
@@ -78,13 +78,13 @@ class Fit:
     """A season fitted to some series.
 
     Args:
-        period: steps.
-        harmonics: of the season; 0 is a mean for each phase.
-        left: sum of squares that the season leaves; of each series the whole is 1 a value.
+        period: season length in steps.
+        harmonics: number of harmonics of the season; 0 is a mean for each phase.
+        left: sum of squares that the season leaves; the total is 1 per value of each series.
         whole: sum of squares without a season.
-        share: of the variance around a straight line that the season explains.
-        numbers: that describe the season, in all series.
-        free: values beyond all the numbers that are estimated.
+        share: share of the variance around a straight line that the season explains.
+        numbers: number of estimated numbers of the season, in all series.
+        free: number of values minus all estimated numbers.
         cost: Akaike's criterion.
     """
 
@@ -99,16 +99,16 @@ class Fit:
 
     @property
     def variance(self) -> float:
-        """What is left, for each free value, as a share of the whole."""
+        """Variance left per degree of freedom, as a share of the total."""
         return self.left / self.free / self.whole
 
     @property
     def log_chance(self) -> float:
-        """Logarithm of the probability that noise is fitted so well."""
+        """Return the logarithm of the probability that noise is fitted this well."""
         return _log_chance(self.whole - self.left, self.numbers, self.left, self.free)
 
     def log_chance_beside(self, shorter: "Fit") -> float:
-        """Logarithm of the probability that noise adds so much to a shorter season; 0 where it adds no numbers."""
+        """Return the log-probability that noise adds this much to a shorter season; 0 if it adds no numbers."""
         more, scale = self.numbers - shorter.numbers, self.whole / shorter.whole
         return _log_chance(shorter.left * scale - self.left, more, self.left, self.free) if more > 0 else 0.0
 
@@ -119,7 +119,7 @@ def _log_chance(explained: float, numbers: int, left: float, free: int) -> float
 
 
 def shapes(period: int) -> Sequence[int]:
-    """How many harmonics are tried for a period; 0 is a mean for each phase.
+    """Return the numbers of harmonics to try for a period; 0 is a mean for each phase.
 
     Example:
         >>> shapes(3), shapes(24)
@@ -129,17 +129,17 @@ def shapes(period: int) -> Sequence[int]:
 
 
 def season_fit(series: Sequence[Known], period: int, harmonics: int, level: float) -> Fit | None:
-    """The fit of a season, where its chance is below `level` whatever the noise remembers; None where it is not.
+    """Return the fit of a season if its log-probability is below `level` for every allowed phi, else None.
 
     Args:
-        series: those too short for `CYCLES` cycles are left out.
-        period: steps.
+        series: the series; those too short for `CYCLES` cycles are left out.
+        period: season length in steps.
         harmonics: 0 is a mean for each phase.
         level: logarithm of a probability.
     """
     chosen = _chosen(series, period, harmonics)
     best = None
-    for place in range(max((len(phis) for _, phis in chosen), default=0)):  # the likeliest first: most fail there
+    for place in range(max((len(phis) for _, phis in chosen), default=0)):  # most likely first: most seasons fail there
         filtered = [(one.filtered[phis[min(place, len(phis) - 1)]], one.length) for one, phis in chosen]
         found = _pooled(filtered, period, harmonics)
         if found is None or found.log_chance > level:
@@ -149,16 +149,16 @@ def season_fit(series: Sequence[Known], period: int, harmonics: int, level: floa
 
 
 def adds(series: Sequence[Known], longer: Fit, shorter: Fit, level: float, gain: float) -> bool:
-    """Whether a season leaves less than a shorter one, by more than chance and by enough to matter.
+    """Return whether a season leaves less variance than a shorter one, significantly and by at least `gain`.
 
-    Both are fitted to the same filtered series, by the likeliest phi of the longer season's residuals.
+    Both are fitted to the same filtered series, by the most likely phi of the longer season's residuals.
 
     Args:
         series: as for `season_fit`.
         longer: a multiple of the shorter one.
-        shorter: the season that is in it.
-        level: logarithm of the probability of the chance.
-        gain: share of what the shorter season leaves that the longer has to explain.
+        shorter: the season that it contains.
+        level: logarithm of the probability of an error.
+        gain: share of the variance left by the shorter season that the longer one has to explain.
     """
     chosen = [(one.filtered[phis[0]], one.length) for one, phis in _chosen(series, longer.period, longer.harmonics)]
     more, less = (_pooled(chosen, one.period, one.harmonics) for one in (longer, shorter))
@@ -168,7 +168,7 @@ def adds(series: Sequence[Known], longer: Fit, shorter: Fit, level: float, gain:
 
 
 def _chosen(series: Sequence[Known], period: int, harmonics: int) -> list[tuple[Known, list[int]]]:
-    """The series that are long enough for a season, each with the phis that its residuals allow."""
+    """Return the series that are long enough for a season, each with the phis that its residuals allow."""
     found = []
     for one in series:
         if one.length >= CYCLES * period:
@@ -180,7 +180,7 @@ def _chosen(series: Sequence[Known], period: int, harmonics: int) -> list[tuple[
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """The least squares fit of a polynomial and a season: residuals with and without the season, and its numbers."""
+    """A least-squares fit of a polynomial and a season: residuals with and without the season, and its size."""
 
     residuals: np.ndarray
     without: np.ndarray
@@ -211,14 +211,14 @@ def _design(one: Filtered, length: int, period: int, harmonics: int) -> _Design 
 
 
 def _without(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Residuals of least squares; columns that vanish, as a polynomial may within one cycle, explain nothing."""
+    """Return the residuals of least squares; columns that vanish, as a polynomial may in one cycle, are ignored."""
     gram = columns.T @ columns
     gram.flat[:: len(gram) + 1] += EXACT * (1 + gram.trace())
     return values - columns @ np.linalg.solve(gram, columns.T @ values)
 
 
 def _possible(design: _Design, one: Known) -> list[int]:
-    """Places in `PHIS` of those that the residuals allow, the likeliest first."""
+    """Return the places in `PHIS` of those that the residuals allow, most likely first."""
     residuals, count = design.residuals, len(design.residuals)
     variance = float(residuals @ residuals) / count
     once, twice = (
@@ -229,7 +229,7 @@ def _possible(design: _Design, one: Known) -> list[int]:
     )
     phi, error = once, SURE * float(np.sqrt((1 - once**2) / count))
     highest = phi + (BIAS + design.size * max(phi, 0.0)) / count + error
-    if once > error:  # white noise on top of a random walk lowers the first correlation and the second alike
+    if once > error:  # white noise on top of a random walk lowers the first and the second correlation equally
         highest = max(highest, twice / once + error)
     low = int(np.clip(np.searchsorted(PHIS, phi - error, side="right") - 1, 0, len(PHIS) - 1))
     high = int(np.clip(np.searchsorted(PHIS, highest, side="left"), 0, len(PHIS) - 1))

@@ -1,4 +1,4 @@
-"""The card of a saved model: what it is, what it learnt from, how good it is and beside what."""
+"""Model cards: what a saved model is, what it was trained on, and its scores next to the baselines."""
 
 import re
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from typing import Any
 from unrolled.nn.layers import count_weights
 from unrolled.training.history import History
 
-LONGEST = 200  # characters of a value
+LONGEST = 200  # maximum number of characters of a value
 PLAIN = re.compile(r"\w*|[\w,.+-]+( [\w,.+()-]+)*")  # words and numbers
 
 
 def write_card(task: Any) -> str:
-    """Markdown for a reader of the model folder, made only of values the model holds."""
+    """Return the model card as Markdown, written only from values that the model holds."""
     name = type(task).__name__
     lines = [f"# {name}", "", "A sequence model saved by unrolled; load it with `unrolled.load(folder)`.", ""]
     lines += ["## Trained on", ""]
@@ -23,14 +23,14 @@ def write_card(task: Any) -> str:
     lines += _list_of(_training(task.history_))
     lines += ["", "## Scores on the held-out share", ""]
     if task.scores_ is None:
-        lines += ["None: no data was held out. `unrolled evaluate` gives scores beside the baselines."]
+        lines += ["None: no data was held out. `unrolled evaluate` compares it with the baselines."]
     else:
         lines += [block(str(task.scores_))]
     return "\n".join(lines) + "\n"
 
 
 def _training(history: History) -> dict[str, Any]:
-    """How training went, in a few values."""
+    """Return a few values about the training run."""
     if not history.rows:
         return {"updates": 0}
     last, best = history.rows[-1], history.best
@@ -47,9 +47,9 @@ def _list_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def inline(value: Any) -> str:
-    r"""A value inside a line of Markdown: what is more than words and numbers stands as code, shown as it is.
+    r"""Return a value for a line of Markdown; anything other than plain words and numbers is formatted as code.
 
-    Names of columns and classes come from data: as Markdown they could bring links, pictures, headings or HTML.
+    Names of columns and classes come from data: as Markdown they could add links, pictures, headings or HTML.
 
     Example:
         >>> inline(0.5), inline("<b>*x*</b>"), inline("a`b\n# c")
@@ -64,14 +64,14 @@ def inline(value: Any) -> str:
 
 
 def block(text: str) -> str:
-    """Lines as code, whatever they hold."""
+    """Return lines as a code block that their content cannot end."""
     text = "\n".join(shown(line) for line in text.split("\n"))
     fence = "`" * max(3, _longest_ticks(text) + 1)
     return f"{fence}\n{text}\n{fence}"
 
 
 def shown(text: str) -> str:
-    """A text without characters that a terminal obeys; blanks of any kind stay."""
+    """Replace the control characters of a text, which a terminal would obey; keep blanks of every kind."""
     return "".join(sign if sign.isprintable() or sign.isspace() else f"\\u{ord(sign):04x}" for sign in text)
 
 

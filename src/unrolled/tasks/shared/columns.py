@@ -1,4 +1,4 @@
-"""From what the user named to codecs: columns, codec objects, or nothing at all."""
+"""Conversion of the user's choice of inputs (codecs, column names, or nothing) to codecs."""
 
 import copy
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ Inputs = str | Codec | Sequence[str | Codec] | None
 
 
 def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = (), sequence: bool = True) -> list[Codec]:
-    """Unfitted copies of the codecs asked for; a plain column name gets the codec its values suggest.
+    """Return unfitted copies of the chosen codecs; a plain column name gets the codec that fits its values.
 
     Args:
         inputs: a codec, a column name, a list of either, or None for every column that is not reserved.
-        source: the data, to look at column names and values.
+        source: the data, whose column names and values are looked at.
         reserved: columns that are targets, times or groups.
         sequence: whether at least one of them has to hold sequences.
 
@@ -34,7 +34,7 @@ def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = (),
     codecs = [copy.deepcopy(codec) for codec in wanted if isinstance(codec, Codec)]
     if names:
         inferred = infer_codecs(source, ignore=[name for name in source.columns if name not in names])
-        # where a sequence is needed and every text looks like a category, its characters are the sequence
+        # if a sequence is needed and every text looks like a category, use its characters as the sequence
         only_categories = sequence and not codecs and all(isinstance(codec, Categories) for codec in inferred)
         codecs += (
             [Characters(c.columns[0]) for c in inferred] if only_categories and _texts(source, names) else inferred
@@ -50,7 +50,7 @@ def _texts(source: Source, names: Sequence[str]) -> bool:
 
 
 def require(source: Source, columns: Sequence[str]) -> None:
-    """Refuse a column that is not there, and suggest the nearest one."""
+    """Refuse a column that does not exist, and suggest the nearest name."""
     for column in columns:
         if column not in source.columns:
             raise unknown("column", column, source.columns, DataError)

@@ -1,7 +1,7 @@
-"""Memory that this process may still take: the machine's, and less where a container or a service is limited.
+"""Memory that this process may still use: the machine's, or less where a container or a service is limited.
 
 Linux gives a group of processes a limit of its own (a cgroup), which the machine's figures do not show. Both layouts
-of these files are read, from the group of this process up to the root; elsewhere there are none.
+of these files are read, from the group of this process up to the root; other systems have no such files.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ import psutil
 
 GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
-# limit, use, and what the kernel gives back before it refuses: of the unified layout, and of the older one
+# limit, use, and cache that the kernel frees before it refuses: of the unified layout, and of the older one
 UNIFIED = ("memory.max", "memory.current", "inactive_file")
 OLDER = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had now without swapping; None where the system does not say."""
+    """Return the bytes that can be allocated now without swapping; None if the system does not report them."""
     known = [free for folder, names in _groups() if (free := _left(folder, names)) is not None]
     with suppress(OSError, RuntimeError, ValueError, NotImplementedError):  # psutil reads files that may be hidden
         known.append(int(psutil.virtual_memory().available))
@@ -26,7 +26,7 @@ def free_memory() -> int | None:
 
 
 def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
-    """The folders of this process's group and of those around it, with the names of their files."""
+    """Yield the folders of this process's group and of its parents, with the names of their files."""
     try:
         lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -42,7 +42,7 @@ def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
 
 
 def _left(folder: Path, names: tuple[str, str, str]) -> int | None:
-    """What a group's limit leaves; None without a limit."""
+    """Return the bytes left below a group's limit; None without a limit."""
     limit_name, used_name, given_back = names
     try:
         limit = int((folder / limit_name).read_text(encoding="ascii"))

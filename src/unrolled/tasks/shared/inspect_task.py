@@ -1,4 +1,4 @@
-"""From a fitted task and a user's data to a record of what happens inside, for one sequence."""
+"""Inspection of a fitted task: a report of what happens inside the network, for one sequence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,9 +26,9 @@ from unrolled.ragged import Ragged
 from unrolled.tasks.forecasting.windows import Examples
 from unrolled.tasks.shared.mistakes import mistakes
 
-LONGEST = 400  # steps of the chosen sequence, where every step has an answer of its own: more would fit no picture
-FLOWING, LONGEST_FLOW = 32, 2_000  # sequences whose gradient is looked at, and steps of each
-TRACKED = 10_000  # steps in which units that track something are looked for
+LONGEST = 400  # steps of the chosen sequence, if every step has an answer of its own: more would not fit a picture
+FLOWING, LONGEST_FLOW = 32, 2_000  # sequences whose gradients are measured, and maximum steps of each
+TRACKED = 10_000  # steps used to find units that follow a feature
 
 
 def look_inside(
@@ -40,15 +40,15 @@ def look_inside(
     classes: Sequence[Any],
     bptt_steps: int,
 ) -> Inspection:
-    """Unfold a network over one sequence, and see what it remembers and hangs on.
+    """Unfold a network over one sequence, and report its states and what its answer depends on.
 
     Args:
         network: an arrangement.
         examples: the encoded data.
-        row: which of its sequences.
-        scores: of the whole data.
-        codecs: those of the inputs that are read step by step, by the input's name.
-        classes: names of the answers; empty where an answer is no class, or is what the codec decodes.
+        row: index of the sequence.
+        scores: scores on the whole data.
+        codecs: codecs of the inputs that are read step by step, by the input's name.
+        classes: names of the answers; empty if an answer is no class, or is decoded by the codec.
         bptt_steps: the training option of that name.
     """
     batch = as_read(examples)
@@ -72,18 +72,18 @@ def look_inside(
 
 
 def _few(batch: Batch) -> Batch:
-    """Sequences enough for a loss that says something, cut where they are long."""
+    """Return a few sequences, cut if they are long: enough for a meaningful loss."""
     return batch.select(torch.arange(min(FLOWING, batch.batch_size))).slice_time(0, LONGEST_FLOW)
 
 
 def _truncation(network: Any, bptt_steps: int) -> int:
-    """Where training heeds it: in streams of steps that predict the next one, and back from a single answer's end."""
+    """Return the `bptt_steps` that apply: to streams that predict the next step, and to single answers."""
     streams = isinstance(network, NextStep | DirectForecast) and not isinstance(network, OneToMany)
     return bptt_steps if streams or isinstance(network, ManyToOne) else 0
 
 
 def as_read(examples: Any) -> Batch:
-    """Encoded data as the network reads it.
+    """Return encoded data as a batch that the network can read.
 
     Raises:
         OptionError: a text that is read lazily.
@@ -99,7 +99,7 @@ def as_read(examples: Any) -> Batch:
 
 
 def labels_of(one: Batch, codecs: Mapping[str, Codec]) -> list[str]:
-    """What each step of one sequence reads, by the first of its inputs that has names; empty where none has."""
+    """Return what each step of one sequence reads, by the first input that has names; empty if none has."""
     for name, codec in codecs.items():
         values = one.inputs.get(name)
         if isinstance(values, Ragged) and codec.spec.kind == "index":
@@ -108,7 +108,7 @@ def labels_of(one: Batch, codecs: Mapping[str, Codec]) -> list[str]:
 
 
 def tracked(network: Any, batch: Batch, codecs: Mapping[str, Codec]) -> tuple[Tracked, ...]:
-    """Units that follow a feature of the text, or of the first number of each step."""
+    """Return units that follow a feature of the text, or the first number of each step."""
     some = _some(batch)
     sequences = [some.select(torch.tensor([row])) for row in range(some.batch_size)]
     features = [_features(one, codecs) for one in sequences if one.num_steps]
@@ -119,7 +119,7 @@ def tracked(network: Any, batch: Batch, codecs: Mapping[str, Codec]) -> tuple[Tr
 
 
 def _some(batch: Batch) -> Batch:
-    """The first sequences, of no more steps than it takes; a long one is cut."""
+    """Return the first sequences, of at most TRACKED steps; a long one is cut."""
     within = int((batch.lengths.cumsum(0) <= TRACKED).sum())
     return batch.select(torch.arange(max(1, within))).slice_time(0, TRACKED)
 
@@ -130,13 +130,13 @@ def _features(one: Batch, codecs: Mapping[str, Codec]) -> Features:
         return text_features(labels)
     first = next(value for value in one.inputs.values() if isinstance(value, Ragged))
     values = first.values.flatten(1)  # (T, F)
-    # of a picture how bright it is, of other vectors their first number
+    # for pictures their brightness, for other vectors their first number
     followed = values.float().mean(1) if len(first.feature_shape) > 1 else values[:, 0]
     return number_features(followed.numpy(force=True))
 
 
 def _answers(one: Batch, codecs: Mapping[str, Codec], classes: Sequence[Any]) -> list[str]:
-    """What should come out, in words; empty where answers are numbers or sets."""
+    """Return the true answers in words; empty if answers are numbers or sets."""
     targets = one.targets.values if isinstance(one.targets, Ragged) else one.targets
     if targets is None or targets.is_floating_point() or targets.ndim > 1:
         return []
@@ -146,7 +146,7 @@ def _answers(one: Batch, codecs: Mapping[str, Codec], classes: Sequence[Any]) ->
 
 
 def _spelt(codec: Codec, indices: Tensor) -> list[str]:
-    """Each index as what it stands for; nothing for one beyond the codec's, such as a text's boundary."""
+    """Return what each index stands for; nothing for one beyond the codec's, such as a text's boundary."""
     size = codec.spec.size
     single = Ragged(indices.clamp(max=size - 1), torch.ones(len(indices), dtype=torch.int64))
     said = [value[0] if isinstance(value, list) else value for value in codec.decode(single)]

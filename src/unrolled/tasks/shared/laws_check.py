@@ -1,4 +1,4 @@
-"""The laws, tried on the user's own model and data: any way to ask must give the answers of the whole pass."""
+"""Consistency checks on the user's own model and data: every way to query a model must give the same answers."""
 
 import tempfile
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from unrolled.inspection.probing import TOLERANCE
 from unrolled.streaming.state import PRECISIONS
 from unrolled.streaming.stream import Stream
 
-STREAMS, EVENTS = 6, 40  # streams, and events of each, that are tried
+STREAMS, EVENTS = 6, 40  # number of streams in a check, and of events per stream
 
 
 @dataclass(frozen=True)
 class Check:
-    """How far a model keeps the laws; prints as a short report.
+    """The result of the consistency checks; prints as a short report.
 
     Args:
-        model: which task it is.
-        laws: that were tried.
-        notes: what could not be tried, and what shorter states cost.
+        model: name of the task.
+        laws: the laws that were checked.
+        notes: what could not be checked, and how far states of lower precision change answers.
     """
 
     model: str
@@ -46,22 +46,22 @@ class Check:
         return "\n".join([head, *(f"  {law}" for law in self.laws), *(f"  note    {note}" for note in self.notes), end])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         laws = [law.to_json() for law in self.laws]
         return {"model": self.model, "holds": self.holds, "laws": laws, "notes": list(self.notes)}
 
 
 def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
-    """Try every law on a fitted task.
+    """Check every law on a fitted task.
 
     Args:
-        task: a fitted one.
-        data: what its `evaluate` takes; a few sequences are tried.
+        task: the fitted task.
+        data: what its `evaluate` takes; a few sequences are used.
         y: targets, when `data` is a list of sequences.
-        seed: of the places where sequences are cut.
+        seed: random seed of the places where sequences are cut.
 
     Raises:
-        DataError: data without a step, or that do not fit into memory.
+        DataError: data without a step, or data that do not fit into memory.
     """
     network = task._fitted()
     seed = whole_number("seed", seed, 0, MAX_SEED)
@@ -90,13 +90,13 @@ def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
 def stream_laws(
     stream: Stream, other: Stream, events: Sequence[Sequence[Any]], rng: np.random.Generator
 ) -> tuple[list[Law], list[str]]:
-    """The laws of streams, beside single steps; and what states of half the bytes cost.
+    """Return the laws about streams, and notes on how far states of half the size change answers.
 
     Args:
-        stream: of a model.
-        other: of the same model, loaded again.
-        events: of some streams.
-        rng: which streams go on when.
+        stream: a stream of the model.
+        other: a stream of the same model, loaded again.
+        events: the events of a few streams.
+        rng: decides the order of the streams.
     """
     truth = [_walk(stream, some) for some in events]
     laws = [
@@ -125,7 +125,7 @@ def _same_weights(one: Any, other: Any) -> float:
     return max((float((a.double() - b.double()).abs().max()) for a, b in pairs if a.numel()), default=0.0)
 
 
-# ---- ways to ask ---------------------------------------------------------------------------------------
+# ---- ways to query -------------------------------------------------------------------------------------
 
 
 def _walk(stream: Stream, events: Sequence[Any], precision: str = "") -> list[Any]:
@@ -138,7 +138,7 @@ def _walk(stream: Stream, events: Sequence[Any], precision: str = "") -> list[An
 
 
 def _fed(stream: Stream, streams: Sequence[Sequence[Any]], rng: np.random.Generator) -> list[list[Any]]:
-    """Each stream cut at one place: nothing is said of the events before it."""
+    """Return the answers when each stream is cut at one place and everything before it is fed without answers."""
     said = []
     for events in streams:
         cut = int(rng.integers(0, len(events)))
@@ -178,7 +178,7 @@ _SKIPPED = object()
 
 
 def _gap(said: Sequence[Sequence[Any]], truth: Sequence[Sequence[Any]]) -> float:
-    """The largest difference between the numbers of two sets of answers; infinite where others are there at all."""
+    """Return the largest difference between the numbers of two sets of answers; infinite if their counts differ."""
     largest, gap = 1.0, 0.0
     for answers, wanted in zip(said, truth, strict=True):
         for answer, want in zip(answers, wanted, strict=True):
@@ -194,7 +194,7 @@ def _gap(said: Sequence[Sequence[Any]], truth: Sequence[Sequence[Any]]) -> float
 
 
 def _numbers(answer: Any) -> list[float]:
-    """The numbers of an answer, in order; what is nothing is not a number."""
+    """Return the numbers of an answer, in order; None becomes NaN."""
     if isinstance(answer, dict):
         return [number for value in answer.values() for number in _numbers(value)]
     if isinstance(answer, list | tuple):

@@ -1,4 +1,4 @@
-"""An estimate of the memory a run needs, made before anything is allocated."""
+"""Estimate of the memory of a training run, made before anything is allocated."""
 
 from typing import Any
 
@@ -16,22 +16,22 @@ from unrolled.tasks.shared.free_memory import free_memory
 from unrolled.training.options import TrainingOptions
 
 WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights so far
-STEP_COPIES = 14  # what forward and backward keep of each hidden unit and step: gates, states, their gradients
-SHOWN_COPIES = 4  # where a layer recomputes: its outputs, what the next one makes of them, the gradients of both
+STEP_COPIES = 14  # values kept per hidden unit and step by forward and backward: gates, states, their gradients
+SHOWN_COPIES = 4  # with recomputation: a layer's outputs, the next layer's values of them, the gradients of both
 
 
 def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> int:
-    """Bytes that training needs at least: weights, optimiser, and one batch of activations.
+    """Return the bytes that training needs at least: weights, optimiser, and one batch of activations.
 
-    A layer that will recompute by itself, see `unroll`, has the inner steps of one stretch at a time.
+    A layer that recomputes, see `unroll`, keeps the inner steps of one stretch at a time.
 
     Args:
         network: may live on the meta device.
         examples: all training examples.
-        options: for the batch size and the length of truncated back-propagation.
+        options: give the batch size and the length of truncated back-propagation.
     """
     weights = count_weights(network)
-    sizes = examples.sizes if isinstance(examples, Batch) else examples.lengths  # what an encoder reads counts too
+    sizes = examples.sizes if isinstance(examples, Batch) else examples.lengths  # the inputs of an encoder count too
     longest = int(sizes.max()) if examples.batch_size else 0
     steps = min(longest, options.bptt_steps or longest)
     rows = min(options.batch_size or 32, examples.batch_size)
@@ -49,7 +49,7 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
 
 
 def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) -> None:
-    """Refuse a run that cannot fit, before it starts; where the free memory is unknown, nothing is refused.
+    """Refuse a run that cannot fit, before it starts; if the free memory is unknown, nothing is refused.
 
     Raises:
         OptionError: the estimate exceeds the free memory of the machine or its GPU.

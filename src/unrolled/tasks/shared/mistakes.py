@@ -1,4 +1,4 @@
-"""Errors worth reading: the sequences whose answers cost a model most."""
+"""The most costly errors of a model: the sequences whose answers have the largest loss."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,19 +12,19 @@ from unrolled.metrics.scores import IGNORED
 from unrolled.ragged import Ragged
 
 MOST = 8
-LOOKED_AT = 512  # sequences
-LONGEST = 160  # characters of what is read or answered
+LOOKED_AT = 512  # sequences that are examined
+LONGEST = 160  # characters of an input or answer
 
 
 def mistakes(
     network: Any, batch: Batch, spell: Callable[[Batch], Sequence[str]], classes: Sequence[Any]
 ) -> tuple[Mistake, ...]:
-    """The sequences with a wrong answer that cost most, the worst first; none where answers have no names.
+    """Return the sequences with a wrong answer and the largest loss, worst first; none if answers have no names.
 
     Args:
         network: an arrangement.
         batch: encoded sequences with targets.
-        spell: what each step of one sequence reads; empty where that has no name.
+        spell: returns what each step of one sequence reads; empty if that has no name.
         classes: names of the answers.
     """
     targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets
@@ -35,7 +35,7 @@ def mistakes(
         raw = network(some)[0]
     answers, true = _by_sequence(raw, some), _by_sequence(some.targets, some)
     if len(answers) != len(true) or any(len(a) != len(t) for a, t in zip(answers, true, strict=True)):
-        return ()  # what is predicted is not one answer for each target
+        return ()  # there is not one predicted class per target
     with torch.no_grad():
         costs = [float(network.output.loss(a, t).mean()) if len(t) else 0.0 for a, t in zip(answers, true, strict=True)]
         given = [network.output.predict(answer) for answer in answers]
@@ -54,7 +54,7 @@ def mistakes(
 
 
 def _by_sequence(values: Ragged | Tensor | None, batch: Batch) -> list[Tensor]:
-    """The rows of each sequence: all of its steps, or its one answer."""
+    """Return the rows of each sequence: all of its steps, or its one answer."""
     if isinstance(values, Ragged):
         return list(values)
     return [] if values is None else list(values.split(1))
@@ -65,10 +65,10 @@ def _named(indices: Tensor, classes: Sequence[Any]) -> str:
 
 
 def _joined(labels: Sequence[str]) -> str:
-    """Characters as they stand, words with spaces between."""
+    """Join labels: characters directly, words with spaces between."""
     return ("" if all(len(label) == 1 for label in labels) else " ").join(labels)
 
 
 def cut(text: str) -> str:
-    """A text as long as a table has room for, the cut marked."""
+    """Cut a text to the length that a table has room for, and mark the cut."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

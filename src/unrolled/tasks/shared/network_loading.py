@@ -1,4 +1,4 @@
-"""A network made only as large as the weights that a folder holds for it."""
+"""Loading of a network that may be no larger than the weights in its folder."""
 
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -11,19 +11,19 @@ from torch.nn.modules import module as hooks
 
 from unrolled.errors import ArtifactError, message
 
-MODULES_PER_TENSOR = 16  # of a network: wrappers, dropouts and heads are modules without weights of their own
-SPARE = 1 << 20  # numbers in buffers that are computed and so not among the saved weights
+MODULES_PER_TENSOR = 16  # modules per weight: wrappers, dropouts and heads are modules without weights of their own
+SPARE = 1 << 20  # numbers in buffers that are computed and therefore not among the saved weights
 
 
 def network_for(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> Any:
-    """Return the network that `make` gives, with these weights, ready to predict.
+    """Return the network that `make` makes, with these weights, ready to predict.
 
-    An outline without memory is made first and compared, so a folder that asks for a larger network than its weights
-    fill takes neither the memory nor the time of one.
+    An outline without memory is made and compared first. So a folder that describes a larger network than its weights
+    fill costs neither the memory nor the time of that network.
 
     Args:
-        make: makes the network, from sizes that a folder names.
-        weights: what its `state_dict` was.
+        make: makes the network, from sizes that the folder names.
+        weights: the saved `state_dict`.
 
     Raises:
         ArtifactError: the network and the weights do not fit together.

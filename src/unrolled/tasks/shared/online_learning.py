@@ -1,4 +1,4 @@
-"""Learning on while answering, with old stretches among the new ones, so that what was learnt is not forgotten."""
+"""Further training of a fitted model, on new and old stretches mixed, so that it does not forget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,27 +15,27 @@ from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.isolation import Apart
 from unrolled.training.weights import under
 
-PIECE = 256  # a long stretch is remembered, and forgotten, in pieces of so many steps
+PIECE = 256  # a long stretch is stored, and forgotten, in pieces of this many steps
 RECENT = 4  # pieces that count as new
 
 
 @dataclass
 class Memory:
-    """Stretches of what was read so far: all of it, or a random part where that is too much.
+    """Stretches of what was read so far: everything, or a random part if that is too much.
 
     Args:
-        limit: steps to keep; 0 keeps only what is new.
-        seed: of what is forgotten and what is drawn.
+        limit: steps to keep; 0 keeps only new ones.
+        seed: random seed of what is forgotten and what is drawn.
         pieces: one sequence each, oldest first.
     """
 
     limit: int
     seed: int = 0
     pieces: list[Batch] = field(default_factory=list)
-    drawn: int = 0  # how often, so that each draw is another one and all can be repeated
+    drawn: int = 0  # number of draws, so that each draw differs and all can be repeated
 
     def add(self, examples: Batch) -> None:
-        """Remember one sequence, in pieces that overlap by a stretch where it is long."""
+        """Store one sequence; a long one is stored in pieces that overlap."""
         steps = int(examples.lengths[0])
         for start in range(0, max(steps - STRETCH, 1), PIECE):
             self.pieces.append(examples.slice_time(start, min(start + PIECE + STRETCH, steps)))
@@ -49,7 +49,7 @@ class Memory:
             del self.pieces[gone], sizes[gone]
 
     def draw(self, count: int = ROWS) -> Batch:
-        """Stretches at random places, half of them from the newest pieces."""
+        """Draw stretches at random places, half of them from the newest pieces."""
         rng = self._rng()
         sizes = np.array([one.num_steps for one in self.pieces], dtype=np.float64)
         new = np.where(np.arange(len(sizes)) >= len(sizes) - RECENT, sizes, 0.0)
@@ -62,13 +62,13 @@ class Memory:
         return joined(stretches)
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """All pieces end to end, by the name of what they hold."""
+        """Return all pieces end to end, by the name of their content."""
         whole = joined(self.pieces)
         parts = {f"inputs.{name}": _ragged(value).values for name, value in whole.inputs.items()}
         return {**parts, "targets": _ragged(whole.targets).values, "lengths": whole.lengths}
 
     def restore(self, tensors: Mapping[str, Tensor], drawn: int) -> None:
-        """The inverse of `to_tensors`, where so many draws had been made."""
+        """Restore what `to_tensors` returned, and the number of draws."""
         lengths = tensors["lengths"]
         inputs = {name: Ragged(values, lengths) for name, values in under("inputs.", tensors).items()}
         whole = Batch(inputs, targets=Ragged(tensors["targets"], lengths))
@@ -83,13 +83,13 @@ class Memory:
 def learn_on(
     network: Any, optimizer: torch.optim.Optimizer, memory: Memory, updates: int, max_grad_norm: float = 1.0
 ) -> None:
-    """A few updates on what the memory deals out.
+    """Update the weights a few times on batches that the memory draws.
 
     Args:
         network: has `loss(batch)`; left in evaluation mode.
-        optimizer: of its weights.
-        memory: what to learn from.
-        updates: batches.
+        optimizer: the optimiser of its weights.
+        memory: the data to learn from.
+        updates: number of batches.
         max_grad_norm: clip the gradient's norm to this.
     """
     network.train()
@@ -111,7 +111,7 @@ def learn_on(
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
-    """Sequences of several batches, one after the other."""
+    """Return the sequences of several batches, one after the other, as one batch."""
     first = batches[0]
     inputs = {name: Ragged.concatenate([_ragged(one.inputs[name]) for one in batches]) for name in first.inputs}
     return replace(first, inputs=inputs, targets=Ragged.concatenate([_ragged(one.targets) for one in batches]))
@@ -123,5 +123,5 @@ def _ragged(value: Any) -> Ragged:
 
 
 def optimizer_for(network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """A gentle optimiser for a trained network."""
+    """Return an optimiser with a low learning rate for a trained network."""
     return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.01)

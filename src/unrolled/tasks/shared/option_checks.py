@@ -1,7 +1,7 @@
-"""What the options of a task may be: refused in one place, before anything is read or made.
+"""Validation of a task's options, in one place and before anything is read or made.
 
-A constructor only stores, so `fit` asks here, and so does loading a model. The annotations of a constructor say
-which options are numbers and flags; the tables say in which range.
+A constructor only stores, so `fit` calls this, and so does loading a model. The annotations of a constructor say
+which options are numbers and flags; the tables give the ranges.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from unrolled.forms import annotations_of
 from unrolled.nn.layers import CONV, OPTIONS
 from unrolled.nn.stack import MOST_LAYERS
 
-WIDEST = 1_000_000  # a square matrix of more has more numbers than any memory
+WIDEST = 1_000_000  # a larger square matrix has more numbers than any memory
 MOST_STEPS = 2**31 - 1
 RANGES = {
     "hidden_size": (1, WIDEST),
@@ -30,7 +30,7 @@ RANGES = {
     "memory": (0, MOST_STEPS),
 }
 ABOVE_ZERO = ("alarm_rate",)  # shares that may not be 0
-NAMED = ("layers", "training", "decoder")  # options by name
+NAMED = ("layers", "training", "decoder")  # options that hold options by name
 
 
 def check_options(owner: Any) -> None:
@@ -68,12 +68,12 @@ def check_options(owner: Any) -> None:
 
 
 def check_named(argument: str, given: Mapping[str, Any], known: Mapping[str, type]) -> None:
-    """Refuse the first of some options by name that is unknown, or no flag or share where it must be one.
+    """Refuse the first of some options by name that is unknown or has the wrong kind of value.
 
     Args:
-        argument: that holds the options.
+        argument: the argument that holds the options.
         given: the options.
-        known: what each must be: a bool, or a float that is a share.
+        known: the kind of each: a bool, or a float that is a share.
 
     Raises:
         OptionError: names the option.
@@ -88,7 +88,7 @@ def check_named(argument: str, given: Mapping[str, Any], known: Mapping[str, typ
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Raises:
         OptionError: names the option.
@@ -98,7 +98,7 @@ def check_flag(name: str, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A number of NumPy, such as a search over options gives, as one of Python's; others as they are.
+    """Convert a number of NumPy, such as a search over options gives, to one of Python; return others unchanged.
 
     >>> plain(np.int64(3))
     3

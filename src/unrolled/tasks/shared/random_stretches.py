@@ -1,4 +1,4 @@
-"""Dealing out short stretches of long sequences at random places, drawn afresh each epoch."""
+"""Batches of short stretches of long sequences at random places, drawn anew in each epoch."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,18 @@ import torch
 
 from unrolled.batch import Batch
 
-STRETCH = 64  # steps learnt from at once
-ROWS = 16  # stretches in an update
-LEAST = 8  # updates in an epoch, however short the data
+STRETCH = 64  # steps per stretch
+ROWS = 16  # stretches per update
+LEAST = 8  # least number of updates per epoch
 
 
 class Stretches:
-    """As many stretches in an epoch as it takes to read everything once, and at least `LEAST` batches of them.
+    """As many stretches per epoch as needed to read everything once, and at least `LEAST` batches of them.
 
     Args:
         examples: whole sequences.
-        batch_size: stretches in a batch.
-        seed: with the epoch's number it fixes the draw.
+        batch_size: stretches per batch.
+        seed: determines the draw, together with the epoch's number.
     """
 
     def __init__(self, examples: Batch, batch_size: int, seed: int) -> None:
@@ -29,7 +29,7 @@ class Stretches:
         return max(LEAST, -(-int(self.lengths.sum()) // (STRETCH * self.batch_size)))
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         rng = np.random.default_rng([self.seed, index])
         chances = self.lengths / self.lengths.sum()
         for number in range(len(self)):

@@ -1,4 +1,4 @@
-"""How a task becomes a model folder, and a model folder a task: the one place where every task is saved and loaded."""
+"""Saving and loading of every task: conversion of a task to a model folder and back."""
 
 import os
 import time
@@ -28,13 +28,13 @@ class Saved:
     """A task that can be saved and loaded."""
 
     def save(self: Any, folder: str | Path) -> Path:
-        """Write a model folder: JSON, safetensors and a card. An older model there is replaced in one step.
+        """Save the model as a folder: JSON, safetensors and a card. An earlier model there is replaced in one step.
 
         Args:
-            folder: a new folder, an empty one, or one of an older model. Others may read or write it meanwhile.
+            folder: a new folder, an empty one, or one of an earlier model. Other processes may use it meanwhile.
 
         Raises:
-            NotFittedError: nothing learnt yet.
+            NotFittedError: the task is not fitted.
             ArtifactError: the folder cannot be written, or holds something else.
         """
         self._fitted()
@@ -49,10 +49,10 @@ class Saved:
 
     @classmethod
     def load(cls, folder: str | Path, files: bool = True) -> Self:
-        """Read a model folder of this task.
+        """Load a model folder of this task.
 
         Args:
-            folder: that `save` wrote.
+            folder: a folder that `save` wrote.
             files: whether records may name recordings, pictures and films to open, see `allow_files`.
 
         Raises:
@@ -70,7 +70,7 @@ class Saved:
     def _restored(
         cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: str | Path, files: bool
     ) -> Any:
-        """A task from what a folder held; whatever does not fit together is one ArtifactError."""
+        """Return a task from the content of a folder; an ArtifactError if its parts do not fit together."""
         try:
             return cls._from_record(record, tensors).allow_files(files)
         except Exception as fault:
@@ -105,7 +105,7 @@ class Saved:
         """Refuse options that make no sense; also when a model is loaded."""
 
     def _parameters_to_json(self: Any) -> dict[str, Any]:
-        """Constructor parameters that are plain values; codecs are part of what was learnt."""
+        """Return the constructor parameters that are plain values; codecs belong to what was learnt."""
         return {name: value for name, value in self.get_params(deep=False).items() if _is_plain(value)}
 
     @classmethod
@@ -121,7 +121,7 @@ class Saved:
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
         check_forms(task, skip=("network_", "rival_"))
         task._check()
-        with Apart(0).drawing():  # what it draws is written over, and no run beside it may miss it
+        with Apart(0).drawing():  # the initial weights are overwritten; they must not use up random numbers of others
             task.network_ = network_for(task._make_network, under("network.", tensors))
         task.baselines_ = {}
         for key, values in record["baselines"].items():

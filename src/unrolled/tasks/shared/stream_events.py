@@ -1,4 +1,4 @@
-"""A data set as the events that a stream would have seen: texts in pieces, lists step by step, tables row by row."""
+"""Conversion of a data set to the events of a stream: texts in pieces, lists step by step, tables row by row."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,18 +10,18 @@ from unrolled.codecs.holding import value_columns
 from unrolled.data.event_log import EventLog
 from unrolled.data.source import Source, Table, as_table
 
-PIECE = 6  # characters of a piece of text at most
+PIECE = 6  # maximum number of characters per piece of text
 
 
 def events_of_records(
     records: Iterable[Mapping[str, Any]], codecs: Sequence[Codec], rng: np.random.Generator
 ) -> list[list[dict[str, Any]]]:
-    """For each record the pieces that make it up; single values stand in the first.
+    """Return the pieces of each record; single values are in the first piece.
 
     Args:
-        records: whole ones.
-        codecs: of the columns that are read.
-        rng: where texts are cut.
+        records: whole records.
+        codecs: codecs of the columns that are read.
+        rng: decides where texts are cut.
 
     Example:
         >>> from unrolled.codecs.tables.numeric import Numbers
@@ -35,7 +35,7 @@ def events_of_records(
     found = []
     for record in records:
         parts = {column: _parts(record[column], rng) for column in growing}
-        if len({len(pieces) for pieces in parts.values()}) > 1:  # a text beside a list: they only fit as a whole
+        if len({len(pieces) for pieces in parts.values()}) > 1:  # a text and a list: they only fit together as a whole
             parts = {column: [record[column]] for column in growing}
         events = [dict(zip(parts, pieces, strict=True)) for pieces in zip(*parts.values(), strict=True)]
         if events:
@@ -58,12 +58,12 @@ def _parts(value: Any, rng: np.random.Generator) -> list[Any]:
 
 
 def events_of_log(log: EventLog) -> list[list[dict[str, Any]]]:
-    """For each user his events, as records."""
+    """Return the events of each user, as records."""
     edges = np.cumsum(log.lengths)
     return [log.frame[int(stop - count) : int(stop)].to_dicts() for stop, count in zip(edges, log.lengths, strict=True)]
 
 
 def events_of_table(source: Source) -> list[list[dict[str, Any]]]:
-    """For each series its rows, as records."""
+    """Return the rows of each series, as records."""
     table = source if isinstance(source, Table) else as_table(source)
     return [frame.to_dicts() for _, frame in table.series()]

@@ -1,4 +1,4 @@
-"""What every task offers event by event: a stream, and the proof that it says what whole sequences say."""
+"""Streams of a task, event by event, and the check that they give the answers of whole sequences."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from unrolled.streaming.fingerprint import fingerprint
 from unrolled.streaming.stream import Stepping, Stream, refuse_others
 from unrolled.tasks.shared.laws_check import Check, check_task
 
-# what gives a stream's state its meaning, beside what was learnt
+# attributes that give a stream's state its meaning, besides what was learnt
 SHAPING = ("cell", "layers", "pooling", "horizon", "quantiles", "strategy", "output", "warm_up", "quiet")
 
 
 class Streamed:
-    """A task that can be asked event by event, if its network reads forwards only."""
+    """A task that can answer event by event, if its network reads forwards only."""
 
     def stream(self: Any, **options: Any) -> Stream:
-        """Ask event by event: raw events in, answers out, and what is remembered is a value that you keep.
+        """Return a stream: raw events in, answers out, and a state that is a value which the caller keeps.
 
         Args:
-            options: the task's own, such as `top` of a language model or `k` of a recommender.
+            options: options of the task, such as `top` of a language model or `k` of a recommender.
 
         Raises:
             UnsupportedError: a model that reads whole sequences before its first answer.
@@ -32,20 +32,20 @@ class Streamed:
         return Stream(steps, fingerprint(plain, network.state_dict()))
 
     def check(self: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
-        """Prove the laws on this model: whole sequences, chunks, single steps, many streams, outputs and gradients.
+        """Check the laws on this model: whole sequences, chunks, single steps, many streams, outputs and gradients.
 
         Args:
-            data: what `evaluate` takes; a few sequences are tried.
+            data: what `evaluate` takes; a few sequences are used.
             y: targets, when `data` is a list of sequences.
-            seed: of the places where sequences are cut.
+            seed: random seed of the places where sequences are cut.
 
         Returns:
-            A report that prints; its `holds` says whether every law does.
+            A report that prints; its `holds` says whether every law holds.
         """
         return check_task(self, data, y, seed)
 
     def _stepping(self, *args: Any, **options: Any) -> Stepping:
-        """The task's part of a stream."""
+        """Return the task's part of a stream."""
         raise UnsupportedError(
             f"a {type(self).__name__} reads the whole source before its first answer, so there is nothing to stream; "
             "use predict(data)"

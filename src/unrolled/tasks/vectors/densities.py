@@ -1,4 +1,4 @@
-"""What a density costs in the units of the user's own column."""
+"""Scores of densities, in the units of the user's own column."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,15 +14,15 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.ragged import Ragged
 
-Answers = tuple[list[np.ndarray], list[np.ndarray]]  # for each sequence its costs (T + 1,) and the means said (T, V)
+Answers = tuple[list[np.ndarray], list[np.ndarray]]  # per sequence its costs (T + 1,) and predicted means (T, V)
 
 
 def density_answers(answers: Iterable[tuple[Tensor, Any]], output: MixtureOutput, examples: Batch) -> Answers:
-    """For each sequence what every step cost in nats, the end included, and the means said of each frame before it.
+    """Return, for each sequence, the nats of every step, the end included, and the predicted mean of each frame.
 
     Args:
-        answers: rows of the examples, and the network's raw numbers for them, a Ragged.
-        output: what those mean.
+        answers: row indices of the examples, and the network's raw numbers for them, a Ragged.
+        output: the output that gives those numbers their meaning.
         examples: encoded, with targets as `ended` gives.
     """
     costs: list[np.ndarray] = [np.empty(0)] * examples.batch_size
@@ -36,10 +36,10 @@ def density_answers(answers: Iterable[tuple[Tensor, Any]], output: MixtureOutput
 
 
 def scores_in_own_units(codec: Frames, truth: Sequence[np.ndarray], answers: Mapping[str, Answers]) -> Scores:
-    """Scores of densities of scaled numbers: a density in the column's unit is smaller by the scale of each number.
+    """Return the scores of densities of scaled numbers: the scale of each number divides its density.
 
     Args:
-        codec: what scaled them.
+        codec: the codec that scaled the numbers.
         truth: the frames, scaled, (T, V) each; NaN is missing.
         answers: costs and means by name, the model's under "".
     """
@@ -57,7 +57,7 @@ def scores_in_own_units(codec: Frames, truth: Sequence[np.ndarray], answers: Map
 
 
 def in_own_units(codec: Frames, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Frames, (T, V) each, in the form the column has."""
+    """Return frames, (T, V) each, in the units and the form of the column."""
     return [
         np.asarray(codec.decode(Ragged(torch.as_tensor(frames), torch.tensor([len(frames)])))[0])
         if len(frames)

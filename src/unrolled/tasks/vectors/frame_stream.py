@@ -27,13 +27,13 @@ from unrolled.tasks.shared.stream_events import events_of_records
 
 
 class FrameReader:
-    """Reads vectors, as many in an event as there are.
+    """A reader of events that hold any number of vectors.
 
     Args:
-        codec: of the vectors.
-        output: what the network's numbers mean.
-        own_units: vectors (T, V) as the network has them, in the form the column has.
-        mixture: the network reads a start first, and says whether the sequence ends.
+        codec: codec of the vectors.
+        output: the output that gives the network's numbers their meaning.
+        own_units: converts vectors (T, V) of the network to the units and form of the column.
+        mixture: whether the network reads a start first, and predicts whether the sequence ends.
     """
 
     repeats = False
@@ -71,7 +71,7 @@ class FrameReader:
         return events_of_records(source, [self._codec], rng)
 
     def _quick(self, quick: Quick) -> tuple[QuickStep, QuickSteps]:
-        """One vector of finite numbers, where the network reads nothing else."""
+        """Return fast steps for one vector of finite numbers, if the network reads nothing else."""
         centre, spread = np.array(self._codec.scaling_, dtype=np.float64)
         memory = (True, None, self.initial())
         binary = isinstance(self._output, BinaryVectorOutput)
@@ -92,14 +92,14 @@ def _one_step(quick: Quick, centre: np.ndarray, spread: np.ndarray, binary: bool
             return None
         try:
             total = sum(event)
-            if total - total != 0:  # something is missing, or infinite
+            if total - total != 0:  # a value is missing or infinite
                 return None
             values = [(x - c) / s for x, c, s in zip(event, centres, spreads, strict=True)] if scaled else event
             with lock:
                 pack(buffer, 0, *values)
                 raw, after = run(state.network)
         except (TypeError, OverflowError, struct.error):
-            return None  # the long way says what is wrong
+            return None  # the general path reports the error
         numbers = (expit(raw) if binary else raw).tolist()
         if own:
             numbers = [x * s + c for x, c, s in zip(numbers, centres, spreads, strict=True)]

@@ -1,4 +1,4 @@
-"""Sequences of vectors with a start and an end, and how a network draws new ones."""
+"""Sequences of vectors with a start and an end row, and sampling of new sequences."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from unrolled.ragged import Ragged
 
 
 def started(frames: Ragged) -> Ragged:
-    """What a network reads: a start, then the frames (V,), and a column that is 1 at the start: (N + B, V + 1).
+    """Return the input of the network: a start row, then the frames (V,), with a start flag column: (N + B, V + 1).
 
-    A sequence without frames stays one.
+    A sequence without frames gets no start row.
 
     Example:
         >>> started(Ragged(torch.tensor([[5.0], [6.0]]), [2])).values.tolist()
@@ -24,9 +24,9 @@ def started(frames: Ragged) -> Ragged:
 
 
 def ended(frames: Ragged) -> Ragged:
-    """What should come: the frames (V,), then an end, and a column that is 1 there: (N + B, V + 1).
+    """Return the targets: the frames (V,), then an end row, with an end flag column: (N + B, V + 1).
 
-    As every sequence has a first frame, the first row says nothing about the end.
+    As every sequence has a first frame, the first row leaves the end flag unknown.
 
     Example:
         >>> ended(Ragged(torch.tensor([[5.0], [6.0]]), [2])).values.tolist()
@@ -38,7 +38,7 @@ def ended(frames: Ragged) -> Ragged:
 
 
 def _with_a_row(frames: Ragged, ahead: int, row: Tensor) -> Ragged:
-    """One more row for every sequence with frames: before them (1) or after them (0)."""
+    """Add one row to every sequence with frames: before them (1) or after them (0)."""
     real = (frames.lengths > 0).long()  # (B,)
     marked = torch.cat([row, torch.ones(1)])
     values = marked.repeat(frames.num_steps + int(real.sum()), 1)  # (N + B, V + 1)
@@ -50,18 +50,18 @@ def _with_a_row(frames: Ragged, ahead: int, row: Tensor) -> Ragged:
 def draw(
     network: Any, prompt: Tensor, count: int, length: int, temperature: float, generator: torch.Generator
 ) -> list[Tensor]:
-    """Draw sequences side by side until each has ended or has `length` frames.
+    """Draw sequences in parallel until each has ended or has `length` frames.
 
     Args:
         network: next-step prediction that ends in a `MixtureOutput` with an end, and reads what `started` gives.
-        prompt: frames that all begin with, (P, V); may be none.
-        count: sequences, B.
-        length: frames to add at most.
+        prompt: frames that all sequences begin with, (P, V); may be empty.
+        count: number of sequences, B.
+        length: maximum number of frames to add.
         temperature: see `MixtureOutput.sample`.
         generator: the source of randomness.
 
     Returns:
-        The frames added to each, (T, V).
+        The frames added to each sequence, (T, V).
     """
     output: MixtureOutput = network.output
     beginning = torch.cat([torch.zeros(1, output.size + 1), pad(prompt, (0, 1))])  # (P + 1, V + 1)
@@ -88,5 +88,5 @@ def draw(
 
 
 def step(network: Any, frames: Tensor, state: Any) -> tuple[Tensor, Any]:
-    """One more frame for every row, (B, F): raw answers (B, width) and the next state."""
+    """Read one more frame for every row, (B, F): return raw answers (B, width) and the next state."""
     return network.step(Batch({"frames": Ragged(frames, torch.ones(len(frames), dtype=torch.int64))}), state)

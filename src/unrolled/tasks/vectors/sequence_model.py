@@ -1,4 +1,4 @@
-"""SequenceModel: the next vector of a sequence of vectors, such as a frame of a piano roll or a point of a stroke."""
+"""SequenceModel: predicts the next vector of a sequence, such as a frame of a piano roll or a point of a stroke."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -36,27 +36,27 @@ from unrolled.tasks.vectors.sampling import draw, ended, started, step
 from unrolled.training.options import TrainingOptions
 
 OUTPUTS = ("auto", "mixture")
-COMPONENTS = 10  # of a mixture when nobody says
+COMPONENTS = 10  # of a mixture by default
 
 
 class SequenceModel(ReadsFrames, Task):
-    """Predicts the next vector from all vectors before it; binary vectors by probability, others by value or density.
+    """A model of sequences of vectors; it predicts probabilities of binary vectors, and values or a density of others.
 
     With `output="mixture"` it learns a density of whole sequences, from the first vector to the end, and draws new
-    ones. Columns of which every number is 0 or 1, such as a lifted pen, are then switches with a probability.
+    ones. Columns in which every number is 0 or 1, such as a lifted pen, are then switches with a probability.
 
     Args:
-        frames: the column that holds a list of equally long vectors, or `Frames("roll")`. The numbers of a column
-            named alone are scaled for a mixture, and else are read as they are.
-        cell: a name in `unrolled.cells.registry.CELLS`, or conv for the convolution rival.
+        frames: the column that holds a list of equally long vectors, or `Frames("roll")`. If only a column's name is
+            given, its numbers are scaled for a mixture and otherwise read unchanged.
+        cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
-        dropout: share of values zeroed in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
         training: training options kept with the model; `fit` may override them.
         output: auto (probabilities of binary vectors, values of others) or mixture (a density, see `MixtureOutput`).
-        components: Gaussians of a mixture; 10 when nobody says.
+        components: Gaussians of a mixture; 10 by default.
 
     Example:
         >>> import numpy as np, unrolled as ur
@@ -125,7 +125,7 @@ class SequenceModel(ReadsFrames, Task):
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codec_.columns)
         if self._mixture:
-            observed = self.codec_.observe(list(source))  # what is missing costs a mixture nothing
+            observed = self.codec_.observe(list(source))  # missing values add no loss to a mixture
             read = started(observed.map(lambda frames: frames.nan_to_num(nan=0.0)))
             return Batch({"frames": read}, targets=ended(observed) if targets else None)
         frames = self.codec_.encode(list(source))
@@ -154,7 +154,7 @@ class SequenceModel(ReadsFrames, Task):
 
     def _make_network(self) -> nn.Module:
         spec = self.codec_.spec
-        spec = replace(spec, size=spec.size + 1) if self._mixture else spec  # and whether it is the start
+        spec = replace(spec, size=spec.size + 1) if self._mixture else spec  # plus the start flag
         inputs = InputLayer({"frames": spec}, self.dropout)
         layers = self._make_layers(inputs.size)
         return NextStep(inputs, layers, self._output(), self.dropout)
@@ -168,12 +168,12 @@ class SequenceModel(ReadsFrames, Task):
     # ---- answers ----------------------------------------------------------------------------
 
     def predict(self, data: Any) -> list[np.ndarray]:
-        """For each sequence and step what comes next, (T, V): probabilities of 0 or 1, or values; a mixture's mean."""
+        """Return the prediction at each step, (T, V) per sequence: probabilities, values, or the mean of a mixture."""
         said = [frames.astype(np.float32) for frames in self._next(self._asked(data))]
         return self._own_units([rows[1:, :-1] for rows in said] if self._mixture else said)
 
     def _own_units(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Frames of numbers in the form the column has; probabilities stay."""
+        """Convert frames of numbers to the units and form of the column; probabilities are unchanged."""
         return list(sequences) if self._binary else in_own_units(self.codec_, sequences)
 
     def _next(self, examples: Batch) -> list[np.ndarray]:
@@ -186,21 +186,21 @@ class SequenceModel(ReadsFrames, Task):
     def generate(
         self, prompt: Any = (), length: int = 100, temperature: float | None = None, seed: int | None = None
     ) -> np.ndarray:
-        """Go on after a prompt.
+        """Continue a prompt.
 
         Args:
-            prompt: frames to start from, (T, V), in the form the column has; a mixture needs none.
-            length: frames to add; for a mixture at most, as its sequences end by themselves.
-            temperature: 0 takes the likeliest, 1 draws, above 1 wilder; None is 1 for a mixture, and 0 for binary
-                frames. Frames of numbers are not drawn.
-            seed: for repeatable draws.
+            prompt: frames to start from, (T, V), in the form of the column; a mixture needs none.
+            length: number of frames to add; a maximum for a mixture, whose sequences end by themselves.
+            temperature: 0 takes the most probable, 1 draws, above 1 more random; None is 1 for a mixture, and 0 for
+                binary frames. Frames of numbers are not drawn.
+            seed: for reproducible draws.
 
         Returns:
-            The frames added, (length, V), in the form the column has.
+            The frames added, (length, V), in the form of the column.
 
         Raises:
             OptionError: a temperature for frames of numbers, which are not drawn, or one below 0.
-            DataError: no prompt, where the model is no mixture.
+            DataError: no prompt, for a model that is no mixture.
         """
         network = self._fitted().eval()
         if self._mixture:
@@ -233,17 +233,17 @@ class SequenceModel(ReadsFrames, Task):
         seed: int | None = None,
         prompt: Any = (),
     ) -> list[np.ndarray]:
-        """Draw many sequences side by side from a mixture; they end by themselves.
+        """Draw many sequences in parallel from a mixture; they end by themselves.
 
         Args:
-            count: sequences to draw.
-            length: frames to draw at most.
-            temperature: 0 takes the likeliest, 1 (also None) draws as was learnt, below 1 safer, above 1 wilder.
-            seed: for repeatable draws.
-            prompt: frames that all start from, (T, V); they are not part of what is returned.
+            count: number of sequences to draw.
+            length: maximum number of frames to draw.
+            temperature: 0 takes the most probable, 1 (also None) draws from the model, above 1 is more random.
+            seed: for reproducible draws.
+            prompt: frames that all sequences start from, (T, V); they are not returned.
 
         Returns:
-            For each sequence its frames, (T, V), in the form the column has.
+            The frames of each sequence, (T, V), in the form of the column.
 
         Raises:
             OptionError: a model that is no mixture, or a number out of its range.
@@ -260,7 +260,7 @@ class SequenceModel(ReadsFrames, Task):
         return in_own_units(self.codec_, [frames.numpy() for frames in drawn])
 
     def _prompt(self, prompt: Any) -> torch.Tensor:
-        """Frames as the network reads them, (T, V)."""
+        """Return frames as the network reads them, (T, V)."""
         if not len(prompt):
             return torch.empty(0, self.codec_.spec.size)
         return self.codec_.encode([{self.codec_.columns[0]: [list(frame) for frame in prompt]}]).values
@@ -277,7 +277,7 @@ class SequenceModel(ReadsFrames, Task):
         return NetworkSteps(self.network_, reader)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Nats a frame for binary frames and mixtures, squared error for numbers, beside the baselines'.
+        """Return nats per frame for binary frames and mixtures, squared errors for numbers, next to the baselines'.
 
         A mixture's nats are those of a density in the column's own unit, and may be negative.
 
@@ -298,7 +298,7 @@ class SequenceModel(ReadsFrames, Task):
         return frame_scores(truth, self._own_units(self._next(examples)), rivals, binary=self._binary)
 
     def _density_scores(self, examples: Batch) -> Scores:
-        """Nats of whole sequences, beside the baselines'."""
+        """Return the nats of whole sequences, next to those of the baselines."""
         answers = {"": density_answers(self._answers(examples), self.network_.output, examples)}
         for baseline in self.baselines_.values():
             assert isinstance(baseline, GaussianFrames)
@@ -314,7 +314,7 @@ class SequenceModel(ReadsFrames, Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain(self, examples: Batch) -> list[np.ndarray]:
-        """What baselines read: the frames before the one to predict, or for densities all frames, NaN where missing."""
+        """Return the baselines' inputs: the frames before the predicted one, or all for densities; NaN is missing."""
         if self._mixture:
             assert isinstance(examples.targets, Ragged)
             return [sequence[:-1, :-1].numpy() for sequence in examples.targets]
