@@ -255,5 +255,5 @@ def _told(fault: Exception, work: Work, written: bool) -> Exception:
         return StoreUnavailable(f"{fault}; this event was not counted")
     known = "this event may or may not have been counted"
     if work.event_id is None:
-        return AnswerLost(f"{fault}; {known}; with an event_id it could be sent again safely")
+        return AnswerLost(f"{fault}; {known}; give events an event_id, so that they can be sent again")
     return AnswerLost(f"{fault}; {known}: send it again with the same event_id, and it counts once")
