@@ -1,6 +1,6 @@
 """unrolled: sequence models you can see through.
 
-The public names, and nothing else. Each is imported from its home when it is first used, so that
+The public names. Each is imported from its module when it is first used, so that
 `import unrolled` and `unrolled --help` do not wait for torch.
 """
 
@@ -11,7 +11,7 @@ from unrolled import errors as errors
 
 __version__ = "0.1.0"
 
-# Every public name and its home. A new name is one line here and one below, for editors and type checkers.
+# Every public name and its module. A new name is one line here and one below, for editors and type checkers.
 _HOME = {
     "Ragged": "unrolled.ragged",
     # data
@@ -185,7 +185,7 @@ __all__ = [*_HOME, *_ROOMS, "errors"]  # pyright: ignore[reportUnsupportedDunder
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds a misspelt name
 
     def __getattr__(name: str) -> object:
-        """Import a public name from its home when it is first used."""
+        """Import a public name from its module when it is first used."""
         if name in _ROOMS:
             return import_module(f"unrolled.{name}")
         if name not in _HOME:

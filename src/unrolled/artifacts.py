@@ -1,16 +1,16 @@
-"""A model folder: JSON, safetensors and a card to read. Loading executes nothing that the folder holds.
+"""Model folders: JSON, safetensors and a readable card. Loading executes nothing from the folder.
 
-    model.json                             format, version, task, constructor parameters, everything learnt but the
+    model.json                             format, version, task, constructor parameters, everything learnt except the
                                            weights, the card and the configuration; with its own SHA-256, and the name,
                                            SHA-256 and size of the weights that belong to it
     weights-0123456789abcdef.safetensors   the weights, and the arrays of the baselines
     README.md, config.toml                 copies of the card and the configuration, for people; nothing reads them
     .lock                                  empty: writers take turns by it
 
-`model.json` names all: replacing it replaces the model, in one step (see `unrolled.generations`). Every byte that
-a model is made of is under a digest, which is checked when it is loaded. People may edit the copies: no model depends
-on them. Version 1 of the format had one `weights.safetensors` and no digests; it is still read. Loading writes nothing,
-so a folder may lie on a disk that is read only.
+`model.json` names the other files, so replacing it replaces the model in one step (see `unrolled.generations`). Every
+byte of a model has a digest, which is checked when it is loaded. The copies may be edited: no model depends on them.
+Version 1 of the format had one `weights.safetensors` and no digests; it is still read. Loading writes nothing, so a
+folder may be on a read-only disk.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ from unrolled.places import local_path
 FORMAT = "unrolled model"
 VERSION = 2
 WEIGHTS, CARD, CONFIG = "weights.safetensors", "README.md", "config.toml"  # the weights' name in version 1
-TRIES = 100  # of a reader whose model is replaced while it reads
+TRIES = 100  # attempts of a reader whose model is replaced while it reads
 NAME = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 
 
@@ -49,10 +49,10 @@ def write_model(
     card: str,
     texts: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a model folder as a whole, or leave what was there untouched.
+    """Write a model folder as a whole, or leave the old content unchanged.
 
     Args:
-        folder: where; an older model there is replaced, any other content is refused.
+        folder: path; an older model there is replaced, any other content is refused.
         record: plain JSON values; must hold "task".
         tensors: weights and arrays by name.
         card: Markdown for a reader.
@@ -66,7 +66,7 @@ def write_model(
     """
     target = refuse_foreign(folder)
     shown = {CARD: card, **(texts or {})}
-    # as JSON will give it back; what JSON does not have is refused before anything is written
+    # as JSON would load it; values that JSON does not have are refused before anything is written
     plain = json.loads(json.dumps({**record, "texts": shown}, allow_nan=False))
     own = {name: _own(tensor) for name, tensor in tensors.items()}
 
@@ -90,17 +90,17 @@ def write_model(
 
 
 def seal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `model.json` holds for a record: the format, the version, the SHA-256 of all the rest, the record."""
+    """Return the content of `model.json` for a record: format, version, SHA-256 of all the rest, and the record."""
     plain = {key: value for key, value in record.items() if key not in ("format", "version", "sha256")}
     content = {"format": FORMAT, "version": VERSION, **plain}
     return {"format": FORMAT, "version": VERSION, "sha256": _digest(content), **plain}
 
 
 def refuse_foreign(folder: str | Path) -> Path:
-    """Return where a model will be written; refuse a place where something else lies, so no long run ends in a refusal.
+    """Return the path that a model will be written to; refuse other content there before a long run, not after.
 
     Raises:
-        ArtifactError: a file, or a folder that holds something else than a model.
+        ArtifactError: a file, or a folder that holds something other than a model.
     """
     target = local_path(folder, "folder", ArtifactError)
     if target.exists() and not holds_only(target, FORMAT):
@@ -116,7 +116,7 @@ def refuse_foreign(folder: str | Path) -> Path:
 
 
 def holds_only(target: Path, form: str) -> bool:
-    """Whether a place is an empty folder, what a killed first save left, or a folder in that format."""
+    """Return whether a path is an empty folder, the rest of a killed first save, or a folder in that format."""
     if not target.is_dir():
         return False
     if not (target / MODEL).is_file():
@@ -127,10 +127,10 @@ def holds_only(target: Path, form: str) -> bool:
 
 
 def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a model folder: one whole model, whatever others write there meanwhile.
+    """Read one whole model from a folder, even if others write there meanwhile.
 
     Returns:
-        The record and the tensors that `write_model` was given; the texts by name under "texts".
+        The record and the tensors that `write_model` got; the texts by name under "texts".
 
     Raises:
         ArtifactError: not a model folder, damaged, or written by a newer version.
@@ -152,7 +152,7 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _read_text(source: Path) -> bytes:
-    """The bytes of `model.json`."""
+    """Read the bytes of `model.json`."""
     for last in (*[False] * 50, True):
         try:
             if not (source / MODEL).is_file():
@@ -161,7 +161,7 @@ def _read_text(source: Path) -> bytes:
         except OSError as fault:
             if last or os.name == "posix":
                 raise damaged_model(source, reason(fault)) from fault
-            time.sleep(0.01)  # Windows lets nobody in while a file is being replaced
+            time.sleep(0.01)  # Windows denies access while a file is being replaced
     raise AssertionError("the last try returns or raises")
 
 
@@ -186,7 +186,7 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def _entry(files: Any) -> Entry | None:
-    """The only entry of the manifest; None where there is not exactly one, or it is no file of this folder."""
+    """Return the only entry of the manifest; None where there is not exactly one, or it is no file of this folder."""
     for name, said in files.items() if isinstance(files, dict) and len(files) == 1 else ():
         match said:
             case {"sha256": str(sha256), "bytes": int(size)} if NAME.fullmatch(name):
@@ -197,7 +197,7 @@ def _entry(files: Any) -> Entry | None:
 
 
 def _read_tensors(source: Path, path: Path, entry: Entry | None) -> dict[str, Tensor]:
-    """The tensors of a file; its size and digest are checked first, and what was checked is what is used."""
+    """Load the tensors of a file after checking its size and digest, from the same bytes that were checked."""
     try:
         if not path.is_file():
             raise FileNotFoundError(None, f"{path.name} is missing")
@@ -213,13 +213,13 @@ def _read_tensors(source: Path, path: Path, entry: Entry | None) -> dict[str, Te
 
 
 def _digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of JSON values, whatever their layout in a file."""
+    """Return the SHA-256 of JSON values, independent of their layout in a file."""
     plain = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def _encoded(text: str) -> bytes:
-    """UTF-8, where half a character of a damaged text becomes the escape that JSON has for it."""
+    """Encode text as UTF-8; a lone surrogate of a damaged text becomes its JSON escape."""
     return text.encode(errors="backslashreplace")
 
 
@@ -228,7 +228,7 @@ def _no_number(name: str) -> float:
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """A copy on the CPU: the file format refuses tensors that share memory."""
+    """Copy a tensor to the CPU: the file format refuses tensors that share memory."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
@@ -237,7 +237,7 @@ def _aside(target: Path) -> Path:
 
 
 def _forget_version_1(target: Path) -> None:
-    """Remove what saves in version 1 left beside the folder when they were killed."""
+    """Remove what killed saves in version 1 left next to the folder."""
     known = {MODEL, WEIGHTS, CARD, CONFIG}
     with suppress(OSError):
         for path in [_aside(target), *target.parent.glob(f".{escape(target.name)}.????????{PENDING}")]:

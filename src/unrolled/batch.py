@@ -1,6 +1,6 @@
-"""Batch: encoded examples on their way to a model, and the loss that comes back.
+"""Batch: encoded examples for a model, and the sum of their losses.
 
-A whole data set, once encoded, is one Batch; a training batch is `examples.select(rows)`.
+A whole encoded data set is one Batch; a training batch is `examples.select(rows)`.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Nested:
     """A sequence inside every step, such as the characters of each word; repeats are stored once.
 
     Args:
-        index: which row of `pieces` each step shows, a Ragged of integers (N,).
+        index: row of `pieces` for each step, a Ragged of integers (N,).
         pieces: the distinct inner sequences, for example the characters of each distinct word.
     """
 
@@ -44,7 +44,7 @@ class Nested:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Encoded examples: what a model reads, and what it should answer.
+    """Encoded examples: the inputs and the targets of a model.
 
     Args:
         inputs: per-step inputs by name; every one has the same lengths.
@@ -52,8 +52,8 @@ class Batch:
         targets: per step (a Ragged with the inputs' lengths), per sequence (a Tensor (B, ...)), or None.
         reset: True where the state restarts before a step, (N,) in the inputs' order; None = nowhere.
         carries: True when row b continues row b of the batch before it, so the state is carried.
-        sources: what an encoder reads whole before the first step, by name; every one has the same lengths, which
-            are not the inputs'.
+        sources: inputs that an encoder reads whole before the first step, by name; all have the same lengths, which
+            differ from those of the inputs.
 
     Raises:
         ShapeError: inputs, statics, targets, reset or sources that do not agree on lengths or batch size.
@@ -108,7 +108,7 @@ class Batch:
 
     @cached_property
     def lengths(self) -> Tensor:
-        """Steps of each sequence, (B,)."""
+        """Number of steps of each sequence, (B,)."""
         if self.inputs:
             return next(iter(self.inputs.values())).lengths
         if isinstance(self.targets, Ragged):
@@ -119,25 +119,25 @@ class Batch:
 
     @cached_property
     def sizes(self) -> Tensor:
-        """Steps of each sequence and of its sources together: what its work is measured by, (B,)."""
+        """Number of steps of each sequence and its sources together, a measure of its work, (B,)."""
         source = next(iter(self.sources.values()), None)
         return self.lengths if source is None else self.lengths + source.lengths
 
     @property
     def batch_size(self) -> int:
-        """Sequences, B."""
+        """Number of sequences, B."""
         return int(self.lengths.shape[0])
 
     @cached_property
     def num_steps(self) -> int:
-        """Real steps, N."""
+        """Number of real steps, N."""
         return int(self.lengths.sum())
 
     def __len__(self) -> int:
         return self.batch_size
 
     def select(self, rows: Tensor) -> "Batch":
-        """The sequences at the given rows, with everything that belongs to them."""
+        """Return the sequences at the given rows, with everything that belongs to them."""
         rows = as_indices(rows)
         reset = None
         if self.reset is not None:
@@ -152,7 +152,7 @@ class Batch:
         )
 
     def slice_time(self, start: int | Tensor, stop: int | Tensor) -> "Batch":
-        """Steps start <= t < stop of every sequence; per-sequence statics and targets and all sources stay whole."""
+        """Return steps start <= t < stop of every sequence; statics, per-sequence targets and sources stay whole."""
         reset = None
         if self.reset is not None:
             reset = Ragged(self.reset, self.lengths).slice(start, stop).values
@@ -165,7 +165,7 @@ class Batch:
         )
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Everything on one device."""
+        """Move everything to a device."""
         return replace(
             self,
             inputs={name: value.to(device) for name, value in self.inputs.items()},
@@ -178,12 +178,12 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class LossSum:
-    """What one batch costs: a sum, what it is divided by, and the state after it.
+    """The loss of one batch: a sum, its divisor, and the final state.
 
     Args:
-        total: the summed loss, a scalar that carries gradients.
-        count: how many real steps or sequences (weighted) the sum runs over.
-        state: the model's final state, for a batch that carries on; None where there is none.
+        total: the summed loss, a scalar with gradients.
+        count: number of real steps or sequences (weighted) in the sum.
+        state: the model's final state, for a batch that continues this one; None where there is none.
     """
 
     total: Tensor

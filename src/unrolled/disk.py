@@ -1,6 +1,6 @@
-"""Files that survive a power cut and a kill: flushed to the disk, then renamed to their place.
+"""Writing files that survive a power cut or a kill: flushed to the disk, then renamed to their place.
 
-Models, exports and checkpoints are written through these functions, so that all of them keep the same promise.
+Models, exports and checkpoints are all written with these functions.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 
 from unrolled.errors import ArtifactError, message
 
-PENDING = ".new"  # ends the name of a file that is being written
+PENDING = ".new"  # suffix of a file that is being written
 PATIENCE = 5.0  # seconds that a rename waits for a reader; only Windows refuses to replace a file that is open
 
 
@@ -23,7 +23,7 @@ def pending_name(name: str) -> str:
 
 
 def flush(path: Path) -> None:
-    """Make sure that a file, or a folder's list of names, is on the disk."""
+    """Flush a file, or a folder's list of names, to the disk."""
     if path.is_dir():
         if os.name != "posix":  # elsewhere a folder cannot be opened
             return
@@ -37,7 +37,7 @@ def flush(path: Path) -> None:
 
 
 def write_flushed(path: Path, data: bytes) -> None:
-    """Write a file and make sure that it is on the disk."""
+    """Write a file and flush it to the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -47,7 +47,7 @@ def write_flushed(path: Path, data: bytes) -> None:
 def replace(source: Path, target: Path) -> None:
     """Rename a file to a place where an older one may be, in one step.
 
-    Windows refuses while somebody reads the older one; then it is tried again for up to `PATIENCE` seconds.
+    Windows refuses while a process reads the older one; then the rename is retried for up to `PATIENCE` seconds.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -61,7 +61,7 @@ def replace(source: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it, if it is there."""
+    """Remove a file, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -69,7 +69,7 @@ def remove(path: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits; read piece by piece."""
+    """Return the SHA-256 of a file in hexadecimal digits, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -81,7 +81,7 @@ def reason(fault: BaseException) -> str:
 
 
 def check_version(argument: str, version: Any, newest: int, place: Path) -> int:
-    """Return the format version of a file; refuse one of a format version that this program does not know.
+    """Return the format version of a file; refuse a version that this program does not know.
 
     Raises:
         ArtifactError: anything but a whole number from 1 to the newest.
@@ -99,7 +99,7 @@ def check_version(argument: str, version: Any, newest: int, place: Path) -> int:
 
 
 def damaged_model(folder: str | Path, why: str) -> ArtifactError:
-    """Return the error for a model folder that does not fit together."""
+    """Return the error for a damaged model folder."""
     return ArtifactError(
         message(
             "model",

@@ -1,17 +1,17 @@
-"""The error tree: every fault that `unrolled` reports on purpose.
+"""The tree of all errors that `unrolled` raises on purpose.
 
     UnrolledError
-    ├── InputError (ValueError)     what the user gave is wrong: the command line exits with 2
+    ├── InputError (ValueError)     wrong input from the user: the command line exits with 2
     │   ├── OptionError             an argument or option has an illegal value or name
     │   ├── DataError               a file, a column or a value in the data
     │   ├── ShapeError              a tensor, array or state of the wrong shape
-    │   ├── RepeatedEvent           an event that counted already, and whose answer is no longer kept
+    │   ├── RepeatedEvent           an event that was counted already, and whose answer is no longer kept
     │   └── ArtifactError           a saved model or checkpoint that cannot be read or written
     ├── UnsupportedError            the request makes sense, but not for this model or kernel
     ├── NotFittedError              predict before fit (also scikit-learn's NotFittedError)
     ├── NonFiniteLossError          training met NaN or infinity and stopped
-    └── StoreUnavailable            where sessions are kept could not be reached in time; try again later
-        └── AnswerLost              the same, and whether what was asked was done is not known
+    └── StoreUnavailable            the store of sessions could not be reached in time; retry later
+        └── AnswerLost              the same, and it is unknown whether the write was made
 
 A message names the argument, what was expected, what was received and what to do.
 """
@@ -24,11 +24,11 @@ from typing import Any
 
 
 class UnrolledError(Exception):
-    """Root of the tree: catch this to catch every fault that unrolled reports on purpose."""
+    """Root of the tree: catch this to catch every error that unrolled raises on purpose."""
 
 
 class InputError(UnrolledError, ValueError):
-    """What the user gave is wrong."""
+    """Wrong input from the user."""
 
 
 class OptionError(InputError):
@@ -47,8 +47,8 @@ class ArtifactError(InputError):
     """A saved model or checkpoint cannot be read or written."""
 
 
-class RepeatedEvent(InputError):  # noqa: N818 - it says what came, as StoreUnavailable says what is away
-    """An event that counted already, or whose turn is over, and whose answer is no longer kept; it is not counted."""
+class RepeatedEvent(InputError):  # noqa: N818 - named after the event, as StoreUnavailable after the store
+    """An event that was counted already or comes too late, and whose answer is no longer kept; it is not counted."""
 
 
 class UnsupportedError(UnrolledError):
@@ -56,23 +56,23 @@ class UnsupportedError(UnrolledError):
 
 
 class NotFittedError(UnrolledError, ValueError, AttributeError):
-    """A learnt attribute was asked for before `fit`."""
+    """A learnt attribute was used before `fit`."""
 
 
 class NonFiniteLossError(UnrolledError):
-    """Training met NaN or infinity and stopped; the last healthy weights are kept."""
+    """Training met NaN or infinity and stopped; the last finite weights are kept."""
 
 
-class StoreUnavailable(UnrolledError):  # noqa: N818 - the store's fault, not that of who asks
-    """Where sessions are kept could not be reached in time; nothing was acknowledged, so try again later."""
+class StoreUnavailable(UnrolledError):  # noqa: N818 - the store's error, not the caller's
+    """The store of sessions could not be reached in time; nothing was acknowledged, so retry later."""
 
 
 class AnswerLost(StoreUnavailable):
-    """The answer to a write was lost: it may or may not have been made. With an id, an event sent again counts once."""
+    """The answer to a write was lost: it may or may not have been made. An event sent again with its id counts once."""
 
 
 def message(argument: str, *, expected: str, received: object, remedy: str = "") -> str:
-    """Build the one sentence every error says: argument, expected, received, remedy.
+    """Build the sentence of an error: argument, expected, received, remedy.
 
     >>> message("dropout", expected="a number in [0, 1)", received=1.5, remedy="try 0.2")
     'dropout: expected a number in [0, 1), received 1.5; try 0.2'
@@ -83,7 +83,7 @@ def message(argument: str, *, expected: str, received: object, remedy: str = "")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """A hint that names the nearest valid choice, or lists the choices when none is near.
+    """Return a hint that names the nearest valid choice, or lists the choices when none is near.
 
     >>> nearest("reviw", ["review", "stars"])
     "did you mean 'review'?"
@@ -98,7 +98,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputError] = OptionError) -> InputError:
-    """An error for a name that is not among the choices, with the nearest one suggested."""
+    """Make the error for a name that is not among the choices, with the nearest one suggested."""
     known = list(choices)
     return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))
 
@@ -108,9 +108,9 @@ def finite_number(argument: str, value: Any, least: float = -math.inf, most: flo
 
     Args:
         argument: its name.
-        value: what was given.
-        least: the lowest value that is legal.
-        most: the highest one.
+        value: to check.
+        least: lowest legal value.
+        most: highest legal value.
 
     Raises:
         OptionError: no number, NaN, infinite, or out of bounds.

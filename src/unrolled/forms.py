@@ -1,8 +1,8 @@
-"""Forms: whether values that came from a file are what the code that uses them declares.
+"""Type checks of loaded values against the annotations of the code that uses them.
 
-A saved model is JSON, and a stranger can write any JSON. Constructors and learnt attributes say by their annotations
-what they hold; here those are compared with what is there, so that a value of another kind is refused when a model is
-loaded and not met in the middle of an answer.
+A saved model is JSON, and anybody can write any JSON. The annotations of constructors and learnt attributes declare
+their types; here loaded values are compared with them, so that a wrong type is refused when a model is loaded and not
+in the middle of a prediction.
 """
 
 import dataclasses
@@ -16,24 +16,24 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from unrolled.errors import ArtifactError, message
 
 ROOM = "unrolled."
-LARGEST = 2**62  # of a whole number: arrays index with 64 bits
+LARGEST = 2**62  # largest whole number: arrays index with 64 bits
 
 
 def check_forms(owner: object, skip: Sequence[str] = ()) -> None:
-    """Compare what an object holds, and what the objects inside it hold, with their classes' annotations.
+    """Check the attributes of an object, and of the objects inside it, against their classes' annotations.
 
     Args:
         owner: an object of this package.
-        skip: attributes of it that are not looked at.
+        skip: attributes that are not checked.
 
     Raises:
-        ArtifactError: the first value of another form.
+        ArtifactError: for the first value of a wrong type.
     """
     _check_object(owner, type(owner).__name__, skip, set())
 
 
 def check_form(value: Any, form: Any, name: str) -> None:
-    """Compare one value with an annotation.
+    """Check one value against an annotation.
 
     Example:
         >>> check_form([1, 2], list[int], "sizes")
@@ -48,7 +48,7 @@ def check_form(value: Any, form: Any, name: str) -> None:
 
 
 def fits(value: Any, form: Any) -> bool:
-    """Whether a value is what an annotation says; a list stands for any sequence, a whole number for a float."""
+    """Return whether a value fits an annotation; a list fits any sequence, a whole number fits a float."""
     if form is Any or form is object:
         return True
     if form is None or form is type(None):
@@ -75,12 +75,12 @@ def fits(value: Any, form: Any) -> bool:
 
 
 def some(values: Sequence[Any]) -> bool:
-    """Whether there is anything in a list."""
+    """Return whether a list is not empty."""
     return len(values) > 0
 
 
 def equal_rows(rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether lists are two of one length, such as centre and spread of each column."""
+    """Return whether there are two lists of equal length, such as centre and spread of each column."""
     return len(rows) == 2 and len(rows[0]) == len(rows[1])
 
 
@@ -125,7 +125,7 @@ def _held(owner: object) -> dict[str, Any]:
 
 
 def _objects(value: Any) -> Iterator[Any]:
-    """Objects of this package in a value, which may be a list or a dictionary of them."""
+    """Yield the objects of this package in a value, which may be a list or a dictionary of them."""
     if type(value).__module__.startswith(ROOM):
         yield value
     elif isinstance(value, list | tuple) and value and not isinstance(value[0], str | int | float):
@@ -138,7 +138,7 @@ def _objects(value: Any) -> Iterator[Any]:
 
 @cache
 def annotations_of(kind: type) -> dict[str, Any]:
-    """What a class says its attributes hold: its annotations, and those of its constructor."""
+    """Return the annotations of a class and of its constructor, by attribute."""
     constructor = {} if dataclasses.is_dataclass(kind) else get_type_hints(kind.__init__, include_extras=True)
     known = inspect.signature(kind).parameters if constructor else ()
     own = {name: form for name, form in constructor.items() if name in known}

@@ -1,17 +1,17 @@
-"""A folder whose content is replaced in one step: the files of the old and of the new generation have other names.
+"""Folders whose content is replaced in one step: each generation of files has its own names.
 
     model.json                        names the arrays that belong to it, with their digest and size
     weights-0123456789abcdef.ext      arrays, named by their digest: a file with that name never changes
     README.md, run.py, ...            copies for people, and code
 
-To save is to write the new arrays beside the old ones, and then to rename a new `model.json` over the old one. That
-rename is the only moment at which the model changes, and it is one step on Linux, macOS and Windows. So a kill or a
-power cut at any moment leaves the old model or the new one. A reader reads `model.json`, then the arrays that it names,
-and starts again if they have been replaced meanwhile: what it gets always belongs together.
+A save writes the new arrays next to the old ones, and then renames a new `model.json` over the old one. That
+rename is atomic on Linux, macOS and Windows, and only it changes the model. So a kill or a power cut at any moment
+leaves the old model or the new one. A reader reads `model.json`, then the arrays that it names, and starts again if
+they have been replaced meanwhile: what it gets always belongs together.
 
-Writers take turns by a lock on the file `.lock`, which the system releases when a process dies. On a disk without locks
-they go on without it. The one who holds it removes what no model needs: older arrays, and unfinished files of writers
-that were killed.
+Writers lock the file `.lock`; the system releases the lock when a process dies. On a disk without locks they continue
+without it. The holder of the lock removes files that no model needs: older arrays, and unfinished files of killed
+writers.
 """
 
 import re
@@ -28,8 +28,8 @@ from unrolled.disk import PENDING, digest, flush, pending_name, remove, replace,
 
 MODEL, LOCK = "model.json", ".lock"
 STEM = "weights"
-WAIT = 600.0  # seconds for another writer; then this one goes on, and the last one wins
-ABANDONED = 3600.0  # seconds after which an unfinished file is taken for dead where no lock tells
+WAIT = 600.0  # seconds to wait for another writer; then this one continues, and the last one wins
+ABANDONED = 3600.0  # seconds after which an unfinished file counts as abandoned where there are no locks
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Arrays:
 
     Args:
         suffix: of the file, such as ".safetensors".
-        write: writes them to the path that it is given.
+        write: writes them to a path.
     """
 
     suffix: str
@@ -47,14 +47,14 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Entry:
-    """What `model.json` says about a file that belongs to it: name, SHA-256 in hexadecimal digits, size in bytes."""
+    """The entry of a file in `model.json`: name, SHA-256 in hexadecimal digits, size in bytes."""
 
     name: str
     sha256: str
     bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the entry to plain values."""
         return {self.name: {"sha256": self.sha256, "bytes": self.bytes}}
 
 
@@ -64,10 +64,10 @@ def write_generation(
     """Replace the content of a folder in one step.
 
     Args:
-        folder: made if it is missing.
+        folder: created if it is missing.
         arrays: of the new generation.
-        model: makes what `model.json` will hold, from the entry of the arrays.
-        copies: further files by name, which no reader depends on; None removes one.
+        model: makes the content of `model.json` from the entry of the arrays.
+        copies: further files by name, which no reader depends on; None removes a file.
 
     Raises:
         OSError: no permission or no room; the older generation is unharmed.
@@ -77,7 +77,7 @@ def write_generation(
         mine: list[Path] = []
         try:
             waiting = {name: _write(folder, name, data, mine) for name, data in copies.items() if data is not None}
-            place = _new(folder, STEM, mine)  # a folder, as the library that writes has unfinished files of its own
+            place = _new(folder, STEM, mine)  # a folder, as the library that writes has temporary files of its own
             place.mkdir()
             pending = place / f"{STEM}{arrays.suffix}"
             arrays.write(pending)
@@ -100,7 +100,7 @@ def write_generation(
 
 
 def is_own(name: str) -> bool:
-    """Whether a file of that name is one that only this module writes, so that no user's work is lost with it."""
+    """Return whether only this module writes files of that name, so that no user's file is deleted."""
     return name == LOCK or (name.startswith(".") and name.endswith(PENDING)) or bool(_ARRAYS.fullmatch(name))
 
 
@@ -120,7 +120,7 @@ def _write(folder: Path, name: str, data: bytes, mine: list[Path]) -> Path:
 
 @contextmanager
 def _turn(folder: Path) -> Generator[bool]:
-    """Wait for other writers; gives whether there are certainly none now."""
+    """Wait for other writers; yield whether there are certainly none now."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=WAIT)
     try:
@@ -136,7 +136,7 @@ def _turn(folder: Path) -> Generator[bool]:
 
 
 def _clean(folder: Path, alone: bool) -> None:
-    """Remove what the model does not need; what cannot be removed now waits for the next save."""
+    """Remove files that the model does not need; the next save retries those that cannot be removed now."""
     with suppress(OSError):
         model = (folder / MODEL).read_bytes()
         for path in folder.iterdir():
@@ -148,7 +148,7 @@ def _clean(folder: Path, alone: bool) -> None:
 
 
 def _take_back(folder: Path, mine: Iterable[Path], made: bool) -> None:
-    """Remove the unfinished files of a save that failed, and the folder that it made; after success nothing is left."""
+    """Remove the unfinished files of a failed save, and the folder that it made; after success there are none."""
     with suppress(OSError):
         for path in mine:
             remove(path)

@@ -1,6 +1,6 @@
-"""Where something is read or written: a path of this machine. The address of a bucket or a site is none.
+"""Paths of this machine, as opposed to addresses of buckets or sites.
 
-Without this look `Path("s3://bucket/model")` is a folder named `s3:` in the working directory.
+Without this check `Path("s3://bucket/model")` is a folder named `s3:` in the working directory.
 """
 
 import re
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from unrolled.errors import DataError, InputError, message
 
-# a scheme of at least two letters, as a single one is a drive of Windows; Path makes one slash of two
+# a scheme of at least two letters, as a single one is a Windows drive; Path turns two slashes into one
 REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(/|:)")
 
 
 def local_path(place: str | Path, argument: str = "path", error: type[InputError] = DataError) -> Path:
-    """Return a path of this machine; every place that is read or written passes here.
+    """Return a local path, and refuse an address of something elsewhere; used for all reading and writing.
 
     Args:
-        place: what the user gave.
+        place: path from the user.
         argument: its name in the message.
-        error: what is raised.
+        error: type of the error.
 
     Raises:
         InputError: the address of something elsewhere, such as "s3://bucket/model".

@@ -1,12 +1,12 @@
-"""Ragged: the only form in which sequences of unequal length travel between rooms.
+"""Ragged: the type of all batches of sequences of unequal length, stored end to end.
 
-Written guarantees, true for every Ragged from the moment it exists:
+Guarantees of every Ragged:
 
 1. `values` has shape (N, *feature) and is contiguous; `lengths` has shape (B,), dtype int64, on the CPU.
 2. Every length is >= 0, and the lengths sum to N. Empty sequences and empty batches are legal.
 3. Order is kept: the steps of sequence 0 in time order, then those of sequence 1, and so on.
 4. Nothing is padded. Padding exists only inside a kernel, or where a caller asks for `padded()`.
-5. A Ragged is a value: every method returns a new one and none writes into its tensors.
+5. A Ragged is immutable: every method returns a new one and none writes into its tensors.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -101,17 +101,17 @@ class Ragged:
 
     @property
     def batch_size(self) -> int:
-        """Sequences, B."""
+        """Number of sequences, B."""
         return self.lengths.shape[0]
 
     @property
     def num_steps(self) -> int:
-        """Real steps of all sequences together, N."""
+        """Total number of real steps, N."""
         return self.values.shape[0]
 
     @cached_property
     def max_length(self) -> int:
-        """Steps of the longest sequence, T; 0 for an empty batch."""
+        """Length of the longest sequence, T; 0 for an empty batch."""
         return int(self.lengths.max()) if self.batch_size else 0
 
     @property
@@ -121,18 +121,18 @@ class Ragged:
 
     @cached_property
     def offsets(self) -> Tensor:
-        """Where each sequence starts in `values`, then N: (B + 1,), on the CPU."""
+        """Start of each sequence in `values`, then N: (B + 1,), on the CPU."""
         return torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)])
 
     @cached_property
     def sequence_ids(self) -> Tensor:
-        """Which sequence each step belongs to: (N,), on the device of `values`."""
+        """Index of the sequence of each step: (N,), on the device of `values`."""
         ids = torch.repeat_interleave(torch.arange(self.batch_size), self.lengths)
         return ids.to(self.values.device)
 
     @cached_property
     def positions(self) -> Tensor:
-        """The time index of each step within its sequence: (N,), on the device of `values`."""
+        """Time index of each step within its sequence: (N,), on the device of `values`."""
         starts = torch.repeat_interleave(self.offsets[:-1], self.lengths)
         return (torch.arange(self.num_steps) - starts).to(self.values.device)
 
@@ -157,11 +157,11 @@ class Ragged:
     # ---- padding, only on request -------------------------------------------------------------
 
     def mask(self) -> Mask:
-        """Where steps are real: (B, T) bool, True = real, on the device of `values`."""
+        """Return the mask of real steps: (B, T) bool, True = real, on the device of `values`."""
         return _mask(self.lengths, self.max_length).to(self.values.device)
 
     def padded(self, value: float = 0) -> Tensor:
-        """A dense (B, T, *feature) copy, filled with `value` after each sequence's end."""
+        """Return a dense (B, T, *feature) copy, padded with `value` after each sequence's end."""
         shape = (self.batch_size, self.max_length, *self.feature_shape)
         dense = self.values.new_full(shape, value)  # (B, T, *feature)
         return dense.index_put((self.sequence_ids, self.positions), self.values)
@@ -169,7 +169,7 @@ class Ragged:
     # ---- other values, same lengths -----------------------------------------------------------
 
     def with_values(self, values: Tensor) -> "Ragged":
-        """The same lengths around new values (N, *any)."""
+        """Return a Ragged with new values (N, *any) and the same lengths."""
         return Ragged(values, self.lengths)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Ragged":
@@ -177,25 +177,25 @@ class Ragged:
         return self.with_values(function(self.values))
 
     def to(self, *args: Any, **kwargs: Any) -> "Ragged":
-        """`Tensor.to` on the values (device, dtype); lengths stay on the CPU."""
+        """Move or convert the values as `Tensor.to` does; lengths stay on the CPU."""
         return self.with_values(self.values.to(*args, **kwargs))
 
     # ---- other sequences ----------------------------------------------------------------------
 
     def _gather(self, starts: Tensor, lengths: Tensor) -> "Ragged":
-        """Sequences read from `values` at the given starts: the one place that copies runs of steps."""
+        """Copy sequences of the given starts and lengths out of `values`."""
         ends = lengths.cumsum(0)
         total = int(ends[-1]) if len(lengths) else 0
         index = torch.arange(total) + torch.repeat_interleave(starts - (ends - lengths), lengths)
         return Ragged(self.values[index.to(self.values.device)], lengths)
 
     def select(self, indices: Tensor | np.ndarray | Sequence[int]) -> "Ragged":
-        """The sequences at the given indices, in that order; an index may repeat."""
+        """Return the sequences at the given indices, in that order; an index may repeat."""
         rows = as_indices(indices)
         return self._gather(self.offsets[:-1][rows], self.lengths[rows])
 
     def slice(self, start: int | Tensor, stop: int | Tensor) -> "Ragged":
-        """Steps start <= t < stop of every sequence; both clipped to its length, each an int or (B,).
+        """Return steps start <= t < stop of every sequence; both are clipped to its length, each an int or (B,).
 
         Negative numbers are refused: use `last_steps` to count from the end.
         """
@@ -208,18 +208,18 @@ class Ragged:
         return self._gather(self.offsets[:-1] + first, last - first)
 
     def last_steps(self, count: int) -> "Ragged":
-        """The last `count` steps of every sequence (all of them where it is shorter)."""
+        """Return the last `count` steps of every sequence (all of them where it is shorter)."""
         return self.slice((self.lengths - count).clamp(min=0), self.lengths)
 
     def last(self, fill: float = 0) -> Tensor:
-        """The final step of every sequence, (B, *feature); `fill` where a sequence is empty."""
+        """Return the final step of every sequence, (B, *feature); `fill` where a sequence is empty."""
         out = self.values.new_full((self.batch_size, *self.feature_shape), fill)
         real = self.lengths > 0
         index = (self.offsets[1:][real] - 1).to(self.values.device)
         return out.index_put((real.to(self.values.device).nonzero().squeeze(1),), self.values[index])
 
     def reversed(self) -> "Ragged":
-        """Every sequence backwards in time, by its true length."""
+        """Reverse every sequence in time, within its own length."""
         ends = self.lengths.cumsum(0)
         mirrors = 2 * ends - self.lengths - 1  # the first and the last step of each, added
         index = mirrors.repeat_interleave(self.lengths, output_size=self.num_steps) - torch.arange(self.num_steps)
@@ -227,18 +227,18 @@ class Ragged:
 
     @staticmethod
     def concatenate(batches: Sequence["Ragged"]) -> "Ragged":
-        """One batch that holds the sequences of all batches, in order."""
+        """Join the sequences of several batches to one batch, in order."""
         return Ragged(torch.cat([b.values for b in batches]), torch.cat([b.lengths for b in batches]))
 
     # ---- time-major, for kernels --------------------------------------------------------------
 
     @cached_property
     def time_major(self) -> "TimeMajor":
-        """The layout kernels use: all first steps, then all second steps, longest sequence first."""
+        """Return the layout that kernels use: all first steps, then all second steps, longest sequence first."""
         order = torch.argsort(self.lengths, descending=True, stable=True)
         sorted_lengths = self.lengths[order]
         steps = torch.arange(self.max_length)
-        # how many sequences are still alive at each step: lengths are sorted, so a search suffices
+        # number of sequences with a step t: lengths are sorted, so a search is enough
         batch_sizes = torch.searchsorted(sorted_lengths.neg(), steps.neg(), right=False)
         rank = torch.empty_like(order)
         rank[order] = torch.arange(self.batch_size)
@@ -253,12 +253,12 @@ class Ragged:
 
 @dataclass(frozen=True, eq=False)
 class TimeMajor:
-    """How a Ragged's steps are reordered for a kernel; all tensors on the CPU.
+    """The indices that reorder a Ragged's steps for a kernel; all tensors on the CPU.
 
     Args:
         order: sequence indices, longest first, (B,).
         rank: the inverse of `order`, (B,).
-        batch_sizes: sequences alive at each step, non-increasing, (T,).
+        batch_sizes: number of sequences at each step, non-increasing, (T,).
         gather: `values[gather]` is time-major, (N,).
         scatter: `time_major_values[scatter]` is the Ragged's order again, (N,).
     """
@@ -271,7 +271,7 @@ class TimeMajor:
 
 
 def as_indices(indices: Tensor | np.ndarray | Sequence[int]) -> Tensor:
-    """Indices as int64 on the CPU; a mask is refused, since read as numbers it would pick rows 0 and 1."""
+    """Convert indices to int64 on the CPU; refuse a mask, which as numbers would pick rows 0 and 1."""
     rows = torch.as_tensor(indices)
     if rows.dtype == torch.bool:
         raise ShapeError(

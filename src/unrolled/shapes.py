@@ -1,4 +1,4 @@
-"""The legend of axis letters, and one alias for each role a tensor plays.
+"""Axis letters, and type aliases for the roles of tensors.
 
 | letter | axis                                                              |
 |--------|-------------------------------------------------------------------|

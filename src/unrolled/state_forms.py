@@ -1,4 +1,4 @@
-"""Forms: what a stream's memory may hold, checked before bytes that came from elsewhere are gone on from."""
+"""Forms: checks of a stream's memory that came from elsewhere, before it is used."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -7,37 +7,37 @@ import numpy as np
 
 from unrolled.errors import ArtifactError, UnrolledError, message
 
-DEEPEST = 8  # levels of a value that a codec reads
-MOST_PARTS = 100_000  # values within one
-# what a codec may raise for a value that it was never meant to read
+DEEPEST = 8  # maximum levels of a value that a codec reads
+MOST_PARTS = 100_000  # maximum values within one
+# exceptions that a codec may raise for an unexpected value
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 class Form(Protocol):
-    """What a value may be."""
+    """A check of a value."""
 
     def check(self, value: Any, where: str) -> None:
-        """Refuse any other.
+        """Refuse a value that does not have this form.
 
         Args:
-            value: as it was read.
+            value: as it was unpacked.
             where: its place in the memory, for the error.
 
         Raises:
-            ArtifactError: another value.
+            ArtifactError: the value does not have this form.
         """
         ...
 
 
 def refused(where: str, expected: str, value: object) -> ArtifactError:
-    """The error of a value that has not the form: it says where, and not more of the value than its kind."""
+    """Make the error for a value without the form; it names the place and the type, but not the value."""
     received = f"{value!r:.40}" if isinstance(value, int | float | bool | None) else f"a {type(value).__name__}"
     remedy = "restore a copy, or start again from initial_state()"
     return ArtifactError(message(f"state, {where}", expected=expected, received=received, remedy=remedy))
 
 
 class Exactly:
-    """One value alone, such as () or None."""
+    """Exactly one value, such as () or None."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -126,8 +126,8 @@ class Array:
         shape: its sizes; None = any size up to `most`.
         most: of a size that is not given.
         low, high: range of its values.
-        missing: whether NaN may stand among them.
-        infinite: whether infinities may.
+        missing: whether NaN is allowed.
+        infinite: whether infinities are allowed.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Array:
                 sizes = ", ".join(f"<= {self._most}" if size is None else str(size) for size in self._shape)
                 raise refused(where, f"an array of shape ({sizes})", value)
         if value.dtype.kind == "f":
-            wide = value.astype(np.float64)  # of which every number is one of the bounds' kind
+            wide = value.astype(np.float64)  # so that values and bounds compare as one type
             ordinary = (wide >= self._low) & (wide <= self._high)
             ordinary |= np.isnan(value) & self._missing
             ordinary |= np.isinf(value) & self._infinite
@@ -176,7 +176,7 @@ class Parts:
 
 
 class Many:
-    """A tuple of at most `most` parts of one form; `distinct` says whether none comes twice."""
+    """A tuple of at most `most` parts of one form; `distinct` requires different parts."""
 
     def __init__(self, form: Form, most: int, distinct: bool = False) -> None:
         self._form, self._most, self._distinct = form, most, distinct
@@ -191,7 +191,7 @@ class Many:
 
 
 class Named:
-    """A dictionary with these keys and no others."""
+    """A dictionary with exactly these keys."""
 
     def __init__(self, forms: Mapping[str, Form]) -> None:
         self._forms = forms
@@ -228,7 +228,7 @@ class Either:
 
 
 class Plain:
-    """A value as an event may bring it: bounded in depth and parts, and otherwise what its codec takes."""
+    """A value of an event: limited in depth and parts, and otherwise anything that its codec accepts."""
 
     def check(self, value: Any, where: str) -> None:
         level, parts = [value], 0
@@ -250,12 +250,12 @@ class Plain:
 
 
 class Also:
-    """A form, and something that holds between its parts.
+    """A form with a further condition.
 
     Args:
         form: of the value.
-        holds: whether the rest is right too; where it raises what a codec raises for such a value, it is not.
-        expected: what, for the error.
+        holds: the condition; an exception that codecs raise for wrong values counts as False.
+        expected: the condition in words, for the error.
     """
 
     def __init__(self, form: Form, holds: Callable[[Any], bool], expected: str) -> None:

@@ -100,7 +100,7 @@ def test_other_kernels_say_why_they_do_not_run():
     def look(values: Tensor) -> Tensor:
         found.append(choose(cell, inputs))
         for kernel in ("tiles", "native"):
-            with pytest.raises(UnsupportedError, match="a function transform of torch is at work"):
+            with pytest.raises(UnsupportedError, match="a function transform of torch is active"):
                 choose(cell, inputs, kernel)
         return values.sum()
 

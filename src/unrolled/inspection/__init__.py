@@ -1,1 +1,1 @@
-"""Inspection: what happens inside a model, as data; drawing is elsewhere."""
+"""Inspection: measurements of what happens inside a model, as data; `plots` draws them."""

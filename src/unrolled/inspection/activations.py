@@ -1,4 +1,4 @@
-"""Activations: gates and units that have stopped to answer, because they are flat, dead or beyond all bounds."""
+"""Activation statistics: saturated gates, dead units and exploded units."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ import torch
 from unrolled.inspection.gates import SQUASHINGS, Squashed, squashings_of_step
 from unrolled.inspection.trace import Trace
 
-FLAT = 0.1  # a squashing is flat where its slope is below this share of its largest
-DEAD = 1e-6  # a unit whose output stays within so much over all steps tells nothing to anyone
-EXPLODED = 1e3  # a state beyond this: squashed states stay within 1, an LSTM's cell within the number of steps
+FLAT = 0.1  # an activation is flat where its slope is below this share of the largest slope
+DEAD = 1e-6  # a unit is dead if its output varies by no more than this over all steps
+EXPLODED = 1e3  # states larger than this: squashed states stay within 1, an LSTM's cell within the number of steps
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One squashing in a cell's step, over all inspected steps.
+    """Statistics of one squashing function in a cell's step, over all inspected steps.
 
     Args:
-        name: as the cell names it in `Cell.squashings`, else the function and its number.
+        name: its name in `Cell.squashings`, else the function and its number.
         kind: "sigmoid", "tanh" or "relu".
         flat: share of the activations where the slope is below a tenth of the largest.
         mean: mean activation.
@@ -31,11 +31,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Units:
-    """Shares of the units, over all inspected steps.
+    """Shares of dead and exploded units, over all inspected steps.
 
     Args:
-        dead: the output does not move.
-        exploded: some value of the state is huge or not finite.
+        dead: share whose output does not change.
+        exploded: share with a value of the state that is huge or not finite.
     """
 
     dead: float = 0.0
@@ -43,7 +43,7 @@ class Units:
 
 
 def gates(trace: Trace, pieces: int) -> tuple[Gate, ...]:
-    """Every squashing of the cell's step in the first so many pieces; none for a cell that squashes nothing."""
+    """Measure every squashing of the cell's step in the first `pieces` pieces; empty for a cell without any."""
     chosen, stretch = trace.pieces < pieces, trace.stretch  # (N,)
     state = stretch.state_of(trace.before[chosen])
     with torch.no_grad():
@@ -60,7 +60,7 @@ def _gate(squashed: Squashed) -> Gate:
 
 
 def units(trace: Trace) -> Units:
-    """Dead and exploded units of a replay of at least one step; one step alone shows no unit dead."""
+    """Measure dead and exploded units of a replay; with a single step no unit counts as dead."""
     outputs, states = trace.outputs.detach(), trace.states.detach()
     still = (outputs.amax(0) - outputs.amin(0)) <= DEAD  # (H,)
     huge = ~(states.abs() <= EXPLODED).all(0)  # (S,) NaN is huge

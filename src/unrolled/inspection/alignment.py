@@ -1,4 +1,4 @@
-"""The records of where a writing model looked."""
+"""Records of the attention of a model that generates text."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Where each piece of an answer looked.
+    """The attention of each piece of an answer.
 
     Args:
         read: the pieces of the source; empty for a picture.
@@ -23,7 +23,7 @@ class Alignment:
     grid: tuple[int, int] = (0, 0)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the alignment to plain values."""
         return {
             "read": list(self.read),
             "written": list(self.written),
@@ -34,15 +34,15 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class Working:
-    """One record, the answer to it, and where each piece of the answer looked.
+    """One record, its generated answer, and the attention of each piece of the answer.
 
     Args:
-        row: which record.
-        read: what was read, as a text; empty where it was none.
-        answer: the text written.
-        true: the right one; empty where the data has none.
-        alignment: where each piece looked; None for a model without attention.
-        picture: what was looked at, (S, S) or (S, S, 3) bytes; None where it was no picture.
+        row: index of the record.
+        read: the source text; empty where the source is no text.
+        answer: the generated text.
+        true: the true text; empty where the data has none.
+        alignment: the attention; None for a model without attention.
+        picture: the source picture, (S, S) or (S, S, 3) bytes; None where the source is no picture.
     """
 
     row: int
@@ -53,6 +53,6 @@ class Working:
     picture: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without the picture."""
+        """Convert the record to plain values, without the picture."""
         looked = None if self.alignment is None else self.alignment.to_json()
         return {"row": self.row, "read": self.read, "answer": self.answer, "true": self.true, "alignment": looked}

@@ -1,4 +1,4 @@
-"""Capture: what went into each recurrent layer, and what the loss asked of what came out, in an ordinary pass."""
+"""Capture: the inputs of each recurrent layer and the gradients of its outputs, in an ordinary pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ Loss = Callable[[nn.Module, Any], LossSum | Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """What one batch showed.
+    """The layers' passes, the loss and the gradients of one batch.
 
     Args:
-        visits: every pass through a layer, in the order in which the model made them.
+        visits: every pass through a layer, in the order of the model.
         loss: the mean loss.
-        gradients: of the mean loss in every weight that learns, by name; empty where nobody wants them.
+        gradients: of the mean loss in every trainable weight, by name; empty if not wanted.
     """
 
     visits: list[Visit]
@@ -37,18 +37,18 @@ def capture(model: nn.Module, batch: Any, loss: Loss, want_weights: bool = True)
 
     Args:
         model: any module in which cells are unrolled, such as an arrangement or a `Stack`.
-        batch: what the loss reads.
-        loss: of the model on the batch, summed, or as a tensor () its mean.
-        want_weights: whether the gradient in the weights is wanted; without it a third of the backward pass is saved.
+        batch: input of the loss.
+        loss: of the model on the batch, summed, or its mean as a tensor ().
+        want_weights: also compute the gradient in the weights; without it a third of the backward pass is saved.
 
     Raises:
         UnsupportedError: no recurrent layer ran.
     """
     visits: list[Visit] = []
-    watched: list[tuple[Tensor, ...]] = []  # of each visit the outputs (N, H), then the final state's fields (B, width)
+    watched: list[tuple[Tensor, ...]] = []  # per visit the outputs (N, H), then the final state's fields (B, width)
 
     def note(visit: Visit, one: Pass) -> tuple[Ragged, State]:
-        """Hand on outputs and states through which only what follows asks for a gradient."""
+        """Pass on outputs and states as new nodes, whose gradient comes only from later computations."""
         outputs, final = one.outputs.map(_watched), map_state(_watched, one.final)
         visits.append(visit)
         watched.append((outputs.values, *final))
@@ -70,7 +70,7 @@ def capture(model: nn.Module, batch: Any, loss: Loss, want_weights: bool = True)
 
 
 def _gradients(mean: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
-    """Like `autograd.grad`, but a tensor that nothing was learnt about has no gradient."""
+    """Compute gradients like `autograd.grad`; a tensor that does not affect the mean gets None."""
     asked = [tensor for tensor in tensors if tensor.requires_grad]
     if not asked or not mean.requires_grad:
         return [None] * len(tensors)
@@ -83,7 +83,7 @@ def _filled(gradient: Tensor | None, like: Tensor) -> Tensor:
 
 
 def _watched(tensor: Tensor) -> Tensor:
-    """The same values as a new node, so that its gradient is only what comes after; without a past, a leaf."""
+    """Return the same values as a new node of the graph, or as a leaf if they have no graph."""
     if not torch.is_grad_enabled():
         return tensor
     return tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()

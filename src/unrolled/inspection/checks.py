@@ -1,13 +1,13 @@
-"""Checks of any model, ours or not: does it look ahead, leak state, forget it, or see padding and batch mates?
+"""Checks of any model: does it look ahead, leak or forget state, or depend on padding or the rest of the batch?
 
-A model is anything that can be called. Three faces, each as small as the check needs:
+A model is anything that can be called. Each check needs one of three signatures:
 
     answers    model(inputs: Ragged) -> outputs
     carries    model(inputs: Ragged, state) -> (outputs, state)      state None = the state before the first step
     pads       model(padded (B, T, *feature), lengths (B,)) -> outputs (B, T, width) or (B, width)
 
-Outputs are a Ragged with the inputs' lengths or one row for each sequence, (B, ...); a pair is read as (outputs,
-state). A module is put into evaluation mode for the check, and draws the same random numbers each time. A check
+Outputs are a Ragged with the inputs' lengths or one row per sequence, (B, ...); a pair is read as (outputs, state).
+A module is put into evaluation mode for the check, and gets the same random numbers each time. A check
 returns None, or a `Finding` that prints as one sentence: what happened, where, by how much, and what to do.
 """
 
@@ -37,18 +37,18 @@ CUTS = 8  # steps after which the inputs are changed, evenly spaced
 
 
 def looks_into_the_future(model: Model, inputs: Ragged, tolerance: float = TOLERANCE) -> Finding | None:
-    """Change the inputs from some step on: no earlier output may change.
+    """Check that no output changes when inputs of later steps change.
 
     Args:
-        model: answers at every step.
-        inputs: a batch to try it on, with a sequence of at least two steps; any dtype.
-        tolerance: the largest difference that counts as none, as a share of the largest output or of 1.
+        model: gives an output at every step (`answers`).
+        inputs: a batch for the check, with a sequence of at least two steps; any dtype.
+        tolerance: the largest difference that is accepted, as a share of the largest output or of 1.
 
     Returns:
         None, or the first output found that changes.
 
     Raises:
-        DataError: inputs on which the check can see nothing.
+        DataError: inputs that the check cannot use.
 
     Example:
         >>> import torch
@@ -81,11 +81,11 @@ def looks_into_the_future(model: Model, inputs: Ragged, tolerance: float = TOLER
 
 
 def batch_mates_matter(model: Model, inputs: Ragged, tolerance: float = TOLERANCE) -> Finding | None:
-    """Ask for every sequence alone: the answer must be the one it gets in the batch.
+    """Check that every sequence gets the same answer alone as in a batch.
 
     Args:
-        model: answers.
-        inputs: a batch of at least two sequences, best of unequal length.
+        model: of the form `answers`.
+        inputs: a batch of at least two sequences, preferably of unequal length.
         tolerance: as in `looks_into_the_future`.
 
     Returns:
@@ -119,12 +119,12 @@ def batch_mates_matter(model: Model, inputs: Ragged, tolerance: float = TOLERANC
 def padding_changes_results(
     model: Model, inputs: Ragged, extra: int = 3, tolerance: float = TOLERANCE
 ) -> Finding | None:
-    """Pad further, and with other values: no answer at a real step may change.
+    """Check that no answer at a real step changes with more padding or other padding values.
 
     Args:
-        model: pads.
-        inputs: sequences; padded here.
-        extra: steps of padding added after the longest sequence.
+        model: of the form `pads`.
+        inputs: sequences; the check pads them.
+        extra: number of padding steps added after the longest sequence.
         tolerance: as in `looks_into_the_future`.
 
     Returns:
@@ -161,15 +161,15 @@ def padding_changes_results(
 
 
 def leaks_state_between_sequences(model: Model, inputs: Ragged, tolerance: float = TOLERANCE) -> Finding | None:
-    """Ask again after other sequences, and change the sequences that come first: the answers must stay.
+    """Check that answers do not depend on earlier batches, or on earlier sequences of the batch.
 
     Args:
-        model: answers.
+        model: of the form `answers`.
         inputs: a batch of at least two sequences with steps.
         tolerance: as in `looks_into_the_future`.
 
     Returns:
-        None, or what another sequence left behind.
+        None, or the effect of another sequence.
 
     Raises:
         DataError: fewer than two sequences with steps.
@@ -214,10 +214,10 @@ def leaks_state_between_sequences(model: Model, inputs: Ragged, tolerance: float
 
 
 def forgets_state_between_calls(model: Model, inputs: Ragged, tolerance: float = TOLERANCE) -> Finding | None:
-    """Cut every sequence in two and carry the state: the answers must be those to the whole.
+    """Check that sequences in two parts, with the state passed on, get the answers of the whole sequences.
 
     Args:
-        model: carries.
+        model: of the form `carries`.
         inputs: sequences, one of them of at least two steps.
         tolerance: as in `looks_into_the_future`.
 

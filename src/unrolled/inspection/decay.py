@@ -1,4 +1,4 @@
-"""Decay: how much of a loss's gradient is left so many steps before it, and the exponential that fits it."""
+"""Decay: the size of a loss's gradient by the number of steps before the loss, and its exponential fit."""
 
 import math
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from unrolled.inspection.trace import ALL, Stretch, Trace
 
-FIT_FLOOR = 1e-6  # relative to where it starts: float32 cannot add less than this to a gradient of size 1
-ZERO = 1e-30  # what counts as nothing in a mean of logarithms
+FIT_FLOOR = 1e-6  # relative to the start of the curve: float32 cannot add less than this to a gradient of size 1
+ZERO = 1e-30  # lower bound of sizes in a mean of logarithms
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Decay:
     """The size of `dJ_i/ds_k` by the lag i - k, relative to `dJ_i/ds_i`, for sampled losses J_i.
 
     Args:
-        curve: the geometric mean over the losses that look back so far, (lags,); 1.0 at lag 0.
-        counts: how many losses each mean is over, (lags,).
+        curve: the geometric mean over the losses with that many steps before them, (lags,); 1.0 at lag 0.
+        counts: number of losses in each mean, (lags,).
         rate: the factor per step of the exponential that fits the curve.
-        span: median of how many steps a loss has before it.
+        span: median number of steps before a loss.
 
     Example: 0.5 a step.
 
@@ -36,27 +36,27 @@ class Decay:
 
     @property
     def typical(self) -> tuple[float, ...]:
-        """The curve as far as more than half of the losses look back."""
+        """The curve up to the lag that more than half of the losses reach."""
         return tuple(size for size, count in zip(self.curve, self.counts, strict=True) if 2 * count > self.counts[0])
 
     @property
     def half_life(self) -> float:
-        """Steps in which the gradient halves; infinite where it does not shrink."""
+        """Number of steps in which the gradient halves; infinite where it does not shrink."""
         return -math.log(2) / math.log(self.rate) if 0 < self.rate < 1 else 0.0 if self.rate <= 0 else math.inf
 
     @property
     def doubling_time(self) -> float:
-        """Steps in which the gradient doubles; infinite where it does not grow."""
+        """Number of steps in which the gradient doubles; infinite where it does not grow."""
         return math.log(2) / math.log(self.rate) if self.rate > 1 else math.inf
 
     @property
     def reach(self) -> float:
-        """Steps after which the fitted gradient is down to a hundredth; infinite where it does not shrink."""
+        """Number of steps after which the fitted gradient is a hundredth; infinite where it does not shrink."""
         return self.half_life * math.log2(100)
 
 
 def anchors(stretch: Stretch, samples: int) -> tuple[Tensor, Tensor]:
-    """Losses to look back from: up to `samples` of each piece, spread over its steps, the last one first.
+    """Choose the losses to look back from: up to `samples` per piece, spread over its steps, the last one first.
 
     Returns:
         the piece of each, (M,), and its step within the piece, (M,); none of a piece that no loss reads.
@@ -71,7 +71,7 @@ def anchors(stretch: Stretch, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def heard_steps(stretch: Stretch, piece: int) -> Tensor:
-    """The steps of a piece whose output, or at the end the state, a loss reads directly, (steps,)."""
+    """Return the steps of a piece whose output (or at the end, state) a loss reads directly, (steps,)."""
     heard = stretch.output_gradient[piece].abs().sum(1) > 0  # (T,)
     if len(heard):
         heard[-1] |= bool(stretch.end_gradient[piece].abs().sum() > 0)
@@ -79,12 +79,12 @@ def heard_steps(stretch: Stretch, piece: int) -> Tensor:
 
 
 def decay(trace: Trace, only: Tensor, gradients: Tensor) -> Decay:
-    """Measure from the gradients of one loss for each piece.
+    """Measure the decay from the gradients of one loss per piece.
 
     Args:
         trace: a replay of at least one piece.
-        only: that loss's step, (P,); pieces with `ALL` are passed over.
-        gradients: dJ_i/ds_k, (N, S), as `trace.gradients(only)` gives them.
+        only: that loss's step, (P,); pieces with `ALL` are skipped.
+        gradients: dJ_i/ds_k, (N, S), from `trace.gradients(only)`.
     """
     lags = only[trace.pieces] - trace.positions  # (N,)
     sizes = gradients.norm(dim=1)  # (N,)
@@ -100,10 +100,10 @@ def decay(trace: Trace, only: Tensor, gradients: Tensor) -> Decay:
 
 
 def fitted_rate(curve: Tensor) -> float:
-    """The factor per step of the exponential through a curve of sizes by lag, by least squares on the logarithms.
+    """Fit an exponential to a curve of sizes by lag, by least squares on the logarithms; return the factor per step.
 
-    Only what lies above `FIT_FLOOR` of the largest counts; with one such point the curve falls at once, with the
-    factor from it to the next one.
+    Only points above `FIT_FLOOR` of the largest are used; if there is only one, the factor from it to the next point
+    is returned.
 
     Example:
         >>> import torch

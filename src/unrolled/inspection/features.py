@@ -1,4 +1,4 @@
-"""Simple facts about each step of a sequence, to see whether a unit keeps track of one."""
+"""Simple features of each step of a sequence, to find units that track one of them."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,11 +10,11 @@ VOWELS = set("aeiouyAEIOUY")
 
 
 def text_features(steps: Sequence[str]) -> Features:
-    """Facts about a text, as they stand after each of its steps.
+    """Compute features of a text after each of its steps.
 
     Args:
-        steps: what each step reads: a character, a word, or nothing, (T,). Straight and curly double quotes open and
-            close; brackets count how deep they are.
+        steps: input of each step: a character, a word, or nothing, (T,). Straight and curly double quotes open and
+            close; brackets are counted by depth.
 
     Returns:
         (T,) by name.
@@ -33,7 +33,7 @@ def text_features(steps: Sequence[str]) -> Features:
 
 
 def number_features(values: Sequence[float] | np.ndarray) -> Features:
-    """Facts about a series of numbers, as they stand after each of its steps.
+    """Compute features of a series of numbers after each of its steps.
 
     Args:
         values: (T,); missing ones are NaN and count as 0.
@@ -71,7 +71,7 @@ def _each(test: Callable[[str], bool]) -> Callable[[str], list[float]]:
 
 
 def _since(test: Callable[[str], bool]) -> Callable[[str], list[float]]:
-    """How many characters ago one last held; 0 at it."""
+    """Make a walk that counts the characters since the test last held; 0 at such a character."""
 
     def walk(text: str) -> list[float]:
         values, count = [], 0

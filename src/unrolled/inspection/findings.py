@@ -1,4 +1,4 @@
-"""Finding: what an inspection has to say, in one sentence."""
+"""Finding: the result of a check that failed, in one sentence."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """The problem that a check found.
 
     Args:
-        check: the function that found it.
-        sentence: what happened, where, and what to do; it is what the finding prints as.
-        gap: the largest difference between two outputs that should be the same.
+        check: name of the check.
+        sentence: what happened, where, and what to do; printing the finding shows it.
+        gap: the largest difference between two outputs that should be equal.
 
     Example:
         >>> print(Finding("looks_into_the_future", "The output at step 0 reads step 1.", 0.5))
@@ -26,5 +26,5 @@ class Finding:
         return self.sentence
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the finding to plain values."""
         return asdict(self)

@@ -1,6 +1,6 @@
-"""The squashings of one step, by name, and those of them that are gates: how far each is open, between 0 and 1.
+"""Values of a cell's squashing functions during one step, and of its gates (between 0 = closed and 1 = open).
 
-They are read off the cell's own step while it runs, and named as the cell names them in `Cell.squashings`.
+They are recorded while the cell's own step runs, and named as in `Cell.squashings`.
 """
 
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from unrolled.cells.base import Cell, State
 from unrolled.kernels.noise import SILENCE, Noise, step
 
 SQUASHINGS = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}  # the largest slope of each
-ORDER = ("store", "forget", "reset", "update", "keep", "output")  # of gates, as the textbooks have them
+ORDER = ("store", "forget", "reset", "update", "keep", "output")  # order of gates, as in textbooks
 
 Gates = dict[str, Tensor]
 
 
 class Squashed(NamedTuple):
-    """What one squashing gave.
+    """The values of one squashing function.
 
     Args:
-        name: as the cell names it, else the function and its number.
+        name: from the cell, else the function and its number.
         kind: "sigmoid", "tanh" or "relu".
         values: (B, width).
     """
@@ -32,7 +32,7 @@ class Squashed(NamedTuple):
 
 
 class _Spy(TorchFunctionMode):
-    """Notes what every sigmoid, tanh and relu gives, in the order of the step."""
+    """Records the results of every sigmoid, tanh and relu, in the order of the step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Spy(TorchFunctionMode):
 
 
 def squashings_of_step(cell: Cell, inputs: Tensor, state: State, noise: Noise = SILENCE) -> list[Squashed]:
-    """Every squashing of a cell while it takes one step, in the order in which it does them.
+    """Record every squashing of a cell during one step, in order.
 
     Args:
         cell: any cell.
@@ -64,10 +64,10 @@ def squashings_of_step(cell: Cell, inputs: Tensor, state: State, noise: Noise = 
 
 
 def gates_of_step(cell: Cell, inputs: Tensor, state: State) -> Gates:
-    """What the gates of a cell are while it takes one step.
+    """Record the gates of a cell during one step.
 
     Returns:
-        (B, H) for each gate, by the name it has in the cell's docstring; empty for a cell without gates.
+        (B, H) per gate, by its name in the cell's docstring; empty for a cell without gates.
 
     Example:
         >>> import torch

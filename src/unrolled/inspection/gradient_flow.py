@@ -1,4 +1,4 @@
-"""Gradient flow: how far back a model learns, measured at every step of every layer, and a sentence about it."""
+"""Gradient flow: the size of the gradient at every step of every layer, and a verdict in one sentence."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -34,26 +34,27 @@ def gradient_flow(
 ) -> GradientFlow:
     """Measure how the gradient of a batch's loss flows back through every recurrent layer.
 
-    The model runs once as it is, in evaluation mode: forward, backward, on its own kernels. Then each layer is replayed
-    by itself over a few of the sequences, with every state kept. The weights, their `.grad`, the optimiser and the
-    model's mode are afterwards what they were.
+    The model runs once in evaluation mode, forward and backward, on its own kernels. Then each layer is replayed
+    separately over a few of the sequences, with every state kept. The weights, their `.grad`, the optimiser and the
+    model's mode stay unchanged.
 
-    Cost: one training step on the batch, and for each layer and direction about 0.15 ms for each step of the longest
-    sequence (LSTM, H = 128), twice that for a cell whose units meet elsewhere than in its recurrent product. With
-    `detail` 1 to 2 s more for each.
+    Cost: one training step on the batch, and per layer and direction about 0.15 ms per step of the longest sequence
+    (LSTM, H = 128), twice that for a cell whose units interact outside its recurrent product. With `detail` 1 to 2 s
+    more per layer and direction.
 
     Args:
         model: an arrangement, or any module that runs a Stack, a module of `unrolled.nn`, or `unroll(cell, ...)`.
-        batch: what to look at, as the loss takes it; sequences of at least the length that the model must remember.
-        loss: given model and batch, the summed loss, or the mean one as a tensor (); None = `model.loss(batch)`.
-        sequences: how many sequences each layer is replayed on, the longest among them.
-        losses: how many losses of each are looked back from.
-        detail: also what truncation loses at many windows, and `|ds_i/ds_k|` and c, which are exact for states of up
-            to 64 numbers, and estimated with a stated error for larger ones.
-        bptt_steps: the truncation that training uses, to be judged; 0 = none, None = the model's own, if it has one.
+        batch: input of the loss; sequences at least as long as the model must remember.
+        loss: computes from model and batch the summed loss, or the mean loss as a tensor (); None =
+            `model.loss(batch)`.
+        sequences: number of sequences on which each layer is replayed, including the longest.
+        losses: number of losses per sequence to look back from.
+        detail: also measure what truncation loses at many windows, and `|ds_i/ds_k|` and c; these are exact for states
+            of up to 64 numbers, and estimated with a stated error for larger ones.
+        bptt_steps: the truncation used in training, to be judged; 0 = none, None = the model's own, if it has one.
         learning_rate: of plain gradient descent, to compare updates with weights; None = see `optimizer`.
         optimizer: compare its next step with the weights instead.
-        updates: ratios that are known already, by the weight's name in the model, instead of either.
+        updates: known ratios by the weight's name in the model, instead of either.
 
     Returns:
         records of every layer, the findings, and a verdict.
@@ -101,7 +102,7 @@ def _own_loss(model: nn.Module, batch: Batch) -> LossSum:
 
 
 def _by_name(visits: list[Visit]) -> dict[str, Visit]:
-    """Visits by what their layer is called; where the model passes through it again, that is said."""
+    """Return visits by the name of their layer; repeated passes are numbered."""
     named: dict[str, Visit] = {}
     passes = Counter[str]()
     for visit in visits:
@@ -127,6 +128,6 @@ def _check_step(*given: object) -> None:
 
 
 def _of_cell(cell: Cell, ratios: dict[str, float], names: dict[int, str]) -> dict[str, float]:
-    """The ratios of one cell's matrices, by their short names."""
+    """Return the ratios of one cell's matrices, by their short names."""
     own = {short: names.get(id(getattr(cell, short)), "") for short in cell.weight_shapes}
     return {short: ratios[name] for short, name in own.items() if name in ratios}

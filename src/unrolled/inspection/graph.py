@@ -1,10 +1,10 @@
-"""The records of an unfolded network: nodes, arrows, and the windows in which gradients flow."""
+"""Records of an unfolded network: nodes, arrows, and the windows in which gradients flow."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# what a node can be, from the bottom of the picture to its top
+# kinds of nodes, from the bottom of the picture to its top
 INPUT, VECTOR, STATE, CELL, JOIN, GAP, POOLING, OUTPUT, LOSS, TOTAL = (
     "input",
     "vector",
@@ -17,27 +17,27 @@ INPUT, VECTOR, STATE, CELL, JOIN, GAP, POOLING, OUTPUT, LOSS, TOTAL = (
     "loss",
     "total",
 )
-# and what only an encoder-decoder has
+# and kinds that only an encoder-decoder has
 PICTURE, NET, PLACE, CONTEXT = "picture", "net", "place", "context"
-ENCODER, DECODER = "encoder", "decoder"  # its sides, and the stacks of its layers
+ENCODER, DECODER = "encoder", "decoder"  # the two sides, and the names of their stacks
 
 
 @dataclass(frozen=True)
 class Node:
-    """One thing in the unfolded network.
+    """A node of the unfolded network.
 
     Args:
-        name: unlike every other node's, such as "s_3", or "s'_3^(2)" for a backward state of the second layer.
-        kind: input, vector (what belongs to the whole sequence), state, cell, join (both directions side by side),
-            gap (steps that are not shown), pooling, output, loss or total; of an encoder-decoder also picture, net
-            (what looks at it), place (what can be looked back at) and context (what a step looked at).
-        label: what the picture says: an index follows "_", a layer's number follows "^".
+        name: unique, such as "s_3", or "s'_3^(2)" for a backward state of the second layer.
+        kind: input, vector (inputs of the whole sequence), state, cell, join (both directions concatenated), gap
+            (steps that are not shown), pooling, output, loss or total; in an encoder-decoder also picture, net (the
+            convolution net), place (attended to) and context (the result of attention).
+        label: text in the picture: an index follows "_", a layer's number follows "^".
         step: time step from 1; 0 for what comes before the first, T + 1 for a backward start, None for no step.
         layer: layer from 0; None outside the layers.
         direction: "forward" or "backward".
         shapes: the shape of one sequence's tensors here, by name.
-        text: what the data says here, such as the character read, or the answer that is right.
-        values: real numbers by name, where they were asked for.
+        text: from the data, such as the character read, or the true answer.
+        values: actual numbers by name, if requested.
         side: "encoder" or "decoder"; empty where there is one side, and for what is between the two.
     """
 
@@ -55,16 +55,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Arrow:
-    """What flows from one node to another.
+    """An arrow from one node to another.
 
     Args:
         source: name of a node.
         target: name of a node.
-        weights: the shared weights on the way, such as "U"; empty where there are none.
+        weights: the shared weights on it, such as "U"; empty where there are none.
         stops: whether the gradient stops here on its way back.
-        restarts: whether nothing passes at all: the target begins with the initial state instead.
-        share: of the attention that a step pays, what the source gets; None for every other arrow.
-        feeds: whether what comes out is read as the next input, when the model writes by itself.
+        restarts: whether nothing passes: the target begins with the initial state instead.
+        share: attention weight of the source; None for every other arrow.
+        feeds: whether the output is the next input when the model generates.
     """
 
     source: str
@@ -81,8 +81,8 @@ class Window:
     """Steps between which the gradient flows.
 
     Args:
-        start: its first step, from 1.
-        stop: its last step.
+        start: first step, from 1.
+        stop: last step.
         learns: False where states are computed without a gradient.
     """
 
@@ -98,16 +98,16 @@ class Unfolding:
     Args:
         arrangement: name of the model's class, such as "ManyToOne".
         cell: name of the cell's class.
-        length: steps of the sequence, T; of an encoder-decoder those of the decoder.
+        length: steps of the sequence, T; for an encoder-decoder those of the decoder.
         shown: the steps that have nodes, from 1; the others are in gaps.
         nodes: in the order of computation.
         arrows: between nodes.
         windows: where gradients flow; one window over all steps is full back-propagation.
-        weights: shapes of the weights that all steps share, by the name on the arrows.
+        weights: shapes of the weights that all steps share, by their name on arrows.
         restarts: the steps before which the state restarts, from 1.
         places: places of an encoder's source, S; 0 where there is no encoder.
-        shown_places: those that have nodes, from 1.
-        notes: what the picture should say in words.
+        shown_places: the places that have nodes, from 1.
+        notes: explanations for the picture.
     """
 
     arrangement: str
@@ -124,13 +124,13 @@ class Unfolding:
     notes: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Node]:
-        """The nodes of one kind, in order."""
+        """Return the nodes of one kind, in order."""
         return [node for node in self.nodes if node.kind == kind]
 
     def node(self, name: str) -> Node:
-        """A node by its name; KeyError for none."""
+        """Return a node by its name; KeyError if there is none."""
         return {node.name: node for node in self.nodes}[name]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the unfolding to plain values."""
         return asdict(self)

@@ -1,7 +1,7 @@
-"""The size of `ds_i/ds_k`: exact for small states, estimated with a stated error for large ones.
+"""Norms of `ds_i/ds_k`: exact for small states, estimated with a stated error for large ones.
 
-The size is the largest singular value, the most by which a small change of s_k can grow on its way to s_i. For one step
-it is the lecture's c.
+The norm is the largest singular value, the largest factor by which a small change of s_k can grow until s_i. For one
+step it is the lecture's c.
 """
 
 import math
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from unrolled.inspection.trace import Stretch, Trace, one_step
 
-EXACT_STATE = 64  # numbers in a state up to which all S rows of a Jacobian cost less than the estimate
+EXACT_STATE = 64  # largest state size for which all S rows of a Jacobian cost less than the estimate
 KRYLOV_STEPS = 16  # products with J and J^T for an estimate; the bound below is then 7 % for a state of 512
 
 
 class Window(NamedTuple):
-    """Runs of equal length through a trace.
+    """Runs of consecutive steps of equal length in a trace.
 
     Args:
         inputs: (M, L, F).
@@ -31,10 +31,10 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """The size of one product of Jacobians.
+    """The norm of one product of Jacobians.
 
     Args:
-        sequence: which of the inspected pieces.
+        sequence: index of the inspected piece.
         i: the later step, counted from 0.
         k: the earlier step.
         norm: the largest singular value of ds_i/ds_k.
@@ -49,13 +49,13 @@ class Pair:
 
 
 def stated_error(size: int, steps: int = KRYLOV_STEPS) -> float:
-    """Bound on the expected relative error of `estimated_norms`, for any matrix whatever its spectrum.
+    """Return a bound on the expected relative error of `estimated_norms`, for any matrix.
 
-    The bound is on the largest eigenvalue of J^T J from a random start; a singular value errs by half as much.
+    The bound is on the largest eigenvalue of J^T J from a random start; the error of a singular value is half as large.
 
     Args:
-        size: numbers in a state, S.
-        steps: products with J.
+        size: size of a state, S.
+        steps: number of products with J.
 
     Source: J. Kuczynski and H. Wozniakowski, "Estimating the Largest Eigenvalue by the Power and Lanczos Algorithms
     with a Random Start", SIAM Journal on Matrix Analysis 13 (1992), theorem 3.2.
@@ -68,7 +68,7 @@ def stated_error(size: int, steps: int = KRYLOV_STEPS) -> float:
 
 
 def window(trace: Trace, pieces: Tensor, ends: Tensor, steps: int) -> Window:
-    """The runs of so many steps that end with given steps, (M,) each, counted within their pieces."""
+    """Return the runs of `steps` steps that end with given steps, (M,) each, counted within their pieces."""
     offsets = trace.stretch.inputs.offsets[:-1][pieces]  # (M,)
     rows = (offsets + ends)[:, None] - torch.arange(steps - 1, -1, -1)  # (M, L) in the stretch's own order
     before = trace.before[trace.layout.scatter]  # (N, S)
@@ -76,7 +76,7 @@ def window(trace: Trace, pieces: Tensor, ends: Tensor, steps: int) -> Window:
 
 
 def norms(stretch: Stretch, runs: Window) -> tuple[Tensor, float]:
-    """The largest singular value of d end / d start of every run, (M,), and the stated error."""
+    """Return the largest singular value of d end / d start of every run, (M,), and the stated error."""
     size = runs.start.shape[1]
     if size <= EXACT_STATE:
         return _largest(exact_jacobians(stretch, runs)), 0.0
@@ -84,7 +84,7 @@ def norms(stretch: Stretch, runs: Window) -> tuple[Tensor, float]:
 
 
 def exact_jacobians(stretch: Stretch, runs: Window) -> Tensor:
-    """d end / d start of every run, (M, S, S): one row of it after another, side by side."""
+    """Compute d end / d start of every run, (M, S, S), all rows in one batch."""
     start, end = _run(stretch, runs)
     rows = torch.eye(start.shape[1], dtype=start.dtype)[:, None].expand(-1, *start.shape)  # (S, M, S)
     (jacobians,) = torch.autograd.grad(end, start, rows, is_grads_batched=True)
@@ -92,15 +92,15 @@ def exact_jacobians(stretch: Stretch, runs: Window) -> Tensor:
 
 
 def estimated_norms(stretch: Stretch, runs: Window, steps: int = KRYLOV_STEPS, seed: int = 0) -> Tensor:
-    """An estimate of the largest singular value from below, (M,), in `steps` products with J and as many with J^T.
+    """Estimate the largest singular value from below, (M,), with `steps` products with J and as many with J^T.
 
-    The largest that J makes of any direction in the Krylov space of J^T J from one random vector: Golub and Kahan's
-    bidiagonalisation, every new direction made orthogonal to all before it.
+    The estimate is the largest singular value of J on the Krylov space of J^T J from one random vector: Golub and
+    Kahan's bidiagonalisation, with every new direction orthogonal to all before it.
 
     Args:
-        stretch: whose cell and noise.
+        stretch: gives the cell and the noise.
         runs: M runs.
-        steps: products; the more, the smaller is `stated_error`.
+        steps: number of products; more make `stated_error` smaller.
         seed: of the random vector.
     """
     start, end = _run(stretch, runs)
@@ -111,7 +111,7 @@ def estimated_norms(stretch: Stretch, runs: Window, steps: int = KRYLOV_STEPS, s
     basis = start.new_zeros(len(start), 0, start.shape[1])  # (M, directions, S)
     images = []
     for _ in range(min(steps, start.shape[1])):
-        for _ in range(2):  # once more: rounding leaves a little of what was taken off
+        for _ in range(2):  # twice: rounding leaves a small component after one pass
             direction = direction - torch.einsum("mk,mks->ms", torch.einsum("mks,ms->mk", basis, direction), basis)
         direction = torch.nn.functional.normalize(direction, dim=1, eps=torch.finfo(start.dtype).tiny)
         basis = torch.cat([basis, direction[:, None]], 1)
@@ -122,14 +122,14 @@ def estimated_norms(stretch: Stretch, runs: Window, steps: int = KRYLOV_STEPS, s
 
 
 def _largest(matrices: Tensor) -> Tensor:
-    """The largest singular value of each matrix (M, rows, columns), infinite where the matrix is not finite."""
+    """Return the largest singular value of each matrix (M, rows, columns), infinite where it is not finite."""
     finite = matrices.isfinite().flatten(1).all(1)  # (M,)
     sizes = torch.linalg.matrix_norm(matrices.where(finite[:, None, None], torch.zeros(())), 2)
     return sizes.masked_fill(~finite, math.inf)
 
 
 def _run(stretch: Stretch, runs: Window) -> tuple[Tensor, Tensor]:
-    """Step through the runs: start (M, S), and the end (M, S) that depends on it."""
+    """Step through the runs; return the start (M, S), and the end (M, S) that depends on it."""
     start = runs.start.clone().requires_grad_()
     fields = tuple(stretch.state_of(start))
     with torch.enable_grad():

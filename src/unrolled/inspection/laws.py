@@ -1,4 +1,4 @@
-"""The laws of sequence models, tried on one network and one batch: what a whole pass says, any other way must say."""
+"""Laws of sequence models, tested on one network and one batch: chunks and single steps must equal a whole pass."""
 
 import copy
 from collections.abc import Callable, Generator
@@ -16,19 +16,19 @@ from unrolled.inspection.probing import TOLERANCE, calm, other_values, row_gaps,
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
 
-EXACT = 1e-7  # of float64
-ROWS, STEPS = 16, 160  # sequences, and steps of each, that are tried
-FUTURES = 4  # places after which the inputs are changed
+EXACT = 1e-7  # tolerance in float64
+ROWS, STEPS = 16, 160  # maximum number of tested sequences, and of steps of each
+FUTURES = 4  # number of places after which the inputs are changed
 
 
 @dataclass(frozen=True)
 class Law:
-    """One law, and how far it holds.
+    """One law, and how precisely it holds.
 
     Args:
-        name: what must be the same.
-        gap: the largest difference seen, as a share of the largest number or of 1.
-        limit: what counts as none.
+        name: what must be equal.
+        gap: the largest difference found, as a share of the largest number or of 1.
+        limit: the largest difference that is accepted.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Law:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is none."""
+        """Whether the difference is within the limit."""
         return self.gap <= self.limit
 
     def __str__(self) -> str:
@@ -45,17 +45,17 @@ class Law:
         return f"{mark:<7} {self.name:<58} {self.gap:8.1e}  (allowed {self.limit:.0e})"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the law to plain values."""
         return asdict(self) | {"holds": self.holds}
 
 
 def network_laws(network: nn.Module, batch: Batch, seed: int = 0) -> list[Law]:
-    """Every law that the network's kind has, tried on some sequences.
+    """Test every law for the network's kind on some sequences.
 
     Args:
         network: an arrangement.
-        batch: encoded examples with targets; the first sequences with steps are tried.
-        seed: of the places where sequences are cut.
+        batch: encoded examples with targets; the first sequences with steps are used.
+        seed: of the random places where sequences are cut.
 
     Example:
         >>> from unrolled.arrangements.many_to_many import NextStep
@@ -115,12 +115,12 @@ def _distance(one: Tensor, other: Tensor) -> float:
 def _alone(network: Any, batch: Batch) -> float:
     together = _answers(network, batch)
     alone = [_answers(network, batch.select(torch.tensor([row]))) for row in range(batch.batch_size)]
-    width = min(rows.shape[1] for rows in (together, *alone))  # what may be copied differs from batch to batch
+    width = min(rows.shape[1] for rows in (together, *alone))  # pieces that can be copied differ between batches
     return _distance(torch.cat([rows[:, :width] for rows in alone]), together[:, :width])
 
 
 def _cut(engine: Engine, batch: Batch, generator: torch.Generator | None) -> float:
-    """Read part after part; where one answer is for all, the last part's is compared."""
+    """Return the difference between reading in parts and at once; for one answer per sequence, after the last part."""
     whole = _answers(engine.network, batch)
     states = torch.from_numpy(engine.first).repeat(batch.batch_size, 1).numpy()
     fresh = torch.ones(batch.batch_size, dtype=torch.bool)
@@ -134,7 +134,7 @@ def _cut(engine: Engine, batch: Batch, generator: torch.Generator | None) -> flo
 
 
 def _parts(batch: Batch, generator: torch.Generator | None) -> list[Batch]:
-    """Every sequence in parts: each cut at places of its own, or into single steps."""
+    """Cut every sequence into parts, at random places of its own or into single steps."""
     longest = int(batch.lengths.max())
     if generator is None:
         return [batch.slice_time(step, step + 1) for step in range(longest)]
@@ -156,7 +156,7 @@ def _future(network: Any, batch: Batch) -> float:
 
 
 def _changed(batch: Batch, later: Tensor) -> Batch:
-    """Other values at some steps of all inputs: each column's own, in another order where they cannot be made up."""
+    """Change the values at some steps of all inputs; values that cannot be invented are permuted."""
     inputs: dict[str, Ragged | Nested] = {}
     for name, column in batch.inputs.items():
         flat = column.index if isinstance(column, Nested) else column
@@ -172,7 +172,7 @@ def _changed(batch: Batch, later: Tensor) -> Batch:
 
 
 def _gradient(network: Any, batches: list[Batch]) -> list[Tensor]:
-    """Of the summed loss over the batches, one tensor for each weight."""
+    """Compute the gradient of the summed loss over the batches, one tensor per weight."""
     return _backward(network, lambda: torch.stack([network.loss(batch).total for batch in batches]).sum())
 
 
@@ -196,7 +196,7 @@ def _backward(network: nn.Module, total: Callable[[], Tensor]) -> list[Tensor]:
 
 
 def _off(one: list[Tensor], other: list[Tensor]) -> float:
-    """How far one gradient is from the other, as a share of its length."""
+    """Return the distance of one gradient from the other, as a share of its length."""
     first, second = (torch.cat([part.flatten().double() for part in parts]) for parts in (one, other))
     length = float(second.norm())
     return float((first - second).norm()) / length if length else float(first.norm())
@@ -204,7 +204,7 @@ def _off(one: list[Tensor], other: list[Tensor]) -> float:
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Generator[None]:
-    """Evaluation mode, as dropout would draw anew each time."""
+    """Switch to evaluation mode, as dropout would draw new numbers each time."""
     training = network.training
     network.eval()
     try:
@@ -215,7 +215,7 @@ def _evaluating(network: nn.Module) -> Generator[None]:
 
 @contextmanager
 def _double(network: nn.Module) -> Generator[nn.Module]:
-    """A copy in float64, and what is made on the way in float64 too."""
+    """Yield a copy in float64, and make new tensors float64 too."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -1,4 +1,4 @@
-"""One layer in one direction: everything that a visit shows of how the gradient flows through it."""
+"""Gradient flow of one layer in one direction, measured from one visit."""
 
 import math
 from dataclasses import replace
@@ -18,26 +18,26 @@ from unrolled.inspection.truncation import STEPS, lost_shares
 from unrolled.inspection.visits import Visit
 from unrolled.ragged import Ragged
 
-LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs, which cost as many steps as their sum
-STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch beside it
-STILL = 1e-6  # of the largest value: what moves less than this is the same to float32
-FACTOR_STEPS = 128  # one-step Jacobians before a loss
+LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # of the pairs; the cost in steps is their sum
+STARVED = 0.01  # of the largest gradient in a sequence: less than the noise of a batch
+STILL = 1e-6  # of the largest value: smaller changes are rounding in float32
+FACTOR_STEPS = 128  # maximum number of one-step Jacobians before a loss
 
 
 class _Look(NamedTuple):
-    """A replay in which the whole loss and single ones go back side by side, each through a copy of its piece."""
+    """A replay with gradients of the whole loss and of single losses, each on its own copy of a piece."""
 
     trace: Trace
-    pieces: int  # the first so many are driven by the whole loss
-    heard: Tensor  # (M,) whose copy each piece after them is, driven by a single loss
-    only: Tensor  # (P + M,) that loss's step, `ALL` before
+    pieces: int  # number of first pieces with the gradient of the whole loss
+    heard: Tensor  # (M,) original of each further piece, which has the gradient of a single loss
+    only: Tensor  # (P + M,) the step of that loss; `ALL` for the first pieces
     gradients: Tensor  # (N, S)
 
 
 def layer_flow(
     visit: Visit, name: str, sequences: int, losses: int, detail: bool, bptt_steps: int, updates: dict[str, float]
 ) -> LayerFlow:
-    """Measure one visit; the arguments are those of `gradient_flow`, the updates those of the cell's matrices."""
+    """Measure one visit; arguments as in `gradient_flow`, with the updates of the cell's matrices."""
     record = _outside(visit, name, updates)
     whole = stretches(visit)
     chosen = whole.select(_spread(whole.inputs.lengths, sequences))
@@ -57,7 +57,7 @@ def layer_flow(
 
 
 def _outside(visit: Visit, name: str, updates: dict[str, float]) -> LayerFlow:
-    """What can be told of a layer without a look at its steps."""
+    """Return what can be measured without replaying the steps."""
     return LayerFlow(
         name=name,
         direction=visit.direction,
@@ -80,13 +80,13 @@ def _look(chosen: Stretch, losses: int) -> _Look:
 
 
 def _spread(lengths: Tensor, count: int) -> Tensor:
-    """Up to so many pieces with steps, spread evenly from the longest to the shortest."""
+    """Choose up to `count` pieces with steps, spread evenly from the longest to the shortest."""
     order = torch.argsort(lengths, descending=True, stable=True)[: int((lengths > 0).sum())]
     return order[[index * len(order) // count for index in range(count)]].unique() if len(order) else order
 
 
 def _by_time(look: _Look, inputs: Ragged) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """The mean of `|dL/ds_t|` over the pieces at each time, and how many it is over."""
+    """Return the mean of `|dL/ds_t|` over the pieces at each time, and the number of pieces."""
     chosen = look.trace.pieces < look.pieces  # (N,)
     sizes = look.gradients[chosen].norm(dim=1)
     times = inputs.positions.cpu()[look.trace.stretch.rows.values[look.trace.layout.gather][chosen]]
@@ -96,7 +96,7 @@ def _by_time(look: _Look, inputs: Ragged) -> tuple[tuple[float, ...], tuple[int,
 
 
 def _starved(look: _Look) -> float:
-    """Share of the steps that the whole loss asks for less than `STARVED` of the most it asks in their piece."""
+    """Return the share of steps whose gradient is below `STARVED` of the largest in their piece."""
     sizes = look.gradients.norm(dim=1)  # (N,)
     largest = sizes.new_zeros(len(look.only)).scatter_reduce(0, look.trace.pieces, sizes, "amax")  # (P + M,)
     starved = sizes < STARVED * largest[look.trace.pieces]
@@ -104,7 +104,7 @@ def _starved(look: _Look) -> float:
 
 
 def _unread(chosen: Stretch) -> float:
-    """Share of the steps before the first one that a loss reads, up to the last one; mean over the pieces."""
+    """Return the share of steps before the first one that a loss reads, as a mean over the pieces."""
     shares = []
     for piece in range(len(chosen.inputs)):
         heard = heard_steps(chosen, piece)
@@ -113,7 +113,7 @@ def _unread(chosen: Stretch) -> float:
 
 
 def _factors(look: _Look) -> Factors:
-    """c of the steps before the loss that has the most steps before it."""
+    """Compute c of the steps before the loss that has the most steps before it."""
     row = int(look.only.argmax())
     last = int(look.only[row])
     ends = torch.arange(last, max(last - FACTOR_STEPS, 0), -1)
@@ -124,7 +124,7 @@ def _factors(look: _Look) -> Factors:
 
 
 def _pairs(look: _Look) -> tuple[Pair, ...]:
-    """`|ds_i/ds_k|` from each loss's step i back to growing lags."""
+    """Compute `|ds_i/ds_k|` from each loss's step i back to growing lags."""
     found: list[Pair] = []
     for lag in LAGS:
         rows = (look.only >= lag).nonzero().squeeze(1)
@@ -139,20 +139,20 @@ def _pairs(look: _Look) -> tuple[Pair, ...]:
 
 
 def _restarts(visit: Visit) -> float:
-    """Share of the steps after the first of each sequence before which the state restarts."""
+    """Return the share of steps, after each sequence's first, before which the state restarts."""
     later = visit.inputs.positions.cpu() > 0
     return 0.0 if visit.reset is None or not bool(later.any()) else float(visit.reset.cpu()[later].double().mean())
 
 
 def _varied_inputs(visit: Visit) -> float:
-    """Share of what a sequence is told, at its steps and by its first state, that is not the same everywhere."""
+    """Return the share of input features and of initial-state values that vary."""
     given = [values for values in (visit.inputs.values, *visit.state) if len(values)]
     spread = [(values.amax(0) - values.amin(0)) > STILL * values.abs().amax(0) for values in given]
     return float(torch.cat(spread).double().mean()) if spread else 1.0
 
 
 def _recurrent_norm(cell: Cell) -> float | None:
-    """The largest singular value of W where it is the state's only road, as in an Elman cell."""
+    """Return the largest singular value of W if the state flows only through W, as in an Elman cell."""
     if cell.gates > 1 or "weight_hh" not in cell.weight_shapes:
         return None
     weights = cell.weight_hh.detach()

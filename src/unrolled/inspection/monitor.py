@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class GradientFlowWarning(UserWarning):
-    """The gradient does not flow as it should; the message says why and what to do."""
+    """A problem with gradient flow; the message says why and what to do."""
 
 
 class GradientFlowMonitor(Callback):
-    """Looks at gradient flow every so many updates, warns once for each cause, and writes to TensorBoard if that is on.
+    """Measures gradient flow every few updates, warns once per cause, and writes to TensorBoard if that is on.
 
-    Training goes on bit for bit as without it: the look takes no random number and leaves every weight as it was.
+    Training is bit for bit the same as without it: a measurement draws no random numbers and changes no weights.
 
     Args:
-        every: updates between two looks; the first look is at the first update.
-        detail: as `gradient_flow`'s; without them a look costs a few training steps.
+        every: updates between two measurements; the first is at the first update.
+        detail: as in `gradient_flow`; without it a measurement costs a few training steps.
         alarm: warn of new findings with a `GradientFlowWarning`.
 
     Attributes:
-        flows: the update and the record of every look.
+        flows: the update and the record of every measurement.
 
     Raises:
         OptionError: `every` below 1.
@@ -50,7 +50,7 @@ class GradientFlowMonitor(Callback):
         self.every, self.detail, self.alarm = every, detail, alarm
         self.flows: list[tuple[int, GradientFlow]] = []
         self.batch: Batch | None = None
-        self.state: Any = None  # what the batch carried on from
+        self.state: Any = None  # the state that the batch continues from
         self.before: dict[str, Tensor] = {}
         self.warned: set[tuple[str, str]] = set()
 
@@ -79,7 +79,7 @@ class GradientFlowMonitor(Callback):
             self._warn(flow, trainer.at.update)
 
     def _updates(self, named_parameters: Sequence[tuple[str, nn.Parameter]]) -> dict[str, float]:
-        """The ratios of the step that was made."""
+        """Return the update ratios of the last optimiser step."""
         matrices = [(name, weight.detach()) for name, weight in named_parameters if weight.ndim > 1]
         return {
             name: ratio(weight - self.before[name], self.before[name])
@@ -102,7 +102,7 @@ class GradientFlowMonitor(Callback):
 
 
 def _scalars(layer: LayerFlow) -> dict[str, float]:
-    """What TensorBoard shows of a layer over the run."""
+    """Return the values of a layer for TensorBoard."""
     scalars = {f"flat/{gate.name}": gate.flat for gate in layer.gates}
     scalars |= {f"update/{name}": size for name, size in layer.updates.items()}
     scalars["dead_units"] = layer.units.dead

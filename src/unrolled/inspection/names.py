@@ -1,4 +1,4 @@
-"""What layers are called: "layer 1", "layer 2, backward", and "encoder, layer 1" where a model has several stacks."""
+"""Names of layers: "layer 1", "layer 2, backward", and "encoder, layer 1" where a model has several stacks."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ FORWARD, BACKWARD = "forward", "backward"
 
 
 class Place(NamedTuple):
-    """Where a cell stands in a model.
+    """The place of a cell in a model.
 
     Args:
-        stack: the attribute that holds its layers, where the model has several such; empty where it has one, and of
-            an arrangement's own. Several that a module calls its `storeys` are one, called as the module.
-        layer: from 0, the lowest.
+        stack: the attribute that holds its layers, if the model has several stacks; empty if it has one, and for an
+            arrangement's own. Stacks that a module lists as its `storeys` count as one, named after the module.
+        layer: number of the layer, the lowest is 0.
     """
 
     stack: str
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 def layer_name(layer: int, direction: str = FORWARD, stack: str = "") -> str:
-    """What a layer is called, counted from 1.
+    """Return the name of a layer, counted from 1.
 
     >>> layer_name(0), layer_name(1, "backward", "encoder")
     ('layer 1', 'encoder, layer 2, backward')
@@ -34,12 +34,12 @@ def layer_name(layer: int, direction: str = FORWARD, stack: str = "") -> str:
 
 
 def called(name: str, cell: str) -> str:
-    """A layer with its kind: "layer 1 (LSTM)"."""
+    """Return a layer's name with its cell: "layer 1 (LSTM)"."""
     return f"{name} ({cell})"
 
 
 def places(model: nn.Module) -> dict[nn.Module, Place]:
-    """The place of every cell in a model, and of every drop-in module's first layer.
+    """Return the place of every cell in a model, and of every drop-in module's first layer.
 
     Example:
         >>> model = nn.ModuleDict({"encoder": Stack(3, 4, num_layers=2), "decoder": Stack(3, 4)})
@@ -47,7 +47,7 @@ def places(model: nn.Module) -> dict[nn.Module, Place]:
         ['encoder, layer 1', 'encoder, layer 2', 'decoder, layer 1']
     """
     found: dict[nn.Module, Place] = {}
-    for path, module in model.named_modules():  # what holds comes before what it holds
+    for path, module in model.named_modules():  # modules come before their children
         if isinstance(module, DropIn):
             found[module] = Place(path, 0)
         elif isinstance(module, Stack):
@@ -63,7 +63,7 @@ def places(model: nn.Module) -> dict[nn.Module, Place]:
 
 
 def _piles(model: nn.Module) -> dict[str, tuple[str, int]]:
-    """Of each stack that is a storey of a module: the module's path, and how many layers lie below the stack."""
+    """Return for each stack that is a storey of a module: the module's path, and the number of layers below."""
     found: dict[str, tuple[str, int]] = {}
     for path, module in model.named_modules():
         below = 0
@@ -85,16 +85,16 @@ def _cells(module: nn.Module) -> list[nn.Module]:
 
 
 def _by_itself(path: str) -> Place:
-    """A layer in no Stack; one in a list of layers is numbered as there."""
+    """Return the place of a layer in no Stack; one in a list of layers keeps its number there."""
     holder, _, last = path.rpartition(".")
     return Place(holder, int(last)) if last.isdigit() else Place(path, 0)
 
 
 def _shortened(paths: set[str], piles: set[str]) -> dict[str, str]:
-    """What tells paths apart: nothing where there is one, and never the modules that hold all of them.
+    """Shorten paths to what distinguishes them: empty for a single path, without modules that contain all of them.
 
-    A stack that is its module's `layers` is called as the module, and an arrangement's own has no name; a pile of
-    stacks always has its module's.
+    A stack that is its module's `layers` is named after the module, and an arrangement's own has no name; a pile of
+    stacks always has the name of its module.
     """
     if len(paths) < 2:
         return {path: path.rpartition(".")[2] if path in piles else "" for path in paths}

@@ -1,4 +1,4 @@
-"""How an unfolded network is put together, from the inputs upwards: one layer in one direction after another."""
+"""Building an unfolded network from the inputs upwards, one layer and direction after another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -21,7 +21,7 @@ from unrolled.ragged import Ragged
 
 
 class Numbers:
-    """Real numbers of one sequence: every layer's states, raw answers and losses."""
+    """Actual numbers of one sequence: every layer's states, raw answers and losses."""
 
     def __init__(self, layers: Sequence[LayerStates], raw: Tensor, losses: Tensor | None) -> None:
         self.layers = {(layer.layer, layer.direction): layer for layer in layers}
@@ -29,7 +29,7 @@ class Numbers:
 
 
 def numbers_of(model: Any, one: Batch) -> Numbers:
-    """Run a model in evaluation over one sequence, and keep what it computes."""
+    """Run a model in evaluation mode over one sequence, and keep its numbers."""
     seen = states(model, one).of_stack()
     was_training = model.training
     with torch.no_grad():
@@ -41,7 +41,7 @@ def numbers_of(model: Any, one: Batch) -> Numbers:
 
 
 class Letters(NamedTuple):
-    """What a builder calls things."""
+    """The letters that a builder uses in names."""
 
     input: str = "x"
     state: str = "s"
@@ -54,7 +54,7 @@ ONE_SIDED = Letters()
 
 
 class Builder:
-    """Collects nodes and arrows from the inputs upwards; `tops` says what, at each shown step, the next layer reads."""
+    """Collects nodes and arrows from the inputs upwards; `tops` names the next layer's input at each shown step."""
 
     def __init__(
         self,
@@ -70,15 +70,15 @@ class Builder:
         self.letters, self.apart = letters, f"{letters.side} " if letters.side == graph.DECODER else ""
         self.model, self.one, self.shown = model, one, shown
         self.cuts = cuts_of(windows)
-        self.dark = {step for w in windows if not w.learns for step in range(w.start, w.stop + 1)}  # without a gradient
+        self.dark = {step for w in windows if not w.learns for step in range(w.start, w.stop + 1)}  # no gradient
         self.labels, self.answers, self.numbers = labels, answers, numbers
         self.length = one.num_steps
         self.restarts = restarts_of(one)
         self.nodes: list[Node] = []
         self.arrows: list[Arrow] = []
         self.weights: dict[str, tuple[int, ...]] = {}
-        self.start = ""  # the node that the first states come from
-        self.ends: list[str] = []  # the last cell of each direction, where nothing else is read
+        self.start = ""  # the node that gives the first states
+        self.ends: list[str] = []  # the last cell of each direction, where only the last is read
 
     def node(self, name: str, kind: str, label: str = "", **more: Any) -> str:
         self.nodes.append(Node(name, kind, label or name, side=self.letters.side, **more))
@@ -104,7 +104,7 @@ class Builder:
         }
 
     def layer(self, number: int, count: int, layer: nn.Module, below: Mapping[int, str]) -> dict[int, str]:
-        """The cells and states of one layer; returns what is above it."""
+        """Add the cells and states of one layer; return the nodes above it."""
         mark = f"^({number + 1})" if count > 1 else ""
         if not isinstance(layer, Bidirectional):
             return self._direction(number, FORWARD, layer.cell, mark, below)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ class Builder:
             self.arrow(self.start, before, "start")
         tops = {}
         for past, t in _in_order(self.shown, direction):
-            hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops lie between these and the next
+            hidden = range(min(past, t), max(past, t)) if past else range(0)  # stops are after these steps
             if past and abs(t - past) > 1:
                 gap = self.node(f"{self.apart}gap{prime}_{past}_{t}{mark}", graph.GAP, "...", **place)
                 self.arrow(before, gap)
@@ -157,7 +157,7 @@ class Builder:
                 values=self._values(number, direction, t, "outputs"),
                 **place,
             )
-            restarts = (t + 1 if prime else t) in self.restarts  # backwards, the same two steps are cut apart
+            restarts = (t + 1 if prime else t) in self.restarts  # backwards, the cut is between the same two steps
             self.arrow(before, tops[t], W, any(step in self.cuts for step in hidden), restarts)
             self.arrow(below[t], tops[t], U)
             before = self.node(
@@ -172,20 +172,20 @@ class Builder:
         return tops
 
     def vector(self) -> str:
-        """The columns that belong to the whole sequence."""
+        """Add the node of the per-sequence columns."""
         with torch.no_grad():
             values = {"v": _floats(self.model.inputs.static(self.one)[0])} if self.numbers else {}
         return self.node("v", graph.VECTOR, shapes={"v": (self.model.inputs.static_size,)}, values=values)
 
     def start_from_vector(self) -> None:
-        """The first states come from the columns that belong to the whole sequence."""
+        """Let the first states come from the per-sequence columns."""
         self.start = self.vector()
         self.weights["start"] = tuple(self.model.start.weight.shape)
 
     # ---- above the layers: outputs, losses ------------------------------------------------------
 
     def answers_of(self, tops: Mapping[int, str]) -> None:
-        """What comes out, and what it costs."""
+        """Add the outputs and their losses."""
         if hasattr(self.model, "head"):
             self.weights["V"] = tuple(self.model.head.linear.weight.shape)
         if isinstance(self.model, ManyToOne):
@@ -194,7 +194,7 @@ class Builder:
         self.sum_of([self.answer(t, f"_{t}", {tops[t]: "V"}) for t in self.shown])
 
     def sum_of(self, losses: Sequence[str]) -> None:
-        """The loss of the whole sequence, where there is one."""
+        """Add the loss of the whole sequence, if there is one."""
         if self.one.targets is None:
             return
         series = " + ".join([f"J_{t}" for t in (1, 2) if t < self.length] + ["..."] * (self.length > 3))
@@ -222,7 +222,7 @@ class Builder:
         self.answer(None, "", sources)
 
     def answer(self, t: int | None, index: str, sources: Mapping[str, str], said: str = "") -> str:
-        """An output, what it says, and its loss; returns the loss's name."""
+        """Add an output with its text and its loss; return the name of the loss."""
         place = 0 if t is None else t - 1
         raw = {} if self.numbers is None else {"y": _floats(self.numbers.raw[place])}
         output = self.node(
@@ -260,17 +260,17 @@ class Builder:
 
 
 def cuts_of(windows: Sequence[Window]) -> set[int]:
-    """The steps after which a window ends: between these and the next ones the gradient stops."""
+    """Return the steps after which a window ends: the gradient stops between them and the next ones."""
     return {window.stop for window in windows[:-1]}
 
 
 def restarts_of(one: Batch) -> tuple[int, ...]:
-    """The steps of a sequence, from 1, before which its state restarts; before the first it starts anyway."""
+    """Return the steps of a sequence, from 1, before which its state restarts; the first step is left out."""
     return () if one.reset is None else tuple(t + 1 for t in one.reset.nonzero().flatten().tolist() if t)
 
 
 def _in_order(shown: Sequence[int], direction: str) -> Iterator[tuple[int, int]]:
-    """Each shown step after the one that a direction read before it, 0 for none."""
+    """Yield pairs of the previous shown step in a direction (0 for none) and each shown step."""
     steps = shown if direction == FORWARD else shown[::-1]
     return pairwise([0, *steps])
 

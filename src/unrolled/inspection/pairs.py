@@ -1,4 +1,4 @@
-"""Unfolding of an encoder-decoder: what it reads, what it writes, and where each step looks."""
+"""Unfolding of an encoder-decoder: the source, the target, and the attention of each step."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,13 +29,13 @@ COPYING = "copying: y also takes pieces from where attention looks"
 
 
 class Texts(NamedTuple):
-    """What nodes say in words; empty where that has no name.
+    """Texts of the nodes; empty where there are none.
 
     Args:
-        read: of each place, (S,).
-        before: what each step of the decoder reads, (T,).
-        wanted: what each step should write, (T,).
-        said: what each step would write, (T,).
+        read: source piece of each place, (S,).
+        before: input piece of each step of the decoder, (T,).
+        wanted: true piece of each step, (T,).
+        said: predicted piece of each step, (T,).
     """
 
     read: Sequence[str] = ()
@@ -48,7 +48,7 @@ NO_TEXTS = Texts()
 
 
 class _Seen(NamedTuple):
-    """What the model computes over one record."""
+    """The numbers that the model computes for one record."""
 
     layers: tuple[LayerStates, ...]
     raw: Tensor  # (T, V)
@@ -68,22 +68,22 @@ def unfold_pair(
 ) -> Unfolding:
     """Unfold an encoder-decoder over one record.
 
-    `x_i` is what the encoder reads, `s_i` its states; both directions side by side, or what a convolution net says of a
-    place, are what can be looked back at. `w_t` is the piece before step t, `d_t` are the decoder's states, `c_t` is
-    what step t looked at, and the arrows into it hold the attention that was paid. The read-out V reads the context
-    beside the last state, a short cut that is no arrow of its own.
+    `x_i` is the encoder's input, `s_i` its states; attention sees both directions concatenated, or the output of a
+    convolution net at a place. `w_t` is the piece before step t, `d_t` are the decoder's states, `c_t` is the context
+    of step t, and the arrows into it hold the attention weights. The read-out V also reads the context next to the
+    last state; this short cut has no arrow.
 
     Args:
         model: an `EncoderDecoder`, such as a translator's `network_`.
-        batch: encoded records; losses are there where it has targets.
-        row: which of them.
-        texts: what nodes say.
-        ends: how many steps and places to show at the start and at the end.
-        values: run the model, and put real numbers into the nodes.
+        batch: encoded records; with targets there are losses.
+        row: index of the record.
+        texts: of the nodes.
+        ends: number of steps and places to show at the start and at the end.
+        values: run the model, and put its numbers into the nodes.
 
     Raises:
-        ShapeError: no such record, or texts that are not one for each step or place.
-        UnsupportedError: an encoder or decoder without recurrent layers that should have some.
+        ShapeError: no such record, or not one text per step or place.
+        UnsupportedError: an encoder or decoder without recurrent layers.
     """
     one = one_sequence(batch, row)
     shown = shown_steps(one.num_steps, ends)
@@ -113,7 +113,7 @@ def unfold_pair(
 
 
 def _run(model: EncoderDecoder, one: Batch, values: bool) -> tuple[_Seen | None, Tensor]:
-    """What the model computes, if that is wanted, and the attention of every step, (T, S)."""
+    """Return the model's numbers, if wanted, and the attention of every step, (T, S)."""
     layers = states(model, one).layers if values else ()
     was_training = model.training
     with torch.no_grad():
@@ -127,7 +127,7 @@ def _run(model: EncoderDecoder, one: Batch, values: bool) -> tuple[_Seen | None,
 
 
 def _shown_places(model: EncoderDecoder, places: int, attention: Tensor, ends: tuple[int, int]) -> list[int]:
-    """The first and last places of a sequence; of a picture, which has no ends, those that the shown steps look at."""
+    """Choose the first and last places of a sequence; in a picture, those that the shown steps attend to most."""
     if not places:
         return []
     if not isinstance(model.encoder, PictureEncoder) or not attention.shape[1]:
@@ -159,7 +159,7 @@ def _layers(stack: Any) -> list[Any]:
 
 
 class _Source:
-    """The encoder's side, up to the places that can be looked back at and the vector that starts the decoder."""
+    """The encoder's side, up to the places for attention and the vector that starts the decoder."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class _Source:
         self.arrows += [Arrow(end, "v") for end in ends]
 
     def _read(self, encoder: RecurrentEncoder, one: Batch, read: Sequence[str], seen: _Seen | None) -> dict[int, str]:
-        """Layers over what is read."""
+        """Add the encoder's layers over its inputs."""
         layers = _layers(encoder.layers)
         sources = Batch({name: value for name, value in one.sources.items() if name in encoder.inputs.names})
         length = sources.num_steps
@@ -199,7 +199,7 @@ class _Source:
         return tops
 
     def _look(self, encoder: Any, read: Sequence[str]) -> list[str]:
-        """Places of a picture, or of vectors made of one; returns what the vector for the whole is made of."""
+        """Add the places of a picture, or of its feature vectors; return the nodes that the whole vector is made of."""
         self.places = {place: f"p_{place}" for place in self.shown}
         side: dict[str, Any] = {"side": graph.ENCODER}
         places = [
@@ -224,14 +224,14 @@ class _Source:
         return list(self.places.values())
 
     def _gaps(self, count: int) -> dict[str, range]:
-        """Places beside those that are shown: as nodes of their own, where the gap in the layer is not one of them."""
+        """Return the gaps between shown places, which need nodes if the layer has no gap there."""
         cells = {node.name for node in self.nodes if node.kind == graph.CELL}
         found = {}
         for before, after in pairwise([0, *self.shown, count + 1]):
             if after > before + 1 and self.shown:
                 name = f"places gap_{before}_{after}"
                 top = self.places[self.shown[0]]
-                if top in cells:  # of one direction
+                if top in cells:  # a single direction
                     name = top.replace(f"cell_{self.shown[0]}", f"gap_{before}_{after}", 1)
                 else:
                     self.nodes.append(Node(name, graph.GAP, "..."))
@@ -265,7 +265,7 @@ class _Target:
         builder.weights["V"] = tuple(decoder.to_readout.weight.shape)
 
     def contexts(self, source: _Source, attention: Tensor) -> None:
-        """What each step looked at; without attention it is the vector for the whole source, at every step."""
+        """Add the context of each step; without attention it is the vector of the whole source."""
         attends = self.model.decoder.attention is not None
         cells = {n.step: n.name for n in self.builder.nodes if n.kind == graph.CELL and n.layer == self.reader}
         for step in self.shown:
@@ -285,7 +285,7 @@ class _Target:
                 self.builder.arrows.append(Arrow(gap, name, share=share))
 
     def answers(self, texts: Texts) -> None:
-        """What comes out, what it costs, and what is fed back."""
+        """Add the outputs, their losses, and the arrows that feed them back."""
         builder = self.builder
         said = [texts.said[step - 1] if texts.said else "" for step in self.shown]
         builder.sum_of(

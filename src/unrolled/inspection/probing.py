@@ -1,4 +1,4 @@
-"""What the checks of a model lean on: asking it, changing its inputs, comparing its answers."""
+"""Helpers of the model checks: calling a model, changing its inputs, comparing its answers."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from unrolled.ragged import Ragged
 from unrolled.training.isolation import Apart
 
 Model = Callable[..., Any]
-TOLERANCE = 1e-4  # float32 sums in another order differ by some 1e-6; a fault by far more
+TOLERANCE = 1e-4  # float32 sums in another order differ by about 1e-6; an error by far more
 
 
 def need(inputs: Ragged, holds: bool, expected: str) -> None:
-    """Refuse inputs on which a check would see nothing."""
+    """Refuse inputs on which a check would be useless."""
     if not holds:
         raise DataError(message("inputs", expected=expected, received=repr(inputs), remedy="pass a larger batch"))
 
@@ -26,7 +26,7 @@ def need(inputs: Ragged, holds: bool, expected: str) -> None:
 
 @contextmanager
 def calm(model: Model) -> Generator[None]:
-    """No gradients, and evaluation mode where the model is a module; its mode comes back afterwards."""
+    """Turn gradients off, and put a module into evaluation mode; its mode is restored afterwards."""
     training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
     for module in training:
         module.training = False
@@ -39,19 +39,19 @@ def calm(model: Model) -> Generator[None]:
 
 
 def ask(model: Model, *arguments: Any) -> Any:
-    """What the model answers, with the same random numbers each time, so that noise is not taken for a fault."""
+    """Call the model with the same random numbers each time, so that noise is not mistaken for an error."""
     with Apart(0).drawing():
         return model(*arguments)
 
 
 def answers(model: Model, *arguments: Any) -> Any:
-    """The outputs alone, where the model returns a state beside them."""
+    """Call the model and return its outputs without the state."""
     result = ask(model, *arguments)
     return result[0] if isinstance(result, tuple) else result
 
 
 def step_answers(model: Model, inputs: Ragged) -> Ragged:
-    """The outputs of a model that answers at every step."""
+    """Call a model that must give an output at every step."""
     outputs = answers(model, inputs)
     if not isinstance(outputs, Ragged) or not torch.equal(outputs.lengths, inputs.lengths):
         expected = "a model that answers at every step, with a Ragged"
@@ -64,7 +64,7 @@ def step_answers(model: Model, inputs: Ragged) -> Ragged:
 
 
 def other_values(inputs: Ragged) -> Tensor:
-    """Values of the same kind, each different from the one in its place: (N, *feature)."""
+    """Return other values of the same kind, each different from the original: (N, *feature)."""
     values = inputs.values
     if values.is_floating_point():
         noise = torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
@@ -77,7 +77,7 @@ def other_values(inputs: Ragged) -> Tensor:
 
 
 def replace_steps(inputs: Ragged, where: Tensor, others: Tensor) -> Ragged:
-    """The inputs with other values at the steps where the condition (N,) holds."""
+    """Replace the inputs at the steps where the condition (N,) holds."""
     return inputs.with_values(torch.where(where.view(-1, *[1] * (others.ndim - 1)), others, inputs.values))
 
 
@@ -85,24 +85,24 @@ def replace_steps(inputs: Ragged, where: Tensor, others: Tensor) -> Ragged:
 
 
 def filled_rows(inputs: Ragged) -> list[int]:
-    """The sequences that have steps."""
+    """Return the indices of the sequences that have steps."""
     return inputs.lengths.nonzero().flatten().tolist()
 
 
 def real_parts(outputs: Tensor, inputs: Ragged) -> list[Tensor]:
-    """What a padded answer says of each sequence: its real steps of (B, T, width), or its row of (B, width)."""
+    """Split a padded answer by sequence: its real steps of (B, T, width), or its row of (B, width)."""
     per_step = outputs.ndim > 2
     lengths = inputs.lengths.tolist()
     return [row[:length] if per_step else row for row, length in zip(outputs, lengths, strict=True)]
 
 
 def scale_of(*values: Tensor) -> float:
-    """What a difference is measured by: the largest value, or 1 where all are smaller."""
+    """Return the scale of differences: the largest value, or 1 where all are smaller."""
     return max(1.0, *(float(value.abs().max()) for value in values if value.numel()))
 
 
 def row_gaps(one: Tensor, other: Tensor) -> Tensor:
-    """The largest difference in each row; infinite where only one is a number: (M, ...) to (M,)."""
+    """Return the largest difference in each row; infinite where only one is a number: (M, ...) to (M,)."""
     one, other = (values.double().reshape(len(values), -1) for values in (one, other))
     same = (one == other) | (one.isnan() & other.isnan())
     gaps = (one - other).abs().masked_fill(same, 0.0)
@@ -110,10 +110,10 @@ def row_gaps(one: Tensor, other: Tensor) -> Tensor:
 
 
 def gap_between(one: Tensor, other: Tensor) -> float:
-    """The largest difference between two tensors of one shape."""
+    """Return the largest difference between two tensors of one shape."""
     return float(row_gaps(one[None], other[None])[0]) if one.numel() else 0.0
 
 
 def worst(gaps: dict[int, float]) -> tuple[int, float]:
-    """The sequence whose answer differs most, and by how much."""
+    """Return the sequence whose answer differs most, and the difference."""
     return max(gaps.items(), key=lambda item: item[1])

@@ -1,4 +1,4 @@
-"""Everything that inspection says about a model and one of its sequences, in one record."""
+"""The record of a whole inspection of a model and one of its sequences."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,14 +15,14 @@ from unrolled.metrics.scores import Scores
 
 @dataclass(frozen=True)
 class Mistake:
-    """A sequence that costs much.
+    """A sequence with a large loss.
 
     Args:
-        row: which one.
+        row: its index.
         loss: its mean loss.
-        read: what it reads, cut where it is long; empty where its steps have no names.
-        true: the right answer, or the answers of its steps.
-        given: the model's.
+        read: its input as text, shortened; empty where steps have no names.
+        true: the true answer, or those of its steps.
+        given: the model's answer.
     """
 
     row: int
@@ -34,22 +34,22 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What `task.inspect(data)` returns.
+    """The result of `task.inspect(data)`.
 
     Args:
-        scores: of the model on the data, beside the baselines'.
-        labels: what each step of the chosen sequence reads, such as its character; empty where that has no name. Where
-            there is an encoder, what that reads.
+        scores: of the model and the baselines on the data.
+        labels: input of each step of the chosen sequence, such as its character; empty where it has no name. With an
+            encoder, the input of the encoder.
         unfolding: the model unfolded over that sequence, with real values.
-        states: what every layer remembers at each of its steps.
-        saliency: which of its steps the last answer hangs on; None where there is a decoder, see `workings`.
+        states: the states of every layer at each of its steps.
+        saliency: importance of its steps for the last answer; None with a decoder, see `workings`.
         gradient_flow: how far back the loss of some of the data reaches in every layer, and a verdict.
-        mistakes: the sequences that cost most, the worst first.
-        tracking: units that follow a simple feature, over as much of the data as was looked at; the best first.
-        confusion: which class is taken for which over all of the data; None where an answer is not one class.
-        before: what each step of a decoder reads, the true piece before it; empty where there is none.
-        workings: where there is a decoder, records with the answer written and where each piece of it looked; the
-            chosen one first, the others drawn by chance.
+        mistakes: the sequences with the largest losses, the worst first.
+        tracking: units that follow a simple feature, over the inspected part of the data; the best first.
+        confusion: the confusion matrix over all of the data; None where an answer is not one class.
+        before: input of each step of a decoder, the true piece before it; empty without a decoder.
+        workings: with a decoder, records with the generated answer and its attention; the chosen one first, the
+            others chosen at random.
     """
 
     scores: Scores
@@ -65,11 +65,11 @@ class Inspection:
     workings: tuple[Working, ...] = ()
 
     def labels_of(self, layer: LayerStates) -> tuple[str, ...]:
-        """What each step of a layer reads; empty where that has no name."""
+        """Return the input of each step of a layer as text; empty where it has no name."""
         return self.before if layer.stack == DECODER else self.labels
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the record to plain values."""
         return {
             "scores": self.scores.to_json(),
             "labels": list(self.labels),

@@ -1,4 +1,4 @@
-"""The records that gradient flow returns."""
+"""The records that `gradient_flow` returns."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -38,21 +38,21 @@ class LayerFlow:
         direction: "forward" or "backward"; of a backward layer the last step of time is the first one read.
         cell: the cell's class.
         hidden_size: hidden units, H.
-        updates: `|update| / |weight|` of the cell's matrices; empty where no step was given.
+        updates: `|update| / |weight|` of the cell's matrices; empty if no optimiser step is known.
         restarts: share of the steps, after each sequence's first, before which the state restarts.
-        varied_inputs: share of the features it reads, and of its first state, that are not the same everywhere.
-        recurrent_norm: the largest singular value of the recurrent weights; None where the state has another road.
-        frozen: no weight of the cell learns.
+        varied_inputs: share of its input features and initial-state values that vary.
+        recurrent_norm: the largest singular value of the recurrent weights; None where the state has other paths.
+        frozen: whether no weight of the cell is trained.
         state_gradients: mean of `|dL/ds_t|` over the inspected sequences that have a step t, (T,); L is the mean loss.
-        counts: how many sequences each mean is over, (T,).
+        counts: number of sequences in each mean, (T,).
         starved: share of the steps whose `|dL/ds_t|` is below a hundredth of the largest in their sequence.
         unread: share of the steps before the first one that a loss reads directly: they learn only through the state.
-        gates: how flat each squashing is.
+        gates: statistics of each squashing function.
         units: shares of dead and exploded units.
-        decay: what is left of a loss's gradient by the steps before it; None where no loss reads the layer.
+        decay: size of a loss's gradient by the number of steps before the loss; None where no loss reads the layer.
         lost: the share of the gradient that truncation at k steps loses, by k.
-        factors: c by step; None where Jacobians were not asked for, or no loss reads the layer.
-        pairs: `|ds_i/ds_k|` at growing lags up to 128, each of which costs so many steps; further back look at `decay`.
+        factors: c by step; None without `detail`, or where no loss reads the layer.
+        pairs: `|ds_i/ds_k|` at growing lags up to 128, as a lag k costs k steps; for longer lags see `decay`.
     """
 
     name: str
@@ -78,11 +78,11 @@ class LayerFlow:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that keeps a layer from learning.
+    """One problem that keeps a layer from learning.
 
     Args:
         cause: a word of `unrolled.inspection.verdict.CAUSES`.
-        layer: the layer's name; empty where it is the model's.
+        layer: name of the layer; empty for the whole model.
         value: the measured number that crossed its threshold.
         sentence: what is wrong, and what to do.
     """
@@ -101,9 +101,9 @@ class GradientFlow:
     """Gradient flow through a whole model.
 
     Args:
-        layers: one record for each layer and direction, and for each pass where the model makes several.
+        layers: one record per layer and direction, and per pass where the model makes several.
         loss: the mean loss of the batch.
-        findings: what is wrong, the likeliest root first; empty for a healthy model.
+        findings: problems, the likeliest root cause first; empty for a healthy model.
         verdict: one sentence.
     """
 
@@ -113,7 +113,7 @@ class GradientFlow:
     verdict: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; an infinite half-life and whatever else is not finite becomes None."""
+        """Convert the record to plain values; numbers that are not finite, such as a half-life, become None."""
         plain = asdict(self)
         for layer, record in zip(plain["layers"], self.layers, strict=True):
             if record.decay is not None:

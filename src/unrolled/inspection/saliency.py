@@ -1,4 +1,4 @@
-"""Which steps an answer hangs on: by the gradient at the input, and by leaving each step out."""
+"""Saliency: the importance of each step for an answer, by input gradients and by leaving the step out."""
 
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from unrolled.batch import Batch
 from unrolled.errors import ShapeError, message
 from unrolled.ragged import Ragged
 
-ROWS = 64  # copies of the sequence that are read side by side, each without another step
+ROWS = 64  # copies of the sequence per batch, each without another step
 
 
 @dataclass(frozen=True)
 class Saliency:
-    """How much each step of one sequence counts for one answer; positive steps speak for it.
+    """The importance of each step of one sequence for one answer; positive steps support it.
 
     Args:
         gradient: gradient times input, summed over the features of a step, (T,).
         occlusion: by how much the score falls when the step's features are zero, (T,).
-        at: the step whose answer this is, from 0; None for an answer to the whole sequence.
-        score: what is explained: the log probability (nats) of the model's own answer, or the sum of its numbers.
+        at: the step of the answer, from 0; None for an answer to the whole sequence.
+        score: the explained number: the log probability (nats) of the model's own answer, or the sum of its numbers.
     """
 
     gradient: tuple[float, ...]
@@ -34,12 +34,12 @@ class Saliency:
 
     @property
     def agreement(self) -> float:
-        """Correlation of the two over the steps; NaN where one of them is the same everywhere."""
+        """Correlation of the two measures over the steps; NaN where one of them is constant."""
         one, other = np.array(self.gradient), np.array(self.occlusion)
         return float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else float("nan")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the saliency to plain values."""
         return {
             "gradient": list(self.gradient),
             "occlusion": list(self.occlusion),
@@ -49,17 +49,17 @@ class Saliency:
 
 
 def saliency(model: Any, batch: Batch, row: int = 0, at: int = -1) -> Saliency:
-    """Input saliency of one answer, in two ways that should agree.
+    """Compute the input saliency of one answer, in two ways that should agree.
 
-    Both look at the encoded, embedded input of each step: the gradient asks what a small change would do, occlusion
-    what happens without the step. For a model that is linear in its inputs the two are the same. Occlusion reads the
+    Both use the encoded, embedded input of each step: the gradient measures the effect of a small change, occlusion
+    that of removing the step. For a model that is linear in its inputs the two are the same. Occlusion reads the
     sequence T times.
 
     Args:
         model: an arrangement, such as `task.network_`.
         batch: encoded sequences.
-        row: which of them.
-        at: the step whose answer to explain, negative from the end; no matter where there is one answer.
+        row: index of the sequence.
+        at: the step whose answer to explain, negative from the end; ignored if there is one answer per sequence.
 
     Raises:
         ShapeError: no such sequence, an empty one, or no such step.
@@ -100,14 +100,14 @@ def saliency(model: Any, batch: Batch, row: int = 0, at: int = -1) -> Saliency:
 
 @dataclass(frozen=True)
 class _Score:
-    """How good one fixed answer is to a row of raw numbers; `value` of the sequence as it is."""
+    """The score of one fixed answer from a row of raw numbers; `value` is that of the unchanged sequence."""
 
     of: Callable[[Tensor], Tensor]
     value: Tensor
 
 
 def _score_of(output: Any, raw: Tensor) -> _Score:
-    """The log probability of the answer given, where answers are classes; else the sum of the numbers."""
+    """Return the log probability of the given answer where answers are classes, else the sum of the numbers."""
     answer = output.predict(raw.detach())  # (1, ...)
     if answer.is_floating_point():
         of = lambda rows: output.predict(rows).flatten(1).sum(1)  # noqa: E731
@@ -131,7 +131,7 @@ def _gradient(model: Any, one: Batch, at: int) -> tuple[_Score, Tensor]:
 
 
 def _occluded(model: Any, one: Batch, at: int, steps: Tensor, score: _Score) -> Tensor:
-    """The score of the same answer without each of these steps, (len(steps),)."""
+    """Return the score of the same answer without each of these steps, (len(steps),)."""
     copies = one.select(torch.zeros(len(steps), dtype=torch.int64))
 
     def leave_out(inputs: Ragged) -> Ragged:
@@ -147,13 +147,13 @@ def _raw(model: Any, batch: Batch) -> Ragged | Tensor:
 
 
 def _answer(raw: Ragged | Tensor, at: int) -> Tensor:
-    """The raw numbers of one step of every sequence, or those of every sequence: (B, width)."""
+    """Return the raw numbers of one step of every sequence, or of every sequence: (B, width)."""
     return raw.values[raw.offsets[:-1].to(raw.values.device) + at] if isinstance(raw, Ragged) else raw
 
 
 @contextmanager
 def _inputs_through(model: Any, change: Callable[[Ragged], Ragged]) -> Any:
-    """While this lasts, what the model's input layer puts out is changed on its way."""
+    """Change the outputs of the model's input layer while the context lasts."""
     hook = model.inputs.register_forward_hook(lambda module, given, made: change(made))
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which sequence and which of its steps an unfolding shows."""
+"""Choosing the sequence and the steps that an unfolding shows."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from unrolled.errors import ShapeError, message
 
 
 def one_sequence(batch: Batch, row: int) -> Batch:
-    """One sequence of a batch.
+    """Return one sequence of a batch.
 
     Raises:
         ShapeError: no such sequence, or an empty one.
@@ -23,7 +23,7 @@ def one_sequence(batch: Batch, row: int) -> Batch:
 
 
 def shown_steps(length: int, ends: tuple[int, int], cuts: Collection[int] = ()) -> list[int]:
-    """The first and last steps and both sides of the first and last stop; a gap hides at least two steps.
+    """Choose the first and last steps and both sides of the first and last stop; a gap hides at least two steps.
 
     Example:
         >>> shown_steps(9, (2, 1)), shown_steps(4, (2, 1))

@@ -1,8 +1,8 @@
-"""Slopes: the gradient in every state without a graph of every step.
+"""Slopes: the gradient in every state without an autograd graph of every step.
 
-Most cells do one thing with all units at once, the recurrent product; everything else happens to each unit by itself.
-The slopes of that are had for all steps together, and only the product is left to walk back step by step: half the time
-of autograd through the steps. Whether a cell is of that kind is not believed but tried, at some random states.
+In most cells units interact only in the recurrent product; all other operations act on each unit separately. Their
+slopes are computed for all steps together, and only the product is walked back step by step: half the time of autograd
+through the steps. Whether a cell is of this kind is tested at some random states.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from torch.overrides import TorchFunctionMode
 
 from unrolled.inspection.trace import Stretch, Trace, one_step, trace
 
-TRIED = 4  # random states
-CLOSE = 1e-4  # relative to the largest: float32 sums in another order differ by some 1e-6
+TRIED = 4  # number of random states
+CLOSE = 1e-4  # relative to the largest: float32 sums in another order differ by about 1e-6
 
 
 @dataclass(eq=False, slots=True)
 class Slopes:
-    """How each unit of the next state answers, by the fields A of the next state and B of the one before.
+    """Derivatives of each unit of the next state, for the fields A of the next state and B of the previous one.
 
     Args:
-        own: to the unit itself before the step, (A, B, N, H).
-        product: to its G sums in the recurrent product, (A, N, G, H); None for a cell without one.
+        own: with respect to the unit itself before the step, (A, B, N, H).
+        product: with respect to its G sums in the recurrent product, (A, N, G, H); None for a cell without one.
         weight: of that product, (G * H, H).
     """
 
@@ -35,7 +35,7 @@ class Slopes:
     weight: Tensor | None = None
 
     def back(self, gradient: Tensor) -> Tensor:
-        """From the gradient in the states after these steps, (A, N, H), to that in those before, (B, N, H)."""
+        """Propagate the gradient from the states after these steps, (A, N, H), to those before, (B, N, H)."""
         before = (self.own * gradient[:, None]).sum(0)
         if self.product is not None and self.weight is not None:
             sums = (self.product * gradient[:, :, None]).sum(0)  # (N, G, H)
@@ -43,13 +43,13 @@ class Slopes:
         return before
 
     def split(self, sizes: Sequence[int]) -> list["Slopes"]:
-        """The slopes of so many steps each."""
+        """Split the slopes into parts of the given numbers of steps."""
         products = [None] * len(sizes) if self.product is None else self.product.split(sizes, 1)
         return [Slopes(own, part, self.weight) for own, part in zip(self.own.split(sizes, 2), products, strict=True)]
 
 
 def replay(stretch: Stretch, only: Tensor) -> tuple[Trace, Tensor]:
-    """A replay, and the gradient in the state after every step, (N, S), as `Trace.gradients` gives it."""
+    """Replay a stretch; return the trace and the gradient in the state after every step, (N, S)."""
     if not unit_by_unit(stretch):
         with torch.enable_grad():
             looked = trace(stretch)
@@ -62,7 +62,7 @@ def replay(stretch: Stretch, only: Tensor) -> tuple[Trace, Tensor]:
 
 
 def unit_by_unit(stretch: Stretch) -> bool:
-    """Whether a cell's units meet in its recurrent product alone: then the slopes say what autograd says."""
+    """Return whether a cell's units interact only in its recurrent product, so that slopes equal autograd."""
     generator = torch.Generator().manual_seed(0)
     inputs = stretch.inputs.values[:TRIED]
 
@@ -82,7 +82,7 @@ def unit_by_unit(stretch: Stretch) -> bool:
 
 
 def slopes_of(stretch: Stretch, inputs: Tensor, before: Tensor) -> Slopes | None:
-    """The slopes of many steps side by side, from inputs (N, F) and the states before, (N, S); None if it has none."""
+    """Compute the slopes of many steps at once, from inputs (N, F) and previous states (N, S); None if unsupported."""
     cell = stretch.cell
     fields = tuple(field.detach().requires_grad_() for field in stretch.state_of(before))
     weight = cell.weight_hh if "weight_hh" in cell.weight_shapes else None
@@ -104,7 +104,7 @@ def slopes_of(stretch: Stretch, inputs: Tensor, before: Tensor) -> Slopes | None
 
 
 def _walked_back(looked: Trace, only: Tensor, slopes: Slopes) -> Tensor:
-    """The gradient in every state, (N, S), from the last step of time to the first."""
+    """Compute the gradient in every state, (N, S), from the last time step to the first."""
     asked, ends = looked.asked(only)  # (N, H), (N, S)
     total = torch.stack(tuple(looked.stretch.state_of(ends)))  # (A, N, H)
     total[looked.shown_field] += asked
@@ -112,12 +112,12 @@ def _walked_back(looked: Trace, only: Tensor, slopes: Slopes) -> Tensor:
     steps = list(zip(sizes, total.split(sizes, 1), slopes.split(sizes), strict=True))
     with torch.no_grad():
         for (_, before, _), (count, after, own) in zip(steps[-2::-1], steps[:0:-1], strict=True):
-            before[:, :count] += own.back(after)  # the first rows go on
+            before[:, :count] += own.back(after)  # the first rows have further steps
     return torch.cat(tuple(total), 1)
 
 
 class _Product(TorchFunctionMode):
-    """Cuts the graph at every product with a weight, and notes what it read and the sums that it made."""
+    """Cuts the graph at every product with a weight, and records its input and its sums."""
 
     def __init__(self, weight: Tensor | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a model remembers at every step of real sequences: hidden states, cells and gates, by layer and direction."""
+"""States of a model at every step of real sequences: hidden states, cells and gates, by layer and direction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class LayerStates:
         layer: number of the layer, the lowest is 0.
         direction: "forward", or "backward" for a cell that reads from the last step to the first.
         cell: name of the cell's class.
-        inputs: what the cell read, (N, F) ragged.
-        initial: the state before the cell's first step, (B, H) by the name of its field.
-        fields: the state after every step, (N, H) ragged by the name of its field, such as "hidden" and "cell".
-        gates: how far every gate was open, (N, H) ragged by name; empty for a cell without gates.
-        outputs: what the cell showed, (N, H) ragged.
-        stack: the attribute that holds the layer, where a model has several stacks; empty where it has one.
+        inputs: of the cell, (N, F) ragged.
+        initial: the state before the cell's first step, (B, H) by field name.
+        fields: the state after every step, (N, H) ragged by field name, such as "hidden" and "cell".
+        gates: openness of every gate, from 0 to 1, (N, H) ragged by name; empty for a cell without gates.
+        outputs: of the cell, (N, H) ragged.
+        stack: the attribute that holds the layer, if the model has several stacks; else empty.
     """
 
     layer: int
@@ -43,7 +43,7 @@ class LayerStates:
 
     @property
     def name(self) -> str:
-        """What the layer is called, as in gradient flow."""
+        """Name of the layer, as in gradient flow."""
         return layer_name(self.layer, self.direction, self.stack)
 
     @property
@@ -52,7 +52,7 @@ class LayerStates:
         return {**self.fields, **{f"{name} gate": values for name, values in self.gates.items()}}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: for every field and gate a list of sequences of steps of units."""
+        """Convert the states to plain values: per field and gate a list of sequences of steps of units."""
         return {
             "name": self.name,
             "layer": self.layer,
@@ -66,29 +66,29 @@ class LayerStates:
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """Every layer's states over a batch, in the order in which the model runs them, and forward before backward."""
+    """The states of every layer over a batch, in the order of the model, and forward before backward."""
 
     layers: tuple[LayerStates, ...]
 
     def of_stack(self, stack: str = "") -> "States":
-        """The layers of one stack, as they are called; "" is the only one, or an arrangement's own."""
+        """Return the layers of one stack by its name; "" is the only stack, or an arrangement's own."""
         return States(tuple(layer for layer in self.layers if layer.stack == stack))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the states of all layers to plain values."""
         return {"layers": [layer.to_json() for layer in self.layers]}
 
 
 def states(model: nn.Module, batch: Any) -> States:
-    """Hidden states, cells and gates of a model in evaluation, while it reads a batch.
+    """Record hidden states, cells and gates of a model in evaluation mode while it reads a batch.
 
-    The model runs once, and each layer is then replayed over what it was given, on the CPU: the states are the model's
-    own, resets, starting vectors and zoneout included.
+    The model runs once, and each layer is then replayed over its inputs, on the CPU: the states are the model's own,
+    including resets, starting vectors and zoneout.
 
     Args:
         model: an arrangement, such as `task.network_`, or any module that runs a Stack, a module of `unrolled.nn`, or
             `unroll(cell, ...)`.
-        batch: what the model is called with.
+        batch: input of the model.
 
     Raises:
         UnsupportedError: no recurrent layer ran.
@@ -122,9 +122,9 @@ def states(model: nn.Module, batch: Any) -> States:
 
 
 def _of_layer(visit: Visit) -> LayerStates:
-    """Replay a visit, and put every step where the batch has it."""
+    """Replay a visit, and put every step at its place in the batch."""
     stretch, sizes = stretches(visit), visit.cell.state_sizes
-    values, before, after, outputs = _replayed(stretch)  # a row for each step, in the stretch's order
+    values, before, after, outputs = _replayed(stretch)  # one row per step, in the stretch's order
     place = stretch.rows.values.argsort()  # (N,) where the stretch has each row of the batch
 
     def placed(rows: Tensor) -> Ragged:
@@ -145,7 +145,7 @@ def _of_layer(visit: Visit) -> LayerStates:
 
 
 def _replayed(stretch: Stretch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What each step read (N, F), the states before and after it (N, S), and what it showed (N, H)."""
+    """Return the inputs (N, F), the states before and after (N, S), and the outputs (N, H) of each step."""
     values = stretch.inputs.values
     if not len(values):
         width = sum(stretch.cell.state_sizes.values())

@@ -1,8 +1,8 @@
-"""Trace: a layer replayed by itself, step by step, with every state kept, so that all their gradients can be had.
+"""Trace: a replay of one layer, step by step, that keeps every state so that its gradient can be computed.
 
-The replay reads what the layer read and is driven by the gradient that the loss sent to its outputs, so it costs a few
-sequences of one layer, whatever stands above and below. It runs on the CPU in the precision of the weights, or in
-float32 where that is lower.
+The replay has the layer's own inputs and starts from the gradient of the loss in its outputs, so it costs a few
+sequences of one layer, regardless of the rest of the model. It runs on the CPU in the precision of the weights, but at
+least in float32.
 """
 
 import copy
@@ -20,21 +20,21 @@ from unrolled.kernels.noise import Noise, step
 from unrolled.nn.unroll import map_state, reset_backwards, restarting
 from unrolled.ragged import Ragged, TimeMajor
 
-ALL = -1  # in place of one step whose loss counts: the whole loss
+ALL = -1  # in place of the step of a single loss: the whole loss
 
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """What a trace runs over: pieces of sequences between two restarts, in the order in which the layer reads them.
+    """The input of a trace: pieces of sequences between two restarts, in the order in which the layer reads them.
 
     Args:
         cell: a copy of the cell.
-        noise: what disturbs it in evaluation.
+        noise: of the cell in evaluation.
         inputs: (N, F).
         start: the state before each piece, fields (P, width).
-        output_gradient: dL/d output, (N, H) ragged; zeros where no loss was asked.
+        output_gradient: dL/d output, (N, H) ragged; zeros where no loss was computed.
         end_gradient: dL/d state after the last step, (P, S); zeros where the loss does not read it.
-        rows: which row of the visit's inputs each step is, (N,) ragged.
+        rows: row of the visit's inputs of each step, (N,) ragged.
     """
 
     cell: Cell
@@ -46,7 +46,7 @@ class Stretch:
     rows: Ragged
 
     def select(self, pieces: Tensor) -> "Stretch":
-        """Some of the pieces; one may repeat."""
+        """Select some of the pieces; an index may repeat."""
         return Stretch(
             self.cell,
             self.noise,
@@ -58,12 +58,12 @@ class Stretch:
         )
 
     def state_of(self, joined: Tensor) -> State:
-        """A state from its fields side by side, (N, S)."""
+        """Split joined fields, (N, S), into a state."""
         return self.cell.state_type(*joined.split(list(self.cell.state_sizes.values()), 1))
 
 
 def stretches(visit: Visit) -> Stretch:
-    """A visit as pieces without restarts; a restart cuts the gradient, so each piece has a flow of its own."""
+    """Split a visit into pieces without restarts; a restart cuts the gradient, so each piece has its own flow."""
     steps = visit.inputs.with_values(torch.arange(visit.inputs.num_steps))
     reset = None if visit.reset is None else visit.reset.cpu()
     if visit.direction == BACKWARD:
@@ -100,7 +100,7 @@ def stretches(visit: Visit) -> Stretch:
 
 
 def _private(cell: Cell, dtype: torch.dtype) -> Cell:
-    """A copy of a cell on the CPU that does not learn; the weights of a drop-in module's are plain attributes."""
+    """Copy a cell to the CPU without gradients; the weights of a drop-in module's cell are plain attributes."""
     copies = {id(weight): weight.detach().cpu().to(dtype, copy=True) for weight in cell.weights}
     for weight in cell.parameters():
         copies[id(weight)] = torch.nn.Parameter(weight.detach().cpu().to(dtype, copy=True), requires_grad=False)
@@ -120,10 +120,10 @@ class Trace:
     """A replayed stretch. Everything is time-major: all first steps, then all second steps, longest piece first.
 
     Args:
-        stretch: what ran.
-        after: the state after each step, the fields of each step of time, (P_t, width).
-        shown: the output of each step of time, (P_t, H).
-        shows_state: the output is a field of the state, as in every cell here.
+        stretch: its input.
+        after: the state after each step, as fields per time step, (P_t, width).
+        shown: the output of each time step, (P_t, H).
+        shows_state: whether the output is a field of the state, as in every cell here.
     """
 
     stretch: Stretch
@@ -133,45 +133,45 @@ class Trace:
 
     @property
     def layout(self) -> TimeMajor:
-        """How the steps lie."""
+        """The time-major order of the steps."""
         return self.stretch.inputs.time_major
 
     @cached_property
     def inputs(self) -> Tensor:
-        """What each step read, (N, F)."""
+        """Input of each step, (N, F)."""
         return self.stretch.inputs.values[self.layout.gather]
 
     @cached_property
     def pieces(self) -> Tensor:
-        """Which piece each step belongs to, (N,)."""
+        """Index of the piece of each step, (N,)."""
         return self.stretch.inputs.sequence_ids[self.layout.gather]
 
     @cached_property
     def positions(self) -> Tensor:
-        """Which step of its piece each step is, (N,)."""
+        """Index of each step within its piece, (N,)."""
         return self.stretch.inputs.positions[self.layout.gather]
 
     @cached_property
     def outputs(self) -> Tensor:
-        """What each step showed, (N, H)."""
+        """Output of each step, (N, H)."""
         return torch.cat(self.shown)
 
     @cached_property
     def states(self) -> Tensor:
-        """The state after each step, (N, S)."""
+        """State after each step, (N, S)."""
         return _joined(self.after)
 
     @cached_property
     def before(self) -> Tensor:
-        """The state before each step, (N, S): the start, or what the step before left."""
+        """State before each step, (N, S): the start, or the state after the previous step."""
         start = torch.cat([field.detach() for field in self.stretch.start], 1)[self.layout.order]  # (P, S)
-        begins = self.layout.batch_sizes.cumsum(0) - self.layout.batch_sizes  # (T,) where each step of time begins
-        rank = torch.arange(len(self.pieces)) - begins[self.positions]  # (N,) which row of its step of time
+        begins = self.layout.batch_sizes.cumsum(0) - self.layout.batch_sizes  # (T,) first row of each time step
+        rank = torch.arange(len(self.pieces)) - begins[self.positions]  # (N,) row within its time step
         earlier = begins[(self.positions - 1).clamp(min=0)] + rank  # (N,)
         return torch.where((self.positions == 0)[:, None], start[rank], self.states.detach()[earlier])
 
     def asked(self, only: Tensor) -> tuple[Tensor, Tensor]:
-        """What a loss asks directly of every output, (N, H), and of the state after every step, (N, S)."""
+        """Return the direct gradient of a loss in every output, (N, H), and in the state after every step, (N, S)."""
         last = self.positions == self.stretch.inputs.lengths[self.pieces] - 1  # (N,)
         counts = (only == ALL)[self.pieces] | (self.positions == only[self.pieces])  # (N,)
         outputs = self.stretch.output_gradient.values[self.layout.gather] * counts[:, None]
@@ -179,14 +179,14 @@ class Trace:
 
     @property
     def shown_field(self) -> int:
-        """Which field of the state the output is, where it is one."""
+        """Index of the state's field that is the output, if `shows_state`."""
         return [field is self.shown[0] for field in self.after[0]].index(True)
 
     def gradients(self, only: Tensor) -> Tensor:
-        """The gradient of a loss in the state after every step, (N, S).
+        """Compute the gradient of a loss in the state after every step, (N, S).
 
         Args:
-            only: the one step of each piece whose loss counts, (P,), counted within the piece; `ALL` = every step's.
+            only: the step of each piece whose loss is used, (P,), counted within the piece; `ALL` = all steps.
         """
         asked, ends = self.asked(only)
         sizes = self.layout.batch_sizes.tolist()
@@ -200,12 +200,12 @@ class Trace:
 
 
 def _joined(steps: list[tuple[Tensor, ...]]) -> Tensor:
-    """Fields of each step of time to one row a step, (N, S)."""
+    """Join the fields of each time step to one row per step, (N, S)."""
     return torch.cat([torch.cat(field) for field in zip(*steps, strict=True)], 1)
 
 
 def trace(stretch: Stretch) -> Trace:
-    """Replay a stretch that has at least one step; every state is in the graph, where gradients are on."""
+    """Replay a stretch with at least one step; every state is in the autograd graph if gradients are on."""
     values, layout = stretch.inputs.values, stretch.inputs.time_major
     values = values[layout.gather]  # (N, F)
     alive = tuple(field[layout.order].requires_grad_(torch.is_grad_enabled()) for field in stretch.start)
@@ -221,7 +221,7 @@ def trace(stretch: Stretch) -> Trace:
 
 
 def one_step(stretch: Stretch, inputs: Tensor, fields: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...], bool]:
-    """One step whose state is a node of its own: what shows it and what goes on both ask it for their gradient.
+    """Take one step whose new state is one node of the graph, used by both the output and the next step.
 
     Returns:
         the output (P, H), the fields of the next state, and whether the output is one of them.

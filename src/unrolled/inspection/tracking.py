@@ -1,4 +1,4 @@
-"""Units that track something: chosen by correlation on one half of the steps, judged on the other."""
+"""Units that track a feature: chosen by correlation on one half of the steps, evaluated on the other."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from unrolled.errors import ShapeError, message
 from unrolled.inspection.names import layer_name
 from unrolled.inspection.states import LayerStates, States
 
-MIN_STEPS = 8  # fewer say nothing about a correlation
+MIN_STEPS = 8  # minimum number of steps for a correlation
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Tracked:
         feature: what is tracked, such as "inside quotes".
         layer: the unit's layer, from 0.
         direction: "forward" or "backward".
-        field: which part of the state, such as "hidden" or "cell".
+        field: part of the state, such as "hidden" or "cell".
         unit: its number.
-        correlation: with the feature on the half of the steps that did not choose it; this one is honest.
-        chosen_at: with the feature on the half that chose it; too good, as the best of many always is.
-        stack: as `LayerStates`'s.
+        correlation: with the feature on the half of the steps that was not used for the choice; unbiased.
+        chosen_at: with the feature on the half used for the choice; biased upwards, as the best of many.
+        stack: as in `LayerStates`.
     """
 
     feature: str
@@ -43,24 +43,24 @@ class Tracked:
         return f"{layer_name(self.layer, self.direction, self.stack)}, {self.field} {self.unit}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the record to plain values."""
         return {"name": self.name} | asdict(self)
 
 
 def tracking_units(states: States, features: Mapping[str, np.ndarray]) -> tuple[Tracked, ...]:
-    """For each feature the unit of all layers that tracks it best, ranked by what they hold to on unseen steps.
+    """Find for each feature the unit that tracks it best, ranked by the correlation on unseen steps.
 
-    The first half of all steps chooses, by the largest absolute correlation; the second half judges.
+    The unit is chosen on the first half of all steps, by the largest absolute correlation, and evaluated on the second.
 
     Args:
-        states: what the model remembered.
-        features: facts about the same steps in the same order, (N,) by name.
+        states: of the model.
+        features: of the same steps in the same order, (N,) by name.
 
     Returns:
-        one record for each feature that varies in both halves, the strongest first.
+        one record per feature that varies in both halves, the strongest first.
 
     Raises:
-        ShapeError: features that are not one for each step.
+        ShapeError: not one value of a feature per step.
 
     Source: A. Karpathy, J. Johnson and L. Fei-Fei, "Visualizing and Understanding Recurrent Networks", ICLR workshop
     2016, section 4.2, looks for such units by eye.
@@ -95,7 +95,7 @@ def tracking_units(states: States, features: Mapping[str, np.ndarray]) -> tuple[
 
 
 def correlations(values: np.ndarray, feature: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of every column of (N, K) with (N,); NaN where one of the two never changes."""
+    """Compute Pearson's correlation of every column of (N, K) with (N,); NaN where one of the two is constant."""
     x = values - values.mean(0)
     y = feature - np.mean(feature)
     norms = np.sqrt((x**2).sum(0) * (y**2).sum())  # (K,)
@@ -104,7 +104,7 @@ def correlations(values: np.ndarray, feature: np.ndarray) -> np.ndarray:
 
 
 def _units(states: States) -> tuple[list[tuple[LayerStates, str, int]], np.ndarray]:
-    """Every unit of every state field: its place, and its values side by side."""
+    """Return the place of every unit of every state field, and all their values as columns."""
     places, columns = [], []
     for layer in states.layers:
         for name, field in layer.fields.items():

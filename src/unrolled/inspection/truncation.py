@@ -1,4 +1,4 @@
-"""Truncation: how much of the gradient is lost where back-propagation looks back only so many steps."""
+"""Truncation: the share of the gradient that back-propagation through a limited number of steps loses."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,24 +8,24 @@ from torch import Tensor
 
 from unrolled.inspection.trace import Trace, one_step
 
-STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # windows that are always looked at
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # windows that are always measured
 
 
 def lost_shares(trace: Trace, only: Tensor, gradients: Tensor, steps: Sequence[int] = STEPS) -> dict[int, float]:
-    """The share of the weights' gradient that truncation loses: `|g - g_k| / |g|`, in length, for each window k.
+    """Compute the share of the weights' gradient that truncation loses, `|g - g_k| / |g|`, for each window k.
 
     g is the sum over losses i and steps of `(dJ_i/ds_k) (d+ s_k/dweights)`; g_k keeps the last k steps of every loss.
-    The terms of all steps are computed side by side, since each needs nothing but its own state, input and gradient.
+    The terms of all steps are computed in one batch, since each needs only its own state, input and gradient.
 
     Args:
         trace: a replay of at least one piece.
-        only: the step of the one loss of each piece, (P,); pieces with `ALL` are passed over.
-        gradients: dJ_i/ds_k, (N, S), as `trace.gradients(only)` gives them.
-        steps: the windows k; those that every loss fits into lose nothing.
+        only: the step of the one loss of each piece, (P,); pieces with `ALL` are skipped.
+        gradients: dJ_i/ds_k, (N, S), from `trace.gradients(only)`.
+        steps: the windows k; windows longer than every loss's history lose nothing.
     """
     lags = only[trace.pieces] - trace.positions  # (N,)
     edges = [0, *sorted(set(steps)), max(int(lags.max()) + 1, max(steps) + 1)]
-    tails: list[tuple[int, float]] = []  # from the longest window to the shortest: what lies beyond it
+    tails: list[tuple[int, float]] = []  # from the longest window to the shortest: the part beyond it
     total: list[Tensor] = []
     for low, high in reversed(list(pairwise(edges))):
         part = _weights_gradient(trace, (lags >= low) & (lags < high), lags == 0, gradients)
@@ -36,7 +36,7 @@ def lost_shares(trace: Trace, only: Tensor, gradients: Tensor, steps: Sequence[i
 
 
 def _weights_gradient(trace: Trace, chosen: Tensor, own: Tensor, gradients: Tensor) -> list[Tensor]:
-    """The explicit part of the chosen steps, summed: the gradient in every weight of the cell."""
+    """Sum the explicit part of the chosen steps: the gradient in every weight of the cell."""
     stretch = trace.stretch
     weights = stretch.cell.weights
     if not bool(chosen.any()):
@@ -47,7 +47,7 @@ def _weights_gradient(trace: Trace, chosen: Tensor, own: Tensor, gradients: Tens
     with torch.enable_grad():
         output, after, shows_state = one_step(stretch, trace.inputs[chosen], fields)
         objective = (torch.cat(after, 1) * gradients[chosen]).sum()
-        if not shows_state:  # then the loss's own step has a road to the weights beside the state
+        if not shows_state:  # then the step of the loss also reaches the weights without the state
             output_gradient = stretch.output_gradient.values[trace.layout.gather][chosen]
             objective = objective + (output * output_gradient)[own[chosen]].sum()
     found = torch.autograd.grad(objective, weights, materialize_grads=True)

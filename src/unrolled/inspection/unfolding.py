@@ -1,4 +1,4 @@
-"""Unfolding in time: the same cell drawn once for each step, as data for any arrangement of recurrent layers."""
+"""Unfolding in time: one node per cell and step, as data, for any arrangement of recurrent layers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,27 +29,27 @@ def unfold(
     bptt_steps: int = 0,
     values: bool = False,
 ) -> Unfolding:
-    """Unfold a model over one sequence: cells, states, inputs, outputs, losses, and what flows between them.
+    """Unfold a model over one sequence: cells, states, inputs, outputs, losses, and arrows between them.
 
-    Of an encoder-decoder both sides are unfolded, see `unrolled.inspection.pairs.unfold_pair`; steps are the decoder's.
+    Both sides of an encoder-decoder are unfolded, see `unrolled.inspection.pairs.unfold_pair`; steps are the decoder's.
 
-    Norms, dropout and short cuts between layers are not nodes of their own. Where the state restarts inside the
+    Norms, dropout and residual connections have no nodes. Where the state restarts inside the
     sequence (`Batch.reset`), the arrow into the restarted cell is cut, and a window ends.
 
     Args:
         model: an arrangement of recurrent layers, such as `task.network_`.
-        batch: encoded sequences; losses are there where it has targets.
-        row: which of its sequences.
-        labels: what each step is, such as its character, (T,).
-        answers: what each output should be, (T,), or one for the whole sequence.
-        ends: how many steps to show at the start and at the end; of truncated back-propagation, the steps on both
-            sides of the first and the last stop are shown as well. (1, 1) makes a picture for a phone.
+        batch: encoded sequences; with targets there are losses.
+        row: index of the sequence.
+        labels: text of each step, such as its character, (T,).
+        answers: true output of each step, (T,), or one for the whole sequence.
+        ends: number of steps to show at the start and at the end; with truncated back-propagation, also the steps on
+            both sides of the first and the last stop. (1, 1) fits a phone.
         bptt_steps: truncated back-propagation, as the training option of that name; 0 = full. A window begins at the
-            sequence's first step, as it does in training where a sequence is not cut into lanes.
-        values: run the model, and put real numbers into the nodes.
+            sequence's first step, as in training where a sequence is not cut into lanes.
+        values: run the model, and put its numbers into the nodes.
 
     Raises:
-        ShapeError: no such sequence, an empty one, or labels that are not one for each step.
+        ShapeError: no such sequence, an empty one, or not one label per step.
         UnsupportedError: a model without recurrent layers, or truncation of a model that reads backwards.
 
     Source: I. Goodfellow, Y. Bengio and A. Courville, "Deep Learning", MIT Press 2016, section 10.2.
@@ -103,7 +103,7 @@ def unfold(
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:
-    """The layers of an arrangement's Stack, each a `Recurrent` or a `Bidirectional`."""
+    """Return the layers of an arrangement's Stack, each a `Recurrent` or a `Bidirectional`."""
     stack = getattr(model, "layers", None)
     if not isinstance(stack, Stack):
         reads = type(model if stack is None else stack).__name__
@@ -114,7 +114,7 @@ def _layers(model: nn.Module) -> list[nn.Module]:
 
 
 def _windows(model: nn.Module, length: int, steps: int, restarts: tuple[int, ...]) -> tuple[Window, ...]:
-    """Where gradients flow: many-to-one looks back from the end, everything else goes on chunk by chunk."""
+    """Return the windows of gradients: many-to-one looks back from the end, others train chunk by chunk."""
     whole = (Window(1, length),)
     if 0 < steps < length:
         if not model.layers.causal:  # type: ignore[union-attr]
@@ -125,12 +125,12 @@ def _windows(model: nn.Module, length: int, steps: int, restarts: tuple[int, ...
             whole = tuple(Window(start, min(start + steps - 1, length)) for start in range(1, length + 1, steps))
     parts = tuple(part for window in whole for part in _restarted(window, restarts))
     if isinstance(model, ManyToOne) and isinstance(model.pooling, Last) and model.layers.causal:
-        return (*(replace(part, learns=False) for part in parts[:-1]), parts[-1])  # nothing reads what is before
+        return (*(replace(part, learns=False) for part in parts[:-1]), parts[-1])  # no loss reads earlier steps
     return parts
 
 
 def _restarted(window: Window, restarts: tuple[int, ...]) -> Iterator[Window]:
-    """A window in parts that end before each restart."""
+    """Split a window into parts that end before each restart."""
     starts = [window.start, *(step for step in restarts if window.start < step <= window.stop)]
     for start, after in pairwise([*starts, window.stop + 1]):
         yield Window(start, after - 1, window.learns)

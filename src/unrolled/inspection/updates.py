@@ -1,4 +1,4 @@
-"""Updates: how far one step of the optimiser moves each weight matrix, beside how large the matrix is."""
+"""Updates: the size of an optimiser step relative to the size of each weight matrix."""
 
 import copy
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ def update_ratios(
     learning_rate: float | None = None,
     optimizer: torch.optim.Optimizer | None = None,
 ) -> dict[str, float]:
-    """`|update| / |weight|` of every matrix that learns; vectors are left out, for biases start at zero.
+    """Compute `|update| / |weight|` of every trainable matrix; vectors are left out, as biases start at zero.
 
     Args:
-        model: whose weights; they are afterwards what they were.
+        model: with the weights, which stay unchanged.
         gradients: of the mean loss, by name.
-        learning_rate: of plain gradient descent; None = ask the optimiser.
-        optimizer: its next step is made and taken back, moments included; None without a learning rate = no ratios.
+        learning_rate: of plain gradient descent; None = use the optimiser.
+        optimizer: its next step is made and undone, including its moments; None without a learning rate = no ratios.
 
     Example:
         >>> layer = nn.Linear(2, 2)
@@ -38,12 +38,12 @@ def update_ratios(
 
 
 def ratio(update: Tensor, weight: Tensor) -> float:
-    """The length of an update beside that of a weight that is not zero."""
+    """Return the norm of an update divided by that of a weight, which is not zero."""
     return float(update.norm() / weight.norm())
 
 
 def _moved(model: nn.Module, gradients: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The weights after one step of the optimiser, which is then undone."""
+    """Return the weights after one step of the optimiser, which is then undone."""
     parameters = dict(model.named_parameters())
     kept = {name: weight.detach().clone() for name, weight in parameters.items()}
     own = {name: weight.grad for name, weight in parameters.items()}

@@ -1,6 +1,6 @@
-"""Verdict: what the numbers mean, in one sentence with a remedy.
+"""Verdict: the meaning of the measurements, in one sentence with a remedy.
 
-Every threshold is a constant here, and docs/gradient-flow.md says why it is what it is.
+Every threshold is a constant here; docs/gradient-flow.md gives the reasons.
 """
 
 import math
@@ -10,47 +10,47 @@ from unrolled.inspection.decay import Decay
 from unrolled.inspection.names import called
 from unrolled.inspection.records import Fault, LayerFlow
 
-# The likeliest root first. A step that replaces the weights saturates, kills or explodes a layer, and a layer that is
-# dead hears nothing and lets nothing through to those below; what is saturated vanishes. None of it is the reverse.
+# The likeliest root cause first. A step that replaces the weights saturates, kills or explodes a layer; a dead layer
+# passes no gradient to those below; in a saturated one the gradient vanishes. None of these works the other way round.
 CAUSES = (
     "not_finite",  # the loss or the gradient is NaN or infinite
     "large_update",  # one step of the optimiser replaces the weights
-    "exploded_units",  # states beyond all bounds
-    "dead_units",  # outputs that never move
+    "exploded_units",  # huge states
+    "dead_units",  # outputs that never change
     "no_gradient",  # no loss reads the layer, or its state is cut off from it
     "state_cut",  # the state restarts before most steps
-    "frozen",  # no weight of the cell learns
-    "constant_inputs",  # what the layer reads is the same at every step of every sequence
-    "saturated",  # a squashing that is flat at most activations
-    "forget_gate_shut",  # the cell is emptied at each step
+    "frozen",  # no weight of the cell is trained
+    "constant_inputs",  # the inputs of the layer are the same at every step of every sequence
+    "saturated",  # a squashing function that is flat at most activations
+    "forget_gate_shut",  # the cell is cleared at each step
     "tiny_update",  # one step of the optimiser is rounded away
     "exploding",  # the gradient grows on its way back
     "tiny_weights",  # the gradient vanishes because the recurrent weights are small
     "truncated",  # bptt_steps cuts off most of the gradient
-    "vanishing",  # the gradient is gone before it has gone far
+    "vanishing",  # the gradient vanishes within a few steps
 )
 RESTARTED = 0.5  # share of the steps with a restart before them
 DEAD_UNITS = 0.5  # share of the units
-EXPLODED_UNITS = 0.0  # any at all
-SATURATED = 0.9  # share of the activations; a character model that has learnt well has up to 0.7
-SHUT = 0.1  # mean of a forget gate: half of what is kept is then gone in 0.3 steps
+EXPLODED_UNITS = 0.0  # any unit
+SATURATED = 0.9  # share of the activations; a well-trained character model has up to 0.7
+SHUT = 0.1  # mean of a forget gate: half of the memory is then gone in 0.3 steps
 LARGE_UPDATE = 0.1  # of the weight's own length, in one step: ten such steps replace it
 TINY_UPDATE = 2.0**-24  # of the weight's own length: float32 cannot add less than this to a number
-GROWTH = 1000.0  # of a gradient on its way back; to the one step that matters it may grow some hundred times
-TINY_NORM = 0.3  # largest singular value of recurrent weights that are the state's only road
+GROWTH = 1000.0  # of a gradient on its way back; growth to about a hundred is possible at a single important step
+TINY_NORM = 0.3  # largest singular value of recurrent weights, where the state flows only through them
 TRUNCATED = 0.5  # share of the gradient's length
-REACHED = 0.25  # of the way from a loss to the first step, with a hundredth of the gradient left
-UNREAD = 0.75  # share of the steps, the first ones, that no loss reads directly
-SHORT = 8  # a loss with fewer steps before it is not judged by how far back it reaches
+REACHED = 0.25  # of the way from a loss to the first step; reached if a hundredth of the gradient is left
+UNREAD = 0.75  # share of the first steps that no loss reads directly
+SHORT = 8  # with fewer steps before a loss, the reach of its gradient is not judged
 
 Check = Callable[[LayerFlow, int], Fault | None]
 
 
 def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[Fault, ...]:
-    """Everything that crossed a threshold, the likeliest root first.
+    """Return every finding that crossed a threshold, the likeliest root cause first.
 
     Args:
-        layers: what was measured.
+        layers: the measurements.
         loss: the mean loss.
         bptt_steps: the truncation that training uses, 0 = none.
     """
@@ -63,7 +63,7 @@ def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -
 
 
 def sentence(layers: Sequence[LayerFlow], findings: Sequence[Fault]) -> str:
-    """The verdict: the likeliest root, or that nothing is wrong and how far the gradient reaches."""
+    """Return the verdict: the likeliest root cause, or that the model is healthy and how far the gradient reaches."""
     if findings:
         return findings[0].sentence
     layer = min(layers, key=_reach)
@@ -79,7 +79,7 @@ def sentence(layers: Sequence[LayerFlow], findings: Sequence[Fault]) -> str:
 
 
 def _not_finite(layer: LayerFlow, bptt_steps: int) -> Fault | None:
-    if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # that is then why
+    if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # then that is the cause
         return None
     text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
     return Fault("not_finite", layer.name, math.nan, text)
@@ -146,7 +146,7 @@ def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Fault | None:
 
 def _saturated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
-    flat = [gate for gate in flat if gate.name != "forget"]  # shut has a finding of its own, and open is memory
+    flat = [gate for gate in flat if gate.name != "forget"]  # shut has its own finding, open is memory
     if not flat:
         return None
     worst = max(flat, key=lambda gate: gate.flat)
@@ -162,7 +162,7 @@ def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     if not means or means[0] >= SHUT:
         return None
     text = (
-        f"the forget gate of {_called(layer)} keeps {means[0]:.1%} of the cell a step, so that it remembers nothing: "
+        f"the forget gate of {_called(layer)} keeps {means[0]:.1%} of the cell per step, so that it remembers nothing: "
         "start its bias at 1 or above"
     )
     return Fault("forget_gate_shut", layer.name, means[0], text)
@@ -204,14 +204,14 @@ def _exploding(layer: LayerFlow, bptt_steps: int) -> Fault | None:
 
 
 def _growth(layer: LayerFlow) -> float:
-    """How many times a loss's gradient grows on its way back."""
+    """Return the factor by which a loss's gradient grows on its way back."""
     return max(layer.decay.typical, default=1.0) if layer.decay is not None else 1.0
 
 
 def _truncated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     share = layer.lost.get(bptt_steps, 0.0)
     span = layer.decay.span if layer.decay is not None else 0
-    blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # the first steps hear nothing
+    blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # no gradient at first steps
     if share <= TRUNCATED and not blind:
         return None
     enough = next((steps for steps, lost in layer.lost.items() if steps > bptt_steps and lost <= TRUNCATED / 5), 0)
@@ -243,7 +243,7 @@ def _falls_short(layer: LayerFlow, found: Decay) -> bool:
 
 
 def _remember(layer: LayerFlow, found: Decay) -> str:
-    """The remedy for a memory that is too short."""
+    """Return the remedy for a memory that is too short."""
     if any(gate.name in ("forget", "keep") for gate in layer.gates):
         bias = math.log(found.span)
         return f"try a forget gate's bias of {bias:.1f}, the logarithm of the {found.span} steps to remember"
@@ -256,7 +256,7 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 
 
-# ---- how it is said --------------------------------------------------------------------------------------
+# ---- formatting ------------------------------------------------------------------------------------------
 
 
 def _called(layer: LayerFlow) -> str:
@@ -264,7 +264,7 @@ def _called(layer: LayerFlow) -> str:
 
 
 def _reach(layer: LayerFlow) -> float:
-    """Steps after which a hundredth of the gradient is left: as the curve shows, or the fit where that ends sooner."""
+    """Return the steps after which a hundredth of the gradient is left, from the curve, or from the fit beyond it."""
     if layer.decay is None:
         return math.inf
     gone = [lag for lag, size in enumerate(layer.decay.curve) if size < 0.01]
@@ -272,7 +272,7 @@ def _reach(layer: LayerFlow) -> float:
 
 
 def _steps(count: float) -> str:
-    """For "every ...": two digits are as much as a fit is good for."""
+    """Format a number of steps for "every ...", with the two digits that a fit can give."""
     if math.isclose(count, 1.0, abs_tol=0.05):
         return "step"
     return f"{count:.2g} steps" if count < 100 else f"{count:.0f} steps"
@@ -283,6 +283,6 @@ def _whole(count: float) -> str:
 
 
 def _round_up(number: float) -> float:
-    """To one digit."""
+    """Round up to one digit."""
     unit = 10 ** math.floor(math.log10(number))
     return math.ceil(number / unit) * unit

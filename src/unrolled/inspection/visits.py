@@ -1,7 +1,7 @@
-"""Visits: every pass of a recurrent layer in a model, noted while the model runs.
+"""Visits: records of every pass of a recurrent layer, made while the model runs.
 
-All roads meet in `unroll`: those of a `Stack`, of the modules of `unrolled.nn`, and of a user's own module that unrolls
-a cell. So one watcher there sees each of them.
+All recurrent layers call `unroll`: those of a `Stack`, of the modules of `unrolled.nn`, and of a user's own module. So
+one watcher there sees all of them.
 """
 
 from collections.abc import Callable, Generator
@@ -28,16 +28,16 @@ class Visit:
     """One pass through one layer in one direction.
 
     Args:
-        place: where the layer stands in the model.
+        place: of the layer in the model.
         direction: "forward" or "backward".
         cell: the cell.
-        noise: what disturbs it in evaluation.
+        noise: of the cell in evaluation.
         inputs: (N, F).
         state: before the first step, fields (B, width).
-        reset: as `unroll`'s.
-        output_gradient: dL/d output of every step, (N, H) in the order of `inputs`; None where no loss was asked.
+        reset: as in `unroll`.
+        output_gradient: dL/d output of every step, (N, H) in the order of `inputs`; None where no loss was computed.
         final_gradient: dL/d final state by field, (B, width) each; None where the loss does not read it.
-        part: which step of longer sequences it is, where the model goes through them step by step; see `joined`.
+        part: index of the step within longer sequences, where the model runs step by step; see `joined`.
     """
 
     place: Place
@@ -53,16 +53,16 @@ class Visit:
 
     @property
     def name(self) -> str:
-        """What the layer is called."""
+        """Name of the layer."""
         return layer_name(self.place.layer, self.direction, self.place.stack)
 
 
-Note = Callable[[Visit, Pass], tuple[Ragged, State]]  # returns what the model goes on with
+Note = Callable[[Visit, Pass], tuple[Ragged, State]]  # returns the outputs and the state that the model continues with
 
 
 @contextmanager
 def visiting(model: nn.Module, note: Note) -> Generator[None]:
-    """In evaluation mode, show every pass of a model's own layers to `note`; afterwards the mode is what it was."""
+    """Call `note` for every pass of a model's own layers, in evaluation mode; the mode is restored afterwards."""
     known, running = places(model), _Running()
     modes = {module: module.training for module in model.modules()}
     drop_ins = [module for module in known if isinstance(module, DropIn)]
@@ -97,7 +97,7 @@ def visiting(model: nn.Module, note: Note) -> Generator[None]:
 
 
 def joined(visits: list[Visit]) -> list[Visit]:
-    """Visits in which single steps of the same sequences by the same cell have become one pass over them."""
+    """Join visits that are single steps of the same sequences by the same cell into one pass."""
     whole: dict[tuple[int, int], list[Visit]] = {}
     for number, visit in enumerate(visits):
         key = (number, -1) if visit.part is None else (id(visit.cell), id(visit.part.sequences))
@@ -106,19 +106,19 @@ def joined(visits: list[Visit]) -> list[Visit]:
 
 
 def _one_pass(steps: list[Visit], sequences: Ragged) -> Visit:
-    """Steps in time-major order, the longest sequence first, as one visit in the order of the sequences."""
+    """Join steps in time-major order, the longest sequence first, to one visit in the order of the sequences."""
     layout, first = sequences.time_major, steps[0]
 
     def placed(rows: list[Tensor]) -> Tensor:
         return torch.cat(rows)[layout.scatter.to(rows[0].device)]
 
     def by_sequence(rows: Tensor) -> Tensor:
-        """A row for each sequence; zeros for those without steps, whose state nobody reads."""
+        """Return one row per sequence; zeros for those without steps, whose state is never used."""
         empty = rows.new_zeros(sequences.batch_size - len(rows), rows.shape[1])
         return torch.cat([rows, empty])[layout.rank.to(rows.device)]
 
     def ends(field: int) -> Tensor | None:
-        """The gradient in a field of each sequence's last state; before it, the next step reads the state."""
+        """Return the gradient in a field of each sequence's last state; earlier states are read by the next step."""
         rows = []
         for visit, after in zip(reversed(steps), [0, *(len(visit.inputs) for visit in reversed(steps))], strict=False):
             given = visit.final_gradient[field]
@@ -137,7 +137,7 @@ def _one_pass(steps: list[Visit], sequences: Ragged) -> Visit:
 
 
 class _Running:
-    """Which drop-in module runs, and how many of its passes it has made: its cells live for one pass only."""
+    """The drop-in module that is running, and the number of its passes: its cells exist for one pass only."""
 
     def __init__(self) -> None:
         self.module: DropIn | None = None
@@ -150,7 +150,7 @@ class _Running:
         self.module = None
 
     def place(self, known: dict[nn.Module, Place]) -> Place | None:
-        """Where the cell stands whose pass has just ended; None where no drop-in module runs."""
+        """Return the place of the cell whose pass has just ended; None if no drop-in module is running."""
         if self.module is None:
             return None
         layer = self.passes // (1 + self.module.bidirectional)
@@ -159,7 +159,7 @@ class _Running:
 
 
 def not_recurrent(model: nn.Module) -> UnsupportedError:
-    """What to say of a model in which no recurrent layer ran."""
+    """Make the error for a model in which no recurrent layer ran."""
     reads = type(getattr(model, "layers", model)).__name__
     return UnsupportedError(
         f"only recurrent layers can be looked into, and none ran in a {reads}; use a cell such as 'lstm', "

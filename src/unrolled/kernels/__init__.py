@@ -1,1 +1,1 @@
-"""Kernels: how a cell is run along a batch."""
+"""Kernels: the implementations that run a cell over a batch of sequences."""

@@ -1,4 +1,4 @@
-"""Which kernel runs, and why another does not. A new kernel is one file and one line in `KERNELS`."""
+"""Choosing the kernel that runs a cell, with reasons. A new kernel is one file and one line in `KERNELS`."""
 
 from types import ModuleType
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from unrolled.kernels.cpu import kernel as tiles
 from unrolled.kernels.noise import Noise
 from unrolled.ragged import Ragged
 
-# fastest first; the reference comes last and refuses nothing
+# the fastest first; the reference comes last and can run everything
 KERNELS: dict[str, ModuleType] = {"tiles": tiles, "native": native, "reference": reference}
 
 
 class Choice(NamedTuple):
-    """The kernel that runs, and for each one passed over the reason.
+    """The chosen kernel, and the reason for each kernel that was skipped.
 
     Args:
         name: key in `KERNELS`.
@@ -27,11 +27,11 @@ class Choice(NamedTuple):
 
 
 def choose(cell: Cell, inputs: Ragged, kernel: str = "auto", noise: Noise | None = None) -> Choice:
-    """The first kernel that can run this cell on these inputs with this noise, or the one asked for.
+    """Choose the first kernel that can run this cell on these inputs with this noise, or the requested one.
 
     Raises:
         OptionError: an unknown kernel name.
-        UnsupportedError: the kernel asked for cannot run this; the message says why.
+        UnsupportedError: the requested kernel cannot run this; the message says why.
     """
     if kernel != "auto":
         if kernel not in KERNELS:

@@ -1,4 +1,4 @@
-"""What this machine's processor can do."""
+"""Features of this machine's processor."""
 
 from functools import cache
 
@@ -9,5 +9,5 @@ BFLOAT16_FLAGS = ("avx512bf16", "amx-bf16", "bf16")  # LLVM's names, on x86 and 
 
 @cache
 def fast_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 natively; False where that cannot be told."""
+    """Return whether the processor multiplies bfloat16 natively; False if unknown."""
     return any(features().get(flag, False) for flag in BFLOAT16_FLAGS)

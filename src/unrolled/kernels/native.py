@@ -2,7 +2,7 @@
 
 On a GPU the packed call is fast and exact. On a CPU packing is slow (its backward pass is quadratic in time),
 so sequences are sorted by length and time is cut where the batch shrinks; each segment is one dense call that
-takes over the state of the one before it. Where the cuts fall is a small dynamic programme: padded steps
+continues from the state of the one before it. The cuts come from a small dynamic program that weighs padded steps
 against the fixed cost of a call.
 """
 
@@ -16,28 +16,28 @@ from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
-# what one more dense call costs, in padded row-steps; measured at H = 128, flat between 32 and 256
+# cost of one more dense call, in padded row-steps; measured at H = 128, flat between 32 and 256
 CALL_COST = 100
 MAX_CANDIDATES = 64
 
 
 def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
-    """Why torch's layers cannot run this; empty when they can."""
+    """Return why torch's layers cannot run this; empty when they can."""
     if not cell.torch_layer:
         return f"torch has no layer for {cell.short_name}"
     if noise is not None:
         return "torch's layers have neither recurrent dropout nor zoneout"
     if transformed():
-        return "a function transform of torch is at work, which torch's own layers do not take"
+        return "a function transform of torch is active, which torch's own layers do not support"
     if inputs.values.dtype != cell.weight_ih.dtype and not torch.is_autocast_enabled(inputs.values.device.type):
         return f"inputs are {inputs.values.dtype}, weights {cell.weight_ih.dtype}"
     return autocast_refuses(cell.torch_layer, inputs.values.device)
 
 
 def autocast_refuses(torch_layer: str, device: torch.device) -> str:
-    """Say why torch's layer cannot run under the autocast that is on now; empty when it can, or when none is on.
+    """Return why torch's layer cannot run under the current autocast; empty when it can, or when none is on.
 
-    On a CPU, autocast hands an LSTM to oneDNN, which has narrow ones only for processors that compute in that type.
+    On a CPU, autocast runs an LSTM in oneDNN, which has narrow types only for processors that compute in them.
 
     Args:
         torch_layer: `LSTM`, `GRU` or `RNN`.
@@ -54,10 +54,10 @@ def autocast_refuses(torch_layer: str, device: torch.device) -> str:
 def run(
     cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
 ) -> tuple[Ragged, State]:
-    """Same contract as `reference.run`; without noise, which it refuses.
+    """Run a cell as `reference.run` does; without noise, which it refuses.
 
-    With `want_state=False` a final state that torch does not hand out (an LSTM's cell in the middle of a
-    segment) may be stale, which allows longer segments; the hidden state is always right.
+    With `want_state=False` a final state that torch does not return (an LSTM's cell in the middle of a
+    segment) may be wrong, which allows longer segments; the hidden state is always right.
     """
     layout = inputs.time_major
     device = inputs.values.device
@@ -65,7 +65,7 @@ def run(
     gather, scatter = layout.gather.to(device), layout.scatter.to(device)
     start = tuple(field[order].unsqueeze(0).contiguous() for field in state)  # (1, B, H) each
     if device.type == "cpu":
-        # a state without bounds may be infinite, which the steps of padding behind its sequence make NaN of
+        # an unbounded state may be infinite, and padding steps after its sequence turn it into NaN
         unbounded = isinstance(cell, ElmanCell) and cell.activation == "relu"
         outputs, final = _segments(cell, inputs, start, every_length=unbounded or (want_state and len(start) > 1))
     else:
@@ -85,7 +85,7 @@ def _packed(
         True,
         1,
         0.0,
-        torch.is_grad_enabled(),  # keep what a backward pass needs, in evaluation mode too
+        torch.is_grad_enabled(),  # so that a backward pass is possible in evaluation mode too
         False,
     )
     return outputs, tuple(torch.cat([new, old[:, alive:]], 1) for new, old in zip(final, start, strict=True))
@@ -94,7 +94,7 @@ def _packed(
 def _segments(
     cell: Cell, inputs: Ragged, state: tuple[Tensor, ...], every_length: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Dense calls over stretches of time; returns time-major outputs (N, H) and the final state (1, B, H)."""
+    """Run dense calls over segments of time; return time-major outputs (N, H) and the final state (1, B, H)."""
     layout = inputs.time_major
     lengths = inputs.lengths[layout.order]
     cuts = _cuts(lengths.numpy(), every_length)
@@ -124,7 +124,7 @@ def _segments(
             True,
             1,
             0.0,
-            torch.is_grad_enabled(),  # keep what a backward pass needs, in evaluation mode too
+            torch.is_grad_enabled(),  # so that a backward pass is possible in evaluation mode too
             False,
             False,
         )  # (T, B, H)
@@ -139,14 +139,14 @@ def _segments(
 
 
 def _cuts(lengths: np.ndarray, every_length: bool) -> list[int]:
-    """Times at which to end a segment, the last one being the longest length; `lengths` sorted descending."""
+    """Return the times at which segments end, the last one being the longest length; `lengths` sorted descending."""
     ends = np.unique(lengths[lengths > 0])
     if every_length or len(ends) == 1:
         return [int(end) for end in ends]
     if len(ends) > MAX_CANDIDATES:
         ends = np.unique(np.append(ends[:: len(ends) // MAX_CANDIDATES + 1], ends[-1]))
     begins = np.concatenate([[0], ends[:-1]])
-    rows = np.searchsorted(-lengths, -begins, side="left")  # sequences longer than each beginning
+    rows = np.searchsorted(-lengths, -begins, side="left")  # number of sequences longer than each beginning
     best = np.zeros(len(ends) + 1)
     came_from = np.zeros(len(ends) + 1, dtype=int)
     for j in range(1, len(ends) + 1):

@@ -1,8 +1,8 @@
-"""Noise in the recurrence itself: dropout of what its product reads, and zoneout.
+"""Noise in the recurrence itself: dropout of the recurrent product's input, and zoneout.
 
-Nothing is drawn one after another: a draw is a hash of the seed, the sequence's place in the batch, the step and the
-unit. Whoever asks again gets the same, so the backward pass keeps no masks, and neither threads, nor other sequences'
-lengths, nor stretches that are computed again change a draw.
+There is no random number generator with a state: a draw is a hash of the seed, the sequence's place in the batch, the
+step and the unit. The same draw can be computed again, so the backward pass keeps no masks, and draws do not depend on
+threads, other sequences' lengths or recomputation.
 """
 
 from dataclasses import dataclass, replace
@@ -14,24 +14,24 @@ from unrolled.cells.base import Cell, State
 from unrolled.errors import OptionError, UnsupportedError, message, share_number
 from unrolled.ragged import Ragged
 
-WORD = 2**32  # how many numbers a word of 32 bits can be
+WORD = 2**32  # number of values of a 32-bit word
 # shift right and multiply, twice, then shift: Chris Wellons' "lowbias32", https://nullprogram.com/blog/2018/07/31/
 ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))
 LAST_SHIFT = 16
-DROPOUT, ZONEOUT = 1, 2  # what a draw is for
+DROPOUT, ZONEOUT = 1, 2  # purposes of a draw
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What disturbs a recurrence in training, and what takes its place in evaluation.
+    """The noise of a recurrence in training, and its expectation in evaluation.
 
     Args:
-        recurrent_dropout: share of the hidden state's values that the recurrent product reads as zero; one draw for
-            each sequence and unit, the same at all its steps. The others are scaled up by 1 / (1 - share).
-        zoneout: share of the units that stay as they were, drawn at each step, for each field of the state by itself.
+        recurrent_dropout: share of the hidden state's values that the recurrent product reads as zero; one draw per
+            sequence and unit, the same at all its steps. The others are scaled up by 1 / (1 - share).
+        zoneout: share of the units that keep their value, drawn at each step, separately for each field of the state.
         seed: of all draws; None = evaluation: no dropout, and each state is its expectation over zoneout,
             `zoneout * before + (1 - zoneout) * after`.
-        step: steps of every sequence that came before the first one given.
+        step: number of steps of every sequence before the first given one.
 
     Raises:
         OptionError: a share outside [0, 1).
@@ -57,58 +57,58 @@ class Noise:
 
     @property
     def drops(self) -> bool:
-        """Whether the recurrent product reads something else than the hidden state."""
+        """Whether recurrent dropout changes the input of the recurrent product."""
         return self.seed is not None and self.recurrent_dropout > 0
 
     @property
     def zones(self) -> bool:
-        """Whether units stay as they were, drawn or in expectation."""
+        """Whether units keep their values, drawn or in expectation."""
         return self.zoneout > 0
 
     @property
     def acts(self) -> bool:
-        """Whether anything is different from no noise at all."""
+        """Whether there is any noise."""
         return self.drops or self.zones
 
     def drawn(self) -> "Noise":
-        """The same for a pass of training, with a seed from torch's default generator; where it is zero, as it is."""
+        """Return this noise with a seed from torch's default generator, for training; unchanged if it is zero."""
         if not self.recurrent_dropout and not self.zoneout:
             return self
         refuse_graphs()
         return replace(self, seed=int(torch.randint(WORD, ())))
 
     def later(self, steps: int) -> "Noise":
-        """The noise of the steps from so many steps on."""
+        """Return the noise of the steps after the first `steps` steps."""
         return replace(self, step=self.step + steps)
 
     def check(self, cell: Cell) -> None:
-        """Refuse dropout where it would change nothing, or where nobody knows what the product reads.
+        """Refuse dropout where it would have no effect, or where the product's input is unknown.
 
         Raises:
-            OptionError: the cell's recurrence has no product, or does not say what that reads.
+            OptionError: the cell's recurrence has no product, or does not declare its input.
         """
         if self.recurrent_dropout and not cell.can_drop:
             expected = "0 for a cell without a recurrent product, or that has not set `can_drop`"
             received = f"{self.recurrent_dropout} for {cell.short_name}"
             raise OptionError(message("recurrent_dropout", expected=expected, received=received))
 
-    # ---- what is drawn ----------------------------------------------------------------------------
+    # ---- draws ------------------------------------------------------------------------------------
 
     def factors(self, hidden: Tensor) -> Tensor:
-        """What each sequence's hidden state is multiplied by where the product reads it, (B, H) as `hidden`."""
+        """Return the factors of the hidden state in the recurrent product, (B, H) like `hidden`."""
         sequences = torch.arange(hidden.shape[0])
         words = finalised(_mixed(self._root(DROPOUT), sequences)[:, None] ^ unit_keys(0, hidden.shape[1]))  # (B, H)
         return (words >= threshold(self.recurrent_dropout)).to(hidden) / (1 - self.recurrent_dropout)
 
     def row_keys(self, inputs: Ragged) -> Tensor:
-        """What tells one sequence's step from all others in zoneout's draws, (N,) int64, on the CPU; zeros without."""
+        """Return the keys of sequence and step for zoneout's draws, (N,) int64, on the CPU; zeros without zoneout."""
         if self.seed is None:
             return torch.zeros(inputs.num_steps, dtype=torch.int64)
         sequences = _mixed(self._root(ZONEOUT), inputs.sequence_ids.cpu())
         return _mixed(sequences, inputs.positions.cpu() + self.step)
 
     def kept_shares(self, keys: Tensor | None, index: int, field: Tensor) -> Tensor | float:
-        """The share of every value of a field of the state, (B, H), that stays as it was before a step.
+        """Return the share of the old value that each value of a state field keeps in a step, (B, H).
 
         Args:
             keys: of the rows, (B,), on the field's device; None in evaluation, where nothing is drawn.
@@ -134,11 +134,11 @@ def step(
     factors: Tensor | None = None,
     keys: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """A cell's step with noise: the definition of right. The state comes from what the cell has computed as a whole.
+    """Take a cell's step with noise: the definition of the right result. Zoneout applies after the cell's step.
 
     Args:
         cell: any cell.
-        noise: what disturbs it.
+        noise: of the step.
         inputs: (B, F).
         state: the state before, fields (B, H).
         factors: the rows' part of `Noise.factors`, (B, H); None without dropout.
@@ -154,13 +154,13 @@ def step(
     for index, (old, new) in enumerate(zip(state, after, strict=True)):
         share = noise.kept_shares(keys, index, new)
         fields.append(share * old + (1 - share) * new)  # (B, H)
-        if output is new:  # a state that is shown is shown as it is now
+        if output is new:  # an output that is a state is the state after zoneout
             shown = fields[-1]
     return shown, type(after)(*fields)
 
 
 def refuse_graphs() -> None:
-    """Refuse to be recorded: a graph would repeat the draws of the pass that was recorded."""
+    """Refuse to be recorded in a graph, which would repeat the draws of the recorded pass."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         raise UnsupportedError("recurrent dropout and zoneout are not recorded in graphs; run them outside")
 
@@ -172,22 +172,22 @@ SILENCE = Noise()
 
 
 def threshold(share: float) -> int:
-    """Words below this are so large a share of all."""
+    """Return the word below which that share of all words lies."""
     return min(round(share * WORD), WORD - 1)
 
 
 def unit_keys(field: int, width: int) -> Tensor:
-    """What tells one unit of one field of the state from all others, (H,)."""
+    """Return the keys of the units of one field of the state, (H,)."""
     return _mixed(torch.tensor(field + 1), torch.arange(width))
 
 
 def finalised(words: Tensor) -> Tensor:
-    """Every bit of the answer depends on every bit of the word."""
+    """Mix words so that every bit of the result depends on every bit of the word."""
     for shift, factor in ROUNDS:
         words = (words ^ (words >> shift)) * factor & (WORD - 1)
     return words ^ (words >> LAST_SHIFT)
 
 
 def _mixed(key: Tensor, number: Tensor) -> Tensor:
-    """A key for each number under a key."""
+    """Derive a key for each number from a key."""
     return finalised(key ^ finalised(number + 1))

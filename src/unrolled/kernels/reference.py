@@ -1,6 +1,6 @@
-"""The definition of right: a plain loop over `cell.step`, any cell, any dtype, any device, differentiable twice.
+"""The reference kernel: a plain loop over `cell.step`, for any cell, dtype and device, differentiable twice.
 
-It consists of torch's operations alone, so it also runs inside torch.func's transforms.
+It defines the right result. It uses only torch's operations, so it also runs inside torch.func's transforms.
 """
 
 import torch
@@ -11,21 +11,21 @@ from unrolled.ragged import Ragged
 
 
 def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
-    """Why this kernel cannot run; the reference always can."""
+    """Return why this kernel cannot run: always empty, as the reference can run everything."""
     return ""
 
 
 def run(
     cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
 ) -> tuple[Ragged, State]:
-    """Step through time, longest sequences first, so that every step works on the sequences still alive.
+    """Step through time, longest sequences first, so that every step works only on sequences that have it.
 
     Args:
         cell: any cell.
         inputs: (N, F) ragged.
         state: the state before the first step of every sequence, fields (B, H).
-        noise: what disturbs the recurrence; None = nothing.
-        want_state: ignored, the final state is at hand.
+        noise: of the recurrence; None = none.
+        want_state: ignored, the final state is always computed.
 
     Returns:
         outputs (N, H) ragged, and the state after the last step of every sequence.

@@ -1,4 +1,4 @@
-"""Running a cell again in a backward pass, on the tensors that the forward pass had."""
+"""Running a cell again in a backward pass, on the tensors of the forward pass."""
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
@@ -15,41 +15,41 @@ Run = Callable[[Cell, Ragged, Any, Noise | None], tuple[Ragged, Any]]
 
 
 class Replay(nn.Module):
-    """A cell and how it is run, for `torch.func.functional_call`: the weights are named "cell.<name>".
+    """A cell and a function that runs it, for `torch.func.functional_call`: the weights are named "cell.<name>".
 
     Args:
-        run: from a cell, a Ragged (N, F), a state before and noise to a Ragged (N, H) and the state after.
-        cell: what it runs.
+        run: maps a cell, a Ragged (N, F), an initial state and noise to a Ragged (N, H) and the final state.
+        cell: the cell.
     """
 
     def __init__(self, run: Run, cell: Cell) -> None:
         super().__init__()
-        # a copy around the same tensors: what is put in must not show in the cell, which another thread may be running
+        # a copy with the same tensors: replaced weights must not show in the cell, which another thread may be running
         shared: dict[int, Any] = {id(weight): weight for weight in (*cell.parameters(), *cell.weights)}
         self.run, self.cell = run, copy.deepcopy(cell, shared)
 
     def forward(self, inputs: Ragged, state: Any, noise: Noise | None) -> tuple[Ragged, Any]:
-        """Outputs (N, H) ragged and the state after."""
+        """Run the cell; return outputs (N, H) ragged and the final state."""
         return self.run(self.cell, inputs, state, noise)
 
 
 def learns(tensors: Iterable[Tensor]) -> bool:
-    """Whether anybody will ask for gradients of what is made from these."""
+    """Return whether results computed from these tensors need gradients."""
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def slopes(
     pairs: Iterable[tuple[Tensor, Tensor | None]], tensors: Sequence[Tensor], create_graph: bool = False
 ) -> list[Tensor | None]:
-    """Gradients of tensors from those of some answers.
+    """Compute gradients in tensors from the gradients in some results.
 
     Args:
-        pairs: answers and their gradients; one without a gradient, or that depends on nothing, counts for nothing.
-        tensors: whose gradients.
-        create_graph: the gradients will be differentiated in turn.
+        pairs: results and their gradients; results without a gradient or a graph are ignored.
+        tensors: to differentiate with respect to.
+        create_graph: whether the gradients will be differentiated again.
 
     Returns:
-        a gradient for each; None where none is asked for, or no answer depends on it.
+        a gradient for each; None where none is needed, or no result depends on it.
     """
     known = [(answer, slope) for answer, slope in pairs if slope is not None and answer.requires_grad]
     leaves = [tensor for tensor in tensors if tensor.requires_grad]

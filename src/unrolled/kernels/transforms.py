@@ -1,9 +1,9 @@
-"""What torch does to functions: torch.func's grad, vmap, jvp and their like, and derivatives forwards."""
+"""Detection of function transforms: torch.func's grad, vmap, jvp and similar, and forward-mode derivatives."""
 
 import torch
 from torch.autograd import forward_ad
 
 
 def transformed() -> bool:
-    """Whether tensors may stand for others just now, which code outside torch's operations cannot read."""
+    """Return whether a transform is active, so that tensors may be wrappers that only torch's operations can read."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0

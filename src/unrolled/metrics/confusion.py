@@ -1,4 +1,4 @@
-"""The confusion matrix: which class is taken for which, and how often."""
+"""The confusion matrix of a classifier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ import numpy as np
 from unrolled.errors import DataError, message
 from unrolled.metrics.scores import IGNORED, answered
 
-MOST_CLASSES = 20  # that a table or a picture shows
+MOST_CLASSES = 20  # maximum number of classes in a table or a picture
 LONGEST = 30  # characters of a name in a table
-WORST = 10  # pairs that are named where there are more classes than that
+WORST = 10  # pairs that are listed where there are more classes
 
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    r"""How often each class was answered where each class is true.
+    r"""A confusion matrix: counts of predicted classes for each true class.
 
-    Printed, it is a table of up to 20 classes, whose columns are numbered as its rows are; of more classes it is the
-    pairs that are confused most.
+    Printed, it is a table for up to 20 classes, with numbered rows and columns; for more classes it is a list of the
+    most confused pairs.
 
     Args:
         classes: their names, V.
-        counts: a row for each true class, a column for each answer, (V, V).
+        counts: one row per true class, one column per prediction, (V, V).
 
     Example:
         >>> print(Confusion(("cat", "dog"), np.array([[3, 1], [0, 5]])))
@@ -37,12 +37,12 @@ class Confusion:
 
     @property
     def recall(self) -> np.ndarray:
-        """The share of each true class that was answered right, NaN for a class that does not occur: (V,)."""
+        """Recall of each class, NaN for a class that does not occur: (V,)."""
         total = self.counts.sum(1)
         return np.where(total > 0, self.counts.diagonal() / np.maximum(total, 1), np.nan)
 
     def worst(self, most: int = WORST) -> list[tuple[str, str, int]]:
-        """The pairs confused most often: the true class, the answer, and how often; pairs that never were are not."""
+        """List the most confused pairs: true class, prediction, and count; only pairs that occur."""
         wrong = self.counts * (1 - np.eye(len(self.classes), dtype=np.int64))
         places = np.argsort(-wrong, axis=None, kind="stable")[:most]
         rows, columns = np.unravel_index(places, wrong.shape)
@@ -65,14 +65,14 @@ class Confusion:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert the matrix to plain values."""
         return {"classes": list(self.classes), "counts": self.counts.tolist()}
 
 
 def confusion(
     truth: Sequence[int] | np.ndarray, guess: Sequence[int] | np.ndarray, classes: Sequence[Any]
 ) -> Confusion:
-    """Count which class was answered where which is true.
+    """Count the predicted classes for each true class.
 
     Args:
         truth: class indices, (B,); `IGNORED` ones are skipped.
@@ -80,7 +80,7 @@ def confusion(
         classes: names in the order of the indices, V.
 
     Raises:
-        DataError: other than one answer for each, an answer that is no number, or an index without a class.
+        DataError: not one answer per label, an answer that is no number, or an index without a class.
 
     Reference program: scikit-learn's `confusion_matrix`.
 
@@ -101,6 +101,6 @@ def confusion(
 
 
 def one_line(name: str) -> str:
-    """A name on one line, cut where it is long."""
+    """Shorten a name to one line of limited length."""
     name = " ".join(name.split())
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

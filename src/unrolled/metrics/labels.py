@@ -1,4 +1,4 @@
-"""Scores of labels: one for a sequence, several for a sequence, or one for every step."""
+"""Scores of labels: one per sequence, several per sequence, or one per step."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,25 +9,25 @@ import numpy as np
 
 from unrolled.metrics.scores import IGNORED, UNSEEN, Metrics, Scores, answered, mean
 
-TOP = 5  # among how many classes the truth is looked for, where there are more than twice as many
+TOP = 5  # k of top-k accuracy, used with more than twice as many classes
 SHOWN = 5  # unseen labels that are named
 
 
 def classification_scores(
     truth: np.ndarray, shares: np.ndarray, rivals: Mapping[str, np.ndarray], size: int, notes: Sequence[str] = ()
 ) -> Scores:
-    """Accuracy, macro-F1 (the mean over the classes that occur) and log loss; of many classes, top-5 accuracy too.
+    """Compute accuracy, macro-F1 (over the classes that occur) and log loss; with many classes also top-5 accuracy.
 
-    A label that training never saw (`UNSEEN`) counts as answered wrong, and in macro-F1 as one class more, whose F1 is
-    0. Log loss is the mean over the other sequences, as its probability is nobody's guess. A probability below the
-    smallest normal number of its type costs what that number costs: 708 nats in float64, 87 in float32.
+    A label that training never saw (`UNSEEN`) counts as answered wrong, and in macro-F1 as one more class, whose F1 is
+    0. Log loss is the mean over the other sequences, as no probability is predicted for such a label. A probability
+    below the smallest normal number of its type costs what that number costs: 708 nats in float64, 87 in float32.
 
     Args:
         truth: class indices, (B,); `IGNORED` ones are skipped.
         shares: the model's probabilities, (B, V).
         rivals: the baselines' probabilities by name.
-        size: classes, V.
-        notes: what a reader should know, such as which labels were never seen.
+        size: number of classes, V.
+        notes: remarks for the reader, such as which labels were never seen.
 
     Raises:
         DataError: a probability that is no number.
@@ -61,18 +61,18 @@ def _classes(truth: np.ndarray, shares: np.ndarray, size: int) -> Metrics:
 
 
 def _nats(right: np.ndarray, least: float | None = None) -> np.ndarray:
-    """What probabilities of the truth cost; one below `least` costs what `least` does."""
+    """Return the cost of the true classes' probabilities in nats; one below `least` costs what `least` does."""
     right = right if right.dtype.kind == "f" else right.astype(np.float64)
     return -np.log(np.clip(right, np.finfo(right.dtype).tiny if least is None else least, 1), dtype=np.float64)
 
 
 def top_k_accuracy(truth: np.ndarray, shares: np.ndarray, k: int) -> float:
-    """How often the truth is among the k likeliest classes; equal shares count against it.
+    """Compute how often the truth is among the k likeliest classes; ties count against it.
 
     Args:
-        truth: class indices, (B,); one below 0 is among none.
+        truth: class indices, (B,); one below 0 is never among them.
         shares: probabilities, (B, V).
-        k: classes that may be named.
+        k: number of classes.
 
     Raises:
         DataError: a probability that is no number.
@@ -89,7 +89,7 @@ def top_k_accuracy(truth: np.ndarray, shares: np.ndarray, k: int) -> float:
 
 
 def macro_f1(truth: np.ndarray, guess: np.ndarray, size: int) -> float:
-    """Mean F1 over the classes that occur in the truth or in the answers.
+    """Compute the mean F1 over the classes that occur in the truth or in the answers.
 
     Args:
         truth: class indices, (B,).
@@ -115,18 +115,18 @@ def multilabel_scores(
     unseen: np.ndarray | None = None,
     notes: Sequence[str] = (),
 ) -> Scores:
-    """Micro-F1, the share of sets that are right as a whole, and log loss a label.
+    """Compute micro-F1, the share of sets that are entirely right, and log loss per label.
 
-    A label that training never saw is one that no answer can find: it counts against recall, its set is wrong, and the
-    log loss, a mean over the labels that were learnt, leaves it out. See `binary_nats` for the bounds of log loss.
+    No answer can contain a label that training never saw: it counts against recall, its set is wrong, and the log
+    loss, a mean over the learnt labels, leaves it out. See `binary_nats` for the bounds of log loss.
 
     Args:
         truth: 1 for each label that is there, else 0, (B, V).
         shares: the model's probabilities, (B, V).
         rivals: the baselines' by name.
-        size: labels, V.
-        unseen: how many true labels of each sequence training never saw, (B,); None = none.
-        notes: what a reader should know, such as which labels were never seen.
+        size: number of labels, V.
+        unseen: number of true labels of each sequence that training never saw, (B,); None = none.
+        notes: remarks for the reader, such as which labels were never seen.
 
     Raises:
         DataError: a probability that is no number.
@@ -158,14 +158,14 @@ def _sets(truth: np.ndarray, shares: np.ndarray, missed: np.ndarray) -> Metrics:
 
 
 def binary_nats(truth: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """What probabilities of something that is or is not cost in nats.
+    """Return the cost of predicted probabilities of binary events, in nats.
 
     A probability below the smallest normal number of its type costs what that number costs: 708 nats in float64, 87 in
-    float32. One near 1 is known to half a rounding step only, so being wrongly sure costs at most 37 and 17 nats.
+    float32. One near 1 is known only to half a rounding step, so a wrong certainty costs at most 37 and 17 nats.
 
     Args:
         truth: bool, of any shape.
-        shares: probabilities, of the same.
+        shares: probabilities, of the same shape.
 
     Reference program: scikit-learn's `log_loss` of two classes, but for its bound.
 
@@ -183,13 +183,13 @@ def tagging_scores(
     rivals: Mapping[str, Sequence[Sequence[Any]]],
     notes: Sequence[str] = (),
 ) -> Scores:
-    """Accuracy by step, macro-F1 over the labels of truth and answers, and the share of sequences without a mistake.
+    """Compute accuracy per step, macro-F1 over the labels of truth and answers, and the share of faultless sequences.
 
     Args:
         truth: labels of every step of every sequence; steps whose label is None do not count.
         guess: the model's labels.
         rivals: the baselines' labels by name.
-        notes: what a reader should know, such as which labels were never seen.
+        notes: remarks for the reader, such as which labels were never seen.
 
     Reference program: scikit-learn's `accuracy_score` and `f1_score(average="macro")` of all steps together. Sequences
     without a step that counts are left out of the share of whole ones.
@@ -205,7 +205,7 @@ def tagging_scores(
 
 
 def unseen_notes(unseen: Counter[Any], counts: str = "count as answered wrong") -> tuple[str, ...]:
-    """What to say of labels that training never saw; nothing where there is none.
+    """Return a note about labels that training never saw; nothing if there are none.
 
     Args:
         unseen: how often each occurs.

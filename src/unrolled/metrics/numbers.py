@@ -1,4 +1,4 @@
-"""Scores of what is predicted step by step: tokens, frames, densities and forecasts."""
+"""Scores of step-by-step predictions: tokens, frames, densities and forecasts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,19 +9,19 @@ from unrolled.metrics.scores import Metrics, Scores, answered, mean
 
 
 def language_scores(totals: Mapping[str, float], steps: int, characters: int) -> Scores:
-    """Nats a token, perplexity and bits a character; NaN where there is no token.
+    """Compute nats per token, perplexity and bits per character; NaN without tokens.
 
     Args:
         totals: summed nats by name; the model's is under "model".
-        steps: tokens scored.
-        characters: characters of the texts.
+        steps: number of scored tokens.
+        characters: number of characters of the texts.
 
     Raises:
         DataError: nats that are no number.
 
     Source: the definitions in D. Jurafsky and J. H. Martin, "Speech and Language Processing", section 3.2, with e as
-    the base: perplexity is exp(nats a token), at most exp(700). Bits a character are those of M. Mahoney's Large Text
-    Compression Benchmark.
+    the base: perplexity is exp(nats per token), at most exp(700). Bits per character are those of M. Mahoney's Large
+    Text Compression Benchmark.
 
     Example:
         >>> round(language_scores({"model": 2 * np.log(8)}, 2, 6).model["bits_per_character"], 6)
@@ -48,10 +48,10 @@ def frame_scores(
     rivals: Mapping[str, Sequence[np.ndarray]],
     binary: bool,
 ) -> Scores:
-    """Nats a frame and F1 of binary frames; squared and absolute error of others.
+    """Compute nats per frame and F1 for binary frames; squared and absolute error for others.
 
     Args:
-        truth: the frames that came, (T, V) each; NaN is missing.
+        truth: the true frames, (T, V) each; NaN = missing.
         guess: the model's probabilities or values for them.
         rivals: the baselines' by name.
         binary: whether frames hold 0 and 1 only.
@@ -80,11 +80,11 @@ def frame_scores(
 def density_scores(
     truth: Sequence[np.ndarray], answers: Mapping[str, tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]
 ) -> Scores:
-    """Nats a frame, the end of each sequence included, and the squared error of the means; NaN is missing.
+    """Compute nats per frame, including the end of each sequence, and the squared error of the means.
 
     Args:
-        truth: the numbers that came, (T, D) each.
-        answers: by name, the model's under "": what each sequence cost in nats, and the means said before (T, D).
+        truth: the true numbers, (T, D) each; NaN = missing.
+        answers: by name, the model's under "": the cost of each sequence in nats, and the predicted means (T, D).
 
     Raises:
         DataError: nats or a mean that are no number.
@@ -138,16 +138,16 @@ def forecast_scores(
     reference: str = "",
     rival_quantiles: Mapping[str, np.ndarray] | None = None,
 ) -> Scores:
-    """MASE, MAE, RMSE, sMAPE and skill over a reference; pinball loss and coverage for quantiles.
+    """Compute MASE, MAE, RMSE, sMAPE and skill over a reference; for quantiles also pinball loss and coverage.
 
     Args:
-        truth: what came, (M, H); NaN where nothing is known.
+        truth: true values, (M, H); NaN = unknown.
         guess: point forecasts, (M, H).
         rivals: the baselines' point forecasts by name.
-        scale: what an error is divided by in MASE, the in-sample error of the seasonal naive forecast, (M,); NaN where
-            there is none: those forecasts are left out of MASE, a note says so, and without any the MAE leads.
+        scale: the divisor of errors in MASE, the in-sample error of the seasonal naive forecast, (M,); NaN where
+            there is none: those forecasts are left out of MASE with a note; if none is left, MAE leads.
         quantiles: levels, and forecasts (M, H, Q).
-        reference: name of the baseline that skill is measured against: 1 - its share of the absolute error.
+        reference: name of the baseline for skill: 1 - the model's absolute error / the baseline's.
         rival_quantiles: the baselines' quantiles at the same levels by name, (M, H, Q).
 
     Raises:

@@ -1,6 +1,6 @@
-"""Scores of rankings: where the true item stands among all items, never among a drawn few.
+"""Scores of rankings: the rank of the true item among all items, never among a sample.
 
-Sampled negatives would change which of two models is the better one: W. Krichene and S. Rendle, "On Sampled Metrics
+Sampled negatives can change which of two models is better: W. Krichene and S. Rendle, "On Sampled Metrics
 for Item Recommendation", KDD 2020, section 4.
 """
 
@@ -12,18 +12,18 @@ import numpy as np
 from unrolled.data.trajectories import distance_km
 from unrolled.metrics.scores import Metrics, Scores, answered, mean
 
-CUTS = (1, 5, 10, 20)  # places that are looked at
-LEADING = 10  # of NDCG, coverage and popularity
-DEEPEST = 20  # of the mean reciprocal rank
+CUTS = (1, 5, 10, 20)  # values of k for hits within the first k
+LEADING = 10  # k of NDCG, coverage and popularity
+DEEPEST = 20  # largest rank that counts in the mean reciprocal rank
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """What one recommender answered.
+    """The rankings of one recommender.
 
     Args:
-        ranks: the place of each true item among all items, from 1, (M,); items that tie share the mean of their places.
-        top: the items it put first, (M, 10); -1 where it had fewer.
+        ranks: rank of each true item among all items, from 1, (M,); tied items share the mean of their ranks.
+        top: the first 10 items, (M, 10); -1 where there are fewer.
     """
 
     ranks: np.ndarray
@@ -33,9 +33,9 @@ class Ranked:
 def ranking_scores(
     answer: Ranked, rivals: Mapping[str, Ranked], counts: np.ndarray, notes: Sequence[str] = ()
 ) -> Scores:
-    """HR, NDCG and MRR on the full ranking; how much of the catalogue is ever shown; how popular it is.
+    """Compute HR, NDCG and MRR on the full ranking, and coverage and popularity of the recommendations.
 
-    With one true item for each event, HR at k is recall at k, and the NDCG's ideal is 1.
+    With one true item per event, HR at k is recall at k, and the NDCG's ideal is 1.
 
     Args:
         answer: the model's.
@@ -44,10 +44,10 @@ def ranking_scores(
         notes: what was left out.
 
     Returns:
-        hr_k: share of the true items among the first k; ndcg_10: the same, worth 1 / log2(place + 1) each; mrr_20: mean
-        of 1 / place within the first 20; coverage_10: share of the catalogue that somebody is shown among the first
-        10; popularity_10: mean share of the catalogue that is rarer than what is shown, 0.5 for a fair one. Without an
-        event each is NaN.
+        hr_k: share of the true items among the first k; ndcg_10: the same, weighted by 1 / log2(rank + 1); mrr_20:
+        mean of 1 / rank within the first 20; coverage_10: share of the catalogue that is recommended at least once
+        among the first 10; popularity_10: mean share of the catalogue that is rarer than a recommended item, 0.5
+        without popularity bias. Without events each is NaN.
 
     Raises:
         DataError: a place that is no number.
@@ -71,7 +71,7 @@ def place_scores(
     centres: np.ndarray | None,
     notes: Sequence[str] = (),
 ) -> Scores:
-    """Accuracy within the first 1, 5 and 10 places, the mean reciprocal rank, and how far off the first place was.
+    """Compute accuracy within the first 1, 5 and 10 places, mean reciprocal rank, and the distance of the first place.
 
     Args:
         answer: the model's.
@@ -84,7 +84,7 @@ def place_scores(
         DataError: a place that is no number.
 
     Source: the Acc@k and MRR of J. Feng et al., "DeepMove: Predicting Human Mobility with Attentional Recurrent
-    Networks", WWW 2018, section 4.3, with ties at their mean place; km are great-circle distances.
+    Networks", WWW 2018, section 4.3, with ties at their mean rank; km are great-circle distances.
 
     Example:
         >>> seen = Ranked(np.array([1, 3]), np.array([[0, 1], [0, 2]]))
@@ -115,7 +115,7 @@ def _metrics(answer: Ranked, counts: np.ndarray, name: str) -> Metrics:
 
 
 def _rarer(counts: np.ndarray) -> np.ndarray:
-    """For each item the share of the others that occurred less often, those that tie by half, (V,)."""
+    """Return for each item the share of other items that occur less often; ties count half, (V,)."""
     ordered = np.sort(counts)
     below, upto = np.searchsorted(ordered, counts, "left"), np.searchsorted(ordered, counts, "right")
     return ((below + upto - 1) / 2) / max(len(counts) - 1, 1)

@@ -1,9 +1,8 @@
-"""Scores: what a model and its baselines are worth, side by side.
+"""Scores of a model next to those of its baselines.
 
-One law holds for every metric of the product: an answer that counts and is no number (NaN, or infinite) is refused with
-a DataError that says whose it is and where; it is neither left out nor counted as a class, an error of 0 or a low
-score. Where there is nothing to score, a metric is NaN. Each score's docstring names the program or the paper whose
-number it is.
+One rule holds for every metric: a counted answer that is NaN or infinite is refused with a DataError that names its
+model and its place; it is neither left out nor counted as a class, an error of 0 or a low score. Where there is
+nothing to score, a metric is NaN. Each score's docstring names the program or the paper that defines it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import numpy as np
 
 from unrolled.errors import DataError, message
 
-IGNORED = -100  # a label that does not count
+IGNORED = -100  # a label that is not scored
 UNSEEN = -1  # a true label that training never saw
 
 Metrics = dict[str, float]
@@ -22,16 +21,16 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's scores beside those of every baseline.
+    """A model's scores next to those of every baseline.
 
     Args:
-        n: how many answers were scored.
-        unit: what an answer is for: sequences, steps, tokens, frames or values.
+        n: number of scored answers.
+        unit: unit of an answer: sequences, steps, tokens, frames or values.
         model: metrics of the model.
         baselines: metrics by the name of the baseline.
-        leading: the metric that decides.
+        leading: name of the metric that decides.
         higher_is_better: whether a higher value of it is better.
-        notes: what a reader needs to count the same, such as a library's signature; shown below the table.
+        notes: details needed to reproduce the scores, such as a library's signature; shown below the table.
 
     Example:
         >>> scores = Scores(10, "sequences", {"accuracy": 0.9}, {"majority": {"accuracy": 0.6}}, "accuracy", True)
@@ -73,7 +72,7 @@ class Scores:
 
     @property
     def verdict(self) -> str:
-        """Who is better, by how much, in one sentence."""
+        """One sentence that says whether the model or a baseline is better, and by how much."""
         best = self.best_baseline
         if best is None:
             return "No baseline was run."
@@ -101,11 +100,11 @@ class Scores:
 
     @property
     def summary(self) -> str:
-        """How much was scored, and how the model stands beside its baselines."""
+        """The number of scored answers, and the comparison of the model with its baselines."""
         return f"{self.n:,} {self.unit} scored. {self.verdict}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; NaN becomes None."""
+        """Convert the scores to plain values; NaN becomes None."""
         record = asdict(self)
         record["model"] = _no_nan(self.model)
         record["baselines"] = {name: _no_nan(values) for name, values in self.baselines.items()}
@@ -114,7 +113,7 @@ class Scores:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Scores":
-        """The inverse of `to_json`; a metric that was not a number is left out."""
+        """Restore scores from `to_json`; a metric that was NaN is left out."""
         record = dict(data)
         record["model"] = _known(record["model"])
         record["baselines"] = {name: _known(values) for name, values in record["baselines"].items()}
@@ -131,16 +130,16 @@ def _known(values: Mapping[str, float | None]) -> Metrics:
 
 
 def answered(values: Any, whose: str = "", what: str = "answers", counts: Any = True) -> np.ndarray:
-    """Answers as an array, of which all that count are numbers.
+    """Convert answers to an array, and check that all counted ones are finite numbers.
 
     Args:
         values: of any shape.
-        whose: name of a baseline; empty for the model itself.
-        what: the answers' name.
-        counts: which of them count, of the same shape or one that spreads to it.
+        whose: name of the baseline; empty for the model itself.
+        what: name of the answers in the error.
+        counts: which of them are counted; the same shape or one that broadcasts to it.
 
     Raises:
-        DataError: an answer that counts and is NaN or infinite; its place is named.
+        DataError: a counted answer that is NaN or infinite, with its place.
 
     Example:
         >>> answered([0.5, 0.5]).tolist()
@@ -157,7 +156,7 @@ def answered(values: Any, whose: str = "", what: str = "answers", counts: Any = 
 
 
 def mean(values: np.ndarray) -> float:
-    """The mean of some values; NaN of none.
+    """Return the mean of some values; NaN if there are none.
 
     Example:
         >>> mean(np.array([1, 2])), mean(np.array([]))

@@ -1,4 +1,4 @@
-"""The application: routes around a service, and what stands before them."""
+"""The FastAPI application: the routes and the middleware of a service."""
 
 import asyncio
 import contextlib
@@ -26,22 +26,23 @@ from unrolled.serving.settings import Settings
 from unrolled.serving.signals import listen
 from unrolled.serving.websocket import Stream
 
-SWITCH = 0.0005  # seconds that a thread may keep Python's lock while another waits for it: the event loop often does
-ABOUT = """Sequence models behind HTTP: one small state for each user instead of a history that is read again.
+SWITCH = 0.0005  # seconds that a thread may keep Python's lock while another, often the event loop, waits for it
+ABOUT = """Sequence models behind HTTP: one small state per user instead of a history that is read again.
 
-`/v1/step` and the WebSocket `/v1/stream` read events of sessions, `/v1/predict` whole records, `/v1/generate` writes.
+`/v1/step` and the WebSocket `/v1/stream` read events of sessions, `/v1/predict` reads whole records, and
+`/v1/generate` writes text.
 Every error is `{"error": {"kind", "message"}}`. With a token, send `Authorization: Bearer TOKEN`.
 
 The WebSocket takes lines `{"key", "event", "id"?}` and answers `{"key", "id"?, "output"}` or `{"key", "id"?, "error"}`,
-in order for each key; an id sent twice is counted once. A browser sends `{"token"}` as its first line.
+in order for each key; an event whose id is sent twice counts once. A browser sends `{"token"}` as its first line.
 """
 
 
 def make_app(service: Service) -> FastAPI:
-    """The application around a service.
+    """Make the application of a service.
 
     Args:
-        service: from `open_service`, or around a model at hand.
+        service: from `open_service`, or made around a model in memory.
     """
 
     @contextlib.asynccontextmanager
@@ -51,7 +52,7 @@ def make_app(service: Service) -> FastAPI:
         watching = asyncio.create_task(watch(service))
         listen(service)
         try:
-            yield {"door": service.door, "min_rate": service.settings.min_rate}  # which each connection is told
+            yield {"door": service.door, "min_rate": service.settings.min_rate}  # each connection reads these
         finally:
             service.draining = True
             watching.cancel()
@@ -84,7 +85,7 @@ def make_app(service: Service) -> FastAPI:
 
 
 def from_environment() -> FastAPI:
-    """The application that `Settings.to_environment` describes; what uvicorn starts in each process."""
+    """Make the application that `Settings.to_environment` describes; uvicorn calls this in each process."""
     set_up()
     app = make_app(open_service(Settings.from_environment()))
     settle()
@@ -92,6 +93,6 @@ def from_environment() -> FastAPI:
 
 
 def settle() -> None:
-    """Make ready for answering: what is there now stays, and no thread holds up the others for long."""
-    gc.freeze()  # the collector need not look through it while events wait
+    """Tune Python for serving: exempt loaded objects from garbage collection, and switch threads often."""
+    gc.freeze()  # the collector need not scan them while events wait
     sys.setswitchinterval(SWITCH)

@@ -1,7 +1,7 @@
-"""Bounds on what a body holds: values, depth, names, texts. Counted in its bytes, then in what was read of them.
+"""Bounds on the content of a body: values, depth, names, texts; checked on its bytes, then on the parsed JSON.
 
-Counting costs some nanoseconds a byte and makes no objects; only what is within bounds is read as JSON, and only what
-is within bounds after that is validated and given to a model.
+Counting costs some nanoseconds per byte and makes no objects; only a body within bounds is parsed as JSON, and only
+JSON within bounds is validated and given to a model.
 """
 
 import math
@@ -15,21 +15,21 @@ import numpy as np
 from unrolled.errors import message
 from unrolled.serving.errors import Fault
 
-BLOCK = 1 << 18  # bytes that are looked at together
+BLOCK = 1 << 18  # bytes that are counted together
 QUOTE = ord('"')
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a body may hold.
+    """Limits on the content of one body.
 
     Args:
-        items: values of JSON in all.
+        items: JSON values in all.
         cells: rows times columns of a table.
-        columns: different names in the objects of one depth, or columns of a table.
-        depth: lists and objects inside each other.
+        columns: different names in the objects at one depth, or columns of a table.
+        depth: levels of nested lists and objects.
         length: characters of a text, items of a list, rows of a table.
-        events: items of a body that is a list.
+        events: items of a body that is a list of events.
     """
 
     items: int
@@ -40,7 +40,7 @@ class Bounds:
     events: int
 
     def check_bytes(self, body: bytes) -> None:
-        """Refuse JSON with too many values, before it is read.
+        """Refuse JSON with too many values, before it is parsed.
 
         Raises:
             Fault: more than `items`.
@@ -50,11 +50,11 @@ class Bounds:
             raise _too_many("body", self.items, "values", found)
 
     def check_value(self, value: Any, where: str) -> None:
-        """Refuse what is too long, too deep or too wide, and a number that is not finite.
+        """Refuse a value that is too long, too deep or too wide, or has a number that is not finite.
 
         Args:
-            value: as it was read from JSON.
-            where: what to call it in the message.
+            value: parsed JSON.
+            where: its name in the error message.
 
         Raises:
             Fault: beyond a bound.
@@ -99,12 +99,12 @@ class Bounds:
 
 
 def count_values(body: bytes, marks: bytes, most: int) -> int:
-    """Count the bytes outside of quotes that begin a value; exactly only where a quick count is beyond `most`.
+    """Count the values of JSON or CSV; exactly only where a quick estimate is above `most`.
 
     Args:
         body: JSON or CSV.
-        marks: bytes that come before a value.
-        most: what is few enough.
+        marks: bytes that come before a value, counted outside of quotes.
+        most: largest count that needs no exact check.
 
     Example:
         >>> count_values(b'["a,b", "c", [1]]', b"[{,", 100), count_values(b'["a,b", "c", [1]]', b"[{,", 4)
@@ -128,7 +128,7 @@ def count_values(body: bytes, marks: bytes, most: int) -> int:
 
 
 def _sorted(values: Iterable[Any]) -> tuple[list[list[Any]], list[dict[str, Any]], list[str]]:
-    """Lists, objects and texts among values, and a refusal of numbers that are not finite."""
+    """Sort values into lists, objects and texts, and refuse numbers that are not finite."""
     lists, objects, texts = [], [], []
     for value in values:
         kind = type(value)

@@ -1,4 +1,4 @@
-"""The connections of a process: how many may be open, which make room for new ones, and what they may hold."""
+"""The connections of a process: how many may be open, which are closed for new ones, and how much they may buffer."""
 
 import json
 from typing import Protocol
@@ -11,47 +11,47 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None
 
-SPARE = 1_000  # connections of HTTP beside those of WebSockets
-RESERVED = 64  # files for the store, the model and the log
-UNREAD = 64 << 20  # bytes of answers that all clients together have not taken
-UNTAKEN = 128 << 20  # bytes of frames that all WebSockets together have sent, and nobody has looked at
-FEWEST = 4  # a large answer has its time where few clients are slow
+SPARE = 1_000  # HTTP connections in addition to WebSockets
+RESERVED = 64  # file descriptors for the store, the model and the log
+UNREAD = 64 << 20  # bytes of responses that all clients together have not read
+UNTAKEN = 128 << 20  # bytes of frames that all WebSockets together have sent, not yet read by the application
+FEWEST = 4  # slow clients that are never cut off for memory
 
 
 class Held(Protocol):
-    """A connection."""
+    """A connection, as the door sees it."""
 
     def close_now(self) -> None:
-        """End it, whatever it was about."""
+        """Close the connection at once."""
 
     def unread(self) -> int:
-        """Bytes of answers that its client has not taken."""
+        """Return the bytes of responses that the client has not read."""
         ...
 
 
 class Door:
-    """Who may come in. Where all places are taken, a connection that asks nothing makes room.
+    """The limit on open connections; when it is reached, the oldest idle connection is closed for a new one.
 
     Args:
-        most: connections at once.
+        most: maximum number of open connections.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.untaken = 0
-        self._idle: dict[Held, None] = {}  # without a request, the oldest first
-        self._slow: dict[Held, None] = {}  # whose answers wait in our memory, the oldest first
+        self._idle: dict[Held, None] = {}  # connections without a request, the oldest first
+        self._slow: dict[Held, None] = {}  # connections whose responses wait in our memory, the oldest first
 
     @property
     def most_sockets(self) -> int:
-        """WebSockets at once: some places are kept for requests, as those of probes."""
+        """Maximum number of WebSockets: some connections are kept for requests, such as health probes."""
         return self.most - min(RESERVED, self.most // 4)
 
     def admits(self, there: int) -> bool:
-        """Whether one more connection may stay.
+        """Return whether a new connection may stay.
 
         Args:
-            there: connections that are open, with the new one.
+            there: number of open connections, including the new one.
         """
         if there <= self.most:
             return True
@@ -62,15 +62,15 @@ class Door:
         return oldest is not None
 
     def rests(self, connection: Held) -> None:
-        """A connection asks nothing now."""
+        """Note that a connection is idle."""
         self._idle[connection] = None
 
     def asks(self, connection: Held) -> None:
-        """A connection asks something."""
+        """Note that a connection has a request."""
         self._idle.pop(connection, None)
 
     def waits(self, connection: Held) -> None:
-        """A client does not take its answer as fast as it is made; where all of them leave too much, the first goes."""
+        """Note that a client reads slowly; where slow clients leave too many bytes unread, close the oldest ones."""
         self._slow[connection] = None
         while len(self._slow) > FEWEST and sum(one.unread() for one in self._slow) > UNREAD:
             first = next(iter(self._slow))
@@ -78,26 +78,26 @@ class Door:
             first.close_now()
 
     def takes(self, connection: Held) -> None:
-        """A client has taken its answer."""
+        """Note that a client has read its response."""
         self._slow.pop(connection, None)
 
     def leaves(self, connection: Held) -> None:
-        """A connection has ended."""
+        """Forget a connection that has ended."""
         self.asks(connection)
         self.takes(connection)
 
 
 def most_connections(wanted: int) -> int:
-    """How many connections this process may have open; the soft limit of files is raised as far as that is allowed.
+    """Return how many connections this process may open, after raising the soft limit of open files where allowed.
 
     Args:
-        wanted: connections.
+        wanted: number of connections.
     """
     if resource is None:
         return wanted
     needed = wanted + RESERVED
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for target in (needed, hard, 10_240):  # the last is what macOS allows whatever its hard limit says
+    for target in (needed, hard, 10_240):  # macOS allows the last one, regardless of its hard limit
         if soft == resource.RLIM_INFINITY or soft >= needed:
             return wanted
         try:
@@ -112,7 +112,7 @@ def most_connections(wanted: int) -> int:
 
 
 def answer_of(fault: Fault) -> bytes:
-    """A fault as a whole answer of HTTP, where no application has been asked; the connection is closed after it."""
+    """Return a fault as the bytes of a whole HTTP response, sent without the application before closing."""
     body = json.dumps(fault.to_json()).encode()
     head = (
         f"HTTP/1.1 {fault.status} {fault.phrase}\r\ncontent-type: application/json\r\n"

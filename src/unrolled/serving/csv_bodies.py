@@ -1,4 +1,4 @@
-"""What a CSV body holds, before it is read: its header, its rows and its cells."""
+"""Checks on a CSV body before it is parsed: its header, its rows and its cells."""
 
 import csv
 import io
@@ -8,18 +8,18 @@ from unrolled.serving.bounds import Bounds
 from unrolled.serving.errors import Fault
 
 HEADER = 1 << 20  # bytes in which the first line has to end
-MARK = b"\xef\xbb\xbf"  # of UTF-8; the library that reads looks for packed data only where a file has none
+MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8; polars looks for compressed data only where a file has none
 
 
 def check_csv(data: bytes, bounds: Bounds) -> None:
-    """Refuse a table that is too wide or too long, or whose columns have one name, at the cost of counting its bytes.
+    """Refuse a table that is too wide or too long, or has two columns of one name, without parsing its rows.
 
-    Cells are rows times columns, as rows may be shorter than the header and are filled. Every line counts as a row,
-    also where it is a part of a text in quotes.
+    Cells are rows times columns, as short rows are filled up to the header. Every line counts as a row, even where it
+    is part of a quoted text.
 
     Raises:
         Fault: more columns, rows or cells than the bounds.
-        DataError: no header that can be read, or a name that comes twice.
+        DataError: a header that cannot be read, or a name that comes twice.
     """
     names = _header(data)
     if len(names) > bounds.columns:
@@ -37,9 +37,9 @@ def check_csv(data: bytes, bounds: Bounds) -> None:
 
 
 def marked(data: bytes) -> bytes:
-    """The same table, which is read as it is: what looks packed (gzip, zlib, zstd) is not unpacked.
+    """Mark a table as plain text, so that one that looks compressed (gzip, zlib, zstd) is not decompressed.
 
-    A library that unpacks what it is given makes gigabytes of megabytes, after everything was counted.
+    Decompressing could turn megabytes into gigabytes, after everything was counted.
     """
     return data if data.startswith(MARK) else MARK + data
 

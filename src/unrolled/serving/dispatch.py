@@ -1,4 +1,4 @@
-"""Between connections and sessions: events are handed over, and answers dealt out, as many at once as there are."""
+"""The hub between WebSocket connections and sessions: it passes events and answers on in batches."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ from unrolled.streaming.batching import Work
 from unrolled.streaming.event_ids import EventId
 
 STRANGERS = 64  # connections at once that have not sent their token
-USUAL = 1 << 12  # bytes that an answer has at most, before one is known that has more
-LOOK = 1.0  # seconds between two looks for clients that do not read
+USUAL = 1 << 12  # assumed bytes of the largest answer, until a larger one is seen
+LOOK = 1.0  # seconds between two checks for clients that do not read
 
 
 class Waiter(Protocol):
@@ -27,12 +27,12 @@ class Waiter(Protocol):
 
 
 class Sent(Work):
-    """An event of a connection.
+    """An event that a connection sent.
 
     Args:
-        key, event, event_id: as of any work.
-        waiter: whose connection.
-        hub: the way back.
+        key, event, event_id: as in `Work`.
+        waiter: the connection.
+        hub: takes the answer back to it.
     """
 
     __slots__ = ("_hub", "_waiter", "start")
@@ -42,13 +42,13 @@ class Sent(Work):
         self._waiter, self._hub, self.start = waiter, hub, time.perf_counter()
 
     def answer(self, found: Any) -> None:
-        """Go back, from the sessions' thread."""
+        """Pass the answer to the hub, from the sessions' thread."""
         self._hub.put(self._waiter, self, found)
 
 
 class Hub:
-    """Events that arrive in one turn of the event loop are handed over together; answers from the thread that steps
-    wake the loop once for all that are there.
+    """Batches events that arrive in one turn of the event loop; answers from the sessions' thread wake the loop once
+    for all that are ready.
 
     Args:
         loop: the event loop of the connections.
@@ -56,8 +56,8 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.waiters: set[Waiter] = set()
-        self.strangers: dict[Waiter, None] = {}  # who have not sent their token yet, the first one first
-        self.widest = USUAL  # bytes of an answer, where they are large
+        self.strangers: dict[Waiter, None] = {}  # connections that have not sent their token yet, the oldest first
+        self.widest = USUAL  # bytes of the largest answer so far
         self._loop = loop
         self._asked: list[Sent] = []
         self._found: deque[tuple[Waiter, Sent, Any]] = deque()
@@ -66,11 +66,11 @@ class Hub:
 
     @property
     def known(self) -> int:
-        """How many connections may ask."""
+        """Number of connections that are allowed to send events."""
         return len(self.waiters) - len(self.strangers)
 
     def greet(self, stranger: Waiter) -> None:
-        """Take in a connection that has not sent its token yet; where there are many, the first of them has to go."""
+        """Add a connection that has not sent its token yet; where there are too many, close the oldest."""
         self.strangers[stranger] = None
         if len(self.strangers) > STRANGERS:
             first = next(iter(self.strangers))
@@ -78,7 +78,7 @@ class Hub:
             first.close()
 
     def ask(self, sent: Sent, put: Callable[[Sequence[Work]], None]) -> None:
-        """Hand an event to the sessions, with all others of this turn."""
+        """Pass an event to the sessions, together with all others of this turn."""
         if not self._asked:
             self._loop.call_soon(self._hand_over, put)
         self._asked.append(sent)
@@ -87,22 +87,22 @@ class Hub:
         asked, self._asked = self._asked, []
         try:
             put(asked)
-        except Exception as error:  # the sessions are closed: all of them are told
+        except Exception as error:  # the sessions are closed: each event gets the error
             for sent in asked:
                 sent.settle(error)
 
     def put(self, waiter: Waiter, sent: Sent, found: Any) -> None:
-        """An answer for a connection; from any thread."""
+        """Queue an answer for a connection; may be called from any thread."""
         self._found.append((waiter, sent, found))
         if not self._awake:
             self._awake = True
             try:
                 self._loop.call_soon_threadsafe(self._deal)
-            except RuntimeError:  # the loop has ended: nobody waits any more
+            except RuntimeError:  # the loop has ended: no connection waits
                 self._found.clear()
 
     def _deal(self) -> None:
-        self._awake = False  # before the last look, so that what comes later wakes us again
+        self._awake = False  # before the queue is emptied, so that a later answer wakes us again
         found = self._found
         while found:
             waiter, sent, answer = found.popleft()
@@ -116,7 +116,7 @@ class Hub:
                 waiter.look(now)
 
     async def drain(self, seconds: float) -> None:
-        """Ask every connection to end with what it has been sent, and wait so long for them."""
+        """Ask every connection to answer what it received and end; wait at most `seconds` for them."""
         for waiter in tuple(self.waiters):
             waiter.stop()
         stop = time.monotonic() + seconds
@@ -124,5 +124,5 @@ class Hub:
             await asyncio.sleep(0.02)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking connections."""
         self._watch.cancel()

@@ -1,4 +1,4 @@
-"""What becomes of an error: one JSON form, `{"error": {"kind", "message"}}`, and never a traceback."""
+"""Errors as responses: one JSON form, `{"error": {"kind", "message"}}`, and never a traceback."""
 
 import logging
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ from unrolled.errors import (
 )
 
 log = logging.getLogger("unrolled.serving")
-# what a model that meets a value of another shape may raise before it finds words for it
+# exceptions that a model may raise on malformed values that it does not check for
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
 LONGEST = 1000  # characters of a message: it may name what was sent, and that may be megabytes
-KIND = "unrolled.fault"  # of the error that was told, in the scope of a request
+KIND = "unrolled.fault"  # the kind of the error that was sent, in the scope of a request
 RETRY = {"Retry-After": "1"}
 HEADERS = {
     "busy": RETRY,
@@ -43,33 +43,33 @@ HEADERS = {
     "upgrade": {"Connection": "Upgrade", "Upgrade": "websocket"},
 }
 
-# kind of error: status, and for the description what it means
+# kind of error: status, and its meaning for the API description
 KINDS: dict[str, tuple[int, str]] = {
     "request": (422, "a body or parameter that is malformed, or has an unknown or missing field"),
     "data": (422, "an event or record that the model cannot read"),
     "option": (422, "an option with an illegal value"),
     "state": (422, "a state that is damaged, or of another model"),
-    "length": (422, "a text or list longer than the server takes"),
-    "malformed": (400, "what was sent is not HTTP, or no handshake of a WebSocket"),
+    "length": (422, "a text or list longer than the server accepts"),
+    "malformed": (400, "the request is not HTTP, or no valid WebSocket handshake"),
     "token": (401, "no token, or a wrong one"),
-    "origin": (403, "a page of another site asks"),
+    "origin": (403, "a request from a page of another site"),
     "missing": (404, "no such session, or no such path"),
-    "method": (405, "a path that is not asked this way"),
+    "method": (405, "the path does not support this method"),
     "slow": (408, "the request did not arrive in time"),
-    "repeated": (409, "an event that counted already, and whose answer is no longer kept"),
+    "repeated": (409, "an event that was counted already and whose answer is no longer kept"),
     "unsupported": (409, "this model cannot do that"),
-    "body": (413, "a request larger than the server takes"),
-    "type": (415, "a body of another kind than JSON"),
-    "upgrade": (426, "a path that is asked as a WebSocket"),
-    "busy": (429, "too many requests at once: come back after Retry-After"),
-    "internal": (500, "our fault; the log has more"),
-    "store": (503, "the store of sessions is away and this event was not counted: come back after Retry-After"),
+    "body": (413, "a request larger than the server accepts"),
+    "type": (415, "a body that is not JSON"),
+    "upgrade": (426, "a path that needs a WebSocket"),
+    "busy": (429, "too many requests at once: retry after Retry-After"),
+    "internal": (500, "an error in the server; its log has details"),
+    "store": (503, "the store of sessions is unavailable and this event was not counted: retry after Retry-After"),
     "lost": (
         503,
         "the store's answer was lost: whether this was done is not known; with the same event_id it is safe to "
         "send the event again after Retry-After",
     ),
-    "draining": (503, "the server is stopping: ask another one"),
+    "draining": (503, "the server is stopping: use another one"),
     "time": (504, "the answer took too long; send the event again with the same event_id"),
 }
 _CLASSES: dict[type[UnrolledError], str] = {
@@ -88,12 +88,12 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", 
 _STATUSES = {404: "missing", 405: "method", 413: "body", 415: "type"}
 
 
-class Fault(Exception):  # noqa: N818 - of the client, most often
+class Fault(Exception):  # noqa: N818 - most often the client's
     """A request that is refused.
 
     Args:
         kind: one of `KINDS`.
-        text: what to tell the client.
+        text: message for the client.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -106,26 +106,26 @@ class Fault(Exception):  # noqa: N818 - of the client, most often
         return KINDS[self.kind][0]
 
     def to_json(self) -> dict[str, dict[str, str]]:
-        """The body of the answer."""
+        """Return the JSON body of the response."""
         return {"error": {"kind": self.kind, "message": self.text}}
 
     @property
     def phrase(self) -> str:
-        """What HTTP calls the status."""
+        """The reason phrase of the status."""
         return HTTPStatus(self.status).phrase
 
     @property
     def headers(self) -> dict[str, str]:
-        """What HTTP wants beside the status."""
+        """Extra HTTP headers of the response."""
         return HEADERS.get(self.kind, {})
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """Return the fault as a response."""
         return JSONResponse(self.to_json(), self.status, self.headers)
 
 
 def fault_of(error: BaseException) -> Fault:
-    """The fault that an error is to the client; one that nobody foresaw is logged and not told."""
+    """Return the fault that a client sees for an error; an unexpected error is logged and its text not sent."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, TimeoutError):
@@ -134,37 +134,37 @@ def fault_of(error: BaseException) -> Fault:
         if isinstance(error, kind):
             return Fault(name, str(error))
     log.error("internal", exc_info=error)
-    return Fault("internal", "an error on our side; the server's log has more")
+    return Fault("internal", "an error in the server; its log has details")
 
 
 def folded(method: str) -> str:
-    """A method that HTTP knows, or OTHER: a client may invent names without end."""
+    """Return a known HTTP method, or OTHER, so that clients cannot create endless metric labels."""
     return method if method in METHODS else "OTHER"
 
 
 def event_fault(error: BaseException) -> Fault:
-    """The fault of an event that was not answered."""
+    """Return the fault of an event that got no answer."""
     foreseen = isinstance(error, Fault | UnrolledError | TimeoutError)
     return unreadable("event", error) if not foreseen and isinstance(error, STUMBLES) else fault_of(error)
 
 
 def unreadable(argument: str, error: BaseException) -> Fault:
-    """A record that a model stumbled over without saying why: the client's, and a line in our log."""
+    """Log an unexpected exception of a model as a malformed record, and return the client's fault."""
     log.warning("unreadable", exc_info=error)
     found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return Fault("data", message(argument, expected="records as the model learnt from", received=found[:200]))
+    return Fault("data", message(argument, expected="records like the training data", received=found[:200]))
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Let every error of an application leave it in the one form.
+    """Make an application send every error in the common form.
 
     Args:
         app: the application.
-        routes: all of it, from which the methods of a path are told.
+        routes: all its routes, to list the methods of a path.
     """
 
     def allowed(request: Request) -> str:
-        """The methods of all routes of a path, and HEAD where there is GET."""
+        """Return the methods of all routes of a path, and HEAD where there is GET."""
         found = {
             method
             for route in routes
@@ -187,7 +187,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         assert isinstance(error, HTTPException)
         kind = _STATUSES.get(error.status_code, "request")
         if kind == "missing" and request.scope["path"] in SOCKETS:
-            return told(Fault("upgrade", "this path is asked as a WebSocket"), request.scope)
+            return told(Fault("upgrade", "this path needs a WebSocket"), request.scope)
         phrase = HTTPStatus(error.status_code).phrase.lower()
         response = told(Fault(kind, f"{folded(request.method)}: {phrase}"), request.scope)
         response.headers.update(error.headers or {})
@@ -202,20 +202,20 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
 
 async def refuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a fault from outside the application."""
+    """Send a fault as the response, from outside the application."""
     await told(fault, scope)(scope, receive, send)
 
 
 def told(fault: Fault, scope: Scope) -> JSONResponse:
-    """The answer, and a note of its kind for who counts and logs."""
+    """Return the response of a fault, and note its kind in the scope for metrics and logs."""
     scope[KIND] = fault.kind
     return fault.response()
 
 
 def _first(error: RequestValidationError) -> str:
-    """The first complaint, by the path of the field; what was sent is not repeated."""
+    """Return the first validation error with the path of its field, without repeating the value."""
     first = error.errors()[0]
-    # numbers of characters and names of classes say nothing to who sent a field
+    # names of our own classes mean nothing to a client
     where = [str(part) for part in first["loc"][1:] if not str(part)[:1].isupper()]
     detail = str(first.get("ctx", {}).get("error") or first["msg"])
     detail = f"{detail[0].lower()}{detail[1:]}"

@@ -1,4 +1,4 @@
-"""Several events of one request: a part of them at a time, so that those of other clients come between."""
+"""Several events of one request, read in parts so that events of other clients come in between."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ from unrolled.serving.strict_json import dumps
 from unrolled.streaming.batching import Work
 from unrolled.streaming.sessions import checked, checked_id
 
-PART = 256  # events of a request that wait at once, as many as of a WebSocket
+PART = 256  # events of a request that wait at once; the same number as for a WebSocket
 
 
 async def answers_of(service: Service, events: Sequence[Event]) -> str:
-    """Read the events of a request in their order; each gets an output, or an error of its own, in a list as JSON.
+    """Read the events of a request in order, and return a JSON list with an output or an error for each.
 
     Args:
-        service: what answers.
-        events: as they were sent.
+        service: of the application.
+        events: in the order of the request.
 
     Raises:
         Fault: the server is stopping.
@@ -40,17 +40,17 @@ async def answers_of(service: Service, events: Sequence[Event]) -> str:
                 async with asyncio.timeout_at(stop):
                     await part.put(sessions.put, works)
             except TimeoutError:
-                pass  # events without an answer are told so, one by one
+                pass  # each event without an answer gets its own error
         told.append(dumps([_told(service, work) for work in works])[1:-1])
     return f"[{','.join(told)}]"
 
 
 class OneOfPart(Work):
-    """One event of a part; `found` is its answer, or why there is none.
+    """One event of a part; `found` is its answer, or the exception instead of one.
 
     Args:
-        event: as it was sent.
-        sender: stands for the request.
+        event: from the request.
+        sender: identifies the request.
     """
 
     __slots__ = ("found", "part", "start", "took")
@@ -62,25 +62,25 @@ class OneOfPart(Work):
         self.found: Any = TimeoutError()
 
     def answer(self, found: Any) -> None:
-        """Keep the answer, in the sessions' thread, and wake who waits where it was the last."""
+        """Keep the answer, in the sessions' thread, and wake the request after the last one."""
         self.found, self.took = found, time.perf_counter() - self.start
         self.part.one_less()
 
 
 class _Part:
-    """How many answers are missing; the event loop is woken once, by the last."""
+    """The number of missing answers of a part; the last one wakes the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._left = loop, 0
         self._over: asyncio.Future[None] = loop.create_future()
 
     async def put(self, put: Callable[[Sequence[Work]], None], works: Sequence[OneOfPart]) -> None:
-        """Let those that can be kept wait, and wait until all of them have their answer."""
+        """Queue the valid events, and wait until all of them have their answer."""
         good = [work for work in works if _is_good(work)]
         self._left = len(good)
         try:
             put(good)
-        except UnrolledError as error:  # the sessions are closed, and none of these was taken
+        except UnrolledError as error:  # the sessions are closed, and none of these was queued
             for work in good:
                 work.found = error
             return
@@ -88,7 +88,7 @@ class _Part:
             await self._over
 
     def one_less(self) -> None:
-        """One more has its answer; from the sessions' thread."""
+        """Count one more answer; called in the sessions' thread."""
         self._left -= 1
         if not self._left:
             self._loop.call_soon_threadsafe(self._wake)
@@ -99,7 +99,7 @@ class _Part:
 
 
 def _is_good(work: OneOfPart) -> bool:
-    """Whether its key and id can be kept; else why not is its answer."""
+    """Return whether the key and the id are valid; else the error is the answer."""
     try:
         checked(work.key, "key")
         if work.event_id is not None:

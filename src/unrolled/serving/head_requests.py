@@ -1,20 +1,20 @@
-"""HEAD wherever there is GET: the same answer without its body."""
+"""HEAD for every GET route: the same response without its body."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Heads:
-    """Answers HEAD as GET, and leaves the body out.
+    """Middleware that answers HEAD like GET, without the body.
 
     Args:
-        app: what answers.
+        app: the application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Limits: how much a request may carry, how fast it has to arrive, and how many are answered at once."""
+"""Limits on requests: their size, how fast they must arrive, and how many are answered at once."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ from unrolled.serving.errors import Fault, refuse
 from unrolled.serving.settings import Settings
 
 API, WRITES = "/v1/", "/v1/generate"
-LARGE = 1 << 16  # bytes: larger bodies are read and answered a few at a time, so that small ones need not wait
+LARGE = 1 << 16  # bytes: larger bodies are parsed and answered a few at a time, so that small ones need not wait
 LARGE_AT_ONCE = 2
-BODIES = 16  # large bodies of the greatest size that are held, or arrive, at once
-GRACE = 5.0  # seconds before a client has to keep up the least rate
+BODIES = 16  # bodies of the maximum size that may be in memory at once
+GRACE = 5.0  # seconds before the minimum rate applies to a client
 _SESSIONS = re.compile(  # each of its characters may be sent percent-encoded
     b"".join(rb"(?:%b|(?i:%%%02x))" % (re.escape(b"%c" % byte), byte) for byte in b"/v1/sessions/")
 )
@@ -26,23 +26,23 @@ _WRONG_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
 
 
 class Place:
-    """What a request holds while it is answered.
+    """The place that a request takes while it is answered.
 
     Args:
-        begun: the loop's time when it was taken.
+        begun: the event loop's time when it was taken.
     """
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
-        self.is_wanted = False  # another request was refused for it, and its text has had its time
-        self.owed: list[Future[Any]] = []  # work in threads, until which it is kept
+        self.is_wanted = False  # another request was refused for lack of places, and this one has used up its time
+        self.owed: list[Future[Any]] = []  # work in threads; the place is kept until it ends
 
 
 _PLACE: ContextVar[Place] = ContextVar("place")
 
 
 def owe(work: "Future[Any]") -> None:
-    """Let the request that is being answered keep its place until this work in a thread has ended."""
+    """Keep the place of the current request until this work in a thread has ended."""
     place = _PLACE.get(None)
     if place is not None:
         place.owed = [one for one in place.owed if not one.done()]
@@ -50,32 +50,32 @@ def owe(work: "Future[Any]") -> None:
 
 
 def is_wanted() -> bool:
-    """Whether the text that is being written has to end, as it has had its time and another wants its place."""
+    """Return whether the current text must stop: it has used up its time and another request needs its place."""
     place = _PLACE.get(None)
     return place is not None and place.is_wanted
 
 
 class Bounded:
-    """Keeps requests within bounds.
+    """Middleware that limits the size, the rate and the number of requests.
 
-    A body is read whole, counted while it arrives, before the request takes one of the places. It keeps its place until
-    its work in threads has ended, so what is past its time is still counted. Texts that are written take at most half
-    of the places; where all of those are taken, the oldest that has been written for `timeout` seconds has to end.
+    A body is read whole, and counted while it arrives, before the request takes a place. The request keeps its place
+    until its work in threads has ended, so work past its timeout still counts. Generated texts take at most half of
+    the places; where those are all taken, the oldest text older than `timeout` seconds must end.
 
     Args:
-        app: what answers.
-        settings: with the bounds.
+        app: the application behind it.
+        settings: with the limits.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
         self.running = 0
-        self.writers: dict[Place, None] = {}  # of texts, the oldest first
-        self.held = 0  # bytes of large bodies
+        self.writers: dict[Place, None] = {}  # places of requests that generate text, the oldest first
+        self.held = 0  # bytes of large bodies in memory
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http" or not scope["path"].startswith(API):
             await self.app(scope, receive, send)
             return
@@ -115,22 +115,22 @@ class Bounded:
         return place
 
     def _want(self, now: float) -> None:
-        """Let the oldest text that has had its time make room."""
+        """Ask the oldest text that has used up its time to stop."""
         oldest = next((one for one in self.writers if not one.is_wanted), None)
         if oldest is not None and now - oldest.begun >= self.settings.timeout:
             oldest.is_wanted = True
 
     async def _turn(self, places: contextlib.ExitStack) -> None:
-        """Wait for one of the places of large bodies."""
+        """Wait until a large body may be answered."""
         try:
             async with asyncio.timeout(self.settings.timeout):
                 await self._large.acquire()
         except TimeoutError:
-            raise Fault("busy", "other large bodies were answered all the time: come back later") from None
+            raise Fault("busy", "other large bodies were answered all the time: retry later") from None
         places.callback(self._large.release)
 
     def _leave(self, places: contextlib.ExitStack, owed: list["Future[Any]"]) -> None:
-        """Give the places back, as soon as the last work in a thread has ended."""
+        """Give the places back when the last work in a thread has ended."""
         waiting = [one for one in owed if not one.done()]
         if not waiting:
             places.close()
@@ -144,7 +144,7 @@ class Bounded:
                 places.close()
 
         def tell(_: "Future[Any]") -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for a place
+            with contextlib.suppress(RuntimeError):  # the loop has ended: no request waits for a place
                 loop.call_soon_threadsafe(ended)
 
         for one in waiting:
@@ -172,7 +172,7 @@ class Bounded:
                     limit.reschedule(start + min(timeout, grace + len(body) / self.settings.min_rate))
         except TimeoutError:
             slow = (
-                f"the body did not arrive within {timeout:g} seconds, or at {self.settings.min_rate:,} bytes a second"
+                f"the body did not arrive within {timeout:g} seconds, or at {self.settings.min_rate:,} bytes per second"
             )
             raise Fault("slow", slow) from None
 
@@ -182,16 +182,16 @@ class Bounded:
 
 
 class _Held(contextlib.AbstractContextManager[Any]):
-    """The bytes that one large body holds."""
+    """The bytes that one large body takes in memory."""
 
     def __init__(self, bounded: Bounded) -> None:
         self._bounded, self._size = bounded, 0
 
     def take(self, size: int, most: int) -> None:
-        """Set how many bytes are held now.
+        """Set how many bytes the body takes now.
 
         Raises:
-            Fault: all bodies together would be too much.
+            Fault: all bodies together exceed `most`.
         """
         self._bounded.held += size - self._size
         self._size = size
@@ -203,13 +203,13 @@ class _Held(contextlib.AbstractContextManager[Any]):
 
 
 class Paths:
-    """Keeps the path of a session as it was sent, so that a key may hold a slash (%2F) and dots are only dots."""
+    """Middleware that keeps a session's path percent-encoded, so that a key may contain a slash (%2F) or dots."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         raw: bytes = scope.get("raw_path") or b""
         start = _SESSIONS.match(raw)
         if start is not None:
@@ -218,7 +218,7 @@ class Paths:
 
 
 def key_of(segment: str) -> str:
-    """The key that a segment of a path stands for.
+    """Return the key that a segment of a path stands for.
 
     Raises:
         Fault: no UTF-8, or no two digits after a percent sign.
@@ -232,7 +232,7 @@ def key_of(segment: str) -> str:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, then whatever comes."""
+    """Replay a body that was read already, then pass on further messages."""
     given = False
 
     async def again() -> Message:

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, one line a request; never an event, a key or a token."""
+"""Logs: one JSON object per line, one line per request; never an event, a key or a token."""
 
 import asyncio
 import json
@@ -16,16 +16,16 @@ from unrolled.serving.errors import KIND, Fault, fault_of, folded, refuse
 from unrolled.serving.metrics import Metrics
 
 log = logging.getLogger("unrolled.serving")
-SECONDS = 1.0  # between two lines about faults of one kind
-LEFT = 499  # in place of a status: the client was gone first
-FIELDS = "fields"  # where a record carries what else is to be said
+SECONDS = 1.0  # between two lines about errors of one kind
+LEFT = 499  # in place of a status: the client disconnected before the response
+FIELDS = "fields"  # attribute of a record that holds further fields
 
 
 class Lines(logging.Formatter):
-    """A record as one line of JSON."""
+    """A formatter that writes each record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Format a record as one line."""
         said: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -38,19 +38,19 @@ class Lines(logging.Formatter):
 
 
 class Seldom(logging.Filter):
-    """Lets one fault of a kind through in a second; the next line says how many there were.
+    """A filter that logs at most one error of each kind per second; the next line counts those left out.
 
     Args:
-        clock: seconds from anywhere.
+        clock: returns a time in seconds; only differences matter.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when, and how many were not said since
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # last logged, and left out since
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to say it."""
+        """Return whether to log a record."""
         if record.levelno < logging.WARNING:
             return True
         kind = "" if not record.exc_info or record.exc_info[0] is None else record.exc_info[0].__name__
@@ -66,7 +66,7 @@ class Seldom(logging.Filter):
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Send what the server and uvicorn say to standard error, as lines of JSON."""
+    """Write the logs of the server and of uvicorn to standard error, as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     handler.addFilter(Seldom())
@@ -77,23 +77,23 @@ def set_up(level: int = logging.INFO) -> None:
 
 
 def say(event: str, **fields: Any) -> None:
-    """One line in the log."""
+    """Write one line to the log."""
     log.info(event, extra={FIELDS: fields})
 
 
 class Logged:
-    """Counts, times and logs every request around an application.
+    """Middleware that counts, times and logs every request.
 
     Args:
-        app: what answers.
-        metrics: where to count.
+        app: the application behind it.
+        metrics: the counters.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -109,7 +109,7 @@ class Logged:
         try:
             await self.app(scope, receive, counting)
         except ClientDisconnect:
-            pass  # the client left while a text was written
+            pass  # the client disconnected while a text was written
         except Exception as error:
             if sent or status != LEFT:
                 raise

@@ -1,4 +1,4 @@
-"""What Prometheus is told: counted where it happens, or read off the sessions when somebody asks."""
+"""Metrics for Prometheus: counted where it happens, or read from the sessions on request."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
@@ -9,32 +9,32 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# what the sessions count, by their name for it
+# counters of `Sessions.statistics` and their help texts
 COUNTED = {
     "events": "events read",
-    "batches": "groups of events read side by side",
-    "conflicts": "writes that met another worker's",
+    "batches": "batches of events",
+    "conflicts": "writes that conflicted with another worker's",
     "retries": "events read again after a conflict",
-    "evicted": "sessions forgotten to make room",
-    "expired": "sessions forgotten unused",
-    "repeated": "events that came again and were answered as before",
-    "too_late": "events that came again after their answer was forgotten, and were refused",
-    "restarted": "sessions of another model that began anew",
-    "unavailable": "events that met a store that was away",
+    "evicted": "sessions deleted to make room",
+    "expired": "sessions deleted after their time to live",
+    "repeated": "repeated events that got their earlier answer",
+    "too_late": "repeated events that were refused, as their answer is no longer kept",
+    "restarted": "sessions of another model that were restarted",
+    "unavailable": "events that failed as the store was unavailable",
     "refused": "events the model could not read",
 }
 MEASURED = {
-    "largest_batch": "events of the largest group",
+    "largest_batch": "events of the largest batch",
     "waiting": "events waiting now",
     "session_bytes": "bytes of this process that sessions take",
 }
 
 
 class Metrics:
-    """The counters of one process.
+    """The metrics of one process.
 
     Args:
-        statistics: what the sessions count, by name.
+        statistics: returns the counters of the sessions, by name.
     """
 
     def __init__(self, statistics: Callable[[], Mapping[str, float]]) -> None:
@@ -47,25 +47,25 @@ class Metrics:
         )
         self.event_seconds = Spread("unrolled_event_seconds", "time from an event's arrival to its answer")
         self.registry.register(self.event_seconds)
-        self.errors = Counter("unrolled_errors", "errors told to clients", ("kind",), registry=self.registry)
+        self.errors = Counter("unrolled_errors", "errors sent to clients", ("kind",), registry=self.registry)
         self.sockets = Gauge("unrolled_sockets", "WebSocket connections open now", registry=self.registry)
         self.tokens = Counter("unrolled_tokens", "tokens written", registry=self.registry)
         self.reloads = Counter(
-            "unrolled_reloads", "models taken in while running", ("outcome",), registry=self.registry
+            "unrolled_reloads", "models reloaded while running", ("outcome",), registry=self.registry
         )
         self.registry.register(_OfSessions(statistics))
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text form."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
 
 
 class Spread(Collector):
-    """A histogram of one thread, that of the event loop: an observation costs no lock.
+    """A histogram without a lock, for the thread of the event loop only.
 
     Args:
         name: of the metric.
-        text: what it measures, in seconds.
+        text: its help text; values are in seconds.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -73,12 +73,12 @@ class Spread(Collector):
         self._counts, self._sum = [0] * (len(SECONDS) + 1), 0.0
 
     def observe(self, seconds: float) -> None:
-        """One more."""
+        """Add one observation."""
         self._counts[bisect_left(SECONDS, seconds)] += 1
         self._sum += seconds
 
     def collect(self) -> Iterator[Metric]:
-        """What was observed so far."""
+        """Return the histogram of all observations so far."""
         bounds = [*map(str, SECONDS), "+Inf"]
         buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
         yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum)

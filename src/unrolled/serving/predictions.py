@@ -1,4 +1,4 @@
-"""From records, or a CSV file, to a task's answers in plain values."""
+"""Predictions for records or a CSV file, as plain values."""
 
 import io
 from typing import Any
@@ -14,12 +14,12 @@ from unrolled.serving.strict_json import plain
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:
-    """A task's answers.
+    """Predict for records with a task.
 
     Args:
         model: a fitted task.
         data: records, or a Table.
-        probabilities: also those of the classes.
+        probabilities: also return the probability of each class.
 
     Raises:
         DataError: records that the model cannot read.
@@ -42,11 +42,11 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
 
 
 def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
-    """A CSV file that a client sent, read as the model's own data were.
+    """Parse a CSV file that a client sent, in the same way as the model's training data.
 
     Raises:
-        DataError: no CSV, or no row in it.
-        Fault: a text in it that is longer than the bounds have it.
+        DataError: not CSV, or without rows.
+        Fault: a text in it that exceeds the bounds.
     """
     try:
         frame = pl.read_csv(io.BytesIO(marked(data)), infer_schema_length=None)

@@ -1,4 +1,4 @@
-"""How uvicorn reads HTTP and WebSockets here: with bounds on time and memory, and with our own form of errors."""
+"""The protocols of uvicorn for HTTP and WebSockets, with limits on time and memory and our own form of errors."""
 
 import asyncio
 import json
@@ -17,22 +17,22 @@ from unrolled.serving.connections import UNTAKEN, Door, answer_of
 from unrolled.serving.errors import Fault
 
 REJECTED = {403: "origin", 405: "method", 426: "upgrade", 500: "internal"}  # kinds by status
-AHEAD, AHEAD_BYTES = 16, 1 << 18  # messages, and their bytes, that are read ahead of who takes them
-HEAD_BYTES = 1 << 14  # of the first lines of a request
-HEAD_SECONDS = 10.0  # for the first lines of a request, and for what is left of a body that was refused
-FREE_PIECES, SMALLEST = 1_000, 64  # pieces of a body, and the bytes that more of them have to have on average
-GRACE = 5.0  # seconds between two looks whether an answer is taken
-AHEAD_WRITTEN = 1 << 14  # bytes of an answer that wait in our memory before no more of it are made
+AHEAD, AHEAD_BYTES = 16, 1 << 18  # messages, and their bytes, that are read before the application takes them
+HEAD_BYTES = 1 << 14  # of a request line and its headers
+HEAD_SECONDS = 10.0  # for a request line and its headers, and for the rest of a body that was refused
+FREE_PIECES, SMALLEST = 1_000, 64  # chunks of a body without a check, and the minimum average bytes of a chunk beyond
+GRACE = 5.0  # seconds between two checks whether a response is being read
+AHEAD_WRITTEN = 1 << 14  # bytes of a response that may wait in our memory before writing pauses
 
 
 class Reader:
-    """Watches how fast a client takes its answer.
+    """A watch on how fast a client reads its response.
 
     Args:
-        connection: to close where it is too slow.
-        transport: of it.
-        door: where slow ones are counted.
-        rate: bytes a second that are fast enough.
+        connection: the connection, closed if it is too slow.
+        transport: its transport.
+        door: keeps the list of slow connections.
+        rate: minimum bytes per second.
     """
 
     def __init__(self, connection: "Watched", transport: Any, door: Door, rate: float) -> None:
@@ -41,22 +41,22 @@ class Reader:
         self._left = 0
 
     def unread(self) -> int:
-        """Bytes that wait in our memory."""
+        """Return the bytes that wait in our memory."""
         return self._transport.get_write_buffer_size()
 
     def close_now(self) -> None:
-        """End the connection without waiting for what is left to be taken."""
+        """Close the connection without sending the rest."""
         self._transport.abort()
 
     def begin(self) -> None:
-        """Some bytes wait, and no more are written before they are taken."""
+        """Start watching: bytes wait, and writing has paused until they are read."""
         self.end()
         self._left = self.unread()
         self._timer = asyncio.get_running_loop().call_later(GRACE, self._look)
         self._door.waits(self._connection)
 
     def end(self) -> None:
-        """All of them were taken, or the client has left."""
+        """Stop watching: all bytes were read, or the client has left."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -72,36 +72,36 @@ class Reader:
 
 
 class Watched(asyncio.Protocol):
-    """A connection whose client is watched while it takes its answer; a subclass makes the `Reader`."""
+    """A connection whose client is watched while it reads a response; subclasses make the `Reader`."""
 
     _reader: Reader
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as we write."""
+        """Start watching a client that reads more slowly than we write."""
         super().pause_writing()
         self._reader.begin()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """Stop watching a client that has caught up."""
         super().resume_writing()
         self._reader.end()
 
     def close_now(self) -> None:
-        """End the connection, whatever it was about."""
+        """Close the connection at once."""
         self._reader.close_now()
 
     def unread(self) -> int:
-        """Bytes of answers that the client has not taken."""
+        """Return the bytes of responses that the client has not read."""
         return self._reader.unread()
 
 
 class Parser(h11.Connection):
-    """h11's parser, which takes microseconds for each chunk of a body, however small: many small ones are refused."""
+    """h11's parser, but bodies of many tiny chunks are refused, as each chunk costs microseconds."""
 
     _pieces = _bytes = 0
 
     def next_event(self) -> Any:
-        """The next event of the request that is read."""
+        """Return the next event of the request."""
         found = super().next_event()
         if isinstance(found, h11.Request):
             self._pieces = self._bytes = 0
@@ -114,7 +114,7 @@ class Parser(h11.Connection):
 
 
 class Http(Watched, H11Protocol):
-    """uvicorn's protocol, which waits for ever for a request that does not come, or for a client that does not read."""
+    """uvicorn's HTTP protocol, with timeouts for requests that do not arrive and clients that do not read."""
 
     _timer: asyncio.TimerHandle | None = None
 
@@ -123,7 +123,7 @@ class Http(Watched, H11Protocol):
         self.conn = Parser(h11.SERVER, HEAD_BYTES)
 
     def connection_made(self, transport: Any) -> None:
-        """A client has come."""
+        """Set up a new connection, or refuse it."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(AHEAD_WRITTEN)
         self._door: Door = self.app_state["door"]
@@ -135,34 +135,34 @@ class Http(Watched, H11Protocol):
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left."""
+        """Clean up after a connection that has ended."""
         self._forget()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """A part of a request."""
+        """Parse a part of a request."""
         super().data_received(data)
         self._look()
 
     def on_response_complete(self) -> None:
-        """An answer was written; the next request, or the rest of this one, has its own time."""
+        """Start the timeout of the next request, or of the rest of this one, after a response."""
         self._stop()
         super().on_response_complete()
         self._look()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """The connection goes on as a WebSocket."""
+        """Hand the connection to the WebSocket protocol."""
         self._forget()
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        """What is not HTTP."""
+        """Answer bytes that are not HTTP."""
         self.transport.write(answer_of(Fault("malformed", "the request is not HTTP")))
         self.transport.close()
 
     def _look(self) -> None:
-        """Give a request that is not there yet its time."""
+        """Start the timeout of a request that has not arrived yet."""
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
@@ -184,24 +184,25 @@ class Http(Watched, H11Protocol):
 
 
 class Protocol(Watched, WebSocketsSansIOProtocol):
-    """uvicorn's protocol, which pauses its socket at each message and resumes at the next: a quarter of the time of a
-    server of small messages. Here it pauses when some wait; `receive` resumes when none do.
+    """uvicorn's WebSocket protocol, but it pauses reading only when several messages wait; `receive` resumes.
+
+    The original pauses at every message, which takes a quarter of the time of a server of small messages.
     """
 
-    _parts = _queued = _counted = 0  # bytes: of a message that is not whole, of whole ones, of both as the door knows
+    _parts = _queued = _counted = 0  # bytes: of an incomplete message, of complete ones, and of both as the door knows
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.conn.reject = self._rejected
 
     def connection_made(self, transport: Any) -> None:
-        """A request for a WebSocket has come."""
+        """Set up a new connection."""
         super().connection_made(transport)
         self._door: Door = self.app_state["door"]
         self._reader = Reader(self, transport, self._door, 0.0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left."""
+        """Clean up after a connection that has ended."""
         self._reader.end()
         self._queued = self._parts = 0
         self._door.untaken -= self._counted
@@ -209,7 +210,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes; frames of all connections that nobody has looked at are bounded together."""
+        """Parse some bytes; unread frames of all connections together are limited."""
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.handle_parser_exception()
@@ -219,7 +220,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
             self.close_now()
 
     def handle_parser_exception(self) -> None:
-        """What is no WebSocket; before the handshake it is no HTTP either."""
+        """Answer bytes that are not the WebSocket protocol, or not HTTP before the handshake."""
         if self.handshake_initiated:
             super().handle_parser_exception()
             return
@@ -227,24 +228,24 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
         self.transport.close()
 
     def handle_text(self, event: Frame) -> None:
-        """The first frame of a text; it goes on as bytes, and who reads it refuses what is not UTF-8."""
+        """Take the first frame of a text message as bytes; the endpoint checks that it is UTF-8."""
         self.handle_bytes(event)
 
     def handle_bytes(self, event: Frame) -> None:
-        """The first frame of a message."""
+        """Take the first frame of a message."""
         self._parts = len(event.data)
         super().handle_bytes(event)
 
     def handle_cont(self, event: Frame) -> None:
-        """A further frame of a message."""
+        """Take a further frame of a message."""
         self._parts += len(event.data)
         super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """One whole message for the application."""
+        """Queue a complete message for the application."""
         self._queued += self._parts
         self._parts = 0
-        was_paused, self.read_paused = self.read_paused, True  # so that it is not paused now
+        was_paused, self.read_paused = self.read_paused, True  # so that reading is not paused now
         super().send_receive_event_to_app()
         self.read_paused = was_paused
         if (self.queue.qsize() >= AHEAD or self._queued >= AHEAD_BYTES) and not was_paused:
@@ -252,7 +253,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
             self.transport.pause_reading()
 
     async def receive(self) -> Any:
-        """The next message; the application has looked at the one before."""
+        """Return the next message; the application has finished with the one before."""
         message: Any = await super().receive()
         if self.queue.empty():
             self._queued = 0
@@ -260,9 +261,9 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
         return message
 
     def _rejected(self, status: HTTPStatus | int, text: str) -> Response:
-        """The answer to a handshake that is none, in our own form."""
+        """Return the response to an invalid handshake, in our own form of errors."""
         kind = REJECTED.get(int(status), "malformed")
-        body = json.dumps(Fault(kind, text.partition("\n")[0] or "no WebSocket is opened here").to_json()).encode()
+        body = json.dumps(Fault(kind, text.partition("\n")[0] or "there is no WebSocket here").to_json()).encode()
         response = ServerProtocol.reject(self.conn, status, "")
         for name, value in {"Content-Length": str(len(body)), "Content-Type": "application/json"}.items():
             del response.headers[name]

@@ -1,4 +1,4 @@
-"""A model taken in while the server runs: on SIGHUP, or when its folder has changed."""
+"""Reloading the model while the server runs: on SIGHUP, or when its folder has changed."""
 
 import asyncio
 from pathlib import Path
@@ -7,14 +7,14 @@ from unrolled.generations import MODEL, STEM
 from unrolled.serving.logs import log, say
 from unrolled.serving.service import Service
 
-Stamp = tuple[tuple[str, int, int, int], ...]  # of each file: its name, when it was written, its place, its size
+Stamp = tuple[tuple[str, int, int, int], ...]  # of each file: its name, modification time, inode and size
 
 
 async def reload(service: Service) -> bool:
-    """Load the model's folder again and go on with it; the old model stays where that fails.
+    """Load the model's folder again and serve the new model; keep the old one if that fails.
 
     Returns:
-        Whether the new model answers now.
+        Whether the new model is served now.
     """
     from unrolled.tasks.registry import load
 
@@ -23,7 +23,7 @@ async def reload(service: Service) -> bool:
         model = await asyncio.to_thread(load, service.settings.model, False)  # it may take longer than a request
         await service.ask(service.take, model)
     except Exception:
-        log.exception("reload failed; the old model goes on")
+        log.exception("reload failed; the old model is kept")
         service.metrics.reloads.labels("failed").inc()
         return False
     service.metrics.reloads.labels("done").inc()
@@ -44,10 +44,10 @@ async def watch(service: Service) -> None:
 
 
 def stamp_of(folder: Path) -> Stamp:
-    """What changes when a model is written; empty where there is none.
+    """Return a value that changes when a model is written; empty where there is no model.
 
-    All files of weights count too: a model that is copied by hand may get them after its JSON, and an older one whose
-    files keep their times (`rsync -a`) gets none that is newer than those that were there.
+    Files of weights count too: a model copied by hand may get them after its JSON. So do inodes and sizes: an older
+    model copied with its times (`rsync -a`) brings no newer modification time.
     """
     try:
         found = [(path.name, path.stat()) for path in (folder / MODEL, *sorted(folder.glob(f"{STEM}*")))]

@@ -1,4 +1,4 @@
-"""From settings to a running server: one process, or several around one store."""
+"""Running the server: one process, or several that share one store."""
 
 import contextlib
 import signal
@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 
-import fastapi as fastapi  # what the extra brings, so that a machine without it hears of it at once
+import fastapi as fastapi  # imported here so that a missing extra is reported at once
 import prometheus_client as prometheus_client
 import uvicorn
 import websockets as websockets
@@ -21,22 +21,22 @@ from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.application:from_environment"
-SEND_BUFFER = 1 << 18  # bytes that the kernel keeps for a client that does not read
-UNSENT = 1 << 14  # of those, where the kernel tells them apart, that are not on their way
-BACKLOG = 2048  # connections that wait to be accepted: a thousand may come at once
+SEND_BUFFER = 1 << 18  # bytes that the kernel buffers for a client that does not read
+UNSENT = 1 << 14  # of those, the bytes that may be not yet sent, where the kernel supports this limit
+BACKLOG = 2048  # connections that wait to be accepted: a thousand may arrive at once
 
 
 def run(settings: Settings) -> None:
-    """Listen, and answer until a signal ends it.
+    """Serve until a signal stops the server.
 
     Raises:
-        ArtifactError: no model there.
+        ArtifactError: no model at the path.
         OptionError: an address that cannot be listened on.
     """
     set_up()
     with contextlib.closing(listening(settings)) as sock:
         settings.to_environment()
-        service = open_service(settings)  # what is wrong is said here and once, not by every worker
+        service = open_service(settings)  # errors appear here once, not in every worker
         several = settings.workers > 1
         if several:
             service.close()
@@ -61,7 +61,7 @@ def run(settings: Settings) -> None:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         print(f"serving {settings.model} at {address}", file=sys.stderr, flush=True)
         if not settings.is_loopback and not settings.token:
-            say("open", warning="everybody who reaches this address may ask, as --open-to-all says")
+            say("open", warning="everybody who reaches this address may send requests (--open-to-all)")
         end_well_on_sigterm()
         if several:
             workers = Workers(config, sockets=[sock])
@@ -79,37 +79,37 @@ def run(settings: Settings) -> None:
 
 
 class Workers(Multiprocess):
-    """The processes around one store; `interrupted` says whether Ctrl-C ended them."""
+    """Worker processes that share one store; `interrupted` says whether Ctrl-C ended them."""
 
     interrupted = False
 
     def handle_int(self) -> None:
-        """End, and remember by what."""
+        """Stop, and remember that it was by Ctrl-C."""
         self.interrupted = True
         super().handle_int()
 
 
 def end_well_on_sigterm() -> None:
-    """End with 0 where SIGTERM ends us.
+    """Exit with status 0 on SIGTERM.
 
-    The server catches the signal, drains, and then raises it anew for the handler from before us: without one the
-    signal would kill the process after its work is done, and a supervisor would see a failure.
+    The server catches the signal, drains, and then raises it again for the previous handler: without one the signal
+    would kill the process after its work is done, and a supervisor would see a failure.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def listening(settings: Settings) -> socket.socket:
-    """A socket at the address; connections whose other end is gone or does not read are dropped by the kernel.
+    """Open a listening socket; the kernel drops connections whose other end is gone or does not read.
 
     Raises:
-        OptionError: no such address here, or one that is taken.
+        OptionError: an address that this machine does not have, or that is in use.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # else a text is written far ahead of who does not read it
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # so that a text is not written far ahead of a client that does not read
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         patience = min(int(4000 * settings.timeout), 2**31 - 1)  # milliseconds, long after we have given up ourselves

@@ -1,4 +1,4 @@
-"""Service: a model and its sessions, and what a server needs to know about both."""
+"""Service: a model with its sessions, thread pools and metrics, used by every route."""
 
 import asyncio
 import contextlib
@@ -21,12 +21,12 @@ from unrolled.streaming.batching import Work
 from unrolled.streaming.event_ids import EventId
 from unrolled.streaming.signed_state import signer_of
 
-PICTURES = 8  # that are drawn or wait for it; one takes about a second
-PROBE = 1.0  # seconds for which an answer about the store is good
+PICTURES = 8  # pictures that are drawn or wait at most; one takes about a second
+PROBE = 1.0  # seconds between two checks of the store
 
 
 class Keyed(Protocol):
-    """The sessions that a service asks, see `unrolled.streaming.sessions.Sessions`."""
+    """The sessions that a service uses, see `unrolled.streaming.sessions.Sessions`."""
 
     def submit(self, key: str, event: Any, event_id: EventId | None = None) -> "Future[Any]": ...
 
@@ -59,16 +59,16 @@ class Keyed(Protocol):
 
 
 class Service:
-    """What every route asks.
+    """The object that every route works with.
 
     Args:
         settings: of the server.
         model: a fitted task.
-        sessions: of its stream; None where the model cannot be read event by event.
-        refusal: why there are none.
+        sessions: of its stream; None where the model cannot stream.
+        refusal: why there are no sessions.
     """
 
-    hub: Hub  # the way back to WebSockets, set when the event loop runs
+    hub: Hub  # passes answers to WebSockets, set when the event loop runs
     door: Door  # the connections of this process, set then as well
 
     def __init__(self, settings: Settings, model: Any, sessions: Keyed | None = None, refusal: str = "") -> None:
@@ -91,12 +91,12 @@ class Service:
             1, thread_name_prefix="reader"
         )  # large bodies: JSON is read under Python's lock
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
-        self._pictures: list[Future[Any]] = []  # that are drawn, or wait for it
+        self._pictures: list[Future[Any]] = []  # being drawn, or waiting
         self._probed = (-PROBE, True)
 
     @property
     def sessions(self) -> Keyed:
-        """The sessions.
+        """The sessions of the model.
 
         Raises:
             UnsupportedError: the model has no stream.
@@ -107,16 +107,16 @@ class Service:
 
     @property
     def most_sockets(self) -> int:
-        """WebSockets at once."""
+        """Maximum number of open WebSockets."""
         return min(self.settings.max_sockets, self.door.most_sockets)
 
     @property
     def fingerprint(self) -> str:
-        """Of the model's states; empty without sessions."""
+        """Fingerprint of the model's states; empty without sessions."""
         return "" if self._sessions is None else self._sessions.fingerprint
 
     def statistics(self) -> Mapping[str, float]:
-        """What the sessions count, and how many there are where the store answers, and knows without a search."""
+        """Return the counters of the sessions, and their number where the store can count them quickly."""
         if self._sessions is None:
             return {}
         found = dict(self._sessions.statistics)
@@ -126,9 +126,9 @@ class Service:
         return found
 
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function that takes its time, in a thread, and wait as long as a request may take.
+        """Call a slow function in a thread, and wait at most the timeout of a request.
 
-        What has not begun by then is not begun. What has begun goes on, and its request keeps its place until it ends.
+        A call that has not begun by then is cancelled. One that has begun goes on, and its request keeps its place.
 
         Raises:
             TimeoutError: it took longer.
@@ -136,7 +136,7 @@ class Service:
         return await self._within(self._workers.submit(function, *arguments))
 
     async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The same for what reads a large body: one after the other.
+        """Parse a large body in a thread, one after the other.
 
         Raises:
             TimeoutError: it took longer.
@@ -144,10 +144,10 @@ class Service:
         return await self._within(self._reader.submit(function, *arguments))
 
     async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The same for what draws: one picture after the other, and only some that wait.
+        """Draw in a thread, one picture after the other, with a limit on how many wait.
 
         Raises:
-            Fault: others wait already.
+            Fault: too many wait already.
             TimeoutError: it took longer.
         """
         self._pictures = [one for one in self._pictures if not one.done()]
@@ -159,7 +159,7 @@ class Service:
     async def _within(self, work: "Future[Any]") -> Any:
         owe(work)
         waiting = asyncio.wrap_future(work)
-        del work  # an error holds this frame: it must not hold the error
+        del work  # an error keeps this frame alive: the frame must not keep the error alive
         async with asyncio.timeout(self.settings.timeout):
             try:
                 return await waiting
@@ -167,7 +167,7 @@ class Service:
                 del waiting
 
     async def step(self, key: str, event: Any, event_id: EventId | None = None) -> Any:
-        """One event of one session, and the wait for its answer.
+        """Read one event of one session and wait for its answer.
 
         Raises:
             Fault: the server is stopping.
@@ -186,7 +186,7 @@ class Service:
         return output
 
     async def is_ready(self) -> str:
-        """Empty, or why no events should be sent here."""
+        """Return why no events should be sent here; empty if they may."""
         if self.draining:
             return "draining"
         if self._sessions is None:
@@ -199,13 +199,13 @@ class Service:
             except (StoreUnavailable, TimeoutError):
                 good = False
             self._probed = (time.monotonic(), good)
-        return "" if good else "the store is away"
+        return "" if good else "the store is unavailable"
 
     def take(self, model: Any) -> None:
-        """Go on with another model: sessions that its stream can read are kept, others begin anew.
+        """Replace the model: sessions whose state the new one can read are kept, others start again.
 
         Raises:
-            UnsupportedError: sessions are kept, and the new model has no stream.
+            UnsupportedError: there are sessions, and the new model cannot stream.
         """
         model = without_files(model)
         if self._sessions is not None:
@@ -216,7 +216,7 @@ class Service:
         self.model = model
 
     def close(self) -> None:
-        """Answer what waits, then stop."""
+        """Answer waiting events, then stop."""
         if self._sessions is not None:
             self._sessions.close()
         for pool in (self._workers, self._reader, self._painter):
@@ -224,7 +224,7 @@ class Service:
 
 
 def _settled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function gives; the library that draws comes with the first picture, and the collector skips it then."""
+    """Call a function; after the first import of matplotlib, exempt it from garbage collection."""
     is_new = "matplotlib.figure" not in sys.modules
     found = function(*arguments)
     if is_new:
@@ -233,16 +233,16 @@ def _settled(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def open_service(settings: Settings) -> Service:
-    """Load the model, open the store, and put sessions between them.
+    """Load the model, open the store, and make the sessions.
 
     Raises:
-        ArtifactError: no model there.
-        StoreUnavailable: no store there.
+        ArtifactError: no model at the path.
+        StoreUnavailable: the store cannot be reached.
     """
     from unrolled.tasks.registry import load
 
     model = load(settings.model, files=False)
-    gc.freeze()  # the model stays: the collector need not look through it again and again
+    gc.freeze()  # exempt the model from garbage collection
     stream, refusal = stream_of(model)
     if stream is None:
         return Service(settings, model, refusal=refusal)
@@ -265,16 +265,16 @@ def open_service(settings: Settings) -> Service:
 
 
 def without_files(model: Any) -> Any:
-    """The model, which from now on opens no file that a record names.
+    """Return the model, set to open no files that records name.
 
-    Every route, and every session of the model's stream, asks the model that a service holds, and a service takes one
-    through here: so no route can open a file that a client names, whatever it does.
+    Every model that a service holds passes through here, and every route and session uses that model: so no route
+    can open a file that a client names.
     """
     return model.allow_files(False)
 
 
 def stream_of(model: Any) -> tuple[Any, str]:
-    """The model's stream, or None and why it has none."""
+    """Return the model's stream, or None and the reason."""
     try:
         return model.stream(), ""
     except UnsupportedError as error:

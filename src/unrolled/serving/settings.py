@@ -1,4 +1,4 @@
-"""All that a server can be told; it travels to worker processes as one environment variable."""
+"""The settings of a server; worker processes get them in environment variables."""
 
 import ipaddress
 import json
@@ -12,9 +12,9 @@ from unrolled.errors import OptionError, message
 SETTINGS = "UNROLLED_SERVE"  # environment variables
 TOKEN, STORE, STATE_KEY = "UNROLLED_TOKEN", "UNROLLED_STORE", "UNROLLED_STATE_KEY"
 SECRETS = {"token": TOKEN, "store": STORE, "state_key": STATE_KEY}
-MOST_IN_MEMORY = 1_000_000  # sessions, where nobody says
+MOST_IN_MEMORY = 1_000_000  # sessions, by default
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-LONGEST = 86_400  # seconds, of what has to end
+LONGEST = 86_400  # seconds, of a timeout
 COUNTS = (
     "workers",
     "max_body",
@@ -31,41 +31,41 @@ COUNTS += ("max_requests", "max_sockets", "max_batch")
 
 @dataclass(frozen=True)
 class Settings:
-    """What `unrolled serve` was told.
+    """The options of `unrolled serve`.
 
     Args:
         model: folder of the model.
-        store: where sessions are kept: sqlite:///file or redis://host; empty = in this process.
-        host: address to listen on; loopback unless told.
-        port: port to listen on; 0 takes a free one.
-        token: what clients have to send; empty = anybody may ask.
-        state_key: what states that leave the server are signed with, a secret a line, the newest first; empty = the
-            token serves, and without one states are not signed.
-        open_to_all: listen without a token on an address that other machines reach.
-        workers: processes.
-        max_body: bytes of a request at most.
-        max_length: characters of a text, items of a list, and tokens to write at most.
-        max_items: values of a JSON body at most.
-        max_cells: rows times columns of a CSV body, or of probabilities that are answered, at most.
-        max_columns: columns of a table, or different names in the objects of a body, at most.
-        max_depth: lists and objects inside each other at most.
-        max_events: events in one request at most.
-        max_sessions: sessions kept at most; the least recently used goes first. 0 = no bound; None = a million in this
-            process, and no bound in a store.
-        other_model: what becomes of a session that another model left in the store: "refuse" its events, or "restart".
-        max_session_bytes: of a process that sessions may take; the least recently used make room.
-        remembered_events: answers kept for each session, for events that come again with the same id.
-        remembered_ids: texts known as ids for each session; numbers have no such bound.
-        remembered_bytes: of the answers kept for a session.
-        ttl: seconds after which an unused session is forgotten; 0 = never.
-        timeout: seconds a request may take, and a slow client may hold up its answers.
-        min_rate: bytes a second that a client has to send of its body, or take of its answer, after a moment.
-        max_requests: requests answered at once; more are told to come back.
-        max_sockets: WebSocket connections at once.
-        max_batch: events that are read side by side at most.
-        max_wait: seconds an event may wait for company.
-        reload_every: seconds between two looks whether the model's folder changed; 0 = only on SIGHUP.
-        ping_every: seconds between two pings of a WebSocket; one that does not answer for as long is closed.
+        store: address of the store of sessions: sqlite:///file or redis://host; empty = in this process.
+        host: address to listen on; loopback by default.
+        port: port to listen on; 0 = any free one.
+        token: secret that clients must send; empty = anybody may send requests.
+        state_key: secrets that exported states are signed with, one per line, the newest first; empty = the token is
+            used, and without a token states are not signed.
+        open_to_all: allow listening without a token on an address that other machines can reach.
+        workers: number of processes.
+        max_body: maximum bytes of a request.
+        max_length: maximum characters of a text, items of a list, and tokens to write.
+        max_items: maximum values of a JSON body.
+        max_cells: maximum cells (rows times columns) of a CSV body, or of the probabilities in a response.
+        max_columns: maximum columns of a table, or different names in the objects of a body.
+        max_depth: maximum depth of nested lists and objects.
+        max_events: maximum events in one request.
+        max_sessions: maximum number of sessions; the least recently used is deleted first. 0 = no limit; None = a
+            million in this process, and no limit in a store.
+        other_model: for a session that another model left in the store: "refuse" its events, or "restart" it.
+        max_session_bytes: memory of a process for sessions; the least recently used is removed first.
+        remembered_events: answers kept per session, for events that are sent again with the same id.
+        remembered_ids: text ids remembered per session; numbers have no such limit.
+        remembered_bytes: maximum bytes of the answers kept per session.
+        ttl: seconds after which an unused session is deleted; 0 = never.
+        timeout: maximum seconds of a request, and of a client that does not read its answers.
+        min_rate: minimum bytes per second at which a client sends its body or reads its response.
+        max_requests: maximum requests answered at once; further ones get status 429.
+        max_sockets: maximum number of open WebSockets.
+        max_batch: maximum events per batch.
+        max_wait: maximum seconds that an event waits to be batched.
+        reload_every: seconds between two checks whether the model's folder changed; 0 = reload only on SIGHUP.
+        ping_every: seconds between two pings of a WebSocket; one that does not reply within this time is closed.
     """
 
     model: str
@@ -114,7 +114,7 @@ class Settings:
         if not (self.is_loopback or self.token or self.open_to_all):
             raise OptionError(
                 message("host", expected="127.0.0.1 where there is no token", received=self.host,
-                        remedy="give --token-file, or say --open-to-all if everybody who reaches it may ask")
+                        remedy="give --token-file, or --open-to-all if everybody who reaches it may send requests")
             )  # fmt: skip
         if self.workers > 1 and self.is_in_memory:
             raise OptionError(
@@ -124,12 +124,12 @@ class Settings:
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether sessions live in the process."""
+        """Whether sessions are kept in the memory of the process."""
         return self.store.partition(":")[0] in ("", "memory")
 
     @property
     def most_sessions(self) -> int | None:
-        """The bound; None = no bound."""
+        """Maximum number of sessions; None = no limit."""
         if self.max_sessions is None:
             return MOST_IN_MEMORY if self.is_in_memory else None
         return self.max_sessions or None
@@ -145,7 +145,7 @@ class Settings:
             return False
 
     def to_environment(self) -> None:
-        """Leave the settings to the processes that are started from here, what is secret in variables of its own."""
+        """Put the settings into the environment of child processes, each secret in its own variable."""
         told = asdict(self)
         for name, variable in SECRETS.items():
             os.environ[variable] = told.pop(name)
@@ -153,6 +153,6 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """What `to_environment` left."""
+        """Read the settings that `to_environment` wrote."""
         secrets = {name: os.environ.get(variable, "") for name, variable in SECRETS.items()}
         return cls(**{**json.loads(os.environ[SETTINGS]), **secrets})

@@ -1,6 +1,6 @@
-"""Signals: SIGTERM and Ctrl-C drain before they stop, SIGHUP reloads where a system has it.
+"""Signals: SIGTERM and Ctrl-C drain and stop the server, SIGHUP reloads the model where the system has it.
 
-`signal.signal` and a call into the loop, as asyncio's own `add_signal_handler` exists on Unix alone.
+This uses `signal.signal` and a call into the loop, as asyncio's `add_signal_handler` exists only on Unix.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ RELOADING = tuple(getattr(signal, name) for name in ("SIGHUP",) if hasattr(signa
 
 
 def listen(service: Service) -> None:
-    """Put draining before what the server does on SIGTERM; only the main thread hears signals."""
+    """Drain before the server stops on SIGTERM; only the main thread gets signals."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ def listen(service: Service) -> None:
 
 
 async def drain(service: Service) -> None:
-    """Take no more, answer what was taken; a second signal does not wait."""
+    """Accept no more requests and answer those accepted; a second signal does not wait."""
     service.draining = True
     say("draining", sockets=len(service.hub.waiters))
     await service.hub.drain(service.settings.timeout)

@@ -1,4 +1,4 @@
-"""Server-sent events: one JSON object an event, until there are no more or the client has left."""
+"""Server-sent events: one JSON object per event, until the events end or the client has left."""
 
 from collections.abc import AsyncIterator
 
@@ -6,11 +6,11 @@ from starlette.responses import StreamingResponse
 
 from unrolled.serving.strict_json import dumps
 
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must not wait for the end
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # so that a proxy does not buffer the response
 
 
 class EventStream(StreamingResponse):
-    """An answer of server-sent events.
+    """A response of server-sent events.
 
     Args:
         content: the events, each as `event` makes it.
@@ -23,7 +23,7 @@ class EventStream(StreamingResponse):
 
 
 def event(name: str, value: object) -> str:
-    r"""One event in the form of the protocol.
+    r"""Format one server-sent event.
 
     >>> event("token", {"text": "a"})
     'event: token\ndata: {"text":"a"}\n\n'

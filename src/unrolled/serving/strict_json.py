@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no infinity, no text that is not Unicode; and answers in plain values."""
+"""Standard JSON: no NaN, no infinity, no invalid Unicode; and conversion of answers to plain values."""
 
 import datetime as dt
 import json
@@ -7,24 +7,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-PART = 500  # items of a list that are written at once
+PART = 500  # items of a list that are encoded at once
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class Refused(json.JSONDecodeError):
-    """JSON that Python would read, and the standard does not have."""
+    """An error for JSON that Python accepts and the standard does not."""
 
 
 def loads(text: str | bytes, finite: bool = True) -> Any:
-    """Read JSON.
+    """Parse JSON.
 
     Args:
         text: in UTF-8 where it is bytes.
-        finite: refuse a number beyond float64 at once; without, a third of the time, and it becomes infinite.
+        finite: refuse a number beyond float64; if False, it becomes infinite, and parsing takes a third of the time.
 
     Raises:
-        JSONDecodeError: malformed, nested too deeply, NaN, infinity or a number beyond float64, half a character, or
-            a name twice in one object: who looks at a request before us may have taken the other one.
+        JSONDecodeError: malformed, nested too deeply, NaN, infinity or a number beyond float64, a lone
+            surrogate, or a name twice in one object (a proxy before us may have used the other value).
 
     Example:
         >>> loads('{"x": [1, 2.5]}')
@@ -51,7 +51,7 @@ def loads(text: str | bytes, finite: bool = True) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Write JSON in one line; a number that is not finite becomes null, and half a character a question mark."""
+    """Write JSON in one line; a number that is not finite becomes null, and a lone surrogate a question mark."""
     try:
         text = _ENCODE(value)
     except (ValueError, TypeError):
@@ -60,7 +60,7 @@ def dumps(value: Any) -> str:
 
 
 def dumps_long(value: dict[str, Any]) -> str:
-    """The same for an answer with long lists; other threads come between the parts of a list.
+    """Write JSON with long lists in parts, so that other threads can run in between.
 
     Example:
         >>> dumps_long({"predictions": [1, 2], "classes": ["a"]})
@@ -76,7 +76,7 @@ def _in_parts(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """An answer in values that JSON has: arrays as lists, times as ISO 8601, what is not finite as None.
+    """Convert an answer to JSON values: arrays to lists, times to ISO 8601, numbers that are not finite to None.
 
     Example:
         >>> import numpy as np
@@ -103,7 +103,7 @@ def _refuse(name: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without a name that comes twice."""
+    """Return an object; refuse a name that comes twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise Refused("a name twice in one object", "", 0)
@@ -119,4 +119,4 @@ def _finite(digits: str) -> float:
 
 _DECODE = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite).decode
 _DECODE_FAST = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse).decode
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # an escaped half of a character, which may lack its other half
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # an escaped surrogate, which may lack its other half

@@ -1,6 +1,6 @@
-"""`/v1/stream`: events in, answers out, over one WebSocket, for one session or any number.
+"""`/v1/stream`: events and answers of one or many sessions over one WebSocket.
 
-A frame holds one or more lines, each a JSON object. In: `{"key", "event", "id"?}`; the key may stand in the query
+A frame holds one or more lines, each a JSON object. In: `{"key", "event", "id"?}`; the key may be in the query
 instead. Out: `{"key", "id"?, "output"}` or `{"key"?, "id"?, "error": {"kind", "message"}}`, in order for each key.
 """
 
@@ -25,17 +25,17 @@ from unrolled.serving.service import Service
 from unrolled.serving.strict_json import dumps, loads
 from unrolled.streaming.sessions import checked, checked_id
 
-ROOM = 256  # events of a connection that wait for an answer, or answers for the client, before no more are read
-OUTBOX, FEWEST = 1 << 20, 8  # bytes of those answers, and how many there may be however large they are
-WRONG = 256  # wrong lines one after the other that are answered, and empty ones of a frame that are passed over
+ROOM = 256  # events waiting for an answer, or answers waiting for the client, before reading pauses
+OUTBOX, FEWEST = 1 << 20, 8  # maximum bytes of those answers, and how many may wait regardless of size
+WRONG = 256  # invalid lines in a row that are answered, and empty ones per frame that are skipped
 TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
 NO_TEXT, POLICY, BUSY = 1007, 1008, 1013
 SAYS = {
     NO_TEXT: "a frame is not UTF-8",
     POLICY: "too many wrong lines",
-    BUSY: "too many connections: come back later",
-    INTERNAL: "an error on our side",
+    BUSY: "too many connections: retry later",
+    INTERNAL: "an error in the server",
     RESTART: "the server is stopping: connect again",
     BAD_TOKEN: "no token, or a wrong one",
     TOO_SLOW: "answers were not read",
@@ -43,17 +43,17 @@ SAYS = {
 
 
 class Stream:
-    """The endpoint.
+    """The WebSocket endpoint.
 
     Args:
-        service: what answers.
+        service: of the application.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection, from its handshake to its end."""
+        """Handle one connection, from its handshake to its end."""
         service, hub = self.service, self.service.hub
         try:
             _ = service.sessions
@@ -71,12 +71,13 @@ class Stream:
 
 
 class Connection:
-    """One client.
+    """One open WebSocket.
 
     Args:
-        service, hub: what answers, and the way back.
-        key: of lines without one.
-        scope, receive, send: the connection.
+        service: of the application.
+        hub: passes events to the sessions and answers back.
+        key: for lines without a key.
+        scope, receive, send: of ASGI.
     """
 
     def __init__(self, service: Service, hub: Hub, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,16 +85,16 @@ class Connection:
         self.headers = Headers(scope=scope)
         self.key = key
         self.outbox: list[str] = []
-        self.waiting = 0  # events without an answer that the client was sent
+        self.waiting = 0  # events whose answer was not sent to the client yet
         self.events = self.wrong = 0
-        self.busy_since: float | None = None  # when the answer that is being sent was begun
+        self.busy_since: float | None = None  # when sending the current answer began
         loop = asyncio.get_running_loop()
         self.ending: asyncio.Future[int | None] = loop.create_future()  # the code to close with; None: the client left
         self.filled, self.room = asyncio.Event(), asyncio.Event()
         self.room.set()
 
     async def run(self) -> None:
-        """Until the client leaves, or has to."""
+        """Serve the connection until either side closes it."""
         start = time.monotonic()
         if (await self.receive())["type"] != "websocket.connect":
             return
@@ -116,7 +117,7 @@ class Connection:
             say("stream", events=self.events, code=code or LEFT, seconds=round(time.monotonic() - start, 1))
 
     def answered(self, sent: Sent, found: Any) -> None:
-        """An answer from the sessions."""
+        """Queue an answer from the sessions for the client."""
         self.service.metrics.event_seconds.observe(time.perf_counter() - sent.start)
         name = sent.event_id
         line: dict[str, Any] = {"key": sent.key} if name is None else {"key": sent.key, "id": name}
@@ -130,16 +131,16 @@ class Connection:
         self.filled.set()
 
     def look(self, now: float) -> None:
-        """End with a client that does not read its answers."""
+        """Close the connection if the client does not read its answers."""
         if self.busy_since is not None and now - self.busy_since > self.service.settings.timeout:
             self._end(TOO_SLOW)
 
     def stop(self) -> None:
-        """Take no more events; what was taken is answered."""
+        """Accept no more events, answer those accepted, then close."""
         self._end(RESTART)
 
     def close(self) -> None:
-        """End before the token was sent."""
+        """Close the connection before its token was sent."""
         self._end(BAD_TOKEN)
 
     def _end(self, code: int | None) -> None:
@@ -147,7 +148,7 @@ class Connection:
             self.ending.set_result(code)
 
     def _over(self, task: "asyncio.Task[None]") -> None:
-        """A half that fell over takes the connection with it."""
+        """Close the connection after an error in reading or writing."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             fault_of(error)  # into the log
@@ -180,7 +181,7 @@ class Connection:
             text = await self._text()
             if text is None:
                 return
-            if text.count("\n\n") > WRONG:  # each would be looked for, and there may be millions
+            if text.count("\n\n") > WRONG:  # skipping each one costs time, and there may be millions
                 self._end(POLICY)
                 return
             for line in lines_of(text):
@@ -193,11 +194,11 @@ class Connection:
                     await self.room.wait()
 
     def _room(self) -> int:
-        """How many events may wait, so that their answers are not too large together."""
+        """Return how many events may wait, so that their answers together stay within `OUTBOX` bytes."""
         return min(ROOM, max(FEWEST, OUTBOX // self.hub.widest))
 
     async def _text(self) -> str | None:
-        """The next frame; None where there is no other."""
+        """Return the text of the next frame; None at the end."""
         part = await self.receive()
         if part["type"] == "websocket.disconnect":
             self._end(None)
@@ -210,7 +211,7 @@ class Connection:
             return None
 
     async def _is_allowed(self) -> bool:
-        """The first line has to be {"token": ...}."""
+        """Return whether the first line is {"token": ...} with the right token."""
         with contextlib.suppress(TimeoutError, JSONDecodeError):
             async with asyncio.timeout(TOKEN_SECONDS):
                 line = await self._text()
@@ -275,7 +276,7 @@ class Connection:
 
 
 def named(said: Any) -> dict[str, Any]:
-    """The key and id of a line that was refused, where they are no longer than one may be."""
+    """Return the valid ones of the key and the id of a refused line."""
     pairs = said.items() if isinstance(said, dict) else ()
     return {
         field: value
@@ -286,10 +287,10 @@ def named(said: Any) -> dict[str, Any]:
 
 
 def key_in(query: bytes) -> str | None:
-    """The key in the query of an address; None where there is none.
+    """Return the key in a query string; None where there is none.
 
     Raises:
-        Fault: no UTF-8 behind the percent signs, or more than one key.
+        Fault: percent-encoding that is not UTF-8, or more than one key.
     """
     try:
         keys = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict").get("key", [])
@@ -301,7 +302,7 @@ def key_in(query: bytes) -> str | None:
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """The lines of a frame that are not empty, one after the other: a list of very short ones would be large."""
+    """Yield the lines of a frame that are not empty, without a list, which could be large."""
     start, size = 0, len(text)
     while start < size:
         end = text.find("\n", start)

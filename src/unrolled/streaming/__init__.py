@@ -1,1 +1,1 @@
-"""Streams: one event in, one answer out; what is remembered is a value."""
+"""Streaming: models that read one event at a time, and sessions that keep their states."""

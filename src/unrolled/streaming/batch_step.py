@@ -1,4 +1,4 @@
-"""A batch is stepped at once; where that breaks, one by one."""
+"""Stepping a batch of streams at once, or one by one where that fails."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from unrolled.streaming.stream import Answers, Stream
 
 
 def stepped(stream: Stream, events: Sequence[Any], states: Sequence[StreamState | None]) -> Answers:
-    """One step of many, so that an event harms nobody but its sender: his answer is then the exception.
+    """Step many streams; an event that fails gets its exception as the answer, and the others are unaffected.
 
     Args:
         stream: of a fitted model.
-        events: one for each stream, at least one.
-        states: what is remembered of each; None = nothing yet.
+        events: one per stream, at least one.
+        states: of each stream; None = a new stream.
     """
     if len(events) > 1:
         try:

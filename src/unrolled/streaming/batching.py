@@ -1,4 +1,4 @@
-"""Waiting: events that wait to be stepped, in batches in which no key comes twice."""
+"""The queue of waiting events, taken in batches with at most one event per key."""
 
 import time
 from collections import deque
@@ -10,17 +10,17 @@ from unrolled.errors import StoreUnavailable
 from unrolled.streaming.event_ids import EventId
 from unrolled.streaming.fair_turns import Turns
 
-SMOOTHING = 0.3  # share of the last batch in the estimate of how fast events arrive
+SMOOTHING = 0.3  # weight of the last batch in the estimated arrival rate
 
 
 class Work:
-    """One event that waits for its answer; what becomes of the answer is for subclasses to say.
+    """One queued event; subclasses decide where its answer goes.
 
     Args:
-        key: whose event.
-        event: as the stream reads it.
-        event_id: its name, where it may come twice.
-        sender: the client or request it came from, of whom others may wait too; None = it came alone.
+        key: of the session.
+        event: in the form that the stream reads.
+        event_id: its name or number, where it may be sent twice.
+        sender: the client or request that sent it, which may have other events queued; None = a sender of its own.
     """
 
     __slots__ = ("event", "event_id", "key", "sender", "settled")
@@ -30,36 +30,36 @@ class Work:
         self.sender = sender
 
     def settle(self, found: Any) -> None:
-        """Answer, with an exception where there is no answer; a second time does nothing."""
+        """Pass on the answer or an exception; a second call does nothing."""
         if not self.settled:
             self.settled = True
             self.answer(found)
 
     def answer(self, found: Any) -> None:
-        """What becomes of the answer."""
+        """Receive the answer; for subclasses."""
 
 
 class Waiting:
-    """Events that wait: one at a time for each key, many keys at a time, and every sender in turn.
+    """A queue of events: one event per key and batch, many keys per batch, and every sender in turn.
 
-    The events of one sender come in the order in which they were put. Where several senders have events that wait,
-    one of each is taken in turn, so nobody waits for all that somebody else has sent.
+    The events of one sender come in the order in which they were put. Where several senders have waiting events, one
+    of each is taken in turn, so no sender waits for all that another has sent.
 
-    Whoever takes a batch gets what is there. It waits for more only where so many events arrived while the batch
-    before was being stepped that the wait should double the batch; an event that comes alone goes at once, and so
-    does one whose sender waits for the answer before it sends the next.
+    `take` returns what is there. It waits for more only if events arrived so fast during the last batch that the wait
+    should double the batch; a single event goes at once, and so does one whose sender waits for the answer before it
+    sends the next.
 
     Args:
-        max_batch: keys in a batch, at most.
-        max_wait: seconds that a batch waits for more, at most.
+        max_batch: maximum number of events per batch.
+        max_wait: maximum number of seconds that a batch waits for more.
     """
 
     def __init__(self, max_batch: int, max_wait: float) -> None:
         self._max_batch, self._max_wait = max_batch, max_wait
         self._changed = Condition()
-        self._ready: Turns[Work] = Turns()  # the next event of every key of which none is being stepped
-        self._behind: dict[str, deque[Work] | None] = {}  # by key that is ready or being stepped: its later events
-        self._wanted = 0  # so many ready ones wake up whoever takes; 0 = nobody waits
+        self._ready: Turns[Work] = Turns()  # the next event of every key without an event in progress
+        self._behind: dict[str, deque[Work] | None] = {}  # later events of each key that is ready or in progress
+        self._wanted = 0  # number of ready events that wakes `take`; 0 = it is not waiting
         self._waiting = self._arrived = 0
         self._rate, self._taken_at, self._arrived_at = 0.0, 0.0, 0
         self._closed = False
@@ -68,7 +68,7 @@ class Waiting:
         return self._waiting
 
     def put(self, works: Sequence[Work]) -> None:
-        """Let events wait, in this order.
+        """Queue events in this order.
 
         Raises:
             StoreUnavailable: after `close`.
@@ -93,7 +93,7 @@ class Waiting:
                 self._changed.notify()
 
     def take(self, timeout: float) -> list[Work] | None:
-        """The next batch, to be given back to `done`; empty after `timeout` seconds, None once closed and empty."""
+        """Take the next batch, to be passed to `done`; empty after `timeout` seconds, None once closed and empty."""
         with self._changed:
             if not self._ready and not self._closed:
                 self._rest(1, timeout)
@@ -108,7 +108,7 @@ class Waiting:
         return works
 
     def done(self, works: Sequence[Work]) -> None:
-        """The keys of a batch may go on."""
+        """Release the keys of a batch, so that their next events become ready."""
         with self._changed:
             for work in works:
                 line = self._behind.pop(work.key)
@@ -120,7 +120,7 @@ class Waiting:
             self._rate += SMOOTHING * ((self._arrived - self._arrived_at) / seconds - self._rate)
 
     def close(self) -> None:
-        """Take no more events; those that wait are still handed out."""
+        """Accept no more events; waiting ones can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -133,5 +133,5 @@ class Waiting:
 
 
 def _line(work: Work) -> Any:
-    """Whose turn it is with this work; one that came alone has a line of its own."""
+    """Return the sender of a work; one without a sender has its own line."""
     return work if work.sender is None else work.sender

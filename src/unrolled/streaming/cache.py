@@ -1,22 +1,22 @@
-"""Cache: sessions that were read or written last, kept as they are in front of a store."""
+"""A cache of unpacked sessions in front of a store."""
 
 from collections import OrderedDict
 
 from unrolled.streaming.memory_size import weight
 from unrolled.streaming.session_record import Known, Session
 
-BESIDE = 1000  # bytes of an entry beside its numbers, its memory and its ids
+BESIDE = 1000  # bytes of an entry apart from its numbers, its memory and its ids
 
 
 class Cache:
-    """Sessions by key, within a number and within bytes; those not written for the longest time make room.
+    """Sessions by key, limited in number and bytes; those not written for the longest time are dropped first.
 
     Args:
-        most: sessions.
-        most_bytes: of all together, as `unrolled.streaming.memory_size` counts.
+        most: maximum number of sessions.
+        most_bytes: maximum bytes of all together, as `unrolled.streaming.memory_size` counts.
 
     Attributes:
-        held_bytes: that they take.
+        held_bytes: bytes that they take.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -25,12 +25,12 @@ class Cache:
         self.held_bytes = 0
 
     def get(self, key: str) -> Known | None:
-        """What is known of a key."""
+        """Return the session of a key; None if it is not cached."""
         found = self._known.get(key)
         return None if found is None else found[0]
 
     def put(self, key: str, known: Known) -> None:
-        """Keep what is known of a key."""
+        """Cache the session of a key."""
         self.drop(key)
         size = BESIDE + weight(key) + _size(known.session)
         self._known[key] = known, size
@@ -39,13 +39,13 @@ class Cache:
             self.drop(next(iter(self._known)))
 
     def drop(self, key: str) -> None:
-        """Forget a key."""
+        """Drop the session of a key."""
         found = self._known.pop(key, None)
         if found is not None:
             self.held_bytes -= found[1]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all sessions."""
         self._known.clear()
         self.held_bytes = 0
 

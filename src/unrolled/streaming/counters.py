@@ -1,4 +1,4 @@
-"""What sessions count."""
+"""Counters of a Sessions object."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from unrolled.errors import RepeatedEvent
 
 @dataclass
 class Counts:
-    """What happened so far; how many events each."""
+    """Numbers of events, batches and sessions since the start."""
 
     events: int = 0
     batches: int = 0
@@ -23,11 +23,11 @@ class Counts:
     evicted: int = 0
 
     def count_repeat(self, answer: object) -> None:
-        """One more event that came again: it was answered as before, or refused."""
+        """Count a repeated event: it got its earlier answer again, or was refused."""
         self.repeated += not isinstance(answer, RepeatedEvent)
         self.too_late += isinstance(answer, RepeatedEvent)
 
     def batch(self, size: int) -> None:
-        """One more batch, of so many events."""
+        """Count a batch of `size` events."""
         self.batches += 1
         self.largest_batch = max(self.largest_batch, size)

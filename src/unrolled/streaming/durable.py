@@ -1,4 +1,4 @@
-"""Ledger: reads sessions, steps them, and writes them back; nothing is answered before it is written."""
+"""Sessions in a store: read, stepped and written back; an answer is given only after the write."""
 
 import itertools
 import os
@@ -18,29 +18,29 @@ from unrolled.streaming.state import MAGIC, StreamState, is_of, rounded
 from unrolled.streaming.stores.base import UNREADABLE, Found, Store, Write
 from unrolled.streaming.stream import Stream
 
-CACHED = 8192  # sessions that are kept as they are in front of a store
-ATTEMPTS = 50  # rounds in which somebody else may be faster
+CACHED = 8192  # maximum number of unpacked sessions in front of a store
+ATTEMPTS = 50  # attempts to write before giving up, where other writers are faster
 NONE = Known(None, 0)
 
 
 class Ledger:
-    """Sessions of one stream in one store, which others may share, a batch at a time.
+    """Sessions of one stream in a store that other processes may share, read and written in batches.
 
     A batch is read, stepped by one call and written by one commit. A session that another writer changed in between
     is read and stepped again, so that no update is lost.
 
-    A key is one session, whichever model wrote it; counted, listed and forgotten are those of the models that
-    answered here.
+    A key is one session, no matter which model wrote it. Counts, lists and deletions cover only sessions of the
+    models that answered here.
 
     Args:
         model: the fingerprint of the model that answers first.
-        store: where sessions are.
-        ttl: seconds after which a session that nobody wrote is gone; None = never.
-        most: so many sessions are kept; None = no bound.
-        window: how far back ids of events are remembered.
-        most_bytes: of the process that the sessions kept in front of the store may take.
+        store: where sessions are kept.
+        ttl: seconds after which a session without writes is deleted; None = never.
+        most: maximum number of sessions; None = no limit.
+        window: how many ids of events are remembered.
+        most_bytes: maximum bytes of the cache in front of the store.
         precision: of the numbers of a state, see `unrolled.streaming.state.pack`.
-        restart: whether a session of another model starts anew instead of being refused.
+        restart: start a session of another model again instead of refusing its events.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class Ledger:
         self.counts_at_once = store.counts_at_once
         self._window, self._restart, self._models = window, restart, [model]
         self._cache = Cache(CACHED, most_bytes)
-        # counting from a random start: no two writers, and no two lives of one session, share a version
+        # counting from a random start, so that no two writers, and no two sessions of one key, share a version
         self._versions = itertools.count(int.from_bytes(os.urandom(7), "little") + 1)
         if most is not None:
-            self.counts.evicted += store.evict(most, self._models)  # a store that cannot says so now
+            self.counts.evicted += store.evict(most, self._models)  # a store that cannot evict raises here
 
     def answer(self, stream: Stream, works: Sequence[Work]) -> None:
-        """Settle every event of a batch of different keys."""
+        """Answer every event of a batch of different keys."""
         self.counts.batch(len(works))
-        left, written = list(works), set[str]()  # keys of events that a write was tried for, and was refused
+        left, written = list(works), set[str]()  # keys whose write was refused
         try:
             for attempt in range(ATTEMPTS):
                 left = self._round(stream, left, written, trusting=attempt == 0)
@@ -76,7 +76,7 @@ class Ledger:
                 if attempt:
                     time.sleep(random.random() * min(0.05, 0.001 * 2**attempt))
             raise _too_many_writers(left[0].key)
-        except Exception as fault:  # whatever it is, it goes to those who wait, and the next batch is served
+        except Exception as fault:  # any error goes to the waiting callers, and the next batch is served
             for work in left:
                 self._cache.drop(work.key)
                 if not work.settled:
@@ -84,7 +84,7 @@ class Ledger:
                     work.settle(_told(fault, work, work.key in written))
 
     def sweep(self) -> None:
-        """Forget sessions whose time is over, and those beyond the bound."""
+        """Delete expired sessions, and those beyond the limit."""
         try:
             if self._ttl is not None:
                 self.counts.expired += self._store.expire(self._ttl, self._models)
@@ -94,17 +94,17 @@ class Ledger:
             pass  # the events that meet the same fault report it, and the next sweep tries again
 
     def read(self, stream: Stream, key: str) -> StreamState | None:
-        """The state of a session as the store has it.
+        """Read the state of a session from the store.
 
         Raises:
-            ArtifactError: damaged, or of another model.
+            ArtifactError: a damaged session, or one of another model.
         """
         (found,) = self._store.load([key], self._ttl, stream.fingerprint)
         session = self._known(stream, found).session
         return None if session is None else session.state
 
     def replace(self, stream: Stream, key: str, state: StreamState) -> None:
-        """Put a state in the place of whatever a session was, a damaged one included."""
+        """Replace the state of a session, even of a damaged one."""
         for _ in range(ATTEMPTS):
             (found,) = self._store.load([key], self._ttl, stream.fingerprint)
             value = session_bytes(stream.pack(state, self.precision), NOTHING)
@@ -116,36 +116,36 @@ class Ledger:
         raise _too_many_writers(key)
 
     def reset(self, key: str) -> bool:
-        """Forget a session; whether there was one."""
+        """Delete a session; return whether there was one."""
         return self._store.delete([key]) > 0
 
     def keys(self, limit: int) -> list[str]:
-        """Some keys, at most `limit`."""
+        """Return at most `limit` keys."""
         return self._store.keys(limit, self._models)
 
     def count(self) -> int:
-        """How many sessions are kept."""
+        """Return the number of sessions."""
         return self._store.count(self._models)
 
     @property
     def held_bytes(self) -> int:
-        """Of the process that sessions take."""
+        """Bytes of this process that sessions take."""
         return self._cache.held_bytes + self._store.held_bytes
 
     def swapped(self, stream: Stream) -> None:
-        """Another model answers from now on: every session is read again."""
+        """Switch to another model; every session is read from the store again."""
         self._restart = True
         self._models = [*(model for model in self._models if model != stream.fingerprint), stream.fingerprint]
         self._cache.clear()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     # ---- one round -----------------------------------------------------------------------------------
 
     def _round(self, stream: Stream, works: Sequence[Work], written: set[str], trusting: bool) -> list[Work]:
-        """Read, step and write once; the events whose session has to be read again."""
+        """Read, step and write once; return the events whose session must be read again."""
         again, going, before = [], [], []
         for work, known in zip(works, self._load(stream, works, trusting), strict=True):
             if isinstance(known, UnrolledError):
@@ -170,7 +170,7 @@ class Ledger:
         return again
 
     def _step(self, stream: Stream, works: list[Work], before: list[Known], tried: set[str]) -> list[Work]:
-        """Step and write; the events whose session somebody else wrote meanwhile."""
+        """Step and write; return the events whose session another writer changed meanwhile."""
         states = [known.session and known.session.state for known in before]
         outputs, after = stepped(stream, [work.event for work in works], states)
         writes: list[Write] = []
@@ -220,7 +220,7 @@ class Ledger:
             return fault
 
     def _known(self, stream: Stream, found: Found | None) -> Known:
-        """What was found as a session and its version; no session where it begins, or begins anew."""
+        """Return a stored session and its version; no session where it begins or restarts."""
         if found is None:
             return NONE
         packed = state_bytes(found.value)
@@ -231,7 +231,7 @@ class Ledger:
 
     def _after(self, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
         heard = self._window.after(NOTHING if before is None else before.heard, work.event_id, output)
-        if self.precision != "float32":  # what is kept live is what would be read
+        if self.precision != "float32":  # the cached state equals the stored one
             state = StreamState(state.memory, rounded(state.network, self.precision))
         return Session(state, heard)
 
@@ -241,13 +241,13 @@ def _too_many_writers(key: str) -> StoreUnavailable:
 
 
 def _told(fault: Exception, work: Work, written: bool) -> Exception:
-    """What is known of an event that met a fault: whether it counted, and what to do.
+    """Return the error of an event after a fault of the store: whether the event counted, and what to do.
 
     Args:
-        fault: what was met.
+        fault: the exception.
         work: the event.
-        written: a write of it was refused before, as another was there; some stores ask twice where an answer was
-            lost, and then the other one may have been its own.
+        written: whether a write of it was refused before. Some stores retry after a lost answer, and the refusal may
+            then be due to the first try of the same write.
     """
     if not isinstance(fault, StoreUnavailable):
         return fault
@@ -255,5 +255,5 @@ def _told(fault: Exception, work: Work, written: bool) -> Exception:
         return StoreUnavailable(f"{fault}; this event was not counted")
     known = "this event may or may not have been counted"
     if work.event_id is None:
-        return AnswerLost(f"{fault}; {known}, and nothing tells a repeat from a new one: give events an event_id")
+        return AnswerLost(f"{fault}; {known}; give events an event_id, so that they can be sent again")
     return AnswerLost(f"{fault}; {known}: send it again with the same event_id, and it counts once")

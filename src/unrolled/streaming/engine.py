@@ -1,4 +1,4 @@
-"""The network of a stream: some steps of many sequences at once, from flat states to flat states."""
+"""The network of a stream: it continues many sequences in one batch, from flat states to flat states."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from unrolled.streaming.flat_state import Layout
 
 
 class Engine:
-    """A network that goes on from states.
+    """A network that continues sequences from their states.
 
     Args:
-        network: a causal arrangement, in evaluation; its weights are taken as they are.
+        network: a causal arrangement; it is set to evaluation mode.
 
     Raises:
         UnsupportedError: a network that reads backwards.
@@ -33,7 +33,7 @@ class Engine:
         self._check()
 
     def _check(self) -> None:
-        """A state alone does not show that a layer cannot be stepped; one step of nothing does."""
+        """Raise if a layer cannot be stepped; its state alone does not show this, so try one step of zeros."""
         layers = self.network.layers
         if not layers.causal:
             layers.step(torch.zeros(1, 1), layers.initial_state(1))
@@ -43,12 +43,12 @@ class Engine:
 
         Args:
             batch: the steps, B sequences.
-            states: what each starts from, (B, S).
-            fresh: which sequences begin here, (B,): those that a vector starts take their state from it.
+            states: initial state of each, (B, S).
+            fresh: which sequences begin here, (B,): where a vector starts a sequence, it gives the state.
 
         Returns:
-            The raw answers, (N, width) ragged; where one answer is for the whole of a sequence, one row for each of
-            which something was read. And the states after, (B, S).
+            The raw answers, (N, width) ragged (one row per sequence with steps, where an answer is for the whole
+            sequence), and the final states, (B, S).
         """
         with torch.no_grad():
             state = self.layout.nested(states)
@@ -61,7 +61,7 @@ class Engine:
             return answers, self.layout.flat(state)
 
     def _so_far(self, batch: Batch, state: ManyToOneState) -> tuple[Ragged, ManyToOneState]:
-        """The layers read all steps at once; the pooling takes them one after the other."""
+        """Run the layers over all steps at once, then the pooling step by step."""
         network = self.network
         outputs, layers = network.layers(network.inputs(batch), state.layers)
         pooled, read = state.pooled, outputs.values.new_zeros(batch.batch_size, outputs.values.shape[1])
@@ -77,5 +77,5 @@ class Engine:
 
 
 def final(raw: Ragged) -> Tensor:
-    """The last row of each sequence that has one, (M, width)."""
+    """Return the last row of each sequence that has one, (M, width)."""
     return raw.last()[raw.lengths > 0]

@@ -1,12 +1,12 @@
-"""Heard: what a session remembers of events that had an id, so that an event which comes again counts once.
+"""Remembered event ids of a session, so that an event sent twice counts once.
 
 An id is a name (a text) or a number. As bytes, MessagePack of
 
     [largest number whose answer is no longer kept, [number, answer, ...], [name, answer, ...], fingerprints of names]
 
 with answers as MessagePack and fingerprints of 8 bytes each, the latest last. A number up to the first is refused: it
-counted already, or its turn is over. That holds for ever and costs 8 bytes. A name tells nothing of its place, so it is
-known only as long as its fingerprint is kept.
+was counted already, or comes too late. That works for ever and costs 8 bytes. Names have no order, so a name is known
+only as long as its fingerprint is kept.
 """
 
 import hashlib
@@ -19,29 +19,29 @@ import msgpack
 from unrolled.errors import OptionError, RepeatedEvent, message
 from unrolled.streaming.state import packed, unpacked
 
-PRINT = 8  # bytes of a fingerprint: a new name is taken for one of n others with a probability of n / 2^64
+PRINT = 8  # bytes of a fingerprint: a new name is mistaken for one of n others with probability n / 2^64
 NOTHING = b""
-FORMLESS = (TypeError, ValueError, OverflowError)  # of an answer that cannot be kept as bytes
+FORMLESS = (TypeError, ValueError, OverflowError)  # raised for an answer that cannot be stored as bytes
 EventId = str | int
 
 
 class Again(NamedTuple):
-    """An event that was answered before.
+    """A repeated event.
 
     Args:
-        answer: what it was answered.
+        answer: its earlier answer.
     """
 
     answer: Any
 
 
 class Window(NamedTuple):
-    """How far back ids are remembered, for each session.
+    """Limits on the ids and answers that each session remembers.
 
     Args:
-        answers: answers kept at most, the latest.
-        names: names known at most, the latest; their fingerprints take 8 bytes each.
-        size: bytes of answers at most; the last one is kept whatever its size.
+        answers: maximum number of answers; the latest are kept.
+        names: maximum number of names; the latest are kept, as fingerprints of 8 bytes.
+        size: maximum bytes of answers; the last one is kept regardless of its size.
 
     Example:
         >>> window = Window(answers=2)
@@ -62,10 +62,10 @@ too late, and is not counted now
     size: int = 16_384
 
     def require(self) -> None:
-        """Refuse a window without sense.
+        """Refuse invalid limits.
 
         Raises:
-            OptionError: fewer than one answer, or fewer names known than answers kept.
+            OptionError: fewer than one answer, or fewer names than answers.
         """
         if self.answers < 1:
             raise OptionError(message("remembered_events", expected="an integer >= 1", received=self.answers))
@@ -76,10 +76,10 @@ too late, and is not counted now
             raise OptionError(message("remembered_bytes", expected="bytes >= 0", received=self.size))
 
     def look(self, heard: bytes, event_id: EventId | None) -> Again | None:
-        """The answer that an event had; None for one that is new.
+        """Look up the earlier answer of an event; None for a new event.
 
         Raises:
-            RepeatedEvent: it counted already, or may have, and its answer is no longer kept.
+            RepeatedEvent: it was counted already, or may have been, and its answer is no longer kept.
         """
         if event_id is None or not heard:
             return None
@@ -96,7 +96,7 @@ too late, and is not counted now
         return None
 
     def after(self, heard: bytes, event_id: EventId | None, output: Any) -> bytes:
-        """What is remembered after an event.
+        """Return what is remembered after an event.
 
         Args:
             heard: what was remembered before it.
@@ -124,7 +124,7 @@ too late, and is not counted now
 
 
 def _opened(heard: bytes) -> tuple[int, dict[int, bytes], dict[str, bytes], bytes]:
-    passed, numbers, names, prints = msgpack.unpackb(heard)  # no maps: their keys would be interned one and all
+    passed, numbers, names, prints = msgpack.unpackb(heard)  # no maps: msgpack would intern all their keys
     return passed, dict(_pairs(numbers)), dict(_pairs(names)), prints
 
 
@@ -133,7 +133,7 @@ def _pairs(flat: list[Any]) -> Iterable[tuple[Any, bytes]]:
 
 
 def is_heard(data: bytes) -> bool:
-    """Whether bytes are what `Window.after` gives."""
+    """Return whether bytes are in the format that `Window.after` writes."""
     try:
         passed, numbers, names, prints = _opened(data)
         answers = [*numbers.values(), *names.values()]

@@ -1,4 +1,4 @@
-"""Turns: what waits is taken one by one from every sender in turn, so that no sender makes the others wait."""
+"""A fair queue: items are taken from the senders in turn, so that no sender blocks the others."""
 
 from collections import deque
 from typing import Any, Generic, TypeVar
@@ -7,7 +7,7 @@ Item = TypeVar("Item")
 
 
 class Turns(Generic[Item]):
-    """Lines of things that wait, one line for each sender. Putting and taking one costs the same however many wait.
+    """A round-robin queue with one line per sender; `put` and `take` take constant time.
 
     Example:
         >>> turns = Turns()
@@ -19,18 +19,18 @@ class Turns(Generic[Item]):
 
     def __init__(self) -> None:
         self._lines: dict[Any, deque[Item]] = {}
-        self._next: deque[Any] = deque()  # senders of whom something waits, the next one first
+        self._next: deque[Any] = deque()  # senders with waiting items, the next one first
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def put(self, sender: Any, item: Item) -> None:
-        """Add one thing at the end of its sender's line.
+        """Add an item at the end of its sender's line.
 
         Args:
             sender: anything hashable; a sender without a line gets the last turn.
-            item: what waits.
+            item: to be taken later.
         """
         line = self._lines.get(sender)
         if line is None:
@@ -41,10 +41,10 @@ class Turns(Generic[Item]):
         self._count += 1
 
     def take(self) -> Item:
-        """Take the first thing of the sender whose turn it is.
+        """Take the first item of the sender whose turn it is.
 
         Raises:
-            IndexError: nothing waits.
+            IndexError: the queue is empty.
         """
         sender = self._next.popleft()
         line = self._lines[sender]

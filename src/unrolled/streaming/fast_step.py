@@ -1,4 +1,4 @@
-"""One step of one stream without torch: what takes microseconds, where the network is made of what has such a step."""
+"""A step of a stream without torch, in microseconds, for networks whose layers all support it."""
 
 from threading import Lock
 from typing import Any
@@ -15,19 +15,19 @@ from unrolled.nn.stack import Recurrent, Stack
 
 
 class Quick:
-    """A stack of cells and the linear layer after it, one step at a time, states as vectors.
+    """A stack of cells and a linear layer, stepped without torch on states as vectors.
 
-    Its buffers serve one step after the other: hold `lock` from writing `inputs` to reading what came out.
+    Steps share buffers: hold `lock` from writing `inputs` until the result is read.
 
     Args:
-        network: one answer for each step, by a causal stack of float32 cells that the tiles have.
+        network: gives one answer per step, from a causal stack of float32 cells with CPU kernels.
 
     Attributes:
-        inputs: what one step reads, (F,); to be filled.
+        inputs: input of one step, (F,); fill it before `step`.
         reads: the network's input layer.
 
     Raises:
-        UnsupportedError: a network made of something else.
+        UnsupportedError: another kind of network.
 
     Example:
         >>> from unrolled.arrangements.many_to_many import NextStep
@@ -61,7 +61,7 @@ class Quick:
         self.lock = Lock()
 
     def step_many(self, inputs: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same for many streams, and with the lock taken here: (B, F), (B, S) to raw (B, W) and states (B, S)."""
+        """Step many streams, taking the lock: (B, F) and (B, S) to raw answers (B, W) and states (B, S)."""
         with self.lock:
             if self._rooms < len(inputs):
                 self._rooms = 1 << (len(inputs) - 1).bit_length()
@@ -77,7 +77,7 @@ class Quick:
         return raw, parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
     def step(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """From a state (S,) to raw answers (W,) and the next state, a vector of its own."""
+        """Step one stream: a state (S,) to raw answers (W,) and the next state, a new vector."""
         if self._alone:
             passing = self._passing[0]
             after = passing.step(state)
@@ -100,7 +100,7 @@ def _cell(layer: nn.Module) -> Cell:
 
 
 class _Norm:
-    """A layer norm over one vector, or over each row of many."""
+    """A layer norm of one vector, or of each row of a matrix."""
 
     def __init__(self, norm: nn.Module) -> None:
         assert isinstance(norm, nn.LayerNorm)
@@ -114,7 +114,7 @@ class _Norm:
 
 
 def quick_of(network: Any) -> Quick | None:
-    """The quick step of a network; None where it has none."""
+    """Return the quick step of a network; None where it has none."""
     try:
         return Quick(network)
     except UnsupportedError:

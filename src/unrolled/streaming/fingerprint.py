@@ -1,4 +1,4 @@
-"""Which model a state belongs to."""
+"""Fingerprints of models, which tell whether a state belongs to a model."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def fingerprint(plain: Any, tensors: Mapping[str, Tensor]) -> str:
-    """16 hexadecimal digits that change with anything that gives a state its meaning.
+    """Return 16 hexadecimal digits that change with anything that changes the meaning of a state.
 
     Args:
-        plain: what was learnt but the weights, in plain values.
+        plain: what the model learnt besides its weights, in plain values.
         tensors: the weights.
 
     Example:

@@ -1,4 +1,4 @@
-"""A network's state as one vector, so that it can be kept, sent and stacked like any number."""
+"""Conversion of a network's state to one vector, which can be stored, sent and stacked, and back."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from unrolled.nn.unroll import map_state, state_tensors
 
 
 class Layout:
-    """Where each tensor of a network's state stands in one vector.
+    """The places of a state's tensors in one vector.
 
     Args:
         pattern: a state of any number of sequences, tensors (B, ...) nested as the network nests them.
 
     Attributes:
-        size: numbers of one sequence's state, S.
+        size: length S of the state of one sequence.
 
     Example:
         >>> layout = Layout((torch.zeros(1, 2), torch.zeros(1, 3)))
@@ -30,12 +30,12 @@ class Layout:
         self.size = sum(self._sizes)
 
     def flat(self, state: Any) -> np.ndarray:
-        """States of many sequences side by side, (B, S) float32."""
+        """Flatten the states of a batch to (B, S) float32."""
         fields = [field.detach().reshape(len(field), -1).float() for field in state_tensors(state)]
         return torch.cat(fields, 1).numpy() if fields else np.zeros((0, 0), dtype=np.float32)
 
     def nested(self, rows: np.ndarray) -> Any:
-        """The inverse of `flat`."""
+        """Restore nested states from rows (B, S)."""
         parts = iter(torch.from_numpy(rows).split(self._sizes, 1))
         shapes = iter(self._shapes)
         return map_state(lambda _: next(parts).reshape(len(rows), *next(shapes)).contiguous(), self._pattern)

@@ -1,4 +1,4 @@
-"""Live: sessions as they are, in this process, and gone with it."""
+"""Sessions in the memory of this process, lost when it ends."""
 
 import math
 import time
@@ -17,21 +17,21 @@ from unrolled.streaming.stacked_states import memories_of, rows_of
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Stream
 
-MOST_BYTES = 2**30  # of a process, where nothing else was asked for
+MOST_BYTES = 2**30  # bytes of sessions in a process, by default
 
 
 class Live:
-    """Sessions that nobody shares, a batch at a time; the other way of keeping them is `Ledger`.
+    """Sessions that no other process shares, read and written in batches; for a shared store see `Ledger`.
 
-    A batch is copied out of a table, stepped by one call, and copied back. What was reset or replaced meanwhile stays
-    so, as if the event had come before. Each model has a table of its own, and a key is in one of them.
+    A batch is copied out of a table, stepped by one call, and copied back. A session that was reset or replaced
+    meanwhile stays so, as if the event had come first. Each model has its own table, and a key is in one of them.
 
     Args:
-        ttl: seconds after which a session that nobody wrote is gone; None = never.
-        most: so many sessions are kept; None = no bound.
-        window: how far back ids of events are remembered.
-        most_bytes: of the process that sessions may take; those that nobody wrote for the longest time make room.
-        clock: seconds from anywhere; they never jump.
+        ttl: seconds after which a session without writes is deleted; None = never.
+        most: maximum number of sessions; None = no limit.
+        window: how many ids of events are remembered.
+        most_bytes: maximum bytes of sessions; those not written for the longest time are deleted first.
+        clock: returns a monotonic time in seconds.
     """
 
     precision, counts_at_once = "float32", True
@@ -48,12 +48,12 @@ class Live:
         self._ttl, self._most = math.inf if ttl is None else ttl, math.inf if most is None else most
         self._window, self._most_bytes, self._clock, self._lock = window, most_bytes, clock, Lock()
         self._tables: dict[str, Table] = {}  # by the model's fingerprint
-        self._overtaken: set[str] = set()  # reset or replaced since the last batch was copied out
+        self._overtaken: set[str] = set()  # keys that were reset or replaced since the last batch was copied out
 
-    # ---- what one thread does, batch after batch -----------------------------------------------------
+    # ---- called by the worker thread only ------------------------------------------------------------
 
     def answer(self, stream: Stream, works: Sequence[Work]) -> None:
-        """Settle every event of a batch of different keys."""
+        """Answer every event of a batch of different keys."""
         self.counts.batch(len(works))
         try:
             with self._lock:
@@ -73,12 +73,12 @@ class Live:
                     self._write(table, new, slots, outputs, after)
                 for work, output in zip(new, outputs, strict=True):
                     work.settle(output)
-        except Exception as fault:  # whatever it is, it goes to those who wait, and the next batch is served
+        except Exception as fault:  # any error goes to the waiting callers, and the next batch is served
             for work in works:
                 work.settle(fault)
 
     def sweep(self) -> None:
-        """Forget sessions whose time is over, and those beyond the bound, and give memory back."""
+        """Delete expired sessions and those beyond the limits, and free memory."""
         with self._lock:
             self._overtaken.clear()
             self._expire()
@@ -88,10 +88,10 @@ class Live:
                 if not table.slots:
                     del self._tables[name]
 
-    # ---- what any thread does at any time ------------------------------------------------------------
+    # ---- called by any thread ------------------------------------------------------------------------
 
     def read(self, stream: Stream, key: str) -> StreamState | None:
-        """The state of a session; None where there is none of this model."""
+        """Return the state of a session; None where this model has none."""
         with self._lock:
             table = self._table(stream)
             if table.written(key) <= self._clock() - self._ttl:
@@ -99,10 +99,10 @@ class Live:
             return table.states(table.find([key]))[0]
 
     def replace(self, stream: Stream, key: str, state: StreamState) -> None:
-        """Put a state in the place of whatever a session was.
+        """Replace the state of a session.
 
         Raises:
-            ArtifactError: a state of another size.
+            ArtifactError: a state of the wrong size.
         """
         with self._lock:
             table = self._table(stream)
@@ -117,7 +117,7 @@ class Live:
                 self._evict()
 
     def reset(self, key: str) -> bool:
-        """Forget a session; whether there was one."""
+        """Delete a session; return whether there was one."""
         with self._lock:
             there = self._drop(key)
             if there:
@@ -125,26 +125,26 @@ class Live:
             return there
 
     def keys(self, limit: int) -> list[str]:
-        """Some keys, at most `limit`."""
+        """Return at most `limit` keys."""
         with self._lock:
             return list(islice(chain.from_iterable(reversed(t.slots) for t in self._tables.values()), limit))
 
     def count(self) -> int:
-        """How many sessions there are."""
+        """Return the number of sessions."""
         with self._lock:
             return sum(len(table.slots) for table in self._tables.values())
 
     @property
     def held_bytes(self) -> int:
-        """Of the process that sessions take."""
+        """Bytes of this process that sessions take."""
         with self._lock:
             return self._bytes()
 
     def swapped(self, stream: Stream) -> None:
-        """Another model answers from now on: it has another table."""
+        """Switch to another model; nothing to do, as each model has its own table."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources to release."""
 
     # ---- with the lock -------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Live:
         self._evict()
 
     def _remembered(self, table: Table, works: Sequence[Work], outputs: list[Any]) -> dict[Work, bytes]:
-        """What sessions remember of ids after these events; an answer without a form as bytes becomes its error."""
+        """Return what sessions remember of ids; replace an answer that cannot be stored as bytes by its error."""
         found: dict[Work, bytes] = {}
         for place, work in enumerate(works):
             if work.event_id is not None and not isinstance(outputs[place], Exception):
@@ -190,7 +190,7 @@ class Live:
         return found
 
     def _heard(self, table: Table, works: Sequence[Work]) -> dict[Work, Any]:
-        """The answers of events that came before, or why they have none."""
+        """Return the earlier answers of repeated events, or the errors that refuse them."""
         found: dict[Work, Any] = {}
         for work in works:
             if work.event_id is not None and work.key in table.heard:
@@ -223,6 +223,6 @@ class Live:
             self.counts.evicted += 1
 
     def _is_over(self) -> bool:
-        """Beyond a bound; a session alone stays whatever its size."""
+        """Return whether a limit is exceeded; a single session stays regardless of its size."""
         count = sum(len(table.slots) for table in self._tables.values())
         return count > self._most or (count > 1 and self._bytes() > self._most_bytes)

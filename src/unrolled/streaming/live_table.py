@@ -1,4 +1,4 @@
-"""Table: live sessions of one model, the states of their networks as rows of one array."""
+"""A table of the sessions of one model in memory, with network states as the rows of one array."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,24 +11,23 @@ from unrolled.streaming.stacked_states import StreamStates
 from unrolled.streaming.state import StreamState
 
 LEAST = 64  # rows of the smallest table
-GROWTH = 1.25  # so much larger is the next table: rows that wait for their session are counted with those that have one
-BESIDE = 220  # bytes of a session beside its numbers, its memory and its key: entries of lists and dictionaries
-HEARD = 120  # the same of what is remembered of ids
+GROWTH = 1.25  # growth factor of a full table; the bytes of free rows are counted with the sessions
+BESIDE = 220  # bytes of a session apart from its numbers, memory and key: entries of lists and dictionaries
+HEARD = 120  # the same for remembered event ids
 
 
 class Table:
-    """Sessions by key, each with a slot: a row of numbers, and what else is remembered.
+    """Sessions by key, each with a slot: a row of numbers and a memory.
 
-    Slot 0 is nobody's: it holds what every session begins with. Slots that became free are used again, and once most
-    of them are free their memory is given back.
+    Slot 0 holds the initial state. Free slots are used again, and when most slots are free their memory is released.
 
     Args:
-        first: what is remembered before the first event.
+        first: state before the first event.
 
     Attributes:
         slots: by key, the longest unwritten first.
-        heard: what is remembered of events with an id, by key, see `unrolled.streaming.event_ids`.
-        held_bytes: of the process that all of it takes; what is measured may be less, and is not more.
+        heard: remembered event ids by key, see `unrolled.streaming.event_ids`.
+        held_bytes: bytes that the table takes; an upper bound of what a measurement shows.
 
     Example:
         >>> table = Table(StreamState(0, np.zeros(2, dtype=np.float32)))
@@ -43,7 +42,7 @@ class Table:
         self.heard: dict[str, bytes] = {}
         self.held_bytes = 0
         self._each = BESIDE + int(GROWTH * first.network.nbytes)
-        self._weights = [0]  # bytes of each one's key and memory
+        self._weights = [0]  # bytes of the key and the memory of each slot
         self._rows = first.network[None]  # (slots, S)
         self._memories: list[Any] = [first.memory]
         self._written = [0.0]  # when each was written
@@ -52,29 +51,29 @@ class Table:
 
     @property
     def width(self) -> int:
-        """Numbers of a network's state, S."""
+        """Length S of a network's state."""
         return self._rows.shape[1]
 
     def find(self, keys: Sequence[str]) -> list[int]:
-        """The slot of each key, 0 for those that have none."""
+        """Return the slot of each key, 0 for those without a session."""
         find = self.slots.get
         return [find(key, 0) for key in keys]
 
     def states(self, slots: list[int]) -> StreamStates:
-        """What is remembered in some slots, as copies."""
+        """Return copies of the states in some slots."""
         return StreamStates([self._memories[slot] for slot in slots], self._rows.take(slots, 0))
 
     def write(
         self, keys: Sequence[str], slots: list[int], memories: Sequence[Any], rows: np.ndarray, now: float
     ) -> None:
-        """Write sessions of different keys; those of slot 0 get one of their own.
+        """Write sessions of different keys; those with slot 0 get a new slot.
 
         Args:
-            keys: whose.
-            slots: as `find` says.
-            memories: what is remembered of each beside the network's state.
-            rows: (B, S).
-            now: the time.
+            keys: of the sessions.
+            slots: from `find`.
+            memories: of the sessions.
+            rows: states of their networks, (B, S).
+            now: the time in seconds.
         """
         fresh = slots.count(0)
         if fresh:
@@ -95,13 +94,13 @@ class Table:
             self.slots.move_to_end(key)
 
     def remember(self, key: str, heard: bytes) -> None:
-        """Keep what a session remembers of events with an id."""
+        """Store the remembered event ids of a session."""
         before = self.heard.get(key)
         self.held_bytes += len(heard) + HEARD - (0 if before is None else len(before) + HEARD)
         self.heard[key] = heard
 
     def drop(self, key: str) -> bool:
-        """Forget a session; whether there was one."""
+        """Delete a session; return whether there was one."""
         slot = self.slots.pop(key, 0)
         if slot:
             self.held_bytes -= self._each + self._weights[slot]
@@ -112,16 +111,16 @@ class Table:
         return slot > 0
 
     def oldest(self) -> tuple[float, str]:
-        """When the longest unwritten session was written, and its key; there is one."""
+        """Return when the longest unwritten session was written, and its key; the table must not be empty."""
         key = next(iter(self.slots))
         return self.written(key), key
 
     def written(self, key: str) -> float:
-        """When a session was written; never for one that is not there."""
+        """Return when a session was written; minus infinity if there is none."""
         return self._written[self.slots[key]] if key in self.slots else float("-inf")
 
     def shrink(self) -> None:
-        """Give memory back if most of it is free; slots found before are then no longer good."""
+        """Release memory if most slots are free; slots found before become invalid."""
         used = len(self.slots)
         if len(self._rows) <= max(LEAST, 8 * used):
             return

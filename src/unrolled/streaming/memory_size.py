@@ -1,4 +1,4 @@
-"""How many bytes of this process a value takes."""
+"""Memory use of a value in bytes."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def weight(value: Any) -> int:
-    """Bytes of a value and all within it; what is shared counts each time, so it is an upper bound.
+    """Return the bytes of a value and everything in it; shared parts count each time, so it is an upper bound.
 
     Example:
         >>> import numpy as np
@@ -19,5 +19,5 @@ def weight(value: Any) -> int:
     if isinstance(value, dict):
         return sys.getsizeof(value) + sum(weight(key) + weight(one) for key, one in value.items())
     if isinstance(value, np.ndarray):
-        return value.nbytes + 128  # an array that owns its numbers: its size would be asked of what it is a view of
+        return value.nbytes + 128  # getsizeof of an array counts its numbers only if it owns them
     return sys.getsizeof(value)

@@ -1,4 +1,4 @@
-"""Streams of a task whose network carries a state: read the codecs' steps, go on from the state, say what follows."""
+"""Streams of tasks whose network carries a state: encode an event, step the network, decode the answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,65 +18,65 @@ from unrolled.streaming.stacked_states import StreamStates, rows_of
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 
-# they answer with None where an event is not a usual one
+# they return None for an event that needs the general way
 QuickStep = Callable[[Any, StreamState], Answer | None]
 QuickSteps = Callable[[Sequence[Any], Sequence[StreamState]], tuple[list[Any], StreamStates] | None]
 AT_ONCE = 1024  # events of a history that are read in one pass
 
 
 class Reader(Protocol):
-    """What a task knows of its own events and answers.
+    """The task's own part of a stream: its events and answers.
 
     Attributes:
-        repeats: an event may bring nothing to read, and the answer is then the one before.
+        repeats: whether an event without anything to read gets the previous answer again.
     """
 
     repeats: bool
 
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
-        """A data set as events."""
+        """Split a data set into the events of each sequence."""
         ...
 
     @property
     def quick(self) -> Callable[[Quick], tuple[QuickStep, QuickSteps]] | None:
-        """A way around all the rest for usual events, of one stream and of many; None where there is none."""
+        """A faster way for common events, of one stream and of many; None where there is none."""
         ...
 
     def initial(self) -> Any:
-        """What is remembered before the first event, beside the network's state."""
+        """Return the memory before the first event, without the network's state."""
         ...
 
     def take(self, event: Any, memory: Any) -> tuple[Any, Any]:
-        """What an event brings, and what is remembered after it."""
+        """Return what an event adds, and the memory after it."""
         ...
 
     def rest(self, memory: Any) -> tuple[Any, Any]:
-        """What was held back, when nothing follows."""
+        """Return what was held back, at the end of a sequence."""
         ...
 
     @property
     def form(self) -> Form:
-        """What may be remembered."""
+        """The form of the memory."""
         ...
 
     @property
     def said(self) -> Form:
-        """What an answer may be; asked for where `repeats`."""
+        """The form of an answer; used where `repeats`."""
         ...
 
     def encode(self, pieces: Sequence[Any], fresh: Sequence[bool]) -> Batch:
-        """What the network reads of each piece; `fresh` are those that begin a sequence."""
+        """Encode pieces for the network; `fresh` marks those that begin a sequence."""
         ...
 
     def answers(self, raw: Ragged, pieces: Sequence[Any]) -> list[Any]:
-        """What the network's numbers (N, width) mean for each piece, in plain values."""
+        """Decode the network's outputs (N, width) to one answer per piece, in plain values."""
         ...
 
 
 class NetworkSteps:
     """The part of a stream that all tasks with a carried state share.
 
-    A memory is (whether something was read, the answer to repeat, what the reader remembers).
+    The memory is (whether something was read, the answer to repeat, the reader's memory).
 
     Args:
         network: a causal arrangement.
@@ -90,7 +90,7 @@ class NetworkSteps:
 
     @property
     def form(self) -> Form:
-        """Whether something was read, the answer to repeat, and the reader's own part."""
+        """The form of the memory: a flag, the answer to repeat, and the reader's own part."""
         answer = Maybe(self.reader.said) if self.reader.repeats else Exactly(None)
         return Parts(Flag(), answer, self.reader.form)
 
@@ -132,7 +132,7 @@ class NetworkSteps:
         return answers
 
     def _each(self, pieces: list[Any], memories: list[Any], states: list[StreamState]) -> list[Any]:
-        """All together; if one cannot be encoded, one by one, so that a bad event costs nobody else his answer."""
+        """Advance all together; if one cannot be encoded, one by one, so that the others still get their answers."""
         try:
             return self._advance(pieces, memories, states)
         except UnrolledError as fault:
@@ -178,13 +178,13 @@ class NetworkSteps:
             read = counts[row] > 0
             output = output if read or not self.reader.repeats else before.memory[1]
             kept = (read or before.memory[0], output if self.reader.repeats else None, memory)
-            # a row of its own: a view would keep the states of all the others alive
+            # a copy of the row: a view would keep the states of all the others alive
             answers.append((output, StreamState(kept, after[row].copy() if read else before.network)))
         return answers
 
 
 def end_to_end(batch: Batch) -> Batch:
-    """Pieces of one sequence as that sequence; what belongs to all of it is as the last piece has it."""
+    """Join the pieces of one sequence; per-sequence inputs are taken from the last piece."""
     inputs = {name: _joined(value) for name, value in batch.inputs.items()}
     return replace(batch, inputs=inputs, statics={name: rows[-1:] for name, rows in batch.statics.items()})
 

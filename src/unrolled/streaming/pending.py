@@ -1,4 +1,4 @@
-"""Who waits for an answer: a future, or a caller who waits for many."""
+"""Queued events whose answers go to a future, or to a caller that waits for many answers."""
 
 from concurrent.futures import Future, InvalidStateError
 from threading import Event
@@ -9,7 +9,7 @@ from unrolled.streaming.event_ids import EventId
 
 
 class Asked(Work):
-    """An event whose answer goes into a future; one that was cancelled is stepped all the same."""
+    """A queued event whose answer goes into a future; it is read even if the future is cancelled."""
 
     __slots__ = ("future",)
 
@@ -18,7 +18,7 @@ class Asked(Work):
         self.future: Future[Any] = Future()
 
     def answer(self, found: Any) -> None:
-        """Fill the future."""
+        """Set the result or the exception of the future."""
         try:
             if isinstance(found, BaseException):
                 self.future.set_exception(found)
@@ -29,10 +29,10 @@ class Asked(Work):
 
 
 class Gathered:
-    """Answers to many events; `over` is set by the last.
+    """The answers to many events; the last one sets `over`.
 
     Args:
-        count: how many.
+        count: number of events.
     """
 
     def __init__(self, count: int) -> None:
@@ -41,7 +41,7 @@ class Gathered:
 
 
 class OneOfMany(Work):
-    """An event whose answer is gathered with others, by the one worker of the sessions."""
+    """A queued event whose answer is gathered with others; only the sessions' worker thread sets answers."""
 
     __slots__ = ("_gathered", "_place")
 
@@ -50,7 +50,7 @@ class OneOfMany(Work):
         self._gathered, self._place = gathered, place
 
     def answer(self, found: Any) -> None:
-        """Put it into its place."""
+        """Store the answer in its place."""
         gathered = self._gathered
         gathered.answers[self._place] = found
         gathered.left -= 1

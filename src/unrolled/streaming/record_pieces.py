@@ -1,4 +1,4 @@
-"""Records that arrive piece by piece: sequences grow, single values stay as they were last given."""
+"""Records that arrive in pieces: sequences grow, single values keep their last given value."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from unrolled.codecs.holding import Holder, holder_of, value_columns
 from unrolled.errors import DataError, message, unknown
 from unrolled.state_forms import Also, Form, Maybe, Parts, Plain
 
-Memory = tuple[Any, ...]  # what each column holds back, then the single values in the order of their columns
+Memory = tuple[Any, ...]  # held-back input of each column, then the single values in the order of their columns
 
 
 class Pieces:
-    """Puts the columns of records together, event by event.
+    """Assembles the columns of records, event by event.
 
     Args:
-        codecs: fitted codecs; those with a value for each step grow, the others are given once for a sequence.
+        codecs: fitted codecs; columns with one value per step grow, the others have one value per sequence.
 
     Raises:
         UnsupportedError: a codec that reads a file as a whole.
@@ -40,15 +40,15 @@ class Pieces:
         self.waits = any(holder.waits for holder in self._holders.values())
 
     def initial(self) -> Memory:
-        """What is held before the first event."""
+        """Return the memory before the first event."""
         return (*(holder.empty for holder in self._holders.values()), *(None for _ in self._single))
 
     @property
     def form(self) -> Form:
-        """What may be held: each column's own, and single values that their codecs can read."""
+        """The form of the memory: each column's own, and single values that their codecs can read."""
         single = [Maybe(Plain()) for _ in self._single]
         parts = Parts(*(holder.form for holder in self._holders.values()), *single)
-        return Also(parts, self._reads, "single values as the model learnt from") if single else parts
+        return Also(parts, self._reads, "single values like the training data") if single else parts
 
     def _reads(self, memory: Memory) -> bool:
         record, _ = self.rest((*(holder.empty for holder in self._holders.values()), *memory[len(self._holders) :]))
@@ -58,11 +58,11 @@ class Pieces:
         return True
 
     def take(self, event: Any, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        """What can be read now, as a record, and what is held back.
+        """Return what can be read now, as a record, and the new memory.
 
         Args:
-            event: a record; or, where there is but one column that grows, a piece of that.
-            memory: what was held back.
+            event: a record; or, where only one column grows, a piece of that column.
+            memory: held back by earlier events.
 
         Raises:
             DataError: a column that is missing or unknown, or a value that its column cannot hold.
@@ -87,7 +87,7 @@ class Pieces:
         return record, tuple(held)
 
     def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
-        """What was held back, as a record, when nothing follows."""
+        """Return what was held back, as a record, at the end of a sequence."""
         record = {
             column: holder.rest(held) for (column, holder), held in zip(self._holders.items(), memory, strict=False)
         }

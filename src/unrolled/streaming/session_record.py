@@ -1,4 +1,4 @@
-"""A session as a store keeps it: the state, and what is remembered of events with an id, as one value.
+"""Sessions as bytes for a store: the state and the remembered event ids as one value.
 
 As bytes:
 
@@ -19,11 +19,11 @@ HEADER = struct.Struct("<II")
 
 
 class Session(NamedTuple):
-    """What is kept of one key.
+    """The session of one key.
 
     Args:
-        state: what the stream remembers.
-        heard: what is remembered of events with an id, see `unrolled.streaming.event_ids.Window`.
+        state: of the stream.
+        heard: remembered event ids, see `unrolled.streaming.event_ids.Window`.
     """
 
     state: StreamState
@@ -31,11 +31,11 @@ class Session(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A session that was read and understood.
+    """A session that was read from a store and unpacked.
 
     Args:
-        session: None where it begins, or begins anew.
-        version: as the store has it; 0 = the store has none.
+        session: None where it begins or restarts.
+        version: in the store; 0 = the store has no such session.
     """
 
     session: Session | None
@@ -43,12 +43,12 @@ class Known(NamedTuple):
 
 
 def session_bytes(state: bytes, heard: bytes) -> bytes:
-    """One value for a store: a packed state, and what is remembered of events with an id."""
+    """Join a packed state and the remembered event ids to one value for a store."""
     return HEADER.pack(len(state), zlib.crc32(heard)) + state + heard
 
 
 def state_bytes(data: bytes) -> bytes:
-    """The packed state within `session_bytes`.
+    """Return the packed state within the bytes of a session.
 
     Raises:
         ArtifactError: damaged or truncated bytes.
@@ -59,7 +59,7 @@ def state_bytes(data: bytes) -> bytes:
 
 
 def session_of(data: bytes, stream: Stream) -> Session:
-    """What `session_bytes` wrote.
+    """Unpack the bytes that `session_bytes` wrote.
 
     Raises:
         ArtifactError: damaged or truncated bytes, or the state of another model.

@@ -1,4 +1,4 @@
-"""Sessions: one state for each user, kept, batched and safe."""
+"""Sessions: the stream states of many users, batched and stored safely."""
 
 import time
 from collections.abc import Sequence
@@ -22,33 +22,33 @@ from unrolled.streaming.stream import Stream
 
 LONGEST_KEY = 512  # bytes of UTF-8
 LARGEST_NUMBER = 2**63
-SWEEP = 1.0  # seconds between two looks for sessions whose time is over
+SWEEP = 1.0  # seconds between two checks for expired sessions
 OTHER_MODEL = ("refuse", "restart")
 
 
 class Sessions:
-    """Very many users of one stream, each under a key, each with a state of its own.
+    """Many users of one stream, each with a key and its own state.
 
-    Events may come from any number of threads. What waits is gathered into batches, never two events of one key in
-    one, and the events of a key are stepped in the order in which they came. An answer is given only after the state
-    behind it was written: whatever dies and whenever, a session is the state before an event or after it.
+    Events may come from any number of threads. Waiting events are gathered into batches, with at most one event per
+    key, and the events of a key are read in the order of their arrival. An answer is given only after the new state
+    was written: after a crash at any time, a session is in the state before an event or after it.
 
     Args:
         stream: of a fitted model: `model.stream()`.
         store: where sessions are kept: a store, its address as `unrolled.streaming.stores.registry.open_store` takes
-            it, such as "sqlite:///sessions.db" or "redis://host:6379/0"; None, or "memory:", for memory of their own.
-        max_batch: events stepped side by side, at most.
-        max_wait: seconds that an event waits for others, at most, and only where they arrive fast enough.
-        ttl: seconds after which a session that got no event is forgotten; None = never.
-        max_sessions: beyond so many, those without events for the longest time are forgotten; None = no bound.
-        precision: of kept states: float32, or float16 or bfloat16 for half the bytes.
-        remembered_events: answers kept for each session, for events that come again with the same id.
-        remembered_ids: texts known as ids for each session; one that comes again after its answer was forgotten is
-            refused. Ids that are whole numbers have no such bound.
-        remembered_bytes: of the answers kept for a session; the last one is kept whatever its size.
-        max_bytes: of this process that sessions may take, all together; beyond it those without events for the
-            longest time are forgotten, or with a store are read again.
-        other_model: what becomes of a session that another model wrote: "refuse" its events, or "restart" it.
+            it, such as "sqlite:///sessions.db" or "redis://host:6379/0"; None, or "memory:", for this process.
+        max_batch: maximum number of events per batch.
+        max_wait: maximum number of seconds an event waits to be batched; it waits only where events arrive fast.
+        ttl: seconds after which a session without events is deleted; None = never.
+        max_sessions: maximum number of sessions; the least recently used are deleted first. None = no limit.
+        precision: of stored states: float32, or float16 or bfloat16 for half the bytes.
+        remembered_events: answers kept per session, for events that are sent again with the same id.
+        remembered_ids: text ids remembered per session; a repeated event whose answer is no longer kept is refused.
+            Whole numbers as ids have no such limit.
+        remembered_bytes: maximum bytes of answers per session; the last one is kept regardless of its size.
+        max_bytes: maximum bytes of all sessions in this process; beyond it the least recently used are deleted, or
+            with a store are read from it again.
+        other_model: for a session that another model wrote: "refuse" its events, or "restart" it.
 
     Example:
         >>> import unrolled as ur
@@ -95,7 +95,7 @@ class Sessions:
         else:
             cached = max_bytes
             if store is None or store == "memory:":
-                cached = max_bytes // 2  # the other half is for what is kept in front of it
+                cached = max_bytes // 2  # the other half is for the cache in front of it
                 opened: Store = MemoryStore(max_bytes - cached)
             else:
                 opened = open_store(store) if isinstance(store, str) else store
@@ -113,23 +113,23 @@ class Sessions:
         """Read one event of one session and wait for the answer.
 
         Args:
-            key: whose session: any text of 1 to 512 bytes.
-            event: as the stream reads it.
-            event_id: a name for this event, or a number that grows from event to event of a key: should it come
-                again, it gets its answer again and changes nothing. A number counts once however late it comes
-                again; a name as long as it is among the last `remembered_ids`.
+            key: of the session: any text of 1 to 512 bytes.
+            event: in the form that the stream reads.
+            event_id: a name for this event, or a number that grows from event to event of a key. An event sent again
+                with its id gets its earlier answer and changes nothing: always for a number, for a name while it is
+                among the last `remembered_ids`.
 
         Raises:
-            DataError: an event that the model cannot read, or a key that is none; the session is as it was.
-            RepeatedEvent: it counted already, or its turn is over, and its answer is forgotten; nothing changed.
-            StoreUnavailable: the store is away, and the event was not counted.
-            AnswerLost: whether it was counted is not known; send it again, with its id if it has one.
-            ArtifactError: the session is damaged, or another model's.
+            DataError: an event that the model cannot read, or an invalid key; the session is unchanged.
+            RepeatedEvent: it was counted already, or comes too late, and its answer is no longer kept; nothing changed.
+            StoreUnavailable: the store cannot be reached, and the event was not counted.
+            AnswerLost: it is unknown whether the event was counted; send it again, with its id if it has one.
+            ArtifactError: the session is damaged, or of another model.
         """
         return self.submit(key, event, event_id).result()
 
     def submit(self, key: str, event: Any, event_id: EventId | None = None) -> "Future[Any]":
-        """`step` without waiting: a future of the answer. Events of a key are stepped in the order of these calls."""
+        """Read one event without waiting: return a future. Events of a key are read in the order of the calls."""
         checked(key, "key")
         if event_id is not None:
             checked_id(event_id)
@@ -138,13 +138,13 @@ class Sessions:
         return asked.future
 
     def put(self, works: Sequence[Work]) -> None:
-        """`submit` for who takes answers in another way than a future: each work gets its own in the sessions' thread.
+        """Queue events whose answers do not go to futures: their `answer` is called in the sessions' thread.
 
         Args:
-            works: events; what becomes of an answer is their `answer`.
+            works: the events.
 
         Raises:
-            DataError: a key or an id that is none; no event of these was taken.
+            DataError: an invalid key or id; none of the events was queued.
             StoreUnavailable: after `close`.
         """
         for work in works:
@@ -163,8 +163,8 @@ class Sessions:
 
         Args:
             pairs: key and event of each.
-            event_ids: as for `step`, one for each event; None = no event has one.
-            errors: "raise", or "return": the error stands in the answer's place.
+            event_ids: as for `step`, one per event; None = no ids.
+            errors: "raise", or "return" to return an error in place of the answer.
         """
         if not pairs:
             return []
@@ -184,15 +184,15 @@ class Sessions:
     # ---- sessions ------------------------------------------------------------------------------------
 
     def state(self, key: str) -> StreamState | None:
-        """What is remembered of a key; None = nothing.
+        """Return the state of a session; None = there is no such session.
 
         Raises:
-            ArtifactError: the session is damaged, or another model's.
+            ArtifactError: the session is damaged, or of another model.
         """
         return self._ledger.read(self._stream, checked(key, "key"))
 
     def export(self, key: str) -> bytes:
-        """The state of a key as bytes, for `import_state` here or elsewhere, or for `Stream.unpack`.
+        """Export the state of a session as bytes, for `import_state` here or elsewhere, or for `Stream.unpack`.
 
         Raises:
             DataError: there is no such session.
@@ -203,7 +203,7 @@ class Sessions:
         return self._stream.pack(state, self._ledger.precision)
 
     def import_state(self, key: str, data: bytes) -> None:
-        """Let a key go on from exported bytes, whatever it was before.
+        """Start or replace a session with exported bytes.
 
         Raises:
             ArtifactError: bytes that are no state, are damaged, or belong to another model.
@@ -211,20 +211,20 @@ class Sessions:
         self._ledger.replace(self._stream, checked(key, "key"), self._stream.unpack(data))
 
     def reset(self, key: str) -> bool:
-        """Forget a key, its remembered events included; whether there was something."""
+        """Delete a session with its remembered event ids; return whether there was one."""
         return self._ledger.reset(checked(key, "key"))
 
     def keys(self, limit: int = 1000) -> list[str]:
-        """Keys that have a session, at most `limit` of them."""
+        """Return the keys of at most `limit` sessions."""
         return self._ledger.keys(limit)
 
     def __len__(self) -> int:
         return self._ledger.count()
 
     def swap(self, stream: Stream) -> None:
-        """Go on with another model, between two batches and without losing an event.
+        """Replace the model between two batches, without losing an event.
 
-        Sessions whose state is of the new model are kept; others start anew with their next event, and are counted
+        Sessions whose state belongs to the new model are kept; others restart with their next event, and are counted
         as `restarted`.
         """
         with self._serving:
@@ -233,17 +233,17 @@ class Sessions:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model that answers now."""
+        """Fingerprint of the current model."""
         return self._stream.fingerprint
 
     @property
     def counts_at_once(self) -> bool:
-        """Whether `len` is quick; a Redis server without an index has to read all names for it."""
+        """Whether `len` is fast; a Redis server without an index must read all names for it."""
         return self._ledger.counts_at_once
 
     @property
     def statistics(self) -> dict[str, int]:
-        """Counts since the start, how many events are `waiting` now, and the `session_bytes` of this process."""
+        """Counters since the start, the number of `waiting` events, and the `session_bytes` of this process."""
         return {
             **asdict(self._ledger.counts),
             "waiting": len(self._waiting),
@@ -251,7 +251,7 @@ class Sessions:
         }
 
     def close(self) -> None:
-        """Answer what waits, take no more, and let go of the store."""
+        """Answer waiting events, accept no more, and close the store."""
         self._waiting.close()
         self._worker.join()
         self._ledger.close()
@@ -279,10 +279,10 @@ class Sessions:
 
 
 def checked(text: str, name: str) -> str:
-    """A key or an event's id that every store can hold.
+    """Check that a key or an event's id can be stored, and return it.
 
     Raises:
-        DataError: no text, an empty one, one beyond 512 bytes, or half a character.
+        DataError: not a text, or one that is empty, longer than 512 bytes, or has lone surrogates.
     """
     if not isinstance(text, str):
         raise DataError(message(name, expected="a text", received=text))
@@ -299,10 +299,10 @@ def checked(text: str, name: str) -> str:
 
 
 def checked_id(event_id: Any, name: str = "event_id") -> EventId:
-    """An event's id: a text as a key is, or a whole number in [0, 2^63).
+    """Check that an event's id is a text like a key, or a whole number in [0, 2^63), and return it.
 
     Raises:
-        DataError: neither.
+        DataError: anything else.
     """
     if isinstance(event_id, int) and not isinstance(event_id, bool):
         if not 0 <= event_id < LARGEST_NUMBER:

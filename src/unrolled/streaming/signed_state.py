@@ -1,4 +1,4 @@
-"""Signed: states that left a server, so that it takes back only those that it gave.
+"""Signatures of exported states, so that a server imports only states that it exported.
 
 "uRH"  version  HMAC-SHA256 of the state  state as `unrolled.streaming.state.pack` wrote it
 3      1 byte   32 bytes
@@ -16,15 +16,15 @@ SHORTEST = 16  # characters of a secret that is not a token
 
 
 def bare(data: bytes) -> bytes:
-    """The state without its signature, if it has one; the signature is not looked at."""
+    """Remove the signature of a state, if there is one, without checking it."""
     return data[len(HEAD) + DIGEST :] if data[: len(HEAD)] == HEAD else data
 
 
 class Signer:
-    """Signs with the first of some secrets, and takes what any of them signed.
+    """Signs with the first of some secrets, and accepts signatures of any of them.
 
     Args:
-        secrets: of the server, at least one; several while one takes over from another.
+        secrets: of the server, at least one; several while one replaces another.
 
     Example:
         >>> old, new = Signer([b"old"]), Signer([b"new", b"old"])
@@ -36,14 +36,14 @@ class Signer:
         self._keys = [hmac.digest(secret, b"unrolled: states of sessions", hashlib.sha256) for secret in secrets]
 
     def signed(self, state: bytes) -> bytes:
-        """A state with the signature of the first secret."""
+        """Sign a state with the first secret."""
         return HEAD + hmac.digest(self._keys[0], state, hashlib.sha256) + state
 
     def opened(self, data: bytes) -> bytes:
-        """The state, if one of the secrets signed it.
+        """Check the signature of a state, and return the state without it.
 
         Raises:
-            ArtifactError: no signature, or another's.
+            ArtifactError: no signature, or one by another secret.
         """
         state, signature = bare(data), data[len(HEAD) : len(HEAD) + DIGEST]
         good = [hmac.compare_digest(signature, hmac.digest(key, state, hashlib.sha256)) for key in self._keys]
@@ -57,11 +57,11 @@ class Signer:
 
 
 def signer_of(state_key: str, token: str) -> Signer | None:
-    """The signer of a server; None where it has neither a key nor a token, and anybody may ask.
+    """Return the signer of a server; None where it has neither a state key nor a token.
 
     Args:
-        state_key: secrets, one a line, the newest first; empty = the token serves.
-        token: what clients have to send; empty = nothing.
+        state_key: secrets, one per line, the newest first; empty = the token is used.
+        token: secret that clients must send; empty = none.
 
     Raises:
         OptionError: a secret that is too short.

@@ -1,4 +1,4 @@
-"""States of many streams side by side, so that those that step together need not be taken apart in between."""
+"""The states of many streams as one array, so that a batch is not split and stacked at every step."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
@@ -12,7 +12,7 @@ class StreamStates(Sequence[StreamState]):
     """A list of states whose network parts are the rows of one array.
 
     Args:
-        memories: of each stream.
+        memories: memory of each stream.
         rows: (B, S) float32.
 
     Example:
@@ -37,17 +37,17 @@ class StreamStates(Sequence[StreamState]):
     def __getitem__(self, place: slice) -> "StreamStates": ...
 
     def __getitem__(self, place: int | slice) -> "StreamState | StreamStates":
-        """One state, a copy of its own: a view would keep all the others alive."""
+        """Return one state as a copy: a view would keep all the others alive."""
         if isinstance(place, slice):
             return StreamStates(self.memories[place], self.rows[place])
         return StreamState(self.memories[place], self.rows[place].copy())
 
 
 def rows_of(states: Sequence[StreamState]) -> np.ndarray:
-    """The network parts of some states as rows, (B, S)."""
+    """Return the network parts of states as rows, (B, S)."""
     return states.rows if isinstance(states, StreamStates) else np.array([state.network for state in states])
 
 
 def memories_of(states: Sequence[StreamState]) -> Sequence[Any]:
-    """The other parts."""
+    """Return the memories of states."""
     return states.memories if isinstance(states, StreamStates) else [state.memory for state in states]

@@ -1,11 +1,11 @@
-"""All that a stream remembers between two events, and how it becomes bytes.
+"""The state of a stream between two events, and its form as bytes.
 
 A packed state is
 
     "uRS"  version  precision  fingerprint  checksum  body
     3      1 byte   1 byte     8 bytes      4 bytes   MessagePack of [memory, network]
 
-A state is read only by the model that wrote it, which the fingerprint tells.
+A state can be read only by the model that wrote it; the fingerprint identifies the model.
 """
 
 import datetime as dt
@@ -23,8 +23,8 @@ from unrolled.errors import ArtifactError, OptionError, message, unknown
 MAGIC, VERSION = b"uRS", 1
 HEADER = struct.Struct("<3sBB8sI")
 PRECISIONS = ("float32", "float16", "bfloat16")
-_ARRAY, _DATE, _MOMENT = 1, 2, 3  # extension types of MessagePack: an array of numbers, a day, a time of a day
-# element types of arrays: no others are written, and no text of a sender becomes one
+_ARRAY, _DATE, _MOMENT = 1, 2, 3  # extension types of MessagePack: an array of numbers, a date, a datetime
+# element types of arrays: no others are written, and no text from a client is parsed as one
 _KINDS = {
     np.dtype(kind).newbyteorder("<").str: np.dtype(kind).newbyteorder("<")
     for kind in (
@@ -33,15 +33,15 @@ _KINDS = {
     )
 }
 _MOST_DIMENSIONS = 8
-# what MessagePack, dates and texts raise where bytes are not what they should be
+# raised by MessagePack, dates and texts for malformed bytes
 _MALFORMED = (ValueError, TypeError, OverflowError, RecursionError, LookupError, msgpack.UnpackException)
 
 
 class StreamState(NamedTuple):
-    """What is remembered of one stream; a value: no step changes it.
+    """The state of one stream; steps return a new one and never change it.
 
     Args:
-        memory: what the codecs keep, such as half a word: None, numbers, text, bytes, times, arrays, tuples or
+        memory: kept by the codecs, such as half a word: None, numbers, text, bytes, times, arrays, tuples or
             dictionaries.
         network: the network's state, (S,) float32.
     """
@@ -51,7 +51,7 @@ class StreamState(NamedTuple):
 
 
 def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> bytes:
-    """A state as bytes.
+    """Pack a state into bytes.
 
     Args:
         state: what to write.
@@ -75,7 +75,7 @@ def pack(state: StreamState, fingerprint: str, precision: str = "float32") -> by
 
 
 def unpack(data: bytes, fingerprint: str) -> StreamState:
-    """The state that `pack` wrote.
+    """Unpack the state that `pack` wrote.
 
     Raises:
         ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
@@ -108,10 +108,10 @@ def unpack(data: bytes, fingerprint: str) -> StreamState:
 
 
 def packed(value: Any) -> bytes:
-    """Plain values, times and arrays as MessagePack.
+    """Encode plain values, times and arrays as MessagePack.
 
     Raises:
-        TypeError: a value that has no form as bytes.
+        TypeError: a value of any other type.
     """
     body = msgpack.packb(value, default=_extended, unicode_errors="surrogatepass")
     assert isinstance(body, bytes)
@@ -119,7 +119,7 @@ def packed(value: Any) -> bytes:
 
 
 def unpacked(body: bytes, use_list: bool) -> Any:
-    """What `packed` wrote, with lists or tuples; where it did not write it, one of many exceptions."""
+    """Decode what `packed` wrote, with lists or tuples; other bytes raise one of many exceptions."""
     return msgpack.unpackb(
         body, use_list=use_list, ext_hook=_restored, strict_map_key=False, unicode_errors="surrogatepass"
     )
@@ -133,12 +133,12 @@ def _damaged() -> ArtifactError:
 
 
 def is_of(data: bytes, fingerprint: str) -> bool:
-    """Whether packed bytes belong to a model, told by their first bytes alone."""
+    """Return whether packed bytes belong to a model; only the header is read."""
     return len(data) >= HEADER.size and data[:3] == MAGIC and HEADER.unpack_from(data)[3].hex() == fingerprint
 
 
 def rounded(network: np.ndarray, precision: str) -> np.ndarray:
-    """A network's state as it is after being packed and unpacked."""
+    """Round a network's state as packing and unpacking would."""
     return _widened(_shortened(network, precision), precision)
 
 

@@ -1,4 +1,4 @@
-"""Stream: one event in, one answer out, and the state in between is yours to keep."""
+"""Stream: a model that reads one event at a time and returns an answer and the new state."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,10 +18,10 @@ Answers = tuple[list[Any], Sequence[StreamState]]
 
 
 class Stepping(Protocol):
-    """What a task gives a stream: its codecs, its network and its answers, one event at a time.
+    """The task's part of a stream: it reads events with the codecs and the network, and makes answers.
 
     Attributes:
-        form: what a state's memory may hold.
+        form: of the memory of a state.
     """
 
     @property
@@ -32,7 +32,7 @@ class Stepping(Protocol):
     def step(self, event: Any, state: StreamState) -> Answer: ...
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
-        """An event that cannot be read has its error in the answer's place, and its state stays."""
+        """Read one event per stream; an event that cannot be read has its error as answer, and its state stays."""
         ...
 
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState: ...
@@ -43,10 +43,10 @@ class Stepping(Protocol):
 
 
 class Stream:
-    """A fitted model that is asked event by event: raw events in, answers out, state as a value.
+    """A fitted model that reads raw events one at a time; the caller keeps the state.
 
-    One model serves any number of streams: whoever holds a state holds a stream. Nothing is kept here between two
-    calls, so that threads and users cannot mix.
+    One model serves any number of streams, each with its own state. Nothing is kept here between two calls, so
+    threads and users cannot get mixed up.
 
     Args:
         stepping: the task's part.
@@ -65,35 +65,34 @@ class Stream:
         self._stepping, self.fingerprint = stepping, fingerprint
 
     def initial_state(self) -> StreamState:
-        """What is remembered before the first event."""
+        """Return the state before the first event."""
         return self._stepping.initial_state()
 
     def step(self, event: Any, state: StreamState | None = None) -> Answer:
         """Read one event of one stream.
 
         Args:
-            event: as the model's own data hold it: a record, or a piece of one.
-            state: what is remembered; None = nothing yet. It is not changed.
+            event: in the form of the training data: a record, or a piece of one.
+            state: of the stream; None = a new stream. It is not changed.
 
         Returns:
-            The answer, in plain values, and what is remembered after it.
+            The answer, in plain values, and the new state.
 
         Raises:
-            DataError: an event that the model cannot read; the state is still good.
+            DataError: an event that the model cannot read; the state is still valid.
         """
         return self._stepping.step(event, self._stepping.initial_state() if state is None else state)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise") -> Answers:
-        """Read one event of each of many streams, side by side; the answers are those of `step`.
+        """Read one event of each of many streams in one batch; the answers equal those of `step`.
 
         Args:
-            events: one for each stream.
-            states: what is remembered of each; None = nothing yet. Where they are what the last call returned, as a
-                whole, nothing has to be put together.
-            errors: "raise", or "return": the error stands in the answer's place, and that state stays as it was.
+            events: one per stream.
+            states: of each stream; None = a new stream. Passing the list that the last call returned saves stacking.
+            errors: "raise", or "return" to return an error in place of the answer; that state stays unchanged.
 
         Raises:
-            ShapeError: not one state for each event.
+            ShapeError: not one state per event.
             DataError: an event that the model cannot read, unless errors are returned.
         """
         if len(events) != len(states):
@@ -112,48 +111,48 @@ class Stream:
         return [first if state is None else state for state in states]
 
     def feed(self, history: Iterable[Any], state: StreamState | None = None) -> StreamState:
-        """Read many events of one stream at once; the state is that of so many calls of `step`.
+        """Read many events of one stream at once, and return the same state as calls of `step` would.
 
         Args:
             history: events in order.
-            state: what is remembered; None = nothing yet.
+            state: of the stream; None = a new stream.
         """
         return self._stepping.feed(list(history), self._stepping.initial_state() if state is None else state)
 
     def finish(self, state: StreamState) -> Answer:
-        """Read what was held back, such as a last word that might have gone on: the answer to the whole sequence.
+        """End a sequence: read held-back input, such as a last word that could have continued, and answer.
 
         Where nothing was held back the answer is the last one, or None where that is not kept.
         """
         return self._stepping.finish(state)
 
     def events(self, source: Source, seed: int = 0) -> list[list[Any]]:
-        """A data set as the events that streams would have seen: for each sequence a list of them.
+        """Split a data set into the events that streams would read: one list per sequence.
 
         Args:
             source: records, or a table of many series or users.
-            seed: of the places where texts are cut.
+            seed: of the random places where texts are cut.
         """
         return self._stepping.events(source, np.random.default_rng(seed))
 
     def pack(self, state: StreamState, precision: str = "float32") -> bytes:
-        """A state as bytes, to be kept anywhere, see `unrolled.streaming.state.pack`.
+        """Pack a state into bytes, see `unrolled.streaming.state.pack`.
 
         Args:
             state: what to write.
-            precision: float32, or float16 or bfloat16 for half the bytes; `precision_error` says what that costs.
+            precision: float32, or float16 or bfloat16 for half the bytes; `precision_error` measures the error.
         """
         return pack(state, self.fingerprint, precision)
 
     def unpack(self, data: bytes, finite: bool = True) -> StreamState:
-        """The state that `pack` wrote, or that a server handed out; a signature is not looked at here.
+        """Unpack a state that `pack` wrote or a server exported; a signature is not checked here.
 
-        Every part is checked against the model before it is used: kinds, sizes, and ranges of indices and counts.
+        Every part is checked against the model: types, sizes, and ranges of indices and counts.
 
         Args:
             data: the bytes.
-            finite: refuse NaN and infinities in the network's part, but for those that it begins with; a store that
-                nobody else writes to gives back whatever the model's own steps came to.
+            finite: refuse NaN and infinities in the network's part, except those of the initial state. A private store
+                needs no such check: it holds only states that the model computed.
 
         Raises:
             ArtifactError: bytes that are no state, are damaged, or belong to another model or a newer version.
@@ -163,10 +162,10 @@ class Stream:
         return state
 
     def require(self, state: StreamState, finite: bool = True) -> None:
-        """Refuse a state that this model cannot have come to; see `unpack`.
+        """Refuse a state that this model cannot have produced; see `unpack`.
 
         Raises:
-            ArtifactError: another shape, kind or range.
+            ArtifactError: a wrong shape, type or range.
         """
         first = self._stepping.initial_state().network
         if state.network.shape != first.shape:

@@ -1,1 +1,1 @@
-"""Kernels for a CPU: tiles of vector instructions, written here and compiled on the machine at hand."""
+"""CPU kernels: tiles of vector instructions, written here and compiled on this machine."""

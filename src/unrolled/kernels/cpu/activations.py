@@ -45,7 +45,7 @@ def sigmoid(x: Number) -> Number:
 
 
 def tanh(x: Number) -> Number:
-    """The hyperbolic tangent; its distance from 1, which gradients live on, is exact too."""
+    """Compute the hyperbolic tangent; its distance from 1, which gradients need, is exact too."""
     code: Code = x.code
     negative = x.compare("<", 0.0)
     size = code.choose(negative, -x, x)

@@ -18,7 +18,7 @@ from unrolled.ragged import Ragged
 
 
 class Recurrence(torch.autograd.Function):
-    """A cell along every sequence of a ragged batch.
+    """The autograd function of a cell over every sequence of a ragged batch.
 
     Gradients of gradients come from the reference kernel, which is differentiable twice.
     """
@@ -35,14 +35,14 @@ class Recurrence(torch.autograd.Function):
         inputs: Tensor,
         *rest: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the final states (B, H); `rest` is the cell's weights and the states before."""
+        """Return outputs (N, H), then the final states (B, H); `rest` is the cell's weights and the initial states."""
         names = list(cell.weight_shapes)
         layer = Layer(name, machine, dict(zip(names, rest, strict=False)), pairs, noise)
         state = rest[len(names) :]
         answer, finals, parts = forward(layer, inputs, lengths, state, keep=True)
         ctx.set_materialize_grads(False)
         ctx.cell, ctx.layer, ctx.lengths, ctx.used_up = cell, layer, lengths, False
-        # torch holds the buffers, so that checkpointing and offloading reach them
+        # torch holds the buffers, so that checkpointing and offloading work on them
         buffers = [buffer for part in parts for buffer in part.buffers]
         ctx.parts = [part.without_buffers() for part in parts]
         ctx.save_for_backward(inputs, answer, *rest, *buffers)
@@ -50,14 +50,14 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of the inputs, the weights and the states before."""
+        """Compute gradients of the inputs, the weights and the initial states."""
         inputs, answer, *rest = ctx.saved_tensors
         given = len(ctx.cell.weight_shapes) + len(ctx.cell.state_type._fields)
         rest, buffers = rest[:given], iter(rest[given:])
         if torch.is_grad_enabled():
             return None, None, None, None, None, None, *_through_reference(ctx, inputs, rest, gradients)
         layer, state = ctx.layer, rest[len(ctx.cell.weight_shapes) :]
-        if ctx.used_up:  # the graph is kept and walked again: the first time has written over the slots
+        if ctx.used_up:  # a second backward pass over a kept graph: the first one has overwritten the slots
             answer, _, parts = forward(layer, inputs, ctx.lengths, state, keep=True)
         else:
             parts = [part.with_buffers(*islice(buffers, len(part.buffers))) for part in ctx.parts]
@@ -78,7 +78,7 @@ def run(
     pairs: bool = False,
     noise: Noise | None = None,
 ) -> tuple[Ragged, State]:
-    """As `reference.run`; `pairs`: products in bfloat16."""
+    """Run a cell as `reference.run` does; `pairs`: products in bfloat16."""
     given = (inputs.values, *cell.weights, *state)
     if learns(given):
         values, *final = Recurrence.apply(cell, name, machine, pairs, noise, inputs.lengths, *given)
@@ -91,7 +91,7 @@ def run(
 def forward(
     layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
 ) -> tuple[Tensor, list[Tensor], list[calls.Part]]:
-    """Outputs (N, H), the final states (B, H), and the buffers of every chunk."""
+    """Return outputs (N, H), the final states (B, H), and the buffers of every chunk."""
     outputs, last, parts = calls.forward(layer, inputs, lengths, state, keep)
     finals = [_narrow(field, given.shape[1]) for field, given in zip(last, state, strict=True)]
     return _narrow(outputs, layer.output_size), finals, parts
@@ -107,14 +107,14 @@ def backward(
     d_final: Sequence[Tensor | None],
     want_inputs: bool,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
-    """As `calls.backward`, with outputs (N, H) and the gradients of the states before, (B, H)."""
+    """Run `calls.backward` with outputs (N, H); return gradients of the initial states as (B, H)."""
     outputs = calls.padded_to(outputs, layer.shown)
     d_inputs, d_weights, d_state = calls.backward(layer, inputs, outputs, parts, state, d_outputs, d_final, want_inputs)
     return d_inputs, d_weights, [_narrow(field, before.shape[1]) for field, before in zip(d_state, state, strict=True)]
 
 
 def weights_of(cell: Cell) -> dict[str, Tensor]:
-    """The cell's weights by name."""
+    """Return the cell's weights by name."""
     return dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 

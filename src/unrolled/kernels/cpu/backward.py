@@ -1,4 +1,4 @@
-"""The backward pass of one chunk of sequences: through time, block by block, while a block's gradients are in cache."""
+"""The backward pass of one chunk of sequences, block by block through time, with a block's gradients in cache."""
 
 from enum import IntEnum, auto
 
@@ -15,13 +15,13 @@ from unrolled.kernels.cpu.zoneout import Zoneout
 
 
 class Backward(IntEnum):
-    """Places of the arguments, as `Forward`."""
+    """Indices of the arguments, as in `Forward`."""
 
     blocks = 0
     num_blocks = auto()
     offsets = auto()
     firsts = auto()
-    table = auto()  # room for nine addresses and a key for each row of a block
+    table = auto()  # space for nine addresses and a key per row of a block
     table_rows = auto()
     groups = auto()
     input_size = auto()
@@ -30,20 +30,20 @@ class Backward(IntEnum):
     hidden_size = auto()
     padded_size = auto()
     shown_size = auto()
-    output_size = auto()  # values shown
+    output_size = auto()  # values per row of outputs
     inputs = auto()
     outputs = auto()
     sequences = auto()
     hidden = auto()
     left = auto()
     left_hidden = auto()
-    gates = auto()  # what forward kept; becomes the gradients of the sums
+    gates = auto()  # kept by forward; becomes the gradients of the sums
     cells = auto()
     num_sequences = auto()
     d_outputs = auto()  # (N, shown_size)
     d_hidden = auto()  # (B, shown_size) of the last state in, of the first state out
     d_cells = auto()  # (B, padded_size), likewise
-    d_inputs = auto()  # (N, padded_inputs); address 0 where nobody asks
+    d_inputs = auto()  # (N, padded_inputs); address 0 if not wanted
     padded_inputs = auto()
     input_weights = auto()  # (columns of inputs / tile, groups, input slots, tile)
     recurrent_weights = auto()  # (columns of hidden / tile, groups, recurrent slots, tile)
@@ -53,18 +53,18 @@ class Backward(IntEnum):
     own = auto()  # (groups * panels, own numbers, width)
     d_own = auto()  # as own, added to
     narrow = auto()  # pairs only: a block's slots in bfloat16, (block rows, groups, slots)
-    left_pairs = auto()  # room for rows of `pair_left`, (block rows / 2, 2 * the longer stride)
+    left_pairs = auto()  # space for rows of `pair_left`, (block rows / 2, 2 * the longer stride)
     slot_pairs = auto()  # (block rows / 2, groups, slots) words
     raw = auto()  # with a projection: the hidden states before it
-    d_raw = auto()  # room for a block of their gradients, (block rows, padded_size)
-    d_shown = auto()  # room for a block of those of what was shown, (block rows, shown_size)
+    d_raw = auto()  # space for a block of their gradients, (block rows, padded_size)
+    d_shown = auto()  # space for a block of gradients of the outputs, (block rows, shown_size)
     projection = auto()  # (columns of units / tile, shown_size, tile)
     d_projection = auto()  # (groups, output_size, units), added to
     row_keys = auto()
     unit_keys = auto()
     shared = auto()
     factors = auto()
-    d_left = auto()  # (B, shown_size) zeros; in the end the gradient of what the first recurrent product read
+    d_left = auto()  # (B, shown_size) zeros; at the end the gradient of the first recurrent product's input
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
@@ -122,7 +122,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
     else:
         left_at = before_at
     d_after = d_raw_at if plan.projected else d_after_at
-    # with dropout the product's part of a hidden state's gradient stays apart; there is no projection beside it
+    # with dropout the product's part of a hidden state's gradient is kept separately; there is no projection then
     d_left_at = d_raw_at if plan.drops else d_hidden_at
     with code.loop(0, sequences) as row:
         d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + chosen.entry(row.index) * shown * BYTES)
@@ -221,7 +221,7 @@ def write_backward(module: ir.Module, plan: Plan) -> None:
 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
-    """`_pointwise` for a cell that needs its whole row."""
+    """Write the backward pass of one row, for a cell that needs its whole row."""
     code = Code(module, plan.machine, "unstep", 12)
     before, after, d_after, slots, cells, next_cells, d_hidden, d_cells, groups, hidden_size, own, d_own = (
         code.arguments
@@ -234,7 +234,7 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
 
 
 def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
-    """One row: from what forward kept to the gradients of the sums, and of the states before."""
+    """Write the backward pass of one row: from kept values to the gradients of the sums and of the previous states."""
     code = Code(module, plan.machine, "unstep", 12 + 4 * plan.zones + 2 * plan.drops)
     before, _, d_after, gates, cells, next_cells, d_hidden, d_cells, groups, size, own_at, d_own_at = code.arguments[
         :12
@@ -279,8 +279,8 @@ def _pointwise(module: ir.Module, plan: Plan, cell: Pointwise) -> Code:
 
 
 def _clear_padding(code: Code, plan: Plan, slots: Pointer, first: Number, size: Number) -> None:
-    """Zeros for what only fills up the last group: products along the slots read it, and its zero weights would make
-    NaN of an infinity.
+    """Set the padding of the last group to zero: products along the slots read it, and its zero weights would turn an
+    infinity into NaN.
     """
     width, cell = plan.machine.width, plan.cell
     with code.when(size.compare("<", first + plan.units)):
@@ -301,9 +301,9 @@ def _collect(
     width: Number,
     size: Number,
 ) -> None:
-    """The gradient of what a step showed, from outside and from the step after; of the latter nothing is left.
+    """Add the gradients of a step's output from outside and from the next step; the latter is cleared.
 
-    Rows are `width` values long, of which `size` are shown and the others zeros.
+    Rows are `width` values long, of which `size` are outputs and the others zeros.
     """
     with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
         outside, after, target = (
@@ -316,7 +316,7 @@ def _collect(
 
 
 def _column_sums(module: ir.Module, plan: Plan) -> Code:
-    """bias gradients += the sums of all rows."""
+    """Write: bias gradients += the sums of all rows."""
     code = Code(module, plan.machine, "column_sums", 5)
     gates, rows, row_width, bias, groups = code.arguments
     gates, bias, width = code.pointer(gates), code.pointer(bias), plan.machine.width

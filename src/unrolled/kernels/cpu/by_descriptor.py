@@ -1,5 +1,5 @@
-"""The cache folder by descriptors, on Linux, macOS and their like: every step of the path is opened without following a
-link, looked at as it is open, and the next step is opened relative to it, so that nothing can be exchanged in between.
+"""The cache folder by file descriptors, on Linux, macOS and similar systems: every part of the path is opened without
+following links and checked while open, and the next part is opened relative to it, so nothing can be swapped between.
 """
 
 import os
@@ -12,25 +12,25 @@ from pathlib import Path
 
 from unrolled.kernels.cpu.trust import LARGEST, NotTrusted, check_file, check_folder, check_parent
 
-STALE = 3600  # seconds after which an unfinished file is of a process that was killed
+STALE = 3600  # seconds after which an unfinished file counts as abandoned
 UNFINISHED = ".new"
 
 
 def is_possible() -> bool:
-    """Whether this system can open relative to a folder, and without following links."""
+    """Return whether this system can open relative to a folder, and without following links."""
     needed = {os.open, os.mkdir, os.rename, os.unlink, os.stat}
     return needed <= os.supports_dir_fd and hasattr(os, "O_NOFOLLOW") and hasattr(os, "geteuid")
 
 
 @contextmanager
 def open_shelf(place: Path) -> Generator["DescriptorShelf"]:
-    """Open the folder, made with 0700 where it is missing.
+    """Open the folder, created with mode 0700 if it is missing.
 
-    Links above the last folder are followed once, and then every folder on the way is looked at.
+    Links above the last folder are followed once, and then every folder of the path is checked.
 
     Raises:
         NotTrusted: others could have written there.
-        OSError: it cannot be opened or made, or is itself a link.
+        OSError: it cannot be opened or created, or is itself a link.
     """
     with ExitStack() as open_folders:
         above, last = Path(os.path.realpath(place.parent)), place.name
@@ -59,7 +59,7 @@ class DescriptorShelf:
         self.folder = folder
 
     def read(self, name: str) -> bytes:
-        """The content of a file; it is not waited for, should it be a pipe."""
+        """Read a file, without blocking if it is a pipe."""
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.folder)
         try:
             check_file(os.fstat(descriptor))
@@ -69,7 +69,7 @@ class DescriptorShelf:
             os.close(descriptor)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write under another name, then rename; what killed processes left is removed."""
+        """Write under another name, then rename; remove files that killed processes left."""
         self._clean()
         unfinished = f".{name}.{secrets.token_hex(8)}{UNFINISHED}"
         try:
@@ -93,12 +93,12 @@ class DescriptorShelf:
 
 
 def _passing() -> int:
-    """Flags for a folder on the way, which need not be readable where the system allows that."""
+    """Return the flags to open a folder within the path, which need not be readable where the system allows that."""
     return getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def _opened(part: str, above: int, flags: int) -> int:
-    """A folder in another one, made where it is missing."""
+    """Open a folder in another one; create it if it is missing."""
     try:
         return os.open(part, flags, dir_fd=above)
     except FileNotFoundError:

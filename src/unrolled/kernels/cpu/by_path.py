@@ -1,7 +1,7 @@
 """The cache folder by its path, on Windows, where files have access lists instead of an owner's mode.
 
-The standard library reads no access lists, so code is kept only below the user's own profile, which other users without
-an administrator's rights can neither list nor write. The folder for temporary files lies there, too.
+The standard library cannot read access lists, so code is kept only in the user's own profile, which other users
+without an administrator's rights can neither list nor write. The folder for temporary files is there, too.
 """
 
 import os
@@ -16,11 +16,11 @@ from unrolled.kernels.cpu.trust import LARGEST, NotTrusted
 
 @contextmanager
 def open_shelf(place: Path) -> Generator["PathShelf"]:
-    """Use the folder, made where it is missing.
+    """Use the folder, created if it is missing.
 
     Raises:
-        NotTrusted: it leads out of what is the user's own.
-        OSError: it cannot be made.
+        NotTrusted: it leads out of the user's profile.
+        OSError: it cannot be created.
     """
     real = Path(os.path.realpath(place))
     own = Path(os.path.realpath(Path.home()))
@@ -41,7 +41,7 @@ class PathShelf:
         self.folder = folder
 
     def read(self, name: str) -> bytes:
-        """The content of a plain file."""
+        """Read a plain file."""
         found = os.lstat(self.folder / name)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             raise NotTrusted("holds something that is no kernel")

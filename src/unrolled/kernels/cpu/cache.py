@@ -1,9 +1,9 @@
-"""Compiled code on disk, between processes: taken only from a folder and files that nobody else could have written.
+"""A cache of compiled code on disk; code is loaded only from folders and files that no other user could have written.
 
-Who can write a file of this cache runs code as the user who loads it. So the folder is the user's own: `kernels` in
-the user's cache folder, or the one that `UNROLLED_CACHE_DIR` names. Where it is not safe, code is kept in a temporary
-folder of this process, and one warning says which folder was refused and why. A file holds a digest of its name and its
-code: one that is cut off, damaged or renamed is compiled again. `compiler` calls from one thread at a time.
+A process that can write to this cache can run code as the user who loads it. So the folder belongs to the user:
+`kernels` in the user's cache folder, or the folder in `UNROLLED_CACHE_DIR`. If it is not safe, code is kept in a
+temporary folder of this process, and one warning names the refused folder and the reason. A file holds a digest of its
+name and its code: one that is truncated, damaged or renamed is compiled again. `compiler` calls from one thread only.
 """
 
 import atexit
@@ -23,15 +23,15 @@ from unrolled.kernels.cpu.trust import NotTrusted, Shelf
 
 FOLDER_VARIABLE = "UNROLLED_CACHE_DIR"
 DIGEST_BYTES = 32  # of SHA-256, before the code
-_instead: dict[Path, Path] = {}  # refused folders, and the temporary one that is used for each
-# where the system can open a file relative to an open folder, nothing can be exchanged between a look and its use
+_instead: dict[Path, Path] = {}  # refused folders, and the temporary one used instead of each
+# by descriptor where possible, so that nothing can be swapped between a check and the use
 _open: Callable[[Path], AbstractContextManager[Shelf]] = (
     by_descriptor.open_shelf if by_descriptor.is_possible() else by_path.open_shelf
 )
 
 
 def wanted() -> Path:
-    """The folder that is asked for: by the environment, else the user's own."""
+    """Return the wanted folder: from the environment, else in the user's cache folder."""
     asked = os.environ.get(FOLDER_VARIABLE)
     if asked:
         return Path(os.path.abspath(Path(asked).expanduser()))
@@ -39,7 +39,7 @@ def wanted() -> Path:
 
 
 def described() -> str:
-    """Where compiled code is kept, in words; without a warning."""
+    """Describe where compiled code is kept, without a warning."""
     place = wanted()
     try:
         with _open(place):
@@ -49,7 +49,7 @@ def described() -> str:
 
 
 def found(name: str) -> bytes | None:
-    """The machine code kept under a name, if it is there, whole and this user's own."""
+    """Load the machine code of a name, if it exists, is undamaged and belongs to this user."""
     try:
         with _shelf() as shelf:
             content = shelf.read(name)
@@ -60,7 +60,7 @@ def found(name: str) -> bytes | None:
 
 
 def keep(name: str, code: bytes) -> None:
-    """Keep machine code, whole or not at all; where that fails the next process compiles for itself."""
+    """Save machine code, whole or not at all; if that fails, the next process compiles again."""
     with suppress(NotTrusted, OSError), _shelf() as shelf:
         shelf.write(name, _digest(name, code) + code)
 
@@ -71,7 +71,7 @@ def _digest(name: str, code: bytes) -> bytes:
 
 @contextmanager
 def _shelf() -> Generator[Shelf]:
-    """The folder of this process, open; a temporary one where the wanted one is refused."""
+    """Open the cache folder of this process; a temporary one if the wanted one is refused."""
     place = wanted()
     with ExitStack() as closing:
         try:
@@ -85,11 +85,11 @@ def _shelf() -> Generator[Shelf]:
 
 
 def _temporary(refused: Path, reason: str) -> Path:
-    """A folder that only this user can open, for this process alone."""
+    """Create a temporary folder of this process that only this user can open."""
     folder, owner = Path(os.path.realpath(tempfile.mkdtemp(prefix="unrolled-"))), os.getpid()
 
     def remove() -> None:
-        if os.getpid() == owner:  # a forked child leaves it to its parent
+        if os.getpid() == owner:  # only the parent of forked processes removes it
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)

@@ -19,33 +19,33 @@ from unrolled.kernels.cpu.memory import keep_freed_memory
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pool import Kernel, run_all, threads_for
 
-BLOCK_VALUES = 98_304  # slots of a block of rows: they should stay in a core's second cache
-TABLES = 10  # what the backward pass needs; the forward pass uses some of them
-THREAD_WORK = 1_000_000  # multiplications below which handing over to a thread costs more than it saves
+BLOCK_VALUES = 98_304  # slots of a block of rows, so that they stay in a core's L2 cache
+TABLES = 10  # of the backward pass; the forward pass uses some of them
+THREAD_WORK = 1_000_000  # multiplications below which another thread costs more than it saves
 
 
 @dataclass(eq=False)
 class Part:
-    """One chunk's buffers, which the forward pass leaves for the backward pass."""
+    """One chunk's buffers, kept by the forward pass for the backward pass."""
 
     chunk: Chunk
     gates: Tensor  # (rows, slots of all units)
     cells: Tensor  # (C + rows, padded); in inference (C, padded)
     raw: Tensor  # (rows, padded) before a projection
-    table: Tensor  # room for the addresses of a block's rows
+    table: Tensor  # space for the addresses of a block's rows
     draws: Draws  # of the whole batch
 
     def without_buffers(self) -> "Part":
-        """The same without the large ones."""
+        """Return a copy without the large buffers."""
         return self.with_buffers(*[self.gates.new_empty(0)] * len(self.buffers))
 
     def with_buffers(self, gates: Tensor, cells: Tensor, raw: Tensor) -> "Part":
-        """The same with them."""
+        """Return a copy with the large buffers."""
         return replace(self, gates=gates, cells=cells, raw=raw)
 
     @property
     def buffers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The large ones."""
+        """The large buffers."""
         return self.gates, self.cells, self.raw
 
 
@@ -59,7 +59,7 @@ def forward(
         inputs: (N, F), contiguous; with pairs also bfloat16.
         lengths: (B,).
         state: hidden, and cell where there is one, before the first step, (B, H).
-        keep: keep what `backward` needs.
+        keep: keep the values that `backward` needs.
 
     Returns:
         outputs (N, shown), the states after each sequence's last step (B, padded), and the buffers of every chunk.
@@ -108,20 +108,20 @@ def backward(
     d_final: Sequence[Tensor | None],
     want_inputs: bool,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
-    """The gradients of everything; the parts' slots are used up.
+    """Compute all gradients; the parts' slots are overwritten.
 
     Args:
         layer: the weights.
         inputs: (N, F), as in `forward`.
-        outputs: (N, shown), as `forward` answered.
-        parts: as `forward` answered.
+        outputs: (N, shown), from `forward`.
+        parts: from `forward`.
         state: as in `forward`.
         d_outputs: (N, H); None = zeros.
         d_final: of every final state, (B, H); None = zeros.
-        want_inputs: whether the gradient of the inputs is asked for.
+        want_inputs: whether to compute the gradient of the inputs.
 
     Returns:
-        gradients of the inputs (N, F), of the weights, and of the states before the first step (B, padded).
+        gradients of the inputs (N, F), of the weights, and of the initial states (B, padded).
     """
     d_outputs = outputs.new_zeros(outputs.shape) if d_outputs is None else padded_to(d_outputs, layer.shown)
     d_inputs = outputs.new_empty(len(inputs), layer.padded_inputs) if want_inputs else None
@@ -173,7 +173,7 @@ def backward(
 def parts_again(
     layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, raw: Tensor, chunks: int
 ) -> list[Part]:
-    """The buffers of a forward pass from copies of what it left.
+    """Rebuild the buffers of a forward pass from copies of their contents.
 
     Args:
         layer: the weights.
@@ -181,7 +181,7 @@ def parts_again(
         gates: of every chunk, (N, slots of all units).
         cells: of every chunk after each step, (N, padded); (0, padded) where the cell has none.
         raw: of every chunk, (N, padded); (0, padded) without a projection.
-        chunks: how many there were.
+        chunks: number of chunks.
     """
     parts, first, cells_before = [], 0, _padded_state(layer, state)[1:]
     for chunk in _chunks(layer, lengths, chunks):
@@ -198,7 +198,7 @@ def parts_again(
 
 
 def padded_to(values: Tensor, width: int) -> Tensor:
-    """Rows filled up with zeros to this width, contiguous; a copy only where something changes."""
+    """Pad rows with zeros to this width, contiguous; copy only where needed."""
     if values.shape[-1] < width:
         values = torch.nn.functional.pad(values, (0, width - values.shape[-1]))
     return values.contiguous()
@@ -217,12 +217,12 @@ def _chunks(layer: Layer, lengths: Tensor, threads: int) -> list[Chunk]:
 
 
 def _padded_state(layer: Layer, state: Sequence[Tensor]) -> list[Tensor]:
-    """The fields as wide as the kernels have them, (B, shown) and (B, padded)."""
+    """Pad the fields to the widths of the kernels, (B, shown) and (B, padded)."""
     return [padded_to(field.detach(), width) for field, width in zip(state, (layer.shown, layer.padded), strict=False)]
 
 
 def _own_copy(given: Tensor | None, like: Tensor, width: int) -> Tensor:
-    """A gradient of a state to be written into; None = zeros."""
+    """Copy a gradient of a state so that it can be overwritten; None = zeros."""
     copy = like.new_zeros(len(like), width)
     if given is not None:
         copy[:, : given.shape[1]] = given
@@ -234,7 +234,7 @@ def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
     rows = chunk.num_rows if keep else chunk.block_rows
     gates, cells = new(rows, layer.row_width), new(0, layer.padded)
     if keep and layer.plan.tail:
-        gates[:, -layer.plan.tail :] = 0  # no step writes all of it, and what an operator answers is not left to chance
+        gates[:, -layer.plan.tail :] = 0  # no step writes all of it, and an operator's result must not be random
     if layer.plan.cell.has_cell:
         cells = new(count + (rows if keep else 0), layer.padded)
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
@@ -252,7 +252,7 @@ def _common(
     hidden: Tensor,
     left_hidden: Tensor,
 ) -> dict[Any, Tensor | int]:
-    """The arguments that both passes take."""
+    """Return the arguments that both passes have."""
     chunk = part.chunk
     return {
         names.blocks: chunk.addresses["blocks"],
@@ -285,7 +285,7 @@ def _common(
 
 
 def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
-    """Where the backward pass has a block's gradients on both sides of a projection, and brings it into pairs."""
+    """Allocate the backward pass's buffers for a block: gradients on both sides of a projection, and pairs."""
     rows, width, new = part.chunk.block_rows, layer.groups * layer.plan.width, layer.bias.new_empty
     projected = rows if layer.plan.projected else 0
     room: dict[Any, Tensor | int] = {
@@ -309,7 +309,7 @@ def _addresses(names: type[IntEnum], given: Mapping[Any, Tensor | int]) -> list[
 
 @cache
 def forward_kernel(name: str, plan: Plan, keep: bool) -> Kernel:
-    """The compiled forward pass, in training or inference."""
+    """Return the compiled forward pass, for training or inference."""
     kind = "training" if keep else "inference"
     return compiler.load(_key(name, plan, kind), plan.machine, lambda module: write_forward(module, plan, keep))
 

@@ -1,6 +1,6 @@
-"""From a written module to machine code in this process, kept on disk between processes, see `cache`.
+"""Compilation of a module to machine code in this process, with a cache on disk, see `cache`.
 
-A file appears under its final name only when it is whole, so processes that start together do not disturb each other.
+A file gets its final name only when it is complete, so processes that start together do not disturb each other.
 """
 
 import ctypes
@@ -26,12 +26,12 @@ _engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as its e
 
 
 def load(name: str, machine: Machine, write: Callable[[ir.Module], None]) -> Kernel:
-    """The function `kernel` of a module, compiled or from the cache.
+    """Load the function `kernel` of a module, compiled now or from the cache.
 
     Args:
-        name: tells this kernel from every other one.
+        name: unique name of this kernel.
         machine: the processor to compile for.
-        write: writes the function `kernel` and what it calls into an empty module.
+        write: writes the function `kernel` and its helpers into an empty module.
     """
     key = f"{name}-{machine.name}"
     with _lock:
@@ -46,7 +46,7 @@ def load(name: str, machine: Machine, write: Callable[[ir.Module], None]) -> Ker
 
 
 def compiled(machine: Machine, write: Callable[[ir.Module], None]) -> bytes:
-    """Machine code of a module, as an object file."""
+    """Compile a module to machine code, as an object file."""
     module = ir.Module(name="unrolled")
     module.triple = llvm.get_process_triple()
     write(module)
@@ -80,7 +80,7 @@ def _linked(code: bytes) -> Kernel:
 
 @cache
 def _fingerprint(machine: Machine) -> str:
-    """Changes with the sources of this folder, the compiler and the processor."""
+    """Return a digest of the sources of this folder, the compiler and the processor."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What noise draws for one layer and batch, laid out as the tiles read it."""
+"""The draws of the noise for one layer and batch, in the layout of the tiles."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from unrolled.ragged import Ragged
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Keys of draws, and the masks of dropout; those of zoneout are drawn where they are used, in both passes.
+    """Keys of draws, and the masks of dropout; zoneout is drawn where it is used, in both passes.
 
     Args:
         row_keys: of every step, (N,) int64; empty without zoneout.
-        unit_keys: words, (fields of the state, padded); likewise.
-        shared: what all draws of zoneout share, as `zoneout` has its places; likewise.
-        factors: what the recurrent product reads of the hidden state, (B, padded); None = all of it.
+        unit_keys: words, (fields of the state, padded); empty without zoneout.
+        shared: numbers that all draws of zoneout share, in the order of `zoneout`; empty without zoneout.
+        factors: of the hidden state in the recurrent product, (B, padded); None = without dropout.
         lengths: steps of each sequence, (B,).
     """
 
@@ -30,15 +30,15 @@ class Draws:
     lengths: Tensor
 
     def factors_of(self, chunk: Chunk) -> Tensor | int:
-        """The factors of a chunk's sequences, (C, padded); 0 where there are none."""
+        """Return the factors of a chunk's sequences, (C, padded); 0 without dropout."""
         return 0 if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
 
     def read_before(self, hidden: Tensor) -> Tensor:
-        """The hidden states before the first step, (B, padded), as the recurrent product reads them."""
+        """Return the initial hidden states, (B, padded), as the recurrent product reads them."""
         return hidden if self.factors is None else hidden * self.factors
 
     def read(self, outputs: Tensor) -> Tensor:
-        """Every output, (N, padded), as the recurrent product of the next step reads it."""
+        """Return every output, (N, padded), as the recurrent product of the next step reads it."""
         return outputs if self.factors is None else self.factors.repeat_interleave(self.lengths, 0).mul_(outputs)
 
 
@@ -47,7 +47,7 @@ NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
 
 
 def draw(layer: Layer, lengths: Tensor) -> Draws:
-    """The draws of a layer's noise for sequences of these lengths, (B,)."""
+    """Make the draws of a layer's noise for sequences of these lengths, (B,)."""
     noise, padded, factors = layer.noise, layer.padded, None
     if noise is None:
         return NONE
@@ -62,11 +62,11 @@ def draw(layer: Layer, lengths: Tensor) -> Draws:
 
 
 def _shared(noise: Noise) -> Tensor:
-    """The word below which a unit stays as it was, its share then, and else; in evaluation both are the expectation."""
+    """Return the word below which a unit keeps its value, and the kept share below and above (equal in evaluation)."""
     shares = (noise.zoneout, noise.zoneout) if noise.seed is None else (1.0, 0.0)
     return torch.cat([_words(torch.tensor([threshold(noise.zoneout)])), torch.tensor(shares, dtype=torch.float32)])
 
 
 def _words(numbers: Tensor) -> Tensor:
-    """Words of 32 bits as float32 values whose bits mean something else."""
+    """Store 32-bit words as the bits of float32 values."""
     return numbers.to(torch.int32).view(torch.float32)

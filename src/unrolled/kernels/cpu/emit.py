@@ -1,6 +1,6 @@
 """Writing machine code readably: numbers with operators, pointers and loops over LLVM's builder.
 
-A kernel is a Python function that writes one LLVM function. What looks like arithmetic on a `Number` emits
+A kernel is a Python function that writes one LLVM function. Arithmetic on a `Number` emits
 the instruction; Python's own loops unroll, `Code.loop` loops at run time.
 """
 
@@ -55,7 +55,7 @@ class Number:
     __floordiv__ = __truediv__
 
     def __mod__(self, other: Any) -> "Number":
-        """The remainder of integers that are not negative."""
+        """Emit the remainder of non-negative integers."""
         return Number(self.code, self.code.builder.srem(self.value, self._other(other)))
 
     __radd__ = __add__
@@ -71,29 +71,29 @@ class Number:
         return self * -1
 
     def first(self) -> "Number":
-        """The first element of a vector."""
+        """Emit the first element of a vector."""
         return Number(self.code, self.code.builder.extract_element(self.value, ir.Constant(INT32, 0)))
 
     def compare(self, sign: str, other: Any) -> "Number":
-        """A truth value for each element; a comparison with NaN is false."""
+        """Emit a comparison of each element; a comparison with NaN is false."""
         build = self.code.builder
         test = build.fcmp_ordered if self._float else build.icmp_signed
         return Number(self.code, test(sign, self.value, self._other(other)))
 
     def magnitude(self) -> "Number":
-        """Its distance from zero; NaN stays NaN."""
+        """Emit the absolute value; NaN stays NaN."""
         return self.code.choose(self.compare("<", 0.0), -self, self)
 
     def negated(self) -> "Number":
-        """The other truth value."""
+        """Emit the negation of a truth value."""
         return Number(self.code, self.code.builder.not_(self.value))
 
     def at_least(self, bound: Any) -> "Number":
-        """The larger of the two; NaN stays NaN."""
+        """Emit the larger of two numbers; NaN stays NaN."""
         return self._select("<", bound)
 
     def at_most(self, bound: Any) -> "Number":
-        """The smaller of the two; NaN stays NaN."""
+        """Emit the smaller of two numbers; NaN stays NaN."""
         return self._select(">", bound)
 
     def _select(self, sign: str, bound: Any) -> "Number":
@@ -113,19 +113,19 @@ class Pointer:
         return Pointer(self.code, self.code.builder.gep(self.value, [index], source_etype=FLOAT))
 
     def vector(self) -> Number:
-        """The vector stored here."""
+        """Load the vector stored here."""
         return Number(self.code, self.code.builder.load(self.value, typ=self.code.vector_type, align=BYTES))
 
     def spread(self) -> Number:
-        """The single value stored here, in every element of a vector."""
+        """Load the single value stored here into every element of a vector."""
         return self.code.spread(self.single().value)
 
     def single(self) -> Number:
-        """The single value stored here."""
+        """Load the single value stored here."""
         return Number(self.code, self.code.builder.load(self.value, typ=FLOAT, align=BYTES))
 
     def halfword(self, index: Any) -> "Pointer":
-        """The index-th place of two bytes from here on."""
+        """Return the place of the index-th two bytes from here on."""
         place = self.code.builder.gep(self.value, [self.code.integer(index).value], source_etype=ir.IntType(16))
         return Pointer(self.code, place)
 
@@ -134,7 +134,7 @@ class Pointer:
         self.code.builder.store(number.value, self.value, align=BYTES)
 
     def entry(self, index: Any) -> Number:
-        """The index-th 64-bit integer from here on."""
+        """Load the index-th 64-bit integer from here on."""
         place = self.code.builder.gep(self.value, [self.code.integer(index).value], source_etype=INT64)
         return Number(self.code, self.code.builder.load(place, typ=INT64, align=8))
 
@@ -163,9 +163,9 @@ class Code:
 
     Args:
         module: where the function goes.
-        machine: whose vectors to use.
+        machine: gives the width of vectors.
         name: of the function.
-        arguments: how many 64-bit integers or pointers it takes.
+        arguments: number of its arguments, 64-bit integers or pointers.
         internal: callable from this module only.
     """
 
@@ -182,23 +182,23 @@ class Code:
         self.arguments = [Number(self, argument) for argument in self.function.args]
 
     def integer(self, value: Any) -> Number:
-        """A 64-bit integer, from Python's or as it is."""
+        """Convert a Python integer to a 64-bit integer; leave others unchanged."""
         return value if isinstance(value, Number) else Number(self, ir.Constant(INT64, value))
 
     def number(self, value: float) -> Number:
-        """A vector with the same value everywhere."""
+        """Make a vector with the same value everywhere."""
         return Number(self, constant(self.vector_type, value))
 
     def single(self, value: float) -> Number:
-        """One value, not in a vector."""
+        """Make a single value, not in a vector."""
         return Number(self, constant(FLOAT, value))
 
     def pointer(self, address: Number) -> Pointer:
-        """The place with this address."""
+        """Return the place with this address."""
         return Pointer(self, self.builder.inttoptr(address.value, POINTER))
 
     def spread(self, scalar: Any) -> Number:
-        """A scalar in every element of a vector."""
+        """Copy a scalar to every element of a vector."""
         width = self.machine.width
         undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
@@ -206,11 +206,11 @@ class Code:
         return Number(self, self.builder.shuffle_vector(first, undefined, mask))
 
     def spread_integer(self, number: Number) -> Number:
-        """An integer as a float in every element of a vector."""
+        """Copy an integer as a float to every element of a vector."""
         return self.spread(self.builder.sitofp(number.value, FLOAT))
 
     def total(self, number: Number) -> Number:
-        """The sum of a vector's elements, in every element; always added in the same order."""
+        """Emit the sum of a vector's elements, in every element; always added in the same order."""
         width = self.machine.width
         distance = width // 2
         while distance:
@@ -219,26 +219,26 @@ class Code:
         return number
 
     def shuffled(self, first: Number, second: Number, places: Sequence[int]) -> Number:
-        """A vector of elements from these places of two vectors, those of the second counted on."""
+        """Emit a vector of elements from places of two vectors; those of the second follow those of the first."""
         mask = ir.Constant(ir.VectorType(INT32, len(places)), list(places))
         return Number(self, self.builder.shuffle_vector(first.value, second.value, mask))
 
     def lanes_below(self, count: Number) -> Number:
-        """A truth value for each element: whether its place is below the count."""
+        """Emit a truth value for each element: whether its place is below the count."""
         width = self.machine.width
         lanes = ir.Constant(ir.VectorType(INT64, width), list(range(width)))
         return Number(self, self.builder.icmp_signed("<", lanes, self.spread(count.value).value))
 
     def root(self, number: Number) -> Number:
-        """The square root."""
+        """Emit the square root."""
         return self._intrinsic("sqrt", number)
 
     def fused(self, left: Number, right: Number, added: Number) -> Number:
-        """left * right + added in one instruction where the machine has it."""
+        """Emit left * right + added, in one instruction where the machine has it."""
         return self._intrinsic("fmuladd", left, right, added)
 
     def choose(self, condition: Number, yes: Number, no: Number) -> Number:
-        """One of two numbers."""
+        """Emit the choice of one of two numbers."""
         return Number(self, self.builder.select(condition.value, yes.value, no.value))
 
     def call(self, function: "Code", *arguments: Any) -> None:
@@ -247,13 +247,13 @@ class Code:
 
     @contextmanager
     def when(self, condition: Number) -> Generator[None]:
-        """Run the body only if the condition holds."""
+        """Emit the body so that it runs only if the condition holds."""
         with self.builder.if_then(condition.value):
             yield
 
     @contextmanager
     def loop(self, start: Any, stop: Any, step: Any = 1, carry: Sequence[Number] = ()) -> Generator[Loop]:
-        """Run the body for every index from start up to stop.
+        """Emit a loop that runs the body for every index from start up to stop.
 
         The body reads `carried` and sets `next`; after the loop `carried` holds the last values.
         """
@@ -279,7 +279,7 @@ class Code:
         build.position_at_end(after)
 
     def _intrinsic(self, operation: str, *numbers: Number) -> Number:
-        """An operation of LLVM's on vectors of float32."""
+        """Emit an LLVM intrinsic on vectors of float32."""
         kind, name = self.vector_type, f"llvm.{operation}.v{self.machine.width}f32"
         known = self.module.globals.get(name)
         function = known or ir.Function(self.module, ir.FunctionType(kind, [kind] * len(numbers)), name)
@@ -291,7 +291,7 @@ class Code:
 
 
 def constant(kind: ir.Type, value: float) -> ir.Constant:
-    """A constant of this type, in every element of a vector."""
+    """Make a constant of this type, in every element of a vector."""
     if isinstance(kind, ir.VectorType):
         return ir.Constant(kind, [constant(kind.element, value)] * kind.count)
     return ir.Constant(kind, float(value) if isinstance(kind, ir.FloatType) else int(value))

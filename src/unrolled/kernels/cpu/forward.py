@@ -1,4 +1,4 @@
-"""The forward pass of one chunk of sequences, in training (everything kept) and inference (only what runs on)."""
+"""The forward pass of one chunk of sequences, in training (everything is kept) and inference (only the state)."""
 
 from enum import IntEnum, auto
 
@@ -25,13 +25,13 @@ from unrolled.kernels.cpu.zoneout import Zoneout
 
 
 class Forward(IntEnum):
-    """Places of the arguments; sizes in float32 values, the rest addresses."""
+    """Indices of the arguments; sizes in float32 values, the rest addresses."""
 
     blocks = 0  # steps at which each block begins, then the last step
     num_blocks = auto()
     offsets = auto()  # see `rows`
     firsts = auto()
-    table = auto()  # room for six addresses and a key for each row of a block
+    table = auto()  # space for six addresses and a key per row of a block
     table_rows = auto()
     groups = auto()
     input_terms = auto()  # of the input product, see `Plan.terms`
@@ -40,19 +40,19 @@ class Forward(IntEnum):
     left_stride = auto()
     hidden_size = auto()
     padded_size = auto()  # values of a row of units
-    shown_size = auto()  # values of a row of outputs: as many, but for a projection
+    shown_size = auto()  # values of a row of outputs: the same, except with a projection
     inputs = auto()  # (N, input_stride)
     outputs = auto()  # (N, shown_size)
-    sequences = auto()  # (C,) which of the B sequences are the chunk's
+    sequences = auto()  # (C,) indices of the chunk's sequences among all B
     lengths = auto()  # (C,)
     hidden = auto()  # (B, shown_size) before the first step
-    left = auto()  # (N, left_stride) what the recurrent product reads: `outputs`, or a copy, narrow or dropped in part
+    left = auto()  # (N, left_stride) input of the recurrent product: `outputs`, or a copy in bfloat16 or with dropout
     left_hidden = auto()  # (B, left_stride), likewise
     gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
     cells = auto()  # training: (C + rows, padded_size), the first C before the first step; inference: (C, ...)
     num_sequences = auto()  # C
     first_cells = auto()  # (B, padded_size) before the first step; address 0 where `cells` has them already
-    last_hidden = auto()  # (B, shown_size) after each sequence's last step; address 0 where nobody asks
+    last_hidden = auto()  # (B, shown_size) after each sequence's last step; address 0 if not wanted
     last_cells = auto()  # (B, padded_size), likewise
     bias = auto()  # (groups, slots)
     input_weights = auto()  # (groups, input_size, input slots)
@@ -72,7 +72,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
     Args:
         module: where to.
         plan: the cell's layout.
-        keep: training: keep in the slots and cells what the backward pass needs.
+        keep: for training: keep in the slots and cells the values that the backward pass needs.
     """
     machine, width = plan.machine, plan.machine.width
     input_tile, recurrent_tile = machine.tile_rows(plan.input_vectors), machine.tile_rows(plan.recurrent_vectors)
@@ -207,7 +207,7 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
 
 
 def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
-    """slots = bias, plus the inputs' product where the cell has one."""
+    """Write: slots = bias, plus the inputs' product where the cell has one."""
     code = Code(module, plan.machine, f"input_{rows}", 6)
     table, depth, weights, bias, place, row_width = code.arguments
     bias, place, vector = code.pointer(bias), code.pointer(place), plan.machine.width
@@ -223,7 +223,7 @@ def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
 
 
 def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
-    """slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
+    """Write: slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
     code = Code(module, plan.machine, f"recurrent_{rows}", 14 + 3 * plan.zones + plan.drops)
     left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, size, own_at = (
         code.arguments[:14]
@@ -287,14 +287,14 @@ def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> 
 
 
 def _narrow_shown(code: Code, count: Number, shown: Pointer, narrow: Pointer, local: Number, width: Number) -> None:
-    """What a step shows behind a projection, also in bfloat16."""
+    """Write a step's projected output also in bfloat16."""
     with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
         value = (code.pointer(shown.entry(row.index)) + place.index).vector()
         store_narrow(value, code.pointer(narrow.entry(local + row.index)) + place.index // 2)
 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
-    """The arithmetic of a cell that needs its whole row, when all its sums are there."""
+    """Write the arithmetic of a cell that needs its whole row, after all its sums."""
     code = Code(module, plan.machine, "settle", 9)
     before, narrow, after, slots, cells, next_cells, groups, hidden_size, own = code.arguments
     places = [code.pointer(address) for address in (slots, before, after, cells, next_cells, own)]

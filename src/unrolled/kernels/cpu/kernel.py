@@ -11,12 +11,12 @@ from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
-# asked once: torch.compile does not follow a cached function
+# called once: torch.compile does not follow a cached function
 HAS_PAIRS, HAS_VECTORS = host().has_pairs, host().has_vectors
 
 
 def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
-    """Why the tiles cannot run this; empty when they can."""
+    """Return why the tiles cannot run this; empty when they can."""
     values = inputs.values
     if not name_of(cell):
         return f"the tiles have no {cell.short_name}"
@@ -36,7 +36,7 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     if torch.jit.is_tracing():
         return "a graph is being recorded"
     if transformed():
-        return "a function transform of torch is at work"
+        return "a function transform of torch is active"
     if cell.weight_ih.dtype != torch.float32 or values.dtype not in (torch.float32, *[torch.bfloat16] * narrow):
         return f"inputs are {values.dtype}, weights {cell.weight_ih.dtype}; the tiles take float32"
     return ""
@@ -45,7 +45,7 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
 def run(
     cell: Cell, inputs: Ragged, state: State, noise: Noise | None = None, want_state: bool = True
 ) -> tuple[Ragged, State]:
-    """Same contract as `reference.run`."""
+    """Run a cell as `reference.run` does."""
     state = type(state)(*(field.float() for field in state))  # a linear layer under autocast makes it bfloat16
     if torch.compiler.is_compiling():
         return operator.run(cell, name_of(cell), inputs, state, pairs=_narrow())
@@ -53,5 +53,5 @@ def run(
 
 
 def _narrow() -> bool:
-    """Whether products should be in less than float32."""
+    """Return whether products should be in less than float32."""
     return torch.is_autocast_enabled("cpu")

@@ -1,4 +1,4 @@
-"""A layer as the kernels see it: a cell's name, a machine, and weights packed for its tiles."""
+"""A layer for the kernels: a cell's name, a machine, and weights packed for its tiles."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
@@ -17,15 +17,15 @@ from unrolled.kernels.noise import Noise
 
 
 class Layer:
-    """Weights in torch's layout, and how they lie for the tiles.
+    """Weights in torch's layout, and their layout for the tiles.
 
     Args:
         name: key in `POINTWISE`.
         machine: the processor to run as.
-        weights: by name, as `Cell.weight_shapes` has them: weight_ih (gates * H, F), bias_ih (gates * H), and what
-            else the cell has.
+        weights: by name, as in `Cell.weight_shapes`: weight_ih (gates * H, F), bias_ih (gates * H), and the others
+            of the cell.
         pairs: products in bfloat16, see `Plan`.
-        noise: what disturbs the recurrence; None = nothing.
+        noise: of the recurrence; None = none.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Layer:
         self.name, self.machine, self.weights, self.noise = name, machine, weights, noise
         cell = POINTWISE[name]
         self.input_size: int = weights["weight_ih"].shape[1]
-        self.hidden_size = int(weights["weight_ih"].shape[0]) // len(cell.input_gates)  # a recorded shape is a symbol
+        self.hidden_size = int(weights["weight_ih"].shape[0]) // len(cell.input_gates)  # in a graph a shape is a symbol
         drops, zones = (False, False) if noise is None else (noise.drops, noise.zones)
         self.plan = _plan(name, machine, self.hidden_size, pairs, drops, zones)
         self.padded = self.plan.padded(self.hidden_size)
         self.groups = self.padded // self.plan.units
-        # what it shows, and values of a row of it
+        # width of its output, and the padded width of a row
         self.output_size, self.shown = self.hidden_size, self.padded
         if self.plan.projected:
             self.output_size = int(weights["weight_hr"].shape[0])
@@ -55,14 +55,14 @@ class Layer:
 
     @cached_property
     def bias(self) -> Tensor:
-        """What every slot starts from."""
+        """Return the initial value of every slot."""
         if isinstance(self.plan.cell, Rowwise):
             return self.weights["bias_ih"].new_zeros(self.groups, self.plan.width)
         return packing.bias_of(self.weights["bias_ih"], self.weights.get("bias_hh"), self.plan, self.hidden_size)
 
     @cached_property
     def own(self) -> Tensor:
-        """The units' own numbers; empty where they have none."""
+        """Return the units' own numbers; empty where they have none."""
         if not self.plan.cell.num_own:
             return self.weights["weight_ih"].new_empty(0)
         with torch.no_grad():
@@ -70,11 +70,11 @@ class Layer:
         return packing.own_of(numbers, self.weights["weight_ih"], self.plan, self.hidden_size)
 
     def left(self, values: Tensor, stride: int) -> Tensor:
-        """Rows as a product reads them on its left side."""
+        """Convert rows to the left side of a product."""
         return packing.narrowed(values, stride) if self.plan.pairs else values
 
     def forward_weights(self, keep: bool) -> list[Tensor]:
-        """Both weights for products whose result is the slots; in training they are new at each call."""
+        """Pack both weights for products whose result is the slots; in training they are new at each call."""
         plan, packed = self.plan, []
         for weight, gates in self._products():
             pack = partial(packing.along_units, gates=gates, plan=plan, hidden_size=self.hidden_size)
@@ -82,7 +82,7 @@ class Layer:
         return packed
 
     def backward_weights(self) -> list[Tensor]:
-        """Both weights for products whose left side is the slots."""
+        """Pack both weights for products whose left side is the slots."""
         widths = (self.padded_inputs, self.shown)
         return [
             packing.along_depth(weight, gates, self.plan, self.hidden_size, columns)
@@ -90,7 +90,7 @@ class Layer:
         ]
 
     def projection(self, keep: bool) -> Tensor | int:
-        """The projection for a product whose left side is the hidden state, as `forward_weights`; 0 without one."""
+        """Pack the projection for a product whose left side is the hidden state; 0 without one."""
         if not self.plan.projected:
             return 0
 
@@ -101,18 +101,18 @@ class Layer:
         return pack(weight) if keep else packing.kept(weight, self.plan, pack)
 
     def projection_back(self) -> Tensor | int:
-        """The projection for a product whose left side is the gradient of what is shown; 0 without one."""
+        """Pack the projection for a product whose left side is the gradient of the output; 0 without one."""
         if not self.plan.projected:
             return 0
         weight, plan = self.weights["weight_hr"], self.plan.unpaired
         return packing.along_depth(weight, (0,), plan, self.output_size, self.padded)
 
     def zero_gradients(self, chunks: int) -> Tensor:
-        """Room for the gradients of every chunk, a row for each."""
+        """Allocate space for the gradients, one row per chunk."""
         return self.bias.new_zeros(chunks, sum(map(prod, self._gradient_shapes)))
 
     def gradients_in(self, row: Tensor) -> "WeightGradients":
-        """The gradients that lie in a row of that."""
+        """Return the gradients as views of a row of that space."""
         shapes = self._gradient_shapes
         parts = row.split([prod(shape) for shape in shapes])
         return WeightGradients(*(part.view(shape) for part, shape in zip(parts, shapes, strict=True)))
@@ -129,7 +129,7 @@ class Layer:
         ]
 
     def unpack(self, chunks: Sequence["WeightGradients"]) -> list[Tensor]:
-        """The sums over all chunks in torch's layout, in the order in which the weights were given."""
+        """Sum gradients over all chunks, in torch's layout and in the order of the given weights."""
         plan, size = self.plan, self.hidden_size
         found = {name: torch.empty_like(weight) for name, weight in self.weights.items()}
         if isinstance(plan.cell, Pointwise):
@@ -143,15 +143,15 @@ class Layer:
             own = torch.stack([chunk.own for chunk in chunks]).sum(0)
             back = torch.func.vjp(plan.cell.own_numbers, self._own_weights())[1]  # an operator has no autograd
             slopes = back(packing.own_from(own, plan, size))[0]
-            found |= {name: slope.clone() for name, slope in slopes.items()}  # an operator's answers share no memory
+            found |= {name: slope.clone() for name, slope in slopes.items()}  # an operator's results share no memory
         return list(found.values())
 
     def _own_weights(self) -> dict[str, Tensor]:
-        """Those that the units' own numbers come from."""
+        """Return the weights that the units' own numbers come from."""
         others = ["weight_ih", "weight_hh", "weight_hr"]
         if isinstance(self.plan.cell, Pointwise):
             others += ["bias_ih", "bias_hh"]
-        # torch rounds exp and its like otherwise where numbers lie apart, so they are put side by side
+        # torch rounds exp and similar functions differently on strided numbers, so they are made contiguous
         return {name: weight.detach().contiguous() for name, weight in self.weights.items() if name not in others}
 
     def _products(self) -> list[tuple[Tensor, tuple[int, ...]]]:
@@ -172,5 +172,5 @@ class WeightGradients(NamedTuple):
 
 @cache
 def _plan(name: str, machine: Machine, hidden_size: int, pairs: bool, drops: bool, zones: bool) -> Plan:
-    """One object for each, so that caches find it."""
+    """Return the plan for these arguments, always the same object, so that caches find it."""
     return Plan.of(POINTWISE[name], machine, hidden_size, pairs, drops, zones)

@@ -1,4 +1,4 @@
-"""Which thread works on which sequences, and in what order their steps lie."""
+"""The assignment of sequences to threads, and the order of their steps in memory."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
@@ -15,7 +15,7 @@ class Chunk:
     """The sequences of one thread, longest first; none is empty.
 
     Args:
-        sequences: which ones, (C,).
+        sequences: their indices, (C,).
         firsts: the row of the first step of each in the user's tensors, (C,).
         lengths: steps of each, (C,).
         offsets: the first row of every step in time-major order, then their number, (T + 1,).
@@ -32,23 +32,23 @@ class Chunk:
 
     @property
     def num_rows(self) -> int:
-        """Steps of all sequences together."""
+        """Total number of steps."""
         return int(self.offsets[-1])
 
     @cached_property
     def addresses(self) -> dict[str, int]:
-        """Where each of its arrays lies."""
+        """Return the address of each of its arrays."""
         return {
             field.name: getattr(self, field.name).ctypes.data for field in fields(self) if field.name != "block_rows"
         }
 
 
 def chunks_of(lengths: Tensor, threads: int, block_rows: int) -> list[Chunk]:
-    """Deal the sequences out to threads, about the same number of steps to each; empty ones are left out.
+    """Assign the sequences to threads, with about the same number of steps for each; empty ones are left out.
 
     Args:
         lengths: steps of each sequence, (B,).
-        threads: how many chunks at most.
+        threads: maximum number of chunks.
         block_rows: rows after which a new block begins.
     """
     return _chunks_of(lengths.numpy().tobytes(), threads, block_rows)
@@ -62,7 +62,7 @@ def _chunks_of(lengths: bytes, threads: int, block_rows: int) -> list[Chunk]:
     order = order[: np.count_nonzero(steps)]
     threads = min(threads, len(order))
     turn = np.arange(len(order)) % (2 * threads) if threads else order
-    owner = np.where(turn < threads, turn, 2 * threads - 1 - turn)  # back and forth: nobody gets only the longer ones
+    owner = np.where(turn < threads, turn, 2 * threads - 1 - turn)  # back and forth, for balance
     return [_chunk(order[owner == thread], steps, begins, block_rows) for thread in range(threads)]
 
 

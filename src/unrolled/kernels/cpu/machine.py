@@ -1,4 +1,4 @@
-"""What a processor offers a register tile: vector width, registers, and the names LLVM gives them."""
+"""Processors: vector width, number of registers, and LLVM's names for their features."""
 
 import platform
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import llvmlite.binding as llvm
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor as the tiles see it.
+    """A type of processor.
 
     Args:
         name: key in `MACHINES`.
         width: float32 values in one vector register.
         registers: vector registers.
-        cpu: LLVM's name of the processor; "" for the plainest one of this architecture.
+        cpu: LLVM's name of the processor; "" for the most basic one of this architecture.
         features: LLVM's switches, such as "+avx2,+fma".
     """
 
@@ -27,12 +27,12 @@ class Machine:
 
     @property
     def has_vectors(self) -> bool:
-        """Whether it is known to compute on whole vectors; where not, torch's own kernels are faster than tiles."""
+        """Whether it has vector instructions; without them torch's own kernels are faster than tiles."""
         return self.name != PLAIN
 
     @property
     def product_vectors(self) -> int:
-        """Vectors side by side in a tile of a plain product: four, or two where registers are few."""
+        """Number of vectors per row of a tile of a plain product: four, or two with few registers."""
         return 4 if self.registers >= 32 else 2
 
     @property
@@ -41,12 +41,12 @@ class Machine:
         return self.width == 16 and "+avx512bf16" in self.features.split(",")
 
     def tile_rows(self, vectors: int) -> int:
-        """Rows of a tile so many vectors wide whose sums all stay in registers; 1 where there is no product."""
+        """Return the rows of a tile of this many vectors whose sums all stay in registers; 1 without a product."""
         return 1 if not vectors else max(1, min(8, (self.registers - vectors - 1) // vectors))
 
 
 PLAIN = "plain"
-# what a host must have, the widest first; the last runs anywhere, in vectors that LLVM takes apart where it must
+# features that a host must have, the widest first; the last one runs anywhere, as LLVM splits vectors if needed
 MACHINES = {
     "avx512": (("avx512f", "avx512dq", "avx512vl", "avx512bw"), 16, 32),
     "avx2": (("avx2", "fma"), 8, 16),
@@ -58,20 +58,20 @@ MACHINES = {
 
 @cache
 def host() -> Machine:
-    """The widest machine that this processor can be."""
+    """Return the widest machine that this processor supports."""
     return available()[0]
 
 
 @cache
 def available() -> list[Machine]:
-    """Every machine that this processor can be, the widest first; the narrower ones are for tests."""
+    """List every machine that this processor supports, the widest first; the narrower ones are for tests."""
     _start()
     known = features()
     found = []
     for name, (needs, width, registers) in MACHINES.items():
         if all(known.get(need, False) for need in needs) and not (found and name == PLAIN):
             cpu, switches = "", dict.fromkeys(needs, True)
-            if not found:  # the widest may use all that this processor has, and nothing that it hides
+            if not found:  # the widest may use all features of this processor, but no disabled ones
                 cpu, switches = llvm.get_host_cpu_name(), known
             listed = ",".join(f"{'+' if has else '-'}{switch}" for switch, has in sorted(switches.items()))
             found.append(Machine(name, width, registers, cpu, listed))
@@ -79,14 +79,14 @@ def available() -> list[Machine]:
 
 
 def features() -> dict[str, bool]:
-    """What this processor has and has not, by LLVM's names."""
+    """Return the features that this processor has and lacks, by LLVM's names."""
     try:
         found = dict(llvm.get_host_cpu_features())
-    except RuntimeError:  # LLVM cannot ask every system
+    except RuntimeError:  # LLVM cannot detect features on every system
         found = {}
     kind = platform.machine().lower()
     if kind in ("aarch64", "arm64"):
-        found["neon"] = True  # every 64-bit ARM has it, and LLVM does not always say so
+        found["neon"] = True  # every 64-bit ARM has it, and LLVM does not always report it
     if kind in ("x86_64", "amd64"):
         found["sse2"] = True
     return found

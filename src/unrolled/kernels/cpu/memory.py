@@ -1,18 +1,18 @@
-"""Memory that stays warm between calls."""
+"""Keeping freed memory in the process between calls."""
 
 from functools import cache
 
 import torch
 
-LARGEST = 2**23 - 2**12  # float32 values, a little below the 32 MiB at which glibc stops learning
+LARGEST = 2**23 - 2**12  # float32 values, slightly below the 32 MiB limit of glibc's adaptive threshold
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Have glibc keep what large tensors give up, instead of returning it to the system.
+    """Make glibc keep the memory of freed large tensors, instead of returning it to the system.
 
-    It learns from the largest block it has been given back. Until then every tensor of a few megabytes is fresh
-    memory, and a page fault for every 4 KiB can take as long as the arithmetic. Afterwards it keeps up to 64 MiB that
-    nobody uses. Other allocators take no notice.
+    Its threshold adapts to the largest block that was freed. Before that every tensor of a few megabytes is fresh
+    memory, and a page fault for every 4 KiB can take as long as the arithmetic. Afterwards it keeps up to 64 MiB of
+    unused memory. Other allocators are not affected.
     """
-    torch.empty(LARGEST)  # given back at once, and never touched, so it takes no memory
+    torch.empty(LARGEST)  # freed at once and never touched, so it takes no memory

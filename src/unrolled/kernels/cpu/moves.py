@@ -1,8 +1,8 @@
-"""Machine code that brings weights into the order in which tiles read them, and their gradients back.
+"""Machine code that packs weights in the order in which tiles read them, and unpacks their gradients.
 
 A *slot* row (group, panel, slot, lane) belongs to row `gates[slot] * H + unit` of a weight in torch's order, where
 `unit = (group * panels + panel) * width + lane`; lanes beyond the last unit are zeros. Element by element, a move costs
-less than the handful of tensor operations that would say the same.
+less than the few tensor operations that would do the same.
 """
 
 import ctypes
@@ -21,17 +21,17 @@ from unrolled.kernels.cpu.pool import Kernel
 
 
 class Kind(IntEnum):
-    """What a move does."""
+    """The kinds of moves."""
 
     units = 0  # to (groups, columns, panels, slots, width)
     add_units = auto()  # the same, added to what is there
     depth = auto()  # to column tiles, each (slot rows, tile), end to end
-    back = auto()  # from the form of `units` to torch's order
+    back = auto()  # from the layout of `units` to torch's order
     add_back = auto()
 
 
 class Move(IntEnum):
-    """Places of the arguments; sizes in float32 values, the rest addresses."""
+    """Indices of the arguments; sizes in float32 values, the rest addresses."""
 
     kind = 0
     weight = auto()  # in torch's order
@@ -47,7 +47,7 @@ class Move(IntEnum):
     slots = auto()  # units and back: of a panel, of which the gates fill some
     first_slot = auto()
     padded_columns = auto()  # depth: zeros from `columns` on
-    tile = auto()  # depth: columns of a tile; where no whole one is left they are as wide as a vector
+    tile = auto()  # depth: columns of a tile; remaining columns are in tiles as wide as a vector
 
 
 _NAMES = [name.name for name in Move]
@@ -55,7 +55,7 @@ _ARGUMENTS = ctypes.c_int64 * len(Move)
 
 
 def move(machine: Machine, pairs: bool = False, **given: int) -> None:
-    """Make one move; `given` by the names of `Move`, those that its kind does not read may be left out."""
+    """Run one move; `given` by the names of `Move`; arguments that its kind does not use may be left out."""
     arguments = _ARGUMENTS(*[given.get(name, 0) for name in _NAMES])
     _kernel(machine, pairs).run(ctypes.addressof(arguments))
 
@@ -113,7 +113,7 @@ def _units(code: Code, a: dict[Move, Number], pairs: bool, add: bool) -> None:
                     store_narrow(value, into.halfword(column.index - word * terms))
                 else:
                     into.store(into.single() + value if add else value)
-            if pairs:  # the half word beside the last term
+            if pairs:  # the unused half of the last word
                 with code.loop(a[Move.columns], words * terms):
                     store_narrow(code.single(0.0), (place + (words - 1) * step).halfword(1))
         if not add:
@@ -140,7 +140,7 @@ def _back(code: Code, a: dict[Move, Number], add: bool) -> None:
 
 
 def transposed(code: Code, rows: Sequence[Number]) -> list[Number]:
-    """As many vectors as each has elements, rows and columns exchanged, by exchanging ever larger quarters."""
+    """Transpose a square of vectors, by exchanging ever larger quarters."""
     rows, width = list(rows), len(rows)
     distance = 1
     while distance < width:
@@ -155,7 +155,7 @@ def transposed(code: Code, rows: Sequence[Number]) -> list[Number]:
 
 
 def _packed_at(code: Code, a: dict[Move, Number], slot_row: Number, words: Number) -> tuple[Pointer, Number]:
-    """Where the first column of a slot row's first lane lies among units, and how far it is to the next column."""
+    """Return the place of the first column of a slot row's first lane, and the distance to the next column."""
     width = code.machine.width
     panel_row, gate = slot_row // a[Move.num_gates], slot_row % a[Move.num_gates]
     group, panel = panel_row // a[Move.panels], panel_row % a[Move.panels]
@@ -204,10 +204,10 @@ def _slot_rows(code: Code, a: dict[Move, Number], row: Any, block: Any = None) -
     Args:
         code: where to write.
         a: the arguments.
-        row: given whether there is a unit, its row of the weight, its lane, its number without lanes, and the first
-            column that is still to be moved.
-        block: moves as many columns of all lanes at once, where every lane has a unit and columns are neighbours;
-            given where they begin in the weight and among units, and how far it is to the next column there.
+        row: called with: whether there is a unit, its row of the weight, its lane, its number without lanes, and the
+            first column that is still to be moved.
+        block: moves several columns of all lanes at once, where every lane has a unit and columns are adjacent; called
+            with their places in the weight and among units, and the distance to the next column there.
     """
     gates, width = code.pointer(a[Move.gates]), code.machine.width
     with code.loop(0, a[Move.groups] * a[Move.panels] * a[Move.num_gates]) as slot_row:

@@ -9,7 +9,7 @@ EPSILON = 1e-5  # torch.nn.functional.layer_norm's
 
 
 def normalise(row: Row, slots: Sequence[int], place: int) -> None:
-    """Replace the slots by their normalised values; 1 / deviation stays in the tail for the backward pass."""
+    """Replace the slots by their normalised values; keep 1 / deviation in the tail for the backward pass."""
     mean, scale = statistics(row, lambda unit: [unit.slot(slot) for slot in slots], len(slots))
     row.keep(place, scale)
 
@@ -22,12 +22,12 @@ def normalise(row: Row, slots: Sequence[int], place: int) -> None:
 
 
 def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callable[[Unit, int], Number]) -> None:
-    """Replace normalised values by the gradients of the values.
+    """Replace normalised values by the gradients of the original values.
 
     Args:
-        row: where.
+        row: to work on.
         slots: hold the normalised values.
-        place: as for `normalise`.
+        place: as in `normalise`.
         gradient: of the normalised value in the i-th of the slots.
     """
     scale, count = row.kept(place), row.count(len(slots))
@@ -47,10 +47,10 @@ def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callabl
 
 
 def statistics(row: Row, places: Callable[[Unit], Sequence[Pointer]], number: int) -> tuple[Number, Number]:
-    """The mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit.
+    """Compute the mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit.
 
-    The first mean is rounded, and where it is large its error is too: what the distances from it still sum to is put
-    right, so that equal values come out as zeros.
+    The first mean has a rounding error, large for a large mean; it is corrected by the mean of the differences from it,
+    so that equal values become zeros.
     """
     count = row.count(number)
     (total,) = row.each(lambda unit: [added([place.vector() for place in places(unit)])], sums=1)
@@ -66,7 +66,7 @@ def statistics(row: Row, places: Callable[[Unit], Sequence[Pointer]], number: in
 
 
 def added(numbers: Sequence[Number]) -> Number:
-    """Their sum."""
+    """Add all numbers."""
     total = numbers[0]
     for number in numbers[1:]:
         total = total + number

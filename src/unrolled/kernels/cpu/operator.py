@@ -1,6 +1,6 @@
-"""The tiles as two operators of torch's, for graphs that torch.compile or torch.export records.
+"""The tiles as two torch operators, for graphs recorded by torch.compile or torch.export.
 
-Called one by one, `autograd.Recurrence` does the same with less around it.
+Outside graphs, `autograd.Recurrence` does the same with less overhead.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from unrolled.kernels.cpu.machine import available, host
 from unrolled.kernels.replay import learns
 from unrolled.ragged import Ragged
 
-KEPT = 4  # tensors that the forward pass leaves for the backward pass
+KEPT = 4  # number of tensors that the forward pass keeps for the backward pass
 
 
 def run(cell: Cell, name: str, inputs: Ragged, state: State, pairs: bool = False) -> tuple[Ragged, State]:
-    """As `reference.run`; `pairs`: products in bfloat16."""
+    """Run a cell as `reference.run` does; `pairs`: products in bfloat16."""
     weights, before = list(cell.weights), list(state)
     keep = learns((inputs.values, *weights, *before))
     names = ",".join(cell.weight_shapes)
@@ -41,7 +41,7 @@ def recurrence(
     keep: bool,
     machine: str | None,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """A cell along every sequence of a ragged batch.
+    """Run a cell over every sequence of a ragged batch.
 
     Args:
         inputs: (N, F).
@@ -49,16 +49,16 @@ def recurrence(
         weights: the cell's.
         state: before the first step, (B, H) each.
         name: key in `POINTWISE`.
-        weight_names: with commas between.
+        weight_names: separated by commas.
         pairs: products in bfloat16.
-        keep: keep what the gradients need.
+        keep: keep the values that the gradients need.
         machine: name of the processor to run as; None = the host, also where a saved graph is loaded.
 
     Returns:
-        outputs (N, H), or (N, P) with a projection; the final states, as wide as `state`; and what is kept: the slots
+        outputs (N, H), or (N, P) with a projection; the final states, as wide as `state`; and the kept values: slots
         of every chunk, its cells after each step, its units before a projection, and the number of chunks.
     """
-    given = Ragged(inputs, lengths)  # it checks what the machine code trusts
+    given = Ragged(inputs, lengths)  # checks what the machine code relies on
     layer = _layer(weights, name, weight_names, pairs, machine)
     outputs, finals, parts = autograd.forward(layer, given.values, given.lengths, state, keep)
     if not keep:
@@ -108,21 +108,21 @@ def recurrence_backward(
     pairs: bool,
     machine: str | None,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """The gradients of `recurrence`.
+    """Compute the gradients of `recurrence`.
 
     Args:
-        want_inputs: whether the gradient of the inputs is asked for.
-        inputs: as `recurrence` took them; likewise weights, state, lengths, name, weight_names, pairs, machine.
+        want_inputs: whether to compute the gradient of the inputs.
+        inputs: as for `recurrence`; likewise weights, state, lengths, name, weight_names, pairs, machine.
         d_outputs: (N, H); None = zeros.
         d_final: of the final states, (B, H) each; None = zeros.
-        outputs: as `recurrence` gave them; likewise kept.
+        outputs: from `recurrence`; likewise kept.
 
     Returns:
-        gradients of the inputs, empty where not asked for, of the weights, and of the states.
+        gradients of the inputs, empty if not wanted, of the weights, and of the states.
     """
     layer = _layer(weights, name, weight_names, pairs, machine)
     gates, cells, raw, chunks = kept
-    parts = calls.parts_again(layer, lengths, state, gates, cells, raw, int(chunks))  # copies: their slots are used up
+    parts = calls.parts_again(layer, lengths, state, gates, cells, raw, int(chunks))  # copies, as slots are overwritten
     d_inputs, d_weights, d_state = autograd.backward(
         layer, inputs.contiguous(), outputs, parts, state, d_outputs, d_final, want_inputs
     )

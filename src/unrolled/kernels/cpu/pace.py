@@ -1,27 +1,27 @@
-"""How many threads are worth it just now, learnt from what the last calls took.
+"""The number of threads that is fastest at the moment, learnt from the times of recent calls.
 
-A team waits for its last member. On a machine that is busy with something else one member is always late, and fewer
-threads are done sooner. How the work is cut stays the same, so the answer does not depend on who does it.
+A team of threads waits for its last one. On a machine that is busy with something else one thread is always late, and
+fewer threads finish sooner. The work is split in the same way, so the result does not depend on the number of threads.
 """
 
 from collections import deque
 from statistics import median
 
-RECENT = 5  # calls that say how fast it goes
-TRIAL = 3  # calls of a trial
-FIRST = 16  # calls before the first trial: a short run never sees one
-LONGEST, LONGEST_REDUCED = 1024, 128  # calls between two trials; an idle core is found again within the second
-BETTER = 0.9  # of the time, for another number of threads to be taken
-SLOWER = 1.4  # times the time at the last trial: something has changed
+RECENT = 5  # number of recent calls that measure the speed
+TRIAL = 3  # number of calls of a trial
+FIRST = 16  # calls before the first trial, so that a short run has none
+LONGEST, LONGEST_REDUCED = 1024, 128  # maximum calls between two trials; finds an idle core within a second
+BETTER = 0.9  # share of the time that another number of threads must reach
+SLOWER = 1.4  # times the time at the last trial: the load has changed
 
 
 class Pace:
-    """The number of threads for calls of one kind: the most, a half of it, a quarter, down to one.
+    """The number of threads for calls of one kind: the maximum, a half of it, a quarter, down to one.
 
-    Now and then it tries the next number for a few calls, sooner when the calls have become slow.
+    From time to time it tries the next number for a few calls, sooner when the calls have become slow.
 
     Args:
-        most: into how many parts the calls are cut.
+        most: number of parts into which the calls are split.
 
     Example:
         >>> pace = Pace(2)
@@ -37,21 +37,21 @@ class Pace:
         self._sizes = [most]
         while self._sizes[-1] > 1:
             self._sizes.append(self._sizes[-1] // 2)
-        self._place = 0  # of the number in use
+        self._place = 0  # index of the number in use
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._trial: list[float] | None = None
-        self._tried = 0  # place of the number on trial
-        self._usual = float("inf")  # what a call took at the last trial
+        self._tried = 0  # index of the number on trial
+        self._usual = float("inf")  # time of a call at the last trial
         self._wait, self._left = FIRST, FIRST  # calls between two trials, and until the next one
 
     @property
     def threads(self) -> int:
-        """How many the next call should have."""
+        """Number of threads for the next call."""
         return self._sizes[self._place if self._trial is None else self._tried]
 
     def took(self, cost: float) -> None:
-        """Tell what a call with so many has taken, in seconds for a unit of work."""
-        trial = self._trial  # several threads may call: another one may end it meanwhile
+        """Record the time of a call with the current number, in seconds per unit of work."""
+        trial = self._trial  # another thread may end the trial meanwhile
         if trial is not None:
             trial.append(cost)
             if len(trial) >= TRIAL:
@@ -67,7 +67,7 @@ class Pace:
         if changed:
             self._wait = FIRST
         more, fewer = self._place - 1, self._place + 1
-        turned = self._tried == fewer  # in the middle the two directions take turns
+        turned = self._tried == fewer  # in the middle the two directions alternate
         self._tried = more if fewer == len(self._sizes) or (more >= 0 and turned) else fewer
         self._trial, self._usual = [], median(self._recent)
 

@@ -1,4 +1,4 @@
-"""Weights in the order in which the tiles read them, and their gradients back in torch's order."""
+"""Packing of weights in the order in which the tiles read them, and unpacking of their gradients."""
 
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -16,7 +16,7 @@ from unrolled.kernels.cpu.plan import Plan
 
 class _Packed(NamedTuple):
     weight: weakref.ref[Tensor]
-    values: Tensor  # of the weight when it was packed
+    values: Tensor  # values of the weight when it was packed
     packed: Tensor
 
 
@@ -24,9 +24,9 @@ _packed: dict[tuple[Any, ...], _Packed] = {}
 
 
 def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int) -> Tensor:
-    """For products whose result is the slots: (groups, depth, vectors of a group, width).
+    """Pack a weight for products whose result is the slots: (groups, depth, vectors of a group, width).
 
-    In pairs each two terms of the depth are halves of a word: (groups, words, vectors of a group, width).
+    With pairs two terms of the depth are halves of a word: (groups, words, vectors of a group, width).
     """
     depth = weight.shape[1]
     packed = weight.new_empty(
@@ -37,9 +37,9 @@ def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
 
 
 def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: int, columns: int) -> Tensor:
-    """For products whose left side is the slots: column tiles, each (values of the slots, columns), end to end.
+    """Pack a weight for products whose left side is the slots: column tiles (values of the slots, columns), end to end.
 
-    In pairs each two values of the slots are halves of a word: (words, columns).
+    With pairs two values of the slots are halves of a word: (words, columns).
     """
     packed = weight.new_empty(plan.terms(plan.padded(hidden_size) * len(gates)) * columns)
     tile = plan.machine.product_vectors * plan.machine.width
@@ -50,7 +50,7 @@ def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
 def _move(
     kind: Kind, weight: Tensor, gates: Sequence[int], plan: Plan, units: int, packed: Tensor, **more: int
 ) -> None:
-    """Between a weight in torch's order, a vector or a matrix, and its packed form."""
+    """Move values between a weight in torch's order, a vector or a matrix, and its packed form."""
     move(
         plan.machine,
         plan.pairs and kind in (Kind.units, Kind.depth),
@@ -75,7 +75,7 @@ def _addresses(gates: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def narrowed(values: Tensor, words: int) -> Tensor:
-    """Left rows of a product in pairs: bfloat16, filled up with zeros to so many words."""
+    """Convert left rows of a product to pairs: bfloat16, padded with zeros to `words` words."""
     narrow = values.bfloat16()
     if values.shape[1] < 2 * words:
         narrow = torch.nn.functional.pad(narrow, (0, 2 * words - values.shape[1]))
@@ -88,7 +88,7 @@ def unpacked(gradients: Sequence[Tensor], gates: Sequence[int], plan: Plan, weig
 
 
 def bias_of(bias_ih: Tensor, bias_hh: Tensor | None, plan: Plan, hidden_size: int) -> Tensor:
-    """What every slot starts from, (groups, vectors of a group, width)."""
+    """Compute the initial value of every slot, (groups, vectors of a group, width)."""
     packed = bias_ih.new_zeros(plan.padded(hidden_size) // plan.units, plan.vectors, plan.machine.width)
     for bias, (gates, first) in zip((bias_ih, bias_hh), _bias_slots(plan), strict=True):
         if bias is not None:
@@ -104,7 +104,7 @@ def biases_from(gradients: Sequence[Tensor], plan: Plan, weights: Sequence[Tenso
 
 
 def _bias_slots(plan: Plan) -> list[tuple[tuple[int, ...], int]]:
-    """Which gates the slots of bias_ih and of bias_hh belong to, and which slot is the first."""
+    """Return the gates of the slots of bias_ih and of bias_hh, and the first slot of each."""
     cell = plan.cell
     return [(cell.input_gates, 0), (cell.recurrent_gates, cell.slots - len(cell.recurrent_gates))]
 
@@ -117,7 +117,7 @@ def _add_up(
 
 
 def own_of(numbers: Sequence[Tensor], like: Tensor, plan: Plan, hidden_size: int) -> Tensor:
-    """The units' own numbers, (groups, panels, own numbers, width)."""
+    """Pack the units' own numbers, (groups, panels, own numbers, width)."""
     rows = like.new_zeros(len(numbers), plan.padded(hidden_size))
     for row, number in zip(rows, numbers, strict=True):
         row[:hidden_size] = number
@@ -125,15 +125,15 @@ def own_of(numbers: Sequence[Tensor], like: Tensor, plan: Plan, hidden_size: int
 
 
 def own_from(gradient: Tensor, plan: Plan, hidden_size: int) -> list[Tensor]:
-    """Gradients of the units' own numbers, (H,) each."""
+    """Unpack gradients of the units' own numbers, (H,) each."""
     return list(_from_panels(gradient, plan.cell.num_own, plan)[:, :hidden_size])
 
 
 def kept(weight: Tensor, form: Hashable, pack: Callable[[Tensor], Tensor]) -> Tensor:
-    """The packed form of a weight, packed again only when the weight has changed.
+    """Return the packed form of a weight, packed again only when the weight has changed.
 
     torch's version counters miss some changes (fused optimizers, `.data`), so the values themselves are compared:
-    that reads each weight once, packing reads and writes it in strides.
+    that reads each weight once, while packing reads and writes it in strides.
     """
     key = (id(weight), form)
     found = _packed.get(key)
@@ -146,11 +146,11 @@ def kept(weight: Tensor, form: Hashable, pack: Callable[[Tensor], Tensor]) -> Te
 
 
 def _by_panel(rows: Tensor, plan: Plan) -> Tensor:
-    """(rows, padded units) as (groups, panels, rows, width)."""
+    """Rearrange (rows, padded units) as (groups, panels, rows, width)."""
     by_panel = (len(rows), rows.shape[1] // plan.units, plan.panels, plan.machine.width)
     return rows.view(by_panel).permute(1, 2, 0, 3).contiguous()
 
 
 def _from_panels(packed: Tensor, rows: int, plan: Plan) -> Tensor:
-    """The inverse: (rows, padded units)."""
+    """Invert `_by_panel`: return (rows, padded units)."""
     return packed.view(-1, plan.panels, rows, plan.machine.width).permute(2, 0, 1, 3).reshape(rows, -1)

@@ -1,4 +1,4 @@
-"""Passes over a block of rows that bring float32 slots and bfloat16 rows into the words that a product reads."""
+"""Passes over a block of rows that convert float32 slots and bfloat16 rows to the words that a product reads."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.plan import Plan
 
 
 def narrow_rows(module: ir.Module, plan: Plan) -> Code:
-    """Slots of rows as bfloat16, for products along the slots: (slots, rows, row width, into, groups)."""
+    """Write the conversion to bfloat16 for products along the slots: (slots, rows, row width, into, groups)."""
     code = Code(module, plan.machine, "narrow_rows", 5)
     slots, rows, row_width, into, groups = code.arguments
     slots, into = code.pointer(slots), code.pointer(into)
@@ -23,7 +23,7 @@ def narrow_rows(module: ir.Module, plan: Plan) -> Code:
 
 
 def pair_slots(module: ir.Module, plan: Plan) -> Code:
-    """Slots of two rows each in one row of words, for products along the rows; arguments as `narrow_rows`."""
+    """Write the pairing of slots of two rows in one row of words, for products along the rows; as `narrow_rows`."""
     code = Code(module, plan.machine, "pair_slots", 5)
     slots, rows, row_width, into, groups = code.arguments
     slots, into, width = code.pointer(slots), code.pointer(into), plan.machine.width
@@ -41,7 +41,7 @@ def pair_slots(module: ir.Module, plan: Plan) -> Code:
 
 
 def pair_left(module: ir.Module, plan: Plan) -> Code:
-    """Rows of bfloat16, anywhere in memory, two each in one row of words: (table, rows, words of a row, into)."""
+    """Write the pairing of bfloat16 rows, anywhere in memory, in rows of words: (table, rows, words of a row, into)."""
     code = Code(module, plan.machine, "pair_left", 4)
     table, rows, words, into = code.arguments
     table, into, width = code.pointer(table), code.pointer(into), plan.machine.width
@@ -61,7 +61,7 @@ def pair_left(module: ir.Module, plan: Plan) -> Code:
 
 
 def _two_by_two(code: Code, rows: Number, pair: Callable[[Number, bool], None]) -> None:
-    """Visit pairs of rows, then the row that is left alone."""
+    """Visit pairs of rows, then a single last row."""
     pairs = rows // 2
     with code.loop(0, pairs) as loop:
         pair(loop.index, True)

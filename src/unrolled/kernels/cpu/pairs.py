@@ -1,7 +1,7 @@
 """bfloat16 in pairs: two neighbouring terms of a product in one 32-bit word.
 
 The processor multiplies both halves of every word of two vectors and adds them to a float32 sum, in one instruction.
-Words travel as float32 values whose bits mean something else; nothing computes on them but `dot`.
+Words are stored as the bits of float32 values; only `dot` computes on them.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from unrolled.kernels.cpu.emit import INT32, Code, Number, Pointer, constant
 
 
 class BFloat(ir.Type):
-    """LLVM's bfloat, which llvmlite does not name."""
+    """LLVM's bfloat type, which llvmlite lacks."""
 
     def __str__(self) -> str:
         return "bfloat"
@@ -25,7 +25,7 @@ class BFloat(ir.Type):
 
 
 def dot(code: Code, left: Number, right: Number, added: Number) -> Number:
-    """Both terms of every word multiplied and added to a float32 vector."""
+    """Multiply both terms of every word and add them to a float32 vector."""
     words = ir.VectorType(BFloat(), 2 * code.machine.width)
     name = "llvm.x86.avx512bf16.dpbf16ps.512"
     known = code.module.globals.get(name)
@@ -36,12 +36,12 @@ def dot(code: Code, left: Number, right: Number, added: Number) -> Number:
 
 
 def store_narrow(number: Number, place: Pointer) -> None:
-    """Write a vector or a single value as bfloat16, rounded to the nearest; it takes half the room."""
+    """Write a vector or a single value as bfloat16, rounded to the nearest; it takes half the space."""
     number.code.builder.store(_narrowed(number), place.value, align=2)
 
 
 def joined(first: Number, second: Number | None) -> Number:
-    """Words of two vectors' elements, rounded to bfloat16; without a second one its half is zero."""
+    """Join the elements of two vectors to words, rounded to bfloat16; without a second one its half is zero."""
     code, whole = first.code, ir.VectorType(INT32, first.code.machine.width)
     build, bits = code.builder, ir.VectorType(ir.IntType(16), code.machine.width)
 
@@ -55,7 +55,7 @@ def joined(first: Number, second: Number | None) -> Number:
 
 
 def crossed(first: Number, second: Number | None) -> tuple[Number, Number]:
-    """From two rows' words of columns (0, 1), (2, 3), ... one word of both rows for columns 0, 1, 2, ..."""
+    """Convert two rows' words of columns (0, 1), (2, 3), ... to words of both rows for columns 0, 1, 2, ..."""
     code, width = first.code, first.code.machine.width
     build, whole = code.builder, ir.VectorType(INT32, width)
     low, high = constant(whole, 0xFFFF), constant(whole, 0xFFFF0000)

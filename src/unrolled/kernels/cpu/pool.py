@@ -1,6 +1,6 @@
-"""Several threads for one call: torch's own OpenMP team where it can be found, else threads of Python's.
+"""Running calls in several threads: torch's own OpenMP team where it can be found, else Python threads.
 
-A second pool beside torch's would fight it for the cores: its threads keep spinning for a while after each operation.
+A second pool would compete with torch's for the cores, as its threads keep spinning for a while after each operation.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pace import Pace
 
 _paces: dict[tuple[int, int, int], Pace] = {}  # by kernel, number of calls, and power of two of the work
-_forked: list[bool] = []  # a forked child has none of its parent's threads, and OpenMP does not notice
+_forked: list[bool] = []  # not empty in a forked child, which has none of its parent's threads, unnoticed by OpenMP
 _executors: dict[int, ThreadPoolExecutor] = {}  # by process
 
 
@@ -30,7 +30,7 @@ class Kernel(NamedTuple):
 
     Args:
         run: takes the address of its arguments, 64-bit integers.
-        team: address of the function that `write_team` writes.
+        team: address of the function from `write_team`.
     """
 
     run: Callable[[int], None]
@@ -46,17 +46,17 @@ class Team(NamedTuple):
 
 
 def threads_for(work: float, least: float) -> int:
-    """How many threads some work is worth: torch's number, or one where handing over would cost more."""
+    """Return the number of threads for some work: torch's number, or one where threads would cost more."""
     return 1 if work < least else torch.get_num_threads()
 
 
 class Calls:
-    """Several calls of one kernel, to be run side by side; bound once, run any number of times.
+    """Several calls of one kernel that run in parallel; bound once, run any number of times.
 
     Args:
-        kernel: which one.
-        arguments: 64-bit integers for each call; what they point to must outlive this object.
-        work: multiplications of all of them together.
+        kernel: to call.
+        arguments: 64-bit integers for each call; the memory that they point to must outlive this object.
+        work: total number of multiplications.
     """
 
     def __init__(self, kernel: Kernel, arguments: Sequence[Sequence[int]], work: float) -> None:
@@ -70,7 +70,7 @@ class Calls:
             self._pace = pace_of(kernel, len(self.addresses), self.work)
 
     def run(self) -> None:
-        """Run every call; all have ended when it returns."""
+        """Run every call, and return when all have ended."""
         if len(self.addresses) == 1:
             self.kernel.run(self.addresses[0])
         elif self._team is not None and not _forked:
@@ -90,13 +90,13 @@ def run_all(kernel: Kernel, arguments: Sequence[Sequence[int]], work: float) -> 
 
 
 def pace_of(kernel: Kernel, calls: int, work: float) -> Pace:
-    """What is known of calls of this kernel that are cut like this and about as large."""
+    """Return the pace of calls of this kernel with the same split and about the same work."""
     key = (kernel.team, calls, math.frexp(work)[1])
     return _paces.get(key) or _paces.setdefault(key, Pace(calls))
 
 
 def write_team(module: ir.Module, machine: Machine) -> None:
-    """Write the function `team`, which each thread of an OpenMP team calls: every so many-th call of `kernel`."""
+    """Write the function `team` that each thread of an OpenMP team calls: its share of the calls of `kernel`."""
     code = Code(module, machine, "team", 1, internal=False)
     given = code.pointer(code.arguments[0])
     number, threads = (_answer(code, given.entry(place)) for place in range(2))
@@ -106,7 +106,7 @@ def write_team(module: ir.Module, machine: Machine) -> None:
 
 
 def _answer(code: Code, function: Number) -> Number:
-    """The answer of a function without arguments, given by its address."""
+    """Call a function without arguments, given by its address, and return its result."""
     pointer = code.builder.inttoptr(function.value, ir.FunctionType(INT32, []).as_pointer())
     answer = code.builder.call(pointer, [])
     return Number(code, code.builder.sext(answer, INT64))
@@ -116,7 +116,7 @@ def _answer(code: Code, function: Number) -> Number:
 def _team() -> Team | None:
     root = Path(torch.__file__).parent
     for path in [*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")]:
-        library = ctypes.CDLL(str(path))  # the one that torch has loaded already
+        library = ctypes.CDLL(str(path))  # the library that torch has loaded already
         addresses = [
             ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
             for name in ("omp_get_thread_num", "omp_get_num_threads")
@@ -135,7 +135,7 @@ def _executor() -> ThreadPoolExecutor:
 
 
 def _forked_child() -> None:
-    """torch's own operations would wait for the threads of the parent, too: one thread computes."""
+    """Use one thread in a forked child, where torch's operations too would wait for the parent's threads."""
     _forked.append(True)
     torch.set_num_threads(1)
 

@@ -9,9 +9,9 @@ from unrolled.kernels.cpu.tile import by_columns, by_rows
 
 
 class Back:
-    """rows += gradients of the sums @ weights, for rows anywhere in memory.
+    """The product rows += gradients of the sums @ weights, for rows anywhere in memory.
 
-    The gradients lie as the slots do: one segment of `depth` values, or words of two, in each group.
+    The gradients have the layout of the slots: one segment of `depth` values, or words of two, in each group.
 
     Args:
         module: where the tiles go.
@@ -40,7 +40,7 @@ class Back:
         table: Pointer,
         width: Number,
     ) -> None:
-        """Cover `count` rows of `width` values, whose addresses the table holds."""
+        """Compute `count` rows of `width` values, whose addresses are in the table."""
         wide, vector = self.plan.machine.product_vectors, self.plan.machine.width
         vectors = width // vector
         covered = vectors // wide * wide
@@ -82,12 +82,12 @@ def _back_tile(module: ir.Module, plan: Plan, name: str, rows: int, vectors: int
 
 
 class Outer:
-    """weight gradients += left rows, transposed, @ gradients of the sums; in the layout of packed weights.
+    """The product weight gradients += left rows, transposed, @ gradients of the sums, in the layout of packed weights.
 
     Args:
         module: where the tiles go.
         plan: the cell's layout.
-        vectors: vectors of a group that the product takes.
+        vectors: number of vectors of a group in the product.
         step: values from one group to the next.
         name: of the tiles.
     """
@@ -109,7 +109,7 @@ class Outer:
         into: Pointer,
         groups: Number,
     ) -> None:
-        """Add `count` rows of `width` values: the table `left` names them, pairs of them lie at `left` itself."""
+        """Add `count` rows of `width` values; `left` is a table of addresses, or with pairs the rows themselves."""
         span = self.vectors * self.plan.machine.width
         with code.loop(0, groups) as group:
             gradients = right + group.index * self.step

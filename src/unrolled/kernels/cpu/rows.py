@@ -1,4 +1,4 @@
-"""Which memory a step's rows are: the loop runs over sequences sorted by length, the user's tensors are not sorted.
+"""Addresses of a step's rows: the loop runs over sequences sorted by length, the user's tensors are not sorted.
 
 The rows of a chunk are numbered in time-major order: all first steps, then all second steps of the sequences that
 have one. Step t of the chunk's sequence q is row `offsets[t] + q` here, and row `firsts[q] + t` of the
@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
 
-Address = Callable[[Number, Number], Number]  # of a step and a row of it
+Address = Callable[[Number, Number], Number]  # from a step and one of its rows
 
 
 def fill_addresses(code: Code, table: Pointer, begin: Number, end: Number, offsets: Pointer, address: Address) -> None:
-    """The address of every row of the steps from begin up to end, one after another."""
+    """Fill a table with the addresses of all rows of the steps from begin up to end."""
     origin = offsets.entry(begin)
     with code.loop(begin, end) as step:
         first = offsets.entry(step.index)
@@ -22,18 +22,18 @@ def fill_addresses(code: Code, table: Pointer, begin: Number, end: Number, offse
 
 
 def user_row(base: Number, width: Number, firsts: Pointer) -> Address:
-    """Address of a step's row in a user's tensor of this width."""
+    """Return the address of a step's row in a user's tensor of this width."""
     return lambda step, row: base + (firsts.entry(row) + step) * width * BYTES
 
 
 def user_key(code: Code, base: Number, firsts: Pointer) -> Address:
-    """The 64-bit key of a step's row; what fills a table of addresses fills one of keys."""
+    """Return the 64-bit key of a step's row; a table of keys is filled like one of addresses."""
     row_at = user_row(base, code.integer(2), firsts)  # as wide as two float32 values
     return lambda step, row: code.pointer(row_at(step, row)).entry(0)
 
 
 def before_row(code: Code, start: Number, width: Number, sequences: Pointer, outputs_row: Address) -> Address:
-    """Address of the hidden state before a step: the given one, or the step before's output."""
+    """Return the address of the hidden state before a step: the initial one, or the previous step's output."""
 
     def address(step: Number, row: Number) -> Number:
         given = start + sequences.entry(row) * width * BYTES
@@ -43,7 +43,7 @@ def before_row(code: Code, start: Number, width: Number, sequences: Pointer, out
 
 
 def cell_rows(code: Code, step: Number, offsets: Pointer, sequences: Number) -> tuple[Number, Number]:
-    """Where the cells before and after a step begin: the first rows are those before the first step."""
+    """Return the starts of the cells before and after a step; the first rows are those before the first step."""
     before = code.choose(step.compare("==", 0), code.integer(0), offsets.entry(step - 1) + sequences)
     return before, offsets.entry(step) + sequences
 
@@ -55,13 +55,13 @@ def copy_row(code: Code, source: Pointer, target: Pointer, width: Number) -> Non
 
 
 def zero_rows(code: Code, table: Pointer, count: Number, width: Number) -> None:
-    """Fill so many rows that the table names with zeros; their width is whole vectors."""
+    """Fill `count` rows of the table with zeros; their width is whole vectors."""
     with code.loop(0, count) as row, code.loop(0, width, code.machine.width) as place:
         (code.pointer(table.entry(row.index)) + place.index).store(code.number(0.0))
 
 
 def tiled(code: Code, rows: Number, tile: int, call: Callable[[int, Number], None]) -> None:
-    """Cover rows by tiles: as many full ones as fit, then one of the rows that are left."""
+    """Cover rows by tiles: as many full ones as fit, then one for the remaining rows."""
     with code.loop(0, rows - (tile - 1), tile) as loop:
         call(tile, loop.index)
     covered = rows // tile * tile

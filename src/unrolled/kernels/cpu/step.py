@@ -1,4 +1,4 @@
-"""One step at a time, without torch between an event and its answer: buffers and addresses are bound beforehand."""
+"""Single steps without torch: buffers and addresses are bound in advance."""
 
 from itertools import pairwise
 from typing import Any
@@ -21,11 +21,11 @@ Floats = NDArray[np.float32]
 
 
 class Stepper:
-    """A cell that remembers where it is, for many streams side by side.
+    """A cell with its state, for a batch of streams.
 
     Args:
-        cell: a float32 cell on the CPU that the tiles have; its weights are taken as they are now.
-        batch_size: streams, B; they step together.
+        cell: a float32 cell on the CPU with tiles; later changes of its weights have no effect.
+        batch_size: number of streams, B, which step together.
         machine: the processor to run as; None = this one.
 
     Raises:
@@ -50,11 +50,11 @@ class Stepper:
         self._hidden_size, self._output_size = layer.hidden_size, layer.output_size
         self.inputs: Floats = np.zeros((batch_size, layer.input_size), dtype=np.float32)
         cells = layer.padded if plan.cell.has_cell else 0
-        # what the first turn leaves lies side by side, so that one copy takes it
+        # the results of the first turn are contiguous, so that one copy is enough
         self._left: Floats = np.zeros(batch_size * (layer.shown + cells), dtype=np.float32)
         written, kept = np.split(self._left, [batch_size * layer.shown])
         self._cells: Floats = kept.reshape(batch_size if cells else 0, layer.padded)
-        # what one step writes the next one reads, so there are two, taking turns
+        # two sets of buffers in turn: a step reads what the previous one wrote
         first = np.zeros((batch_size, layer.shown), dtype=np.float32)
         self._hidden: list[Floats] = [first, written.reshape(batch_size, layer.shown)]
         self._shown = [hidden[:, : layer.output_size] for hidden in self._hidden]
@@ -69,11 +69,11 @@ class Stepper:
         self._raw = np.empty((batch_size if plan.projected else 0, layer.padded), dtype=np.float32)
         self._held: list[Any] = []
         self._calls = [self._bound(batch_size, turn) for turn in range(2)]
-        self._fewer: dict[int, Calls] = {}  # the first turn of so many streams
+        self._fewer: dict[int, Calls] = {}  # calls of the first turn, by number of streams
         self.state = cell.initial_state(batch_size)
 
     def _bound(self, count: int, turn: int) -> Calls:
-        """A step of the first streams."""
+        """Bind a step of the first `count` streams."""
         layer = self._layer
         work = count * layer.row_width * (layer.input_size + layer.hidden_size)
         threads = min(count, threads_for(work, THREAD_WORK))
@@ -96,7 +96,7 @@ class Stepper:
         return self._shown[self._turn]
 
     def pass_on(self) -> "Passing":
-        """The step of a single stream from a state given as one vector; the object's own state is then not kept.
+        """Return the step of a single stream from a state given as one vector; the object's own state is overwritten.
 
         Raises:
             ShapeError: a stepper of several streams.
@@ -110,10 +110,10 @@ class Stepper:
         return Passing(self._calls[0], fields, left, whole)
 
     def pass_many(self, inputs: Floats, states: Floats) -> tuple[Floats, Floats]:
-        """One step of some streams from states given as vectors; the object's own state is then not kept.
+        """Take one step of some streams from states given as vectors; the object's own state is overwritten.
 
         Args:
-            inputs: (B, F), for as many streams as there are here or fewer.
+            inputs: (B, F), for at most `batch_size` streams.
             states: (B, S), the fields of the cell's state end to end.
 
         Returns:
@@ -196,9 +196,9 @@ class Passing:
 
     Args:
         calls: the step, bound to its buffers.
-        fields: where it reads the state.
-        left: where it leaves the state; `left[0]` is the output.
-        whole: the same in one piece, where it lies so.
+        fields: buffers from which it reads the state.
+        left: buffers to which it writes the state; `left[0]` is the output.
+        whole: the same as one buffer, if contiguous.
     """
 
     def __init__(self, calls: Calls, fields: list[Floats], left: list[Floats], whole: Floats | None) -> None:
@@ -209,7 +209,7 @@ class Passing:
         self.size = sum(map(len, fields))
 
     def step(self, state: Floats) -> Floats:
-        """From a state to the next; the inputs stand in the stepper's `inputs`."""
+        """Step from a state to the next; the inputs are in the stepper's `inputs`."""
         if self._second is None:
             self._first[:] = state
         else:

@@ -1,8 +1,8 @@
 """The register tile: a few rows times a few vectors of columns, whose sums never leave the registers.
 
 Every product of the kernels is one of these: rows x columns += left (rows x depth) @ right (depth x columns).
-The right side lies packed, so that each step along the depth reads one stretch of memory; the left side is read
-one value at a time and spread over a vector. KERNELS in the documentation tells why this is the fastest form.
+The right side is packed, so that each step along the depth reads contiguous memory; the left side is read one value
+at a time and copied to all elements of a vector. docs/kernels.md says why this is the fastest form.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,15 +24,15 @@ def by_rows(
     segment_step: Number | int = 0,
     pairs: bool = False,
 ) -> Sums:
-    """Sums of a product whose left rows are contiguous.
+    """Compute sums of a product whose left rows are contiguous.
 
     Args:
         code: where to write.
-        sums: what to add to, rows of vectors.
-        left: where each row begins.
+        sums: to add to, rows of vectors.
+        left: start of each row.
         right: packed, (depth, vectors).
-        depth: terms of one segment.
-        segments: how many segments of a row there are; None = one.
+        depth: number of terms of a segment.
+        segments: number of segments of a row; None = one.
         segment_step: float32 values from one segment of a row to the next.
         pairs: both sides are words of two bfloat16 terms.
     """
@@ -73,14 +73,14 @@ def by_columns(
     depth: Number,
     pairs: bool = False,
 ) -> Sums:
-    """Sums of a product whose left side is transposed: row r of the sums takes value `column + r` of each left row.
+    """Compute sums of a product whose left side is transposed: row r of the sums uses value `column + r` of left rows.
 
     Args:
         code: where to write.
-        sums: what to add to, rows of vectors.
-        left_row: where the left row of a term begins.
-        column: which value of a left row belongs to the first row of sums.
-        right: where the first term's vectors lie.
+        sums: to add to, rows of vectors.
+        left_row: start of the left row of a term.
+        column: value of a left row that belongs to the first row of sums.
+        right: place of the first term's vectors.
         right_step: float32 values from one term to the next.
         depth: terms.
         pairs: both sides are words of two bfloat16 terms.

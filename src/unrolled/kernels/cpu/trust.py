@@ -1,22 +1,22 @@
-"""What a folder or file must be before code in it is run: this user's own, and out of everybody else's reach."""
+"""Checks of a folder or file before code in it is run: it must belong to this user, and only this user may write it."""
 
 import os
 import stat
 from typing import Protocol
 
 LARGEST = 1 << 26  # bytes of a file; a kernel has about a hundred thousand
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # an access list that lets others write shows in the group's bits
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # an access list that lets others write sets the group's bits
 
 
-class NotTrusted(Exception):  # noqa: N818 - a finding, not a fault
-    """Somebody else may have written it; the text is the end of a sentence about the folder."""
+class NotTrusted(Exception):  # noqa: N818 - a finding, not an error
+    """Another user may have written it; the text is the end of a sentence about the folder."""
 
 
 class Shelf(Protocol):
-    """A folder that was found safe, open."""
+    """An open folder that passed the checks."""
 
     def read(self, name: str) -> bytes:
-        """The content of a file of this user's. Raises OSError or NotTrusted."""
+        """Read a file of this user. Raises OSError or NotTrusted."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
@@ -25,7 +25,7 @@ class Shelf(Protocol):
 
 
 def check_folder(found: os.stat_result) -> None:
-    """The folder of the code.
+    """Check the folder of the code.
 
     Raises:
         NotTrusted: another owner, or others can write there.
@@ -37,10 +37,10 @@ def check_folder(found: os.stat_result) -> None:
 
 
 def check_parent(found: os.stat_result, name: str) -> None:
-    """A folder above it: who can rename in there can exchange what lies below.
+    """Check a folder above it, where anybody who can rename could swap the folders below.
 
-    A folder of the user's own group is let pass, as every home has it on some systems: the folder below is looked at by
-    its open descriptor, so that a stranger's in its place is refused.
+    A folder that the user's own group can write is accepted, as every home is like this on some systems: the folder
+    below is checked by its open descriptor, so that one of another user in its place is refused.
 
     Raises:
         NotTrusted: it belongs to neither this user nor root, or others can exchange what is in it.
@@ -55,7 +55,7 @@ def check_parent(found: os.stat_result, name: str) -> None:
 
 
 def check_file(found: os.stat_result) -> None:
-    """A file of code, by its open descriptor.
+    """Check a file of code, by its open descriptor.
 
     Raises:
         NotTrusted: no plain file, another owner, others can write it, or larger than any kernel.

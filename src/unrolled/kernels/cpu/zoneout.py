@@ -11,7 +11,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 from unrolled.kernels.noise import LAST_SHIFT, ROUNDS
 
 HIDDEN, CELL = 0, 1  # fields of the state
-BELOW, IF_BELOW, IF_NOT = 0, 1, 2  # places of what all draws share: a word, and what stays of a unit below it, and else
+BELOW, IF_BELOW, IF_NOT = 0, 1, 2  # places of shared numbers: a word, the kept share below it, and above it
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +35,21 @@ class Zoneout:
     def forward(
         self, unit: Number, hidden_before: Number, hidden: Number, cell_before: Number, cell: Number | None
     ) -> tuple[Number, Number | None]:
-        """The states of a vector of units, from this one on, when a share of each stays as it was."""
+        """Return the states of a vector of units after zoneout."""
         hidden = self._mixed(HIDDEN, unit, hidden_before, hidden)
         return hidden, None if cell is None else self._mixed(CELL, unit, cell_before, cell)
 
     def backward(
         self, pointwise: Pointwise, unit: Number, kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number
     ) -> Back:
-        """The cell's backward pass: what stayed as it was lets its gradient pass by."""
+        """Run the cell's backward pass; the gradient of kept values bypasses the cell."""
         stayed = self._stayed(HIDDEN, unit)
         d_hidden, past = (1 - stayed) * d_hidden, stayed * d_hidden
         if not pointwise.has_cell:
             found = pointwise.backward(kept, at, d_hidden, d_cell)
             return found._replace(hidden=_sum(found.hidden, past))
         stayed = self._stayed(CELL, unit)
-        if pointwise.new_cell is not None:  # the state after the step is another
+        if pointwise.new_cell is not None:  # the state after the step has zoneout
             at = at._replace(cell=pointwise.new_cell(kept, at.cell_before))
         found = pointwise.backward(kept, at, d_hidden, (1 - stayed) * d_cell)
         return found._replace(hidden=_sum(found.hidden, past), cell=_sum(found.cell, stayed * d_cell))
@@ -59,7 +59,7 @@ class Zoneout:
         return stayed * before + (1 - stayed) * after
 
     def _stayed(self, field: int, unit: Number) -> Number:
-        """As `Noise.kept_shares`."""
+        """Return the kept shares, as `Noise.kept_shares`."""
         build, whole = self.code.builder, ir.VectorType(INT32, self.code.machine.width)
         key = self.code.spread(build.trunc(self.key.value, INT32)).value
         words = build.xor(key, build.bitcast((self.units + self.stride * field + unit).vector().value, whole))
@@ -69,7 +69,7 @@ class Zoneout:
 
 
 def _finalised(build: ir.IRBuilder, words: Any) -> Any:
-    """As `noise.finalised`."""
+    """Mix words, as `noise.finalised`."""
     kind = words.type
     for shift, factor in ROUNDS:
         words = build.mul(build.xor(words, build.lshr(words, constant(kind, shift))), constant(kind, factor))

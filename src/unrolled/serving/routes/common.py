@@ -1,4 +1,4 @@
-"""What all routes share: strict JSON bodies, answers as JSON, and the way to the service."""
+"""Parts that all routes share: strict JSON requests, JSON responses, and access to the service."""
 
 from collections.abc import Callable, Coroutine
 from json import JSONDecodeError
@@ -16,7 +16,7 @@ from unrolled.serving.strict_json import dumps, loads
 
 
 def service_of(connection: HTTPConnection) -> Service:
-    """The service of the application that is asked."""
+    """Return the service of the application that a connection belongs to."""
     return connection.app.state.service
 
 
@@ -24,23 +24,23 @@ Asked = Annotated[Service, Depends(service_of)]
 
 
 class StrictRequest(Request):
-    """A request whose JSON is that of the standard, and was read before the route is asked."""
+    """A request whose body is standard JSON, parsed before the route is called."""
 
     value: Any = None
 
     async def json(self) -> Any:
-        """The body."""
+        """Return the parsed body."""
         return self.value
 
 
 class StrictRoute(APIRoute):
-    """A route that reads strict JSON within the bounds of the server; a large body is read in a thread.
+    """A route that parses strict JSON within the bounds of the server; a large body is parsed in a thread.
 
-    The body is read before FastAPI looks at it: what FastAPI raises holds itself, and a body with it, for some time.
+    The body is parsed before FastAPI sees it: FastAPI's exceptions would keep it in memory for a while.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler around the strict request."""
+        """Return the handler, wrapped so that it gets a strict request."""
         handler, takes_json = super().get_route_handler(), self.body_field is not None
 
         async def strict(request: Request) -> Response:
@@ -72,10 +72,10 @@ def _read(body: bytes, bounds: Bounds) -> Any:
 
 
 def as_json(value: Any) -> Response:
-    """An answer; numbers that are not finite are null."""
+    """Return a JSON response; numbers that are not finite become null."""
     return written(dumps(value))
 
 
 def written(text: str) -> Response:
-    """An answer that was written as JSON already."""
+    """Return a response whose body is JSON text already."""
     return Response(text, media_type="application/json")

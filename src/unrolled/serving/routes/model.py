@@ -1,4 +1,4 @@
-"""`/v1/model`, health, metrics: what answers here, and how it is."""
+"""`/v1/model`, health and metrics: the state of the server and its model."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ LIMITS += ("remembered_events", "remembered_ids", "remembered_bytes", "max_sessi
 
 @router.get("/v1/model", response_model=ModelInfo, responses=errors())
 async def model(service: Asked) -> Response:
-    """The model, what may be asked of it, and the limits of this server."""
+    """Describe the model, what it can do, and the limits of this server."""
     said, settings = service.model.describe(), service.settings
     classes = said.classes
     return as_json(
@@ -55,13 +55,13 @@ async def model(service: Asked) -> Response:
 
 @health.get("/healthz", response_class=Response, responses=TEXT)
 async def alive() -> Response:
-    """The process answers."""
+    """Report that the process is alive."""
     return Response("ok", media_type="text/plain")
 
 
 @health.get("/readyz", response_class=Response, responses={**TEXT, **errors("store", "draining")})
 async def ready(service: Asked) -> Response:
-    """Requests may be sent here: neither stopping, nor without its store."""
+    """Report that requests may be sent here: the server is not stopping and its store is available."""
     why = await service.is_ready()
     if why:
         raise Fault("draining" if why == "draining" else "store", f"not ready: {why}")
@@ -70,5 +70,5 @@ async def ready(service: Asked) -> Response:
 
 @health.get("/metrics", response_class=Response, responses={**TEXT, **errors()})
 async def metrics(service: Asked) -> Response:
-    """Counters for Prometheus, of this process."""
+    """Return the metrics of this process for Prometheus."""
     return Response(await service.ask(service.metrics.text), media_type=CONTENT_TYPE_LATEST)

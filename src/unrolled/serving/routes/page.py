@@ -1,4 +1,4 @@
-"""The browser page: a few files of our own, and a policy that lets a browser load nothing else."""
+"""The web page: a few files of our own, and a content security policy that allows nothing else."""
 
 from collections.abc import Callable, Coroutine
 from importlib.resources import files
@@ -23,7 +23,7 @@ HEADERS = {
 
 
 def page_router() -> APIRouter:
-    """A route for each file of the page; there is no path to any other file."""
+    """Make a route for each file of the page; no other file can be reached."""
     routes = APIRouter(include_in_schema=False)
     for file in files("unrolled.serving").joinpath("page").iterdir():
         kind = KINDS.get("." + file.name.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""`/v1/predict` and `/v1/generate`: answers for whole records, and texts as they are written."""
+"""`/v1/predict` and `/v1/generate`: predictions for whole records, and generated text as a stream."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ from unrolled.tasks.language.live_generation import write_on
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
 CSV = "text/csv"
-SLICE = 0.05  # seconds of writing between two looks whether the client is still there
+SLICE = 0.05  # seconds of writing between two checks that the client is still connected
 CSV_BODY: Any = {"requestBody": {"content": {CSV: {"schema": {"type": "string"}, "example": "day,kwh\n1,2.5\n"}}}}
 STREAM: Any = {
     200: {
@@ -44,7 +44,7 @@ STREAM: Any = {
 
 @router.post("/v1/predict", response_model=Predictions, responses=errors("data", "unsupported", "type", "time"))
 async def predict(service: Asked, body: Records) -> Response:
-    """Answer for whole records, as `model.predict` does: labels, tags, texts, items, or the steps of a forecast."""
+    """Predict for whole records, as `model.predict` does: labels, tags, texts, items, or the steps of a forecast."""
     return written(await service.ask(_of_records, service, body))
 
 
@@ -55,7 +55,7 @@ async def predict(service: Asked, body: Records) -> Response:
     openapi_extra=CSV_BODY,
 )
 async def predict_csv(service: Asked, request: Request) -> Response:
-    """Answer for the rows of a CSV file, read as the model's own data were."""
+    """Predict for the rows of a CSV file, parsed in the same way as the training data."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
         raise Fault("type", message("Content-Type", expected=CSV, received=request.headers.get("content-type", "none")))
     return written(await service.ask(_of_csv, service, await request.body()))
@@ -67,10 +67,10 @@ async def predict_csv(service: Asked, request: Request) -> Response:
     response_class=Response,
 )
 async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Request) -> Response:
-    """Write on from a prompt, token by token, as server-sent events; leaving ends it.
+    """Continue a prompt, token by token, as server-sent events; disconnecting ends it.
 
-    The last event says why it stopped: `end`, `draining` where the server stops, or `busy` where the text has had its
-    time and others want to write.
+    The last event says why it stopped: `end`, `draining` where the server stops, or `busy` where the text has used up
+    its time and other requests wait.
     """
     if service.draining:
         raise Fault("draining", "this server is stopping")
@@ -97,7 +97,7 @@ def _of_csv(service: Service, data: bytes) -> str:
 
 def _begun(model: Any, body: Prompt) -> Iterator[Any]:
     if not isinstance(model, LanguageModel):
-        raise UnsupportedError(f"a {type(model).__name__} does not write on from a text: ask /v1/predict")
+        raise UnsupportedError(f"a {type(model).__name__} does not generate text: use /v1/predict")
     try:
         return write_on(model, **body.model_dump())
     except UnrolledError:
@@ -107,7 +107,7 @@ def _begun(model: Any, body: Prompt) -> Iterator[Any]:
 
 
 async def _events(service: Service, steps: Iterator[Any], request: Request) -> AsyncIterator[str]:
-    """The steps as events; a thread writes for a moment, then the client is looked after."""
+    """Yield the steps as events; a thread writes for a moment, then the client is checked."""
     count = 0
     try:
         while not (service.draining or is_wanted() or await request.is_disconnected()):
@@ -129,7 +129,7 @@ async def _events(service: Service, steps: Iterator[Any], request: Request) -> A
 
 
 def _some(steps: Iterator[Any]) -> list[Any]:
-    """The steps of a moment: the first as soon as it is there."""
+    """Return the next steps, as many as `SLICE` seconds give, at least one."""
     found, stop = [], time.monotonic() + SLICE
     for step in steps:
         found.append(step)

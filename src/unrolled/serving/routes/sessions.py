@@ -1,4 +1,4 @@
-"""`/v1/sessions`: what is kept, and states to take away and bring back."""
+"""`/v1/sessions`: list, reset, export and import sessions."""
 
 from typing import Annotated, Any
 
@@ -19,9 +19,9 @@ KNOWN = errors("missing", "state", "unsupported", "store", "lost", "time")
 
 @router.get("/v1/sessions", response_model=SessionList, responses=ERRORS)
 async def sessions(
-    service: Asked, limit: Annotated[int, Query(ge=0, le=10_000, description="keys to name at most")] = 100
+    service: Asked, limit: Annotated[int, Query(ge=0, le=10_000, description="maximum number of keys")] = 100
 ) -> Response:
-    """How many sessions are kept, and the keys of some."""
+    """Return the number of sessions, and the keys of some."""
     kept = service.sessions
     count = await service.ask(len, kept)
     return as_json({"count": count, "keys": await service.ask(kept.keys, limit)})
@@ -29,7 +29,7 @@ async def sessions(
 
 @router.get("/v1/sessions/{key}", response_model=SessionInfo, responses=KNOWN)
 async def session(service: Asked, key: str) -> Response:
-    """What is known of a session."""
+    """Describe a session."""
     name = key_of(key)
     data = await _export(service, name)
     return as_json({"key": name, "bytes": len(data), "fingerprint": service.fingerprint})
@@ -37,7 +37,7 @@ async def session(service: Asked, key: str) -> Response:
 
 @router.delete("/v1/sessions/{key}", status_code=204, responses=KNOWN)
 async def reset(service: Asked, key: str) -> Response:
-    """Forget a session; its next event begins anew."""
+    """Delete a session; its next event starts a new one."""
     if not await service.ask(service.sessions.reset, key_of(key)):
         raise _unknown(key_of(key))
     return Response(status_code=204)
@@ -45,7 +45,7 @@ async def reset(service: Asked, key: str) -> Response:
 
 @router.get("/v1/sessions/{key}/state", responses={200: BYTES, **KNOWN}, response_class=Response)
 async def export_state(service: Asked, key: str) -> Response:
-    """The state of a session as bytes, to be kept anywhere; signed where the server has a token or a state key."""
+    """Export the state of a session as bytes, signed where the server has a token or a state key."""
     data = await _export(service, key_of(key))
     data = data if service.signer is None else service.signer.signed(data)
     return Response(data, media_type="application/octet-stream")
@@ -58,7 +58,7 @@ async def export_state(service: Asked, key: str) -> Response:
     openapi_extra={"requestBody": {"required": True, **BYTES}},
 )
 async def import_state(service: Asked, key: str, request: Request) -> Response:
-    """Begin or replace a session with a state that this model made, and that this server signed if it signs."""
+    """Start or replace a session with an exported state of this model; a server that signs checks the signature."""
     data = await request.body()
     data = data if service.signer is None else service.signer.opened(data)
     await service.ask(service.sessions.import_state, key_of(key), data)
@@ -72,4 +72,4 @@ async def _export(service: Service, key: str) -> bytes:
 
 
 def _unknown(key: str) -> Fault:
-    return Fault("missing", message("key", expected="one of a session", received=repr(key[:80])))
+    return Fault("missing", message("key", expected="the key of a session", received=repr(key[:80])))

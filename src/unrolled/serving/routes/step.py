@@ -1,4 +1,4 @@
-"""`/v1/step`: events of sessions, one or many."""
+"""`/v1/step`: one or many events of sessions."""
 
 from typing import Annotated, Any
 
@@ -22,9 +22,9 @@ EXAMPLES: Any = {
     responses=errors("data", "repeated", "unsupported", "store", "lost", "draining", "time"),
 )
 async def step(service: Asked, body: Annotated[Events, Body(openapi_examples=EXAMPLES)]) -> Response:
-    """Read one event of a session, or one after the other of a list; those of different keys are read side by side.
+    """Read one event of a session, or a list of events in order; events of different keys are read in one batch.
 
-    In a list each event has its own output or error. A session that is not known begins.
+    In a list each event has its own output or error. An unknown key starts a new session.
     """
     if isinstance(body, Event):
         return as_json({"key": body.key, "output": await service.step(body.key, body.event, body.event_id)})

@@ -1,4 +1,4 @@
-"""`/v1/unfold`: the network drawn unfolded over a text or record, and how its gradient flows."""
+"""`/v1/unfold`: drawings of the network unfolded over a text or record, and of its gradient flow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,15 +18,15 @@ from unrolled.serving.schemas import Look, Seen, errors
 from unrolled.serving.strict_json import plain
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
-ANSWERED = ("label", "labels", "text")  # answers that a record can hold
-STEPS, ROWS = 200, 2_000  # characters of a text, or items of a list, and records that are looked at: seconds of drawing
+ANSWERED = ("label", "labels", "text")  # kinds of targets that a record can hold
+STEPS, ROWS = 200, 2_000  # maximum characters of a text or items of a list, and records: drawing them takes seconds
 
 
 @router.post("/v1/unfold", response_model=Seen, responses=errors("data", "option", "unsupported", "time"))
 async def unfold(service: Asked, body: Annotated[Look, Body()]) -> Response:
     """Unfold the network over a text (of a language model) or over records, and draw it with its gradient flow.
 
-    A record that lacks its answer gets the model's own, as the gradient needs one. A text, or a list in a record, may
+    A record without a target gets the model's prediction, as the gradient needs one. A text, or a list in a record, may
     have 200 characters or items.
     """
     service.bounds.check_length(body.records or [], "records", ROWS)
@@ -59,7 +59,7 @@ def _drawn(found: Any, theme: str) -> dict[str, Any]:
     drawings = {
         "unfolding": ("The network unfolded: the same weights at every step", partial(draw_unfolding, found.unfolding)),
         "state-gradients": ("The gradient's size at every step", partial(draw_state_gradients, flow)),
-        "decay": ("What is left of one loss's gradient further back", partial(draw_decay, flow)),
+        "decay": ("How one loss's gradient decays further back", partial(draw_decay, flow)),
         "states": ("What the last layer remembers", partial(draw_states, last, labels=found.labels_of(last))),
     }
     return {
@@ -73,7 +73,7 @@ def _drawn(found: Any, theme: str) -> dict[str, Any]:
 
 
 def _answered(model: Any, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Records with an answer each: a label that is not there becomes the model's own."""
+    """Fill missing targets of records with the model's predictions."""
     said = model.describe()
     column = said.target
     if said.answer not in ANSWERED or not records:

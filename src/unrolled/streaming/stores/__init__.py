@@ -1,1 +1,1 @@
-"""Stores: where sessions are kept between two events."""
+"""Stores: places that keep sessions between events."""

@@ -1,4 +1,4 @@
-"""What an address of a store says: where, and options behind a question mark. Its secrets are shown nowhere."""
+"""Addresses of stores: a place and options after a question mark; secrets in them are never shown."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,18 +6,18 @@ from urllib.parse import parse_qsl
 
 from unrolled.errors import OptionError, message, unknown
 
-WITHOUT_USERS = ("memory", "sqlite")  # schemes whose addresses may hold an @ that ends no password
+WITHOUT_USERS = ("memory", "sqlite")  # schemes in whose addresses an @ does not end a password
 
 
 class Address:
-    """An address of a store; as text, and in every message, it is without user and password.
+    """An address of a store; as text, and in every message, it hides user and password.
 
     Args:
         text: such as "sqlite:///sessions.db?patience=10" or "redis://user:password@host:6379/0".
 
     Attributes:
-        scheme: what stands before the first colon.
-        place: all but the options, secrets included.
+        scheme: the part before the first colon.
+        place: the address without its options, but with its secrets.
 
     Example:
         >>> address = Address("redis://someone:secret@host:6379/0?patience=2.5")
@@ -46,17 +46,17 @@ class Address:
 
     @property
     def has_secret(self) -> bool:
-        """Whether there is a user or a password in it."""
+        """Whether it contains a user or a password."""
         return self.scheme not in WITHOUT_USERS and ("@" in self._rest or "@" in self._query)
 
     def options(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-        """The options behind the question mark.
+        """Parse the options after the question mark.
 
         Args:
-            readers: how to read the text of each option there is.
+            readers: a parser per known option.
 
         Raises:
-            OptionError: an unknown option, or one that cannot be read.
+            OptionError: an unknown option, or one that cannot be parsed.
         """
         if self.has_secret and "@" not in self._rest:
             raise OptionError(message("store", expected="a password in which ? stands as %3F", received=str(self)))
@@ -69,7 +69,7 @@ class Address:
 
 
 def seconds(text: str) -> float:
-    """A time, such as "2.5"."""
+    """Parse a number of seconds, such as "2.5"."""
     try:
         value = float(text)
     except ValueError:
@@ -80,7 +80,7 @@ def seconds(text: str) -> float:
 
 
 def yes_or_no(text: str) -> bool:
-    """ "yes" or "no"."""
+    """Parse "yes" or "no"."""
     if text not in ("yes", "no"):
         raise OptionError(message("store option", expected='"yes" or "no"', received=text))
     return text == "yes"

@@ -1,25 +1,25 @@
-"""Store: what every place that keeps sessions can do.
+"""The interface of all stores of sessions.
 
-A session is one value under one key, and it changes only as a whole: whoever writes says which version was read, and
-a value that has another version by now is not overwritten. Versions are numbers that never come twice, so that a
-session which was deleted and began anew is not taken for the one that was read.
+A session is one value under one key, and it changes only as a whole: a writer names the version that it read, and a
+value whose version has changed since is not overwritten. Versions are unique numbers, so that a session which was
+deleted and started again is not mistaken for the one that was read.
 
-A key is one session, whichever model wrote it last. Models, told by their fingerprints, see each other's sessions only
-under a key that both are asked for; they neither list, count, expire nor evict them.
+A key is one session, no matter which model wrote it last. Models, identified by fingerprints, see each other's
+sessions only when asked for the same key; they do not list, count, expire or evict them.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-UNREADABLE = 0  # the version of a session that is so damaged that it has none
+UNREADABLE = 0  # version of a session that is too damaged to have one
 
 
 class Found(NamedTuple):
-    """A session as a store has it.
+    """A session in a store.
 
     Args:
-        value: bytes.
-        version: of the write that put it there, or `UNREADABLE`.
+        value: its bytes.
+        version: of the last write, or `UNREADABLE`.
     """
 
     value: bytes
@@ -30,9 +30,9 @@ class Write(NamedTuple):
     """One session to be written.
 
     Args:
-        key: whose.
-        value: bytes.
-        before: the version that was read; None = there was none.
+        key: of the session.
+        value: its bytes.
+        before: the version that was read; None = there was no session.
         version: of this write, an integer in [1, 2^63).
     """
 
@@ -45,53 +45,53 @@ class Write(NamedTuple):
 class Store(Protocol):
     """A place that keeps sessions.
 
-    Every method may be called from any thread. All raise StoreUnavailable where the place cannot be reached in time,
-    AnswerLost where besides it is not known whether a write was made, and ArtifactError where what is there cannot be
-    read. A session of a model that it did not write for `ttl` seconds is not there.
+    Every method may be called from any thread. All raise StoreUnavailable if the store cannot be reached in time,
+    AnswerLost if it is also unknown whether a write was made, and ArtifactError if the store cannot be read. A session
+    that its model did not write for `ttl` seconds counts as absent.
     """
 
-    counts_at_once: bool  # `count` does not look through all keys
+    counts_at_once: bool  # whether `count` works without a scan of all keys
 
     @property
     def held_bytes(self) -> int:
-        """Of this process that sessions take; 0 where they are elsewhere."""
+        """Bytes of this process that sessions take; 0 where they are kept elsewhere."""
         ...
 
     def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
-        """What is kept under each key; `ttl` is that of sessions which `model` wrote."""
+        """Load the session of each key; `ttl` applies to sessions that `model` wrote."""
         ...
 
     def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
-        """Write sessions of different keys, each wholly or not at all; False where another version was there.
+        """Write sessions of different keys, each wholly or not at all; return False where the version has changed.
 
-        What was written is durable, as far as the store ever is, when this returns. The same write twice is written
-        once, so that a write whose answer was lost may be tried again.
+        The writes are as durable as the store can make them when this returns. Repeating a write has no effect, so a
+        write whose answer was lost may be retried.
         """
         ...
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Forget sessions; how many there were."""
+        """Delete sessions; return how many there were."""
         ...
 
     def keys(self, limit: int, models: Sequence[str]) -> list[str]:
-        """Some keys of sessions that these models wrote, at most `limit`."""
+        """Return the keys of at most `limit` sessions that these models wrote."""
         ...
 
     def count(self, models: Sequence[str]) -> int:
-        """How many sessions of these models are kept."""
+        """Return the number of sessions of these models."""
         ...
 
     def expire(self, ttl: float, models: Sequence[str]) -> int:
-        """Free the room of sessions that these models did not write for `ttl` seconds; how many there were."""
+        """Delete sessions that these models did not write for `ttl` seconds; return how many there were."""
         ...
 
     def evict(self, most: int, models: Sequence[str]) -> int:
-        """Forget sessions of these models until at most `most` are left; how many.
+        """Delete sessions of these models until at most `most` are left; return how many were deleted.
 
-        Those of the first model go first, and of one model those that it did not write for the longest time.
+        Those of the first model go first, and of one model those not written for the longest time.
         """
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...

@@ -1,4 +1,4 @@
-"""MemoryStore: sessions in this process, gone with it."""
+"""A store in the memory of this process, lost when it ends."""
 
 import math
 import time
@@ -12,8 +12,8 @@ from unrolled.errors import OptionError, message
 from unrolled.streaming.stores.address import Address
 from unrolled.streaming.stores.base import Found, Write
 
-MOST_BYTES = 2**30  # that sessions may take
-BESIDE = 600  # bytes of a session beside its key and its value
+MOST_BYTES = 2**30  # maximum bytes of sessions, by default
+BESIDE = 600  # bytes of a session apart from its key and its value
 
 
 class _Kept(NamedTuple):
@@ -22,14 +22,13 @@ class _Kept(NamedTuple):
 
 
 class MemoryStore:
-    """Sessions as bytes in this process, which several `Sessions` may share; what it holds ends with the process.
+    """Sessions as bytes in this process, which several `Sessions` may share.
 
-    Who shares them with nobody gives `Sessions` no store: it then keeps them as they are, which is quicker. Time is
-    told by a clock that never jumps.
+    A single `Sessions` needs no store: it then keeps states unpacked, which is faster.
 
     Args:
-        max_bytes: that sessions may take; those that nobody wrote for the longest time make room.
-        clock: seconds from anywhere; default the machine's monotonic clock.
+        max_bytes: maximum bytes of sessions; those not written for the longest time are deleted first.
+        clock: returns a time in seconds; default the machine's monotonic clock.
 
     Example:
         >>> store, model = MemoryStore(), "0123456789abcdef"
@@ -46,22 +45,22 @@ class MemoryStore:
     def __init__(self, max_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock, self._max_bytes = clock, Lock(), max_bytes
         self._sessions: dict[str, OrderedDict[str, _Kept]] = {}  # by model and key, the longest unwritten first
-        self._owners: dict[str, str] = {}  # by key: the model that wrote it
+        self._owners: dict[str, str] = {}  # the model that wrote each key
         self._bytes = 0
 
     @property
     def held_bytes(self) -> int:
-        """That sessions take."""
+        """Bytes that sessions take."""
         return self._bytes
 
     def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
-        """What is kept under each key."""
+        """Load the session of each key."""
         oldest = self._oldest(ttl)
         with self._lock:
             return [self._there(key, oldest, model) for key in keys]
 
     def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
-        """Write sessions of different keys; False where another version was there."""
+        """Write sessions of different keys; return False where the version has changed."""
         done, oldest = [], self._oldest(ttl)
         with self._lock:
             now = self._clock()
@@ -79,22 +78,22 @@ class MemoryStore:
         return done
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Forget sessions; how many there were."""
+        """Delete sessions; return how many there were."""
         with self._lock:
             return sum(self._drop(key) for key in keys)
 
     def keys(self, limit: int, models: Sequence[str]) -> list[str]:
-        """The keys written last, at most `limit`."""
+        """Return the keys written last, at most `limit`."""
         with self._lock:
             every = chain.from_iterable(reversed(self._sessions.get(model, {})) for model in reversed(models))
             return list(islice(every, limit))
 
     def count(self, models: Sequence[str]) -> int:
-        """How many sessions of these models are kept."""
+        """Return the number of sessions of these models."""
         return sum(len(self._sessions.get(model, ())) for model in models)
 
     def expire(self, ttl: float, models: Sequence[str]) -> int:
-        """Forget sessions that these models did not write for `ttl` seconds; how many there were."""
+        """Delete sessions that these models did not write for `ttl` seconds; return how many there were."""
         oldest, gone = self._oldest(ttl), 0
         with self._lock:
             while (first := min(self._firsts(models), default=None)) is not None and first[0] <= oldest:
@@ -102,7 +101,7 @@ class MemoryStore:
         return gone
 
     def evict(self, most: int, models: Sequence[str]) -> int:
-        """Forget sessions of these models until at most `most` are left, the first model's first; how many."""
+        """Delete sessions until at most `most` are left, those of the first model first; return how many."""
         gone = 0
         with self._lock:
             while self.count(models) > most:
@@ -111,7 +110,7 @@ class MemoryStore:
         return gone
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources to release."""
 
     # ---- with the lock -------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class MemoryStore:
         return True
 
     def _firsts(self, models: Iterable[str]) -> list[tuple[float, str]]:
-        """When the longest unwritten session of each model was written, and its key."""
+        """Return when the longest unwritten session of each model was written, and its key."""
         some = (self._sessions[model] for model in models if self._sessions.get(model))
         return [(kept.written, key) for key, kept in (next(iter(one.items())) for one in some)]
 
@@ -143,7 +142,7 @@ def _size(key: str, value: bytes) -> int:
 
 
 def open_address(address: Address) -> MemoryStore:
-    """The store of "memory:"."""
+    """Open the store of the address "memory:"."""
     address.options({})
     if address.place.partition(":")[2].strip("/"):
         raise OptionError(message("store", expected='"memory:", which has no name', received=str(address)))

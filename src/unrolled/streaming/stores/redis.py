@@ -1,4 +1,4 @@
-"""RedisStore: sessions in Redis or Valkey, which workers on many machines share."""
+"""A store in Redis or Valkey, which workers on many machines can share."""
 
 import re
 import time
@@ -16,18 +16,18 @@ Answer = TypeVar("Answer")
 
 MODEL = 8  # bytes of a model's fingerprint
 HEAD = 8 + MODEL  # bytes of the version and the model before the value
-PAGE = 1000  # keys that the server is asked for at a time
+PAGE = 1000  # keys per request of a scan
 AT_A_TIME = 100  # sessions written or evicted by one command, so that the server is never busy for long
 CLUSTER = "redis+cluster"
 
-# An index of a model is named by the base of all and its fingerprint in hexadecimal digits.
+# The name of a model's index is a common base and the fingerprint in hexadecimal digits.
 _INDEX = """
 local function index_of(base, model)
   return base .. string.gsub(model, '.', function(one) return string.format('%02x', string.byte(one)) end)
 end
 """
-# Keys and, for each, the version that was read and the value. A write of the version that is there already was
-# answered, and the answer was lost: it is good.
+# Arguments: keys and, for each, the version that was read and the value. If the stored version is that of the write,
+# an earlier try succeeded and its answer was lost: report success.
 WRITE = (
     _INDEX
     + """
@@ -68,15 +68,15 @@ for place = 1, #oldest, 2 do
 end
 return #oldest / 2
 """
-# what a server says of itself, in one word, and what that means
+# error codes of a server and their meaning
 SAYS = {
     "OOM": "its memory is full",
-    "READONLY": "it takes no writes",
-    "LOADING": "it reads its data",
+    "READONLY": "it accepts no writes",
+    "LOADING": "it is loading its data",
     "BUSY": "a script keeps it busy",
     "MISCONF": "it cannot write its disk",
     "NOREPLICAS": "too few replicas are there",
-    "MASTERDOWN": "its master is away",
+    "MASTERDOWN": "its master is down",
     "CLUSTERDOWN": "its cluster is not whole",
     "TRYAGAIN": "its cluster is being rebuilt",
     "NOPERM": "its user may not do that",
@@ -86,28 +86,27 @@ SAYS = {
 class RedisStore:
     """Sessions in a Redis or Valkey server, or a cluster of them.
 
-    One session is one value, `prefix:key`, and one script writes it where the version that was read is still there:
-    any number of workers may share sessions, and none loses an update. In the name the prefix is percent-encoded, so
-    that it ends at the first colon and no other prefix and key have the same one. How durable an acknowledged write
-    is, is the server's setting: `appendonly yes` with `appendfsync always` loses nothing.
+    One session is one value, `prefix:key`, and a script writes it only if its version has not changed since it was
+    read: any number of workers may share sessions without losing updates. The prefix is percent-encoded in the name,
+    so it ends at the first colon and names are unique. The durability of an acknowledged write depends on the server:
+    `appendonly yes` with `appendfsync always` loses nothing.
 
-    Where the server goes away, a call tries again for `patience` seconds; while it stays away, the calls after that
-    fail at once.
+    If the server is unavailable, a call retries for `patience` seconds; until it is back, later calls fail at once.
 
-    The server forgets a session by its own clock `ttl` seconds after the last write. Should that clock be set back,
-    sessions live longer by as much; no clock of a worker matters.
+    The server deletes a session `ttl` seconds after the last write, by its own clock; the clocks of workers do not
+    matter. If the server's clock is set back, sessions live longer by as much.
 
     Args:
         address: "redis://user:password@host:6379/0", "rediss://..." with TLS, "redis+unix:///path/of/socket", or
             "redis+cluster://host:6379", any node of a cluster.
-        patience: seconds to try, before StoreUnavailable.
+        patience: seconds to retry before StoreUnavailable.
         prefix: of the names of sessions.
-        index: keep a list of sessions by age, about 100 bytes for each, which `max_sessions` needs and with which
-            counting is quick; not in a cluster.
+        index: keep a list of sessions by age, about 100 bytes per session. `max_sessions` needs it, and it makes
+            counting fast; not available in a cluster.
 
     Raises:
         UnsupportedError: the package `redis` is not installed.
-        StoreUnavailable: nobody answers there.
+        StoreUnavailable: no server answers there.
     """
 
     held_bytes = 0
@@ -132,7 +131,7 @@ class RedisStore:
         try:
             place, timeout = self._address.place, max(0.1, min(patience, 2.0))
             self._server = self._asked(lambda: _connected(self._library, place, timeout))
-        except ValueError:  # whose text may hold the password
+        except ValueError:  # its text may contain the password
             raise OptionError(
                 message("store", expected="redis://host:6379/0, a / or @ of a password as %2F or %40",
                         received=str(self._address))
@@ -140,7 +139,7 @@ class RedisStore:
         self._asked(self._server.ping)
 
     def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
-        """What is kept under each key."""
+        """Load the session of each key."""
         names = [self._named(key) for key in keys]
         if self._together == 1:
             values = self._many([("GET", name) for name in names])
@@ -149,7 +148,7 @@ class RedisStore:
         return [None if value is None else _found(value) for value in values]
 
     def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
-        """Write sessions of different keys, each wholly or not at all; False where another version was there."""
+        """Write sessions of different keys, each wholly or not at all; return False where the version has changed."""
         lasting = b"" if ttl is None else b"%d" % max(1, round(ttl * 1000))
         asked, digest = [], bytes_of(model)
         for start in range(0, len(writes), self._together):
@@ -162,12 +161,12 @@ class RedisStore:
         return [good == 1 for done in self._many(asked, writes=True) for good in done]
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Forget sessions; how many there were."""
+        """Delete sessions; return how many there were."""
         asked = [("EVAL", DELETE, 1, self._named(key), self._index or b"") for key in keys]
         return sum(self._many(asked, writes=True))
 
     def keys(self, limit: int, models: Sequence[str]) -> list[str]:
-        """Some keys, at most `limit`; with an index those written last."""
+        """Return at most `limit` keys; with an index those written last."""
         if self._index is None:
             found = list(islice(self._asked(lambda: self._scan(models, limit)), limit))
         else:
@@ -182,19 +181,19 @@ class RedisStore:
         return [name[len(self._sessions) :].decode() for name in found]
 
     def count(self, models: Sequence[str]) -> int:
-        """How many sessions are kept; without an index the server reads all names, so ask rarely."""
+        """Return the number of sessions; slow without an index, as the server then reads all names."""
         if self._index is None:
             return len(self._asked(lambda: self._scan(models, None)))
         return sum(self._many([("ZCARD", self._index_of(model)) for model in models]))
 
     def expire(self, ttl: float, models: Sequence[str]) -> int:
-        """The server forgets by itself; only the indexes have to be told."""
+        """Remove expired sessions from the indexes; the server deletes the sessions by itself."""
         if self._index is None:
             return 0
         return sum(self._many([("EVAL", EXPIRE, 1, self._index_of(model), ttl) for model in models]))
 
     def evict(self, most: int, models: Sequence[str]) -> int:
-        """Forget sessions of these models until at most `most` are left, the first model's first; how many.
+        """Delete sessions until at most `most` are left, those of the first model first; return how many.
 
         Raises:
             UnsupportedError: without an index.
@@ -237,7 +236,7 @@ class RedisStore:
         return self._asked(ask, writes) if commands else []
 
     def _scan(self, models: Sequence[str], limit: int | None) -> set[bytes]:
-        """Names of sessions of these models, at most about `limit`."""
+        """Return the names of sessions of these models, at most about `limit`."""
         found, page, wanted = set[bytes](), list[bytes](), {bytes_of(model) for model in models}
         if limit == 0:
             return found
@@ -260,7 +259,7 @@ class RedisStore:
         return found
 
     def _asked(self, ask: Callable[[], Answer], writes: bool = False) -> Answer:
-        """Ask until there is an answer, or patience is at its end; faults say nothing of what was asked."""
+        """Send a command, with retries until `patience` ends; errors do not repeat the command."""
         faults = self._library.exceptions
         until, pause = time.monotonic() + (0 if self._away else self._patience), 0.01
         while True:
@@ -273,7 +272,7 @@ class RedisStore:
             except (
                 faults.RedisError,
                 faults.RedisClusterException,
-            ) as fault:  # gone, or full, or read-only while another takes over
+            ) as fault:  # unavailable, full, or read-only during a failover
                 if time.monotonic() + pause > until:
                     self._away = True
                     raise self._unavailable(_reason(faults, fault), writes) from None
@@ -290,17 +289,17 @@ class RedisStore:
 
 
 def open_address(address: Address) -> RedisStore:
-    """The store of "redis://host:6379/0?patience=5&prefix=unrolled&index=no" and its like."""
+    """Open the store of an address such as "redis://host:6379/0?patience=5&prefix=unrolled&index=no"."""
     return RedisStore(address, **address.options({"patience": seconds, "prefix": str, "index": yes_or_no}))
 
 
 def bytes_of(model: str) -> bytes:
-    """A model's fingerprint as it stands in a value."""
+    """Return a model's fingerprint as the bytes within a value."""
     return bytes.fromhex(model)
 
 
 def _reason(faults: Any, fault: Exception) -> str:
-    """Why, in our own words: a fault's text may hold scripts, sessions and passwords."""
+    """Return the reason in our own words: the error's text may contain scripts, sessions and passwords."""
     if isinstance(fault, faults.TimeoutError):
         return "no answer in time"
     if isinstance(fault, faults.RedisClusterException):
@@ -332,5 +331,5 @@ def _connected(library: Any, address: str, timeout: float) -> Any:
     scheme, _, rest = address.partition(":")
     if scheme == CLUSTER:
         return library.RedisCluster.from_url(f"redis:{rest}", **settings)
-    retry = library.retry.Retry(library.backoff.NoBackoff(), 0)  # trying again is done here
+    retry = library.retry.Retry(library.backoff.NoBackoff(), 0)  # retries are done here
     return library.Redis.from_url(f"unix:{rest}" if scheme == "redis+unix" else address, retry=retry, **settings)

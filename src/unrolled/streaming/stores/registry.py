@@ -1,4 +1,4 @@
-"""Every store by the scheme of its address, and `open_store`. A new store is one file and one line here."""
+"""All stores by the scheme of their address, and `open_store`. A new store is one file and one line here."""
 
 from importlib import import_module
 from typing import cast
@@ -18,7 +18,7 @@ STORES = {
 
 
 def open_store(address: str) -> Store:
-    """The store that an address names.
+    """Open the store of an address.
 
     Args:
         address: "memory:", "sqlite:///relative/path" or "sqlite:////absolute/path", "redis://host:6379/0",
@@ -26,9 +26,9 @@ def open_store(address: str) -> Store:
             "sqlite:///sessions.db?patience=10".
 
     Raises:
-        OptionError: an address that names no store, or an option that it does not have.
+        OptionError: an address of no store, or an unknown option.
         ArtifactError: a file that is no store, or a damaged one.
-        StoreUnavailable: nobody answers there.
+        StoreUnavailable: no server answers there.
         UnsupportedError: a store whose package is not installed.
 
     Example:

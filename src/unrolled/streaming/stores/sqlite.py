@@ -1,4 +1,4 @@
-"""SQLiteStore: sessions in one file on this machine, which survive whatever happens to the process."""
+"""A store in one SQLite file on this machine, which survives a crash of the process."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from unrolled.streaming.stores.base import UNREADABLE, Found, Write
 APPLICATION = 0x75525353  # "uRSS" in the file's header
 VERSION = 2
 OWNER_ONLY = 0o600
-SIDES = ("", "-wal", "-shm")  # the file, and those that SQLite makes beside it
+SIDES = ("", "-wal", "-shm")  # suffixes of the file and those that SQLite makes next to it
 AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 TABLES = f"""
 BEGIN IMMEDIATE;
@@ -43,20 +43,20 @@ COMMIT;
 
 
 class SQLiteStore:
-    """Sessions in one file, which nobody but its owner may read; several processes of one machine may share it.
+    """Sessions in one file, which only its owner may read; several processes of one machine may share it.
 
     A batch is one transaction of a write-ahead log, and by default it is on the disk when it is acknowledged.
 
-    Ages are told by the wall clock as it was when the store was opened and by the monotonic clock since, so that a
-    clock which is set while a process runs changes nothing. Where another process wrote by a later clock, its
-    sessions look as if from the future: `expire` dates them now, so that they live one `ttl` longer and not for ever.
-    Sessions of models that no longer answer end by the `ttl` that they were written with.
+    Time is the wall clock at the opening of the store plus the monotonic clock since, so setting the clock while a
+    process runs changes nothing. If another process wrote with a later clock, its sessions have times in the future:
+    `expire` sets them to now, so that they live one `ttl` longer and not for ever. Sessions of models that no longer
+    answer expire by the `ttl` that they were written with.
 
     Args:
-        path: of the file; it is made where there is none.
+        path: of the file; it is created if missing.
         patience: seconds to wait for other processes that write, before StoreUnavailable.
-        durable: whether an acknowledged write survives a loss of power; without, only the death of the process.
-        clock: seconds since 1970; default as said above.
+        durable: whether an acknowledged write survives a power failure; if False, only a crash of the process.
+        clock: returns seconds since 1970; by default as described above.
 
     Example:
         >>> import tempfile
@@ -94,7 +94,7 @@ class SQLiteStore:
             raise
 
     def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
-        """What is kept under each key."""
+        """Load the session of each key."""
         oldest = self._oldest(ttl)
         ask = "SELECT value, version FROM sessions WHERE key = ? AND (written > ? OR model <> ?)"
         with self._lock, self._faults():
@@ -102,19 +102,19 @@ class SQLiteStore:
         return [None if row is None else _found(*row) for row in rows]
 
     def commit(self, writes: Sequence[Write], ttl: float | None, model: str) -> list[bool]:
-        """Write sessions of different keys in one transaction; False where another version was there."""
+        """Write sessions of different keys in one transaction; return False where the version has changed."""
         now = self._clock()
         of = _Writing(model, now, None if ttl is None else now + ttl, self._oldest(ttl))
         with self._transaction() as base:
             return [_write(base, write, of) for write in writes]
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Forget sessions; how many there were."""
+        """Delete sessions; return how many there were."""
         with self._transaction() as base:
             return sum(base.execute("DELETE FROM sessions WHERE key = ?", (key.encode(),)).rowcount for key in keys)
 
     def keys(self, limit: int, models: Sequence[str]) -> list[str]:
-        """The keys written last, at most `limit`."""
+        """Return the keys written last, at most `limit`."""
         ask, found = "SELECT key FROM sessions WHERE model = ? ORDER BY written DESC LIMIT ?", []
         with self._lock, self._faults():
             for model in reversed(models):
@@ -122,12 +122,12 @@ class SQLiteStore:
         return [key.decode() for (key,) in found]
 
     def count(self, models: Sequence[str]) -> int:
-        """How many sessions of these models are kept."""
+        """Return the number of sessions of these models."""
         with self._lock, self._faults():
             return sum(_total(self._base, model) for model in models)
 
     def expire(self, ttl: float, models: Sequence[str]) -> int:
-        """Forget sessions that these models did not write for `ttl` seconds, and others whose own time is over."""
+        """Delete sessions that these models did not write for `ttl` seconds, and expired ones of other models."""
         now, gone = self._clock(), 0
         marks = ", ".join("?" * len(models))
         with self._transaction() as base:
@@ -140,7 +140,7 @@ class SQLiteStore:
         return gone
 
     def evict(self, most: int, models: Sequence[str]) -> int:
-        """Forget sessions of these models until at most `most` are left, the first model's first; how many."""
+        """Delete sessions until at most `most` are left, those of the first model first; return how many."""
         if self.count(models) <= most:
             return 0
         with self._transaction() as base:
@@ -161,7 +161,7 @@ class SQLiteStore:
     # ---- inside --------------------------------------------------------------------------------------
 
     def _keep_to_owner(self) -> None:
-        """Make the file for its owner alone before SQLite does, which gives its other files the same rights."""
+        """Create the file with mode 600 before SQLite does; SQLite gives its other files the same mode."""
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
             return
@@ -170,7 +170,7 @@ class SQLiteStore:
         except OSError as fault:
             raise self._damaged(fault.strerror) from fault
         if os.name != "posix":
-            return  # other systems tell rights in another way, and give a file those of its folder
+            return  # other systems have no such modes; a file gets the rights of its folder
         for side in SIDES:
             path = self._path.with_name(f"{self._path.name}{side}")
             try:
@@ -188,9 +188,9 @@ class SQLiteStore:
                 continue
 
     def _refuse_truncated(self) -> None:
-        """SQLite takes a file that lost half a page, or all but a few bytes, for a good one and writes to it."""
+        """Refuse a truncated file, which SQLite would accept and write to."""
         log = self._path.with_name(f"{self._path.name}-wal")
-        if not self._path.is_file() or (log.exists() and log.stat().st_size):  # the log may hold what is missing
+        if not self._path.is_file() or (log.exists() and log.stat().st_size):  # the log may hold the missing part
             return
         with self._path.open("rb") as file:
             head = file.read(100)
@@ -201,7 +201,7 @@ class SQLiteStore:
             raise self._damaged("truncated")
 
     def _open(self, durable: bool) -> None:
-        self._base.execute("BEGIN")  # all three as of one moment: another process may be making the file
+        self._base.execute("BEGIN")  # read all three in one transaction: another process may be creating the file
         ask = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
         kind, version, tables = (self._base.execute(question).fetchone()[0] for question in ask)
         self._base.execute("COMMIT")
@@ -229,13 +229,13 @@ class SQLiteStore:
                 raise
 
     def _end(self) -> None:
-        """Commit; a disk that fails on the way may have written all of it or nothing."""
+        """Commit; after a disk error it is unknown whether the transaction was written."""
         try:
             self._base.execute("COMMIT")
         except sqlite3.Error as fault:
             if (getattr(fault, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
                 raise AnswerLost(
-                    f"store: {self._path} failed while it was written ({fault}); whether it was is not known"
+                    f"store: {self._path} failed during a write ({fault}); it is unknown whether it was written"
                 ) from fault
             raise
 
@@ -250,7 +250,7 @@ class SQLiteStore:
                     f"store: {self._path} cannot be written now ({fault}); try again later"
                 ) from fault
             raise self._damaged(fault) from fault
-        except UnicodeDecodeError as fault:  # from SQLite's words about a damaged file
+        except UnicodeDecodeError as fault:  # from SQLite's error text about a damaged file
             raise self._damaged("damaged") from fault
 
     def _damaged(self, how: object) -> ArtifactError:
@@ -265,7 +265,7 @@ class SQLiteStore:
 
 
 def open_address(address: Address) -> SQLiteStore:
-    """The store of "sqlite:///path?patience=5&durable=yes"; with four slashes the path begins at the root."""
+    """Open the store of "sqlite:///path?patience=5&durable=yes"; with four slashes the path is absolute."""
     options = address.options({"patience": seconds, "durable": yes_or_no})
     path = unquote(address.place.partition(":")[2].removeprefix("//").removeprefix("/"))
     if not path or "\0" in path:
@@ -274,15 +274,15 @@ def open_address(address: Address) -> SQLiteStore:
 
 
 def _found(value: Any, version: Any) -> Found:
-    """A row; what a damaged file gives in place of bytes is taken for a damaged session."""
+    """Convert a row; values of the wrong type, from a damaged file, become a damaged session."""
     return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else UNREADABLE)
 
 
 class _Writing(NamedTuple):
     model: str
     now: float
-    until: float | None  # when sessions written now are over
-    oldest: float  # what this model wrote before is over
+    until: float | None  # when sessions written now expire
+    oldest: float  # sessions that this model wrote before are expired
 
 
 def _total(base: sqlite3.Connection, model: str) -> int:

@@ -1,1 +1,1 @@
-"""One small file for each cell: what happens to a unit between the recurrent products, forward and backward."""
+"""One small file per cell: the arithmetic of a unit between the recurrent products, forward and backward."""

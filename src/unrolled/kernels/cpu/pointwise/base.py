@@ -1,4 +1,4 @@
-"""What the shared recurrent loop needs to know about a cell."""
+"""The description of a cell for the shared recurrent loop."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.row import Row
 
 
 class At(NamedTuple):
-    """A step's surroundings in the backward pass; the cells are zero where a cell has none."""
+    """The states around a step in the backward pass; cell states are zero for a cell without them."""
 
     hidden_before: Number
     cell_before: Number
@@ -19,34 +19,34 @@ class At(NamedTuple):
 
 
 class Back(NamedTuple):
-    """What the backward pass of one step answers."""
+    """The results of the backward pass of one step."""
 
     sums: list[Number]
-    hidden: Number | None = None  # of the state before; None: it acts only through the product
+    hidden: Number | None = None  # of the previous state; None: it acts only through the product
     cell: Number | None = None
     own: Sequence[Number] = ()
 
 
 class Pointwise(NamedTuple):
-    """A cell between its products, for one vector of units.
+    """A cell's arithmetic between its products, for one vector of units.
 
-    Each unit has `slots` values side by side. The input product fills the first ones, the recurrent product adds
-    to the last ones; where they overlap, the sums meet.
+    Each unit has `slots` values. The input product fills the first ones, the recurrent product adds to the last ones;
+    where they overlap, the results are added.
 
     Args:
-        slots: values of a unit.
-        input_gates: which block of weight_ih belongs to slots 0, 1, ...
-        recurrent_gates: which block of weight_hh belongs to the last slots; none without a recurrent product.
-        has_cell: a second state beside the hidden one.
-        forward: from the slots' sums, the hidden and the cell state before, and the unit's own numbers: what to keep
-            in the slots for the backward pass, the next hidden state and the next cell state (None without one).
-        backward: from what was kept, the surroundings, and the gradients of the hidden and the cell state.
-        num_own: numbers that each unit has beside its weights.
-        own_numbers: these numbers, (H,) each, from the cell's weights by name.
-        projected: what the cell shows is a product of weight_hr (P, H) with its hidden state, of which it sees no more;
-            that product and its gradients are float32 also where the others are in pairs.
-        new_cell: from what was kept and the cell state before to the next one, as `forward` computes it; where zoneout
-            leaves another behind, the backward pass asks for it.
+        slots: number of values of a unit.
+        input_gates: block of weight_ih of slots 0, 1, ...
+        recurrent_gates: block of weight_hh of each of the last slots; empty without a recurrent product.
+        has_cell: whether there is a cell state besides the hidden state.
+        forward: from the slots' sums, the previous hidden and cell state, and the unit's own numbers: the values to
+            keep in the slots for the backward pass, the next hidden state and the next cell state (None without one).
+        backward: from the kept values, the states around, and the gradients of the hidden and the cell state.
+        num_own: number of extra numbers of each unit.
+        own_numbers: returns these numbers, (H,) each, from the cell's weights by name.
+        projected: the output is a product of weight_hr (P, H) with the hidden state, and the cell reads only the
+            output; that product and its gradients are float32 even if the others are in pairs.
+        new_cell: from the kept values and the previous cell state to the next one before zoneout, as `forward` computes
+            it; used by the backward pass with zoneout.
     """
 
     slots: int
@@ -62,14 +62,14 @@ class Pointwise(NamedTuple):
 
 
 class Rowwise(NamedTuple):
-    """A cell between its products whose units need each other, as a normalisation does: it sees a whole row.
+    """A cell's arithmetic on a whole row, for cells whose units depend on each other, as in a normalisation.
 
-    The biases of the products are not in the sums; where the cell has some, they are numbers of its units.
+    The biases of the products are not in the sums; where the cell has some, they are among the units' own numbers.
 
     Args:
-        slots, input_gates, recurrent_gates, has_cell, num_own, own_numbers: as in `Pointwise`; the sums of the two
-            products do not meet.
-        forward: writes one row's next states, and leaves in the slots and the tail what the backward pass needs.
+        slots, input_gates, recurrent_gates, has_cell, num_own, own_numbers: as in `Pointwise`; the two products fill
+            different slots.
+        forward: writes one row's next states, and keeps in the slots and the tail what the backward pass needs.
         backward: turns the slots of both products into the gradients of their sums, `d_hidden` into the gradient of
             the hidden state before beyond what the product gives it, `d_cell` into that of the cell state before.
     """
@@ -85,5 +85,5 @@ class Rowwise(NamedTuple):
 
 
 def has_projection(cell: Pointwise | Rowwise) -> bool:
-    """Whether a product stands between the units and what they show."""
+    """Return whether outputs are projections of the units."""
     return isinstance(cell, Pointwise) and cell.projected

@@ -10,14 +10,14 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """`cells.gru.GRUCell.step` between the products."""
+    """Compute `cells.gru.GRUCell.step` between the products."""
     reset, update, recalled = sigmoid(sums[1]), sigmoid(sums[2]), sums[3]
     new = tanh(sums[0] + reset * recalled)
     return [new, reset, update, recalled], new + update * (hidden - new), None
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
-    """Its derivative."""
+    """Compute the derivative of `forward`."""
     new, reset, update, recalled = kept
     d_new = d_hidden * (1 - update) * (1 - new * new)
     d_update = d_hidden * (at.hidden_before - new) * update * (1 - update)

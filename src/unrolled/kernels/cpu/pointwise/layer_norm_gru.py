@@ -11,12 +11,12 @@ from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.row import Row, Unit
 
 DRIVE, GATES, RECURRENT, KEPT = (0, 1, 2), (3, 4, 5), 6, (7, 8, 9)
-DRIVE_GAIN, KEPT_GAIN, DRIVE_BIAS, KEPT_BIAS = 0, 3, 6, 9  # r and z have the sum of their biases in the first place
+DRIVE_GAIN, KEPT_GAIN, DRIVE_BIAS, KEPT_BIAS = 0, 3, 6, 9  # the first place has the sum of the biases of r and z
 NORMS = (((0, 1), 0), ((2,), 1), ((7, 8), 2), ((9,), 3))  # slots normalised together, and their place in the tail
 
 
 def forward(row: Row) -> None:
-    """`cells.layer_norm_gru.LayerNormGRUCell.step` between the products."""
+    """Compute `cells.layer_norm_gru.LayerNormGRUCell.step` between the products."""
     for slots, place in NORMS:
         normalise(row, slots, place)
 
@@ -34,7 +34,7 @@ def forward(row: Row) -> None:
 
 
 def backward(row: Row) -> None:
-    """Its derivative; the slots between become the gradients of what goes into them."""
+    """Compute the derivative of `forward`; the slots become the gradients of their sums."""
 
     def retreat(unit: Unit) -> None:
         reset, update, candidate = (unit.slot(slot).vector() for slot in GATES)
@@ -66,7 +66,7 @@ def backward(row: Row) -> None:
 
 
 def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
-    """The gains of both products; the biases, those of r and z as one."""
+    """Return the gains of both products, and the biases, those of r and z added."""
     drive, kept = weights["bias_ih"].chunk(3), weights["bias_hh"].chunk(3)
     biases = [drive[0] + kept[0], drive[1] + kept[1], drive[2], kept[2]]
     return [*weights["norm_ih_gain"].chunk(3), *weights["norm_hh_gain"].chunk(3), *biases]

@@ -16,7 +16,7 @@ DRIVE_SCALE, KEPT_SCALE, CELL_MEAN, CELL_SCALE = range(4)  # in the tail
 
 
 def forward(row: Row) -> None:
-    """`cells.layer_norm_lstm.LayerNormLSTMCell.step` between the products."""
+    """Compute `cells.layer_norm_lstm.LayerNormLSTMCell.step` between the products."""
     normalise(row, DRIVE, DRIVE_SCALE)
     normalise(row, KEPT, KEPT_SCALE)
 
@@ -46,7 +46,7 @@ def forward(row: Row) -> None:
 
 
 def backward(row: Row) -> None:
-    """Its derivative; the slots of the gates become the gradients of what goes into them."""
+    """Compute the derivative of `forward`; the slots of the gates become the gradients of their sums."""
     mean, scale = row.kept(CELL_MEAN), row.kept(CELL_SCALE)
 
     def level_of(unit: Unit) -> Number:
@@ -94,7 +94,7 @@ def backward(row: Row) -> None:
 
 
 def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
-    """The gains of both products, the sum of their biases, the gain and the bias of the cell."""
+    """Return the gains of both products, the sum of their biases, and the gain and the bias of the cell."""
     both = weights["bias_ih"] + weights["bias_hh"]
     stacked = (weights["norm_ih_gain"], weights["norm_hh_gain"], both)
     return [part for whole in stacked for part in whole.chunk(4)] + [

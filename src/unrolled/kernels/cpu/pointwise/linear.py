@@ -1,4 +1,4 @@
-"""Linear recurrence: one slot, the drive; own numbers: how much stays, and the scale of the drive."""
+"""Linear recurrence: one slot, the drive; own numbers: the kept share a, and the scale of the drive."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,19 +12,19 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """`cells.linear_recurrence.LinearRecurrenceCell.step` behind the product."""
+    """Compute `cells.linear_recurrence.LinearRecurrenceCell.step` after the product."""
     return [sums[0]], own[0] * hidden + own[1] * sums[0], None
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
-    """Its derivative."""
+    """Compute the derivative of `forward`."""
     return Back(
         [d_hidden * at.own[1]], hidden=d_hidden * at.own[0], own=[d_hidden * at.hidden_before, d_hidden * kept[0]]
     )
 
 
 def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
-    """a and sqrt(1 - a^2), as the cell computes them."""
+    """Return a and sqrt(1 - a^2), as the cell computes them."""
     return [*kept_and_taken(weights["decay"])]
 
 

@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, Number]:
-    """`cells.lstm.LSTMCell.step` between the products."""
+    """Compute `cells.lstm.LSTMCell.step` between the products."""
     store, forget, candidate, output = sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
     kept = [store, forget, candidate, output]
     cell = new_cell(kept, cell)
@@ -18,13 +18,13 @@ def forward(
 
 
 def new_cell(kept: Sequence[Number], cell: Number) -> Number:
-    """The next cell state."""
+    """Compute the next cell state."""
     store, forget, candidate, _ = kept
     return forget * cell + store * candidate
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
-    """Its derivative."""
+    """Compute the derivative of `forward`."""
     store, forget, candidate, output = kept
     shown = tanh(at.cell)
     d_cell = d_cell + d_hidden * output * (1 - shown * shown)

@@ -1,7 +1,7 @@
 """minLSTM: slots i, f, n in, the larger gate, the share that is kept and n out; no recurrent product.
 
-However far both gates are shut, their ratio decides, so it comes from their sums and never from the gates: these are 0
-in float32 from -104 on.
+Only the ratio of the gates matters, so it is computed from their sums and never from the gates, which are 0 in float32
+for sums below -104.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """`MinLSTMCell.step` behind the product: i / f = e^(min(s, 0) - min(r, 0)) (1 + e^-|r|) / (1 + e^-|s|).
+    """Compute `MinLSTM.step` after the product: i / f = e^(min(s, 0) - min(r, 0)) (1 + e^-|r|) / (1 + e^-|s|).
 
-    There s is the sum of the store gate i, and r that of the forget gate f.
+    Here s is the sum of the store gate i, and r that of the forget gate f.
     """
     store, forget, candidate = sums
     code = store.code
@@ -33,7 +33,7 @@ def forward(
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
-    """Its derivative: keep depends on log f - log i, whose slopes are 1 - f and 1 - i."""
+    """Compute the derivative of `forward`: keep depends on log f - log i, whose slopes are 1 - f and 1 - i."""
     gate, keep, candidate = kept
     code, rest = keep.code, 1 - keep
     keeps = keep.compare(">=", 0.5)

@@ -12,7 +12,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, Number]:
-    """`cells.peephole_lstm.PeepholeLSTMCell.step` between the products."""
+    """Compute `cells.peephole_lstm.PeepholeLSTMCell.step` between the products."""
     store, forget = sigmoid(sums[0] + own[0] * cell), sigmoid(sums[1] + own[1] * cell)
     candidate = tanh(sums[2])
     cell = new_cell([store, forget, candidate], cell)
@@ -21,13 +21,13 @@ def forward(
 
 
 def new_cell(kept: Sequence[Number], cell: Number) -> Number:
-    """The next cell state."""
+    """Compute the next cell state."""
     store, forget, candidate = kept[:3]
     return forget * cell + store * candidate
 
 
 def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -> Back:
-    """Its derivative."""
+    """Compute the derivative of `forward`."""
     store, forget, candidate, output = kept
     shown = tanh(at.cell)
     d_output = d_hidden * shown * output * (1 - output)
@@ -42,7 +42,7 @@ def backward(kept: Sequence[Number], at: At, d_hidden: Number, d_cell: Number) -
 
 
 def own_numbers(weights: Mapping[str, Tensor]) -> list[Tensor]:
-    """The three peepholes."""
+    """Return the three peepholes."""
     return [weights[f"peephole_{gate}"] for gate in ("input", "forget", "output")]
 
 

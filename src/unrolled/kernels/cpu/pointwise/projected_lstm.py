@@ -1,4 +1,4 @@
-"""LSTM with a projection: between its products it is the plain one."""
+"""LSTM with a projection: between its products it equals the plain LSTM."""
 
 from unrolled.kernels.cpu.pointwise.lstm import LSTM
 

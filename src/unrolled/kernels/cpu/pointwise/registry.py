@@ -1,4 +1,4 @@
-"""Every cell that the tiles can run. A new one is one file and one line here."""
+"""All cells that the tiles can run. A new one is one file and one line here."""
 
 from unrolled.cells.base import Cell
 from unrolled.cells.elman import ElmanCell
@@ -52,7 +52,7 @@ _OURS = (
 
 
 def name_of(cell: Cell) -> str:
-    """The key in `POINTWISE` of a cell; "" when it has none. A subclass may compute something else."""
+    """Return the key of a cell in `POINTWISE`; "" if it has none. A subclass may compute something else."""
     if type(cell) is ElmanCell:
         return f"Elman_{cell.activation}"
     return cell.short_name if type(cell) in _OURS else ""
