@@ -168,7 +168,7 @@ def test_other_columns_than_in_training_are_refused(fitted, later):
         fitted.step({"hour": later["hour"][0]}, fitted.state_of())
     with pytest.raises(DataError, match="numbers, as in training"):
         fitted.step({"hour": later["hour"][0], "x": "high"}, fitted.state_of())
-    with pytest.raises(DataError, match="moments, as in training"):
+    with pytest.raises(DataError, match="dates and times, as in training"):
         fitted.detect(Table(later.with_columns(hour=pl.Series(np.arange(60.0))), time="hour"))
 
 

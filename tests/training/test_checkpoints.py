@@ -209,7 +209,7 @@ def test_a_disk_that_fills_up_during_training_ends_it_with_healthy_weights(tmp_p
 def test_a_place_that_cannot_be_written_is_reported_before_training(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     updates = StopAt(1, "break")
-    with pytest.raises(ArtifactError, match="checkpoint: expected a folder with room"):
+    with pytest.raises(ArtifactError, match="checkpoint: expected a writable folder"):
         train(checkpoint=str(tmp_path / "file"), callbacks=[updates])
 
 

@@ -288,7 +288,7 @@ def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
     for magic, name in PACKED.items():
         if start.startswith(magic) and name not in unpacked:
             remedy = "unpack it first" + (", for example with gunzip" if name == "gzip" else "")
-            raise DataError(message(str(path), expected="a file as it is", received=f"a {name} file", remedy=remedy))
+            raise DataError(message(str(path), expected="an unpacked file", received=f"a {name} file", remedy=remedy))
 
 
 def whole_text(path: Path) -> str:

@@ -163,7 +163,7 @@ def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
     """Return one row per event, from one row per session; other lists of the same length are split like the items."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List | pl.Array)]
     if time is not None and time not in lists:
-        raise DataError(message(f"column {time!r}", expected="a list of times beside the items", received="one value"))
+        raise DataError(message(f"column {time!r}", expected="a list of times for the items", received="one value"))
     sizes = frame.select(pl.col(name).list.len().fill_null(0) for name in lists)
     for name in lists:
         if not (sizes[name] == sizes[item]).all():

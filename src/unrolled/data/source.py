@@ -143,7 +143,7 @@ class Table(Source):
                     "split",
                     expected="rows that do not follow each other in time",
                     received=f"one series ordered by {self.time!r}",
-                    remedy="use split_at(time), which lets no future into the past",
+                    remedy="use split_at(time), which keeps later rows out of training",
                 )
             )
         if stratify is not None and group is not None:

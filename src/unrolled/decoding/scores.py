@@ -51,7 +51,7 @@ def advance(
         raise DataError(
             message(
                 "logits",
-                expected="numbers, or -inf for a token that cannot come",
+                expected="numbers, or -inf for an impossible token",
                 received=f"NaN or +inf at step {time} of sentence {int(sentences.ids[row])}",
                 remedy="look at what the model read there, and at its weights",
             )
@@ -78,7 +78,7 @@ def forced_scores(scores: Tensor, tokens: Tensor, forced: Tensor, sentences: Sen
     if bool(refused.any()):
         row = int(refused.nonzero()[0])
         received = f"token {int(tokens[row])} at step {time} of sentence {int(sentences.ids[row])}, of probability 0"
-        raise OptionError(message("prefix", expected="tokens that the model holds possible", received=received))
+        raise OptionError(message("prefix", expected="tokens that the model considers possible", received=received))
     return taken
 
 

@@ -14,7 +14,7 @@ Ability = Literal[
     "confusion",  # a confusion matrix
     "generate",  # texts from a prompt
     "continue",  # sequences from their first frames
-    "draw",  # sequences from nothing
+    "draw",  # new sequences without a prompt
     "search",  # the best of the possible texts
     "rank",  # the best items for each user
     "detect",  # alarms in the rows of a table

@@ -78,9 +78,9 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
         raise ArtifactError(
             message(
                 "checkpoint",
-                expected="a folder with room that can be written",
+                expected="a writable folder with free space",
                 received=f"{place} ({reason(fault)})",
-                remedy="earlier checkpoints there are unharmed; free some room or choose another folder, then resume",
+                remedy="earlier checkpoints there are unharmed; free some space or choose another folder, then resume",
             )
         ) from fault
     return target

@@ -17,7 +17,7 @@ def is_word(token: str) -> bool:
 
 
 def learn_spacing(texts: Iterable[str], split: Callable[[str], list[str]]) -> dict[str, dict[str, float]]:
-    """Return how often signs follow without a space the word before, the word after, and the sign after them.
+    """Return how often signs stand directly after a word, before a word, and before another sign.
 
     Args:
         texts: as they are written.

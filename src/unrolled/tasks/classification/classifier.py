@@ -232,7 +232,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         self._fitted()
         found = self._confusion(self._encode(self._source(data, y)))
         if found is None:
-            raise UnsupportedError("confusion: one class is taken for another only where each sequence has one label")
+            raise UnsupportedError("confusion: a confusion matrix needs one label per sequence")
         return found
 
     def _confusion(self, examples: Batch) -> Confusion | None:

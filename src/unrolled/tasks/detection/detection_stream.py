@@ -69,7 +69,7 @@ class DetectorSteps:
         usual = Parts(Whole(), mean, spread, recent, edge, edge, peaks, Whole(0, self._keeping.warm_up))
         time = Whole(-LONGEST_TIME, LONGEST_TIME) if self._watched.dated else Real()
         parts = Parts(Whole(), Maybe(time), Parts(rows, rows), usual)
-        return Either(Exactly(()), Also(parts, self._fits, "rows that fit to each other"))
+        return Either(Exactly(()), Also(parts, self._fits, "rows that fit together"))
 
     def _fits(self, memory: Any) -> bool:
         """Return whether a memory has equally many rows of each kind, a time if any, and whole numbers for events."""

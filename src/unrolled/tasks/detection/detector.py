@@ -353,7 +353,7 @@ class Detector(ReadsWatched, Task):
         Raises:
             UnsupportedError: always.
         """
-        raise UnsupportedError("inspect: a Detector judges every row by itself; detect(data) explains each alarm")
+        raise UnsupportedError("inspect: a Detector scores every row by itself; detect(data) explains each alarm")
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         return {}  # `fit` fits them, because they read the kept states

@@ -98,7 +98,7 @@ class EventPlan:
         after = History(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
         return Reading(inputs, targets, np.zeros_like(numbers), numbers, np.ones(len(times), dtype=bool), after)
 
-    # ---- what the network reads and says ------------------------------------------------------
+    # ---- inputs and outputs of the network ----------------------------------------------------
 
     def specs(self) -> dict[str, Spec]:
         """Return the specs of the network's inputs."""

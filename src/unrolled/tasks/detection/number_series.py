@@ -142,7 +142,7 @@ class SeriesPlan:
         key = name if name in self.centers else ""
         return np.asarray(self.centers[key]), np.asarray(self.spreads[key])
 
-    # ---- what the network reads and says ------------------------------------------------------
+    # ---- inputs and outputs of the network ----------------------------------------------------
 
     def specs(self) -> dict[str, Spec]:
         """Return the specs of the network's inputs."""

@@ -207,7 +207,7 @@ def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
         raise DataError(message(where, expected="a time in every row", received=f"null in row {row}"))
     column = parse_times(column)
     if dated is not None and column.dtype.is_numeric() == dated:
-        wanted = "moments, as in training" if dated else "numbers, as in training"
+        wanted = "dates and times, as in training" if dated else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).to_numpy().astype(np.float64)

@@ -388,7 +388,7 @@ class NextItemTask(ReadsEvents, Task):
         self.catalogue_ = Catalogue.from_json(data["catalogue"])
         self.times_ = None if data["times"] is None else EventTimes.from_json(data["times"])
         if self.times_ is not None and self.time is None:
-            raise ArtifactError(message("time", expected="a column, as times were learnt", received="none"))
+            raise ArtifactError(message("time", expected="a column, because times were learnt", received="none"))
         self.features_ = None if data["features"] is None else Record.from_json(data["features"])
         self.item_features_ = None if data["item_features"] is None else Record.from_json(data["item_features"])
         self._described = None  # stored among the network's own tensors

@@ -50,9 +50,9 @@ def _refuse_mixture(source: Table) -> None:
         raise DataError(
             message(
                 f"column {source.time!r}",
-                expected="each time once in a series",
+                expected="each time once per series",
                 received=f"{repeated} rows with a time that occurred before",
-                remedy="name the column that tells the series apart with group=, or aggregate the rows",
+                remedy="name the column that identifies the series with group=, or aggregate the rows",
             )
         )
 
@@ -73,8 +73,8 @@ def _table_of_arrays(data: Any, target: str) -> Table:
             message(
                 "data",
                 expected="series of numbers, (T,) each",
-                received="more than one number in a step",
-                remedy="give a table with a row for each step",
+                received="more than one number per step",
+                remedy="give a table with one row per step",
             )
         )
     columns: dict[str, Any] = {target: np.concatenate(series)}

@@ -80,7 +80,7 @@ def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
         try:
             streams = [each.stream() for each in (task, again)]
         except UnsupportedError as reason:
-            return Check(type(task).__name__, tuple(laws), (f"not asked event by event: {reason}",))
+            return Check(type(task).__name__, tuple(laws), (f"not checked event by event: {reason}",))
     rng = np.random.default_rng(seed)
     events = [some[:EVENTS] for some in streams[0].events(source, seed) if some][:STREAMS]
     more, notes = stream_laws(streams[0], streams[1], events, rng)

@@ -51,7 +51,7 @@ def _no_larger_than(weights: Mapping[str, Tensor]) -> Generator[None]:
         for what, number in more.items():
             made[what] += number
             if made[what] > most[what]:
-                raise _misfit("a network that its weights fill", f"sizes that ask for more than {most[what]} {what}")
+                raise _misfit("a network that its weights fill", f"sizes that need more than {most[what]} {what}")
 
     def on_module(owner: nn.Module, name: str, module: nn.Module | None) -> None:
         if threading.get_ident() == here:
