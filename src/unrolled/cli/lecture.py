@@ -35,7 +35,7 @@ def lecture(
             console.print(table)
         sections.append(section)
     lead = "Every number on this page was computed when the page was made."
-    write_page(folder / "index.html", "Sequence models, from the same input to another answer", lead, sections)
+    write_page(folder / "index.html", "Sequence models: a lecture with computed examples", lead, sections)
     pictures = write_pictures(folder, sections)
     numbers = {section.title: [{"header": g.header, "rows": g.rows} for g in section.tables] for section in sections}
     write_whole(folder / "numbers.json", json.dumps(numbers, indent=1, ensure_ascii=False))
