@@ -17,7 +17,7 @@ SPEAKERS, CHANNELS = 9, 12
 
 
 def make(count: int, seed: int) -> list[dict[str, object]]:
-    """Return utterances of 7 to 29 steps: damped oscillations with the speaker's frequencies, random level and phase."""
+    """Return utterances of 7 to 29 steps: damped oscillations at the speaker's frequencies, random level and phase."""
     voices = np.random.default_rng(0).uniform(0.15, 0.6, (SPEAKERS, CHANNELS))
     rng = np.random.default_rng(seed)
     records: list[dict[str, object]] = []
