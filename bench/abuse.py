@@ -31,8 +31,8 @@ import numpy as np
 
 from serving import Running, ours
 
-MB, RATE, HONEST = 1_000_000, 5, 4  # honest requests a second of each client, and clients of each kind
-HELD, FIXED, BUSY, WAIT = 20, 50, 2.0, 250  # the aims: bytes for each byte, MB beside them, seconds for each MB, ms
+MB, RATE, HONEST = 1_000_000, 5, 4  # normal requests per second of each client, and clients of each kind
+HELD, FIXED, BUSY, WAIT = 20, 50, 2.0, 250  # the aims: bytes per byte, MB in addition, seconds per MB, ms
 JSON = "application/json"
 HEALTH = ("/healthz ms: p50, p99", "a step ms: p50, p99")
 
