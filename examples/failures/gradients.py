@@ -1,4 +1,4 @@
-"""A layer of known gradient flow: what the two gradient failures have in common."""
+"""A layer with known gradient flow, for the two gradient failures."""
 
 import torch
 from torch import nn
@@ -23,12 +23,12 @@ def elman_with_radius(radius: float) -> ElmanCell:
 
 
 def gradient_fault(cell: ElmanCell, inputs: torch.Tensor) -> Fault | None:
-    """What gradient flow says of a cell over one sequence (T, F) whose last output is all that counts."""
+    """Return the gradient flow of a cell over one sequence (T, F) with a loss on its last output only."""
     batch = Batch({"x": Ragged(inputs, torch.tensor([len(inputs)]))})
     findings = gradient_flow(Recurrent(cell), batch, loss=last_output, detail=False).findings
     return findings[0] if findings else None
 
 
 def last_output(model: nn.Module, batch: Batch) -> LossSum:
-    """The sum of the last output."""
+    """Return the sum of the last output."""
     return LossSum(model(batch.inputs["x"])[0].last().sum(), 1.0)

@@ -1,4 +1,4 @@
-"""State leaked between sequences: texts laid end to end in one stream, and no restart where the next one begins.
+"""State leaked between sequences: texts are concatenated to one stream without a restart between them.
 
 Run in the folder examples: python -m failures.leaked_state
 """

@@ -1,4 +1,4 @@
-"""A look into the future: a model that predicts the next value from both sides reads its own answer.
+"""A look into the future: a model that predicts the next value but reads in both directions sees its own target.
 
 Run in the folder examples: python -m failures.look_ahead
 """

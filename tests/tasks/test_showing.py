@@ -197,11 +197,11 @@ def test_the_report_has_the_parts_that_make_sense(fitted, case):
     model, data = fitted(case)
     seen = model.inspect(data)
     titles = [section.title for section in sections_of(seen, model.history_)]
-    wanted = ["Scores", "Training", "Errors worth reading", "Answers", "Where it looked", "Gradient flow"]
-    wanted += ["Unfolded in time", "What it remembers"]
+    wanted = ["Scores", "Training", "Largest errors", "Answers", "Attention", "Gradient flow"]
+    wanted += ["Unfolded in time", "Hidden states"]
     left_out = {
-        "Where it looked": case == "no attention" or not any(one.alignment.written for one in seen.workings),
-        "Errors worth reading": not seen.mistakes,
+        "Attention": case == "no attention" or not any(one.alignment.written for one in seen.workings),
+        "Largest errors": not seen.mistakes,
     }
     assert titles == [title for title in wanted if not left_out.get(title)]
 

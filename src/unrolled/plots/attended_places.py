@@ -45,7 +45,7 @@ def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = 
     rows = -(-len(names) // across)
     height = TITLE + rows * (field + NAME)
     figure = new_figure(WIDTH, height, theme)
-    _title(figure, f"Where each word looked: {on_one_line(working.answer)}", theme)
+    _title(figure, f"Attention of each word: {on_one_line(working.answer)}", theme)
     for place, name in enumerate(names):
         low = height - TITLE - (place // across + 1) * (field + NAME)
         box = (place % across * field + MARGIN, low + MARGIN, field - 2 * MARGIN, field - 2 * MARGIN)
@@ -76,7 +76,7 @@ def draw_sheet(workings: Sequence[Working], path: str | Path | None = None, them
     height = TITLE + sum(heights) + MARGIN
     figure = new_figure(WIDTH, height, theme)
     right = sum(one.answer == one.true for one in workings)
-    told = f", {right} of them described exactly as the true texts do" if any(one.true for one in workings) else ""
+    told = f", {right} with exactly the true caption" if any(one.true for one in workings) else ""
     _title(figure, f"{len(workings)} picture{'s' * (len(workings) > 1)}{told}", theme)
     top = height - TITLE
     for one, lines, high in zip(workings, texts, heights, strict=True):
@@ -96,7 +96,7 @@ def _looks_of(working: Working) -> tuple[np.ndarray, list[str], list[np.ndarray]
     """The picture, the words, and each word's attention as a grid."""
     picture = _picture_of(working)
     if working.alignment is None:
-        raise OptionError(message("working", expected="of a model that attends", received="one without attention"))
+        raise OptionError(message("working", expected="from a model with attention", received="one without attention"))
     grid = working.alignment.grid
     return picture, list(working.alignment.written), [row.reshape(grid) for row in working.alignment.weights]
 

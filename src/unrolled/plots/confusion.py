@@ -56,6 +56,6 @@ def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: 
     axes.set_xticks(range(size), [str(place) for place in range(1, size + 1)], fontsize=SMALL, family=FONT)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    title = "True classes in rows, answers in columns"
+    title = "Rows: true classes; columns: predictions"
     figure.text(0.12 / width, 1 - 0.2 / height, title, color=theme.ink, fontsize=SMALL + 1, va="center", family=FONT)
     return write(figure, path)

@@ -57,10 +57,13 @@ def _seen(model: Any, body: Look) -> dict[str, Any]:
 def _drawn(found: Any, theme: str) -> dict[str, Any]:
     colours, flow, last = THEMES[theme], found.gradient_flow, found.states.layers[-1]
     drawings = {
-        "unfolding": ("The network unfolded: the same weights at every step", partial(draw_unfolding, found.unfolding)),
-        "state-gradients": ("The gradient's size at every step", partial(draw_state_gradients, flow)),
-        "decay": ("How one loss's gradient decays further back", partial(draw_decay, flow)),
-        "states": ("What the last layer remembers", partial(draw_states, last, labels=found.labels_of(last))),
+        "unfolding": (
+            "The network unfolded in time, with the same weights at every step",
+            partial(draw_unfolding, found.unfolding),
+        ),
+        "state-gradients": ("Gradient norm at every step", partial(draw_state_gradients, flow)),
+        "decay": ("Share of a loss's gradient that is left at earlier steps", partial(draw_decay, flow)),
+        "states": ("Hidden state of the last layer", partial(draw_states, last, labels=found.labels_of(last))),
     }
     return {
         "verdict": f"{flow.verdict}.",
