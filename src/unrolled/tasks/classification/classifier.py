@@ -53,7 +53,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     Example:
         >>> import unrolled as ur
         >>> names, ends = ["anna", "bob", "carla", "dan"] * 8, [True, False] * 16
-        >>> model = ur.Classifier(hidden_size=8).fit(names, ends, epochs=20, learning_rate=0.02)
+        >>> model = ur.Classifier(hidden_size=8).fit(names, ends, epochs=10, learning_rate=0.02)
         >>> [str(label) for label in model.predict(["anna", "bob"])]
         ['True', 'False']
     """

@@ -49,7 +49,7 @@ class Tagger(ReadsSteps, Task):
         >>> import unrolled as ur
         >>> tags = ["DET", "NOUN"]
         >>> data = [{"words": ["the", "cat"], "tags": tags}, {"words": ["a", "dog"], "tags": tags}]
-        >>> model = ur.Tagger(hidden_size=8).fit(data * 16, epochs=20)
+        >>> model = ur.Tagger(hidden_size=8).fit(data * 16, epochs=8)
         >>> [str(tag) for tag in model.predict([{"words": ["the", "dog"]}])[0]]
         ['DET', 'NOUN']
     """

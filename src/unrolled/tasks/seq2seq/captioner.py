@@ -52,7 +52,7 @@ class Captioner(Writer):
         >>> shades = [{"picture": np.full((8, 8), 255 * (row % 2), dtype=np.uint8),
         ...            "caption": ["a dark square", "a bright square"][row % 2]} for row in range(32)]
         >>> model = ur.Captioner(ur.Pictures("picture", size=8, channels=1), hidden_size=16, dropout=0.0)
-        >>> model.fit(shades, epochs=20, learning_rate=0.01, baselines=False).predict(shades[:2])
+        >>> model.fit(shades, epochs=8, learning_rate=0.01, baselines=False).predict(shades[:2])
         ['a dark square', 'a bright square']
     """
 

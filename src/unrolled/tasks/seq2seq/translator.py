@@ -52,7 +52,7 @@ class Translator(Writer):
         >>> import unrolled as ur
         >>> words = ["abc", "cab", "bca", "acb", "bac", "cba", "aab", "abb"] * 8
         >>> model = ur.Translator(hidden_size=32, dropout=0.0).fit(
-        ...     words, [word[::-1] for word in words], epochs=40, learning_rate=0.01, baselines=False
+        ...     words, [word[::-1] for word in words], epochs=25, batch_size=16, learning_rate=0.01, baselines=False
         ... )
         >>> model.predict(["abc", "aab"])
         ['cba', 'baa']
