@@ -11,18 +11,18 @@ as K have finished: with a small vocabulary those may all be short and unlikely;
 Finish? Optimal Beam Search for Neural Text Generation", EMNLP 2017, section 3; `unrolled.decoding.penalties`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from unrolled.decoding.options import Bounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis, Paths
 from unrolled.decoding.penalties import Coverage, Penalties, length_divisor
 from unrolled.decoding.scores import advance, best, forced_scores
-from unrolled.decoding.sentences import Prefix, SearchStep, Sentences, begin
-from unrolled.errors import OptionError, message
+from unrolled.decoding.sentences import SearchStep, Sentences, begin
 from unrolled.nn.unroll import map_state
 
 
@@ -30,15 +30,9 @@ def beam_search(
     step: SearchStep,
     state: Any,
     shared: Any,
-    start: int | Tensor,
-    end: int,
-    max_length: int | Tensor | Sequence[int],
-    beam_size: int = 5,
-    n_best: int = 1,
-    length_penalty: float = 0.0,
-    coverage_penalty: float = 0.0,
+    bounds: Bounds,
+    options: SearchOptions = SearchOptions(),  # noqa: B008 (frozen)
     coverage: Coverage | None = None,
-    prefix: Prefix | None = None,
     trace: Callable[[Any], Any] | None = None,
 ) -> list[list[Hypothesis]]:
     """Search for the most probable answers of many sentences at once, each independently of the rest of the batch.
@@ -47,17 +41,11 @@ def beam_search(
         step: tokens (R,), a state of R rows and `shared` of B rows to logits or log-probabilities (R, V) and the next
             state. R is a multiple of B, the hypotheses of one sentence being adjacent; it may change between calls.
         state: the state before the first step, a tree (tensors, tuples, NamedTuples, None) with one row per sentence.
-        shared: what all hypotheses of a sentence read, a tree with one row per sentence; it is not copied.
-        start: the token read first; one for all, or (B,).
-        end: the token that ends an answer.
-        max_length: maximum number of steps, including the end; one for all, or (B,).
-        beam_size: hypotheses per sentence, K.
-        n_best: answers to return per sentence, at most K.
-        length_penalty: alpha of Google's translator; 0 = none, 0.6 to 1 if answers are too short.
-        coverage_penalty: its beta, against leaving out parts of the source; 0 = none.
-        coverage: maps the state (R rows) and `shared` (B rows) to attention summed over the steps so far, (R, S), and
+        shared: what all hypotheses of a sentence read, a tree with one row per sentence; it is not copied. bounds: the
+        first token, the end, the maximum length and the prefix of the answers. options: size of the beam, number of
+        answers and penalties. coverage: needed for a coverage penalty; maps the state (R rows) and `shared` (B rows) to
+        attention summed over the steps so far, (R, S), and
             the mask of real source places, (B, S).
-        prefix: tokens that each answer begins with, one Ragged or list of lists; they count for the score.
         trace: returns what to store of the state after each step, a tree with one row per row of the state.
 
     Returns:
@@ -74,17 +62,14 @@ def beam_search(
         >>> chances = torch.tensor([[0.0, 0.6, 0.4], [0.3, 0.4, 0.3], [0.9, 0.1, 0.0]])  # of what follows which
         >>> def step(tokens, state, shared):
         ...     return chances[tokens].log(), state
-        >>> answers, = beam_search(step, None, None, torch.tensor([0]), end=0, max_length=5, beam_size=2, n_best=2)
+        >>> bounds = Bounds(start=torch.tensor([0]), end=0, max_length=5)
+        >>> answers, = beam_search(step, None, None, bounds, SearchOptions(beam_size=2, n_best=2))
         >>> [(answer.tokens, round(answer.log_probability, 2)) for answer in answers]
         [([2], -1.02), ([1, 2], -1.82)]
     """
-    if beam_size < 1:
-        raise OptionError(message("beam_size", expected="an integer >= 1", received=beam_size))
-    if not 1 <= n_best <= beam_size:
-        raise OptionError(message("n_best", expected=f"from 1 to beam_size, {beam_size}", received=n_best))
-    penalties = Penalties(length_penalty, coverage_penalty, coverage)
-    tokens, sentences = begin(state, shared, start, end, max_length, prefix)
-    return _search(step, state, tokens, sentences, end, beam_size, n_best, penalties, trace)
+    penalties = Penalties(options.length_penalty, options.coverage_penalty, coverage)
+    tokens, sentences = begin(state, shared, bounds.start, bounds.end, bounds.max_length, bounds.prefix)
+    return _search(step, state, tokens, sentences, bounds.end, options, penalties, trace)
 
 
 @torch.no_grad()
@@ -94,13 +79,13 @@ def _search(
     tokens: Tensor,
     sentences: Sentences,
     end: int,
-    beam_size: int,
-    n_best: int,
+    options: SearchOptions,
     penalties: Penalties,
     trace: Callable[[Any], Any] | None,
 ) -> list[list[Hypothesis]]:
     """Search with checked arguments."""
     size, time, paths = len(tokens), 0, Paths()
+    beam_size, n_best = options.beam_size, options.n_best
     # every sentence begins with one hypothesis, and has up to beam_size as soon as there are that many prefixes
     totals = torch.zeros(size, 1, dtype=torch.float64, device=tokens.device)  # (B, K) log-probabilities; -inf = none
     rows = _numbered(totals)  # (B, K) row of each among the new ones of the step before

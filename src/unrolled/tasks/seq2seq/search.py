@@ -12,12 +12,14 @@ from unrolled.arrangements.encoder_decoder import EncoderDecoder, Shared
 from unrolled.batch import Batch
 from unrolled.codecs.text.pieces import Copies
 from unrolled.decoding.beam import beam_search
+from unrolled.decoding.options import Bounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.nn.decoder import DecoderState
 from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.target_text import TargetText
 
+BEAM = 4  # hypotheses kept at each step by default
 SEARCHED = 64  # records per search
 # without a length penalty, a beam prefers short answers that say little where a model is unsure
 LENGTH_PENALTY = 1.0
@@ -42,10 +44,13 @@ class Answer:
     finished: bool
 
 
-def check_search(
-    count: int, beam_size: int, length_penalty: float, max_length: int = 0, coverage_penalty: float = 0.0
-) -> None:
-    """Refuse options that no search can use; see `Writer.n_best`.
+def search_options(
+    count: int = 1,
+    beam_size: int = BEAM,
+    length_penalty: float = LENGTH_PENALTY,
+    coverage_penalty: float = 0.0,
+) -> SearchOptions:
+    """Return checked options of a search; see `Writer.n_best`.
 
     Raises:
         OptionError: names the option.
@@ -53,35 +58,32 @@ def check_search(
     whole_number("count", count, least=1)
     whole_number("beam_size", beam_size, 1, WIDEST)
     finite_number("length_penalty", length_penalty, least=0)
-    whole_number("max_length", max_length, least=0)
     finite_number("coverage_penalty", coverage_penalty, least=0)
+    return SearchOptions(beam_size, count, length_penalty, coverage_penalty)
 
 
 def search(
     network: EncoderDecoder,
     target: TargetText,
     examples: Batch,
-    count: int,
-    beam_size: int,
-    length_penalty: float = LENGTH_PENALTY,
+    options: SearchOptions,
     max_length: int = 0,
-    coverage_penalty: float = 0.0,
     prefixes: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Hypothesis]]:
-    """Return the best `count` token sequences of each record; the options are those of `Writer.n_best`.
+    """Return the best token sequences of each record.
 
     Args:
         network: the model, in evaluation mode.
         target: the text that the network writes.
         examples: the encoded records, one row per record.
-        count: sequences per record, at most `beam_size`.
-        beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
+        options: from `search_options`.
+        max_length: maximum number of pieces of an answer; 0 = 1.5 times the longest training text.
         prefixes: for each record, the tokens that its answers begin with.
     """
-    check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
-    if coverage_penalty and network.decoder.attention is None:
+    whole_number("max_length", max_length, least=0)
+    if options.coverage_penalty and network.decoder.attention is None:
         expected = "0 for a model without attention"
-        raise OptionError(message("coverage_penalty", expected=expected, received=coverage_penalty))
+        raise OptionError(message("coverage_penalty", expected=expected, received=options.coverage_penalty))
     limit = max_length or target.longest * 3 // 2 + 1
     _check_room(prefixes or [], limit)
     found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
@@ -100,15 +102,14 @@ def search(
             step,
             state,
             shared,
-            target.boundary,
-            target.boundary,
-            limit,
-            beam_size,
-            count,
-            length_penalty,
-            coverage_penalty,
-            _attended if coverage_penalty else None,
-            None if prefixes is None else [prefixes[row] for row in rows.tolist()],
+            Bounds(
+                target.boundary,
+                target.boundary,
+                limit,
+                None if prefixes is None else [prefixes[row] for row in rows.tolist()],
+            ),
+            options,
+            _attended if options.coverage_penalty else None,
             trace,
         )
         for row, answer in zip(rows.tolist(), answers, strict=True):

@@ -17,6 +17,7 @@ from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.text.pieces import Copies
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source
+from unrolled.decoding.options import SearchOptions
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.inspection.alignment import Alignment, Working
@@ -28,12 +29,13 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsSources
 from unrolled.tasks.seq2seq.inspect_writer import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
 from unrolled.tasks.seq2seq.search import (
+    BEAM,
     LENGTH_PENALTY,
     Answer,
-    check_search,
     prefix_tokens,
     score_targets,
     search,
+    search_options,
 )
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
 from unrolled.tasks.shared.columns import require
@@ -43,7 +45,6 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
 
 READ = "source"  # name of the input, among a batch's sources or statics
-BEAM = 4
 LARGEST_BATCH, FEWEST_BATCHES = 64, 16
 LONGEST = 1000  # maximum steps of source or target; longer pairs are left out of training
 DECODER = {
@@ -233,10 +234,11 @@ class Writer(ReadsSources, Task):
             DataError: a prefix of pieces that the model does not know.
         """
         self._fitted()
-        check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
+        options = search_options(count, beam_size, length_penalty, coverage_penalty)
+        whole_number("max_length", max_length, least=0)
         records, examples, copies = self._prepared(self._source(data), targets=False)
         prefixes = None if prefix is None else prefix_tokens(self.target_, prefix, len(records), copies)
-        found = self._search(examples, count, beam_size, length_penalty, max_length, coverage_penalty, prefixes)
+        found = self._search(examples, options, max_length, prefixes)
         return [
             [self._answer(hypothesis, row, copies) for hypothesis in hypotheses] for row, hypotheses in enumerate(found)
         ]
@@ -265,10 +267,10 @@ class Writer(ReadsSources, Task):
             beam_size: see `predict`.
         """
         self._fitted()
-        check_search(1, beam_size, LENGTH_PENALTY)
+        options = search_options(beam_size=beam_size)
         source = self._source(data, y)
         records, examples, copies = self._prepared(source, targets=False)
-        found = [hypotheses[0] for hypotheses in self._search(examples, 1, beam_size)]
+        found = [hypotheses[0] for hypotheses in self._search(examples, options)]
         true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
         read, grid = self._places(records)
         texts, pictures = self._shown_texts(records), self._pictures(examples)
@@ -296,8 +298,14 @@ class Writer(ReadsSources, Task):
         """Return the pictures as arrays; empty if the source is no picture."""
         return []
 
-    def _search(self, examples: Batch, count: int = 1, beam_size: int = BEAM, *options: Any) -> list[list[Hypothesis]]:
-        return search(self._fitted().eval(), self.target_, examples, count, beam_size, *options)
+    def _search(
+        self,
+        examples: Batch,
+        options: SearchOptions,
+        max_length: int = 0,
+        prefixes: Sequence[Sequence[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        return search(self._fitted().eval(), self.target_, examples, options, max_length, prefixes)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Return the scores of the written texts next to the baselines'.
@@ -315,7 +323,7 @@ class Writer(ReadsSources, Task):
     ) -> tuple[Scores, list[str]]:
         """Return the table of scores, and the answers that it rates."""
         self._ask_for_scores()
-        found = self._search(examples)
+        found = self._search(examples, search_options())
         answers = as_texts([self.target_.decode(best[0].tokens, row, copies) for row, best in enumerate(found)])
         shown = self._shown(records, examples)
         rivals = {baseline.name: baseline.predict(shown) for baseline in self.baselines_.values()}
