@@ -1,4 +1,4 @@
-"""From an inspection to the sections of a page."""
+"""The sections of a report on an inspection."""
 
 import math
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from unrolled.report.looking import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
 
-MOST_LAYERS = 4  # of a deep model the first ones are drawn; all are in the JSON
+MOST_LAYERS = 4  # the first layers of a deep model are drawn; all are in the JSON
 
 
 def sections_of(found: Inspection, history: History | None) -> list[Section]:
-    """The parts of a report, the scores first.
+    """Make the sections of a report, the scores first.
 
     Args:
         found: from `task.inspect`.
-        history: how the model was trained; None where that is not known.
+        history: of the training; None if unknown.
     """
     parts = [_scores(found)]
     if history is not None and history.rows:
@@ -77,7 +77,7 @@ def _unfolded(found: Inspection) -> Section:
 
 
 def lead_of(found: Inspection) -> str:
-    """The one sentence that a report opens with: how good the model is, and whether its gradient flows."""
+    """Return the first sentence of a report: the quality of the model, and the verdict on its gradient flow."""
     return f"{found.scores.summary} Gradient flow: {found.gradient_flow.verdict}."
 
 

@@ -1,4 +1,4 @@
-"""From records with their answers to the sections of a page that show where each piece of an answer looked."""
+"""The sections of a report that show the attention of each piece of an answer."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from unrolled.plots.looking import draw_looks, draw_sheet, on_one_line
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.tasks.mistakes import cut
 
-MOST = 4  # matrices of attention on a page
+MOST = 4  # maximum number of matrices of attention on a page
 LOOKED = (
     "Attention says which places a step read most, not why. A place holds what is around it, too: of a text, all of it "
     "in one direction or the other; of a picture, what its convolutions reach."
@@ -17,10 +17,10 @@ LOOKED = (
 
 
 def looking_sections(workings: Sequence[Working]) -> list[Section]:
-    """What was written beside what is true and, where the model attends, where each piece looked.
+    """Make the sections with generated and true texts and, for models with attention, the attention of each piece.
 
     Args:
-        workings: the record that the page looks at, then others.
+        workings: the chosen record, then others.
     """
     pictures = [one for one in workings if one.picture is not None]
     parts = [_sheet(pictures) if pictures else _answers(workings)]
@@ -43,7 +43,7 @@ def _sheet(workings: Sequence[Working]) -> Section:
 
 
 def _looks(workings: Sequence[Working]) -> list[Picture]:
-    """One picture word by word, or a few matrices."""
+    """Make the plots of attention: one picture word by word, or a few matrices."""
     first = workings[0]
     if first.picture is not None:
         if first.alignment is None or not first.alignment.written:
