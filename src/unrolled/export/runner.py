@@ -365,7 +365,7 @@ def read_arrays(data: bytes) -> Arrays:
 def demonstrate(model: Model) -> None:
     """Print a description of the model, and run some steps."""
     columns, width = (*model.columns, *model.statics), model.record["width"]
-    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers a row")
+    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers per row")
     state, start = model.initial_state(1, model.zeros), time.perf_counter()
     for _ in range(100):
         _, state = model.step(model.zeros, state)

@@ -245,7 +245,7 @@ class DropIn(nn.RNNBase):
         if kernel != "auto" and kernel not in KERNELS:
             raise unknown("kernel", kernel, ["auto", *KERNELS])
         if kernel != "auto" and self.proj_size:
-            raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
+            raise OptionError(message("kernel", expected="'auto' with proj_size", received=kernel))
         Noise(recurrent_dropout, zoneout)  # it checks them
         self.kernel, self.recurrent_dropout, self.zoneout = kernel, recurrent_dropout, zoneout
 

@@ -13,7 +13,7 @@ from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
-# of a Stack, beside its shape
+# options of a Stack, besides its shape
 OPTIONS: dict[str, type] = {
     "variational": bool,
     "layer_norm": bool,

@@ -73,7 +73,7 @@ class MixtureOutput(Output):
             raise OptionError(message("switches", expected=f"distinct columns below {size}", received=list(switches)))
         self.numbers = [column for column in range(size) if column not in set(switches)]
         if not self.numbers:
-            raise OptionError(message("size", expected="at least one number beside the switches", received=size))
+            raise OptionError(message("size", expected="at least one number besides the switches", received=size))
         self.size = size
         self.components = components
         self.switches = list(switches)

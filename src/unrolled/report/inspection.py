@@ -63,12 +63,12 @@ def _saliency(saliency: Saliency, labels: Sequence[str]) -> Section:
 
 
 def _unfolded(found: Inspection) -> Section:
-    text = "The network as it read the sequence that this page looks at; the same weights at every step."
+    text = "The network unfolded over the sequence of this page; the same weights at every step."
     caption = "Inputs below, states from left to right, outputs and losses above"
     draw = partial(draw_unfolding, found.unfolding)
     if found.workings:
         text = (
-            "The network as it read the record that this page looks at, and the true text before each step; the same "
+            "The network unfolded over the record of this page, with the true text before each step; the same "
             "weights at every step."
         )
         caption = "The encoder below, the decoder above, between them the attention of each step; losses on top"
@@ -128,7 +128,7 @@ def _states(found: Inspection) -> Section:
                 Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels_of(layer)))
             )
     if found.tracking:
-        caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
+        caption = "For each simple feature the unit that follows it best, evaluated on unseen steps"
         pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))
     return Section("What it remembers", pictures=pictures)
 

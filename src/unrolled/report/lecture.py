@@ -72,7 +72,7 @@ def unfolding(seed: int) -> Section:
     """Make chapter C2: the same cell, once per step."""
     one = _sequences(1, 8, seed)
     symbols = one.inputs["symbols"]
-    assert isinstance(symbols, Ragged), "one symbol a step"
+    assert isinstance(symbols, Ragged), "one symbol per step"
     letters = ["ABCD"[symbol] for symbol in symbols.values.tolist()]
     drawn = unfold(_memory("elman", seed), one, labels=letters, answers=letters[:1])
     return Section(

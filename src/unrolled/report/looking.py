@@ -32,12 +32,12 @@ def looking_sections(workings: Sequence[Working]) -> list[Section]:
 
 def _answers(workings: Sequence[Working]) -> Section:
     rows = [(f"row {one.row}", cut(one.read), cut(one.answer), cut(one.true)) for one in workings]
-    text = "The record that this page looks at, and others drawn by chance."
+    text = "The record of this page, and others chosen at random."
     return Section("Answers", (text,), (Grid(("", "read", "answered", "true"), rows),))
 
 
 def _sheet(workings: Sequence[Working]) -> Section:
-    text = "The picture that this page looks at, and others drawn by chance; beside each, what each word looked at."
+    text = "The picture of this page, and others chosen at random, each with the attention of every word."
     caption = "Pictures, what was written about them, the true texts, and where each word looked"
     return Section("Answers", (text,), pictures=(Picture("sheet", caption, partial(draw_sheet, workings)),))
 

@@ -173,7 +173,7 @@ class LSTM:
         Returns:
             (T, T, H, H) each: entry [i - 1, k - 1] is the term of loss i and step k, zero where i cannot reach k.
 
-        Example: what step 1 contributes to the loss of step 3, by way of the forget gate.
+        Example: the contribution of step 1 to the loss of step 3 through the forget gate.
 
             >>> terms = LSTM(input_size=1, hidden_size=2).terms(np.ones((3, 1)), np.ones((3, 2)))
             >>> terms["forget"][3 - 1, 1 - 1].shape

@@ -105,7 +105,7 @@ class RNN:
         (1990), section III; the sum over k as in R. Pascanu et al., "On the difficulty of training recurrent neural
         networks", ICML 2013, equations 3 to 5.
 
-        Example: what step 1 contributes to the loss of step 3.
+        Example: the contribution of step 1 to the loss of step 3.
 
             >>> terms = RNN(input_size=1, hidden_size=2, output_size=2).terms(np.ones((3, 1)), [0, 1, 0])
             >>> terms[3 - 1, 1 - 1].shape
