@@ -1,4 +1,4 @@
-// Asking the server: JSON, and texts as they are written.
+// Requests to the server: JSON, and generated text as a stream.
 
 const TOKEN = "unrolled token";
 

@@ -1,4 +1,4 @@
-// One record in a form, or many in a CSV file: the answers, and the probabilities of classes.
+// Predictions for one record in a form, or for many in a CSV file, with probabilities of classes.
 
 import { ask } from "./api.js";
 import { showBars } from "./bars.js";

@@ -1,4 +1,4 @@
-// Writing on from a text: the words, what the network remembers at each step, and what it expects.
+// Generating text: the words, the states at each step, and the expected next tokens.
 
 import { events } from "./api.js";
 import { showBars } from "./bars.js";
