@@ -82,7 +82,7 @@ def draw_alarms(
 def _chosen(data: Table, found: pl.DataFrame, series: Any) -> tuple[pl.DataFrame, pl.DataFrame, str]:
     """Return the rows of one series, its results, and a title."""
     if data.group is None:
-        return data.frame, found, "Observed and expected values"
+        return data.frame, found, "What was seen, and what was expected"
     names = found[data.group].unique(maintain_order=True).to_list()
     loud = found.filter("alarm")[data.group].to_list()
     series = series if series is not None else (loud or names)[0]

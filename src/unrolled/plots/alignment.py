@@ -42,9 +42,9 @@ def draw_alignment(
     row of the others is their mean, so that no attention is hidden.
 
     Args:
-        alignment: from `Translator.align`, or of vectors of places.
-        title: above it; empty = "Where each piece looked".
-        path: file to write, .svg, .png or .pdf; None = no file.
+        alignment: of `Translator.align`, or of vectors that stand for places.
+        title: above it; none = "Where each piece looked".
+        path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
 
     Raises:

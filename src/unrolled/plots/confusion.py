@@ -23,7 +23,7 @@ def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: 
 
     Args:
         confusion: from `unrolled.confusion_matrix.confusion`, of at most 20 classes.
-        path: file to write, .svg, .png or .pdf; None = no file.
+        path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARGIN = 0.18
-NARROWEST = 4.0  # inches, so that the line about the weights fits
+NARROWEST = 4.0  # inches, so that the line about the weights has room
 ATTENTION = "orange arrows into c: attention, the thicker the more"
 
 

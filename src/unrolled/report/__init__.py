@@ -1,1 +1,1 @@
-"""Reports: HTML pages in one file that need no network, with pictures in light and dark."""
+"""Pages that a person reads: one HTML file without a network, pictures in light and dark."""

@@ -1,4 +1,4 @@
-"""The sections of a report on an inspection."""
+"""From an inspection to the sections of a page."""
 
 import math
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from unrolled.report.looking import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
 
-MOST_LAYERS = 4  # the first layers of a deep model are drawn; all are in the JSON
+MOST_LAYERS = 4  # of a deep model the first ones are drawn; all are in the JSON
 
 
 def sections_of(found: Inspection, history: History | None) -> list[Section]:
-    """Make the sections of a report, the scores first.
+    """The parts of a report, the scores first.
 
     Args:
         found: from `task.inspect`.
-        history: of the training; None if unknown.
+        history: how the model was trained; None where that is not known.
     """
     parts = [_scores(found)]
     if history is not None and history.rows:
@@ -63,12 +63,12 @@ def _saliency(saliency: Saliency, labels: Sequence[str]) -> Section:
 
 
 def _unfolded(found: Inspection) -> Section:
-    text = "The network unfolded over the sequence of this page; the same weights at every step."
+    text = "The network as it read the sequence that this page looks at; the same weights at every step."
     caption = "Inputs below, states from left to right, outputs and losses above"
     draw = partial(draw_unfolding, found.unfolding)
     if found.workings:
         text = (
-            "The network unfolded over the record of this page, with the true text before each step; the same "
+            "The network as it read the record that this page looks at, and the true text before each step; the same "
             "weights at every step."
         )
         caption = "The encoder below, the decoder above, between them the attention of each step; losses on top"
@@ -77,7 +77,7 @@ def _unfolded(found: Inspection) -> Section:
 
 
 def lead_of(found: Inspection) -> str:
-    """Return the first sentence of a report: the quality of the model, and the verdict on its gradient flow."""
+    """The one sentence that a report opens with: how good the model is, and whether its gradient flows."""
     return f"{found.scores.summary} Gradient flow: {found.gradient_flow.verdict}."
 
 
@@ -128,7 +128,7 @@ def _states(found: Inspection) -> Section:
                 Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels_of(layer)))
             )
     if found.tracking:
-        caption = "For each simple feature the unit that follows it best, evaluated on unseen steps"
+        caption = "For each simple feature the unit that follows it best, judged on steps that did not choose it"
         pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))
     return Section("What it remembers", pictures=pictures)
 

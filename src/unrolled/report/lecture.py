@@ -1,4 +1,4 @@
-"""The lecture as a report, chapter by chapter, with every number computed on demand.
+"""The lecture, chapter by chapter, every number computed while it is read.
 
 Source: "Sequence Modeling in Neural Network" (BITS F464 Machine Learning, lecture 34, K. Tiwari, 2021), retold.
 """
@@ -37,14 +37,14 @@ from unrolled.training.trainer import Trainer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RADII = (0.5, 0.7, 0.9, 1.0, 1.1, 1.5)  # scales of W
+RADII = (0.5, 0.7, 0.9, 1.0, 1.1, 1.5)  # how W is scaled
 UNITS, STEPS = 32, 60
-NOTHING = 1e-20  # size of a gradient below which some of the averaged ones are out of the range of float32
-LAG, SYMBOLS = 100, 4  # steps for which a symbol must be remembered, and number of symbols
+NOTHING = 1e-20  # of a gradient: below it some of the averaged ones have left the range of float32
+LAG, SYMBOLS = 100, 4  # how long a symbol must be remembered, and how many there are
 
 
 def chapters(seed: int = 0) -> Iterator[Section]:
-    """Yield the lecture's chapters in order; each is computed when it is needed."""
+    """The lecture's chapters in order; each is worked out when it is asked for."""
     yield history_matters(seed)
     yield unfolding(seed)
     yield vanishing_and_exploding()
@@ -55,7 +55,7 @@ def chapters(seed: int = 0) -> Iterator[Section]:
 
 
 def history_matters(seed: int) -> Section:
-    """Make chapter C1: the same input, another output."""
+    """C1: the same input, another output."""
     network = RNN(input_size=1, hidden_size=3, output_size=1, seed=seed)
     rows = [(str(step), "1", f"{float(network.step(np.ones(1))[0]):+.3f}") for step in range(1, 6)]
     return Section(
@@ -69,10 +69,10 @@ def history_matters(seed: int) -> Section:
 
 
 def unfolding(seed: int) -> Section:
-    """Make chapter C2: the same cell, once per step."""
+    """C2: the same cell, once for each step."""
     one = _sequences(1, 8, seed)
     symbols = one.inputs["symbols"]
-    assert isinstance(symbols, Ragged), "one symbol per step"
+    assert isinstance(symbols, Ragged), "one symbol a step"
     letters = ["ABCD"[symbol] for symbol in symbols.values.tolist()]
     drawn = unfold(_memory("elman", seed), one, labels=letters, answers=letters[:1])
     return Section(
@@ -90,7 +90,7 @@ def unfolding(seed: int) -> Section:
 
 
 def vanishing_and_exploding() -> Section:
-    """Make chapter D3: a product of many factors."""
+    """D3: a product of many factors."""
     lags = list(range(10))
     shrinking, growing = [0.9**n for n in lags], [1.5**n for n in lags]
     rows = [(str(n), f"{0.9**n:.2f}", f"{1.5**n:.2f}") for n in lags]
@@ -119,7 +119,7 @@ def vanishing_and_exploding() -> Section:
 
 
 def in_a_real_network(seed: int) -> Section:
-    """Make chapter D3 in a network: scale W, and measure."""
+    """D3 in a network: scale W, and measure."""
     found = {radius: _scaled(radius, seed) for radius in RADII}
     rows = []
     for radius, layer in found.items():
@@ -148,7 +148,7 @@ def in_a_real_network(seed: int) -> Section:
 
 
 def clipping(seed: int) -> Section:
-    """Make chapter D4, remedy 1: keep the gradient's norm inside a band."""
+    """D4, remedy 1: the gradient's norm inside a band."""
     runs: dict[str, list[float]] = {}
     for name, options in (("no clipping", {"max_grad_norm": 0.0}), ("band 0.1 to 1", {"clip_band": (0.1, 1.0)})):
         model = _memory("elman", seed)
@@ -186,7 +186,7 @@ def clipping(seed: int) -> Section:
 
 
 def truncation(seed: int) -> Section:
-    """Make chapter D5, remedy 2: look back only k steps."""
+    """D5, remedy 2: look back only k steps."""
     shares = {radius: _scaled(radius, seed).lost for radius in (0.5, 0.7, 0.9)}
     windows = [k for k in next(iter(shares.values())) if k < STEPS]
     rows = [(str(k), *(f"{shares[radius][k]:.1%}" for radius in shares)) for k in windows]
@@ -207,7 +207,7 @@ def truncation(seed: int) -> Section:
 
 
 def rescue(seed: int) -> Section:
-    """Make chapter D6, remedy 3: the LSTM."""
+    """D6, remedy 3: the LSTM."""
     rows, flows = [], {}
     test = _sequences(400, LAG, seed + 1)
     for name, cell in (("Elman network", "elman"), ("LSTM", "lstm")):
@@ -240,11 +240,11 @@ def rescue(seed: int) -> Section:
     )
 
 
-# ---- shared by the chapters ----------------------------------------------------------------------------
+# ---- what the chapters share ---------------------------------------------------------------------------
 
 
 class _Norms(Callback):
-    """Records the gradient's norm, before clipping, at every update."""
+    """Notes the gradient's norm, before it is clipped, at every update."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []
@@ -254,20 +254,20 @@ class _Norms(Callback):
 
 
 def _memory(cell: str, seed: int) -> ManyToOne:
-    """Make a network that reads symbols and names one at the end."""
+    """A network that reads symbols and names one at the end."""
     torch.manual_seed(seed)
     inputs = InputLayer({"symbols": Spec("index", SYMBOLS)})
     return ManyToOne(inputs, Stack(SYMBOLS, UNITS, cell), ClassOutput(SYMBOLS))
 
 
 def _sequences(count: int, length: int, seed: int) -> Batch:
-    """Make random symbols, (count, length), whose first one is the target at the end."""
+    """Random symbols, (count, length), and the first one of each sequence to be named at the end."""
     symbols = torch.randint(0, SYMBOLS, (count, length), generator=torch.Generator().manual_seed(seed))
     return Batch({"symbols": Ragged(symbols.flatten(), torch.full((count,), length))}, targets=symbols[:, 0])
 
 
 def _train(model: ManyToOne, examples: Batch, seed: int, **options: Any) -> list[float]:
-    """Train a model; return the gradient's norm at every update."""
+    """Train, and return the gradient's norm at every update."""
     watch = _Norms()
     settings = TrainingOptions.from_keywords({"seed": seed, "progress": False, **options})
     Trainer(model, Buckets(examples, 32, seed=seed), settings, callbacks=[watch]).run()
@@ -275,7 +275,7 @@ def _train(model: ManyToOne, examples: Batch, seed: int, **options: Any) -> list
 
 
 def _start_as_then(cell: Cell) -> None:
-    """Initialise small random recurrent weights, and an LSTM's forget gates to remember about `LAG` steps.
+    """Small random recurrent weights; an LSTM's forget gates open for about so many steps.
 
     Source: C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2.
     """
@@ -291,7 +291,7 @@ def _cell(layers: Any) -> Cell:
 
 
 def _scale(stack: Any, radius: float) -> None:
-    """Set W to a rotation times a factor, which all its singular values then equal."""
+    """Make W a rotation times a factor: all its singular values are that."""
     with torch.no_grad():
         weight = _cell(stack).weight_hh
         torch.nn.init.orthogonal_(weight)
@@ -299,7 +299,7 @@ def _scale(stack: Any, radius: float) -> None:
 
 
 def _scaled(radius: float, seed: int) -> LayerFlow:
-    """Measure gradient flow through a network whose every Jacobian is W: for tiny inputs tanh is linear."""
+    """Gradient flow through a network whose every Jacobian is W: its inputs are so small that tanh is straight."""
     torch.manual_seed(seed)
     stack = Stack(3, UNITS, cell="elman").double()
     _scale(stack, radius)
@@ -317,7 +317,7 @@ def _decay(layer: LayerFlow) -> Decay:
 
 
 def _curve(layer: LayerFlow) -> Points:
-    """Return the remaining gradient by steps back, as far as float32 distinguishes it from 0."""
+    """What is left by steps back, as far as float32 can tell it from nothing."""
     curve = [share for share in _decay(layer).curve if share > NOTHING]
     return list(range(len(curve))), curve
 

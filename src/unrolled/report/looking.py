@@ -1,4 +1,4 @@
-"""The sections of a report that show the attention of each piece of an answer."""
+"""From records with their answers to the sections of a page that show where each piece of an answer looked."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from unrolled.plots.looking import draw_looks, draw_sheet, on_one_line
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.tasks.mistakes import cut
 
-MOST = 4  # maximum number of matrices of attention on a page
+MOST = 4  # matrices of attention on a page
 LOOKED = (
     "Attention says which places a step read most, not why. A place holds what is around it, too: of a text, all of it "
     "in one direction or the other; of a picture, what its convolutions reach."
@@ -17,10 +17,10 @@ LOOKED = (
 
 
 def looking_sections(workings: Sequence[Working]) -> list[Section]:
-    """Make the sections with generated and true texts and, for models with attention, the attention of each piece.
+    """What was written beside what is true and, where the model attends, where each piece looked.
 
     Args:
-        workings: the chosen record, then others.
+        workings: the record that the page looks at, then others.
     """
     pictures = [one for one in workings if one.picture is not None]
     parts = [_sheet(pictures) if pictures else _answers(workings)]
@@ -32,18 +32,18 @@ def looking_sections(workings: Sequence[Working]) -> list[Section]:
 
 def _answers(workings: Sequence[Working]) -> Section:
     rows = [(f"row {one.row}", cut(one.read), cut(one.answer), cut(one.true)) for one in workings]
-    text = "The record of this page, and others chosen at random."
+    text = "The record that this page looks at, and others drawn by chance."
     return Section("Answers", (text,), (Grid(("", "read", "answered", "true"), rows),))
 
 
 def _sheet(workings: Sequence[Working]) -> Section:
-    text = "The picture of this page, and others chosen at random, each with the attention of every word."
+    text = "The picture that this page looks at, and others drawn by chance; beside each, what each word looked at."
     caption = "Pictures, what was written about them, the true texts, and where each word looked"
     return Section("Answers", (text,), pictures=(Picture("sheet", caption, partial(draw_sheet, workings)),))
 
 
 def _looks(workings: Sequence[Working]) -> list[Picture]:
-    """Make the plots of attention: one picture word by word, or a few matrices."""
+    """One picture word by word, or a few matrices."""
     first = workings[0]
     if first.picture is not None:
         if first.alignment is None or not first.alignment.written:

@@ -1,4 +1,4 @@
-"""A page: sections of text, tables and pictures in one self-contained HTML file."""
+"""A page: sections of text, tables and pictures in one HTML file that needs nothing else."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -26,9 +26,9 @@ class Picture:
 
     Args:
         name: of its file, without an ending.
-        caption: description, also the alternative text.
-        draw: makes the figure; has the argument `theme`.
-        wide: keep its size on a small screen, and scroll.
+        caption: what to see in it, also for those who cannot see it.
+        draw: makes the figure; takes the theme by its name.
+        wide: on a small screen it keeps its size, and is moved to be seen.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Grid:
 
     Args:
         header: of the columns.
-        rows: cells as text, as many as columns.
-        caption: description.
+        rows: as many cells each, as they should be read.
+        caption: what it shows.
     """
 
     header: Sequence[str]
@@ -73,9 +73,9 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
     """Write a page, whole or not at all.
 
     Args:
-        path: of the HTML file; its folder is created.
+        path: of the HTML file; its folder is made.
         title: heading of the page.
-        lead: first sentence.
+        lead: the one sentence to read.
         sections: in order.
 
     Raises:
@@ -89,7 +89,7 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
 
 
 def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path]:
-    """Write every picture as PNG, light and dark; return the files.
+    """Write every picture as PNG, light and dark; returns the files.
 
     Raises:
         ArtifactError: the folder cannot be written.
@@ -106,7 +106,7 @@ def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path
 
 
 def _inline(theme: Theme) -> Callable[[Picture], str]:
-    """Return a function that turns a picture into a data URL."""
+    """A picture as the address of an image that holds it."""
 
     def address(picture: Picture) -> str:
         svg = svg_of(picture.draw(theme=theme)).encode()

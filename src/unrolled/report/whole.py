@@ -1,4 +1,4 @@
-"""Writing text files as a whole, or not at all."""
+"""Files that are there whole or not at all."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from unrolled.places import local_path
 
 
 def write_whole(path: str | Path, text: str) -> None:
-    """Write a text file; an older one stays until the new one is complete. Its folder is created.
+    """Write a text file; an older one stays until the new one is complete. Its folder is made.
 
     Raises:
         ArtifactError: the file cannot be written.
@@ -32,7 +32,7 @@ def write_whole(path: str | Path, text: str) -> None:
 
 @contextmanager
 def said_in_words(path: Path) -> Generator[None]:
-    """Turn the error of a file that cannot be written into one sentence."""
+    """A file that cannot be written becomes one sentence."""
     try:
         yield
     except OSError as fault:

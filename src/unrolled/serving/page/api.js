@@ -1,4 +1,4 @@
-// Requests to the server: JSON, and generated text as a stream.
+// Asking the server: JSON, and texts as they are written.
 
 const TOKEN = "unrolled token";
 

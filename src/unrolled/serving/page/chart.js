@@ -14,7 +14,7 @@ function ticksOf(low, high) {
   return ticks;
 }
 
-// Points are {label, past?, ahead?, low?, high?}; `read` gets the point under the cursor.
+// Points are {label, past?, ahead?, low?, high?}; `read` is told the point under the cursor.
 export class Chart {
   constructor(svg, read) {
     this.svg = svg;

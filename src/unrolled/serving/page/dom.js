@@ -25,7 +25,7 @@ export function complain(fault) {
   place.textContent = fault ? fault.message : "";
 }
 
-// Runs an action of the user; shows errors, and that it takes a while.
+// Runs what a user asked for; a refusal is shown, and so is that it takes a while.
 export async function doing(status, text, work) {
   complain(null);
   status.textContent = text;
@@ -40,7 +40,7 @@ export async function doing(status, text, work) {
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// A token with visible spaces and line ends.
+// A token as a reader should see it: spaces and line ends are visible.
 export const visible = (text) => text.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥");
 
 export const rounded = (value) =>

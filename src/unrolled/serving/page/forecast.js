@@ -1,4 +1,4 @@
-// A forecast for a CSV file: a chart and a table.
+// A CSV file in, a forecast out: a chart, and the numbers beside it.
 
 import { ask } from "./api.js";
 import { Chart } from "./chart.js";

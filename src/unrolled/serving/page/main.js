@@ -1,4 +1,4 @@
-// The page: the model, its tabs, the theme, and the token.
+// The page: which model answers, the tabs that it has, the theme, and the token.
 
 import { ask, keepToken } from "./api.js";
 import { at, complain, make } from "./dom.js";

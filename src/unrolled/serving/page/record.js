@@ -1,4 +1,4 @@
-// Predictions for one record in a form, or for many in a CSV file, with probabilities of classes.
+// One record in a form, or many in a CSV file: the answers, and the probabilities of classes.
 
 import { ask } from "./api.js";
 import { showBars } from "./bars.js";

@@ -1,4 +1,4 @@
-// Generating text: the words, the states at each step, and the expected next tokens.
+// Writing on from a text: the words, what the network remembers at each step, and what it expects.
 
 import { events } from "./api.js";
 import { showBars } from "./bars.js";
