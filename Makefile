@@ -11,7 +11,7 @@ READY := .venv/.ready
 RELEASE := .venv-release
 LOWEST := .venv-lowest
 LOWEST_TESTS ?= tests/data tests/codecs tests/cli/test_commands.py tests/report tests/export/test_command.py \
-	tests/text_metrics tests/serving/test_routes.py tests/serving/test_websocket.py tests/conformance/test_stores.py
+	tests/metrics/texts tests/serving/test_routes.py tests/serving/test_websocket.py tests/conformance/test_stores.py
 # Small tensors: one thread per worker is faster than threads that wait for each other.
 WORKERS ?= 2
 PAPER ?=

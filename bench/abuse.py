@@ -1,12 +1,11 @@
-"""What a stranger can cost a server: seconds and memory for what he sends, and the wait of others beside him.
+"""Cost of abusive requests: CPU time and memory of the server, and the latency of normal clients meanwhile.
 
-A server (`unrolled serve`, a small language model) runs as a process of its own for each kind of abuse. One request
-shows what it takes; then clients of another process send the same again and again, while four honest ones ask
-`/healthz` and four send an event, five times a second each. All of it stays on this machine, and ends after some
-seconds.
+A server (`unrolled serve`, a small language model) runs in a separate process for each kind of abuse. One request
+measures its cost; then clients in another process send it repeatedly, while four normal clients request `/healthz` and
+four send an event, each five times per second. All of it runs on this machine, and ends after some seconds.
 
 Run: python bench/abuse.py                       all kinds
-     python bench/abuse.py --only 'csv;12 s'     those whose names begin so
+     python bench/abuse.py --only 'csv;12 s'     those whose names begin with one of these texts
      python bench/abuse.py --seconds 10 --clients 8
 """
 
@@ -32,8 +31,8 @@ import numpy as np
 
 from serving import Running, ours
 
-MB, RATE, HONEST = 1_000_000, 5, 4  # honest requests a second of each client, and clients of each kind
-HELD, FIXED, BUSY, WAIT = 20, 50, 2.0, 250  # the aims: bytes for each byte, MB beside them, seconds for each MB, ms
+MB, RATE, HONEST = 1_000_000, 5, 4  # normal requests per second of each client, and clients of each kind
+HELD, FIXED, BUSY, WAIT = 20, 50, 2.0, 250  # the aims: bytes per byte, MB in addition, seconds per MB, ms
 JSON = "application/json"
 HEALTH = ("/healthz ms: p50, p99", "a step ms: p50, p99")
 
@@ -68,7 +67,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "step, [{},{},...] within the bound": (STEP, lambda: repeated("[", "{}", "]", 0.015)),
     "step, [[[[...]]]]": (STEP, lambda: b"[" * 4_000_000 + b"]" * 3_900_000),
     "step, unknown fields": (STEP, lambda: json.dumps({f"f{n}": 1 for n in range(200_000)}).encode()),
-    "step, one event of ones": (STEP, lambda: repeated('{"key":"a","event":[', "1", "]}", 7.9)),
+    "step, one event with a long list of ones": (STEP, lambda: repeated('{"key":"a","event":[', "1", "]}", 7.9)),
     "step, texts of \\u escapes": (
         STEP,
         lambda: repeated('{"key":"a","event":["', "\\u00e9\\ud83d\\ude00", '"]}', 7.9),
@@ -76,7 +75,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "step, 100,000 events": (STEP, lambda: events(100_000, 1_000)),
     "predict, records of 1": (PREDICT, lambda: repeated('{"records":[', "1", "]}", 7.9)),
     "predict, records of {}": (PREDICT, lambda: repeated('{"records":[', "{}", "]}", 0.55)),
-    "predict, a column a record": (PREDICT, lambda: columns(10_000)),
+    "predict, a new column per record": (PREDICT, lambda: columns(10_000)),
     "csv, commas": (CSV, lambda: b"," * 2_000_000 + b"\n" + b"1\n" * 100),
     "csv, lines of 1,000 columns": (CSV, lambda: b",".join(b"c%d" % n for n in range(1000)) + b"\n" * 7_000_000),
     "csv, quotes": (CSV, lambda: b"text\n" + b'"",' * 2_000_000),
@@ -120,7 +119,7 @@ def asked(port: int, sent: bytes, most: float = 60.0) -> tuple[int, int]:
 
 
 def send_again(port: int, sent: bytes, clients: int, seconds: float) -> int:
-    """So many clients that send the same again and again; how many bytes it were."""
+    """Run clients that send the same request repeatedly; return the number of bytes sent."""
     stop, total = time.monotonic() + seconds, [0] * clients
 
     def one(number: int) -> None:
@@ -145,7 +144,7 @@ def together(work: Callable[[int], None], count: int) -> None:
 
 
 def slow_bodies(port: int, seconds: float) -> int:
-    """64 clients that send one byte of a body each second."""
+    """64 clients that send a body at one byte per second."""
     clients = [opened(port) for _ in range(64)]
     for client in clients:
         client.sendall(request(STEP, b"x" * 1000)[:-1000])
@@ -159,7 +158,7 @@ def slow_bodies(port: int, seconds: float) -> int:
 
 
 def unread_texts(port: int, seconds: float) -> int:
-    """64 clients that let a text be written and do not read it."""
+    """64 clients that request a generated text and do not read it."""
     sent = request(WRITE, json.dumps({"prompt": "the", "length": 100_000, "candidates": 50}).encode())
     clients = []
     for _ in range(64):
@@ -222,7 +221,7 @@ def frame(data: bytes) -> bytes:
 
 
 def sockets(count: int, data: bytes, reads: bool) -> Callable[[int, float], int]:
-    """So many WebSockets that send a frame again and again."""
+    """WebSockets that send a frame repeatedly."""
 
     def work(port: int, seconds: float) -> int:
         stop, total = time.monotonic() + seconds, [0] * count
@@ -263,7 +262,7 @@ def small_chunks(port: int, seconds: float) -> int:
 
 
 def nothing(port: int, seconds: float) -> int:
-    """The honest client alone."""
+    """Only the normal clients."""
     time.sleep(seconds)
     return 0
 
@@ -271,9 +270,9 @@ def nothing(port: int, seconds: float) -> int:
 LINE = b'{"key":"a","event":"t"}\n'
 MANNERS: dict[str, Callable[[int, float], int]] = {
     "nothing": nothing,
-    "64 bodies of a byte a second": slow_bodies,
-    "64 texts that nobody reads": unread_texts,
-    "64 answers of 1.6 MB that nobody reads": unread_answers,
+    "64 bodies at one byte per second": slow_bodies,
+    "64 texts that are not read": unread_texts,
+    "64 answers of 1.6 MB that are not read": unread_answers,
     "400 idle connections, 256 files": idle,
     "12 sockets that do not read": sockets(12, b"".join(LINE.replace(b"a", b"%d" % n) for n in range(2000)), False),
     "12 sockets, frames of 8 MB": sockets(12, b"\n" * 7_900_000, False),
@@ -288,7 +287,7 @@ MANNERS: dict[str, Callable[[int, float], int]] = {
 
 @dataclass
 class Cost:
-    """What a server took for something."""
+    """The cost of a request for a server."""
 
     sent: int
     seconds: float
@@ -296,7 +295,7 @@ class Cost:
 
 
 def peak(server: Running) -> float:
-    """MB resident at most since `forget`."""
+    """Peak resident memory in MB since `forget`."""
     lines = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", lines)[1]) / 1024
 
@@ -309,7 +308,7 @@ def cost_of(server: Running, work: Callable[[], int]) -> Cost:
 
 
 async def honest(port: int, path: str, body: bytes, over: threading.Event) -> list[float]:
-    """Milliseconds of requests at a steady rate, each counted from when it was due; infinite where there was no 200."""
+    """Milliseconds of requests at a steady rate, each counted from when it was due; infinite without a 200."""
     took, start, writer = [], time.perf_counter(), None
     head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {JSON}\r\n"
     sent = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -335,7 +334,7 @@ async def honest(port: int, path: str, body: bytes, over: threading.Event) -> li
 
 
 def beside(port: int, work: Callable[[], int]) -> tuple[int, np.ndarray, np.ndarray]:
-    """What was sent, and how long `/healthz` and an honest client waited meanwhile."""
+    """What was sent, and how long `/healthz` and a normal client waited meanwhile."""
     over, found = threading.Event(), [0]
 
     def run() -> None:
@@ -358,7 +357,7 @@ def beside(port: int, work: Callable[[], int]) -> tuple[int, np.ndarray, np.ndar
 
 
 def elsewhere(name: str, port: int, options: argparse.Namespace) -> int:
-    """The same in another process, so that the honest client does not wait for the abuser's interpreter."""
+    """The same in another process, so that the normal client does not wait for the abuser's interpreter."""
     command = [sys.executable, __file__, "--send", name, str(port), "--seconds", str(options.seconds)]
     command += ["--clients", str(options.clients)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -420,9 +419,9 @@ def measure(name: str, folder: str, options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="kinds whose names begin so, separated by semicolons")
+    parser.add_argument("--only", default="", help="beginnings of the names of kinds, separated by semicolons")
     parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--clients", type=int, default=4, help="that send a body again and again")
+    parser.add_argument("--clients", type=int, default=4, help="number of clients that send a body repeatedly")
     parser.add_argument("--serve", default="", help="further options of unrolled serve")
     parser.add_argument("--send", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -438,9 +437,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         model = ur.LanguageModel(hidden_size=32, dropout=0.0).fit("the cat sat on the mat. " * 60, epochs=2)
         folder = str(model.save(Path(place) / "cats"))
-        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; aims: {HELD} bytes held a byte and {FIXED} MB, "
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; aims: {HELD} bytes per byte and {FIXED} MB, "
               f"{BUSY:g} s a MB, {WAIT} ms\n")  # fmt: skip
-        print(row(["what is sent", "status", "MB", "s", "MB held", "MB in all", "s", "MB held", *HEALTH, "log lines"]))
+        print(
+            row(
+                [
+                    "what is sent",
+                    "status",
+                    "MB",
+                    "s",
+                    "MB of memory",
+                    "MB in all",
+                    "s",
+                    "MB of memory",
+                    *HEALTH,
+                    "log lines",
+                ]
+            )
+        )
         print(row(["---"] * 11))
         for name in (*BODIES, *MANNERS):
             if name.startswith(starts):

@@ -1,8 +1,8 @@
-"""Names of emoji written from their pictures: a vendor, concepts and combinations that training never saw.
+"""Image captioning: names of emoji from their pictures, tested on a vendor, concepts and combinations not in training.
 
 Run: python bench/captions.py FOLDER [--seeds 3] [--size 32] [--hidden 256] [--fit '{"epochs": 20}']
 
-FOLDER holds what these packages of npm ship (artwork of Apple, Google, Meta and Twitter under their own licences; CLDR
+FOLDER contains files of these npm packages (artwork of Apple, Google, Meta and Twitter under their own licences; CLDR
 names under the Unicode licence):
 
     mkdir FOLDER && cd FOLDER
@@ -13,13 +13,13 @@ names under the Unicode licence):
     npm pack emojibase-data@16.0.3 && tar xzf emojibase-data-16.0.3.tgz --strip-components=2 package/en/data.json
 
 A concept is an emoji with all its skin tones and genders: "teacher", "man teacher: dark skin tone" and so on are one.
-All draws are by a hash, alike for every vendor. Three sets are kept from training:
+All random choices are made by a hash, in the same way for every vendor. Three sets are left out of training:
 
-- combinations: one variant in six of each concept that has at least six; all their words stand in other names.
+- combinations: one variant in six of each concept that has at least six; all their words occur in other names.
 - concepts: one concept in ten, with all its variants.
-- vendor: the pictures of one vendor, of names learnt from the others; and its combinations.
+- vendor: the pictures of one vendor, with names that the other vendors have in training; and its combinations.
 
-An answer of the nearest picture is a name from training, so that it can never name a combination or a concept exactly.
+The nearest-picture baseline answers with a name from training, so it cannot name a new combination or concept exactly.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import unrolled as ur
-from unrolled.metrics import Scores
+from unrolled.metrics.scores import Scores
 
 VENDORS = ("apple", "facebook", "google", "twitter")
 TESTED = 600  # pictures of a part at most
@@ -57,12 +57,12 @@ class Emoji(NamedTuple):
 
     @property
     def concept(self) -> tuple[int, ...]:
-        """What is left without skin tones and genders, in order."""
+        """The name without skin tones and genders."""
         return tuple(sorted(set(self.code) - TONES - JOINS - PERSONS)) or (0,)
 
 
 def read_emoji(path: Path) -> list[Emoji]:
-    """All emoji, a skin tone each counted by itself."""
+    """All emoji; each skin tone is a separate emoji."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     flat = [variant for row in rows for variant in (row, *row.get("skins", []))]
     return [Emoji(_code(row["hexcode"]), row["label"]) for row in flat]
@@ -73,12 +73,12 @@ def _code(text: str) -> tuple[int, ...]:
 
 
 def draw(kind: str, value: object) -> float:
-    """From 0 to 1, the same for the same value on every machine."""
+    """A number from 0 to 1, the same for the same value on every machine."""
     return zlib.crc32(f"{kind} {value}".encode()) / 2**32
 
 
 def split(emoji: Sequence[Emoji], folder: Path, vendor: str) -> dict[str, list[Record]]:
-    """Records of train and of each part that is held out, in random order."""
+    """Records of the training data and of each held-out part, in random order."""
     variants: dict[tuple[int, ...], int] = defaultdict(int)
     for one in emoji:
         variants[one.concept] += 1
@@ -136,17 +136,17 @@ def measure(parts: dict[str, list[Record]], seed: int, options: argparse.Namespa
 
 
 def main() -> None:
-    """Train and print a table for each part."""
+    """Train and print one table per part."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--size", type=int, default=32, help="pixels of a side")
+    parser.add_argument("--size", type=int, default=32, help="pixels per side")
     parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--vendor", default="facebook", choices=VENDORS, help="the one held out")
-    parser.add_argument("--train", type=int, default=0, help="pictures learnt from at most; 0 = all")
+    parser.add_argument("--vendor", default="facebook", choices=VENDORS, help="the vendor that is held out")
+    parser.add_argument("--train", type=int, default=0, help="maximum number of training pictures; 0 = all")
     parser.add_argument("--fit", type=json.loads, default={}, help='training options as JSON, such as {"epochs": 5}')
     parser.add_argument("--model", type=json.loads, default={}, help="further options of the captioner as JSON")
-    parser.add_argument("--out", default="", help="a folder to keep the models in")
+    parser.add_argument("--out", default="", help="folder in which the models are saved")
     options = parser.parse_args()
     parts = split(read_emoji(options.folder / "data.json"), options.folder, options.vendor)
     parts["train"] = parts["train"][: options.train or None]
@@ -160,9 +160,9 @@ def main() -> None:
             means = [statistics.mean(table[name][metric] for table in tables) for metric in SHOWN]
             print(f"  {name:50}" + "  ".join(f"{mean:7.2f}" for mean in means))
         if len(runs) > 1:
-            print("  exact for each seed: " + ", ".join(f"{table['captioner']['exact']:.2f}" for table in tables))
+            print("  exact per seed: " + ", ".join(f"{table['captioner']['exact']:.2f}" for table in tables))
         for truth, answer in runs[0]["shown"][part]:
-            print(f"    {answer!r}, where {truth!r} stands")
+            print(f"    {answer!r} instead of {truth!r}")
     print(*runs[0]["scores"]["train"].notes, sep="\n")
 
 

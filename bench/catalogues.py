@@ -1,9 +1,9 @@
-"""Translation learnt from the message catalogues (.po, .mo) of programs: by data size, with and without attention.
+"""Translation of program messages from catalogues (.po, .mo): by data size, with and without attention.
 
 Run: python bench/catalogues.py FOLDER [--accelerators _&] [--words 10] [--sizes 2000 8000 0] [--seeds 1]
 
-FOLDER holds catalogues of one language, such as /usr/share/locale/de/LC_MESSAGES. A message stands once in the data,
-whatever its case and the signs at its end, so that no tested message was learnt from. 1,000 messages are tested.
+FOLDER contains catalogues of one language, such as /usr/share/locale/de/LC_MESSAGES. Messages that differ only in case
+or in the punctuation at their end count as one, so that no test message is in training. 1,000 messages are tested.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import unrolled as ur
-from unrolled.text_metrics.scores import text_scores
+from unrolled.metrics.texts.text_scores import text_scores
 
 TESTED = 1000
 SHOWN = ("bleu", "chrf", "exact")
@@ -23,7 +23,7 @@ Pairs = list[tuple[str, str]]
 
 
 def messages(folder: Path, accelerators: str, words: int) -> Pairs:
-    """Different messages of one line and at most so many words, with their first translations, in random order."""
+    """Different messages of one line and at most `words` words, with their first translations, in random order."""
     found: dict[str, tuple[str, str]] = {}
     for record in ur.read_po(folder, accelerators):
         source, target = record["source"].strip(), record["target"].strip()
@@ -35,7 +35,7 @@ def messages(folder: Path, accelerators: str, words: int) -> Pairs:
 
 
 def measure(train: Pairs, test: Pairs, attention: str, unit: str, seed: int, fit: dict[str, Any]) -> dict[str, Any]:
-    """One model, its answers found in three ways, beside the baselines."""
+    """One model with three kinds of search, compared with the baselines."""
     model = ur.Translator(attention=attention, unit=unit)
     start = time.perf_counter()
     model.fit(*map(list, zip(*train, strict=True)), seed=seed, **fit)
@@ -50,22 +50,24 @@ def measure(train: Pairs, test: Pairs, attention: str, unit: str, seed: int, fit
 
 
 def main() -> None:
-    """Train and print a table for each data size."""
+    """Train and print one table per data size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--accelerators", default="_&", help="marks of keys to remove")
-    parser.add_argument("--words", type=int, default=10, help="words of a message at most")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[2000, 8000, 0], help="messages; 0 = all")
+    parser.add_argument("--accelerators", default="_&", help="characters that mark keyboard shortcuts, to be removed")
+    parser.add_argument("--words", type=int, default=10, help="maximum number of words of a message")
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[2000, 8000, 0], help="numbers of training messages; 0 = all"
+    )
     parser.add_argument("--attention", nargs="*", default=["additive", "multiplicative", "none"])
     parser.add_argument("--unit", default="auto")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--fit", type=json.loads, default={}, help='training options as JSON, such as {"epochs": 5}')
-    parser.add_argument("--json", type=Path, help="also write every score here")
+    parser.add_argument("--json", type=Path, help="JSON file for all scores")
     options = parser.parse_args()
     pairs = messages(options.folder, options.accelerators, options.words)
     test, rest = pairs[:TESTED], pairs[TESTED:]
     words = statistics.mean(len(source.split()) for source, _ in test)
-    print(f"{len(rest):,} messages to learn from, {len(test):,} tested, of {words:.1f} words")
+    print(f"{len(rest):,} training messages, {len(test):,} test messages, {words:.1f} words on average")
     record = []
     for size in options.sizes:
         train = rest[: size or len(rest)]
@@ -82,7 +84,7 @@ def main() -> None:
                 means = [statistics.mean(run["rows"][name][metric] for run in runs) for metric in SHOWN]
                 print(f"{name:52}" + "  ".join(f"{mean:7.2f}" for mean in means))
             for (source, target), answer in zip(test, runs[0]["shown"], strict=False):
-                print(f"    {source!r}: {answer!r}, where {target!r} stands")
+                print(f"    {source!r}: {answer!r} instead of {target!r}")
             print(*runs[0]["notes"], sep="\n", flush=True)
             if options.json:
                 options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")

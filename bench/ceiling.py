@@ -1,4 +1,4 @@
-"""What the processor can do at most: multiply-adds from registers, on all threads, with nothing to load."""
+"""Peak speed of the processor: multiply-adds from registers, on all threads, without loads."""
 
 import ctypes
 import threading
@@ -16,7 +16,7 @@ OFFSET = 16  # float32 values before the vectors, for the number of turns
 
 
 def ceiling(threads: int) -> float:
-    """Multiply-adds a second in float32, the best of three."""
+    """Multiply-adds per second in float32, the best of three."""
     kernel = compiler.load("ceiling", host(), _write)
     return max(_rate(kernel.run, threads) for _ in range(3))
 

@@ -1,8 +1,8 @@
-"""Decoding many sentences at once beside one by one, interleaved in one run, as ratios.
+"""Decoding many sentences at once compared with one by one, interleaved in one run, as ratios.
 
-First a small attending GRU of random weights; its ends grow likelier with every step, so that sentences end at unequal
-times, as they do in use. Then `Translator.predict`, what it does around the search included, of a model that has learnt
-to write strings backwards.
+First a small GRU with attention and random weights; its end token becomes more likely with every step, so that
+sentences end at different times, as in practice. Then `Translator.predict`, with everything around the search, of a
+model that was trained to reverse strings.
 
 Run: python bench/decoding.py [--sentences 1000] [--beam 5] [--rounds 3] [--threads 2]
 """
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.paths import Hypothesis
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.translator import Translator
 
 VOCABULARY, HIDDEN, SOURCE, LIMIT, START, END = 200, 128, 20, 30, 0, 1
 
 
 class Decoder(nn.Module):
-    """One step: a GRU that reads a token and what it attends to."""
+    """One step: a GRU that reads a token and its attention context."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ def translators(sentences: int, beam_size: int) -> dict[str, Callable[[], list[s
 
 
 def compare(ways: Mapping[str, Callable[[], list[Any]]], rounds: int) -> dict[str, list[Any]]:
-    """Print sentences a second, the median over rounds, and how many times faster all at once is; give the answers."""
+    """Print sentences per second, the median over rounds, and the speed-up of all at once; return the answers."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     answers: dict[str, list[Any]] = {}
     for _ in range(rounds):
@@ -112,7 +112,7 @@ def _best(answer: Any) -> Any:
 
 
 def main() -> None:
-    """Compare, and say how long the answers are."""
+    """Compare, and print how long the answers are."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sentences", type=int, default=1000)
     parser.add_argument("--beam", type=int, default=5)

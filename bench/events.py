@@ -1,9 +1,9 @@
-"""Event logs at scale: training beside the same network and loss in plain torch, interleaved, as ratios; and what a
-catalogue of a million items costs in memory, in training and in a top-10 answer.
+"""Event logs at scale: training compared with the same network and loss in plain torch, interleaved, as ratios; and the
+cost of a catalogue of a million items in memory, in training and in a top-10 answer.
 
-The peer reads the same sessions the way most code does: whole sessions in random order, padded, through nn.GRU, with
-the same sampled softmax, and with sparse gradients and SparseAdam too. A second peer is the same code on batches of
-sessions of like length, which pad hardly anything.
+The peer reads the same sessions as most code does: whole sessions in random order, padded, through nn.GRU, with the
+same sampled softmax, sparse gradients and SparseAdam. A second peer is the same code on batches of sessions of similar
+length, with hardly any padding.
 
 Run: python bench/events.py [--events 10000000] [--items 10000,100000,1000000] [--rounds 5] [--threads 1]
 """
@@ -82,7 +82,7 @@ class Plain(nn.Module):
 
 
 def plain_batches(items: Tensor, lengths: Tensor, start: int, alike: bool) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Whole sessions in random order, or those of like length together, padded; as many events as our lanes hold."""
+    """Whole sessions in random order, or grouped by length, padded; as many events as our lanes hold."""
     rows = max(1, round(LANES * STEPS / float(lengths.float().mean())))
     sessions = items.split(lengths.tolist())
     while True:
@@ -110,7 +110,7 @@ def fresh(items: int, log: pl.DataFrame) -> tuple[NextItem, Lanes]:
 
 
 def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
-    """Seconds and events of TIMED updates, again and again."""
+    """Seconds and events of TIMED updates, repeatedly."""
     model, lanes = fresh(items, log)
     optimizer = make_optimizer(model, TrainingOptions(learning_rate=1e-3))
     batches, state = _forever(lanes), None
@@ -129,7 +129,7 @@ def trained_ours(items: int, log: pl.DataFrame) -> Iterator[tuple[float, int]]:
 
 
 def loss_share(items: int, log: pl.DataFrame) -> float:
-    """How much of a forward and backward pass the loss over the drawn items takes: all that is not reading."""
+    """Share of the loss over the sampled items in a forward and backward pass: everything except reading."""
     model, lanes = fresh(items, log)
     batch = next(iter(lanes.epoch(0)))
     seconds: dict[str, list[float]] = {"whole": [], "reading": []}
@@ -189,7 +189,7 @@ def answered(items: int, queries: int) -> float:
 
 
 def memory() -> float:
-    """The most this process has held, in GB."""
+    """Peak memory of this process, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
@@ -202,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(
-        f"{options.threads} thread(s); {TIMED} updates of {LANES * STEPS} events a timing, median of {options.rounds}"
+        f"{options.threads} thread(s); {TIMED} updates of {LANES * STEPS} events per timing, median of {options.rounds}"
     )
     heads = ("items", "ours, events/s", "plain", "alike", "ratios", "loss's share", "top-10, ms", "256 at once, ms")
     print("".join(f"{head:>16}" for head in heads))
@@ -236,7 +236,7 @@ def main() -> None:
     task = ur.Recommender(time="time", loss="sampled_softmax", dropout=0.0)
     task.fit(log, minutes=2, baselines=False, validation=0.01)
     last = task.history_.rows[-1]
-    print(f"read, two minutes of training, watched: {time.perf_counter() - start:.0f} s, {memory():.1f} GB")
+    print(f"reading and two minutes of training: {time.perf_counter() - start:.0f} s, {memory():.1f} GB")
     print(f"{last.epoch:.2f} epochs, {last.steps_per_second:,.0f} events/s, loss {last.train_loss:.3f}")
     some = log.head(1000)
     start = time.perf_counter()

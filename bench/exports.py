@@ -1,7 +1,7 @@
-"""Exported networks beside torch: how far apart answers and states are after many steps, and what a step takes.
+"""Exported networks compared with torch: differences of answers and states after many steps, and the time of a step.
 
-What torch's float32 and float64 are apart says how far rounding alone carries: an untrained LSTM with layer norms is
-chaotic, so there any two programs part.
+The difference of torch's float32 and float64 shows the effect of rounding alone: an untrained LSTM with layer
+normalisation is chaotic, so any two programs differ there.
 
 Run: python bench/exports.py [--hidden 128] [--steps 512] [--rounds 5]
 """
@@ -63,7 +63,7 @@ def apart(one: list[np.ndarray], other: list[np.ndarray]) -> float:
 
 
 def micros(step: Callable[[], Any]) -> float:
-    """Of one call, in microseconds."""
+    """Time of one call, in microseconds."""
     start = time.perf_counter()
     for _ in range(TIMED):
         step()
@@ -112,7 +112,7 @@ def main() -> None:
     print(
         f"{LAYERS} layers of {given.hidden}, {ROWS} rows of {given.steps} steps; one thread, medians of {given.rounds}"
     )
-    print("| cell | torch's float64 | onnxruntime | NumPy | µs a step: torch | onnxruntime | NumPy |")
+    print("| cell | torch's float64 | onnxruntime | NumPy | µs per step: torch | onnxruntime | NumPy |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for cell in CELLS:

@@ -1,4 +1,4 @@
-"""What a look at gradient flow costs, in training steps: an LSTM with T = 200, H = 128, B = 32, in turns, medians.
+"""Cost of measuring gradient flow, in training steps: an LSTM with T = 200, H = 128, B = 32, interleaved, medians.
 
 Run: python bench/inspecting.py [--rounds 30] [--threads 1 2]
 """
@@ -24,7 +24,7 @@ def squares(model: torch.nn.Module, batch: Batch) -> LossSum:
 
 
 def contestants() -> dict[str, Callable[[], object]]:
-    """A training step, and looks at the norms alone and at everything."""
+    """A training step, a measurement of the norms only, and a full measurement."""
     torch.manual_seed(0)
     stack = Stack(FEATURES, HIDDEN, "lstm")
     batch = Batch({"x": Ragged(torch.randn(STEPS * ROWS, FEATURES), [STEPS] * ROWS)})
@@ -43,7 +43,7 @@ def contestants() -> dict[str, Callable[[], object]]:
 
 
 def medians(rounds: int) -> dict[str, float]:
-    """Seconds of each, wall clock; whatever else the machine does meets all of them alike."""
+    """Seconds of each, wall clock; interleaved, so that other programs affect all of them in the same way."""
     work = contestants()
     seconds: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(rounds + 2):
@@ -56,7 +56,7 @@ def medians(rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """One line for each number of threads."""
+    """Print one line per number of threads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

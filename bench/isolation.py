@@ -1,8 +1,8 @@
-"""Isolation: many sessions with a secret each, interleaved; every output must be that of the session alone.
+"""Isolation: many sessions, each with its own secret, interleaved; every output must equal that of the session alone.
 
-Every session is fed its own random vectors, the secret, and answers with what its state makes of them. First each is
-stepped alone, one event after the other. Then all are stepped again, interleaved at random by several threads through
-`Sessions`, and every output is compared.
+Every session reads its own random vectors, the secret, and its outputs depend on its state. First each session runs
+alone, one event after the other. Then all run again, interleaved at random by several threads through `Sessions`, and
+every output is compared.
 
 Run: python bench/isolation.py                       (10,000 sessions, 1,000,000 events, in memory)
      python bench/isolation.py --store sqlite:///isolation.db --sessions 1000 --events 100000
@@ -32,7 +32,7 @@ def made_stream():
 
 
 def alone(stream, secrets):
-    """Outputs of every session stepped by itself, (sessions, events, WIDTH)."""
+    """Outputs of every session when it runs alone, (sessions, events, WIDTH)."""
     outputs = np.empty(secrets.shape, dtype=np.float32)
     for session, events in enumerate(secrets.tolist()):
         state = None
@@ -43,7 +43,7 @@ def alone(stream, secrets):
 
 
 def interleave(sessions, secrets, mine, seed, expected, worst):
-    """Step the sessions of one thread, in a random order that keeps each one's own; the largest difference seen."""
+    """Run the sessions of one thread in a random order, each in its own order; return the largest difference."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.repeat(mine, secrets.shape[1]))
     place_of = dict.fromkeys(mine.tolist(), 0)

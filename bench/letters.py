@@ -1,10 +1,10 @@
-"""Two tasks with a rule to find, letter by letter: sums of numbers, and strings written backwards; several seeds.
+"""Two tasks with an exact rule, letter by letter: sums of numbers, and reversed strings; several seeds.
 
 Run: python bench/letters.py [--only sums backwards] [--seeds 3] [--epochs 12] [--positions false]
 
-Sums: 20,000 pairs of numbers of three digits are learnt, 2,000 others tested. Backwards: 10,000 strings of 1 to 40
-random letters are learnt, 1,000 others tested. Every seed draws its own data. One thread; seconds are of the clock and,
-as other programs may share the machine, of the processor.
+Sums: 20,000 pairs of three-digit numbers for training, 2,000 others for testing. Backwards: 10,000 strings of 1 to 40
+random letters for training, 1,000 others for testing. Every seed has its own data. One thread; both wall clock and CPU
+seconds are printed, since other programs may share the machine.
 """
 
 import argparse
@@ -45,12 +45,14 @@ TASKS = {"sums": (sums, 12), "backwards": (backwards, 6)}
 
 
 def main() -> None:
-    """Learn, answer, and print the share of answers that are right in every letter."""
+    """Train, predict, and print the share of answers with every letter right."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=0, help="0 = 12 for sums, 6 for strings")
-    parser.add_argument("--positions", choices=["true", "false"], default="true", help="what attention knows")
+    parser.add_argument(
+        "--positions", choices=["true", "false"], default="true", help="whether attention knows positions"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     for name in options.only:

@@ -1,7 +1,7 @@
-"""How much memory it takes to learn from a text that is larger than memory should hold.
+"""Memory for training on a text that is too large to be held in memory.
 
-A text is generated into a temporary file; a language model learns from it for a few minutes in a process of its own,
-whose largest resident size is reported.
+A text is generated into a temporary file; a language model is trained on it for a few minutes in a separate process,
+whose peak resident size is reported.
 
 Run: python bench/memory.py --megabytes 1000
 """
@@ -35,7 +35,7 @@ print(json.dumps({
 
 
 def write_text(path: Path, megabytes: int, seed: int = 0) -> None:
-    """Random words of a made-up language, Zipf-distributed, with sentences and lines."""
+    """Random words of an artificial language, Zipf-distributed, in sentences and lines."""
     random = np.random.default_rng(seed)
     letters = np.array(list("etaoinshrdlcumwfgypbvk"))
     words = ["".join(letters[random.integers(0, len(letters), size)]) for size in random.integers(2, 10, WORDS)]
@@ -47,7 +47,7 @@ def write_text(path: Path, megabytes: int, seed: int = 0) -> None:
 
 
 def main() -> None:
-    """Write, learn, and say how much memory it took."""
+    """Write the text, train, and print how much memory it took."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=1.0)

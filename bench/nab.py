@@ -1,17 +1,17 @@
-"""The Numenta Anomaly Benchmark: the scorer beside published scores, and detectors beside each other.
+"""The Numenta Anomaly Benchmark: our scorer compared with published scores, and detectors with each other.
 
 Run: python bench/nab.py check --results FOLDER
      python bench/nab.py others --results FOLDER --data FOLDER
      python bench/nab.py score --data FOLDER [--only NAME ...] [--seeds 1] [--out FILE]
 
-`check` reads FOLDER, a copy of the benchmark's repository (labels/, results/, config/), scores the anomaly scores that
-other detectors left there, at the best threshold and at the published one, and prints them beside the published scores.
-`others` scores them on the files that are in the second folder only, without and with the rule of quiet below.
+`check` reads FOLDER, a copy of the benchmark's repository (labels/, results/, config/), evaluates the stored anomaly
+scores of other detectors, at the best threshold and at the published one, and prints them next to the published ones.
+`others` evaluates them on the files that are in the second folder only, without and with the quiet rule below.
 `score` reads FOLDER/data and FOLDER/labels, runs our detector and every baseline over the files that are there, each
-with one setting for all files, and prints the three profiles' scores. Each file's first 15 % (at most 750 rows) are
-learnt from; our detector then answers every row before it learns on from it, in parts of 100 rows. After a score, 100
-rows are quiet for every detector: only a higher score is another alarm (`unrolled.anomaly_metrics.quiet`); without that
-rule the scores are printed too.
+with the same settings for all files, and prints the scores of the three profiles. The first 15 % of each file (at most
+750 rows) are for training; our detector then scores every row before it learns from it, in parts of 100 rows. After a
+score, the next 100 rows give no alarm unless their score is higher (`unrolled.metrics.anomalies.quiet`), for every
+detector; the scores without that rule are printed, too.
 """
 
 import argparse
@@ -24,11 +24,11 @@ import numpy as np
 import polars as pl
 
 import unrolled as ur
-from unrolled.anomaly_metrics.nab import PROFILES, ScoredFile, nab_score, probation_rows, window_rows
-from unrolled.anomaly_metrics.quiet import loudest
 from unrolled.baselines.anomalies import IsolationForestWindows, MovingZScore, SeasonalResidual
 from unrolled.baselines.base import Baseline
-from unrolled.tasks.likelihood import QUIET
+from unrolled.metrics.anomalies.nab import PROFILES, ScoredFile, nab_score, probation_rows, window_rows
+from unrolled.metrics.anomalies.quiet import loudest
+from unrolled.tasks.detection.likelihood import QUIET
 
 RANDOM = 30  # draws of random scores
 PUBLISHED = {
@@ -54,7 +54,7 @@ def scored(frame: pl.DataFrame, scores: np.ndarray, windows: list[list[str]]) ->
 
 
 def answers_of(folder: Path, detector: str, only: Collection[str] | None = None) -> Iterator[ScoredFile]:
-    """What a published detector said about every file, or about some."""
+    """The scores of a published detector on every file, or on some."""
     for name, windows in windows_of(folder).items():
         if only is not None and name not in only:
             continue
@@ -97,7 +97,7 @@ def series_of(folder: Path, only: list[str]) -> dict[str, pl.DataFrame]:
 
 
 def ours(frame: pl.DataFrame, seed: int) -> np.ndarray:
-    """The defaults, learning on."""
+    """Our detector with the defaults and continual learning."""
     table = ur.Table(frame, time="timestamp")
     rows = probation_rows(len(table))
     detector = ur.Detector("value").fit(table.select(range(rows)), seed=seed, baselines=False)

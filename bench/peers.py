@@ -1,4 +1,4 @@
-"""Peers that the benchmarks time where they are installed: ONNX Runtime, and Keras on JAX, its fastest backend here."""
+"""Other libraries that the benchmarks time if installed: ONNX Runtime, and Keras on JAX, its fastest backend here."""
 
 import os
 from collections.abc import Callable

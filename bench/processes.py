@@ -1,4 +1,4 @@
-"""What only a process of its own shows: the first call ever, a later process, and memory.
+"""Measurements that need a separate process: the first call ever, a later process, and memory.
 
 Run: python bench/processes.py
 """
@@ -63,7 +63,7 @@ print(json.dumps([kept, peak() - before, time.perf_counter() - start]))
 
 
 def ask(program: str, way: str = "", steps: int = 0, **environment: str) -> Any:
-    """What a program prints in a process of its own."""
+    """Return the output of a program in a separate process."""
     code = f"{START}\nWAY, STEPS = {way!r}, {steps}\n{program}"
     answer = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ | environment
@@ -72,12 +72,12 @@ def ask(program: str, way: str = "", steps: int = 0, **environment: str) -> Any:
 
 
 def main() -> None:
-    """Measure, and print a line for each."""
+    """Measure, and print one line per measurement."""
     with tempfile.TemporaryDirectory() as folder:
         first, later = (ask(FIRST_CALL, UNROLLED_CACHE_DIR=folder) for _ in range(2))
-    print(f"LSTM, training and inference: first call ever {first:.2f} s (asked 15), later process {later:.3f} s (0.5)")
+    print(f"LSTM, training and inference: first call ever {first:.2f} s (limit 15), later process {later:.3f} s (0.5)")
     tiles, torchs = (ask(TRAINING_PEAK, way) for way in ("tiles", "nn.LSTM"))
-    print(f"peak memory of training, B64 T100 I128 H256: {tiles:.0f} MB, nn.LSTM {torchs:.0f} MB (asked no more)")
+    print(f"peak memory of training, B64 T100 I128 H256: {tiles:.0f} MB, nn.LSTM {torchs:.0f} MB (the limit)")
     for steps in LENGTHS:
         kept, again = (ask(LONG_PEAK, way, steps) for way in ("keep", "recompute"))
         print(

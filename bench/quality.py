@@ -1,11 +1,11 @@
-"""How good the defaults are on real data: one line for each data set, seeds beside each other.
+"""Scores of the default options on real data: one line per data set, with the spread over seeds.
 
 Run: python bench/quality.py --data FOLDER [--only NAME ...] [--seeds 3]
 
-FOLDER holds ucr/, stocks/, surname_lang/, jsb_chorales/, ud_ewt/, tinyshakespeare/ and codenn_sql/ with the files that
-the functions below name; a data set that is not there is skipped by name.
-Nothing here is tuned: every task runs with its defaults, on the official split where there is one. Titles stop after 8
-epochs, as so few overfit.
+FOLDER contains ucr/, stocks/, surname_lang/, jsb_chorales/, ud_ewt/, tinyshakespeare/ and codenn_sql/ with the files
+that the functions below name; a data set that is not there is skipped with a message.
+Nothing is tuned: every task runs with its defaults, on the official split if there is one. Titles stop after 8 epochs,
+since few data overfit.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def shakespeare(data: Path, seed: int, minutes: float) -> Any:
 
 
 def chorales(data: Path, seed: int) -> Any:
-    """Bach's chorales, 88 keys a frame, official split."""
+    """Bach's chorales, 88 keys per frame, official split."""
     from scipy.io import loadmat
 
     rolls = loadmat(data / "jsb_chorales" / "JSB_Chorales.mat")
@@ -73,7 +73,7 @@ def weather(data: Path, seed: int) -> Any:
 
 
 def titles(data: Path, seed: int, **options: Any) -> Any:
-    """Titles of SQL queries, a small split: learnt from what was made for validation, tested on the official test."""
+    """Titles of SQL queries, a small split: trained on the validation set, tested on the official test set."""
     train, test = (
         [
             {"source": fields[3].strip(), "target": fields[2].strip()}
@@ -108,12 +108,12 @@ RUNS: dict[str, Callable[[Path, int], Any]] = {
 
 
 def main() -> None:
-    """Run what is asked for and print every score with its spread."""
+    """Run the chosen data sets and print every score with its spread."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=list(RUNS), choices=list(RUNS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write every score here")
+    parser.add_argument("--json", type=Path, help="JSON file for all scores")
     options = parser.parse_args()
     record: dict[str, Any] = {}
     for name in options.only:

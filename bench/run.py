@@ -1,4 +1,4 @@
-"""Every measurement that needs no data of its own, one after another; `bench/quality.py` needs a data folder.
+"""Run every benchmark that needs no data, one after another; `bench/quality.py` needs a data folder.
 
 Run: python bench/run.py
 """
@@ -12,7 +12,7 @@ PROGRAMS += ("abuse.py",)
 
 
 def main() -> None:
-    """Run each program in a process of its own and stop at the first that fails."""
+    """Run each program in a separate process and stop at the first that fails."""
     for name in PROGRAMS:
         print(f"\n== {name}", flush=True)
         subprocess.run([sys.executable, str(Path(__file__).parent / name)], check=True)

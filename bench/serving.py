@@ -1,11 +1,11 @@
-"""A server under a thousand WebSockets at a steady rate, and the same load on a plain FastAPI + torch LSTMCell server.
+"""A server under a thousand WebSockets at a steady rate, and the same load on a minimal FastAPI + LSTMCell server.
 
-Load generator and server are processes of one machine and share its cores. Every client sends at its own steady rate
-whether or not it was answered; time is counted from when an event was due, so a server that falls behind shows it.
+Load generator and server run on one machine and share its cores. Every client sends at its own steady rate, whether or
+not it was answered; latency is counted from when an event was due, so it shows when a server falls behind.
 
 Run: python bench/serving.py --minutes 5 --rate 5000
      python bench/serving.py --minutes 1 --rate 5000 --peer     the other server, run the same way
-     python bench/serving.py --ladder                            how much each of the two bears
+     python bench/serving.py --ladder                            maximum rate of both servers
 """
 
 import argparse
@@ -39,7 +39,7 @@ def ours(folder: str, *options: str) -> list[str]:
 
 
 def peer() -> None:
-    """What one writes in an afternoon: a state in a dictionary, a cell, a layer, an answer."""
+    """A minimal server: a dictionary of states, a cell, a layer, an answer."""
     import socket
 
     import torch
@@ -72,7 +72,7 @@ def peer() -> None:
 
 
 def small_model(folder: Path) -> str:
-    """An LSTM of 128 units that reads and answers a number; how well it learnt does not matter here."""
+    """An LSTM of 128 units that reads and predicts a number; its accuracy does not matter here."""
     import unrolled as ur
 
     random = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def small_model(folder: Path) -> str:
 
 
 class Running:
-    """A server process that says where it listens."""
+    """A server process that prints its address."""
 
     def __init__(self, command: list[str]) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -104,12 +104,12 @@ class Running:
         return self.log.read()
 
     def memory(self) -> float:
-        """MB resident."""
+        """Resident memory in MB."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", lines)[1]) / 1024
 
     def seconds(self) -> float:
-        """Of processor time so far."""
+        """CPU seconds so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -122,7 +122,7 @@ class Running:
 
 
 class Client(asyncio.Protocol):
-    """A WebSocket that sends what it is told, and notes how long each answer took.
+    """A WebSocket that sends given events and records how long each answer took.
 
     Frames go out under a mask of zeros, which leaves them as they are: the generator should cost little.
     """
@@ -182,7 +182,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(server: Running, clients: int, rate: float, seconds: float) -> dict:
-    """So many clients that together send so many events a second."""
+    """Clients that together send events at a rate."""
     took: list[float] = []
     loop = asyncio.get_running_loop()
     made = []
@@ -219,7 +219,7 @@ async def load(server: Running, clients: int, rate: float, seconds: float) -> di
 
 
 async def steady(clients: list[Client], took: list[float], rate: float, seconds: float) -> int:
-    """Send at a rate, wait for the last answers, and say how many were sent."""
+    """Send at a rate, wait for the last answers, and return how many were sent."""
     start, sent, total = time.perf_counter(), 0, int(rate * seconds)
     while sent < total:
         due_now = min(total, int((time.perf_counter() - start) * rate))
@@ -236,7 +236,7 @@ async def steady(clients: list[Client], took: list[float], rate: float, seconds:
 
 
 def memory_of_sessions(server: Running, count: int = 20_000) -> float:
-    """Bytes that one more session takes, by how the process grows."""
+    """Bytes per session, by the growth of the process."""
     address = f"http://{server.host}:{server.port}/v1/step"
 
     def send(start: int, stop: int) -> None:
@@ -260,7 +260,7 @@ def measure(options: argparse.Namespace, model: str, is_peer: bool, rate: float,
         found = asyncio.run(load(server, options.clients, rate, seconds))
         found |= {"MB": f"{empty:.0f} -> {server.memory():.0f}"}
         if not is_peer and not options.ladder:
-            found |= {"bytes a session": round(memory_of_sessions(server))}
+            found |= {"bytes per session": round(memory_of_sessions(server))}
         return found
     finally:
         server.stop()
@@ -269,11 +269,15 @@ def measure(options: argparse.Namespace, model: str, is_peer: bool, rate: float,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=5000, help="events a second of all clients together")
+    parser.add_argument("--rate", type=float, default=5000, help="events per second of all clients together")
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--peer", action="store_true", help="the server of FastAPI and torch.nn.LSTMCell instead")
     parser.add_argument(
-        "--ladder", action="store_true", help="both, faster and faster from --rate on, while p99 stays under 20 ms"
+        "--peer", action="store_true", help="measure the server of FastAPI and torch.nn.LSTMCell instead"
+    )
+    parser.add_argument(
+        "--ladder",
+        action="store_true",
+        help="both servers, at increasing rates from --rate on, while p99 stays under 20 ms",
     )
     parser.add_argument("--serve", default="", help="further options of unrolled serve")
     parser.add_argument("--serve-peer", action="store_true", help=argparse.SUPPRESS)
@@ -300,7 +304,7 @@ def main() -> None:
                         break
                 if not good:
                     break
-        print(f"the most events/s with p99 under {1000 * GOOD:.0f} ms: {best}")
+        print(f"maximum events/s with p99 under {1000 * GOOD:.0f} ms: {best}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""A step of a stream beside the same loop with torch's LSTMCell and with onnxruntime, interleaved in one run.
+"""A step of a stream compared with the same loop with torch's LSTMCell and with onnxruntime, interleaved in one run.
 
-All three do the same job: a list of raw numbers comes in, an LSTM of 128 units and a linear layer read it, a list of
-numbers goes out, and the state is kept by whoever asks. First one stream at a time; then many side by side; then
-events of different users that arrive one by one, each with a state of his own in a dictionary, beside `Sessions`, which
-gathers what waits.
+All three do the same work: they take a list of raw numbers, apply an LSTM of 128 units and a linear layer, and return a
+list of numbers; the caller keeps the state. First one stream at a time; then many in a batch; then events of different
+users that arrive one by one, with their states in a dictionary, compared with `Sessions`, which batches waiting events.
 
 Run: python bench/streams.py [--hidden 128] [--features 4] [--streams 1024] [--rounds 9]
 """
@@ -27,7 +26,7 @@ EVENTS = 4096  # of users that arrive one by one
 
 
 def a_model(features: int, hidden: int) -> ur.SequenceModel:
-    """What it has learnt does not matter; its answers are compared with the peers'."""
+    """A model whose answers are compared with the peers'; its accuracy does not matter."""
     frames = np.random.default_rng(0).normal(size=(20, 30, features)).tolist()
     model = ur.SequenceModel(hidden_size=hidden, dropout=0.0)
     return model.fit([{"frames": one} for one in frames], epochs=1, baselines=False, validation=0.0)
@@ -59,7 +58,7 @@ class Torch:
 
 
 class Onnx:
-    """The same model in onnxruntime, the state passed by hand: the least graph that does it, LSTM and linear layer."""
+    """The same model in onnxruntime, with the state passed by the caller: the smallest graph, LSTM and linear layer."""
 
     def __init__(self, model: Any, threads: int) -> None:
         cell, head = model.network_.layers.layers[0].cell, model.network_.head.linear
@@ -108,7 +107,7 @@ def iofc(weight: torch.Tensor) -> np.ndarray:
 
 
 def micros(job: Callable[[], Any], calls: int) -> float:
-    """Of one call, in microseconds."""
+    """Time of one call, in microseconds."""
     start = time.perf_counter()
     for _ in range(calls):
         job()

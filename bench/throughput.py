@@ -1,4 +1,4 @@
-"""Training through `fit` beside the same network in a bare torch loop and in Keras's `fit`, interleaved in one run.
+"""Training with `fit` compared with the same network in a bare torch loop and in Keras's `fit`, interleaved in one run.
 
 Run: python bench/throughput.py [--rounds 3]
 """
@@ -23,7 +23,7 @@ HIDDEN, LANES, STEPS, CHARACTERS = 256, 32, 64, 32 * 64 * 40
 
 
 def through_fit(text: str, precision: str) -> float:
-    """Characters a second of `LanguageModel.fit`, training alone."""
+    """Characters per second of `LanguageModel.fit`, for training only."""
     seen: list[float] = []
 
     class Clock(ur.Callback):
@@ -36,7 +36,7 @@ def through_fit(text: str, precision: str) -> float:
 
 
 def bare_loop(text: str, precision: str) -> float:
-    """The same network and optimiser in the plainest torch loop."""
+    """The same network and optimiser in a minimal torch loop."""
     seed_everything(0)
     alphabet = sorted(set(text))
     index = {character: place for place, character in enumerate(alphabet)}

@@ -1,9 +1,9 @@
-"""Training an attending encoder-decoder beside the same network written plainly with torch.nn, interleaved, as ratios.
+"""Training an encoder-decoder with attention compared with the same network in plain torch.nn, interleaved, as ratios.
 
-Both read the same pairs of unequal lengths, with one optimiser. The peer pads, as most code does, and is dealt the same
-batches of pairs of like length; another row deals it pairs in random order, which is what a plain DataLoader does. Each
-is timed in float32 and, where the processor multiplies it natively, under autocast to bfloat16: that is what
-`Translator` does by itself, and what plain code does not. Seconds are the processor's, as others may share the machine.
+Both read the same pairs of unequal lengths, with the same optimiser. The peer pads, as most code does, and gets the
+same batches of pairs of similar length; in another row it gets pairs in random order, as from a plain DataLoader. Each
+is timed in float32 and, if the processor supports it natively, under autocast to bfloat16, which `Translator` uses by
+default and plain code does not. Seconds are CPU time, since other programs may share the machine.
 
 Run: python bench/translation.py [--rounds 3] [--threads 1] [--hidden 256]
 """
@@ -33,7 +33,7 @@ IGNORED = -100
 
 
 def pairs() -> Batch:
-    """Pairs as sentences come: lengths around 18, a long tail, the target about as long as the source."""
+    """Pairs with the lengths of sentences: around 18, with a long tail; the target is about as long as the source."""
     torch.manual_seed(0)
     reads = (torch.randn(PAIRS) * 0.6 + 2.9).exp().clamp(2, 100).long()
     writes = (reads * (1 + 0.2 * torch.randn(PAIRS))).clamp(2, 110).long()
@@ -81,7 +81,7 @@ class Plain(nn.Module):
 
 
 def padded(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A batch as the peer takes it."""
+    """A batch in the form that the peer needs."""
     source, tokens, targets = batch.sources["source"], batch.inputs["target"], batch.targets
     assert isinstance(source, Ragged)
     assert isinstance(tokens, Ragged)
@@ -143,10 +143,10 @@ def main() -> None:
             if round_:  # the first round compiles and warms up
                 seconds[name].append((time.process_time() - begin) / options.threads)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    print(f"{PAIRS} pairs, {ROWS} a batch, H={options.hidden}, {options.threads} threads")
+    print(f"{PAIRS} pairs, {ROWS} per batch, H={options.hidden}, {options.threads} threads")
     for name, own in medians.items():
         ratios = "".join(f"{own / mine:8.2f}" for other, mine in medians.items() if other.startswith("ours"))
-        print(f"{name:38} {PAIRS / own:7.0f} pairs/s   ours is so many times as fast:{ratios}")
+        print(f"{name:38} {PAIRS / own:7.0f} pairs/s   speed of ours relative to it:{ratios}")
 
 
 if __name__ == "__main__":

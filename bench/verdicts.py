@@ -1,7 +1,7 @@
-"""What the verdict on gradient flow says of models that it was not tuned on: real tasks, trained, healthy and broken.
+"""The verdict on gradient flow for models that it was not tuned on: real tasks, trained, healthy and broken.
 
-The first lot changed thresholds and causes, the second changed two more, the third only confirms. A model has learnt
-where it beats the best baseline: by a fifth of its errors, or by a twentieth of its loss.
+The first group changed thresholds and causes, the second changed two more, the third only confirms. A model has learnt
+if it beats the best baseline by a fifth of its errors, or by a twentieth of its loss.
 
 Run: python bench/verdicts.py [--only WORD ...]
 """
@@ -23,28 +23,28 @@ BROKEN = {"1": held_out.BROKEN, "2": held_out_again.BROKEN, "3": held_out_again.
 
 
 def chosen(cases: Mapping[str, Any], only: list[str]) -> dict[str, Any]:
-    """Those whose names hold one of the words."""
+    """Those whose names contain one of the words."""
     return {name: case for name, case in cases.items() if not only or any(word in name for word in only)}
 
 
 def healthy(cases: Mapping[str, Callable[[], held_out.Case]]) -> str:
-    """Every model's gain and what was said of it; a summary of those that have learnt."""
+    """Print the gain and the verdict of every model; return a summary of those that have learnt."""
     learnt = silent = looks = alarmed = 0
     for name, make in cases.items():
         start = time.perf_counter()
         outcome = held_out.run(make())
         causes = ", ".join(finding.cause for finding in outcome.findings) or "healthy"
         seconds = time.perf_counter() - start
-        on_the_way = f"{len(outcome.alarms)} of {len(outcome.flows)} looks"
+        on_the_way = f"{len(outcome.alarms)} of {len(outcome.flows)} measurements"
         print(f"  {name:52} {outcome.gain:+7.0%}  {causes}; {on_the_way}  ({seconds:.0f} s)", flush=True)
         if outcome.has_learnt:
             learnt, silent = learnt + 1, silent + (not outcome.findings)
             looks, alarmed = looks + len(outcome.flows), alarmed + len(outcome.alarms)
-    return f"{silent} of {learnt} that have learnt are called healthy; alarms at {alarmed} of {looks} looks on the way"
+    return f"{silent} of {learnt} that have learnt are called healthy; alarms at {alarmed} of {looks} measurements"
 
 
 def broken(cases: Mapping[str, tuple[set[str], Callable[[], held_out.Case]]]) -> str:
-    """What was said of every fault; a summary."""
+    """Print the verdict on every fault; return a summary."""
     noticed = named = 0
     for name, (expected, make) in cases.items():
         outcome = held_out.run(make(), baselines=False)
@@ -55,7 +55,7 @@ def broken(cases: Mapping[str, tuple[set[str], Callable[[], held_out.Case]]]) ->
 
 
 def main() -> None:
-    """All lots."""
+    """Run all groups."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[])
     only = parser.parse_args().only
@@ -63,7 +63,7 @@ def main() -> None:
     summaries = []
     for kind, lots, work in (("healthy", HEALTHY, healthy), ("broken", BROKEN, broken)):
         for lot, cases in lots.items():
-            print(f"\nLot {lot}, {kind}")
+            print(f"\nGroup {lot}, {kind}")
             summaries.append(f"lot {lot}, {kind}: {work(chosen(cases, only))}")  # type: ignore[operator]
     print("\n" + "\n".join(summaries))
 

@@ -1,4 +1,4 @@
-"""Sentences about drawn shapes, among them colours of a shape that no sentence in training put together.
+"""Image captioning: sentences about drawn shapes, also for combinations that are not in training.
 
 Run: python examples/captions.py [--seed 0] [--out captions.png] [--epochs 10]
 """
@@ -9,7 +9,7 @@ import numpy as np
 from example import arguments
 
 import unrolled as ur
-from unrolled.plots.looking import draw_sheet
+from unrolled.plots.attended_places import draw_sheet
 
 SIDE, SIZE = 32, 10  # of a scene and of a thing, in pixels
 COLOURS = {
@@ -25,7 +25,7 @@ NEVER = set(zip(COLOURS, SHAPES, strict=True))  # a red square and so on: in no 
 
 
 def stencil(shape: str) -> np.ndarray:
-    """Which pixels of a thing are painted, (SIZE, SIZE)."""
+    """Return the mask of a shape's pixels, (SIZE, SIZE)."""
     down, right = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
     far = np.maximum(abs(down), abs(right))
     painted = {
@@ -40,7 +40,7 @@ def stencil(shape: str) -> np.ndarray:
 
 
 def scene(new: bool, rng: np.random.Generator) -> dict[str, object]:
-    """One thing on white, of a known combination or a new one, and a sentence about it."""
+    """Draw one shape on white, of a known or a new combination, with its caption."""
     chosen = [(colour, shape) for colour in COLOURS for shape in SHAPES if ((colour, shape) in NEVER) == new]
     colour, shape = chosen[rng.integers(len(chosen))]
     low, right = (bool(rng.integers(2)) for _ in range(2))
@@ -53,13 +53,13 @@ def scene(new: bool, rng: np.random.Generator) -> dict[str, object]:
 
 
 def main(seed: int, out: Path, epochs: int | None = None) -> float:
-    """Learn from 2,000 scenes, then tell about 200 of known combinations and 200 of new ones."""
+    """Train on 2,000 pictures, then caption 200 of known and 200 of new combinations."""
     rng = np.random.default_rng(seed)
     known, new = ([scene(is_new, rng) for _ in range(count)] for is_new, count in ((False, 2200), (True, 200)))
     model = ur.Captioner(ur.Pictures("picture", size=SIDE), hidden_size=64, dropout=0.0)
     model.fit(known[200:], epochs=epochs or 10, learning_rate=4e-3, batch_size=32, seed=seed)
     scores = model.evaluate(known[:200])
-    print(f"Combinations that training knows:\n{scores}\n")
+    print(f"Known combinations:\n{scores}\n")
     print(f"New combinations, such as {new[0]['caption']!r}:\n{model.evaluate(new)}")
     draw_sheet(model.workings(new[:8]), out)
     print(f"picture: {out}")

@@ -1,4 +1,4 @@
-"""A character model of English prose: Python's own manual, as it comes with every Python.
+"""Character language model of English prose: Python's own manual, which is part of every Python.
 
 Run: python examples/characters.py [--seed 0] [--out characters.png]
 """
@@ -12,7 +12,7 @@ import unrolled as ur
 
 
 def main(seed: int, out: Path, minutes: float | None = None, epochs: int = 0) -> float:
-    """Train for some minutes, or epochs, on nine tenths of the manual, score the rest beside n-grams, and write."""
+    """Train for some minutes, or epochs, on nine tenths of the manual, compare with n-grams on the rest, and write."""
     text = "\n".join(pydoc_data.topics.topics.values())
     cut = int(len(text) * 0.9)
     budget = {"epochs": epochs} if epochs else {"minutes": minutes or 1}
@@ -22,7 +22,7 @@ def main(seed: int, out: Path, minutes: float | None = None, epochs: int = 0) ->
     print("\nIt writes:\n" + model.generate("The import statement", length=300, temperature=0.6, seed=seed))
     nats = {"unrolled": scores.model[scores.leading]}
     nats |= {name: values[scores.leading] for name, values in scores.baselines.items()}
-    show(out, "Nats a character on unseen pages of the manual (lower is better)", bars=nats)
+    show(out, "Nats per character on test pages of the manual (lower is better)", bars=nats)
     return scores.model[scores.leading]
 
 

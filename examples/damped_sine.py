@@ -1,4 +1,4 @@
-"""A damped sine wave, continued: a stacked LSTM sees the first part and goes on for 40 steps.
+"""Continue a damped sine wave: a stacked LSTM reads the first part and predicts the next 40 steps.
 
 Run: python examples/damped_sine.py [--seed 0] [--out damped_sine.png]
 """
@@ -14,7 +14,7 @@ SEEN, AHEAD = 60, 40
 
 
 def make(count: int, seed: int) -> np.ndarray:
-    """Waves of random period, decay and phase: (count, SEEN + AHEAD)."""
+    """Return waves of random period, decay and phase: (count, SEEN + AHEAD)."""
     rng = np.random.default_rng(seed)
     time = np.arange(SEEN + AHEAD)
     period, decay, phase = (rng.uniform(*bounds, (count, 1)) for bounds in ((15, 30), (0.01, 0.03), (0, 6.3)))
@@ -22,12 +22,12 @@ def make(count: int, seed: int) -> np.ndarray:
 
 
 def records(waves: np.ndarray) -> list[dict[str, list[list[float]]]]:
-    """A wave is a sequence of vectors of one number."""
+    """Return waves as sequences of vectors of one number."""
     return [{"wave": wave[:, None].tolist()} for wave in waves]
 
 
 def main(seed: int, out: Path) -> float:
-    """Learn next steps from 500 waves, then continue fresh ones from their first part, fed with its own answers."""
+    """Train on the next steps of 500 waves, then continue new waves from their first part, with its own predictions."""
     model = ur.SequenceModel("wave", cell="lstm", num_layers=2, hidden_size=48, dropout=0.0)
     waves = make(500, seed)
     model.fit(
@@ -38,7 +38,7 @@ def main(seed: int, out: Path) -> float:
     written = np.array([model.generate(wave[:SEEN, None], AHEAD)[:, 0] for wave in fresh])
     error = np.sqrt(np.mean((written - fresh[:, SEEN:]) ** 2))
     last = np.sqrt(np.mean((fresh[:, SEEN - 1 : SEEN] - fresh[:, SEEN:]) ** 2))
-    print(f"{AHEAD} steps on its own answers: error {error:.3f}, repeating the last value {last:.3f}")
+    print(f"{AHEAD} steps from its own predictions: error {error:.3f}, repeating the last value {last:.3f}")
     ahead = range(SEEN, SEEN + AHEAD)
     show(out, "A damped wave, continued", lines={"true": fresh[0], "continued": (ahead, written[0])}, x="step")
     return float(error / last)

@@ -1,6 +1,6 @@
-"""David is good at math but is bad in science: a bag of words cannot tell, a recurrent net can.
+"""David is good at math but is bad in science: word order matters, so a bag of words fails and an LSTM does not.
 
-Every sentence is written twice with the judgements swapped, so both have the same bag of words. The names and
+Every sentence occurs twice with the judgements swapped, so both have the same bag of words. The names and
 subjects of the test sentences never occur in training.
 
 Run: python examples/david.py [--seed 0] [--out david.png]
@@ -37,7 +37,7 @@ TEMPLATES = [
 
 
 def make(names: list[str], subjects: list[str]) -> list[dict[str, str]]:
-    """Pairs of sentences with equal words; the label says how the first subject goes."""
+    """Return pairs of sentences with equal words; the label is the judgement of the first subject."""
     records = []
     for name, first, second, (good, bad), template in product(names, subjects, subjects, JUDGEMENTS, TEMPLATES):
         if first != second:

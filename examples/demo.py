@@ -1,10 +1,10 @@
-"""The main job on real data: from a file to a trained, compared, saved and used model, three times.
+"""Three tasks on real data: train a model from a file, compare, save and use it.
 
 1. A CSV of Seattle's weather: the next seven days' temperatures, with an 80 % band.
-2. Python's own manual: a character model that writes.
-3. Handwritten digits, read row by row as sequences: which digit is it?
+2. Python's own manual: a character language model that generates text.
+3. Handwritten digits, read row by row as sequences: classification.
 
-The data comes with the packages vega_datasets, scikit-learn and Python itself; nothing is downloaded.
+The data are part of the packages vega_datasets, scikit-learn and Python itself; nothing is downloaded.
 
 Run: python examples/demo.py [--seed 0] [--out examples/out]
 """
@@ -39,7 +39,7 @@ def weather(seed: int, out: Path) -> dict:
 
 
 def manual(seed: int, out: Path) -> dict:
-    """Learn characters from nine tenths of the manual for 45 seconds; score and continue the rest."""
+    """Train on the characters of nine tenths of the manual for 45 seconds; score the rest and generate text."""
     text = "\n".join(pydoc_data.topics.topics.values())
     cut = int(len(text) * 0.9)
     model = ur.LanguageModel(hidden_size=256).fit(text[:cut], minutes=0.75, seed=seed)
@@ -47,7 +47,7 @@ def manual(seed: int, out: Path) -> dict:
     print(scores)
     model.save(out / "manual-model")
     print("\nIt writes: " + " ".join(model.generate("The import", length=160, temperature=0.5, seed=seed).split()))
-    return _bars("Python's manual: nats a character (lower is better)", scores)
+    return _bars("Python's manual: nats per character (lower is better)", scores)
 
 
 def digits(seed: int, out: Path) -> dict:
@@ -67,7 +67,7 @@ def _bars(title: str, scores: ur.Scores) -> dict:
 
 
 def main(seed: int, out: Path) -> None:
-    """Run the three jobs, draw them, and say what to try next."""
+    """Run the three tasks, draw their results, and print what to try next."""
     out.mkdir(parents=True, exist_ok=True)
     start, drawn = time.perf_counter(), []
     for number, job in enumerate((weather, manual, digits), 1):
@@ -76,7 +76,7 @@ def main(seed: int, out: Path) -> None:
     panels(out / "demo.png", drawn)
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Try next:")
     print(f"  .venv/bin/unrolled generate {out}/manual-model --prompt 'The import' --length 300")
-    print(f"  .venv/bin/unrolled serve {out}/manual-model    # then watch it write, at http://127.0.0.1:8000")
+    print(f"  .venv/bin/unrolled serve {out}/manual-model    # then watch it generate text at http://127.0.0.1:8000")
     print(f"  .venv/bin/unrolled info {out}/weather-model")
     print(f"  .venv/bin/unrolled lecture --out {out}/lecture")
     print("  .venv/bin/unrolled fit classify YOUR.csv --text COLUMN --label COLUMN --out my-model")

@@ -1,4 +1,4 @@
-"""The lecture's echo: five random numbers are fed one-hot, and the second must come out.
+"""The lecture's echo task: read five random numbers, one-hot, and output the second.
 
 Run: python examples/echo.py [--seed 0] [--out echo.png]
 """
@@ -14,13 +14,13 @@ LENGTH, NUMBERS, ECHOED = 5, 25, 1
 
 
 def make(count: int, seed: int) -> list[dict[str, object]]:
-    """Sequences of random numbers, each labelled with its second number."""
+    """Return sequences of random numbers, each labelled with its second number."""
     numbers = np.random.default_rng(seed).integers(0, NUMBERS, (count, LENGTH))
     return [{"numbers": row.tolist(), "second": int(row[ECHOED])} for row in numbers]
 
 
 def main(seed: int, out: Path) -> float:
-    """Train for about half a minute, then ask about 1,000 fresh sequences."""
+    """Train for about half a minute, then test on 1,000 new sequences."""
     model = ur.Classifier(
         inputs=ur.Categories("numbers", embedding_size=0),
         target="second",
@@ -36,7 +36,13 @@ def main(seed: int, out: Path) -> float:
     print(scores)
     shares = model.predict_proba(fresh[:25])
     rows = {f"{record['numbers']}": row for record, row in zip(fresh[:25], shares, strict=True)}
-    show(out, "What comes out for each sequence", heatmap=rows, x="number", columns=[int(c) for c in model.classes_])
+    show(
+        out,
+        "Predicted probabilities for each sequence",
+        heatmap=rows,
+        x="number",
+        columns=[int(c) for c in model.classes_],
+    )
     return scores.model["accuracy"]
 
 

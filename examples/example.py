@@ -1,4 +1,4 @@
-"""What the examples share: their arguments and their pictures."""
+"""Shared functions of the examples: arguments and pictures."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ BLUE, GREY = "#3b6fb6", "#b0b0b0"
 
 
 def arguments(text: str | None, out: str, **more: type) -> dict[str, Any]:
-    """--seed, --out and what an example adds, from the command line."""
+    """Return --seed, --out and the example's own options from the command line."""
     parser = argparse.ArgumentParser(description=(text or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(out))
@@ -34,7 +34,7 @@ def show(out: Path, title: str, **parts: Any) -> None:
 
 
 def panels(out: Path, parts: Sequence[Mapping[str, Any]]) -> None:
-    """Save several pictures side by side in one file."""
+    """Save several pictures next to each other in one file."""
     figure, all_axes = plt.subplots(1, len(parts), figsize=(6 * len(parts), 4), layout="constrained")
     for axes, part in zip(all_axes, parts, strict=True):
         draw(axes, **part)
@@ -54,7 +54,7 @@ def draw(
     x: str = "",
     y: str = "",
 ) -> None:
-    """Lines (a name to values, or to (x, values)), a band (x, low, high), a heatmap (a name to a row), or bars."""
+    """Draw lines (a name to values, or to (x, values)), a band (x, low, high), a heatmap (a name to a row), or bars."""
     if band is not None:
         axes.fill_between(*band, color=BLUE, alpha=0.2, linewidth=0)
     for place, (name, values) in enumerate((lines or {}).items()):

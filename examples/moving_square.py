@@ -1,7 +1,7 @@
-"""A square moves over small frames: say in which direction. Every single frame looks the same in each class.
+"""Video classification: the direction of a moving square. Single frames look the same in every class.
 
-A convolution net looks at every frame and a recurrent net reads what it saw, trained together. Frames that are averaged
-or shuffled say nothing, so that the baseline is left to guess.
+A convolutional network encodes every frame and a recurrent network reads the codes; both are trained together. The mean
+of the frames contains no information on the direction, so the baseline can only guess.
 
 Run: python examples/moving_square.py [--seed 0] [--out moving_square.png]
 """
@@ -18,7 +18,7 @@ DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
 
 def make(count: int, seed: int) -> list[dict[str, object]]:
-    """Films of 5 to 12 noisy frames in grey; the square wraps around the edges."""
+    """Return videos of 5 to 12 noisy grey frames; the square wraps around the edges."""
     rng = np.random.default_rng(seed)
     records: list[dict[str, object]] = []
     for _ in range(count):
@@ -35,7 +35,7 @@ def make(count: int, seed: int) -> list[dict[str, object]]:
 
 
 def main(seed: int, out: Path) -> float:
-    """Train on 1,200 films, test on 500 fresh ones."""
+    """Train on 1,200 videos, test on 500 new ones."""
     clips = ur.Video("clip", size=SIZE, channels=1, embedding_size=32)
     model = ur.Classifier(clips, "direction", cell="gru", hidden_size=64, bidirectional=False)
     model.fit(make(1200, seed), epochs=8, seed=seed)

@@ -1,7 +1,7 @@
-"""The next place: people with habits, as positions by the minute; their stays, the places, and where they go next.
+"""Next-place prediction: from the positions of people with habits to stays, places, and the next place of each.
 
-Each has a home, a place of work, a canteen and a few haunts; weekdays differ from weekends, and nobody is quite on
-time. What a user does most is a strong guess; the hour and what came before make a better one.
+Each user has a home, a place of work, a canteen and a few other places; weekdays differ from weekends, and times vary.
+The most frequent place of a user is a strong baseline; the hour and the history give a better prediction.
 
 Run: python examples/next_place.py [--seed 0] [--out next_place.png]
 """
@@ -20,7 +20,7 @@ USERS, DAYS, STEP = 40, 42, 10  # minutes between two positions
 
 
 def day_of(rng: np.random.Generator, haunts: np.ndarray, weekday: int) -> list[tuple[float, int]]:
-    """Where one person is from which hour on: 0 home, 1 work, 2 canteen, further ones haunts."""
+    """Return where one user is from which hour on: 0 home, 1 work, 2 canteen, above that other places."""
     late = rng.normal(0, 0.4)
     if weekday < 5:
         plan = [(0.0, 0), (8.5 + late, 1), (12.2 + late, 2), (13.2 + late, 1), (17.5 + late, 0)]
@@ -32,7 +32,7 @@ def day_of(rng: np.random.Generator, haunts: np.ndarray, weekday: int) -> list[t
 
 
 def positions(seed: int, users: int = USERS, days: int = DAYS) -> pl.DataFrame:
-    """A position every ten minutes of every user, off by some twenty metres."""
+    """Return a position of every user every ten minutes, with an error of about twenty metres."""
     rng = np.random.default_rng(seed)
     spots = np.array(CITY) + rng.normal(0, 0.05, (60, 2))
     start = dt.datetime(2024, 4, 1)  # a Monday
@@ -55,7 +55,7 @@ def positions(seed: int, users: int = USERS, days: int = DAYS) -> pl.DataFrame:
 
 
 def main(seed: int, out: Path, users: int = USERS) -> float:
-    """Train on the first five weeks, foretell the sixth."""
+    """Train on the first five weeks, predict the sixth."""
     stays = ur.stay_points(ur.as_source(positions(seed, users)), metres=250, minutes=30)
     print(f"{len(stays):,} stays")
     model = ur.NextPlace(place=ur.Places(metres=200), features=["minutes"])
@@ -65,7 +65,7 @@ def main(seed: int, out: Path, users: int = USERS) -> float:
     scores = model.evaluate(stays, after=edge)
     print(scores)
     bars = {name: row["accuracy_1"] for name, row in {"recurrent": scores.model, **scores.baselines}.items()}
-    show(out, "How often the next place is foretold", bars=bars)
+    show(out, "Accuracy of the predicted next place", bars=bars)
     return scores.model["accuracy_1"]
 
 

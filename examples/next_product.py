@@ -1,6 +1,7 @@
-"""The next product: sessions whose first click decides what is bought in the end, however much is looked at between.
+"""Next-item recommendation: sessions whose first click decides the last item, with other clicks in between.
 
-A first-order Markov chain sees the click before; neighbours see which items go together; a recurrent state remembers.
+A first-order Markov chain knows the last click, item neighbours know which items occur together; a recurrent network
+remembers the first click.
 
 Run: python examples/next_product.py [--seed 0] [--out next_product.png]
 """
@@ -17,7 +18,7 @@ DOORS, SHELVES = 20, 50  # ways in, and things to look at
 
 
 def sessions(count: int, seed: int, shop: str = "") -> list[list[str]]:
-    """A way in, 3 to 8 things looked at: a walk from shelf to shelf, the till, and what that way in stands for."""
+    """Return sessions: a door, a walk along 3 to 8 shelves, the till, and the item that belongs to the door."""
     rng = np.random.default_rng(seed)
     made = []
     for door in rng.integers(DOORS, size=count):
@@ -28,7 +29,7 @@ def sessions(count: int, seed: int, shop: str = "") -> list[list[str]]:
 
 
 def main(seed: int, out: Path) -> float:
-    """Train on 3,000 sessions, foretell the last item of 500 fresh ones."""
+    """Train on 3,000 sessions, predict the last item of 500 new ones."""
     model = ur.Recommender(user=None, item="x")
     model.fit(sessions(3000, seed), epochs=15, seed=seed)
     scores = model.evaluate(sessions(500, seed + 1))

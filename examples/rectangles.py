@@ -1,7 +1,7 @@
-"""Rectangles, drawn point by point: a network learns where the next corner may lie, and draws new rectangles.
+"""Generate rectangles point by point: a network learns where the next corner may be, and draws new rectangles.
 
-A corner goes one of two ways and as far as it likes, so that a mean of what may come is no rectangle: the network
-learns a density, a mixture of Gaussians, and draws from it until it says that the shape ends.
+A side goes one of two ways and has any length, so the mean of all possible corners is not a rectangle: the network
+learns a density, a mixture of Gaussians, and samples from it until the shape ends.
 
 Run: python examples/rectangles.py [--seed 0] [--out rectangles.png]
 """
@@ -19,7 +19,7 @@ DRAWN = 1000
 
 
 def make(count: int, seed: int) -> list[np.ndarray]:
-    """Rectangles of any place and size, begun at any corner, either way round: a start and four steps, (5, 2)."""
+    """Return rectangles of any place and size, from any corner, in either direction: a start and four steps, (5, 2)."""
     rng = np.random.default_rng(seed)
     shapes = []
     for _ in range(count):
@@ -32,7 +32,7 @@ def make(count: int, seed: int) -> list[np.ndarray]:
 
 
 def walk(like: list[np.ndarray], count: int, seed: int) -> list[np.ndarray]:
-    """What a random walk draws: Gaussians of the starts and of the steps of some shapes."""
+    """Return shapes of a random walk: Gaussians of the starts and of the steps of some shapes."""
     rng = np.random.default_rng(seed)
     starts, steps = np.stack([shape[0] for shape in like]), np.concatenate([shape[1:] for shape in like])
     first = rng.multivariate_normal(starts.mean(0), np.cov(starts.T), count)[:, None]
@@ -40,7 +40,7 @@ def walk(like: list[np.ndarray], count: int, seed: int) -> list[np.ndarray]:
 
 
 def is_rectangle(shape: np.ndarray) -> bool:
-    """Four sides along the axes with right angles between them, that end where they began, within the tolerance."""
+    """Return whether a shape has four sides along the axes with right angles and is closed, within the tolerance."""
     if len(shape) != 5:
         return False
     sides = shape[1:]
@@ -55,12 +55,12 @@ def is_rectangle(shape: np.ndarray) -> bool:
 
 
 def share(shapes: list[np.ndarray]) -> float:
-    """How many of the shapes are rectangles."""
+    """Return the share of rectangles among the shapes."""
     return float(np.mean([is_rectangle(shape) for shape in shapes]))
 
 
 def main(seed: int, out: Path) -> float:
-    """Learn from 4,000 rectangles, draw 1,000 new shapes, and count the rectangles among them."""
+    """Train on 4,000 rectangles, sample 1,000 new shapes, and count the rectangles among them."""
     shapes = make(4000, seed)
     model = ur.SequenceModel("steps", output="mixture", cell="gru", hidden_size=64, dropout=0.0)
     options = {"epochs": 30, "learning_rate": 1e-2, "max_grad_norm": 10.0}  # sharp densities have steep slopes
@@ -70,7 +70,7 @@ def main(seed: int, out: Path) -> float:
     walked = walk(shapes, DRAWN, seed)
     for name, some in {"the data": shapes, "drawn": drawn, "drawn at 0.5": safer, "random walk": walked}.items():
         print(f"rectangles among {name}: {share(some):.1%}")
-    groups = {"learnt from": shapes[:8], "drawn by the network": drawn[:16], "drawn by a random walk": walked[:8]}
+    groups = {"training data": shapes[:8], "drawn by the network": drawn[:16], "drawn by a random walk": walked[:8]}
     draw_shapes(groups, out, offsets=True)
     print(f"picture: {out}")
     return share(drawn)

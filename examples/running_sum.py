@@ -1,6 +1,6 @@
-"""The running sum: tag each step with whether the sum so far has crossed a threshold.
+"""Tagging: label each step with whether the running sum has crossed a threshold.
 
-The threshold is a quarter of the sequence's length; a bidirectional LSTM knows the length, because it reads both ways.
+The threshold is a quarter of the sequence's length; a bidirectional LSTM knows the length, since it reads both ways.
 
 Run: python examples/running_sum.py [--seed 0] [--out running_sum.png]
 """
@@ -14,7 +14,7 @@ import unrolled as ur
 
 
 def make(count: int, seed: int) -> list[dict[str, list[object]]]:
-    """Random numbers in [0, 1) and, for each step, whether their sum has passed a quarter of the length."""
+    """Return random numbers in [0, 1) and, for each step, whether their sum has passed a quarter of the length."""
     rng = np.random.default_rng(seed)
     records: list[dict[str, list[object]]] = []
     for length in rng.integers(8, 20, count):
@@ -25,7 +25,7 @@ def make(count: int, seed: int) -> list[dict[str, list[object]]]:
 
 
 def main(seed: int, out: Path) -> float:
-    """Train on 4,000 sequences, test on 1,000 fresh ones."""
+    """Train on 4,000 sequences, test on 1,000 new ones."""
     model = ur.Tagger(inputs=ur.Numbers("values"), target="crossed", hidden_size=32, dropout=0.0)
     model.fit(make(4000, seed), epochs=15, learning_rate=5e-3, seed=seed)
     fresh = make(1000, seed + 1)

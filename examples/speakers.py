@@ -1,7 +1,7 @@
-"""Who is speaking? Sequences of cepstral coefficients, as in the Japanese vowels data, to one of nine speakers.
+"""Speaker recognition from sequences of cepstral coefficients, as in the JapaneseVowels data set of nine speakers.
 
 With --data FOLDER the real files JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts are read from there; without it,
-voices are made up: each speaker has a resonance of his own, in every channel, and each utterance its own length.
+voices are generated: each speaker has their own resonance in every channel, and utterances differ in length.
 
 Run: python examples/speakers.py [--seed 0] [--out speakers.png] [--data FOLDER]
 """
@@ -17,7 +17,7 @@ SPEAKERS, CHANNELS = 9, 12
 
 
 def make(count: int, seed: int) -> list[dict[str, object]]:
-    """Utterances of 7 to 29 steps: damped oscillations with the speaker's frequencies, at random level and phase."""
+    """Return utterances of 7 to 29 steps: damped oscillations at the speaker's frequencies, random level and phase."""
     voices = np.random.default_rng(0).uniform(0.15, 0.6, (SPEAKERS, CHANNELS))
     rng = np.random.default_rng(seed)
     records: list[dict[str, object]] = []
@@ -31,7 +31,7 @@ def make(count: int, seed: int) -> list[dict[str, object]]:
 
 
 def main(seed: int, out: Path, data: Path | None = None) -> float:
-    """Train, test on other utterances, and draw who is taken for whom."""
+    """Train, test on other utterances, and draw the confusion matrix."""
     if data:
         train, test = (ur.read_ts(data / f"JapaneseVowels_{part}.ts") for part in ("TRAIN", "TEST"))
     else:

@@ -1,4 +1,4 @@
-"""Strokes of a pen, point by point: spirals and figures of eight, the pen lifted between them, and new ones drawn.
+"""Generate pen strokes point by point: spirals and figures of eight, with the pen lifted between them.
 
 Run: python examples/strokes.py [--seed 0] [--out strokes.png]
 """
@@ -13,7 +13,7 @@ from unrolled.plots.shapes import draw_shapes
 
 
 def curve(rng: np.random.Generator) -> np.ndarray:
-    """A spiral or a figure of eight of random size and turns, its points about equally far apart: (T, 2)."""
+    """Return a spiral or a figure of eight of random size and turns, with about equal distances of points: (T, 2)."""
     size, turns, way = rng.uniform(0.8, 1.4), rng.uniform(1.5, 2.5), rng.choice([-1, 1])
     if rng.random() < 0.5:
         angle = np.linspace(0, 2 * np.pi * turns, 300) + rng.uniform(0, 2 * np.pi)
@@ -27,7 +27,7 @@ def curve(rng: np.random.Generator) -> np.ndarray:
 
 
 def make(count: int, seed: int) -> list[dict[str, list[list[float]]]]:
-    """One curve or more side by side: how far to go for each point, and 1 where the pen is lifted after it."""
+    """Return one or more curves next to each other: the step to each point, and 1 if the pen is lifted after it."""
     rng = np.random.default_rng(seed)
     records = []
     for _ in range(count):
@@ -39,7 +39,7 @@ def make(count: int, seed: int) -> list[dict[str, list[list[float]]]]:
 
 
 def main(seed: int, out: Path, epochs: int = 30) -> float:
-    """Learn from 1,500 drawings, score 200 fresh ones, and draw some more."""
+    """Train on 1,500 drawings, score 200 new ones, and generate some more."""
     data, fresh = make(1500, seed), make(200, seed + 1)
     model = ur.SequenceModel("pen", output="mixture", cell="gru", hidden_size=96, dropout=0.0)
     model.fit(data, epochs=epochs, learning_rate=1e-2, max_grad_norm=10.0, batch_size=25, seed=seed)
@@ -47,7 +47,7 @@ def main(seed: int, out: Path, epochs: int = 30) -> float:
     print(scores)
     drawn = model.draw(8, temperature=0.3, seed=seed)
     given = [record["pen"] for record in data[:4]]
-    draw_shapes({"learnt from": given, "drawn by the network": drawn}, out, offsets=True, across=4)
+    draw_shapes({"training data": given, "drawn by the network": drawn}, out, offsets=True, across=4)
     print(f"picture: {out}")
     return scores.difference
 

@@ -1,4 +1,4 @@
-"""Sums as text: "110+25" is read letter by letter and "135" is written, for pairs of numbers never seen.
+"""Sums as text: read "110+25" letter by letter and write "135", for pairs of numbers that are not in training.
 
 Run: python examples/sums.py [--seed 0] [--out sums.png] [--digits 3] [--epochs 12]
 """
@@ -14,7 +14,7 @@ TESTED, MOST = 2000, 22_000
 
 
 def make(digits: int, seed: int) -> tuple[list[str], list[str]]:
-    """Different pairs of numbers of so many digits, and their sums; all pairs, or 22,000 of them."""
+    """Return different pairs of numbers of up to `digits` digits, and their sums; all pairs, or 22,000 of them."""
     low, high = 10 ** (digits - 1), 10**digits
     all_pairs = (high - low) ** 2
     drawn = np.random.default_rng(seed).choice(all_pairs, min(all_pairs, MOST), replace=False)
@@ -23,7 +23,7 @@ def make(digits: int, seed: int) -> tuple[list[str], list[str]]:
 
 
 def main(seed: int, out: Path, digits: int | None = None, epochs: int | None = None) -> float:
-    """Learn from all but 2,000 pairs in some minutes, then ask about those."""
+    """Train on all but 2,000 pairs for some minutes, then test on those."""
     sums, answers = make(digits or 3, seed)
     model = ur.Translator(hidden_size=128, dropout=0.0)
     model.fit(sums[TESTED:], answers[TESTED:], epochs=epochs or 12, batch_size=32, learning_rate=3e-3, seed=seed)
@@ -34,7 +34,7 @@ def main(seed: int, out: Path, digits: int | None = None, epochs: int | None = N
     (looked,) = model.align(sums[:1])
     written = [f"{place}: {piece}" for place, piece in enumerate(looked.written, 1)]
     rows = dict(zip(written, looked.weights, strict=True))
-    show(out, "Where each digit of the answer looks", heatmap=rows, x="the sum", columns=looked.read)
+    show(out, "Attention of each digit of the answer", heatmap=rows, x="the sum", columns=looked.read)
     return scores.model["exact"]
 
 

@@ -1,7 +1,7 @@
-"""Who is speaking? Recordings of several voices, told apart in sentences that none of them was heard saying before.
+"""Speaker recognition from recordings of several voices, tested on sentences that are not in training.
 
-With --voices spoken, espeak-ng says them in twelve voices, at random speed, pitch and loudness (the default where it is
-installed); with --voices made, arithmetic does: a gliding pitch through the resonances of throats of eight lengths.
+With --voices spoken, espeak-ng speaks in twelve voices, at random speed, pitch and loudness (the default if it is
+installed); with --voices made, sounds are computed: a gliding pitch through the resonances of throats of eight lengths.
 
 Run: python examples/voices.py [--seed 0] [--out voices.png] [--voices made] [--cell gru]
 """
@@ -34,14 +34,14 @@ WORDS = (
 
 
 def say(voice: str, sentence: Sequence[str], path: Path, rng: random.Random) -> None:
-    """One sentence by espeak-ng."""
+    """Record one sentence with espeak-ng."""
     numbers = {"-s": rng.randint(120, 220), "-p": rng.randint(25, 75), "-a": rng.randint(40, 160)}
     settings = [str(word) for pair in numbers.items() for word in pair]
     subprocess.run(["espeak-ng", "-v", f"en+{voice}", *settings, "-w", path, " ".join(sentence)], check=True)
 
 
 def make(voice: str, sentence: Sequence[str], path: Path, rng: random.Random) -> None:
-    """A vowel for each part of the sentence: harmonics of a gliding pitch, as loud as the throat's resonances let."""
+    """Return one vowel per part of the sentence: harmonics of a gliding pitch, filtered by the throat's resonances."""
     time = np.arange(0, rng.uniform(0.5, 0.9), 1 / RATE)
     pitch = rng.uniform(90, 180) * (1 + 0.15 * np.sin(2 * np.pi * rng.uniform(1, 3) * time + rng.uniform(0, 6)))
     which = [len(words) % len(VOWELS) for words in sentence]
@@ -56,7 +56,7 @@ def make(voice: str, sentence: Sequence[str], path: Path, rng: random.Random) ->
 
 
 def record(folder: Path, voices: Sequence[str], speak: Callable[..., None], seed: int) -> tuple[ur.Table, ur.Table]:
-    """Every voice says 25 sentences to learn from and 20 others to be tested by."""
+    """Record 25 training sentences and 20 other test sentences of every voice."""
     rng = random.Random(seed)
     sentences = [[rng.choice(words) for words in WORDS] for _ in range(200)]
     different = [list(parts) for parts in dict.fromkeys(map(tuple, sentences))]
@@ -69,7 +69,7 @@ def record(folder: Path, voices: Sequence[str], speak: Callable[..., None], seed
 
 
 def main(seed: int, out: Path, voices: str | None = None, cell: str | None = None) -> float:
-    """Record, learn, test on other sentences, and draw who is taken for whom."""
+    """Record, train, test on other sentences, and draw the confusion matrix."""
     spoken = voices == "spoken"
     with TemporaryDirectory() as folder:
         train, test = record(Path(folder), SPOKEN if spoken else MADE, say if spoken else make, seed)

@@ -1,6 +1,6 @@
-"""Tomorrow's weather and the six days after it: Seattle's daily temperatures, beside the seasonal naive.
+"""Forecasting: Seattle's daily temperatures for the next seven days, compared with the seasonal naive forecast.
 
-The data comes with the package vega_datasets (the `demo` extra).
+The data are part of the package vega_datasets (the `demo` extra).
 
 Run: python examples/weather.py [--seed 0] [--out weather.png]
 """
@@ -16,7 +16,7 @@ CONTEXT_SHOWN, HORIZON = 45, 7
 
 
 def main(seed: int, out: Path) -> float:
-    """Learn from three years, test on the fourth by rolling back-test, draw the last forecast."""
+    """Train on three years, test on the fourth by rolling back-test, and draw the last forecast."""
     table = ur.read_csv(data.seattle_weather.filepath, time="date")
     past, recent = table.split_at("2015-01-01")
     model = ur.Forecaster(target="temp_max", horizon=HORIZON, quantiles=[0.1, 0.5, 0.9])

@@ -1,12 +1,20 @@
-"""Every example runs as a user runs it, reaches its score, and saves its picture."""
+"""Every example runs as a user runs it, reaches its score, and saves its picture.
+
+Examples that train for longer are cut short after a few updates in the default run, where they need only to end, print
+and save a picture; they reach their scores in `make test-slow`.
+"""
 
 import importlib
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from unrolled.training.callbacks import Callback
+from unrolled.training.trainer import Trainer
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -36,21 +44,49 @@ FEWER: dict[str, dict[str, int]] = {
 }
 
 
+LONG = {"captions", "characters", "damped_sine", "echo", "rectangles", "running_sum", "speakers", "sums", "voices"}
+UPDATES = 5
+
+
+class Brief(Callback):
+    """Ends a training after a few updates."""
+
+    def on_update(self, trainer: Trainer) -> None:
+        if trainer.at.update >= UPDATES:
+            trainer.stop()
+
+
+def run(name: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The score of an example, run as a user runs it."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module(name).main(seed=0, out=picture, **FEWER.get(name, {}))
+
+
 def test_every_example_is_tested() -> None:
     programs = {path.stem for path in EXAMPLES.glob("*.py")} - {"example", "demo"}
     assert programs == set(BOUNDS)
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in BOUNDS]
+)
 def test_an_example_reaches_its_score(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    module = importlib.import_module(name)
     picture = tmp_path / f"{name}.png"
-    arguments = FEWER.get(name, {})
     low, high = BOUNDS[name]
-    assert low <= module.main(seed=0, out=picture, **arguments) <= high
+    assert low <= run(name, picture, monkeypatch) <= high
+    assert picture.stat().st_size > 5000
+    assert "scored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_a_long_example_ends_prints_its_scores_and_saves_its_picture(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, own = tmp_path / f"{name}.png", Trainer._own_callbacks
+    monkeypatch.setattr(Trainer, "_own_callbacks", lambda trainer: [*own(trainer), Brief()])
+    assert math.isfinite(run(name, picture, monkeypatch))
     assert picture.stat().st_size > 5000
     assert "scored" in capsys.readouterr().out
 

@@ -131,8 +131,8 @@ OTHERWISE = {
     "cli/info.py",
     "cli/inspect.py",
     "cli/secrets.py",
-    "codecs/film.py",
-    "codecs/pixels.py",
+    "codecs/media/film.py",
+    "codecs/media/pixels.py",
     "data/files.py",
     "data/sound.py",
     "data/documents.py",
@@ -140,7 +140,7 @@ OTHERWISE = {
     "export/runner.py",
     "serving/reload.py",
     "tasks/base.py",
-    "tasks/checking.py",
+    "tasks/shared/laws_check.py",
 }
 
 

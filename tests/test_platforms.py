@@ -21,7 +21,7 @@ NAMES = re.compile(
 FILES = re.compile(r"/(proc|sys|dev)(/|$)")
 GUARDS = ("hasattr(os", "hasattr(signal", "hasattr(socket", "os.name", "sys.platform", "except ImportError")
 # looked for by the one that calls, and a file that does without when its folders are not there
-CALLED_UNDER_A_GUARD = {"kernels/cpu/trust.py", "tasks/free_memory.py"}
+CALLED_UNDER_A_GUARD = {"kernels/cpu/trust.py", "tasks/shared/free_memory.py"}
 
 
 def test_what_unix_alone_has_stands_beside_a_guard():

@@ -1,1 +1,1 @@
-"""Six ways in which sequence models fail, each made in a few lines and caught by a check with one sentence."""
+"""Six common bugs of sequence models, each made in a few lines and found by a check with one sentence."""

@@ -1,4 +1,4 @@
-"""Show all six failures, each with the sentence that catches it.
+"""Show all six bugs, each with the sentence of the check that finds it.
 
 Run in the folder examples: python -m failures
 """

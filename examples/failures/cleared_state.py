@@ -1,4 +1,4 @@
-"""State cleared at every call: a service answers event by event, and each time from a fresh start.
+"""State cleared at every call: a service answers event by event, but starts with a new state each time.
 
 Run in the folder examples: python -m failures.cleared_state
 """
@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from unrolled.inspection.checks import forgets_state_between_calls
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
 
 
 def main(broken: bool = True) -> Finding | None:
-    """A service that drops the state it is given; or one that goes on from it."""
+    """A service that ignores the state it is given; or one that continues from it."""
     torch.manual_seed(0)
     stack = Stack(2, 8, "gru", num_layers=2)
 

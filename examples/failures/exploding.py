@@ -1,4 +1,4 @@
-"""Exploding: each step back multiplies the gradient by more than 1, and one update throws the weights away.
+"""Exploding gradient: each step back multiplies it by more than 1, and one update ruins the weights.
 
 Run in the folder examples: python -m failures.exploding
 """

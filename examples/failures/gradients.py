@@ -1,10 +1,10 @@
-"""A layer of known gradient flow: what the two gradient failures have in common."""
+"""A layer with known gradient flow, for the two gradient failures."""
 
 import torch
 from torch import nn
 
 from unrolled.batch import Batch, LossSum
-from unrolled.cells.elman import Elman
+from unrolled.cells.elman import ElmanCell
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.records import Fault
 from unrolled.nn.stack import Recurrent
@@ -13,22 +13,22 @@ from unrolled.ragged import Ragged
 WIDTH = 16
 
 
-def elman_with_radius(radius: float) -> Elman:
+def elman_with_radius(radius: float) -> ElmanCell:
     """An Elman cell whose recurrent matrix is orthogonal times a factor: every singular value is that factor."""
     torch.manual_seed(0)
-    cell = Elman(1, WIDTH)
+    cell = ElmanCell(1, WIDTH)
     with torch.no_grad():
         cell.weight_hh.mul_(radius)
     return cell
 
 
-def gradient_fault(cell: Elman, inputs: torch.Tensor) -> Fault | None:
-    """What gradient flow says of a cell over one sequence (T, F) whose last output is all that counts."""
+def gradient_fault(cell: ElmanCell, inputs: torch.Tensor) -> Fault | None:
+    """Return the gradient flow of a cell over one sequence (T, F) with a loss on its last output only."""
     batch = Batch({"x": Ragged(inputs, torch.tensor([len(inputs)]))})
     findings = gradient_flow(Recurrent(cell), batch, loss=last_output, detail=False).findings
     return findings[0] if findings else None
 
 
 def last_output(model: nn.Module, batch: Batch) -> LossSum:
-    """The sum of the last output."""
+    """Return the sum of the last output."""
     return LossSum(model(batch.inputs["x"])[0].last().sum(), 1.0)

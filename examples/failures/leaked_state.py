@@ -1,13 +1,13 @@
-"""State leaked between sequences: texts laid end to end in one stream, and no restart where the next one begins.
+"""State leaked between sequences: texts are concatenated to one stream without a restart between them.
 
 Run in the folder examples: python -m failures.leaked_state
 """
 
 import torch
 
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.inspection.checks import leaks_state_between_sequences
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
@@ -15,7 +15,7 @@ from unrolled.ragged import Ragged
 def main(broken: bool = True) -> Finding | None:
     """One long stream without restarts; or with a restart before each first step."""
     torch.manual_seed(0)
-    cell = LSTM(2, 8)
+    cell = LSTMCell(2, 8)
 
     def stream(inputs: Ragged) -> Ragged:
         firsts = inputs.positions == 0  # (N,)

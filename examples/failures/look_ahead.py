@@ -1,4 +1,4 @@
-"""A look into the future: a model that predicts the next value from both sides reads its own answer.
+"""A look into the future: a model that predicts the next value but reads in both directions sees its own target.
 
 Run in the folder examples: python -m failures.look_ahead
 """
@@ -6,7 +6,7 @@ Run in the folder examples: python -m failures.look_ahead
 import torch
 
 from unrolled.inspection.checks import looks_into_the_future
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
 

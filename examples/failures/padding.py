@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from unrolled.inspection.checks import padding_changes_results
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.nn.pooling import Mean
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
 
 
 def main(broken: bool = True) -> Finding | None:
-    """A model that takes a padded tensor and forgets the lengths; or one that keeps to them."""
+    """A model that takes a padded tensor and ignores the lengths; or one that uses them."""
     torch.manual_seed(0)
     stack, mean = Stack(2, 8, "lstm"), Mean(8, causal=True)
 

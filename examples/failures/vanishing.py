@@ -1,4 +1,4 @@
-"""Vanishing: each step back multiplies the gradient by less than 1, and the early steps teach nothing.
+"""Vanishing gradient: each step back multiplies it by less than 1, and the model learns nothing from early steps.
 
 Run in the folder examples: python -m failures.vanishing
 """

@@ -1,1 +1,1 @@
-"""The experiments of the LSTM paper, and two later ones, run anew: `python -m lstm_paper --help`."""
+"""The experiments of the LSTM paper, and two later ones, reproduced: `python -m lstm_paper --help`."""

@@ -39,7 +39,7 @@ def error(raw: Tensor, batch: Batch) -> Tensor:
 COPY_MEMORY = Problem(
     name="copy-memory",
     source="2018, table 1",
-    setup=f"{PAUSE + 2 * DIGITS} steps; nats a step on fresh sequences (to stop: the last 2,000 without a mistake)",
+    setup=f"{PAUSE + 2 * DIGITS} steps; nats per step on fresh sequences (to stop: the last 2,000 without a mistake)",
     published="LSTM 0.0204, GRU 0.0197, plain recurrent net 0.0202",
     inputs=Spec("index", 10),
     output=ClassOutput(10),

@@ -11,9 +11,9 @@ from unrolled.arrangements.base import SequenceLayer
 from unrolled.arrangements.many_to_many import ManyToMany
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.cells.base import Cell
-from unrolled.cells.elman import Elman, ElmanState
-from unrolled.cells.gru import GRU
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.elman import ElmanCell, ElmanState
+from unrolled.cells.gru import GRUCell
+from unrolled.cells.lstm import LSTMCell
 from unrolled.cells.registry import make_cell
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Recurrent
@@ -39,7 +39,7 @@ class OneStepBack(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.cell = Elman(input_size, hidden_size)
+        self.cell = ElmanCell(input_size, hidden_size)
         self.output_size = hidden_size
 
     def forward(
@@ -78,9 +78,9 @@ def remember_at_first(cell: Cell, lag: int) -> None:
     spans = torch.empty(size).uniform_(1, lag - 1).log()
     keeps = slice(size, 2 * size)  # the forget gate of an LSTM, the update gate of a GRU
     with torch.no_grad():
-        if isinstance(cell, LSTM | GRU):
+        if isinstance(cell, LSTMCell | GRUCell):
             cell.bias_ih[keeps] = spans
-        if isinstance(cell, LSTM):
+        if isinstance(cell, LSTMCell):
             cell.bias_ih[:size] = -spans  # what is kept for long is written rarely
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from unrolled.report.whole import write_whole
+from unrolled.report.whole_files import write_whole
 
 
 @dataclass(frozen=True)

@@ -22,43 +22,43 @@ _HOME = {
     "read_conll": "unrolled.data.readers",
     "read_csv": "unrolled.data.readers",
     "read_fasta": "unrolled.data.readers",
-    "read_folder": "unrolled.data.folders",
+    "read_folder": "unrolled.data.formats.folders",
     "read_jsonl": "unrolled.data.readers",
     "read_parquet": "unrolled.data.readers",
-    "read_parallel": "unrolled.data.parallel",
-    "read_po": "unrolled.data.catalogues",
+    "read_parallel": "unrolled.data.formats.parallel",
+    "read_po": "unrolled.data.formats.catalogues",
     "read_text": "unrolled.data.readers",
     "read_ts": "unrolled.data.readers",
     "read_tsv": "unrolled.data.readers",
     "scan_parquet": "unrolled.data.readers",
     "stay_points": "unrolled.data.trajectories",
     # codecs
-    "Audio": "unrolled.codecs.audio",
-    "Categories": "unrolled.codecs.category",
-    "Characters": "unrolled.codecs.text",
-    "Frames": "unrolled.codecs.frames",
-    "Labels": "unrolled.codecs.labels",
-    "MultiLabels": "unrolled.codecs.labels",
-    "Numbers": "unrolled.codecs.numeric",
-    "Places": "unrolled.codecs.places",
-    "Pictures": "unrolled.codecs.picture",
+    "Audio": "unrolled.codecs.media.audio",
+    "Categories": "unrolled.codecs.tables.category",
+    "Characters": "unrolled.codecs.text.characters",
+    "Frames": "unrolled.codecs.tables.frames",
+    "Labels": "unrolled.codecs.tables.labels",
+    "MultiLabels": "unrolled.codecs.tables.labels",
+    "Numbers": "unrolled.codecs.tables.numeric",
+    "Places": "unrolled.codecs.tables.places",
+    "Pictures": "unrolled.codecs.media.picture",
     "Record": "unrolled.codecs.record",
-    "Subwords": "unrolled.codecs.subwords",
-    "TimeFeatures": "unrolled.codecs.time",
-    "Video": "unrolled.codecs.video",
-    "WordCharacters": "unrolled.codecs.word_characters",
-    "Words": "unrolled.codecs.words",
+    "Subwords": "unrolled.codecs.text.subwords",
+    "TimeFeatures": "unrolled.codecs.tables.time",
+    "Video": "unrolled.codecs.media.video",
+    "WordCharacters": "unrolled.codecs.text.word_characters",
+    "Words": "unrolled.codecs.text.words",
     # cells and networks
-    "Elman": "unrolled.cells.elman",
-    "GRU": "unrolled.cells.gru",
-    "LSTM": "unrolled.cells.lstm",
-    "LayerNormGRU": "unrolled.cells.layer_norm_gru",
-    "LayerNormLSTM": "unrolled.cells.layer_norm_lstm",
-    "LinearRecurrence": "unrolled.cells.linear_recurrence",
-    "MinGRU": "unrolled.cells.min_gru",
-    "MinLSTM": "unrolled.cells.min_lstm",
-    "PeepholeLSTM": "unrolled.cells.peephole_lstm",
-    "ProjectedLSTM": "unrolled.cells.projected_lstm",
+    "ElmanCell": "unrolled.cells.elman",
+    "GRUCell": "unrolled.cells.gru",
+    "LSTMCell": "unrolled.cells.lstm",
+    "LayerNormGRUCell": "unrolled.cells.layer_norm_gru",
+    "LayerNormLSTMCell": "unrolled.cells.layer_norm_lstm",
+    "LinearRecurrenceCell": "unrolled.cells.linear_recurrence",
+    "MinGRUCell": "unrolled.cells.min_gru",
+    "MinLSTMCell": "unrolled.cells.min_lstm",
+    "PeepholeLSTMCell": "unrolled.cells.peephole_lstm",
+    "ProjectedLSTMCell": "unrolled.cells.projected_lstm",
     "Stack": "unrolled.nn.stack",
     "unroll": "unrolled.nn.unroll",
     # training
@@ -81,57 +81,56 @@ _HOME = {
     "states": "unrolled.inspection.states",
     "unfold": "unrolled.inspection.unfolding",
     # tasks and their scores
-    "Scores": "unrolled.metrics",
-    "caption_scores": "unrolled.text_metrics.scores",
-    "confusion": "unrolled.confusion_matrix",
-    "sentence_scores": "unrolled.text_metrics.scores",
-    "text_scores": "unrolled.text_metrics.scores",
-    "Captioner": "unrolled.tasks.captioner",
-    "Classifier": "unrolled.tasks.classifier",
-    "Detector": "unrolled.tasks.detector",
-    "Forecaster": "unrolled.tasks.forecaster",
-    "LanguageModel": "unrolled.tasks.language",
-    "NextPlace": "unrolled.tasks.next_place",
-    "Recommender": "unrolled.tasks.recommender",
-    "SequenceModel": "unrolled.tasks.sequence",
-    "Tagger": "unrolled.tasks.tagger",
-    "Translator": "unrolled.tasks.translator",
+    "Scores": "unrolled.metrics.scores",
+    "caption_scores": "unrolled.metrics.texts.text_scores",
+    "confusion": "unrolled.metrics.confusion",
+    "sentence_scores": "unrolled.metrics.texts.text_scores",
+    "text_scores": "unrolled.metrics.texts.text_scores",
+    "Captioner": "unrolled.tasks.seq2seq.captioner",
+    "Classifier": "unrolled.tasks.classification.classifier",
+    "Detector": "unrolled.tasks.detection.detector",
+    "Forecaster": "unrolled.tasks.forecasting.forecaster",
+    "LanguageModel": "unrolled.tasks.language.language_model",
+    "NextPlace": "unrolled.tasks.items.next_place",
+    "Recommender": "unrolled.tasks.items.recommender",
+    "SequenceModel": "unrolled.tasks.vectors.sequence_model",
+    "Tagger": "unrolled.tasks.classification.tagger",
+    "Translator": "unrolled.tasks.seq2seq.translator",
     "load": "unrolled.tasks.registry",
 }
 _ROOMS = ("nn",)  # used by attribute, as torch.nn is
 
 if TYPE_CHECKING:
     from unrolled import nn as nn
-    from unrolled.cells.elman import Elman as Elman
-    from unrolled.cells.gru import GRU as GRU
-    from unrolled.cells.layer_norm_gru import LayerNormGRU as LayerNormGRU
-    from unrolled.cells.layer_norm_lstm import LayerNormLSTM as LayerNormLSTM
-    from unrolled.cells.linear_recurrence import LinearRecurrence as LinearRecurrence
-    from unrolled.cells.lstm import LSTM as LSTM
-    from unrolled.cells.min_gru import MinGRU as MinGRU
-    from unrolled.cells.min_lstm import MinLSTM as MinLSTM
-    from unrolled.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
-    from unrolled.cells.projected_lstm import ProjectedLSTM as ProjectedLSTM
-    from unrolled.codecs.audio import Audio as Audio
-    from unrolled.codecs.category import Categories as Categories
-    from unrolled.codecs.frames import Frames as Frames
-    from unrolled.codecs.labels import Labels as Labels
-    from unrolled.codecs.labels import MultiLabels as MultiLabels
-    from unrolled.codecs.numeric import Numbers as Numbers
-    from unrolled.codecs.picture import Pictures as Pictures
-    from unrolled.codecs.places import Places as Places
+    from unrolled.cells.elman import ElmanCell as ElmanCell
+    from unrolled.cells.gru import GRUCell as GRUCell
+    from unrolled.cells.layer_norm_gru import LayerNormGRUCell as LayerNormGRUCell
+    from unrolled.cells.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell
+    from unrolled.cells.linear_recurrence import LinearRecurrenceCell as LinearRecurrenceCell
+    from unrolled.cells.lstm import LSTMCell as LSTMCell
+    from unrolled.cells.min_gru import MinGRUCell as MinGRUCell
+    from unrolled.cells.min_lstm import MinLSTMCell as MinLSTMCell
+    from unrolled.cells.peephole_lstm import PeepholeLSTMCell as PeepholeLSTMCell
+    from unrolled.cells.projected_lstm import ProjectedLSTMCell as ProjectedLSTMCell
+    from unrolled.codecs.media.audio import Audio as Audio
+    from unrolled.codecs.media.picture import Pictures as Pictures
+    from unrolled.codecs.media.video import Video as Video
     from unrolled.codecs.record import Record as Record
-    from unrolled.codecs.subwords import Subwords as Subwords
-    from unrolled.codecs.text import Characters as Characters
-    from unrolled.codecs.time import TimeFeatures as TimeFeatures
-    from unrolled.codecs.video import Video as Video
-    from unrolled.codecs.word_characters import WordCharacters as WordCharacters
-    from unrolled.codecs.words import Words as Words
-    from unrolled.confusion_matrix import confusion as confusion
-    from unrolled.data.catalogues import read_po as read_po
+    from unrolled.codecs.tables.category import Categories as Categories
+    from unrolled.codecs.tables.frames import Frames as Frames
+    from unrolled.codecs.tables.labels import Labels as Labels
+    from unrolled.codecs.tables.labels import MultiLabels as MultiLabels
+    from unrolled.codecs.tables.numeric import Numbers as Numbers
+    from unrolled.codecs.tables.places import Places as Places
+    from unrolled.codecs.tables.time import TimeFeatures as TimeFeatures
+    from unrolled.codecs.text.characters import Characters as Characters
+    from unrolled.codecs.text.subwords import Subwords as Subwords
+    from unrolled.codecs.text.word_characters import WordCharacters as WordCharacters
+    from unrolled.codecs.text.words import Words as Words
     from unrolled.data.documents import Documents as Documents
-    from unrolled.data.folders import read_folder as read_folder
-    from unrolled.data.parallel import read_parallel as read_parallel
+    from unrolled.data.formats.catalogues import read_po as read_po
+    from unrolled.data.formats.folders import read_folder as read_folder
+    from unrolled.data.formats.parallel import read_parallel as read_parallel
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
     from unrolled.data.readers import read_conll as read_conll
@@ -156,7 +155,11 @@ if TYPE_CHECKING:
     from unrolled.inspection.saliency import saliency as saliency
     from unrolled.inspection.states import states as states
     from unrolled.inspection.unfolding import unfold as unfold
-    from unrolled.metrics import Scores as Scores
+    from unrolled.metrics.confusion import confusion as confusion
+    from unrolled.metrics.scores import Scores as Scores
+    from unrolled.metrics.texts.text_scores import caption_scores as caption_scores
+    from unrolled.metrics.texts.text_scores import sentence_scores as sentence_scores
+    from unrolled.metrics.texts.text_scores import text_scores as text_scores
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged
@@ -164,20 +167,17 @@ if TYPE_CHECKING:
     from unrolled.streaming.state import StreamState as StreamState
     from unrolled.streaming.stores.registry import open_store as open_store
     from unrolled.streaming.stream import Stream as Stream
-    from unrolled.tasks.captioner import Captioner as Captioner
-    from unrolled.tasks.classifier import Classifier as Classifier
-    from unrolled.tasks.detector import Detector as Detector
-    from unrolled.tasks.forecaster import Forecaster as Forecaster
-    from unrolled.tasks.language import LanguageModel as LanguageModel
-    from unrolled.tasks.next_place import NextPlace as NextPlace
-    from unrolled.tasks.recommender import Recommender as Recommender
+    from unrolled.tasks.classification.classifier import Classifier as Classifier
+    from unrolled.tasks.classification.tagger import Tagger as Tagger
+    from unrolled.tasks.detection.detector import Detector as Detector
+    from unrolled.tasks.forecasting.forecaster import Forecaster as Forecaster
+    from unrolled.tasks.items.next_place import NextPlace as NextPlace
+    from unrolled.tasks.items.recommender import Recommender as Recommender
+    from unrolled.tasks.language.language_model import LanguageModel as LanguageModel
     from unrolled.tasks.registry import load as load
-    from unrolled.tasks.sequence import SequenceModel as SequenceModel
-    from unrolled.tasks.tagger import Tagger as Tagger
-    from unrolled.tasks.translator import Translator as Translator
-    from unrolled.text_metrics.scores import caption_scores as caption_scores
-    from unrolled.text_metrics.scores import sentence_scores as sentence_scores
-    from unrolled.text_metrics.scores import text_scores as text_scores
+    from unrolled.tasks.seq2seq.captioner import Captioner as Captioner
+    from unrolled.tasks.seq2seq.translator import Translator as Translator
+    from unrolled.tasks.vectors.sequence_model import SequenceModel as SequenceModel
     from unrolled.training.callbacks import Callback as Callback
 
 __all__ = [*_HOME, *_ROOMS, "errors"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -12,7 +12,7 @@ from unrolled.baselines.registry import caption_baselines, translation_baselines
 from unrolled.baselines.retrieval import RUNS, WORDS, NearestSource
 from unrolled.baselines.translation import CopySource, LeadWords, MostFrequentAnswer
 from unrolled.errors import DataError
-from unrolled.text_metrics.words import first_words, written_words
+from unrolled.metrics.texts.counted_words import first_words, written_words
 
 texts = st.lists(st.text("ab c.日\n", max_size=12), min_size=1, max_size=6)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from random_sequences import assert_close, noise, shake
-from unrolled.cells.elman import Elman
-from unrolled.cells.gru import GRU, GRUState
-from unrolled.cells.lstm import LSTM, LSTMState
+from unrolled.cells.elman import ElmanCell
+from unrolled.cells.gru import GRUCell, GRUState
+from unrolled.cells.lstm import LSTMCell, LSTMState
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.errors import OptionError
 
@@ -24,7 +24,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_elman_is_its_equation(activation):
-    cell = shake(Elman(F, H, activation).double())
+    cell = shake(ElmanCell(F, H, activation).double())
     x, s = noise(B, F, seed=1), noise(B, H, seed=2)
     w = numbers(cell)
     drive = x.numpy() @ w["weight_ih"].T + s.numpy() @ w["weight_hh"].T + w["bias_ih"] + w["bias_hh"]
@@ -35,7 +35,7 @@ def test_elman_is_its_equation(activation):
 
 
 def test_gru_is_its_equation():
-    cell = shake(GRU(F, H).double())
+    cell = shake(GRUCell(F, H).double())
     x, h = noise(B, F, seed=1), noise(B, H, seed=2)
     w = numbers(cell)
     given = np.split(x.numpy() @ w["weight_ih"].T + w["bias_ih"], 3, axis=1)
@@ -48,7 +48,7 @@ def test_gru_is_its_equation():
 
 
 def test_lstm_is_its_equation():
-    cell = shake(LSTM(F, H).double())
+    cell = shake(LSTMCell(F, H).double())
     x, h, c = noise(B, F, seed=1), noise(B, H, seed=2), noise(B, H, seed=3)
     w = numbers(cell)
     drive = x.numpy() @ w["weight_ih"].T + h.numpy() @ w["weight_hh"].T + w["bias_ih"] + w["bias_hh"]
@@ -61,7 +61,7 @@ def test_lstm_is_its_equation():
 
 
 def test_only_the_forget_gate_of_a_fresh_lstm_is_open():
-    cell = LSTM(F, H)
+    cell = LSTMCell(F, H)
     total = (cell.bias_ih + cell.bias_hh).view(4, H)
     assert total.tolist() == [[0.0] * H, [1.0] * H, [0.0] * H, [0.0] * H]
 
@@ -98,17 +98,17 @@ def test_fresh_weights_are_drawn_anew(name):
 @pytest.mark.parametrize(("sizes", "argument"), [((0, 4), "input_size"), ((3, 0), "hidden_size")])
 def test_sizes_below_one_are_refused(sizes, argument):
     with pytest.raises(OptionError, match=f"{argument}: expected an integer >= 1, received 0"):
-        LSTM(*sizes)
+        LSTMCell(*sizes)
 
 
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(OptionError, match="did you mean 'lstm'"):
         make_cell("lstn", F, H)
     with pytest.raises(OptionError, match=r"activation: .* received tahn; did you mean 'tanh'"):
-        Elman(F, H, activation="tahn")
+        ElmanCell(F, H, activation="tahn")
 
 
 def test_a_cell_shows_its_sizes():
-    assert "3, 4" in repr(GRU(F, H))
-    assert "learn_initial_state=True" in repr(GRU(F, H, learn_initial_state=True))
-    assert "learn_initial_state" not in repr(GRU(F, H))
+    assert "3, 4" in repr(GRUCell(F, H))
+    assert "learn_initial_state=True" in repr(GRUCell(F, H, learn_initial_state=True))
+    assert "learn_initial_state" not in repr(GRUCell(F, H))

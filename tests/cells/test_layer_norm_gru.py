@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from random_sequences import assert_close, noise, shake
-from unrolled.cells.layer_norm_gru import LayerNormGRU, LayerNormGRUState
+from unrolled.cells.layer_norm_gru import LayerNormGRUCell, LayerNormGRUState
 
 F, H, B, T = 3, 4, 5, 3
 
@@ -19,7 +19,7 @@ def normalised(v: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(LayerNormGRU(F, H).double())
+    cell = shake(LayerNormGRUCell(F, H).double())
     x, state = noise(T, B, F, seed=1), LayerNormGRUState(noise(B, H, seed=2))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     gate, new = slice(0, 2 * H), slice(2 * H, 3 * H)
@@ -38,13 +38,13 @@ def test_three_steps_are_its_equations():
 
 
 def test_the_size_of_the_inputs_does_not_matter():
-    cell = LayerNormGRU(F, H).double()
+    cell = LayerNormGRUCell(F, H).double()
     x, state = 10 * noise(B, F, seed=1), LayerNormGRUState(noise(B, H, seed=2))
     assert_close(cell.step(100 * x, state), cell.step(x, state), 1e-4)  # not exactly: the variance has 1e-5 added
 
 
 def test_a_fresh_one_has_gains_of_one():
-    cell = LayerNormGRU(F, H)
+    cell = LayerNormGRUCell(F, H)
     assert (cell.norm_ih_gain == 1).all()
     assert (cell.norm_hh_gain == 1).all()
     cell.norm_hh_gain.data.zero_()

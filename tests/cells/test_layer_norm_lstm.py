@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from random_sequences import assert_close, noise, shake
-from unrolled.cells.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMState
+from unrolled.cells.layer_norm_lstm import LayerNormLSTMCell, LayerNormLSTMState
 
 F, H, B, T = 3, 4, 5, 3
 
@@ -20,7 +20,7 @@ def normalised(v: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(LayerNormLSTM(F, H).double())
+    cell = shake(LayerNormLSTMCell(F, H).double())
     x, state = noise(T, B, F, seed=1), LayerNormLSTMState(noise(B, H, seed=2), noise(B, H, seed=3))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     h, c = state.hidden.numpy(), state.cell.numpy()
@@ -36,7 +36,7 @@ def test_three_steps_are_its_equations():
 
 
 def test_gradients_equal_finite_differences():
-    cell = shake(LayerNormLSTM(2, 3).double())
+    cell = shake(LayerNormLSTMCell(2, 3).double())
     x, h, c = (noise(2, width, seed=width).requires_grad_() for width in (2, 3, 3))
 
     def two_steps(x, h, c, *weights):  # gradcheck moves the weights in place
@@ -49,7 +49,7 @@ def test_gradients_equal_finite_differences():
 
 @pytest.mark.parametrize(("weight", "scale"), [("weight_ih", 100.0), ("weight_hh", 0.5)])
 def test_the_size_of_a_product_does_not_matter(weight, scale):
-    cell = LayerNormLSTM(F, H).double()
+    cell = LayerNormLSTMCell(F, H).double()
     x, state = 10 * noise(B, F, seed=1), LayerNormLSTMState(10 * noise(B, H, seed=2), noise(B, H, seed=3))
     want, _ = cell.step(x, state)
     getattr(cell, weight).data.mul_(scale)
@@ -57,7 +57,7 @@ def test_the_size_of_a_product_does_not_matter(weight, scale):
 
 
 def test_a_fresh_one_has_gains_of_one():
-    cell = LayerNormLSTM(F, H)
+    cell = LayerNormLSTMCell(F, H)
     assert all((weight == 1).all() for name, weight in cell.named_parameters() if "gain" in name)
     cell.norm_cell_gain.data.zero_()
     cell.reset_parameters()

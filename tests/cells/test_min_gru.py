@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from random_sequences import assert_close, noise, shake
-from unrolled.cells.min_gru import MinGRU, MinGRUState
+from unrolled.cells.min_gru import MinGRUCell, MinGRUState
 
 F, H, B, T = 3, 4, 5, 3
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(MinGRU(F, H).double())
+    cell = shake(MinGRUCell(F, H).double())
     x, state = noise(T, B, F, seed=1), MinGRUState(noise(B, H, seed=2))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     h = state.hidden.numpy()
@@ -24,7 +24,7 @@ def test_three_steps_are_its_equations():
 
 
 def test_it_has_no_recurrent_weights():
-    cell = MinGRU(F, H)
+    cell = MinGRUCell(F, H)
     assert {name: tuple(weight.shape) for name, weight in cell.named_parameters()} == {
         "weight_ih": (2 * H, F),
         "bias_ih": (2 * H,),

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from random_sequences import assert_close, noise, shake
-from unrolled.cells.min_lstm import MinLSTM, MinLSTMState
+from unrolled.cells.min_lstm import MinLSTMCell, MinLSTMState
 
 F, H, B, T = 3, 4, 5, 3
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(MinLSTM(F, H).double())
+    cell = shake(MinLSTMCell(F, H).double())
     x, state = noise(T, B, F, seed=1), MinLSTMState(noise(B, H, seed=2))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     h = state.hidden.numpy()
@@ -25,7 +25,7 @@ def test_three_steps_are_its_equations():
 
 
 def test_gradients_equal_finite_differences():
-    cell = shake(MinLSTM(2, 3).double())
+    cell = shake(MinLSTMCell(2, 3).double())
     x, h = noise(2, 2, seed=1).requires_grad_(), noise(2, 3, seed=2).requires_grad_()
 
     def two_steps(x, h, *weights):  # gradcheck moves the weights in place
@@ -38,7 +38,7 @@ def test_gradients_equal_finite_differences():
 
 @pytest.mark.parametrize(("store", "forget", "keeps"), [(-200, -200, 0.5), (-200, 200, 1.0), (200, -200, 0.0)])
 def test_gates_that_are_both_shut_divide_nothing_by_nothing(store, forget, keeps):
-    cell = MinLSTM(F, 1)  # float32, where sigmoid(-200) is 0
+    cell = MinLSTMCell(F, 1)  # float32, where sigmoid(-200) is 0
     cell.bias_ih.data = torch.tensor([store, forget, 3.0])
     start = torch.ones(1, 1, requires_grad=True)
     output, _ = cell.step(torch.zeros(1, F), MinLSTMState(start))
@@ -49,5 +49,5 @@ def test_gates_that_are_both_shut_divide_nothing_by_nothing(store, forget, keeps
 
 
 def test_it_has_no_recurrent_weights():
-    shapes = {name: tuple(weight.shape) for name, weight in MinLSTM(F, H).named_parameters()}
+    shapes = {name: tuple(weight.shape) for name, weight in MinLSTMCell(F, H).named_parameters()}
     assert shapes == {"weight_ih": (3 * H, F), "bias_ih": (3 * H,)}

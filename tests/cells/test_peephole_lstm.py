@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from random_sequences import assert_close, differ, noise, shake
-from unrolled.cells.lstm import LSTM, LSTMState
-from unrolled.cells.peephole_lstm import PeepholeLSTM, PeepholeLSTMState
+from unrolled.cells.lstm import LSTMCell, LSTMState
+from unrolled.cells.peephole_lstm import PeepholeLSTMCell, PeepholeLSTMState
 
 F, H, B, T = 3, 4, 5, 3
 
@@ -15,7 +15,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(PeepholeLSTM(F, H).double())
+    cell = shake(PeepholeLSTMCell(F, H).double())
     x, state = noise(T, B, F, seed=1), PeepholeLSTMState(noise(B, H, seed=2), noise(B, H, seed=3))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     h, c = state.hidden.numpy(), state.cell.numpy()
@@ -32,7 +32,7 @@ def test_three_steps_are_its_equations():
 
 
 def test_a_fresh_one_is_an_lstm_and_its_open_peepholes_are_not():
-    cell, plain = PeepholeLSTM(F, H).double(), LSTM(F, H).double()
+    cell, plain = PeepholeLSTMCell(F, H).double(), LSTMCell(F, H).double()
     plain.load_state_dict({name: getattr(cell, name) for name in plain.state_dict()})
     x, h, c = noise(B, F, seed=1), noise(B, H, seed=2), noise(B, H, seed=3)
     want = plain.step(x, LSTMState(h, c))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from random_sequences import assert_close, noise, shake, some_ragged
-from unrolled.cells.projected_lstm import ProjectedLSTM, ProjectedLSTMState
+from unrolled.cells.projected_lstm import ProjectedLSTMCell, ProjectedLSTMState
 from unrolled.errors import OptionError, ShapeError
 from unrolled.nn.unroll import unroll
 
@@ -19,7 +19,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def test_three_steps_are_its_equations():
-    cell = shake(ProjectedLSTM(F, H, P).double())
+    cell = shake(ProjectedLSTMCell(F, H, P).double())
     x, state = noise(T, B, F, seed=1), ProjectedLSTMState(noise(B, P, seed=2), noise(B, H, seed=3))
     w = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
     h, c = state.hidden.numpy(), state.cell.numpy()
@@ -35,7 +35,7 @@ def test_three_steps_are_its_equations():
 
 @pytest.mark.parametrize("lengths", [[6], [3, 0, 5, 1]])
 def test_it_equals_torchs_forward_and_backward(lengths):
-    cell = shake(ProjectedLSTM(F, H, P).double())
+    cell = shake(ProjectedLSTMCell(F, H, P).double())
     theirs = torch.nn.LSTM(F, H, proj_size=P, batch_first=True).double()
     theirs.load_state_dict({f"{name}_l0": weight for name, weight in cell.state_dict().items()})
     inputs = some_ragged(lengths, F)
@@ -56,7 +56,7 @@ def test_it_equals_torchs_forward_and_backward(lengths):
 
 
 def test_gradients_equal_finite_differences():
-    cell = shake(ProjectedLSTM(2, 3, 2).double())
+    cell = shake(ProjectedLSTMCell(2, 3, 2).double())
     x, h, c = (noise(2, width, seed=seed).requires_grad_() for seed, width in enumerate((2, 2, 3)))
 
     def two_steps(x, h, c, *weights):  # gradcheck moves the weights in place
@@ -69,13 +69,13 @@ def test_gradients_equal_finite_differences():
 
 @pytest.mark.parametrize(("hidden_size", "proj_size"), [(1, 1), (2, 1), (5, 2), (8, 4)])
 def test_half_of_the_cells_are_shown_when_nothing_is_said(hidden_size, proj_size):
-    cell = ProjectedLSTM(F, hidden_size)
+    cell = ProjectedLSTMCell(F, hidden_size)
     assert (cell.proj_size, cell.output_size) == (proj_size, proj_size)
     assert f"proj_size={proj_size}" in repr(cell)
 
 
 def test_a_learnt_initial_state_has_the_widths_of_its_fields():
-    state = ProjectedLSTM(F, H, P, learn_initial_state=True).initial_state(B)
+    state = ProjectedLSTMCell(F, H, P, learn_initial_state=True).initial_state(B)
     assert [tuple(field.shape) for field in state] == [(B, P), (B, H)]
     assert all(field.requires_grad for field in state)
 
@@ -83,9 +83,9 @@ def test_a_learnt_initial_state_has_the_widths_of_its_fields():
 @pytest.mark.parametrize("proj_size", [-1, 0, H + 1])
 def test_a_projection_out_of_range_is_refused(proj_size):
     with pytest.raises(OptionError, match=f"proj_size: expected 1 to {H} .* received {proj_size}"):
-        ProjectedLSTM(F, H, proj_size)
+        ProjectedLSTMCell(F, H, proj_size)
     with pytest.raises(OptionError, match="hidden_size: expected an integer >= 1, received 0"):
-        ProjectedLSTM(F, 0)
+        ProjectedLSTMCell(F, 0)
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_a_projection_out_of_range_is_refused(proj_size):
 def test_a_state_is_refused_by_the_width_of_each_field(widths, says):
     state = ProjectedLSTMState(*(torch.zeros(1, width) for width in widths))
     with pytest.raises(ShapeError, match=re.escape(says)):
-        unroll(ProjectedLSTM(F, H, P), some_ragged([2], F, dtype=torch.float32), state)
+        unroll(ProjectedLSTMCell(F, H, P), some_ragged([2], F, dtype=torch.float32), state)
 
 
 def test_a_fresh_projection_is_orthogonal():
-    cell = ProjectedLSTM(F, H, P)
+    cell = ProjectedLSTMCell(F, H, P)
     assert_close(cell.weight_hr @ cell.weight_hr.T, torch.eye(P), 1e-5)

@@ -14,7 +14,7 @@ import pytest
 from unrolled.cli.arguments import arguments_of, parse
 from unrolled.cli.main import make_app
 from unrolled.errors import OptionError, UnrolledError, UnsupportedError
-from unrolled.tasks.classifier import Classifier
+from unrolled.tasks.classification.classifier import Classifier
 from unrolled.training.options import TrainingOptions
 
 QUICK = ["--epochs", "1", "--hidden-size", "4", "--validation", "0.3"]
@@ -90,7 +90,7 @@ def test_check_proves_the_laws_and_a_broken_one_ends_with_1(
     assert "bidirectional=False" in shown  # why it is not asked event by event
     call("check", model, reviews, "--json")
     assert json.loads(capsys.readouterr().out)["holds"] is True
-    monkeypatch.setattr("unrolled.tasks.checking._same_weights", lambda one, other: 0.5)
+    monkeypatch.setattr("unrolled.tasks.shared.laws_check._same_weights", lambda one, other: 0.5)
     app = make_app([])
     assert app(["check", str(model), str(reviews)], standalone_mode=False) == 1
     assert "BROKEN" in capsys.readouterr().out

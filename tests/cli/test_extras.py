@@ -18,9 +18,9 @@ from hidden import EXTRAS, hider
 from unrolled.cli.main import make_app
 from unrolled.cli.output import Interrupted
 from unrolled.errors import InputError, UnsupportedError
-from unrolled.tasks.captioner import Captioner
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.seq2seq.captioner import Captioner
+from unrolled.tasks.seq2seq.translator import Translator
 from unrolled.training.callbacks import Callback
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from unrolled.cli.lines import lines
 from unrolled.cli.main import make_app
 from unrolled.cli.output import BROKEN_PIPE
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.language.language_model import LanguageModel
 
 TEXT = "the cat sat on the mat and the dog sat on the cat. "
 

@@ -7,7 +7,7 @@ import pytest
 
 from unrolled.cli.main import make_app
 from unrolled.errors import OptionError, UnrolledError
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.translator import Translator
 
 COUNTED = {"one": "eins", "two": "zwei", "three": "drei"}
 THINGS = {"red": "rot", "big": "groß", "new": "neu"}

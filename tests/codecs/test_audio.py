@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sounds import RATE, tone, voice
-from unrolled.codecs.audio import Audio
 from unrolled.codecs.infer import infer_codecs
-from unrolled.codecs.spectrum import log_mel, mel_filters, stack_frames
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.spectrum import log_mel, mel_filters, stack_frames
 from unrolled.errors import DataError, OptionError
 
 
@@ -156,7 +156,7 @@ def test_a_bad_recording_is_named_by_column_and_record() -> None:
 
 @pytest.mark.parametrize("names", [["a.wav", "b.wav"], ["deep/a.FLAC", "b.mp3", None], ["a.ogg"] * 50])
 def test_names_of_sound_files_are_taken_for_recordings(names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unrolled.codecs.audio.read_sound", lambda *_: (tone(440).astype(np.float32), False))
+    monkeypatch.setattr("unrolled.codecs.media.audio.read_sound", lambda *_: (tone(440).astype(np.float32), False))
     assert repr(infer_codecs([{"x": name, "y": 1} for name in names], "y")) == "[Audio('x')]"
 
 

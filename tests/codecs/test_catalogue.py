@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.codecs.catalogue import Catalogue
+from unrolled.codecs.tables.catalogue import Catalogue
 from unrolled.errors import ArtifactError, DataError, NotFittedError
 
 ITEMS = st.one_of(

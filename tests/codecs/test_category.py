@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.codecs.category import Categories
-from unrolled.codecs.labels import IGNORED, Labels, MultiLabels
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.labels import IGNORED, Labels, MultiLabels
 from unrolled.errors import DataError, OptionError
 from unrolled.ragged import Ragged
 

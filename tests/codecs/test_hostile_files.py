@@ -13,11 +13,11 @@ from PIL import Image, features
 
 import sounds
 from audit import heard
-from unrolled.codecs import film, pixels
-from unrolled.codecs.audio import Audio
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.pixels import FORMATS
-from unrolled.codecs.video import Video
+from unrolled.codecs.media import film, pixels
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.pixels import FORMATS
+from unrolled.codecs.media.video import Video
 from unrolled.data import files, sound
 from unrolled.errors import DataError
 

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
 from unrolled.errors import DataError, OptionError, UnsupportedError
 
 

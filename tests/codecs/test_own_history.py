@@ -7,9 +7,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.codecs.event_time import EventTimes
-from unrolled.codecs.own_history import recalled
-from unrolled.data.events import EventLog, event_log
+from unrolled.codecs.tables.event_time import EventTimes
+from unrolled.codecs.tables.own_history import recalled
+from unrolled.data.event_log import EventLog, event_log
 from unrolled.data.source import Table
 
 EVENTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 400)), min_size=1, max_size=40)

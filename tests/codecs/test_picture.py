@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unrolled.codecs import pixels
-from unrolled.codecs.picture import Pictures
+from unrolled.codecs.media import pixels
+from unrolled.codecs.media.picture import Pictures
 from unrolled.errors import DataError, OptionError
 
 GRADIENT = np.arange(256, dtype=np.uint8).reshape(16, 16)

@@ -10,17 +10,17 @@ import torch
 
 from unrolled.batch import Nested
 from unrolled.codecs.base import Codec
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
 from unrolled.codecs.infer import infer_codecs
-from unrolled.codecs.numeric import Numbers
 from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, DataError, OptionError
 
 ROWS = [

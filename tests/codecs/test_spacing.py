@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled.codecs.registry import codec_from_json
-from unrolled.codecs.spacing import learn_spacing, neighbourhood
-from unrolled.codecs.words import Words, join_words, split_words
+from unrolled.codecs.text.spacing import learn_spacing, neighbourhood
+from unrolled.codecs.text.words import Words, join_words, split_words
 
 FRENCH = ["Attention : %s !", "fichier « %s » : erreur", "option --version", "l'option -v", "100 %", "a ; b"] * 4
 
@@ -33,7 +33,7 @@ def test_a_mark_met_too_seldom_says_nothing():
 
 
 def test_of_a_very_long_text_the_beginning_is_looked_at(monkeypatch):
-    monkeypatch.setattr("unrolled.codecs.spacing.LOOKED_AT", 20)
+    monkeypatch.setattr("unrolled.codecs.text.spacing.LOOKED_AT", 20)
     assert learn_spacing(["a : b " * 100], split_words)["after"] == {":": 0.0}
     assert learn_spacing(["a : b " * 4, "a: b " * 400], split_words)["after"] == {":": 0.0}
 

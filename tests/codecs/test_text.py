@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.vocabulary import BoundedCounter
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words, _pattern, join_words, split_words
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.vocabulary import BoundedCounter
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words, _pattern, join_words, split_words
 from unrolled.errors import DataError, NotFittedError, OptionError
 
 texts = st.lists(st.text(), min_size=1).filter(any)

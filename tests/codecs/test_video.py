@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unrolled.codecs.film import Pace
-from unrolled.codecs.video import Video
+from unrolled.codecs.media.film import Pace
+from unrolled.codecs.media.video import Video
 from unrolled.errors import DataError, OptionError
 
 SHADES = np.arange(10, 250, 20)

@@ -13,7 +13,7 @@ from unrolled.baselines.frames import FrameRidge
 from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
-from unrolled.metrics import IGNORED
+from unrolled.metrics.scores import IGNORED
 
 
 class Case:

@@ -14,20 +14,20 @@ import torch
 
 from sounds import tone
 from unrolled.batch import Nested
-from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.labels import Labels, MultiLabels
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.video import Video
 from unrolled.codecs.registry import CODECS, codec_from_json
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
-from unrolled.codecs.video import Video
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.labels import Labels, MultiLabels
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, DataError, NotFittedError
 from unrolled.ragged import Ragged
 

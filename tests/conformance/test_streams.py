@@ -16,10 +16,10 @@ import torch
 import unrolled as ur
 from exported import Onnx, padded
 from unrolled.cells.registry import CELLS
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, DataError, InputError, OptionError, UnsupportedError
 from unrolled.nn.pooling import POOLINGS
 from unrolled.ragged import Ragged
@@ -594,7 +594,7 @@ def test_a_model_can_prove_the_laws_on_its_own_data(name):
 
 
 def test_a_stream_that_mixes_its_users_is_caught(monkeypatch):
-    from unrolled.tasks.checking import check_task
+    from unrolled.tasks.shared.laws_check import check_task
 
     model = fitted("SequenceModel")
     stream = model.stream()

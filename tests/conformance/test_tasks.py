@@ -18,22 +18,22 @@ import torch
 from sklearn.base import clone
 
 from unrolled.artifacts import MODEL, read_model, seal
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.labels import Labels
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.text import Characters
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.labels import Labels
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, InputError, NotFittedError, OptionError
 from unrolled.tasks.base import Task
-from unrolled.tasks.captioner import Captioner
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.classification.tagger import Tagger
+from unrolled.tasks.language.language_model import LanguageModel
 from unrolled.tasks.registry import TASKS, load, task_class
-from unrolled.tasks.sequence import SequenceModel
-from unrolled.tasks.tagger import Tagger
-from unrolled.tasks.translator import Translator
-from unrolled.tasks.writer import Writer
+from unrolled.tasks.seq2seq.captioner import Captioner
+from unrolled.tasks.seq2seq.translator import Translator
+from unrolled.tasks.seq2seq.writer import Writer
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 EPOCHS = 2
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import unrolled as ur
 from unrolled.cli.reading import read_data
-from unrolled.data.catalogues import read_po
-from unrolled.data.parallel import read_parallel
+from unrolled.data.formats.catalogues import read_po
+from unrolled.data.formats.parallel import read_parallel
 from unrolled.data.readers import read
 from unrolled.errors import DataError, OptionError
 

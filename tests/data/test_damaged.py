@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from unrolled.data import readers
-from unrolled.data.opening import Opening
+from unrolled.data.file_access import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import DataError
 

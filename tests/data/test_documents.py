@@ -11,7 +11,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.data.documents import BLOCK_BYTES, Documents
 from unrolled.data.readers import read_text
-from unrolled.data.streams import StreamLanes
+from unrolled.data.text_lanes import StreamLanes
 from unrolled.errors import DataError, OptionError
 from unrolled.ragged import Ragged
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.data.events import event_log
+from unrolled.data.event_log import event_log
 from unrolled.data.readers import as_source
 from unrolled.data.source import Table
 from unrolled.errors import DataError
@@ -108,7 +108,7 @@ def test_lists_beside_the_items_must_be_as_long():
     ("frame", "user", "words"),
     [
         ({"user": [1], "item": [2]}, "usr", "user"),
-        ({"user": [1], "item": [2]}, None, "whose event"),
+        ({"user": [1], "item": [2]}, None, "identifies the user"),
         ({"user": [None], "item": [2]}, "user", "at least one event"),
     ],
     ids=["a misspelt column", "no user", "nothing whole"],

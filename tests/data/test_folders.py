@@ -7,7 +7,7 @@ import pytest
 
 import unrolled as ur
 from unrolled.data.files import SUFFIXES, find_files, kind_of
-from unrolled.data.folders import read_folder
+from unrolled.data.formats.folders import read_folder
 from unrolled.errors import DataError, OptionError
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sounds import RATE, tone, write
-from unrolled.data.opening import Opening
+from unrolled.data.file_access import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import DataError, UnsupportedError
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from sklearn.metrics.pairwise import haversine_distances
 
-from unrolled.codecs.places import Places
+from unrolled.codecs.tables.places import Places
 from unrolled.data.source import Table
 from unrolled.data.trajectories import EARTH_KM, distance_km, stay_points
 from unrolled.errors import DataError, NotFittedError, OptionError

@@ -6,6 +6,9 @@ directly above a block changes what happens to it:
 
     <!-- no-run: reason -->   a python block is only compiled
     <!-- run -->              the commands of a console block are run as well, in the same folder
+
+A command runs inside this process, unless it needs a shell; as a process of its own, which first imports everything
+again, it runs in `make test-slow`.
 """
 
 import os
@@ -19,11 +22,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from typer.testing import CliRunner
+
+from unrolled.cli.main import make_app
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 UNROLLED = (sys.executable, "-c", "from unrolled.cli.main import main; main()")
-PLAIN = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+WIDE = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
 FENCE = re.compile(
     r"^(?:<!-- *(?P<mark>no-run|run)(?:: *(?P<reason>[^\n]*?))? *-->\n)?"
@@ -76,11 +82,20 @@ def programs_of(command: str) -> list[list[str]]:
     return programs
 
 
+WITH_COMMANDS = [path for path in FILES if any(b.mark == "run" for b in blocks_of(path.read_text(encoding="utf-8")))]
+
+
+def label(path: Path) -> str:
+    """The path of a page in the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
 @cache
 def help_of(*path: str) -> str:
     """What `unrolled PATH --help` prints."""
-    done = subprocess.run([*UNROLLED, *path, "--help"], env=PLAIN, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"unrolled {' '.join(path)} --help: {done.stderr or done.stdout}"
+    words = [*path, "--help"]
+    done = CliRunner().invoke(make_app(words), words, env=WIDE)
+    assert done.exit_code == 0, f"unrolled {' '.join(words)}: {done.output}"
     return done.stdout
 
 
@@ -109,22 +124,32 @@ def run_python(path: Path, block: Block, namespace: dict[str, Any]) -> None:
 
 
 def run_console(block: Block, folder: Path) -> None:
+    """Run the commands of a block inside this process, in the working directory; those for a shell in `folder`."""
+    for command in commands_of(block.code):
+        words = shlex.split(command)
+        if words[0] == "unrolled" and len(programs_of(command)) == 1 and not set(words) & {"<", ">", ">>", "2>"}:
+            done = CliRunner().invoke(make_app(words[1:]), words[1:], env=WIDE)
+            assert done.exit_code == 0, f"{command}\n{done.output}\n{done.exception!r}"
+        else:
+            run_shell([command], folder)
+
+
+def run_shell(commands: list[str], folder: Path) -> None:
+    """Run commands in one shell, in which `unrolled` starts a process."""
     function = f'unrolled() {{ {shlex.join(UNROLLED)} "$@"; }}'
-    script = "\n".join([function, *commands_of(block.code)])
     done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
+        ["bash", "-e", "-o", "pipefail", "-c", "\n".join([function, *commands])],
         cwd=folder,
-        env=PLAIN,
+        env={**os.environ, **WIDE},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_the_code_runs(path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run_page(path: Path, folder: Path, shell: bool = False) -> None:
+    """Run the blocks of a page in order, in one namespace; with `shell` its commands are processes."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks_of(path.read_text(encoding="utf-8")):
         if block.language == "python" and block.mark == "no-run":
@@ -132,11 +157,26 @@ def test_the_code_runs(path, tmp_path, monkeypatch):
             compile(block.code, str(path), "exec")
         elif block.language == "python":
             run_python(path, block, namespace)
+        elif block.mark == "run" and shell:
+            run_shell(commands_of(block.code), folder)
         elif block.mark == "run":
-            run_console(block, tmp_path)
+            run_console(block, folder)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_the_code_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_page(path, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", WITH_COMMANDS, ids=label)
+def test_the_commands_run_as_processes(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_page(path, tmp_path, shell=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
 def test_the_commands_exist(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for block in blocks_of(path.read_text(encoding="utf-8")):
@@ -149,7 +189,7 @@ def test_the_commands_exist(path):
                     assert named <= targets, f"make has no target {named - targets}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=label)
 def test_the_links_lead_somewhere(path):
     text = re.sub(FENCE, "", path.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):

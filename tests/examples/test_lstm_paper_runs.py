@@ -15,7 +15,7 @@ from lstm_paper.problems import PROBLEMS
 from lstm_paper.stream import Stream
 
 from random_sequences import some_ragged
-from unrolled.cells.elman import Elman
+from unrolled.cells.elman import ElmanCell
 from unrolled.nn.stack import Recurrent
 from unrolled.nn.unroll import unroll
 
@@ -57,7 +57,7 @@ def test_the_net_of_1990_answers_as_an_elman_layer_and_looks_one_step_back():
     layer(inputs.with_values(values))[0].values[3].sum().backward()  # the last step of the first sequence
     assert values.grad is not None
     assert values.grad.abs().sum(1).nonzero().flatten().tolist() == [3]
-    assert isinstance(layer.cell, Elman)
+    assert isinstance(layer.cell, ElmanCell)
 
 
 def tiny(limit: int = 96, **changes):
@@ -131,7 +131,7 @@ def test_no_test_string_is_one_to_learn_and_the_pool_is_part_of_the_exam():
 
 
 def test_a_late_layer_is_silent_until_it_is_added_and_the_inputs_go_past_it():
-    layer = LateLayer(Recurrent(Elman(3, 5)), 3)
+    layer = LateLayer(Recurrent(ElmanCell(3, 5)), 3)
     inputs = some_ragged([4, 2], dtype=torch.float32)
     before, _ = layer(inputs)
     layer.added = True
@@ -146,7 +146,7 @@ def test_a_late_layer_is_silent_until_it_is_added_and_the_inputs_go_past_it():
 
 
 def test_a_late_layer_is_added_once_the_loss_has_stopped_decreasing():
-    layer = LateLayer(Recurrent(Elman(3, 5)), 3)
+    layer = LateLayer(Recurrent(ElmanCell(3, 5)), 3)
     add = AddLayer(layer)
     losses = [1 / (1 + update // UPDATES) for update in range(5 * UPDATES)] + [0.199] * UPDATES
     added = []

@@ -24,7 +24,7 @@ from unrolled.export.runner import Model, ModelError
 from unrolled.nn.heads import NumberOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Stack
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.language.language_model import LanguageModel
 
 
 def small(seed: int = 0) -> Any:

@@ -9,8 +9,8 @@ from exported import Onnx
 from unrolled.cli.main import make_app
 from unrolled.errors import OptionError, UnsupportedError
 from unrolled.export.runner import Model
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.language.language_model import LanguageModel
 
 
 def call(*words: object) -> None:

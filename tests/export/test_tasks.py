@@ -10,23 +10,23 @@ import torch
 
 from exported import Onnx, assert_same, played, truth
 from planted import event_log
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.labels import MultiLabels
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.labels import MultiLabels
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import NotFittedError, UnsupportedError
 from unrolled.export.runner import Model
 from unrolled.tasks.base import Task
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.detector import Detector
-from unrolled.tasks.forecaster import Forecaster
-from unrolled.tasks.language import LanguageModel
-from unrolled.tasks.recommender import Recommender
-from unrolled.tasks.sequence import SequenceModel
-from unrolled.tasks.tagger import Tagger
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.classification.tagger import Tagger
+from unrolled.tasks.detection.detector import Detector
+from unrolled.tasks.forecasting.forecaster import Forecaster
+from unrolled.tasks.items.recommender import Recommender
+from unrolled.tasks.language.language_model import LanguageModel
+from unrolled.tasks.seq2seq.translator import Translator
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 QUICK = {"epochs": 2, "learning_rate": 0.01, "device": "cpu"}
 DRAW = np.random.default_rng(0)

@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.data.source import Table
-from unrolled.tasks.captioner import Captioner
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.detector import Detector
-from unrolled.tasks.forecaster import Forecaster
-from unrolled.tasks.language import LanguageModel
-from unrolled.tasks.next_place import NextPlace
-from unrolled.tasks.recommender import Recommender
-from unrolled.tasks.sequence import SequenceModel
-from unrolled.tasks.tagger import Tagger
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.classification.tagger import Tagger
+from unrolled.tasks.detection.detector import Detector
+from unrolled.tasks.forecasting.forecaster import Forecaster
+from unrolled.tasks.items.next_place import NextPlace
+from unrolled.tasks.items.recommender import Recommender
+from unrolled.tasks.language.language_model import LanguageModel
+from unrolled.tasks.seq2seq.captioner import Captioner
+from unrolled.tasks.seq2seq.translator import Translator
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 TRAINING = {"epochs": 1, "device": "cpu", "validation": 0.2}
 DRAW = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import torch
 from random_sequences import assert_close, noise, shake
 from unrolled import textbook
 from unrolled.cells.base import gates_of
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.inspection.gates import gates_of_step
 
@@ -45,7 +45,7 @@ def test_the_gates_of_an_lstm_store_and_forget_what_its_cell_becomes(name):
 
 
 def test_the_gates_of_an_lstm_are_the_textbooks():
-    cell = shake(LSTM(F, H).double())
+    cell = shake(LSTMCell(F, H).double())
     x = noise(1, F)
     moment = textbook.LSTM.from_torch(*(weight.detach().numpy() for weight in cell.weights)).forward(x.numpy())[0]
     for name, gate in gates_of_step(cell, x, cell.initial_state(1)).items():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from random_sequences import assert_close, some_ragged
 from unrolled.cells.base import Cell
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.cells.registry import make_cell
 from unrolled.errors import OptionError, UnsupportedError
 from unrolled.kernels.choose import KERNELS, choose
@@ -37,9 +37,9 @@ class Counter(Cell):
 
 
 def test_the_fastest_kernel_that_can_is_chosen():
-    assert choose(LSTM(3, 4), INPUTS) == ("tiles", {})
-    assert choose(LSTM(3, 4).double(), some_ragged([2], 3)).name == "native"
-    assert choose(LSTM(3, 4), INPUTS, "reference") == ("reference", {})
+    assert choose(LSTMCell(3, 4), INPUTS) == ("tiles", {})
+    assert choose(LSTMCell(3, 4).double(), some_ragged([2], 3)).name == "native"
+    assert choose(LSTMCell(3, 4), INPUTS, "reference") == ("reference", {})
     assert list(KERNELS)[-1] == "reference"
 
 
@@ -67,19 +67,19 @@ def test_a_kernel_asked_for_by_name_says_why_it_cannot_run():
     with pytest.raises(UnsupportedError, match=reason):
         choose(Counter(3, 3), INPUTS, "native")
     with pytest.raises(UnsupportedError, match=r"inputs are torch.float64, weights torch.float32"):
-        choose(LSTM(3, 4), some_ragged([2], 3), "native")
+        choose(LSTMCell(3, 4), some_ragged([2], 3), "native")
     with pytest.raises(UnsupportedError, match=r"the tiles take float32"):
-        choose(LSTM(3, 4), some_ragged([2], 3), "tiles")
+        choose(LSTMCell(3, 4), some_ragged([2], 3), "tiles")
     with torch.autocast("cpu", dtype=torch.float16), pytest.raises(UnsupportedError, match="autocast is to"):
-        choose(LSTM(3, 4), INPUTS, "tiles")
+        choose(LSTMCell(3, 4), INPUTS, "tiles")
 
 
 def test_an_unknown_kernel_is_answered_with_the_nearest():
     with pytest.raises(OptionError, match="did you mean 'native'"):
-        choose(LSTM(3, 4), INPUTS, "nativ")
+        choose(LSTMCell(3, 4), INPUTS, "nativ")
 
 
 def test_when_every_kernel_refuses_the_error_names_all_reasons(monkeypatch):
     monkeypatch.setattr("unrolled.kernels.choose.KERNELS", {"a": SimpleNamespace(refuses=lambda *given: "tired")})
     with pytest.raises(UnsupportedError, match=r"no kernel runs LSTM: \{'a': 'tired'\}"):
-        choose(LSTM(3, 4), INPUTS)
+        choose(LSTMCell(3, 4), INPUTS)

@@ -143,7 +143,7 @@ def test_a_parameter_replaced_before_the_backward_pass_changes_no_gradient():
 GROWTH = """
 import ctypes
 import torch
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 
@@ -153,7 +153,7 @@ def resident():
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 torch.manual_seed(0)
-cell, inputs = LSTM(8, 128), Ragged(torch.randn(100_000, 8), torch.tensor([100_000]))
+cell, inputs = LSTMCell(8, 128), Ragged(torch.randn(100_000, 8), torch.tensor([100_000]))
 unroll(cell, Ragged(inputs.values[:50], torch.tensor([50])))[0].values.sum().backward()
 before = resident()
 outputs, _ = unroll(cell, inputs, recompute=RECOMPUTE)

@@ -7,7 +7,7 @@ from pictures import assert_legible, svg_texts, written_texts
 from unrolled.errors import OptionError
 from unrolled.inspection.alignment import Alignment, Working
 from unrolled.plots.alignment import draw_alignment
-from unrolled.plots.looking import VEIL, draw_looks, draw_sheet, grown
+from unrolled.plots.attended_places import VEIL, draw_looks, draw_sheet, grown
 from unrolled.plots.theme import DARK, LIGHT, visible
 
 LONG = ["internationalisation", "extraordinarily"]
@@ -158,7 +158,7 @@ def test_a_sheet_without_true_texts_says_nothing_about_them():
         (lambda: draw_sheet([]), "at least one"),
         (lambda: draw_sheet([Working(0, "x", "y", "", None)]), "a picture"),
         (lambda: draw_looks(Working(0, "x", "y", "", None)), "a picture"),
-        (lambda: draw_looks(a_working(["a"], attends=False)), "attends"),
+        (lambda: draw_looks(a_working(["a"], attends=False)), "attention"),
         (lambda: draw_looks(a_working(["a"]), "a.gif"), r"\.svg, \.png"),
     ],
 )

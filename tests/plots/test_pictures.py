@@ -9,7 +9,7 @@ from unrolled.errors import OptionError
 from unrolled.inspection.saliency import Saliency
 from unrolled.inspection.states import states
 from unrolled.inspection.tracking import Tracked
-from unrolled.metrics import Scores
+from unrolled.metrics.scores import Scores
 from unrolled.plots.recall import draw_recall
 from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking

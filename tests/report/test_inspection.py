@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from unrolled.cli.main import make_app
-from unrolled.codecs.words import Words
-from unrolled.confusion_matrix import Confusion
+from unrolled.codecs.text.words import Words
 from unrolled.errors import OptionError
+from unrolled.metrics.confusion import Confusion
 from unrolled.report.inspection import lead_of, sections_of
-from unrolled.tasks.classifier import Classifier
+from unrolled.tasks.classification.classifier import Classifier
 
 
 def records(count: int) -> list[dict[str, Any]]:
@@ -41,12 +41,12 @@ def test_every_part_of_the_report_is_there(task, found):
     assert titles == [
         "Scores",
         "Training",
-        "Which class is taken for which",
-        "Errors worth reading",
+        "Confusion matrix",
+        "Largest errors",
         "Gradient flow",
         "Unfolded in time",
-        "What it remembers",
-        "What the answer hangs on",
+        "Hidden states",
+        "Which steps the answer depends on",
     ]
     assert found.gradient_flow.verdict in lead_of(found)
 
@@ -73,14 +73,14 @@ def test_the_confusion_on_the_page_is_that_of_the_answers(task, found):
             want = sum(t == name and s == answer for t, s in zip(true, said, strict=True))
             assert found.confusion.counts[row, column] == want
     assert found.to_json()["confusion"] == task.confusion(records(40)).to_json()
-    section = next(part for part in sections_of(found, None) if "taken for" in part.title)
-    assert section.text[0] == "Taken for another class most often: yes for no (1 times)."
+    section = next(part for part in sections_of(found, None) if part.title == "Confusion matrix")
+    assert section.text[0] == "Most frequent confusions: yes predicted as no (1 times)."
 
 
 def test_many_classes_make_no_picture(found):
     many = Confusion(tuple(map(str, range(21))), np.eye(21, dtype=int))
     titles = [part.title for part in sections_of(replace(found, confusion=many), None)]
-    assert not any("taken for" in title for title in titles)
+    assert "Confusion matrix" not in titles
 
 
 def test_the_record_is_plain_json(found):
@@ -104,7 +104,7 @@ def test_the_command_writes_report_pictures_and_json(task, tmp_path: Path, capsy
     ]
     make_app(["inspect"])([str(word) for word in words], standalone_mode=False)
     assert "gradient flow:" in capsys.readouterr().out
-    assert "Errors worth reading" in out.read_text(encoding="utf-8")
+    assert "Largest errors" in out.read_text(encoding="utf-8")
     assert (tmp_path / "pictures" / "unfolding.png").exists()
     assert json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))["scores"]["n"] == 40
 

@@ -11,7 +11,7 @@ from serving.toys import ToyModel, client_of, toy_service
 from streaming.toy import Toy
 from unrolled.errors import OptionError
 from unrolled.serving.settings import Settings
-from unrolled.serving.strict import dumps, loads
+from unrolled.serving.strict_json import dumps, loads
 from unrolled.streaming.stream import Stream
 
 JSON = {"content-type": "application/json"}

@@ -17,12 +17,12 @@ from serving.toys import STREAM, ToyModel, client_of, toy_service
 from unrolled.errors import DataError
 from unrolled.serving.bounds import Bounds, count_values
 from unrolled.serving.csv_bodies import check_csv
-from unrolled.serving.faults import Fault
+from unrolled.serving.errors import Fault
 from unrolled.serving.limits import GRACE, Bounded, is_wanted
-from unrolled.serving.predicting import table_of_csv
+from unrolled.serving.predictions import table_of_csv
 from unrolled.serving.schemas import Events, Look, Records
 from unrolled.serving.settings import Settings
-from unrolled.serving.strict import dumps, dumps_long
+from unrolled.serving.strict_json import dumps, dumps_long
 from unrolled.serving.websocket import FEWEST, OUTBOX, POLICY, ROOM, WRONG, lines_of
 from unrolled.streaming.stream import Stream
 
@@ -67,7 +67,7 @@ def test_what_is_within_the_bounds_is_answered(small):
 
 
 def test_bytes_are_counted_before_any_value_is_made(monkeypatch):
-    monkeypatch.setattr("unrolled.serving.asking.loads", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr("unrolled.serving.routes.common.loads", lambda *_, **__: pytest.fail("it was read"))
     with client_of(toy_service(max_items=1000)) as client:
         refused(client.post("/v1/step", content=TOO_MUCH["values"], headers=JSON), 422, "length")
 
@@ -140,7 +140,7 @@ TABLES = {
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_a_table_is_counted_before_it_is_read(table, monkeypatch):
-    monkeypatch.setattr("unrolled.serving.predicting.pl.read_csv", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr("unrolled.serving.predictions.pl.read_csv", lambda *_, **__: pytest.fail("it was read"))
     with client_of(toy_service(max_cells=1000, max_columns=10, max_length=500)) as client:
         refused(client.post("/v1/predict/csv", content=table, headers={"content-type": "text/csv"}), 422, "length")
 
@@ -441,7 +441,7 @@ def test_lines_are_taken_one_by_one():
 
 
 def test_connections_without_a_token_have_places_of_their_own(monkeypatch):
-    monkeypatch.setattr("unrolled.serving.hub.STRANGERS", 2)
+    monkeypatch.setattr("unrolled.serving.dispatch.STRANGERS", 2)
     with (
         client_of(toy_service(token="hush", max_sockets=1)) as client,
         client.websocket_connect(STREAM) as first,

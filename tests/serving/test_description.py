@@ -13,7 +13,7 @@ from schemathesis.checks import (
 )
 
 from serving.toys import toy_service
-from unrolled.serving.app import make_app
+from unrolled.serving.application import make_app
 from unrolled.serving.service import Service, stream_of
 from unrolled.serving.settings import Settings
 from unrolled.streaming.sessions import Sessions

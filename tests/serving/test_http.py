@@ -14,8 +14,8 @@ from serving.process import Server, wait_for
 from serving.test_bad_input import refused
 from serving.toys import STREAM, client_of, toy_service
 from unrolled.errors import OptionError
-from unrolled.serving.app import make_app
-from unrolled.serving.door import Door, most_connections
+from unrolled.serving.application import make_app
+from unrolled.serving.connections import Door, most_connections
 from unrolled.serving.logs import Seldom
 from unrolled.serving.settings import Settings
 
@@ -176,7 +176,7 @@ def test_a_connection_that_asks_nothing_makes_room_for_one_that_comes():
 
 
 def test_answers_that_are_not_taken_are_bounded_all_together(monkeypatch):
-    monkeypatch.setattr("unrolled.serving.door.UNREAD", 100)
+    monkeypatch.setattr("unrolled.serving.connections.UNREAD", 100)
     door, slow = Door(100), [Visitor(30) for _ in range(10)]
     for one in slow:
         door.waits(one)
@@ -199,9 +199,9 @@ def test_connections_fit_into_the_files_that_may_be_open(monkeypatch):
             self.now = wanted
 
     for soft, hard, expected in ((256, 256, 192), (256, 1000, 936), (256, 1 << 20, 11_000), (1 << 20, 1 << 20, 11_000)):
-        monkeypatch.setattr("unrolled.serving.door.resource", Limits(soft, hard))
+        monkeypatch.setattr("unrolled.serving.connections.resource", Limits(soft, hard))
         assert most_connections(11_000) == expected
-    monkeypatch.setattr("unrolled.serving.door.resource", None)  # as on Windows
+    monkeypatch.setattr("unrolled.serving.connections.resource", None)  # as on Windows
     assert most_connections(11_000) == 11_000
 
 

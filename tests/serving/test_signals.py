@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from unrolled.serving import signals
-from unrolled.serving.hub import Hub
+from unrolled.serving.dispatch import Hub
 from unrolled.serving.service import Service
 from unrolled.serving.settings import Settings
 

@@ -5,7 +5,7 @@ import pytest
 from serving.toys import client_of, toy_service
 from streaming.toy import toy_stream
 from unrolled.errors import ArtifactError, OptionError
-from unrolled.streaming.signed import DIGEST, HEAD, Signer, signer_of
+from unrolled.streaming.signed_state import DIGEST, HEAD, Signer, signer_of
 
 OLD, NEW = "an old secret of the server", "a new secret of the server"
 PATH = "/v1/sessions/a/state"

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from streaming.toy import toy_stream
 from unrolled.errors import DataError, message
-from unrolled.serving.app import make_app
+from unrolled.serving.application import make_app
 from unrolled.serving.service import Service
 from unrolled.serving.settings import Settings
 from unrolled.streaming.sessions import Sessions

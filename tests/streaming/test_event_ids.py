@@ -10,8 +10,8 @@ import pytest
 from redis_server import RedisServer
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError, OptionError, RepeatedEvent
-from unrolled.streaming.heard import NOTHING, PRINT, Again, Window, is_heard
-from unrolled.streaming.record import session_bytes
+from unrolled.streaming.event_ids import NOTHING, PRINT, Again, Window, is_heard
+from unrolled.streaming.session_record import session_bytes
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.stores.base import Write
 from unrolled.streaming.stores.memory import MemoryStore

@@ -5,15 +5,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unrolled.codecs.base import Codec
-from unrolled.codecs.frames import Frames
 from unrolled.codecs.holding import holder_of
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.video import Video
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.video import Video
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, UnsupportedError
 
 TEXTS = [

@@ -10,13 +10,13 @@ import pytest
 
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError
-from unrolled.streaming.heard import Window
-from unrolled.streaming.live import Live
+from unrolled.streaming.batching import Work
+from unrolled.streaming.event_ids import Window
+from unrolled.streaming.in_process import Live
+from unrolled.streaming.live_table import Table
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Stream
-from unrolled.streaming.table import Table
-from unrolled.streaming.waiting import Work
 
 KEYS = [f"user {number}" for number in range(150)]
 TTL, MOST, KEPT = 50.0, 100, 2

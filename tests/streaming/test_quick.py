@@ -20,7 +20,7 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.ragged import Ragged
 from unrolled.streaming.engine import Engine
-from unrolled.streaming.quick import Quick, quick_of
+from unrolled.streaming.fast_step import Quick, quick_of
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 tiled = pytest.mark.parametrize("cell", [name for name in CELLS if name_of(make_cell(name, 1, 1))])

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unrolled.codecs.category import Categories
-from unrolled.codecs.habits import Habits
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.own_history import recalled
-from unrolled.codecs.words import Words
-from unrolled.data.events import event_log
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.habits import Habits
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.own_history import recalled
+from unrolled.codecs.text.words import Words
+from unrolled.data.event_log import event_log
 from unrolled.data.source import Table
 from unrolled.errors import DataError
 from unrolled.streaming.fingerprint import fingerprint
-from unrolled.streaming.pieces import Pieces
+from unrolled.streaming.record_pieces import Pieces
+from unrolled.streaming.stacked_states import StreamStates, memories_of, rows_of
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.states import StreamStates, memories_of, rows_of
 
 
 @given(items=st.lists(st.integers(0, 4), min_size=1, max_size=30), gaps=st.lists(st.integers(0, 9000), min_size=30))

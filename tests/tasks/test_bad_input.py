@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from unrolled.codecs.category import Categories
-from unrolled.codecs.labels import Labels
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.labels import Labels
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, InputError
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.tagger import Tagger
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.classification.tagger import Tagger
 
 TEXTS, LABELS = ["abc", "cba", "bca", "acb"] * 5, ["up", "down"] * 10
 

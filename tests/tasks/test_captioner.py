@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.words import Words
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, InputError
-from unrolled.tasks.captioner import Captioner
 from unrolled.tasks.registry import load
+from unrolled.tasks.seq2seq.captioner import Captioner
 
 SIDE = 32
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 230)}

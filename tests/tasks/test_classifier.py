@@ -7,14 +7,14 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import unrolled as ur
-from unrolled.codecs.category import Categories
-from unrolled.codecs.labels import Labels, MultiLabels
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.labels import Labels, MultiLabels
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.data.readers import as_source
 from unrolled.errors import DataError, OptionError, UnsupportedError
-from unrolled.tasks.classifier import Classifier
+from unrolled.tasks.classification.classifier import Classifier
 from unrolled.tasks.registry import load
 
 NAMES = ["David", "Maria", "Chen", "Amal", "Olu", "Ivo"]

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from unrolled.artifacts import seal
-from unrolled.codecs.frames import Frames
+from unrolled.codecs.tables.frames import Frames
 from unrolled.errors import DataError, InputError, OptionError
 from unrolled.tasks.registry import load
-from unrolled.tasks.sequence import SequenceModel
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 KEYS = [{"frames": np.eye(3)[np.arange(6) % 3].tolist()}] * 9
 FITTING = {"epochs": 25, "learning_rate": 0.01, "batch_size": 16, "validation": 0.0, "seed": 0}

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from planted import CALM, FIRST, KINDS, event_log, plant
 from unrolled.data.source import Table
 from unrolled.errors import NotFittedError, OptionError, UnsupportedError
-from unrolled.tasks.detector import Detector
+from unrolled.tasks.detection.detector import Detector
 from unrolled.tasks.registry import load
 
 LIKE = {"rtol": 1e-3, "atol": 1e-3}

@@ -7,7 +7,7 @@ import pytest
 from planted import event_log
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError
-from unrolled.tasks.detector import Detector
+from unrolled.tasks.detection.detector import Detector
 
 STEPS = 300
 
@@ -168,7 +168,7 @@ def test_other_columns_than_in_training_are_refused(fitted, later):
         fitted.step({"hour": later["hour"][0]}, fitted.state_of())
     with pytest.raises(DataError, match="numbers, as in training"):
         fitted.step({"hour": later["hour"][0], "x": "high"}, fitted.state_of())
-    with pytest.raises(DataError, match="moments, as in training"):
+    with pytest.raises(DataError, match="dates and times, as in training"):
         fitted.detect(Table(later.with_columns(hour=pl.Series(np.arange(60.0))), time="hour"))
 
 
@@ -177,7 +177,7 @@ def test_events_beside_numbers_are_refused_and_a_user_with_one_event_is_not():
     with pytest.raises(OptionError, match="one column of events"):
         small(target=["page", "label"]).fit(log)
     for option in ({"season": 7}, {"components": 2}):
-        with pytest.raises(OptionError, match=f"{next(iter(option))}: expected nothing beside events"):
+        with pytest.raises(OptionError, match=f"{next(iter(option))}: expected the default for events"):
             small(target="page", **option).fit(log)
     one = Table(log.frame.filter((pl.col("user") != "u1") | (pl.col("time") == 3)), time="time", group="user")
     detector = small(target="page").fit(one)

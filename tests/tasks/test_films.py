@@ -10,16 +10,16 @@ from PIL import Image
 
 from unrolled.baselines.mean_frame import MeanFrame
 from unrolled.cli.main import make_app
-from unrolled.codecs import film
-from unrolled.codecs.frames import Frames
 from unrolled.codecs.infer import infer_codecs
-from unrolled.codecs.labels import MultiLabels
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.video import Video
+from unrolled.codecs.media import film
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.video import Video
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.labels import MultiLabels
 from unrolled.errors import DataError, OptionError
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.memory import estimate_memory
+from unrolled.tasks.classification.classifier import Classifier
 from unrolled.tasks.registry import load
+from unrolled.tasks.shared.memory_estimate import estimate_memory
 from unrolled.training.options import TrainingOptions
 
 SMALL = {"hidden_size": 8, "dropout": 0.0}

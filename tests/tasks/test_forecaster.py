@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from unrolled.data.source import Table
 from unrolled.errors import DataError, NotFittedError, OptionError
-from unrolled.tasks.forecaster import Forecaster
+from unrolled.tasks.forecasting.forecaster import Forecaster
 from unrolled.tasks.registry import load
 
 START = dt.date(2022, 1, 3)

@@ -9,7 +9,7 @@ import pytest
 
 from unrolled.data import forks
 from unrolled.errors import UnsupportedError
-from unrolled.tasks.classifier import Classifier
+from unrolled.tasks.classification.classifier import Classifier
 from unrolled.tasks.registry import TASKS
 
 PROGRAM = Path(__file__).with_name("forked.py")

@@ -6,9 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from unrolled.tasks import free_memory as module
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.free_memory import free_memory
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.shared import free_memory as module
+from unrolled.tasks.shared.free_memory import free_memory
 
 GB = 1 << 30
 UNLIMITED = str((1 << 63) - 4096)  # what the older layout says where there is no limit

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from unrolled.codecs.labels import MultiLabels
+from unrolled.codecs.tables.labels import MultiLabels
 from unrolled.errors import InputError, NotFittedError, UnsupportedError
 from unrolled.inspection.graph import INPUT, LOSS, TOTAL
-from unrolled.tasks.classifier import Classifier
-from unrolled.tasks.forecaster import Forecaster
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.classification.classifier import Classifier
+from unrolled.tasks.classification.tagger import Tagger
+from unrolled.tasks.forecasting.forecaster import Forecaster
+from unrolled.tasks.language.language_model import LanguageModel
 from unrolled.tasks.registry import load
-from unrolled.tasks.sequence import SequenceModel
-from unrolled.tasks.tagger import Tagger
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 NAMES = [{"name": name, "y": name[0] in "aeiou"} for name in ("anna", "bob", "emil", "tim", "ida", "zoe") * 4]
 TAGGED = [

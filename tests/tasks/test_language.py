@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.words import Words
 from unrolled.data.readers import read_text
 from unrolled.errors import InputError, OptionError, UnrolledError
-from unrolled.tasks.language import LanguageModel
+from unrolled.tasks.language.language_model import LanguageModel
 from unrolled.tasks.registry import load
 
 CYCLE = "abac"  # after an a comes b or c: it takes two letters to know

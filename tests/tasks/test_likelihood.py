@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.anomaly_metrics.quiet import loudest
-from unrolled.tasks.likelihood import (
+from unrolled.metrics.anomalies.quiet import loudest
+from unrolled.tasks.detection.likelihood import (
     CAP,
     MEMORY,
     QUIET,

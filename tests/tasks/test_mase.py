@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 import unrolled as ur
-from unrolled.tasks.backtest import naive_errors
-from unrolled.tasks.forecaster import Forecaster
+from unrolled.tasks.forecasting.backtest import naive_errors
+from unrolled.tasks.forecasting.forecaster import Forecaster
 
 QUIET, LOUD = np.arange(100.0) % 2, 4 * (np.arange(40) % 3)  # whose last part moves more
 

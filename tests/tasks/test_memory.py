@@ -14,9 +14,9 @@ from unrolled.nn.decoder import AttendingDecoder
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged
-from unrolled.tasks import memory
-from unrolled.tasks.memory import check_memory, estimate_memory
-from unrolled.tasks.sequence import SequenceModel
+from unrolled.tasks.shared import memory_estimate
+from unrolled.tasks.shared.memory_estimate import check_memory, estimate_memory
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 from unrolled.training.options import TrainingOptions
 
 STEPS = 20_000
@@ -46,7 +46,7 @@ def small_budget(monkeypatch):
 def test_what_fits_only_because_its_layers_recompute_is_not_refused(network, monkeypatch):
     long = examples(STEPS)
     needed = estimate_memory(network, long, options())
-    monkeypatch.setattr(memory, "free_memory", lambda: needed)
+    monkeypatch.setattr(memory_estimate, "free_memory", lambda: needed)
     check_memory(network, long, options())
     monkeypatch.setattr(recompute, "BUDGET", 2**30)
     assert estimate_memory(network, long, options()) > 2 * needed
@@ -58,7 +58,7 @@ def test_what_fits_only_because_its_layers_recompute_is_not_refused(network, mon
 def test_recomputing_does_not_make_everything_fit(network, monkeypatch):
     shown = 2 * 16 * 4 * STEPS  # a float32 output of both layers at every step is kept in any case
     assert estimate_memory(network, examples(STEPS), options()) > shown
-    monkeypatch.setattr(memory, "free_memory", lambda: shown)
+    monkeypatch.setattr(memory_estimate, "free_memory", lambda: shown)
     with pytest.raises(OptionError, match="free memory"):
         check_memory(network, examples(STEPS), options())
 
@@ -79,7 +79,7 @@ def test_where_no_layer_recomputes_the_estimate_counts_every_step(network, lengt
 def test_a_task_learns_from_a_sequence_that_fits_only_by_recomputing(monkeypatch):
     model, frames = SequenceModel(hidden_size=16, dropout=0.0), some_ragged([STEPS], 3).values.tolist()
     fast = {"epochs": 1, "validation": 0.0, "batch_size": 1, "device": "cpu", "baselines": False}
-    monkeypatch.setattr(memory, "free_memory", lambda: 4 * 16 * 8 * STEPS)
+    monkeypatch.setattr(memory_estimate, "free_memory", lambda: 4 * 16 * 8 * STEPS)
     model.fit([{"frames": frames}], **fast)
     monkeypatch.setattr(recompute, "BUDGET", 2**30)
     with pytest.raises(OptionError, match="free memory"):

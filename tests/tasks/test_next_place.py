@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 
-from unrolled.codecs.places import Places
+from unrolled.codecs.tables.places import Places
 from unrolled.errors import DataError, OptionError
-from unrolled.tasks.next_place import NextPlace
+from unrolled.tasks.items.next_place import NextPlace
 from unrolled.tasks.registry import load
 
 FAST = {"epochs": 15, "device": "cpu"}

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 
 from unrolled.errors import ArtifactError, DataError, NotFittedError, OptionError, UnsupportedError
-from unrolled.tasks.recommender import Recommender
+from unrolled.tasks.items.recommender import Recommender
 from unrolled.tasks.registry import load
 
 FAST = {"epochs": 12, "learning_rate": 0.01, "device": "cpu"}

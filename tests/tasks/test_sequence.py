@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from unrolled.codecs.frames import Frames
+from unrolled.codecs.tables.frames import Frames
 from unrolled.errors import DataError, InputError, OptionError
 from unrolled.tasks.registry import load
-from unrolled.tasks.sequence import SequenceModel
+from unrolled.tasks.vectors.sequence_model import SequenceModel
 
 FAST = {"epochs": 40, "learning_rate": 0.02, "batch_size": 8, "validation": 0.0}
 CYCLE = np.eye(4)[[0, 2, 1, 2]]  # what follows a 2 hangs on what came before it

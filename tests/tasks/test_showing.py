@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from unrolled.cli.main import make_app
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.picture import Pictures
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.tables.frames import Frames
 from unrolled.errors import NotFittedError, OptionError
 from unrolled.inspection.graph import DECODER, ENCODER, INPUT, LOSS, OUTPUT
-from unrolled.plots.looking import draw_sheet
+from unrolled.plots.attended_places import draw_sheet
 from unrolled.report.inspection import sections_of
-from unrolled.tasks.captioner import Captioner
 from unrolled.tasks.registry import load
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.captioner import Captioner
+from unrolled.tasks.seq2seq.translator import Translator
 
 DRAW = random.Random(0)
 WORDS = ["".join(DRAW.choices("abcde", k=DRAW.randint(2, 6))) for _ in range(120)]
@@ -197,11 +197,11 @@ def test_the_report_has_the_parts_that_make_sense(fitted, case):
     model, data = fitted(case)
     seen = model.inspect(data)
     titles = [section.title for section in sections_of(seen, model.history_)]
-    wanted = ["Scores", "Training", "Errors worth reading", "Answers", "Where it looked", "Gradient flow"]
-    wanted += ["Unfolded in time", "What it remembers"]
+    wanted = ["Scores", "Training", "Largest errors", "Answers", "Attention", "Gradient flow"]
+    wanted += ["Unfolded in time", "Hidden states"]
     left_out = {
-        "Where it looked": case == "no attention" or not any(one.alignment.written for one in seen.workings),
-        "Errors worth reading": not seen.mistakes,
+        "Attention": case == "no attention" or not any(one.alignment.written for one in seen.workings),
+        "Largest errors": not seen.mistakes,
     }
     assert titles == [title for title in wanted if not left_out.get(title)]
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, InputError, OptionError
+from unrolled.tasks.classification.tagger import Tagger
 from unrolled.tasks.registry import load
-from unrolled.tasks.tagger import Tagger
 
 FAST = {"epochs": 15, "learning_rate": 0.02, "batch_size": 16, "validation": 0.0}
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from unrolled.arrangements.encoder_decoder import COPY
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.words import Words
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, InputError, OptionError
 from unrolled.nn.heads import IGNORED
 from unrolled.tasks.registry import load
-from unrolled.tasks.target_text import choose_unit
-from unrolled.tasks.translator import Translator
+from unrolled.tasks.seq2seq.target_text import choose_unit
+from unrolled.tasks.seq2seq.translator import Translator
 from unrolled.training.callbacks import Callback
 
 

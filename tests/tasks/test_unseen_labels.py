@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import unrolled as ur
-from unrolled.codecs.labels import Labels, MultiLabels
+from unrolled.codecs.tables.labels import Labels, MultiLabels
 from unrolled.errors import DataError
 
 WORDS = [["the", "cat"], ["a", "dog"], ["the", "dog"], ["a", "cat"]] * 8

@@ -11,7 +11,7 @@ import torch
 import unrolled as ur
 from sounds import RATE, tone, voice, write, write_voices
 from unrolled.cli.main import make_app
-from unrolled.codecs import audio
+from unrolled.codecs.media import audio
 from unrolled.errors import DataError
 
 FAST = {"epochs": 8, "learning_rate": 0.01, "batch_size": 8, "validation": 0.0}

@@ -5,7 +5,7 @@ import torch
 
 import unrolled as ur
 from unrolled.errors import OptionError
-from unrolled.tasks.writing_on import END, write_on
+from unrolled.tasks.language.live_generation import END, write_on
 
 TEXT = "the cät säß on the mat, the döner. " * 30
 

@@ -209,7 +209,7 @@ def test_a_disk_that_fills_up_during_training_ends_it_with_healthy_weights(tmp_p
 def test_a_place_that_cannot_be_written_is_reported_before_training(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     updates = StopAt(1, "break")
-    with pytest.raises(ArtifactError, match="checkpoint: expected a folder with room"):
+    with pytest.raises(ArtifactError, match="checkpoint: expected a writable folder"):
         train(checkpoint=str(tmp_path / "file"), callbacks=[updates])
 
 
@@ -228,7 +228,7 @@ def test_a_folder_with_another_run_is_not_overwritten(tmp_path):
         ({"clip_band": (0.0, 2.0)}, "clip_band"),
         ({"model": "hidden"}, "this model's cell.weight_ih of shape"),
         ({"model": "other"}, "this model's weight of shape"),
-        ({"batches": 2}, "expected a run with 6 batches an epoch, received 3"),
+        ({"batches": 2}, "expected a run with 6 batches per epoch, received 3"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(change, words, tmp_path):

@@ -114,7 +114,7 @@ def test_progress_goes_to_the_error_stream_only_when_asked_for(capsys):
         ({"clip_band": (2.0, 1.0)}, "clip_band: expected (low, high)"),
         ({"clip_band": (1.0,)}, "clip_band: expected (low, high)"),
         ({"clip_band": "ab"}, "clip_band: expected (low, high)"),
-        ({"clip_band": (0.1, 1.0), "max_grad_norm": 5.0}, "max_grad_norm: expected 0 beside clip_band"),
+        ({"clip_band": (0.1, 1.0), "max_grad_norm": 5.0}, "max_grad_norm: expected 0 with clip_band"),
         ({"resume": True}, "give checkpoint=FOLDER"),
         ({"resume": 1}, "resume: expected True or False"),
         ({"optimizer": 3}, "optimizer: expected a text"),

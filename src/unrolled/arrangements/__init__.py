@@ -1,1 +1,1 @@
-"""Arrangements: how sequences go in and come out."""
+"""Arrangements: networks by the form of their inputs and outputs (many-to-one, many-to-many, encoder-decoder, ...)."""

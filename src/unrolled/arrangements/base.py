@@ -1,4 +1,4 @@
-"""What every arrangement of a sequence layer has in common: the contract and the final linear layer."""
+"""The common parts of the arrangements of a sequence layer: its interface and the final linear layer."""
 
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from unrolled.shapes import Reset
 
 
 class SequenceLayer(Protocol):
-    """A Stack, or anything with its face."""
+    """A Stack, or any layer with the same interface."""
 
     causal: bool
     output_size: int
@@ -26,7 +26,7 @@ class SequenceLayer(Protocol):
 
 
 class Head(nn.Module):
-    """Dropout and the linear layer from hidden units to the output's raw numbers."""
+    """Dropout and the linear layer from hidden units to the raw numbers of the output."""
 
     def __init__(self, input_size: int, output: Output, dropout: float = 0.0) -> None:
         super().__init__()

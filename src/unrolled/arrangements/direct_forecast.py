@@ -1,4 +1,4 @@
-"""Direct multi-step forecasting: at every step of a series, one answer for each of the next steps at once."""
+"""Direct multi-step forecasting: at every step of a series, forecasts of all the next steps at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,16 +15,16 @@ from unrolled.ragged import Ragged
 
 
 class DirectForecast(nn.Module):
-    """Forking sequences: a recurrent net runs along the series, and every step forecasts the next `horizon` ones.
+    """Forking sequences: a recurrent network reads the series, and forecasts the next `horizon` steps at every step.
 
-    The answer is a correction to a naive forecast. It is the sum of three parts, so that the untrained net is the
-    naive forecast with its usual error taken out, and the data decide how far to go beyond it:
+    The answer is a correction to a naive forecast. It is the sum of three parts, so that the untrained network is the
+    naive forecast minus its usual error, and training decides how far to depart from it:
 
     - a bias for each step ahead,
     - a linear map of this step's inputs and of the rival naive forecasts of the step ahead, which starts at zero,
-    - an MLP shared by all steps ahead, over the hidden state, what is known about the step ahead and its position.
+    - an MLP shared by all steps ahead, over the hidden state, the known features of the step ahead and its position.
 
-    Inputs named "ahead" hold what is known about each step ahead, (N, horizon, A) ragged, the first `num_rivals`
+    The input "ahead" holds the known features of each step ahead, (N, horizon, A) ragged, the first `num_rivals`
     of A being the rival naive forecasts; all other inputs are read step by step.
 
     Args:
@@ -33,9 +33,9 @@ class DirectForecast(nn.Module):
         output: a NumberOutput or QuantilesOutput for `horizon` numbers.
         horizon: steps ahead.
         ahead_size: features of one step ahead, A; at least 1.
-        num_rivals: how many of them are rival naive forecasts.
-        dropout: share of the decoder's hidden values zeroed while training.
-        bias: where the bias starts, (horizon, values of one step ahead); None = zeros.
+        num_rivals: number of rival naive forecasts among them.
+        dropout: share of the decoder's hidden values set to zero in training.
+        bias: initial value of the bias, (horizon, values per step ahead); None = zeros.
 
     Source: R. Wen et al., "A Multi-Horizon Quantile Recurrent Forecaster", 2017, sections 3.2 and 3.3.
     """
@@ -79,14 +79,14 @@ class DirectForecast(nn.Module):
                 self.bias.copy_(torch.as_tensor(bias, dtype=self.bias.dtype))
 
     def decode(self, inputs: Tensor, hidden: Tensor, ahead: Tensor) -> Tensor:
-        """Raw answers from inputs (M, F), hidden states (M, H) and what is known ahead (M, horizon, A): (M, width)."""
+        """Return raw answers (M, width) from inputs (M, F), hidden states (M, H) and features ahead (M, horizon, A)."""
         joined = self.from_state(hidden)[:, None] + self.from_ahead(ahead) + self.position.weight
         deep = self.answer(self.dropout(nn.functional.gelu(joined)))  # (M, horizon, values)
         linear = torch.einsum("mha,hav->mhv", ahead[..., : self.num_rivals], self.rivals)
         return (deep + linear + self.bias).flatten(1) + self.short_cut(inputs)
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
-        """Raw answers of every step, (N, output.width) ragged, and the final state."""
+        """Return the raw answers of every step, (N, output.width) ragged, and the final state."""
         inputs = self.inputs(batch)
         hidden, state = self.layers(inputs, state, batch.reset)
         ahead = batch.inputs["ahead"]
@@ -94,24 +94,24 @@ class DirectForecast(nn.Module):
         return hidden.with_values(self.decode(inputs.values, hidden.values, ahead.values)), state
 
     def forecast(self, batch: Batch) -> tuple[Tensor, Any]:
-        """Raw answers after the last step only, (B, output.width); `statics["ahead"]` is (B, horizon, A)."""
+        """Return the raw answers after the last step only, (B, output.width); `statics["ahead"]` is (B, horizon, A)."""
         inputs = self.inputs(batch)
         hidden, state = self.layers(inputs)
         return self.decode(inputs.last(), hidden.last(), batch.statics["ahead"]), state
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """The summed loss over all known steps ahead of all steps."""
+        """Return the summed loss over all known steps ahead of all steps."""
         raw, state = self(batch, state)
         assert isinstance(batch.targets, Ragged), "targets are the next `horizon` numbers of every step"
         targets = batch.targets.values
         return LossSum(self.output.loss(raw.values, targets).sum(), self.output.count(targets), state)
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before the first step."""
+        """Return the state before the first step."""
         return self.layers.initial_state(batch_size)
 
     def step(self, batch: Batch, state: Any) -> tuple[Tensor, Any]:
-        """One more step for every row: raw answers (B, output.width)."""
+        """Read one more step in every row and return raw answers (B, output.width)."""
         inputs = self.inputs(batch)
         hidden, state = self.layers.step(inputs.values, state)
         ahead = batch.inputs["ahead"]

@@ -1,4 +1,4 @@
-"""Encoder-decoder: one sequence, or a picture, in; another sequence out, of its own length."""
+"""Encoder-decoder: reads a sequence or a picture and writes another sequence, of its own length."""
 
 from typing import Any, NamedTuple
 
@@ -13,38 +13,38 @@ from unrolled.nn.heads import IGNORED, TokenOutput
 from unrolled.nn.token_head import TokenHead
 from unrolled.ragged import Ragged
 
-TARGET = "target"  # the input: the tokens before each step
-COPIES = 3  # of a step's vocabulary: logits, their logarithm, the gradient
-COPY = "copy"  # the source, not read by the encoder: at each place the token that copying it would write
+TARGET = "target"  # name of the input with the tokens before each step
+COPIES = 3  # numbers per step and vocabulary entry: logits, their logarithm, the gradient
+COPY = "copy"  # name of the source with the token that copying each place would write; the encoder does not read it
 
 
 class Shared(NamedTuple):
-    """What all hypotheses of a source read alike, a row for each source."""
+    """The data that all hypotheses of a source read, one row per source."""
 
     source: Source
     places: Tensor | None  # (B, S) tokens that can be copied
 
 
 class Writing(NamedTuple):
-    """The state of `step`: where each row stands, and what it reads."""
+    """The state of `step`: the decoder's state and the data that each row reads."""
 
     state: DecoderState
     shared: Shared
 
 
 class EncoderDecoder(nn.Module):
-    """Writes a target from a source, a token at a time, each knowing the tokens before it.
+    """A network that writes a target from a source, token by token, each from the tokens before it.
 
-    `batch.sources` is what the encoder reads (a picture stands in `batch.statics`); `batch.inputs["target"]` holds the
+    The encoder reads `batch.sources` (a picture is in `batch.statics`); `batch.inputs["target"]` holds the
     tokens before each step, the start first; `batch.targets` the tokens to write, the end last.
 
     Args:
-        encoder: gives places to look at, and a summary to start from.
+        encoder: gives places for the attention, and a summary for the first state.
         decoder: an `AttendingDecoder`.
-        tied: the decoder's embedding is also the last linear layer.
-        copy: words of the source can be copied; `batch.sources["copy"]` says which tokens they are.
+        tied: whether the decoder's embedding is also the last linear layer.
+        copy: whether words of the source can be copied; `batch.sources["copy"]` holds their tokens.
         label_smoothing: share of the probability spread over the vocabulary in the loss.
-        unknown: the token that stands for unknown ones; copied words are read as it, and it is never written.
+        unknown: the token of unknown pieces; copied words are read as it, and it is never written.
 
     Attributes:
         teacher_forcing: share of true tokens among those read in training, from 1 (all) to 0; the others are drawn
@@ -90,19 +90,19 @@ class EncoderDecoder(nn.Module):
     # ---- whole targets ------------------------------------------------------------------------
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, DecoderState]:
-        """Log-probabilities of the token after each step, (N, V + further) ragged, and the final state."""
+        """Return log-probabilities of the token after each step, (N, V + further) ragged, and the final state."""
         if state is not None:
-            raise UnsupportedError("an encoder-decoder starts from its source; go on from a state with `step`")
+            raise UnsupportedError("an encoder-decoder starts from its source; continue from a state with `step`")
         tokens, shared = self._tokens(batch), self.share(batch)
         written, final = self.decoder(tokens, shared.source)
         places = None if shared.places is None else shared.places[tokens.sequence_ids]
         return tokens.with_values(self._log_probabilities(written, places, self.further(batch))), final
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """Nats of all known target tokens; with coverage, also what was looked at again and again.
+        """Return the nats of all known target tokens; with coverage, also the loss for repeated attention.
 
-        Where `teacher_forcing` is below 1, a first pass says what the model would write after each true beginning, and
-        the second one reads draws of that in place of some true tokens.
+        If `teacher_forcing` is below 1, a first pass predicts the next token after each true prefix, and the second
+        one reads draws from these predictions in place of some true tokens.
 
         Sources: scheduled sampling: S. Bengio et al., NeurIPS 2015, section 2.4; both passes over whole targets: D.
         Duckworth et al., "Parallel Scheduled Sampling", 2019, section 3.1; coverage: See et al. 2017, section 2.3.
@@ -132,7 +132,7 @@ class EncoderDecoder(nn.Module):
             noise = -torch.empty_like(words).exponential_().log()
             drawn = (words + noise).argmax(1)  # (N,) after each step
             own = torch.rand(len(drawn), device=drawn.device) >= self.teacher_forcing
-            own &= tokens.positions > 0  # the start is nobody's answer
+            own &= tokens.positions > 0  # the start token is never predicted
             before = torch.cat([drawn[:1], drawn[:-1]])
         return tokens.with_values(torch.where(own, before, tokens.values))
 
@@ -141,17 +141,19 @@ class EncoderDecoder(nn.Module):
         return self.head(written.readout, written.hidden, weight, written.weights, places, further)
 
     def further(self, batch: Batch) -> int:
-        """Tokens beyond the vocabulary that the sources of a batch offer."""
+        """Return the number of tokens beyond the vocabulary that the sources of a batch offer."""
         places = batch.sources[COPY] if self.copies else None
         if not isinstance(places, Ragged) or not places.num_steps:
             return 0
         return max(0, int(places.values.max()) + 1 - self.head.size)
 
     def kept(self, rows: int, reads: int, writes: int) -> int:
-        """Numbers that training keeps of a batch beside those of its cells: of attention, vocabulary and pictures.
+        """Return the number of values that training keeps of a batch in addition to those of its cells.
+
+        They belong to attention, vocabulary and pictures.
 
         Args:
-            rows: pairs, B.
+            rows: number of pairs, B.
             reads: steps of the longest source, S.
             writes: steps of the longest target, T.
         """
@@ -163,38 +165,38 @@ class EncoderDecoder(nn.Module):
         )
         return rows * (writes * (COPIES * self.head.size + width * places) + pictures)
 
-    # ---- a token at a time --------------------------------------------------------------------
+    # ---- one token at a time ------------------------------------------------------------------
 
     def share(self, batch: Batch) -> Shared:
-        """What the steps read: the sources, encoded once."""
+        """Return the data that the steps read: the sources, encoded once."""
         source = self.decoder.read(*self.encoder(batch))
         places = batch.sources[COPY] if self.copies else None
         return Shared(source, places.padded() if isinstance(places, Ragged) else None)
 
     def first_state(self, batch: Batch) -> Writing:
-        """The state before the first token of every source."""
+        """Return the state before the first token of every source."""
         shared = self.share(batch)
         return Writing(self.decoder.first_state(shared.source), shared)
 
     def initial_state(self, batch_size: int) -> Any:
-        """Refused: the first state is the source's."""
+        """Refuse: the first state depends on the source."""
         raise UnsupportedError("an encoder-decoder starts from its source; use first_state(batch)")
 
     def step(self, batch: Batch, state: Writing) -> tuple[Tensor, Writing]:
-        """One more token for every row: log-probabilities (B, V + further)."""
+        """Read one more token in every row and return log-probabilities (B, V + further)."""
         logs, after = self.advance(self._tokens(batch).values, state.state, state.shared, self.further(batch))
         return logs, state._replace(state=after)
 
     def advance(
         self, tokens: Tensor, state: DecoderState, shared: Shared, further: int = 0
     ) -> tuple[Tensor, DecoderState]:
-        """The step function that decoding knows.
+        """Make one step: the step function for decoding.
 
         Args:
-            tokens: the tokens before, (R,): all hypotheses of a source side by side.
-            state: where they stand.
-            shared: of the sources.
-            further: tokens beyond the vocabulary that the sources offer.
+            tokens: the tokens before, (R,): all hypotheses of a source are adjacent.
+            state: the state before.
+            shared: the data of the sources.
+            further: number of tokens beyond the vocabulary that the sources offer.
 
         Returns:
             Log-probabilities (R, V + further), and the next state.

@@ -1,4 +1,4 @@
-"""Encoders: what a decoder looks back at. Each reads a batch, and gives places and one vector for the whole."""
+"""Encoders: the part of a model that a decoder attends to. Each maps a batch to places and one summary vector."""
 
 from typing import Protocol
 
@@ -13,22 +13,22 @@ from unrolled.ragged import Ragged
 
 
 class Encoder(Protocol):
-    """Anything that turns what a batch holds into places (N, memory_size) ragged and summaries (B, summary_size)."""
+    """An encoder: maps a batch to places (N, memory_size) ragged and summaries (B, summary_size)."""
 
     memory_size: int
     summary_size: int
-    ordered: bool  # whether its places stand in an order that a text may follow
+    ordered: bool  # whether its places have an order that a text may follow
 
     def __call__(self, batch: Batch) -> tuple[Ragged, Tensor]: ...
 
 
 class RecurrentEncoder(nn.Module):
-    """Reads a batch's sources step by step; its summary is what it says at the last and at the first step.
+    """An encoder that reads a batch's sources step by step; its summary is its output at the last and the first step.
 
     Args:
         inputs: the input layer of the sources.
         layers: a Stack, usually bidirectional.
-        dropout: share of the places' values zeroed in training.
+        dropout: share of the places' values set to zero in training.
     """
 
     ordered = True
@@ -41,7 +41,7 @@ class RecurrentEncoder(nn.Module):
         self.summary_size = 2 * layers.output_size
 
     def forward(self, batch: Batch) -> tuple[Ragged, Tensor]:
-        """Places (N, memory_size) ragged, and summaries (B, summary_size)."""
+        """Return places (N, memory_size) ragged, and summaries (B, summary_size)."""
         sources = {name: value for name, value in batch.sources.items() if name in self.inputs.names}
         outputs, _ = self.layers(self.inputs(Batch(sources)), want_state=False)
         ends = torch.cat([outputs.last(), outputs.slice(0, 1).last()], 1)  # (B, 2 * memory_size)
@@ -49,14 +49,14 @@ class RecurrentEncoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """Looks at one picture for each sequence: the places of a convolution net's last map, and its pooled vector.
+    """An encoder of one picture per sequence: the places of a convolutional network's last map, and its pooled vector.
 
-    Each place also says where it is, which a convolution alone does not know.
+    Each place also has a learnt position vector, as a convolution alone does not know positions.
 
     Args:
-        name: of the picture in `batch.statics`, (B, C, S, S) bytes.
-        net: the convolution net.
-        dropout: share of the places' values zeroed in training.
+        name: name of the picture in `batch.statics`, (B, C, S, S) bytes.
+        net: the convolutional network.
+        dropout: share of the places' values set to zero in training.
     """
 
     ordered = False
@@ -70,7 +70,7 @@ class PictureEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, batch: Batch) -> tuple[Ragged, Tensor]:
-        """Places (B * P, D) ragged, and pooled vectors (B, D)."""
+        """Return places (B * P, D) ragged, and pooled vectors (B, D)."""
         seen = self.net(batch.statics[self.name])
         places = self.dropout(seen.places + self.where)  # (B, P, D)
         rows, count = places.shape[:2]
@@ -78,13 +78,13 @@ class PictureEncoder(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """Reads vectors that stand for places of a picture, worked out beforehand: one for each sequence, or a map of them.
+    """An encoder of precomputed vectors of places of a picture: one per sequence, or a map of them.
 
     Args:
-        name: in `batch.sources` for maps, (N, F) ragged; in `batch.statics` for single vectors, (B, F).
-        input_size: numbers of a vector, F.
+        name: name in `batch.sources` for maps, (N, F) ragged; in `batch.statics` for single vectors, (B, F).
+        input_size: numbers per vector, F.
         size: width of a place, D.
-        dropout: share of the places' values zeroed in training.
+        dropout: share of the places' values set to zero in training.
     """
 
     ordered = False
@@ -97,7 +97,7 @@ class FeatureEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, batch: Batch) -> tuple[Ragged, Tensor]:
-        """Places (N, D) ragged, and their means (B, D)."""
+        """Return places (N, D) ragged, and their means (B, D)."""
         given = batch.sources.get(self.name)
         if not isinstance(given, Ragged):
             vectors = batch.statics[self.name]

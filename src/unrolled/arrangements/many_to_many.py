@@ -1,4 +1,4 @@
-"""Many-to-many, aligned: one answer for each step."""
+"""Many-to-many, aligned: one answer per step."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from unrolled.ragged import Ragged
 
 
 class ManyToMany(nn.Module):
-    """One answer for each step of each sequence.
+    """A network with one answer per step of each sequence.
 
-    Per-sequence columns join every step's inputs.
+    Per-sequence columns are appended to every step's inputs.
 
     Args:
         inputs: the input layer; the sequence layer must take `inputs.size + inputs.static_size` features.
         layers: a Stack or another sequence layer.
-        output: what the raw numbers mean.
-        dropout: share of the hidden values zeroed before the head while training.
+        output: the output that gives the raw numbers their meaning.
+        dropout: share of the hidden values set to zero before the head in training.
     """
 
     def __init__(self, inputs: InputLayer, layers: SequenceLayer, output: Output, dropout: float = 0.0) -> None:
@@ -33,7 +33,7 @@ class ManyToMany(nn.Module):
         self.head = Head(layers.output_size, output, dropout)
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
-        """Raw answers (N, width) ragged, and the final state."""
+        """Return raw answers (N, width) ragged, and the final state."""
         outputs, state = self.layers(self._joined(batch), state, batch.reset)
         return outputs.with_values(self.head(outputs.values)), state
 
@@ -44,27 +44,27 @@ class ManyToMany(nn.Module):
         return inputs.with_values(torch.cat([inputs.values, self.inputs.static(batch)[inputs.sequence_ids]], 1))
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """The summed loss over steps."""
+        """Return the summed loss over steps."""
         raw, state = self(batch, state)
         assert isinstance(batch.targets, Ragged), "many-to-many targets are one row for each step"
         targets = batch.targets.values
         return LossSum(self.output.loss(raw.values, targets).sum(), self.output.count(targets), state)
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before the first step."""
+        """Return the state before the first step."""
         return self.layers.initial_state(batch_size)
 
     def step(self, batch: Batch, state: Any) -> tuple[Tensor, Any]:
-        """One more step for every row: raw answers (B, width)."""
+        """Read one more step in every row and return raw answers (B, width)."""
         output, state = self.layers.step(self._joined(batch).values, state)
         return self.head(output), state
 
 
 class NextStep(ManyToMany):
-    """Next-step prediction: many-to-many where the target of a step is the input that follows it.
+    """Next-step prediction: many-to-many in which the target of a step is the input that follows it.
 
     Raises:
-        UnsupportedError: a sequence layer that looks ahead, for it would read its own answers.
+        UnsupportedError: a sequence layer that looks ahead, because it would read its own answers.
     """
 
     def __init__(self, inputs: InputLayer, layers: SequenceLayer, output: Output, dropout: float = 0.0) -> None:

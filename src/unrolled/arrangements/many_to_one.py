@@ -1,4 +1,4 @@
-"""Many-to-one: a whole sequence in, one answer out."""
+"""Many-to-one: one answer from a whole sequence."""
 
 from typing import Any, NamedTuple
 
@@ -16,25 +16,25 @@ from unrolled.ragged import Ragged
 
 
 class ManyToOneState(NamedTuple):
-    """Where a running answer stands: the sequence layer's state and the pooling's."""
+    """The state of a running answer: the sequence layer's state and the pooling's."""
 
     layers: Any
     pooled: Any
 
 
 class ManyToOne(nn.Module):
-    """One answer for each sequence, from its last state or a pooling over all of them.
+    """A network with one answer per sequence, from its last state or a pooling over all of them.
 
-    Per-sequence columns join the pooled vector just before the head.
+    Per-sequence columns are appended to the pooled vector just before the head.
 
     Args:
         inputs: the input layer.
         layers: a Stack or another sequence layer.
-        output: what the raw numbers mean.
+        output: the output that gives the raw numbers their meaning.
         pooling: "last", "mean", "max" or "attention".
-        dropout: share of the pooled values zeroed while training.
-        bptt_steps: while training, look back at most this many steps from the end; 0 = to the start. A causal
-            layer's business: a bidirectional one refuses to train with it.
+        dropout: share of the pooled values set to zero in training.
+        bptt_steps: in training, gradients flow back at most this many steps from the end; 0 = to the start. For causal
+            layers only: a bidirectional one refuses to train with it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ManyToOne(nn.Module):
         self.bptt_steps = bptt_steps
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
-        """Raw answers (B, width), and None: a running answer is the business of `step`.
+        """Return raw answers (B, width), and None: only `step` gives running answers.
 
         Args:
             batch: whole sequences.
@@ -73,7 +73,7 @@ class ManyToOne(nn.Module):
         return self.head(torch.cat([pooled, self.inputs.static(batch)], 1)), None
 
     def _truncated(self, batch: Batch, state: Any) -> Ragged:
-        """No gradient flows further back than the last `bptt_steps` steps; the values are those of a full pass."""
+        """Return outputs whose gradient flows back at most `bptt_steps` steps from the end, with unchanged values."""
         split = (batch.lengths - self.bptt_steps).clamp(min=0)
         early, late = batch.slice_time(0, split), batch.slice_time(split, batch.lengths)
         start = self.layers.initial_state(batch.batch_size) if state is None else state
@@ -86,18 +86,18 @@ class ManyToOne(nn.Module):
         return Ragged(torch.cat(rows), batch.lengths)
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """The summed loss over sequences."""
+        """Return the summed loss over sequences."""
         raw, _ = self(batch, state)
         assert isinstance(batch.targets, Tensor), "many-to-one targets are one row for each sequence"
         return LossSum(self.output.loss(raw, batch.targets).sum(), self.output.count(batch.targets))
 
     def initial_state(self, batch_size: int) -> ManyToOneState:
-        """The state before the first step."""
+        """Return the state before the first step."""
         like = self.head.linear.weight
         return ManyToOneState(self.layers.initial_state(batch_size), self.pooling.initial_state(batch_size, like))  # type: ignore[operator]
 
     def step(self, batch: Batch, state: ManyToOneState) -> tuple[Tensor, ManyToOneState]:
-        """One more step for every row: the answer so far, (B, width)."""
+        """Read one more step in every row and return the answer so far, (B, width)."""
         output, layers = self.layers.step(self.inputs(batch).values, state.layers)
         pooled, pool = self.pooling.step(output, state.pooled)  # type: ignore[operator]
         return self.head(torch.cat([pooled, self.inputs.static(batch)], 1)), ManyToOneState(layers, pool)

@@ -1,4 +1,4 @@
-"""Next item: which item of a catalogue a user's next event will be about."""
+"""Next item: predicts which item of a catalogue a user's next event will have."""
 
 from typing import Any
 
@@ -14,25 +14,25 @@ from unrolled.nn.item_output import ItemOutput
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.ragged import Ragged
 
-WATCHED_SEED = 0  # of the items drawn while watching, so that two looks can be compared
+WATCHED_SEED = 0  # seed of the items drawn in validation, so that two evaluations can be compared
 
 
 class NextItem(nn.Module):
-    """Reads events, and answers each with a query: the items whose vectors fit it best come next.
+    """A network that reads events and answers each with a query: the items whose vectors match it best come next.
 
-    `batch.inputs["item"]` holds the items before each step, the start first; other inputs, what else those events were
-    like; `batch.targets` the items that follow. Unknown items are read, but cost nothing. What the reader recalls is
-    also an answer that lies at hand: a query starts from those items' vectors, each by a weight that is learnt.
+    `batch.inputs["item"]` holds the items before each step, the start first; other inputs hold further columns of those
+    events; `batch.targets` the items that follow. Unknown items are read, but add no loss. The items that the reader
+    recalls are likely answers: a query starts from the vectors of those items, each with a learnt weight.
 
     Args:
         inputs: an `EventReader`.
         layers: a causal sequence layer of `inputs.size` features.
         loss: a name in `unrolled.nn.item_loss.LOSSES`.
-        drawn: items drawn for each batch, for the losses that draw.
-        dropout: share of the outputs zeroed in training.
+        drawn: items drawn per batch, for the losses that draw.
+        dropout: share of the outputs set to zero in training.
 
     Raises:
-        UnsupportedError: a sequence layer that looks ahead, for it would read its own answers.
+        UnsupportedError: a sequence layer that looks ahead, because it would read its own answers.
 
     Example:
         >>> from unrolled.nn.stack import Stack
@@ -58,20 +58,20 @@ class NextItem(nn.Module):
 
     @property
     def vectors(self) -> ItemVectors:
-        """The items' vectors, which are read and scored alike."""
+        """Vectors of the items, used for both input and scores."""
         return self.inputs.vectors
 
     @property
     def output(self) -> ItemOutput:
-        """What a query means."""
+        """Output that gives a query its meaning."""
         return ItemOutput(self.vectors)
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
-        """Queries after each step, (N, D) ragged, and the final state."""
+        """Return the queries after each step, (N, D) ragged, and the final state."""
         return self._queries(batch, self.vectors(self.inputs.items(batch)), state)
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """The summed loss over events whose item is known."""
+        """Return the summed loss over events whose item is known."""
         assert isinstance(batch.targets, Ragged), "targets are one item for each step"
         targets = batch.targets.values  # (N,)
         if self.kind == "cross_entropy":
@@ -79,13 +79,13 @@ class NextItem(nn.Module):
             return LossSum(self.output.loss(queries.values, targets).sum(), self.output.count(targets), state)
         known = (targets < self.vectors.size).nonzero().squeeze(1)  # (M,)
         read, targets, drawn = self.inputs.items(batch), targets[known], self._draw().to(targets.device)  # (K,) drawn
-        # one look into the table, so that its gradient is one list of rows
+        # one lookup in the table, so that its gradient is one list of rows
         looked = self.vectors(torch.cat([read, targets, drawn]))
         looked, true, others = looked.split([len(read), len(targets), len(drawn)])
         queries, state = self._queries(batch, looked, state)
         asked = queries.values[known]  # (M, D)
         bias = self.vectors.bias(torch.cat([targets, drawn])).squeeze(1)
-        if self.kind == "sampled_softmax":  # frequent items are drawn more often, and count less for it
+        if self.kind == "sampled_softmax":  # frequent items are drawn more often, and get less weight for it
             bias = bias - self.proposal.log_expected(torch.cat([targets, drawn]), self.drawn)
         own = ((asked * true).sum(1) + bias[: len(targets)]).float()  # (M,)
         rivals = torch.addmm(bias[len(targets) :], asked, others.T).float()  # (M, K)
@@ -102,7 +102,7 @@ class NextItem(nn.Module):
         return outputs.with_values(self._asked(outputs.values, self.inputs.parts(looked))), state
 
     def _asked(self, outputs: Tensor, parts: Tensor) -> Tensor:
-        """Queries (N, D) of outputs (N, H)."""
+        """Return the queries (N, D) of outputs (N, H)."""
         outputs = self.dropout(outputs)
         asked = self.query(outputs)
         if self.trust is None:
@@ -110,16 +110,16 @@ class NextItem(nn.Module):
         return asked + torch.einsum("nr,rnd->nd", self.trust(outputs), parts[1:])
 
     def grow(self, size: int) -> None:
-        """Make room for further items, see `ItemVectors.grown`."""
+        """Add room for further items, see `ItemVectors.grown`."""
         self.inputs.vectors = self.vectors.grown(size)
         self.proposal = LogUniform(size)
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before the first event."""
+        """Return the state before the first event."""
         return self.layers.initial_state(batch_size)
 
     def step(self, batch: Batch, state: Any) -> tuple[Tensor, Any]:
-        """One more event for every row: queries (B, D)."""
+        """Read one more event in every row and return queries (B, D)."""
         looked = self.vectors(self.inputs.items(batch))
         output, state = self.layers.step(self.inputs(batch, looked).values, state)
         return self._asked(output, self.inputs.parts(looked)), state

@@ -1,4 +1,4 @@
-"""One-to-many: a vector starts the sequence."""
+"""One-to-many: writes a sequence from a vector."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from unrolled.ragged import Ragged
 
 
 class OneToMany(NextStep):
-    """Writes a sequence from a vector: the vector becomes the first state, then each step predicts the next.
+    """A network that writes a sequence from a vector, which sets its first state; each step then predicts the next.
 
     The per-sequence columns are the vector. One learnt linear map gives every layer its starting state,
     squashed by tanh as hidden states are.
@@ -23,8 +23,8 @@ class OneToMany(NextStep):
     Args:
         inputs: the input layer; per-step columns are the sequence written so far, per-sequence ones the vector.
         layers: a causal sequence layer that takes `inputs.size` features.
-        output: what the raw numbers mean.
-        dropout: share of the hidden values zeroed before the head while training.
+        output: the output that gives the raw numbers their meaning.
+        dropout: share of the hidden values set to zero before the head in training.
 
     Raises:
         OptionError: an input layer without per-sequence columns.
@@ -39,12 +39,12 @@ class OneToMany(NextStep):
         self.start = nn.Linear(inputs.static_size, state_size(layers))
 
     def first_state(self, batch: Batch) -> Any:
-        """The state that the batch's vectors stand for."""
+        """Return the first state computed from the batch's vectors."""
         flat = self.start(self.inputs.static(batch)).tanh()  # (B, all states side by side)
         return state_from(flat, self.layers)
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Ragged, Any]:
-        """Raw answers (N, width) ragged, and the final state."""
+        """Return raw answers (N, width) ragged, and the final state."""
         return super().forward(batch, self.first_state(batch) if state is None else state)
 
     def _joined(self, batch: Batch) -> Ragged:

@@ -1,1 +1,1 @@
-"""Baselines: the ordinary models that stand beside every score."""
+"""Baselines: the ordinary models whose scores are reported next to those of each task."""

@@ -1,6 +1,6 @@
-"""Baselines that say how unusual each step of a series, or each event, is: scores (T,), higher = more unusual.
+"""Baselines for anomaly detection: scores of each step of a series, or of each event, (T,), higher = more unusual.
 
-A score depends on its step and those before it alone. NaN is a missing value.
+A score depends only on its step and those before it. NaN is a missing value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ from sklearn.ensemble import IsolationForest
 
 from unrolled.baselines.base import Baseline, partly, sample
 
-LEAST = 10  # values before a score
-MAX_WINDOWS = 4000  # that a forest is grown on
+LEAST = 10  # number of values before the first score
+MAX_WINDOWS = 4000  # maximum number of windows that a forest is fitted on
 TREES = 100
-LEAST_SPREAD = 1e-3  # of values with a spread around 1
+LEAST_SPREAD = 1e-3  # for values with a spread around 1
 
 
 class MovingZScore(Baseline):
-    """How many deviations a value lies from the mean of the window before it; of several variables the most unusual.
+    """The distance of a value from the mean of the window before it, in deviations; the largest over all variables.
 
     Args:
-        window: steps.
+        window: steps of the window.
     """
 
     key = "moving_z_score"
@@ -54,10 +54,10 @@ class MovingZScore(Baseline):
 
 
 class SeasonalResidual(Baseline):
-    """How many deviations a value lies from that one season before, beside the training data; of several the most.
+    """The distance of a value from that one season before, in deviations of the training data; the largest counts.
 
     Args:
-        season: steps; 1 is the value before.
+        season: season length in steps; 1 is the value before.
     """
 
     key = "seasonal_residual"
@@ -67,7 +67,7 @@ class SeasonalResidual(Baseline):
         self.season = season
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[Any]) -> Self:
-        """Learn how large residuals are."""
+        """Learn the usual size of residuals."""
         residuals = np.concatenate([self._residuals(rows) for rows in inputs])  # (N, V)
         known = ~np.isnan(residuals)
         squares = np.where(known, residuals**2, 0.0).sum(0) / np.maximum(known.sum(0), 1)
@@ -95,12 +95,12 @@ class SeasonalResidual(Baseline):
 
 
 class IsolationForestWindows(Baseline):
-    """How quickly random cuts set a window apart from those of the training data.
+    """An isolation forest: how quickly random cuts separate a window from those of the training data.
 
-    A saved one carries the windows that it was grown on, and grows the same trees from them again.
+    A saved one stores the windows that it was fitted on, and fits the same trees to them again.
 
     Args:
-        window: steps, the last of which is judged.
+        window: steps of the window; the last one is scored.
 
     Source: F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation Forest", ICDM 2008, section 4; scikit-learn's.
     """
@@ -112,7 +112,7 @@ class IsolationForestWindows(Baseline):
         self.window = window
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[Any]) -> Self:
-        """Grow the trees."""
+        """Fit the trees."""
         every = np.concatenate([self._windows(rows) for rows in inputs])
         every = every[np.lexsort(every.T)] if len(every) else np.zeros((1, self.window * inputs[0].shape[1]))
         used = sample([1] * len(every), MAX_WINDOWS)
@@ -125,7 +125,7 @@ class IsolationForestWindows(Baseline):
         return self
 
     def _windows(self, rows: np.ndarray) -> np.ndarray:
-        """The window that ends at each step, (T, window * V); before the first step its values stand still."""
+        """Return the window that ends at each step, (T, window * V); before the first step its values are repeated."""
         rows = np.asarray(rows, dtype=np.float64)
         if not len(rows):
             return np.zeros((0, self.window * rows.shape[1]))
@@ -150,10 +150,10 @@ class IsolationForestWindows(Baseline):
 
 
 class MarkovSurprise(Baseline):
-    """Nats of each event given the one before it, from counts, with one more of each so that nothing is impossible.
+    """The nats of each event given the one before it, from counts plus one, so that no event is impossible.
 
     Args:
-        size: kinds of events, K.
+        size: number of kinds of events, K.
     """
 
     key = "markov_surprise"
@@ -164,7 +164,7 @@ class MarkovSurprise(Baseline):
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[Any]) -> Self:
         """Count pairs in sequences of numbers below K, (T, 1), NaN unknown."""
-        self.counts_ = np.ones((self.size + 1, self.size))  # in the last row, what comes first
+        self.counts_ = np.ones((self.size + 1, self.size))  # the last row counts first events
         for rows in inputs:
             before, after = self._pairs(rows)
             known = ~np.isnan(after)
@@ -195,7 +195,7 @@ class MarkovSurprise(Baseline):
 
 
 def _before(values: np.ndarray, window: int) -> np.ndarray:
-    """The sum over the window before each row, without it: (T, V)."""
+    """Return the sum over the window before each row, without that row: (T, V)."""
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, 0)])
     rows = np.arange(len(values))
     return total[rows] - total[np.maximum(rows - window, 0)]

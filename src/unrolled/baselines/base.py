@@ -1,4 +1,4 @@
-"""The protocol of a baseline, and the one linear model that several of them end in."""
+"""The interface of a baseline, and the linear model that several of them use."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -13,13 +13,13 @@ MAX_ITERATIONS = 200
 
 
 class Baseline(ABC):
-    """An ordinary model: raw values in, answers in the form the task's own model gives.
+    """An ordinary model: raw values in, answers in the form of the task's own model out.
 
-    Everything it learns goes through `state` as JSON values and arrays, because a saved model carries its baselines.
+    Everything it learns is in its `state` as JSON values and arrays, because a saved model stores its baselines.
     """
 
     key: ClassVar[str]  # the name in BASELINES and in saved models
-    name: str  # what a table of scores calls it; one fitted on a part of the data says so here, see `partly`
+    name: str  # its name in tables of scores; includes the part of the data that it was fitted on, see `partly`
 
     @abstractmethod
     def fit(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Self:
@@ -27,24 +27,24 @@ class Baseline(ABC):
 
     @abstractmethod
     def predict(self, inputs: Sequence[Any]) -> Any:
-        """Answers for raw values, one for each."""
+        """Return the answers for raw values, one each."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Constructor arguments and everything learnt, as JSON values and arrays."""
+        """Return constructor arguments and everything learnt, as JSON values and arrays."""
 
     @classmethod
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The inverse of `state`."""
+        """Restore a baseline from its `state`."""
 
 
 class Linear:
     """Multinomial logistic regression: probabilities (M, K) from features (M, D), dense or sparse.
 
     Args:
-        weights: (D, K).
-        bias: (K,).
+        weights: weights, (D, K).
+        bias: bias, (K,).
     """
 
     def __init__(self, weights: np.ndarray, bias: np.ndarray) -> None:
@@ -55,9 +55,9 @@ class Linear:
         """Fit with at most MAX_ITERATIONS steps of L-BFGS.
 
         Args:
-            features: (M, D).
+            features: features, (M, D).
             targets: class indices, (M,).
-            size: classes, K; one that does not occur gets no probability.
+            size: number of classes, K; one that does not occur gets no probability.
             balanced: let rare classes count as much as frequent ones.
             c: inverse strength of the L2 penalty.
         """
@@ -70,32 +70,32 @@ class Linear:
             return cls(weights, bias)
         model: Any = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, class_weight="balanced" if balanced else None)
         with warnings.catch_warnings():
-            # where it stands after MAX_ITERATIONS is a baseline too
+            # the state after MAX_ITERATIONS is a valid baseline too
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features, labels)
-        if len(seen) == 2:  # one row of weights for two classes: the first one's are zero
+        if len(seen) == 2:  # scikit-learn has one row of weights for two classes: those of the first are zero
             weights[:, seen[1]], bias[seen] = model.coef_[0], [0.0, model.intercept_[0]]
         else:
             weights[:, seen], bias[seen] = model.coef_.T, model.intercept_
         return cls(weights, bias)
 
     def predict(self, features: Any) -> np.ndarray:
-        """Probabilities, (M, K)."""
+        """Return the probabilities, (M, K)."""
         return softmax(np.asarray(features @ self.weights) + self.bias)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Rows that sum to 1."""
+    """Return the softmax of each row."""
     shares = np.exp(scores - scores.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
 
 
 def sample(sizes: Sequence[int], most: int) -> list[int]:
-    """Which examples to fit on, in their order: all, or as many, drawn with a fixed seed, as hold `most` units.
+    """Choose the examples to fit on, in their order: all, or a random sample with a fixed seed of at most `most` units.
 
     Args:
-        sizes: units of each example, such as characters or steps, (M,).
-        most: units to fit on; the first example drawn is kept even where it holds more.
+        sizes: number of units of each example, such as characters or steps, (M,).
+        most: units to fit on; the first example drawn is kept even if it holds more.
 
     Example:
         >>> sample([4, 4, 4], 12), len(sample([4, 4, 4], 8))
@@ -110,7 +110,7 @@ def sample(sizes: Sequence[int], most: int) -> list[int]:
 
 
 def partly(name: str, used: int, total: int, unit: str) -> str:
-    """The name of a baseline that was fitted on a part of the data only.
+    """Return the name of a baseline that was fitted on a part of the data only.
 
     Example:
         >>> partly("bag of words", 50_000, 80_000, "sequences")

@@ -1,4 +1,4 @@
-"""The baseline beside every caption: that of the picture in training that looks most alike."""
+"""The baseline of captions: the caption of the most similar picture of the training data."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ from unrolled.baselines.base import Baseline, partly, sample
 from unrolled.baselines.translation import most_frequent
 from unrolled.errors import DataError, message
 
-SIDE = 16  # pixels of a side that a picture is shrunk to
-MAX_WIDTH = 4096  # numbers of a shrunk picture; one of many channels is shrunk further
-MAX_ROWS = 50_000  # pictures that are looked through, so that memory and time are bounded
-MAX_NUMBERS = 10_000_000  # of all pictures that are looked through
-LARGEST = 100.0  # standard deviations that a number counts for at most
-TOGETHER = 256  # pictures asked about at a time
+SIDE = 16  # pixels per side of a shrunk picture
+MAX_WIDTH = 4096  # numbers per shrunk picture; a picture with many channels is shrunk further
+MAX_ROWS = 50_000  # pictures that are searched, so that memory and time are bounded
+MAX_NUMBERS = 10_000_000  # numbers of all pictures that are searched
+LARGEST = 100.0  # numbers are clipped to this many standard deviations
+TOGETHER = 256  # queries per block
 
 
 class NearestPicture(Baseline):
-    """The caption of the most similar picture in training, by the cosine of shrunk and standardised numbers.
+    """The caption of the most similar training picture, by the cosine of shrunk and standardised numbers.
 
     Pictures (C, H, W) and maps (H, W) are shrunk to at most 16 x 16, each number the mean of an area; vectors (D,) stay
-    as they are. A picture that occurs several times answers with its most frequent caption.
+    unchanged. A picture that occurs several times answers with its most frequent caption.
 
     Example:
         >>> dark, light = np.zeros((3, 8, 8), np.uint8), np.full((3, 8, 8), 250, np.uint8)
@@ -42,7 +42,7 @@ class NearestPicture(Baseline):
         known: dict[bytes, list[str]] = defaultdict(list)
         for row in rows:
             known[self._shrink(inputs[row]).tobytes()].append(targets[row])
-        order = sorted(known)  # of equally similar ones the first answers, in whatever order they came
+        order = sorted(known)  # equally similar ones are ordered independently of the data's order
         self.captions_ = [most_frequent(known[picture]) for picture in order]
         self.otherwise_ = most_frequent(targets[row] for row in rows)
         values = np.frombuffer(b"".join(order), dtype=np.float32).reshape(len(order), width)  # (K, D)
@@ -64,7 +64,7 @@ class NearestPicture(Baseline):
         return answers
 
     def _shrink(self, picture: np.ndarray) -> np.ndarray:
-        """A picture as numbers in a row, (D,); what is not finite counts as 0."""
+        """Return a picture as a row of numbers, (D,); non-finite numbers become 0."""
         values = np.nan_to_num(_upright(picture).astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         if values.ndim != len(self.shape_):
             raise DataError(message("picture", expected="axes as in training", received=picture.shape))
@@ -77,7 +77,7 @@ class NearestPicture(Baseline):
         return values.astype(np.float32).ravel() + np.float32(0)  # no -0, which has other bytes than 0
 
     def _standard(self, values: np.ndarray) -> np.ndarray:
-        """Rows of length 1, or of zeros for a picture that is the mean of all: (M, D)."""
+        """Return rows of length 1, or of zeros for a picture that equals the mean of all: (M, D)."""
         rows = np.clip((values - self.mean_) / self.scale_, -LARGEST, LARGEST)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return (rows / np.where(length > 0, length, 1.0)).astype(np.float32)
@@ -98,7 +98,7 @@ class NearestPicture(Baseline):
 
 
 def _upright(picture: np.ndarray) -> np.ndarray:
-    """(D,) or (C, H, W); a map (H, W) has one channel.
+    """Return a picture as (D,) or (C, H, W); a map (H, W) gets one channel.
 
     Raises:
         DataError: other axes.
@@ -109,7 +109,7 @@ def _upright(picture: np.ndarray) -> np.ndarray:
 
 
 def _shrunk_shape(pictures: Sequence[np.ndarray]) -> list[int]:
-    """What every picture is shrunk to: (D,), or (C, h, w) as small as the largest picture allows."""
+    """Return the shape that every picture is shrunk to: (D,), or (C, h, w), small enough for the largest picture."""
     shapes = [_upright(picture).shape for picture in pictures] or [(0,)]
     channels = max(shape[0] for shape in shapes)
     if len(shapes[0]) == 1:
@@ -121,7 +121,7 @@ def _shrunk_shape(pictures: Sequence[np.ndarray]) -> list[int]:
 
 @cache
 def _areas(size: int, shrunk: int) -> np.ndarray:
-    """The share of each pixel in the mean of each of the equal areas that a side is cut into: (shrunk, size)."""
+    """Return the weight of each pixel in the mean of each of the equal areas along a side: (shrunk, size)."""
     if not size:
         return np.zeros((shrunk, 0), dtype=np.float32)
     edges = np.arange(shrunk + 1) * size / shrunk

@@ -1,4 +1,4 @@
-"""Baselines that say which class a whole sequence is: probabilities (B, K) over class indices."""
+"""Baselines for the class of a whole sequence: probabilities (B, K) of class indices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -9,22 +9,22 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from unrolled.baselines.base import Baseline, Linear, partly, sample, softmax
 from unrolled.baselines.values import Example, series, size_of, texts, tokens
-from unrolled.metrics import IGNORED
+from unrolled.metrics.scores import IGNORED
 
-MAX_ROWS = 50_000  # sequences a linear baseline is fitted on, so that its time is bounded
+MAX_ROWS = 50_000  # sequences that a linear baseline is fitted on, so that its time is bounded
 MAX_FEATURES = 50_000
 LONGEST_WINDOW = 50
-LONGEST_TEXT = 1000  # positions that a positional model tells apart
+LONGEST_TEXT = 1000  # positions of the positional model
 
 
 def _labelled(inputs: Sequence[Example], targets: Sequence[int]) -> tuple[list[Example], list[int]]:
-    """Without the examples whose class nobody knows."""
+    """Leave out the examples with an unknown class."""
     rows = [row for row, target in enumerate(targets) if target != IGNORED]
     return [inputs[row] for row in rows], [targets[row] for row in rows]
 
 
 class Majority(Baseline):
-    """Every class as often as in training, whatever the input."""
+    """The frequency of each class in the training data, for every input."""
 
     key = "majority"
     name = "majority class"
@@ -52,17 +52,17 @@ class Majority(Baseline):
 
 
 class LinearBaseline(Baseline):
-    """Features, then logistic regression; a subclass says what the features are.
+    """Features and logistic regression; a subclass defines the features.
 
     Args:
-        size: classes, K.
+        size: number of classes, K.
         balanced: let rare classes count as much as frequent ones.
     """
 
-    arrays: ClassVar[tuple[str, ...]] = ()  # learnt attributes that `_features` needs, beside the weights
+    arrays: ClassVar[tuple[str, ...]] = ()  # learnt attributes that `_features` needs, besides the weights
     values: ClassVar[tuple[str, ...]] = ()
-    features: ClassVar[tuple[str, ...]]  # learnt attributes with one entry for each feature of theirs
-    most: ClassVar[int] = 20_000_000  # characters, tokens or numbers it is fitted on
+    features: ClassVar[tuple[str, ...]]  # learnt attributes with one entry per feature
+    most: ClassVar[int] = 20_000_000  # maximum number of characters, tokens or numbers to fit on
 
     def __init__(self, size: int, balanced: bool = False) -> None:
         self.size = size
@@ -70,7 +70,7 @@ class LinearBaseline(Baseline):
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
         inputs, targets = _labelled(inputs, targets)
-        # a short sequence counts as much as it takes to keep to MAX_ROWS of them
+        # short sequences count as more units, so that at most MAX_ROWS of them are used
         costs = [max(size_of(example), self.most // MAX_ROWS) for example in inputs]
         rows = sample(costs, self.most)
         self.name = partly(type(self).name, len(rows), len(inputs), "sequences")
@@ -104,17 +104,17 @@ class LinearBaseline(Baseline):
         return baseline
 
     def _check_width(self) -> None:
-        """Refuse features that are not those of the weights: as many, and each once."""
+        """Refuse features that do not match the weights: another number of them, or a repeated one."""
         named = [getattr(self, f"{name}_") for name in self.features]
         width = sum(map(len, named))
         if (self.linear_.weights.shape, self.linear_.bias.shape) != ((width, self.size), (self.size,)):
             raise ValueError(f"the weights of {self.key} are not {width} x {self.size}")
         if any(isinstance(words, list) and len(set(words)) < len(words) for words in named):
-            raise ValueError(f"a feature of {self.key} is there twice")
+            raise ValueError(f"a feature of {self.key} occurs twice")
 
 
 class BagOfWords(LinearBaseline):
-    """Which words occur, not in which order; then logistic regression."""
+    """The words that occur, without their order; then logistic regression."""
 
     key = "bag_of_words"
     name = "bag of words + logistic regression"
@@ -129,13 +129,13 @@ class BagOfWords(LinearBaseline):
 
 
 def _vocabulary(inputs: Sequence[Example]) -> list[str]:
-    """The most frequent words, at least one."""
+    """Return the most frequent words, at least one."""
     bags = inputs if any(map(tokens, inputs)) else [*inputs, {"": "nothing"}]
     return _counter(max_features=MAX_FEATURES).fit(bags).get_feature_names_out().tolist()
 
 
 def _bags(inputs: Sequence[Example], vocabulary: list[str]) -> Any:
-    """Logarithms of one plus how often each word occurs, sparse, (M, D)."""
+    """Return log(1 + count) of each word, sparse, (M, D)."""
     return _counter(vocabulary=vocabulary).transform(inputs).log1p()
 
 
@@ -144,7 +144,7 @@ def _counter(**options: Any) -> Any:
 
 
 class CharacterNGrams(LinearBaseline):
-    """Which runs of one to four characters occur; then logistic regression."""
+    """The runs of one to four characters that occur; then logistic regression."""
 
     key = "character_ngrams"
     name = "character n-grams + logistic regression"
@@ -162,7 +162,7 @@ class CharacterNGrams(LinearBaseline):
     def _features(self, inputs: Sequence[Example]) -> Any:
         counter = self._counter(vocabulary=self.vocabulary_)
         counter.idf_ = np.asarray(self.idf_)
-        # an unpenalised scale: rows of unit length would leave the regression too stiff
+        # features of a fixed larger scale: rows of unit length would need weights that the penalty suppresses
         return counter.transform(map(_text, inputs)) * 5.0
 
     def _counter(self, **options: Any) -> Any:
@@ -171,14 +171,14 @@ class CharacterNGrams(LinearBaseline):
 
 
 def _text(example: Example) -> str:
-    """All texts of a record, each with marked ends so that beginnings and endings are seen."""
+    """Return all texts of a record, each with marked ends, so that beginnings and endings are features."""
     return " ".join(f"^{value}$" for _, value in texts(example)) or " "
 
 
 class PositionalNaiveBayes(Baseline):
-    """Each position's character on its own, as if positions were independent; for texts of one length, such as DNA.
+    """The character at each position, as if positions were independent; for texts of one length, such as DNA.
 
-    Positions after the first 1000 do not count.
+    Positions after the first 1000 are ignored.
     """
 
     key = "positional_naive_bayes"
@@ -220,12 +220,12 @@ class PositionalNaiveBayes(Baseline):
 
 
 def _codes(example: Example) -> np.ndarray:
-    """Code points of a record's texts, at most LONGEST_TEXT."""
+    """Return the code points of a record's texts, at most LONGEST_TEXT."""
     return np.array([ord(character) for character in _text(example)[:LONGEST_TEXT]], dtype=np.int64)
 
 
 class _SeriesBaseline(LinearBaseline):
-    """Numbers to one row of features each, standardised, missing ones at the mean."""
+    """One row of standardised features of the numbers of a record, with missing ones at the mean."""
 
     arrays = ("mean", "scale")
     values = ("window", "channels")
@@ -256,12 +256,12 @@ class _SeriesBaseline(LinearBaseline):
 
 
 def _channels(array: np.ndarray, count: int) -> np.ndarray:
-    """Exactly so many channels: more are cut, fewer are missing."""
+    """Return exactly `count` channels: more are cut, fewer are filled with NaN."""
     return np.pad(array, ((0, 0), (0, max(0, count - array.shape[1]))), constant_values=np.nan)[:, :count]
 
 
 class FixedWindow(_SeriesBaseline):
-    """The last steps laid side by side, as many as a typical sequence has; then logistic regression."""
+    """The last steps in one row, as many as a typical sequence has; then logistic regression."""
 
     key = "fixed_window"
     name = "fixed window + logistic regression"
@@ -286,7 +286,7 @@ class SummaryStatistics(_SeriesBaseline):
 
 
 def _summary(array: np.ndarray) -> np.ndarray:
-    """Seven numbers on each column, (7, F); NaN where there is nothing to tell."""
+    """Return seven numbers about each column, (7, F); NaN for a column without values."""
     if not len(array):
         return np.full((7, array.shape[1]), np.nan)
     jumps = np.abs(np.diff(array, axis=0)).mean(0) if len(array) > 1 else np.zeros(array.shape[1])
@@ -295,7 +295,7 @@ def _summary(array: np.ndarray) -> np.ndarray:
 
 
 class MeanSpectrum(_SeriesBaseline):
-    """How loud every band of pitch is on average, whenever; then logistic regression."""
+    """The average loudness of each band of pitch over time; then logistic regression."""
 
     key = "mean_spectrum"
     name = "mean spectrum + logistic regression"
@@ -305,7 +305,7 @@ class MeanSpectrum(_SeriesBaseline):
 
 
 class EveryColumn(SummaryStatistics):
-    """Words of the columns that hold words, summary statistics of those that hold numbers; then logistic regression."""
+    """Words of columns of words and summary statistics of columns of numbers; then logistic regression."""
 
     key = "every_column"
     name = "words and numbers + logistic regression"

@@ -1,4 +1,4 @@
-"""A baseline that gives a density of the next vector: a Gaussian around the answer of another baseline."""
+"""A baseline for densities of the next vector: a Gaussian around the prediction of another baseline."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -11,18 +11,19 @@ from unrolled.baselines.frames import FrameRidge, KeyTransitions, LastFrame, Mar
 from unrolled.nn.mixture import FLOOR
 
 KINDS: dict[str, type[Baseline]] = {kind.key: kind for kind in (Marginal, LastFrame, FrameRidge)}
-_SURE = 1e-6  # a rate is at least that far from 0 and 1
+_SURE = 1e-6  # a rate is at least this far from 0 and 1
 
 
 class GaussianFrames(Baseline):
-    """A Gaussian of one covariance around what another baseline says; around the last frame, that is a random walk.
+    """A Gaussian with one covariance around another baseline's prediction; around the last frame it is a random walk.
 
-    The first frame has a Gaussian of its own. A switch goes by its last state, and a sequence ends as often after one
-    frame as after another. Spreads have the floor of `MixtureOutput`, so that densities can be compared.
+    The first frame has a Gaussian of its own. The probability of a switch depends on its last state, and a sequence
+    ends with the same probability after each frame. Spreads have the floor of `MixtureOutput`, so that densities can
+    be compared.
 
     Args:
-        kind: what says where the Gaussian lies, one in `KINDS`.
-        switches: places of the columns that are 0 or 1.
+        kind: the baseline that predicts the mean, one in `KINDS`.
+        switches: indices of the columns that are 0 or 1.
 
     Example:
         >>> walks = [np.cumsum(np.random.default_rng(seed).normal(size=(20, 2)), 0) for seed in range(50)]
@@ -42,7 +43,7 @@ class GaussianFrames(Baseline):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Names what it lies around, and how much of the data that was fitted on."""
+        """Name of the baseline of the mean, and the part of the data that it was fitted on."""
         return f"Gaussian around {self.mean.name}"
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
@@ -64,7 +65,7 @@ class GaussianFrames(Baseline):
         return [column for column in range(width) if column not in self.switches]
 
     def predict(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """After each frame the next one's means, and probabilities of its switches: (T, V)."""
+        """Return the means of the next frame after each, and the probabilities of its switches: (T, V)."""
         answers = []
         for rows, means in zip(inputs, self.mean.predict(inputs), strict=True):
             answer = np.array(means, dtype=np.float64)
@@ -74,7 +75,7 @@ class GaussianFrames(Baseline):
         return answers
 
     def means(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What was said of each frame before it came, (T, V)."""
+        """Return the prediction of each frame from those before it, (T, V)."""
         said = []
         for after in self.predict(inputs):
             first = np.empty((1, after.shape[1]))
@@ -83,7 +84,7 @@ class GaussianFrames(Baseline):
         return said
 
     def nats(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What each frame costs, and at last the end: (T + 1,), and nothing for a sequence without frames."""
+        """Return the nats of each frame, and last of the end: (T + 1,); empty for a sequence without frames."""
         costs = []
         for rows, means in zip(inputs, self.means(inputs), strict=True):
             if not len(rows):
@@ -130,17 +131,17 @@ class GaussianFrames(Baseline):
 
 
 def _normal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and covariance (D, D) of the rows without a gap; a unit Gaussian where there are not two."""
+    """Return mean (D,) and covariance (D, D) of the complete rows; of a unit Gaussian if there are fewer than two."""
     rows = rows[~np.isnan(rows).any(1)]
     floor = FLOOR**2 * np.eye(rows.shape[1])
     if len(rows) < 2:
         return np.zeros(rows.shape[1]), np.eye(rows.shape[1])
-    # shrunk a little toward a round one, by a share that vanishes with more rows: few rows make no certainty
+    # shrunk a little toward a spherical one, by a share that decreases with the number of rows
     return rows.mean(0), ledoit_wolf(rows)[0] + floor
 
 
 def _gaussian_nats(error: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Minus the log density of the known numbers of each row: (T, D) to (T,)."""
+    """Return minus the log-density of the known numbers of each row: (T, D) to (T,)."""
     nats = np.zeros(len(error))
     known = ~np.isnan(error)
     for pattern in np.unique(known, axis=0):

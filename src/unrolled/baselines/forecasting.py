@@ -10,16 +10,16 @@ from unrolled.baselines.base import Baseline, partly, sample
 
 PENALTY = 1.0
 MAX_WINDOWS = 20_000
-LARGEST = 10.0  # spreads a window learns to move at once: one jump does not decide
-MAX_ORIGINS = 64  # places in its own past where a rule is tried, to learn how far it errs
+LARGEST = 10.0  # moves are clipped to this many spreads, so that one jump does not dominate the fit
+MAX_ORIGINS = 64  # places in a history at which a rule is tried, to measure its errors
 
 
 class Forecast(Baseline):
-    """Point forecasts, and quantiles from how far the rule erred in the same history.
+    """Point forecasts, and quantiles from the errors of the same rule within the history.
 
     Args:
         horizon: steps ahead, H.
-        season: steps of one season; 1 for none.
+        season: season length in steps; 1 for none.
     """
 
     def __init__(self, horizon: int, season: int = 1) -> None:
@@ -27,7 +27,7 @@ class Forecast(Baseline):
         self.season = season
 
     def quantiles(self, inputs: Sequence[np.ndarray], levels: Sequence[float]) -> np.ndarray:
-        """Quantiles, (B, H, Q): the point forecast and a normal spread as wide as the errors inside the history.
+        """Return quantiles, (B, H, Q): the point forecast and a normal spread as wide as the errors within the history.
 
         A history too short to try the rule in has no spread: all its quantiles are the point forecast.
 
@@ -51,7 +51,7 @@ class Forecast(Baseline):
 
 
 class _Naive(Forecast):
-    """A rule without learning; a subclass says how one history goes on."""
+    """A rule without learning; a subclass defines how one history continues."""
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[Any]) -> Self:
         return self
@@ -71,7 +71,7 @@ class _Naive(Forecast):
 
 
 class LastValue(_Naive):
-    """The last value, again and again."""
+    """The last value, repeated."""
 
     key = "last_value"
     name = "last value"
@@ -81,7 +81,7 @@ class LastValue(_Naive):
 
 
 class SeasonalNaive(_Naive):
-    """The value one season before each step; the last value where the history is shorter than a season."""
+    """The value one season before each step; the last value if the history is shorter than a season."""
 
     key = "seasonal_naive"
     name = "seasonal naive"
@@ -104,7 +104,7 @@ class Drift(_Naive):
 
 
 class RidgeWindow(Forecast):
-    """A fixed window, each step relative to the last value and the window's spread; then ridge regression, direct."""
+    """A fixed window, each step relative to the last value and the window's spread; then direct ridge regression."""
 
     key = "ridge_window"
     name = "fixed window + ridge"
@@ -114,7 +114,7 @@ class RidgeWindow(Forecast):
         self.window = int(min(max(2 * season, 3 * horizon, 8), 200))
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[Any]) -> Self:
-        """Learn from windows inside the histories, evenly many a series; targets are not used."""
+        """Learn from windows of the histories, equally many per series; targets are not used."""
         size = self.window + self.horizon
         series = [filled(history) for history in inputs]
         total = sum(max(len(values) - size + 1, 0) for values in series)
@@ -124,7 +124,7 @@ class RidgeWindow(Forecast):
                 parts = np.lib.stride_tricks.sliding_window_view(values, size)
                 keep = max(1, len(parts) * MAX_WINDOWS // total) if total > MAX_WINDOWS else len(parts)
                 pieces.append(parts[np.linspace(0, len(parts) - 1, keep).astype(np.int64)])
-        self.weights_ = np.zeros((self.window + 1, self.horizon))  # without a single window: repeats the last value
+        self.weights_ = np.zeros((self.window + 1, self.horizon))  # without a window: repeats the last value
         if not pieces:
             return self
         rows = np.concatenate(pieces)
@@ -132,7 +132,7 @@ class RidgeWindow(Forecast):
         self.name = partly(type(self).name, len(used), total, "windows")
         before, after = rows[used, : self.window], rows[used, self.window :]
         last, spread = _anchor(before)
-        moves = spread[:, 0] > 0  # where nothing moves, nothing says how large the next move is
+        moves = spread[:, 0] > 0  # a constant window does not show how large the next move is
         x = _design(before[moves], last[moves], spread[moves])
         wanted = np.clip((after[moves] - last[moves]) / spread[moves], -LARGEST, LARGEST)
         self.weights_ = np.linalg.solve(x.T @ x + PENALTY * np.eye(x.shape[1]), x.T @ wanted)
@@ -155,7 +155,7 @@ class RidgeWindow(Forecast):
 
 
 def filled(history: np.ndarray) -> np.ndarray:
-    """A history without gaps: each missing value is the one before it; an empty history is a single zero."""
+    """Return a history without gaps: each missing value is the one before it; an empty history is a single zero."""
     values = np.asarray(history, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(values))
     if len(known) == len(values) > 0:
@@ -167,7 +167,7 @@ def filled(history: np.ndarray) -> np.ndarray:
 
 
 def _anchor(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The last value of every row, and its spread; 0 where that is nothing but rounding: (M, 1) both."""
+    """Return the last value of every row, and its spread; 0 if that is only rounding: (M, 1) both."""
     spread = rows.std(1, keepdims=True)
     return rows[:, -1:], np.where(spread > 1e-9 * np.abs(rows).max(1, keepdims=True), spread, 0.0)
 

@@ -1,4 +1,4 @@
-"""Baselines that predict the next vector: for each sequence an array (T, V)."""
+"""Baselines that predict the next vector: one array (T, V) per sequence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -8,16 +8,16 @@ from scipy.optimize import minimize
 
 from unrolled.baselines.base import Baseline, partly, sample
 
-WINDOW = 4  # frames a regression sees
+WINDOW = 4  # frames that a regression reads
 PENALTY = 1.0
-MAX_FRAMES = 20_000  # frames a regression is fitted on, fewer where `products` would be more
-MAX_NUMBERS = 8_000_000  # frames times keys, where each key is alone
-MAX_WIDTH = 1024  # numbers a regression sees at once; of wider frames it sees only the last one, or each key alone
+MAX_FRAMES = 20_000  # frames that a regression is fitted on, fewer if `products` would be exceeded
+MAX_NUMBERS = 8_000_000  # frames times keys, if each key is separate
+MAX_WIDTH = 1024  # numbers a regression reads at once; of wider frames it reads only the last, or each key separately
 MAX_ITERATIONS = 100
 
 
 class Marginal(Baseline):
-    """Every key as often, or every number as large, as in training."""
+    """The frequency of every key, or the mean of every number, in training."""
 
     key = "marginal"
     name = "average frame"
@@ -44,7 +44,7 @@ class Marginal(Baseline):
 
 
 class KeyTransitions(Baseline):
-    """Each key on its own: how often it is on after it was on, and after it was off."""
+    """Each key separately: how often it is on after it was on, and after it was off."""
 
     key = "key_transitions"
     name = "each key from its last state"
@@ -71,7 +71,7 @@ class KeyTransitions(Baseline):
 
 
 class LastFrame(Baseline):
-    """The next frame is the last one."""
+    """The last frame as the prediction of the next."""
 
     key = "last_frame"
     name = "last frame"
@@ -91,13 +91,13 @@ class LastFrame(Baseline):
 
 
 class _FrameWindow(Baseline):
-    """A linear map of the last frames to the next one; a subclass says how it is fitted and read.
+    """A linear map of the last frames to the next one; a subclass defines how it is fitted and read.
 
-    Frames wide enough to make that slow are read with less: the last frame only, or each key from its own past.
+    Of frames so wide that this would be slow, only the last frame, or each key's own past, is read.
     """
 
-    ending: ClassVar[str]  # what is behind the window, in the name
-    products: ClassVar[int]  # frames times numbers seen times keys that are still quick
+    ending: ClassVar[str]  # the part of the name after the window
+    products: ClassVar[int]  # maximum of frames times numbers read times keys, so that fitting is quick
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
         width = inputs[0].shape[1]
@@ -105,7 +105,7 @@ class _FrameWindow(Baseline):
         most = MAX_NUMBERS // width if alone else self.products // (sees * width * width + 1)
         most = min(most, MAX_FRAMES)
         rows = sample([len(frames) for frames in inputs], most)
-        # one sequence alone may be longer than that: its beginning is taken
+        # a single sequence may be longer than that: its beginning is used
         before = np.concatenate([_windows(inputs[row][:most]) for row in rows])[:most]  # (M, WINDOW, V)
         wanted = np.nan_to_num(np.concatenate([targets[row][:most] for row in rows])[:most])  # (M, V)
         title = type(self).name if sees == WINDOW else f"last frame + {self.ending}"
@@ -118,13 +118,13 @@ class _FrameWindow(Baseline):
         return self
 
     def _solve(self, before: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """Weights (D + 1, K), the bias last, from windows (M, W, D / W) and the frames after them (M, K)."""
+        """Return weights (D + 1, K), the bias last, from windows (M, W, D / W) and the frames after them (M, K)."""
         raise NotImplementedError
 
     def _scores(self, frames: np.ndarray) -> np.ndarray:
-        """Linear answers for the frame after each, (T, V)."""
+        """Return linear answers for the frame after each, (T, V)."""
         windows, weights = _windows(frames), self.weights_
-        if weights.ndim == 3:  # each key alone, (V, WINDOW + 1, 1)
+        if weights.ndim == 3:  # each key separately, (V, WINDOW + 1, 1)
             return np.einsum("twv,vw->tv", windows, weights[:, :-1, 0]) + weights[:, -1, 0]
         seen = len(weights) - 1
         return windows.reshape(len(frames), WINDOW * frames.shape[1])[:, -seen:] @ weights[:-1] + weights[-1]
@@ -140,7 +140,7 @@ class _FrameWindow(Baseline):
 
 
 class FrameRidge(_FrameWindow):
-    """A fixed window of frames side by side; then ridge regression."""
+    """A fixed window of frames; then ridge regression."""
 
     key = "frame_ridge"
     ending = "ridge"
@@ -159,7 +159,7 @@ class FrameRidge(_FrameWindow):
 
 
 class FrameLogistic(_FrameWindow):
-    """A fixed window of frames side by side; then one logistic regression a key."""
+    """A fixed window of frames; then one logistic regression per key."""
 
     key = "frame_logistic"
     ending = "logistic regression"
@@ -195,6 +195,6 @@ def _sigmoid(scores: np.ndarray) -> np.ndarray:
 
 
 def _windows(frames: np.ndarray) -> np.ndarray:
-    """Every frame after those before it, zeros before the first: (T, WINDOW, V)."""
+    """Return every frame after those before it, zeros before the first: (T, WINDOW, V)."""
     padded = np.concatenate([np.zeros((WINDOW - 1, frames.shape[1])), np.nan_to_num(frames)])
     return np.stack([padded[back : back + len(frames)] for back in range(WINDOW)], axis=1)

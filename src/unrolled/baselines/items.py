@@ -1,4 +1,4 @@
-"""Baselines that say which item comes next: scores of every item after each history of item indices."""
+"""Baselines for the next item: scores of every item after each history of item indices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -9,28 +9,28 @@ from scipy.sparse import csr_array
 from unrolled.baselines.base import Baseline, partly
 
 RECENT = 0.1  # share of the events, the last ones, that count as recent
-MAX_EVENTS = 2_000_000  # that neighbours are found in
-LONGEST = 100  # of a session's last events that make neighbours of each other
-NEIGHBOURS = 100  # kept of each item
-FADING, REMEMBERED = 0.8, 20  # an older event counts less, and beyond this many nothing
-TIE = 1e-6  # what popularity adds to a similarity, so that items that tie have an order
+MAX_EVENTS = 2_000_000  # events that neighbours are computed from
+LONGEST = 100  # last events of a session that make items neighbours
+NEIGHBOURS = 100  # neighbours per item
+FADING, REMEMBERED = 0.8, 20  # factor per step into the past, and number of last events that count
+TIE = 1e-6  # weight of popularity next to similarity, so that items with equal similarity have an order
 
 
 class ItemBaseline(Baseline):
-    """What these baselines share.
+    """The common base of the baselines for items.
 
-    `fit` takes sequences of indices below `size`, and a number for each event, such as its time, where order in time
-    across sequences matters; `predict` takes histories and gives scores (M, V), higher for likelier items.
+    `fit` takes sequences of indices below `size`, and one number per event, such as its time, if the order in time
+    across sequences matters; `predict` takes histories and gives scores (M, V), higher for more probable items.
 
     Args:
-        size: items, V.
+        size: number of items, V.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def _count(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
-        """How often each item occurs, as shares in [0, 1) of the most frequent one, (V,)."""
+        """Return the number of events of each item, as a share in [0, 1) of the most frequent one, (V,)."""
         counts = np.bincount(_joined(sequences), minlength=self.size + 1)[: self.size].astype(np.float32)
         return counts / (counts.max() + 1)
 
@@ -47,7 +47,7 @@ class ItemBaseline(Baseline):
 
 
 class Popularity(ItemBaseline):
-    """The most frequent items, whatever came before.
+    """The most frequent items, for every history.
 
     Example:
         >>> Popularity(2).fit([np.array([1, 1, 0])], []).predict([np.array([0])]).argmax(1)
@@ -58,12 +58,12 @@ class Popularity(ItemBaseline):
     name = "popularity"
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
-        """Count; `targets` are not used."""
+        """Count the events of each item; `targets` are not used."""
         self.popular_ = self._count(inputs)
         return self
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """The same scores after every history, (M, V)."""
+        """Return the same scores after every history, (M, V)."""
         return np.tile(self.popular_, (len(inputs), 1))
 
 
@@ -74,7 +74,7 @@ class RecentPopularity(Popularity):
     name = "recent popularity"
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
-        """Count the last events; `targets` say when each was."""
+        """Count the last events; `targets` give the time of each."""
         items, times = _joined(inputs), np.concatenate([np.zeros(0), *targets])
         last = np.argsort(times, kind="stable")[len(items) - max(1, round(RECENT * len(items))) :]
         self.popular_ = self._count([items[last]]) + TIE * self._count(inputs)
@@ -82,7 +82,7 @@ class RecentPopularity(Popularity):
 
 
 class LinkedItems(ItemBaseline):
-    """Items by what was linked with those of the history, over a sparse table of links."""
+    """Items that are linked with those of the history, by a sparse table of links."""
 
     links_: csr_array  # (V, V)
 
@@ -100,7 +100,7 @@ class LinkedItems(ItemBaseline):
 
 
 class MarkovItems(LinkedItems):
-    """What most often came right after the last item; the popular ones where nothing did.
+    """The items that most often followed the last item; the popular ones if none did.
 
     Example:
         >>> MarkovItems(3).fit([np.array([0, 2, 0, 2, 1])], []).predict([np.array([1, 0])]).argmax(1)
@@ -124,7 +124,7 @@ class MarkovItems(LinkedItems):
         return self
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Counts, plus less than 1 for popularity, (M, V)."""
+        """Return counts, plus less than 1 for popularity, (M, V)."""
         last = np.array([_last_known(history, self.size) for history in inputs], dtype=np.int64)
         scores = np.tile(self.popular_, (len(inputs), 1))
         known = np.flatnonzero(last >= 0)
@@ -135,7 +135,7 @@ class MarkovItems(LinkedItems):
 
 
 class ItemNeighbours(LinkedItems):
-    """Items that occur in the same sessions as those of the history, the last ones most: cosine of their sessions.
+    """Items of the same sessions as those of the history, with more weight on the last ones: cosine of their sessions.
 
     Source: G. Linden, B. Smith and J. York, "Amazon.com Recommendations: Item-to-Item Collaborative Filtering", IEEE
     Internet Computing 7 (2003); over sessions: B. Hidasi et al., "Session-based Recommendations with Recurrent Neural
@@ -151,7 +151,7 @@ class ItemNeighbours(LinkedItems):
     name = "item neighbours over sessions"
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
-        """Find each item's nearest ones; `targets` are not used."""
+        """Find each item's nearest neighbours; `targets` are not used."""
         self.popular_ = self._count(inputs)
         total, left, kept = sum(map(len, inputs)), MAX_EVENTS, []
         for session in reversed(inputs):
@@ -171,7 +171,7 @@ class ItemNeighbours(LinkedItems):
         return self
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Faded sums of similarities, and a little popularity, (M, V)."""
+        """Return sums of similarities, with less weight on earlier events, plus a little popularity, (M, V)."""
         rows, columns, weights = [], [], []
         for row, history in enumerate(inputs):
             known = history[history < self.size][-REMEMBERED:]
@@ -187,7 +187,7 @@ class ItemNeighbours(LinkedItems):
 
 
 class OwnHistory(Popularity):
-    """What this user did most often before, the latest first where counts tie; then the popular ones.
+    """The most frequent items of the user's history, the latest first in a tie; then the popular ones.
 
     Example:
         >>> OwnHistory(4).fit([np.array([3])], []).predict([np.array([0, 1, 2, 1])]).argsort(1)[:, ::-1]
@@ -198,7 +198,7 @@ class OwnHistory(Popularity):
     name = "own most frequent"
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Counts in the history, plus less than 1 for how late it was and how popular it is, (M, V)."""
+        """Return counts in the history, plus less than 1 for recency and popularity, (M, V)."""
         scores = TIE * super().predict(inputs)
         for row, history in enumerate(inputs):
             known = history[history < self.size]
@@ -210,7 +210,7 @@ class OwnHistory(Popularity):
 
 
 def _one_each(columns: np.ndarray, size: int) -> csr_array:
-    """A row for each column, with a one there."""
+    """Return a sparse matrix with one row per entry, which has a one in that column."""
     rows = len(columns)
     return csr_array((np.ones(rows, dtype=np.float32), columns, np.arange(rows + 1)), shape=(rows, size))
 
@@ -225,7 +225,7 @@ def _last_known(history: np.ndarray, size: int) -> int:
 
 
 def _nearest(visits: Any) -> csr_array:
-    """For each column the others most like it: (V, V) with at most NEIGHBOURS in a row, a block at a time."""
+    """Return for each column the most similar others: (V, V) with at most NEIGHBOURS per row, block by block."""
     size, block = visits.shape[1], 4096
     data, indices, counts = [], [], []
     columns = visits.tocsc()

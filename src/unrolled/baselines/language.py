@@ -1,4 +1,4 @@
-"""Baselines that predict the next token: summed nats of every sequence of ids."""
+"""Baselines that predict the next token: nats of every sequence of ids."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -11,16 +11,16 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class NGram(Baseline):
-    """The next token from the n - 1 before it, interpolated Witten-Bell over all shorter contexts.
+    """An n-gram model: the next token from the n - 1 before it, interpolated Witten-Bell over all shorter contexts.
 
     A context seen c times with d different tokens after it gives d / (c + d) of its weight to the shorter context;
-    the shortest one is the uniform distribution. Contexts are hashed to 64 bits, so that memory stays two numbers each.
+    the shortest one is the uniform distribution. Contexts are hashed to 64 bits, so that each takes two numbers.
 
     Args:
-        size: vocabulary, V.
-        order: n; 1 counts tokens alone.
-        max_steps: tokens it counts; the first ones, and the name says so where there are more.
-        note: said behind the name, such as what the text was cut to.
+        size: vocabulary size, V.
+        order: n; 1 counts single tokens.
+        max_steps: maximum number of tokens to count, from the start; the name says so if there are more.
+        note: text after the name, such as what the text was cut to.
 
     Example:
         >>> ids = np.array([0, 1, 0, 1, 0, 1])
@@ -53,7 +53,7 @@ class NGram(Baseline):
         self.tables_: list[dict[str, np.ndarray]] = []
         for order in range(1, self.order + 1):
             contexts, whole = self._hashes(kept, order)
-            # each distinct n-gram once: how many different tokens follow a context
+            # each distinct n-gram once: the number of different tokens after a context
             grams, first, gram_counts = np.unique(whole, return_index=True, return_counts=True)
             names, counts = np.unique(contexts, return_counts=True)
             kinds = np.unique(contexts[first], return_counts=True)[1]
@@ -73,7 +73,7 @@ class NGram(Baseline):
         return f"{plain} ({self.note})" if self.note else plain
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Nats of every sequence, (B,)."""
+        """Return the nats of every sequence, (B,)."""
         lengths = np.array([len(ids) for ids in inputs], dtype=np.int64)
         shares = np.full(int(lengths.sum()), 1.0 / self.size)
         for order, table in enumerate(self.tables_, 1):
@@ -89,7 +89,7 @@ class NGram(Baseline):
         return np.bincount(rows, weights=nats, minlength=len(lengths))
 
     def _hashes(self, sequences: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.ndarray]:
-        """A 64-bit name for the context of every token, and for context and token together: (N,) both."""
+        """Return 64-bit hashes of the context of every token, and of context and token together: (N,) both."""
         lengths = np.array([len(ids) for ids in sequences], dtype=np.int64)
         tokens = np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.uint64) + np.uint64(2)  # (N,)
         place = np.arange(len(tokens))
@@ -101,7 +101,7 @@ class NGram(Baseline):
         return name, _mix(name ^ tokens)
 
     def state(self) -> dict[str, Any]:
-        # safetensors holds no unsigned 64-bit numbers everywhere: names travel as signed ones
+        # safetensors lacks unsigned 64-bit numbers in places: hashes are stored as signed ones
         arrays = {
             f"{name}_{order}": values.view(np.int64)
             for order, t in enumerate(self.tables_)
@@ -127,7 +127,7 @@ class NGram(Baseline):
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """A bijection of 64-bit numbers that spreads every bit (the finaliser of splitmix64)."""
+    """Return a bijection of 64-bit numbers that spreads every bit (the finaliser of splitmix64)."""
     values = values + _MIX
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -135,7 +135,7 @@ def _mix(values: np.ndarray) -> np.ndarray:
 
 
 def _look_up(names: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Values by sorted name, 0 for an unknown one."""
+    """Return the values of names in a sorted table, 0 for an unknown one."""
     if not len(names):
         return np.zeros(len(wanted), dtype=np.int64)
     place = np.minimum(np.searchsorted(names, wanted), len(names) - 1)

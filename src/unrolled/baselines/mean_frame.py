@@ -1,4 +1,4 @@
-"""The baseline beside every film: what its frames look like on the whole, not in which order they come."""
+"""The baseline of films: the average picture of their frames, without their order."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from unrolled.baselines.classification import LinearBaseline
 from unrolled.baselines.values import Example, films
 
-SIDE = 16  # pixels of a side that a frame is shrunk to
+SIDE = 16  # pixels per side of a shrunk frame
 
 
 class MeanFrame(LinearBaseline):
@@ -34,12 +34,12 @@ class MeanFrame(LinearBaseline):
 
 
 def _rows(inputs: Sequence[Example]) -> np.ndarray:
-    """The mean frames of every record side by side, NaN where there is no frame: (M, D)."""
+    """Return the mean frames of every record in one row, NaN without a frame: (M, D)."""
     return np.stack([np.concatenate([_mean_frame(film).ravel() for film in films(example)]) for example in inputs])
 
 
 def _mean_frame(film: np.ndarray) -> np.ndarray:
-    """(T, C, S, S) to (C, s, s), s <= SIDE: the mean over blocks of pixels, the last ones smaller."""
+    """Return the mean frame over blocks of pixels, the last ones smaller: (T, C, S, S) to (C, s, s), s <= SIDE."""
     frame = film.sum(0, dtype=np.float64) / len(film) if len(film) else np.full(film.shape[1:], np.nan)  # (C, S, S)
     side = film.shape[2]
     edges = np.arange(0, side, -(-side // SIDE))

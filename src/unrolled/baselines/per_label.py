@@ -1,4 +1,4 @@
-"""Any number of labels at once: one baseline for each label, which says whether a sequence has it."""
+"""Baselines for any number of labels at once: one baseline per label, which predicts whether a sequence has it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -34,11 +34,11 @@ KINDS: dict[str, type[Baseline]] = {
 
 
 class PerLabel(Baseline):
-    """Probabilities (B, V) that each sequence has each label.
+    """The probabilities (B, V) that each sequence has each label.
 
     Args:
         kind: a baseline for whole sequences, one in `KINDS`.
-        size: labels, V.
+        size: number of labels, V.
     """
 
     key = "per_label"

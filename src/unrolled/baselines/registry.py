@@ -1,4 +1,4 @@
-"""Every baseline by key, and which ones stand beside which task. A new one is one file and one line here."""
+"""All baselines by key, and the baselines of each task. A new one is one file and one line here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.values import Example, films, has_numbers, has_words, texts, tokens
 from unrolled.errors import ArtifactError, unknown
 from unrolled.forms import check_forms
-from unrolled.text_metrics.words import written_words
+from unrolled.metrics.texts.counted_words import written_words
 
 BASELINES: dict[str, type[Baseline]] = {
     baseline.key: baseline
@@ -69,10 +69,10 @@ BASELINES: dict[str, type[Baseline]] = {
 
 
 def baseline_from_state(key: str, state: Mapping[str, Any]) -> Baseline:
-    """A fitted baseline from what `state` gave; `key` may carry a variant after a colon, as in "ngram:3".
+    """Restore a fitted baseline from its `state`; `key` may carry a variant after a colon, as in "ngram:3".
 
     Raises:
-        ArtifactError: a baseline this version does not know, or values of another form than it declares.
+        ArtifactError: a baseline that this version does not know, or values of another form than it declares.
     """
     name = key.partition(":")[0]
     if name not in BASELINES:
@@ -85,11 +85,11 @@ def baseline_from_state(key: str, state: Mapping[str, Any]) -> Baseline:
 def classification_baselines(
     inputs: Sequence[Example], size: int, balanced: bool = False, media: Collection[str] = ()
 ) -> dict[str, Baseline]:
-    """Baselines for whole sequences, by what the records hold.
+    """Return baselines for whole sequences, by the content of the records.
 
     Args:
         inputs: raw values by column; recordings as spectrograms (T, F).
-        size: classes, K.
+        size: number of classes, K.
         balanced: let rare classes count as much as frequent ones.
         media: names of the codecs among the inputs that read recordings: "audio".
     """
@@ -116,11 +116,11 @@ def classification_baselines(
 
 
 def multilabel_baselines(inputs: Sequence[Example], size: int, media: Collection[str] = ()) -> dict[str, Baseline]:
-    """Baselines for any number of labels at once: those for whole sequences, a label at a time.
+    """Return baselines for any number of labels at once: those for whole sequences, one label at a time.
 
     Args:
         inputs: raw values by column.
-        size: labels, V.
+        size: number of labels, V.
         media: names of the codecs among the inputs that read recordings: "audio".
     """
     kinds = [type(baseline) for baseline in classification_baselines(inputs, 2, media=media).values()]
@@ -128,46 +128,46 @@ def multilabel_baselines(inputs: Sequence[Example], size: int, media: Collection
 
 
 def tagging_baselines() -> dict[str, Baseline]:
-    """Baselines for a label at every step."""
+    """Return baselines for one label per step."""
     return _by_key([tagging.MostFrequentTag(), tagging.WindowTagger()])
 
 
 def language_baselines(size: int, note: str = "") -> dict[str, Baseline]:
-    """Baselines for the next token.
+    """Return baselines for the next token.
 
     Args:
-        size: vocabulary, V.
-        note: what their names say beside the order, such as what the text they see was cut to.
+        size: vocabulary size, V.
+        note: text in their names after the order, such as what the text was cut to.
     """
     return {f"ngram:{order}": language.NGram(size, order, note=note) for order in (5, 3, 1)}
 
 
 def frame_baselines(binary: bool) -> dict[str, Baseline]:
-    """Baselines for the next vector."""
+    """Return baselines for the next vector."""
     if binary:
         return _by_key([frames.Marginal(), frames.KeyTransitions(), frames.FrameLogistic()])
     return _by_key([frames.Marginal(), frames.LastFrame(), frames.FrameRidge()])
 
 
 def density_baselines(switches: Sequence[int]) -> dict[str, Baseline]:
-    """Baselines for a density of the next vector; columns at `switches` are 0 or 1."""
+    """Return baselines for a density of the next vector; columns at `switches` are 0 or 1."""
     kinds = densities.KINDS
     return {f"gaussian_frames:{key}": densities.GaussianFrames(kind, switches) for key, kind in kinds.items()}
 
 
 def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:
-    """Baselines that continue a series."""
+    """Return baselines that continue a series."""
     makers = (forecasting.SeasonalNaive, forecasting.LastValue, forecasting.Drift, forecasting.RidgeWindow)
     return _by_key([maker(horizon, season) for maker in makers])
 
 
 def anomaly_baselines(seasons: Sequence[int], events: bool, size: int) -> dict[str, Baseline]:
-    """Baselines that say how unusual each step is.
+    """Return baselines for anomaly scores.
 
     Args:
-        seasons: steps after which things repeat, shortest first; none = compare with the step before.
+        seasons: season lengths in steps, shortest first; none = compare with the step before.
         events: whether steps are categories.
-        size: categories.
+        size: number of categories.
     """
     if events:
         return _by_key([anomalies.MarkovSurprise(size)])
@@ -176,10 +176,10 @@ def anomaly_baselines(seasons: Sequence[int], events: bool, size: int) -> dict[s
 
 
 def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
-    """Baselines that answer a text with a text.
+    """Return baselines that answer a text with a text.
 
     Args:
-        inputs: texts to answer; where none has several words, their first words are no baseline beside their copies.
+        inputs: texts to answer; if none has several words, the baseline of first words is left out.
     """
     several = any(len(written_words(text)) > 1 for text in inputs[:1000])
     lead = [translation.LeadWords()] if several else []
@@ -187,16 +187,16 @@ def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
 
 
 def caption_baselines() -> dict[str, Baseline]:
-    """Baselines that say what is in a picture, or what a vector or a map of numbers stands for."""
+    """Return baselines for a sentence about a picture, a vector or a map of numbers."""
     return _by_key([captions.NearestPicture(), translation.MostFrequentAnswer("caption")])
 
 
 def item_baselines(size: int, timed: bool) -> dict[str, Baseline]:
-    """Baselines that rank items for a user's next event.
+    """Return baselines that rank items for a user's next event.
 
     Args:
-        size: items, V.
-        timed: whether it is known which events of different users are recent.
+        size: number of items, V.
+        timed: whether events have times, so that the recent ones are known.
     """
     kinds = [items.Popularity, *([items.RecentPopularity] if timed else [])]
     kinds += [items.MarkovItems, items.ItemNeighbours, items.OwnHistory]

@@ -1,4 +1,4 @@
-"""The baseline that looks a text up: the answer of the known text that is most like it."""
+"""A retrieval baseline: the answer of the most similar source text."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from unrolled.baselines.base import Baseline, partly, sample
 from unrolled.baselines.translation import most_frequent
 from unrolled.errors import ArtifactError, message
-from unrolled.text_metrics.words import is_unspaced, words_of
+from unrolled.metrics.texts.counted_words import is_unspaced, words_of
 
-MAX_ROWS = 200_000  # pairs that are looked through, so that memory and time are bounded
+MAX_ROWS = 200_000  # pairs that are searched, so that memory and time are bounded
 MAX_FEATURES = 50_000
-MAX_CHARACTERS = {True: 20_000_000, False: 4_000_000}  # by words, or by runs of characters: there are more of those
+MAX_CHARACTERS = {True: 20_000_000, False: 4_000_000}  # for words, and for runs of characters, which are more numerous
 LONGEST = 10_000  # characters of a text that count
-TOGETHER = 64  # questions at a time
+TOGETHER = 64  # queries per block
 WORDS, RUNS = "words", "runs of 1 to 4 characters"
 
 
 class NearestSource(Baseline):
     """The answer of the most similar source in training: cosine of TF-IDF with sublinear counts.
 
-    What is counted are words in lower case; where most sources are one word, or are in a script without spaces, it is
-    runs of one to four characters. The name says which. A source that occurs several times answers with its most
-    frequent target, and a text that shares nothing with any source with the most frequent one of all.
+    It counts words in lower case; if most sources are one word, or in a script without spaces, it counts
+    runs of one to four characters. Its name says which. A source that occurs several times answers with its most
+    frequent target, and a text that shares nothing with any source with the most frequent target of all.
 
     Example:
         >>> model = NearestSource().fit(["open the file", "close the door"], ["Datei öffnen", "Tür schließen"])
@@ -49,7 +49,7 @@ class NearestSource(Baseline):
         known: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             known[inputs[row]].append(targets[row])
-        self.sources_ = sorted(known)  # of equally similar ones the first answers, in whatever order they came
+        self.sources_ = sorted(known)  # equally similar ones are ordered independently of the data's order
         self.answers_ = [most_frequent(known[source]) for source in self.sources_]
         self.otherwise_ = most_frequent(targets[row] for row in rows)
         self._index = None
@@ -72,7 +72,7 @@ class NearestSource(Baseline):
         return f"{type(self).name} (TF-IDF of {WORDS if self.by_words_ else RUNS})"
 
     def _indexed(self) -> tuple[Any, Any]:
-        """What counts texts, and the sources so counted (K, V); made when it is first asked for, as it is large."""
+        """Return the counter of texts, and the counted sources (K, V); made at the first use, because it is large."""
         if self._index is None:
             options: dict[str, Any] = {"analyzer": _words if self.by_words_ else _runs, "dtype": np.float32}
             counter = TfidfVectorizer(sublinear_tf=True, max_features=MAX_FEATURES, **options)
@@ -96,16 +96,16 @@ class NearestSource(Baseline):
 
 
 def _has_words(inputs: Sequence[str]) -> bool:
-    """Whether most texts are several words with spaces between them; the first 1,000 decide."""
+    """Return whether most texts are several words with spaces between them; the first 1,000 decide."""
     some = inputs[:1000]
     return not is_unspaced(some) and 2 * sum(len(text.split()) > 1 for text in some) > len(some)
 
 
 def _words(text: str) -> list[str]:
-    """The words; of a text without any, such as punctuation, the text."""
+    """Return the words of a text; the text itself if it has none, for example only punctuation."""
     return words_of(text[:LONGEST]) or [text[:LONGEST].strip()]
 
 
 def _runs(text: str) -> list[str]:
-    marked = f"\x02{text[:LONGEST]}\x03"  # beginnings and endings are seen
+    marked = f"\x02{text[:LONGEST]}\x03"  # so that beginnings and endings are features
     return [marked[start : start + size] for size in range(1, 5) for start in range(len(marked) - size + 1)]

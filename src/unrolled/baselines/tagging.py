@@ -1,4 +1,4 @@
-"""Baselines that say a label for every step: lists of labels."""
+"""Baselines for one label per step: lists of labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ from sklearn.linear_model import SGDClassifier
 
 from unrolled.baselines.base import Baseline, Linear, partly, sample
 
-BITS = 17  # hashed features of a window
+BITS = 17  # of the hashed features of a window
 WINDOW = 2  # neighbours on each side
-MAX_STEPS = 300_000  # steps a window is fitted on
+MAX_STEPS = 300_000  # steps that a window tagger is fitted on
 MAX_UPDATES = 30_000_000  # steps times labels times passes, so that the time is bounded
 MAX_PASSES = 20
 
 
 class MostFrequentTag(Baseline):
-    """Each word's most frequent label in training, else that of the word in lower case, else the most frequent of all.
+    """Each word's most frequent label in training, else that of its lower case, else the most frequent label of all.
 
-    Of labels that are equally frequent, the first in order wins.
+    Among equally frequent labels, the first in order is chosen.
     """
 
     key = "most_frequent_tag"
@@ -33,7 +33,7 @@ class MostFrequentTag(Baseline):
         overall: Counter[Any] = Counter()
         for words, labels in zip(inputs, targets, strict=True):
             for word, label in zip(words, labels, strict=True):
-                if label is None:  # nobody knows it
+                if label is None:  # unknown
                     continue
                 overall[label] += 1
                 counts[word][label] += 1
@@ -57,15 +57,15 @@ class MostFrequentTag(Baseline):
 
 
 def _most_frequent(counts: Counter[Any]) -> Any:
-    """The label counted most; None where nothing was counted."""
+    """Return the label with the highest count; None without counts."""
     return min(counts, key=lambda label: (-counts[label], str(label)), default=None)
 
 
 class WindowTagger(Baseline):
     """A step, its neighbours and its ending, hashed to features; then logistic regression.
 
-    Words are fitted by averaged stochastic gradient descent, a label against the rest. Steps that are all numbers
-    enter as numbers, standardised, together with how far they are from both ends.
+    Words are fitted by averaged stochastic gradient descent, one label against the rest. Steps that are all numbers
+    are read as numbers, standardised, together with their distances from both ends.
     """
 
     key = "window_tagger"
@@ -112,7 +112,7 @@ class WindowTagger(Baseline):
         own = {"labels": self.labels_, "numeric": self.numeric_, "name": self.name}
         learnt = {"mean": self.mean_, "scale": self.scale_, "bias": self.linear_.bias}
         weights = self.linear_.weights
-        rows = np.flatnonzero(weights.any(1))  # of hashed features most never occur in a small text
+        rows = np.flatnonzero(weights.any(1))  # most hashed features never occur in a small text
         return {**own, **learnt, "features": len(weights), "rows": rows, "weights": weights[rows]}
 
     @classmethod
@@ -128,7 +128,7 @@ class WindowTagger(Baseline):
 
 
 def _descend(features: Any, targets: list[int], size: int) -> Linear:
-    """Weights of one logistic regression a label, in as many passes as MAX_UPDATES allows."""
+    """Fit one logistic regression per label, in as many passes as MAX_UPDATES allows."""
     labels = np.asarray(targets)
     seen = np.unique(labels)
     if len(seen) < 2 or size < 2:
@@ -138,7 +138,7 @@ def _descend(features: Any, targets: list[int], size: int) -> Linear:
     model: Any = SGDClassifier(alpha=0.2 / len(labels), max_iter=passes, **fixed).fit(features, labels)
     weights = np.zeros((features.shape[1], size), dtype=np.float32)
     bias = np.full(size, -30.0, dtype=np.float32)
-    if len(seen) == 2:  # one row of weights for two labels: the first one's are zero
+    if len(seen) == 2:  # scikit-learn has one row of weights for two labels: those of the first are zero
         weights[:, seen[1]], bias[seen] = model.coef_[0], [0.0, model.intercept_[0]]
     else:
         weights[:, seen], bias[seen] = model.coef_.T, model.intercept_

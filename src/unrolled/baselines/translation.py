@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 
 from unrolled.baselines.base import Baseline
-from unrolled.text_metrics.words import first_words, written_words
+from unrolled.metrics.texts.counted_words import first_words, written_words
 
 
 class CopySource(Baseline):
-    """The text itself, unchanged."""
+    """The source text, unchanged."""
 
     key = "copy_source"
     name = "copy of the source"
@@ -31,7 +31,7 @@ class CopySource(Baseline):
 
 
 class LeadWords(Baseline):
-    """The first words of the text, as many as the median answer has; a sign of an unspaced script is a word."""
+    """The first words of the source, as many as the median answer has; a sign of an unspaced script is a word."""
 
     key = "lead_words"
     name = "first words of the source"
@@ -57,10 +57,10 @@ class LeadWords(Baseline):
 
 
 class MostFrequentAnswer(Baseline):
-    """The same answer to everything: the most frequent one, of equally frequent ones the first by the alphabet.
+    """The same answer to everything: the most frequent one; in a tie the alphabetically first.
 
     Args:
-        what: an answer's name.
+        what: name of an answer, for the baseline's name.
 
     Example:
         >>> MostFrequentAnswer().fit(["a", "b", "c"], ["yes", "no", "yes"]).predict(["d"])
@@ -91,6 +91,6 @@ class MostFrequentAnswer(Baseline):
 
 
 def most_frequent(texts: Iterable[str]) -> str:
-    """The most frequent text; of equally frequent ones the first by the alphabet, of none the empty one."""
+    """Return the most frequent text; in a tie the alphabetically first, and an empty text if there is none."""
     counts = Counter(texts)
     return min(counts, key=lambda text: (-counts[text], text), default="")

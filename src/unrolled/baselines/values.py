@@ -1,11 +1,11 @@
-"""What raw values a record holds, as far as baselines care."""
+"""Access to the raw values of records, by their kind, for baselines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from unrolled.codecs.words import split_words
+from unrolled.codecs.text.words import split_words
 
 Example = Mapping[str, Any]
 PICTURE_AXES = (3, 4)  # of an array: channels, height, width, and in a film the frames before them
@@ -13,17 +13,17 @@ LARGEST = 1e100  # squares of larger numbers overflow
 
 
 def texts(example: Example) -> Iterator[tuple[str, str]]:
-    """The columns that hold text."""
+    """Yield the columns that hold text."""
     return ((column, value) for column, value in example.items() if isinstance(value, str))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number or a missing one."""
+    """Return whether a value is a number or a missing one."""
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
 
 
 def is_series(value: Any) -> bool:
-    """Whether a value is a sequence of numbers or of vectors."""
+    """Return whether a value is a sequence of numbers or of vectors."""
     if isinstance(value, np.ndarray):
         return value.ndim in (1, 2) and value.dtype.kind in "biuf"
     if not isinstance(value, list | tuple):
@@ -32,14 +32,14 @@ def is_series(value: Any) -> bool:
 
 
 def has_numbers(inputs: Sequence[Example]) -> bool:
-    """Whether any column holds sequences of numbers, or numbers that are no categories."""
+    """Return whether any column holds sequences of numbers, or numbers that are no categories."""
     return has_series(inputs) or any(
         isinstance(value, float | np.floating) for example in inputs[:100] for value in example.values()
     )
 
 
 def has_words(inputs: Sequence[Example]) -> bool:
-    """Whether any column holds texts, or sequences of them."""
+    """Return whether any column holds texts, or sequences of them."""
     return any(
         isinstance(value, str) or (isinstance(value, list | tuple) and any(isinstance(step, str) for step in value))
         for example in inputs[:100]
@@ -48,25 +48,25 @@ def has_words(inputs: Sequence[Example]) -> bool:
 
 
 def films(example: Example) -> list[np.ndarray]:
-    """The columns that hold films or pictures, (T, C, S, S) uint8 each; a picture is a film of one frame."""
+    """Return the columns that hold films or pictures, (T, C, S, S) uint8 each; a picture is a film of one frame."""
     arrays = [value for value in example.values() if isinstance(value, np.ndarray) and value.ndim in PICTURE_AXES]
     return [array if array.ndim == max(PICTURE_AXES) else array[None] for array in arrays]
 
 
 def size_of(example: Example) -> int:
-    """Characters, tokens and numbers in a record: what reading it costs; never 0."""
+    """Return the number of characters, tokens and numbers in a record, the cost of reading it; at least 1."""
     return 1 + sum(
         np.size(v) if isinstance(v, np.ndarray) else len(v) if hasattr(v, "__len__") else 1 for v in example.values()
     )
 
 
 def has_series(inputs: Sequence[Example]) -> bool:
-    """Whether any column holds sequences of numbers."""
+    """Return whether any column holds sequences of numbers."""
     return any(is_series(value) and len(value) for example in inputs[:100] for value in example.values())
 
 
 def tokens(example: Example) -> list[str]:
-    """Everything in a record that can be counted: words, tokens, whole numbers, categories."""
+    """Return everything in a record that can be counted: words, tokens, whole numbers, categories."""
     bag: list[str] = []
     for column, value in example.items():
         if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
@@ -81,7 +81,7 @@ def tokens(example: Example) -> list[str]:
 
 
 def series(example: Example) -> np.ndarray:
-    """All number columns side by side, (T, F); a single number counts as a constant; missing values are NaN."""
+    """Return all number columns side by side, (T, F); a single number counts as a constant; missing values are NaN."""
     parts: list[np.ndarray] = []
     for value in example.values():
         if is_series(value):

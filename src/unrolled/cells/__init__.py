@@ -1,1 +1,1 @@
-"""Cells: one step of a recurrent network each."""
+"""Cells: recurrent networks, each defined by one step."""

@@ -1,6 +1,6 @@
-"""The cell contract: one step of a recurrent network; state goes in and comes out.
+"""The cell interface: one step of a recurrent network; state goes in and comes out.
 
-A cell is the equation. The loop over time is `unrolled.nn.unroll`; how fast it runs is a kernel's business.
+A cell is the equation. The loop over time is `unrolled.nn.unroll`; kernels make it fast.
 """
 
 from abc import ABC, abstractmethod
@@ -16,12 +16,12 @@ State = Any  # a NamedTuple of (B, width) tensors, one type per cell; the widths
 
 
 class Cell(nn.Module, ABC):
-    """One step of a recurrent network, with weights in torch's layout.
+    """The base of all cells: one step of a recurrent network, with weights in torch's layout.
 
     Weights are named as in `torch.nn.LSTMCell`: `weight_ih` (gates * H, F), `weight_hh` (gates * H, H),
-    `bias_ih` and `bias_hh` (gates * H). They start as Glorot-uniform input weights, orthogonal recurrent
-    weights for each gate, and zero biases. A cell with other weights says so in `weight_shapes`, one whose state
-    is not H wide in `state_sizes`.
+    `bias_ih` and `bias_hh` (gates * H). Initially input weights are Glorot-uniform, recurrent weights orthogonal
+    for each gate, and biases zero. A cell with other weights overrides `weight_shapes`, one whose state
+    is not H wide `state_sizes`.
 
     Args:
         input_size: features of one step, F.
@@ -33,10 +33,10 @@ class Cell(nn.Module, ABC):
     """
 
     state_type: ClassVar[type]  # the NamedTuple that `step` takes and returns
-    gates: ClassVar[int]  # how many blocks of H rows each weight matrix stacks
-    torch_layer: ClassVar[str] = ""  # the torch.nn layer with the same equation, "" when there is none
-    squashings: ClassVar[tuple[str, ...]] = ()  # what `step` squashes, in its order, for whoever looks inside
-    can_drop: ClassVar[bool] = False  # whether `step_reading` is right, and with it recurrent dropout
+    gates: ClassVar[int]  # number of blocks of H rows in each weight matrix
+    torch_layer: ClassVar[str] = ""  # the torch.nn layer with the same equation, "" if there is none
+    squashings: ClassVar[tuple[str, ...]] = ()  # names of the values that `step` squashes, in order, for inspection
+    can_drop: ClassVar[bool] = False  # whether `step_reading` is correct, and with it recurrent dropout
 
     weight_ih: nn.Parameter
     weight_hh: nn.Parameter
@@ -66,12 +66,17 @@ class Cell(nn.Module, ABC):
                     nn.init.orthogonal_(block)
 
     @property
+    def short_name(self) -> str:
+        """The name of this kind of cell in pictures and messages, such as "LSTM"."""
+        return type(self).__name__.removesuffix("Cell")
+
+    @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every weight's shape by its name, torch's four first and in torch's order."""
+        """Return every weight's shape by its name, torch's four first and in torch's order."""
         return self._shared_shapes()
 
     def _shared_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The four; a method, because torch.compile cannot read a property of super()."""
+        """Return the shapes of torch's four; a method, because torch.compile cannot read a property of super()."""
         rows = self.gates * self.hidden_size
         return {
             "weight_ih": (rows, self.input_size),
@@ -82,7 +87,7 @@ class Cell(nn.Module, ABC):
 
     @property
     def state_sizes(self) -> dict[str, int]:
-        """Every state field's width by its name."""
+        """Return every state field's width by its name."""
         return dict.fromkeys(self.state_type._fields, self.hidden_size)
 
     @property
@@ -95,26 +100,26 @@ class Cell(nn.Module, ABC):
         """Advance every row by one time step: (B, F) and a state to (B, H) and the next state."""
 
     def step_reading(self, read: HiddenState, inputs: StepInputs, state: State) -> tuple[StepOutputs, State]:
-        """`step`, but the recurrent product reads `read` (B, H), for instance a hidden state dropped in part.
+        """Make a step in which the recurrent product reads `read` (B, H), for instance a hidden state with dropout.
 
-        As it stands it is right for a cell whose hidden state goes nowhere but into that product.
+        This default is correct for a cell that uses its hidden state in that product only.
         """
         return self.step(inputs, state._replace(hidden=read))
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first step: zeros, or the learnt one, for `batch_size` rows."""
+        """Return the state before the first step: zeros, or the learnt one, for `batch_size` rows."""
         if self.initial:
             return self.state_type(*(self.initial[f].expand(batch_size, -1) for f in self.state_type._fields))
         return self.state_type(*(self.weight_ih.new_zeros(batch_size, size) for size in self.state_sizes.values()))
 
     @property
     def weights(self) -> list[nn.Parameter]:
-        """The weights in the order of `weight_shapes`, which is that in which torch's functions take the four."""
+        """Return the weights in the order of `weight_shapes`, in which torch's functions take the four."""
         return [getattr(self, name) for name in self.weight_shapes]
 
     @classmethod
     def from_torch(cls, module: nn.Module, layer: int = 0, reverse: bool = False) -> Self:
-        """A cell with a copy of the weights of a torch.nn layer or cell of the same kind.
+        """Return a cell with a copy of the weights of a torch.nn layer or cell of the same kind.
 
         Args:
             module: for an LSTM: `torch.nn.LSTM` or `torch.nn.LSTMCell`; likewise for the others.
@@ -149,11 +154,11 @@ class Cell(nn.Module, ABC):
 
     @classmethod
     def _torch_arguments(cls, module: nn.Module) -> dict[str, Any]:
-        """Constructor arguments that a torch module fixes beyond its sizes."""
+        """Return constructor arguments that a torch module determines in addition to its sizes."""
         return {}
 
     def to_torch(self) -> nn.Module:
-        """A one-layer torch.nn module with a copy of these weights; it has no place for a learnt initial state.
+        """Return a one-layer torch.nn module with a copy of these weights; a learnt initial state is not included.
 
         Raises:
             UnsupportedError: torch has no layer with this cell's equation and state.
@@ -184,5 +189,5 @@ class Cell(nn.Module, ABC):
 
 
 def gates_of(weights: Tensor, count: int) -> tuple[Tensor, ...]:
-    """Split (B, gates * H) pre-activations into one (B, H) tensor for each gate."""
+    """Split (B, gates * H) pre-activations into one (B, H) tensor per gate."""
     return weights.chunk(count, dim=-1)

@@ -1,4 +1,4 @@
-"""The simple recurrent network, as the lecture writes it; the read-out y = V s is a separate layer."""
+"""The simple recurrent network of Elman; the read-out y = V s is a separate layer."""
 
 from typing import Any, NamedTuple
 
@@ -14,12 +14,12 @@ ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class ElmanState(NamedTuple):
-    """What an Elman cell remembers."""
+    """The state of an Elman cell."""
 
     hidden: HiddenState
 
 
-class Elman(Cell):
+class ElmanCell(Cell):
     """Elman's cell: `s_t = tanh(W s_{t-1} + U x_t + b)`.
 
     In torch's names U is `weight_ih`, W is `weight_hh`, and b is `bias_ih + bias_hh`.
@@ -34,8 +34,8 @@ class Elman(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.elman import Elman
-        >>> cell = Elman(3, 4)
+        >>> from unrolled.cells.elman import ElmanCell
+        >>> cell = ElmanCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape, state.hidden is output
         (torch.Size([2, 4]), True)
@@ -56,7 +56,7 @@ class Elman(Cell):
         self.activation = activation
 
     def step(self, inputs: StepInputs, state: ElmanState) -> tuple[StepOutputs, ElmanState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         drive: Tensor = linear(inputs, self.weight_ih, self.bias_ih)  # (B, H)
         hidden = ACTIVATIONS[self.activation](drive + linear(state.hidden, self.weight_hh, self.bias_hh))  # (B, H)
         return hidden, ElmanState(hidden)

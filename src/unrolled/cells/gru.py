@@ -1,4 +1,4 @@
-"""The gated recurrent unit, with the reset gate applied after the recurrent product, as torch and cuDNN have it."""
+"""The gated recurrent unit, with the reset gate applied after the recurrent product, as in torch and cuDNN."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class GRUState(NamedTuple):
-    """What a GRU remembers."""
+    """The state of a GRU."""
 
     hidden: HiddenState
 
 
-class GRU(Cell):
+class GRUCell(Cell):
     """GRU; the reset gate multiplies the recurrent product, not the state before it.
 
         r, z = sigmoid(U x_t + b_ih + W h_{t-1} + b_hh)              reset, update
@@ -34,8 +34,8 @@ class GRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.gru import GRU
-        >>> cell = GRU(3, 4)
+        >>> from unrolled.cells.gru import GRUCell
+        >>> cell = GRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape
         torch.Size([2, 4])
@@ -48,11 +48,11 @@ class GRU(Cell):
     can_drop = True
 
     def step(self, inputs: StepInputs, state: GRUState) -> tuple[StepOutputs, GRUState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         return self.step_reading(state.hidden, inputs, state)
 
     def step_reading(self, read: HiddenState, inputs: StepInputs, state: GRUState) -> tuple[StepOutputs, GRUState]:
-        """`step`, but the recurrent product reads `read`; the update gate passes on the state itself."""
+        """Make a step in which the recurrent product reads `read`; the update gate keeps the state itself."""
         input_reset, input_update, input_new = gates_of(linear(inputs, self.weight_ih, self.bias_ih), 3)  # (B, H) each
         reset, update, new = gates_of(linear(read, self.weight_hh, self.bias_hh), 3)  # (B, H) each
         update = (input_update + update).sigmoid()  # (B, H)

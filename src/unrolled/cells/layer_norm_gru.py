@@ -11,22 +11,22 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class LayerNormGRUState(NamedTuple):
-    """What a layer-normalised GRU remembers."""
+    """The state of a layer-normalised GRU."""
 
     hidden: HiddenState
 
 
-class LayerNormGRU(Cell):
-    """GRU whose pre-activations are brought to mean 0 and variance 1 in every row and step.
+class LayerNormGRUCell(Cell):
+    """GRU whose pre-activations are normalised to mean 0 and variance 1 in every row and step.
 
         r, z = sigmoid(LN(U x_t) + LN(W h_{t-1}))           reset, update
         n    = tanh(LN(U_n x_t) + r * LN(W_n h_{t-1}))
         h_t  = (1 - z) * n + z * h_{t-1}
 
     Each LN has a gain and a bias of its own: `LN(v) = gain * (v - mean(v)) / sqrt(var(v) + 1e-5) + bias`; r and z
-    are normalised together, over 2 * H rows of a product, and n by itself, over H. The gains are `norm_ih_gain` and
+    are normalised together, over 2 * H rows of a product, and n separately, over H. The gains are `norm_ih_gain` and
     `norm_hh_gain` (3 * H), the biases `bias_ih` and `bias_hh`. As in `GRU` the reset gate multiplies the recurrent
-    product; the paper does the same, and only lets z and 1 - z change places.
+    product; the paper does the same, but exchanges z and 1 - z.
     The rows of every weight stack the gates in torch's order: r, z, n.
 
     Args:
@@ -39,8 +39,8 @@ class LayerNormGRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.layer_norm_gru import LayerNormGRU
-        >>> cell = LayerNormGRU(3, 4)
+        >>> from unrolled.cells.layer_norm_gru import LayerNormGRUCell
+        >>> cell = LayerNormGRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> output.shape
         torch.Size([2, 4])
@@ -55,7 +55,7 @@ class LayerNormGRU(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Torch's four, and the gains of the normalisation."""
+        """Return torch's four shapes, and those of the gains of the normalisation."""
         product = (3 * self.hidden_size,)
         return self._shared_shapes() | {"norm_ih_gain": product, "norm_hh_gain": product}
 
@@ -67,13 +67,13 @@ class LayerNormGRU(Cell):
             self.norm_hh_gain.fill_(1.0)
 
     def step(self, inputs: StepInputs, state: LayerNormGRUState) -> tuple[StepOutputs, LayerNormGRUState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         return self.step_reading(state.hidden, inputs, state)
 
     def step_reading(
         self, read: HiddenState, inputs: StepInputs, state: LayerNormGRUState
     ) -> tuple[StepOutputs, LayerNormGRUState]:
-        """`step`, but the recurrent product reads `read`; the update gate passes on the state itself."""
+        """Make a step in which the recurrent product reads `read`; the update gate keeps the state itself."""
         input_gates, input_new = self._normalised(linear(inputs, self.weight_ih), self.norm_ih_gain, self.bias_ih)
         gates, new = self._normalised(linear(read, self.weight_hh), self.norm_hh_gain, self.bias_hh)
         reset, update = gates_of((input_gates + gates).sigmoid(), 2)  # (B, H) each
@@ -82,7 +82,7 @@ class LayerNormGRU(Cell):
         return hidden, LayerNormGRUState(hidden)
 
     def _normalised(self, product: Tensor, gain: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """A product (B, 3 * H), its two gates (B, 2 * H) and its candidate (B, H) normalised apart."""
+        """Normalise the two gates (B, 2 * H) and the candidate (B, H) of a product (B, 3 * H) separately."""
         sizes = [2 * self.hidden_size, self.hidden_size]
         parts = zip(product.split(sizes, 1), gain.split(sizes), bias.split(sizes), strict=True)
         gates, new = (layer_norm(part, part.shape[1:], own_gain, own_bias) for part, own_gain, own_bias in parts)

@@ -1,4 +1,4 @@
-"""Long short-term memory: four small networks that forget, store and output."""
+"""Long short-term memory: a cell with gates that decide what it forgets, stores and outputs."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM remembers: the output it shows, and the cell it keeps."""
+    """The state of an LSTM: its output, and its cell."""
 
     hidden: HiddenState
     cell: HiddenState
 
 
-class LSTM(Cell):
+class LSTMCell(Cell):
     """LSTM with a forget gate whose bias starts at 1.
 
         i, f, o = sigmoid(U x_t + W h_{t-1} + b)       store, forget, output
-        g       = tanh(U x_t + W h_{t-1} + b)          what there is to store
+        g       = tanh(U x_t + W h_{t-1} + b)          candidate
         c_t     = f * c_{t-1} + i * g
         h_t     = o * tanh(c_t)
 
@@ -37,8 +37,8 @@ class LSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.lstm import LSTM
-        >>> cell = LSTM(3, 4)
+        >>> from unrolled.cells.lstm import LSTMCell
+        >>> cell = LSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> state._fields
         ('hidden', 'cell')
@@ -57,7 +57,7 @@ class LSTM(Cell):
             self.bias_ih[self.hidden_size : 2 * self.hidden_size] = 1.0
 
     def step(self, inputs: StepInputs, state: LSTMState) -> tuple[StepOutputs, LSTMState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         drive = linear(inputs, self.weight_ih, self.bias_ih)  # (B, 4 * H)
         store, forget, candidate, output = gates_of(drive + linear(state.hidden, self.weight_hh, self.bias_hh), 4)
         cell = forget.sigmoid() * state.cell + store.sigmoid() * candidate.tanh()  # (B, H)

@@ -1,4 +1,4 @@
-"""The minimal GRU: its gate sees the input only, so that the state passes through no product."""
+"""The minimal GRU: its gate reads the input only, so that the state passes through no product."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class MinGRUState(NamedTuple):
-    """What a minimal GRU remembers."""
+    """The state of a minimal GRU."""
 
     hidden: HiddenState
 
 
-class MinGRU(Cell):
+class MinGRUCell(Cell):
     """GRU without a reset gate, without tanh and without recurrent weights.
 
         z   = sigmoid(U x_t + b)               update
         n   = U_n x_t + b_n                    linear: of any size and sign
         h_t = (1 - z) * h_{t-1} + z * n
 
-    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed side by side. There is no
+    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed in parallel. There is no
     `weight_hh` and no `bias_hh`. The rows of every weight stack z, n; here z = 1 takes the new value, in `GRU` it
     keeps the old one.
 
@@ -35,8 +35,8 @@ class MinGRU(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.min_gru import MinGRU
-        >>> cell = MinGRU(3, 4)
+        >>> from unrolled.cells.min_gru import MinGRUCell
+        >>> cell = MinGRUCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> [name for name, _ in cell.named_parameters()]
         ['weight_ih', 'bias_ih']
@@ -48,12 +48,12 @@ class MinGRU(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """No recurrent weights."""
+        """Return the shapes: no recurrent weights."""
         rows = 2 * self.hidden_size
         return {"weight_ih": (rows, self.input_size), "bias_ih": (rows,)}
 
     def step(self, inputs: StepInputs, state: MinGRUState) -> tuple[StepOutputs, MinGRUState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         update, candidate = gates_of(linear(inputs, self.weight_ih, self.bias_ih), 2)  # (B, H) each
         hidden = state.hidden + update.sigmoid() * (candidate - state.hidden)  # (B, H)
         return hidden, MinGRUState(hidden)

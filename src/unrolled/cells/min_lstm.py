@@ -1,4 +1,4 @@
-"""The minimal LSTM: its gates see the input only, so that the state passes through no product."""
+"""The minimal LSTM: its gates read the input only, so that the state passes through no product."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class MinLSTMState(NamedTuple):
-    """What a minimal LSTM remembers; what it keeps is what it shows."""
+    """The state of a minimal LSTM; its cell is its output."""
 
     hidden: HiddenState
 
 
-class MinLSTM(Cell):
-    """LSTM without an output gate, without tanh and without recurrent weights; what it forgets it replaces.
+class MinLSTMCell(Cell):
+    """LSTM without an output gate, without tanh and without recurrent weights; its two gates add up to 1.
 
         i, f = sigmoid(U x_t + b)                          store, forget
         g    = U_g x_t + b_g                               linear: of any size and sign
         h_t  = f / (f + i) * h_{t-1} + i / (f + i) * g
 
-    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed side by side. There is no
+    Given the inputs, h_t is linear in h_{t-1}, so all steps of a sequence can be computed in parallel. There is no
     `weight_hh`, no `bias_hh` and no second field of the state. The rows of every weight stack i, f, g.
 
     Args:
@@ -34,8 +34,8 @@ class MinLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.min_lstm import MinLSTM
-        >>> cell = MinLSTM(3, 4)
+        >>> from unrolled.cells.min_lstm import MinLSTMCell
+        >>> cell = MinLSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> state.hidden is output
         True
@@ -47,14 +47,14 @@ class MinLSTM(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """No recurrent weights."""
+        """Return the shapes: no recurrent weights."""
         rows = 3 * self.hidden_size
         return {"weight_ih": (rows, self.input_size), "bias_ih": (rows,)}
 
     def step(self, inputs: StepInputs, state: MinLSTMState) -> tuple[StepOutputs, MinLSTMState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         store, forget, candidate = gates_of(linear(inputs, self.weight_ih, self.bias_ih), 3)  # (B, H) each
-        # f / (f + i) without the quotient, which is 0 / 0 where both gates are shut
+        # f / (f + i) without the quotient, which is 0 / 0 if both gates are closed
         keep = (logsigmoid(forget) - logsigmoid(store)).sigmoid()  # (B, H)
         hidden = candidate + keep * (state.hidden - candidate)  # (B, H)
         return hidden, MinLSTMState(hidden)

@@ -1,4 +1,4 @@
-"""The LSTM whose gates see the cell."""
+"""The LSTM whose gates also read the cell."""
 
 from typing import NamedTuple
 
@@ -11,23 +11,23 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class PeepholeLSTMState(NamedTuple):
-    """What a peephole LSTM remembers: the output it shows, and the cell it keeps."""
+    """The state of a peephole LSTM: its output, and its cell."""
 
     hidden: HiddenState
     cell: HiddenState
 
 
-class PeepholeLSTM(Cell):
-    """LSTM with a weight from each cell to its own three gates, so that a closed output does not blind them.
+class PeepholeLSTMCell(Cell):
+    """LSTM with a weight from each cell to its own three gates, so that they can read a cell whose output is closed.
 
         i, f = sigmoid(U x_t + W h_{t-1} + b + p * c_{t-1})     store, forget
-        g    = tanh(U x_t + W h_{t-1} + b)                      what there is to store
+        g    = tanh(U x_t + W h_{t-1} + b)                      candidate
         c_t  = f * c_{t-1} + i * g
-        o    = sigmoid(U x_t + W h_{t-1} + b + p * c_t)         output, which sees the new cell
+        o    = sigmoid(U x_t + W h_{t-1} + b + p * c_t)         output, which reads the new cell
         h_t  = o * tanh(c_t)
 
     The three p are `peephole_input`, `peephole_forget` and `peephole_output` (H). They start at 0, where the cell is
-    an `LSTM`. The tanh of the cell is that of today's LSTM; the paper shows the cell itself.
+    an `LSTM`. The tanh of the cell is that of today's LSTM; the paper outputs the cell without it.
     The rows of every weight stack the gates in torch's order: i, f, g, o; the forget gate's bias starts at 1.
 
     Args:
@@ -40,8 +40,8 @@ class PeepholeLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.peephole_lstm import PeepholeLSTM
-        >>> cell = PeepholeLSTM(3, 4)
+        >>> from unrolled.cells.peephole_lstm import PeepholeLSTMCell
+        >>> cell = PeepholeLSTMCell(3, 4)
         >>> output, state = cell.step(torch.zeros(2, 3), cell.initial_state(2))
         >>> cell.peephole_output.shape
         torch.Size([4])
@@ -57,7 +57,7 @@ class PeepholeLSTM(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Torch's four, and the three peepholes."""
+        """Return torch's four shapes, and those of the three peepholes."""
         own = (self.hidden_size,)
         return self._shared_shapes() | {"peephole_input": own, "peephole_forget": own, "peephole_output": own}
 
@@ -70,7 +70,7 @@ class PeepholeLSTM(Cell):
             self.bias_ih[self.hidden_size : 2 * self.hidden_size] = 1.0
 
     def step(self, inputs: StepInputs, state: PeepholeLSTMState) -> tuple[StepOutputs, PeepholeLSTMState]:
-        """One time step: (B, F) and a state to (B, H) and the next state."""
+        """Make one time step: (B, F) and a state to (B, H) and the next state."""
         drive = linear(inputs, self.weight_ih, self.bias_ih)  # (B, 4 * H)
         store, forget, candidate, output = gates_of(drive + linear(state.hidden, self.weight_hh, self.bias_hh), 4)
         store = (store + self.peephole_input * state.cell).sigmoid()  # (B, H)

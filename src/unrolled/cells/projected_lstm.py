@@ -1,4 +1,4 @@
-"""The LSTM that shows a projection of its output, so that many cells need few recurrent weights."""
+"""The LSTM with a projected output, so that many cells need few recurrent weights."""
 
 from typing import NamedTuple
 
@@ -12,17 +12,17 @@ from unrolled.shapes import HiddenState, StepInputs, StepOutputs
 
 
 class ProjectedLSTMState(NamedTuple):
-    """What a projected LSTM remembers: the output it shows, (B, P), and the cell it keeps, (B, H)."""
+    """The state of a projected LSTM: its output, (B, P), and its cell, (B, H)."""
 
     hidden: HiddenState
     cell: HiddenState
 
 
-class ProjectedLSTM(Cell):
-    """LSTM whose output is projected from H to P numbers, before anything reads it.
+class ProjectedLSTMCell(Cell):
+    """LSTM whose output is projected from H to P numbers before it is read or fed back.
 
         i, f, o = sigmoid(U x_t + W h_{t-1} + b)       store, forget, output
-        g       = tanh(U x_t + W h_{t-1} + b)          what there is to store
+        g       = tanh(U x_t + W h_{t-1} + b)          candidate
         c_t     = f * c_{t-1} + i * g
         h_t     = R (o * tanh(c_t))                    P numbers
 
@@ -44,8 +44,8 @@ class ProjectedLSTM(Cell):
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.projected_lstm import ProjectedLSTM
-        >>> cell = ProjectedLSTM(3, 8, proj_size=2)
+        >>> from unrolled.cells.projected_lstm import ProjectedLSTMCell
+        >>> cell = ProjectedLSTMCell(3, 8, proj_size=2)
         >>> output, state = cell.step(torch.zeros(5, 3), cell.initial_state(5))
         >>> output.shape, state.cell.shape
         (torch.Size([5, 2]), torch.Size([5, 8]))
@@ -67,12 +67,12 @@ class ProjectedLSTM(Cell):
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Torch's four, and the projection."""
+        """Return torch's four shapes, and that of the projection."""
         return self._shared_shapes() | {"weight_hr": (self.proj_size, self.hidden_size)}
 
     @property
     def state_sizes(self) -> dict[str, int]:
-        """P for the output, H for the cell."""
+        """Return the widths: P for the output, H for the cell."""
         return {"hidden": self.proj_size, "cell": self.hidden_size}
 
     @property
@@ -81,14 +81,14 @@ class ProjectedLSTM(Cell):
         return self.proj_size
 
     def reset_parameters(self) -> None:
-        """Draw fresh weights, an orthogonal projection among them, and open the forget gate."""
+        """Draw fresh weights, with an orthogonal projection, and open the forget gate."""
         super().reset_parameters()
         with torch.no_grad():
             nn.init.orthogonal_(self.weight_hr)
             self.bias_ih[self.hidden_size : 2 * self.hidden_size] = 1.0
 
     def step(self, inputs: StepInputs, state: ProjectedLSTMState) -> tuple[StepOutputs, ProjectedLSTMState]:
-        """One time step: (B, F) and a state to (B, P) and the next state."""
+        """Make one time step: (B, F) and a state to (B, P) and the next state."""
         drive = linear(inputs, self.weight_ih, self.bias_ih)  # (B, 4 * H)
         store, forget, candidate, output = gates_of(drive + linear(state.hidden, self.weight_hh, self.bias_hh), 4)
         cell = forget.sigmoid() * state.cell + store.sigmoid() * candidate.tanh()  # (B, H)

@@ -1,1 +1,1 @@
-"""The command line: one file for each command; nothing heavy is imported before a command needs it."""
+"""The command line: one file per command; heavy packages are imported only when a command needs them."""

@@ -1,4 +1,4 @@
-"""Options from the API: names, types, defaults and texts are read off signatures and docstrings, so they live once."""
+"""Options from the API: names, types, defaults and help texts are read from signatures and docstrings."""
 
 import inspect
 import re
@@ -17,8 +17,8 @@ class Argument(NamedTuple):
         name: as in Python, with underscores.
         kind: int, float, str, bool, list or dict.
         item: type of a list's items.
-        default: what the API takes when it is not given.
-        text: the docstring's line about it.
+        default: the default of the API.
+        text: its description in the docstring.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Argument(NamedTuple):
 
 
 def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[Argument]:
-    """The arguments of a class whose types a command line can hold.
+    """Return the arguments of a class whose types can be given on a command line.
 
     Args:
         thing: a dataclass, or a class with an annotated constructor; its docstring has an `Args:` section.
-        leave_out: names that are given in another way.
+        leave_out: names that other options stand for.
     """
     texts = _texts(inspect.getdoc(thing) or "")
     if is_dataclass(thing):
@@ -61,10 +61,10 @@ def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[Argument]:
 
 
 def parse(argument: Argument, text: str, where: str = "") -> Any:
-    """A value from the text a user typed.
+    """Convert the text of an option to a value.
 
     Raises:
-        OptionError: text that does not fit the type.
+        OptionError: the text does not fit the type.
     """
     try:
         if argument.kind is bool:
@@ -75,8 +75,8 @@ def parse(argument: Argument, text: str, where: str = "") -> Any:
             return dict(_pair(part) for part in text.split(",") if part.strip())
         return argument.kind(text)
     except ValueError:
-        expected = {int: "an integer", float: "a number", bool: "true or false", list: "values between commas"}
-        shown = expected.get(argument.kind, "name=value between commas")
+        expected = {int: "an integer", float: "a number", bool: "true or false", list: "values separated by commas"}
+        shown = expected.get(argument.kind, "name=value separated by commas")
         raise OptionError(message(argument.flag, expected=shown, received=repr(text), remedy=where)) from None
 
 
@@ -105,7 +105,7 @@ def _truth(text: str) -> bool:
 
 
 def _kind(hint: Any) -> tuple[type, type] | None:
-    """The type of an option and of its items; None for what cannot be typed on a command line."""
+    """Return the type of an option and of its items; None if it cannot be given on a command line."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     for option in options:
         base = get_origin(option) or option
@@ -120,7 +120,7 @@ def _kind(hint: Any) -> tuple[type, type] | None:
 
 
 def _texts(doc: str) -> dict[str, str]:
-    """The `Args:` section of a docstring, by name."""
+    """Return the `Args:` section of a docstring, by name."""
     _, found, rest = doc.partition("Args:\n")
     if not found:
         return {}

@@ -1,4 +1,4 @@
-"""`unrolled check MODEL DATA`: the laws, on the user's own model."""
+"""`unrolled check MODEL DATA`: test the consistency laws on the user's own model."""
 
 import json
 from typing import Annotated
@@ -7,16 +7,16 @@ import typer
 
 from unrolled.cli.reading import read_data, reading_of
 
-BROKEN = 1  # exit code: a law does not hold, which is our fault
+BROKEN = 1  # exit code: a law does not hold, which is a bug in unrolled
 
 
 def check(
     model: Annotated[str, typer.Argument(help="model folder")],
-    data: Annotated[str, typer.Argument(help="data with the true answers; a few sequences are tried")],
-    seed: Annotated[int, typer.Option(help="of the places where sequences are cut")] = 0,
+    data: Annotated[str, typer.Argument(help="data with the true answers; a few sequences are tested")],
+    seed: Annotated[int, typer.Option(help="seed of the random places where sequences are cut")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Prove that whole sequences, chunks, single steps and many streams agree, outputs and gradients."""
+    """Check that whole sequences, chunks, single steps and many streams give the same outputs and gradients."""
     from unrolled.tasks.registry import load
 
     task = load(model)

@@ -1,39 +1,39 @@
-"""Column flags to codecs: `--text review` is Words("review"), and so on."""
+"""Codecs from column flags: `--text review` is Words("review"), and so on."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# flag, and what its text says; several columns between commas
+# flag and its help text; several columns are separated by commas
 FLAGS = {
     "text": "text columns, read word by word",
     "characters": "text columns, read character by character",
-    "subwords": "text columns, read in subwords learnt from the data",
-    "numbers": "number columns, or columns of lists of numbers, read side by side",
+    "subwords": "text columns, read as subwords learnt from the data",
+    "numbers": "numeric columns, or columns of lists of numbers, read together",
     "category": "columns of categories",
     "frames": "columns of lists of vectors",
     "audio": "columns of recordings: names of sound files",
-    "image": "columns of pictures' files",
-    "video": "columns of films' files, animated pictures or folders of pictures",
+    "image": "columns of pictures: names of files",
+    "video": "columns of videos: names of video files, animated pictures or folders of pictures",
 }
-MEDIA = ("audio", "image", "video")  # what a step of one is nobody labels
+MEDIA = ("audio", "image", "video")  # columns whose steps have no labels of their own
 
 
 def codecs_from(flags: Mapping[str, str], media: Mapping[str, Any] | None = None) -> list[Any] | None:
-    """Codecs for the flags that were given; None when none was, so that the task chooses.
+    """Return codecs for the given flags; None if there are none, so that the task chooses.
 
     Args:
-        flags: the columns, between commas, by flag.
-        media: options of the codecs of pictures and films.
+        flags: the columns, separated by commas, by flag.
+        media: options of the codecs of pictures and videos.
     """
-    from unrolled.codecs.audio import Audio
-    from unrolled.codecs.category import Categories
-    from unrolled.codecs.frames import Frames
-    from unrolled.codecs.numeric import Numbers
-    from unrolled.codecs.picture import Pictures
-    from unrolled.codecs.subwords import Subwords
-    from unrolled.codecs.text import Characters
-    from unrolled.codecs.video import Video
-    from unrolled.codecs.words import Words
+    from unrolled.codecs.media.audio import Audio
+    from unrolled.codecs.media.picture import Pictures
+    from unrolled.codecs.media.video import Video
+    from unrolled.codecs.tables.category import Categories
+    from unrolled.codecs.tables.frames import Frames
+    from unrolled.codecs.tables.numeric import Numbers
+    from unrolled.codecs.text.characters import Characters
+    from unrolled.codecs.text.subwords import Subwords
+    from unrolled.codecs.text.words import Words
 
     makers = {"text": Words, "characters": Characters, "subwords": Subwords, "category": Categories, "frames": Frames}
     makers |= {"audio": Audio}

@@ -1,4 +1,4 @@
-"""A run as a TOML file: every option by its name, so that the run can be repeated."""
+"""A run as a TOML file with every option, so that the run can be repeated."""
 
 import json
 import tomllib
@@ -10,17 +10,17 @@ from unrolled.places import local_path
 
 
 def read_config(path: str, known: list[str], mappings: list[str], command: str) -> dict[str, Any]:
-    """Options from a TOML file; sections only group them.
+    """Read options from a TOML file; sections only group them.
 
     Args:
         path: the file.
         known: names of all options.
-        mappings: those of them whose own value is a mapping, so that no section can have their name.
+        mappings: those of them whose value is a mapping, so that no section can have their name.
         command: the task on the command line.
 
     Raises:
         DataError: no such file, or not TOML.
-        OptionError: an option this command does not have; the nearest is suggested.
+        OptionError: an option that this command does not have; the most similar one is suggested.
     """
     try:
         record = tomllib.loads(local_path(path, "--config", OptionError).read_text(encoding="utf-8"))
@@ -40,8 +40,8 @@ def read_config(path: str, known: list[str], mappings: list[str], command: str) 
 
 
 def write_config(values: Mapping[str, Any]) -> str:
-    """The options as TOML; those that are None are left out, as TOML has no null."""
-    lines = ["# this run, complete: unrolled fit ... --config config.toml repeats it"]
+    """Return the options as TOML; those that are None are left out, since TOML has no null."""
+    lines = ["# all options of this run: unrolled fit ... --config config.toml repeats it"]
     lines += [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
     return "\n".join(lines) + "\n"
 
@@ -53,5 +53,5 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # JSON's strings, integers and floats are TOML's too
+    # strings, integers and floats look the same in JSON and TOML
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""`unrolled generate` for sequence models: lines of points, and a picture of them."""
+"""`unrolled generate` for sequence models: points as lines of JSON, and a picture of them."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def generate_sequences(
     out: str,
     offsets: bool,
 ) -> None:
-    """Print a JSON line for each sequence, with the prompt's frames first, and draw them where a file is named."""
+    """Print one line of JSON per sequence, with the prompt's frames first, and draw them if a file is given."""
     start = _frames(prompt)
     if offsets and not out:
         raise OptionError(message("--offsets", expected="a picture to draw", received="no --out"))

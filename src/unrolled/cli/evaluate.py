@@ -1,4 +1,4 @@
-"""`unrolled evaluate MODEL DATA`: scores beside every baseline."""
+"""`unrolled evaluate MODEL DATA`: scores of the model and of every baseline."""
 
 import json
 from typing import Annotated
@@ -11,14 +11,14 @@ from unrolled.cli.reading import read_data, reading_of
 def evaluate(
     model: Annotated[str, typer.Argument(help="model folder")],
     data: Annotated[str, typer.Argument(help="data with the true answers")],
-    confusion: Annotated[bool, typer.Option("--confusion", help="also show which class is taken for which")] = False,
+    confusion: Annotated[bool, typer.Option("--confusion", help="also print the confusion matrix")] = False,
     last: Annotated[
-        int | None, typer.Option(help="of a recommender: how many of each user's last events to foretell")
+        int | None, typer.Option(help="recommenders: number of last events of each user to predict")
     ] = None,
-    after: Annotated[str | None, typer.Option(help="of the same: foretell all events from this time on")] = None,
+    after: Annotated[str | None, typer.Option(help="recommenders: predict all events from this time on")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Score a model on data, beside its baselines; says so when it loses."""
+    """Score a model on data, next to its baselines; the output says so when a baseline is better."""
     from unrolled.errors import OptionError, UnsupportedError, message
     from unrolled.tasks.registry import load
 

@@ -7,12 +7,10 @@ import typer
 
 def export(
     model: Annotated[str, typer.Argument(help="model folder")],
-    out: Annotated[str, typer.Option(help="the file to write, such as model.onnx; for numpy a folder")],
-    format: Annotated[
-        str, typer.Option(help="onnx, or numpy for a folder with one file that needs NumPy only")
-    ] = "onnx",
+    out: Annotated[str, typer.Option(help="file to write, such as model.onnx; with numpy, a folder")],
+    format: Annotated[str, typer.Option(help="onnx, or numpy for a folder that needs only NumPy")] = "onnx",
 ) -> None:
-    """Write a model with its state as inputs and outputs: an ONNX file, or a folder that NumPy alone runs."""
+    """Export a model with its state as input and output: an ONNX file, or a folder that needs only NumPy."""
     from unrolled.errors import OptionError
     from unrolled.places import local_path
     from unrolled.tasks.registry import load

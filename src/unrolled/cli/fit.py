@@ -1,4 +1,4 @@
-"""`unrolled fit TASK DATA`: learn, compare and save."""
+"""`unrolled fit TASK DATA`: train a model, compare it with baselines and save it."""
 
 import inspect
 import sys
@@ -22,8 +22,8 @@ class Kind(NamedTuple):
     Args:
         task: class name in `unrolled.tasks.registry.TASKS`.
         text: one line of help.
-        flags: column flags it understands.
-        own: further options: name to text.
+        flags: its column flags.
+        own: further options: name to help text.
         leave_out: constructor arguments that the flags stand for.
     """
 
@@ -39,80 +39,80 @@ STEP_FLAGS = tuple(flag for flag in FLAGS if flag not in MEDIA)
 KINDS = {
     "classify": Kind(
         "Classifier",
-        "One label for a whole sequence: text, numbers, DNA, recordings, mixed columns.",
+        "Classification: one label per sequence of text, numbers, DNA, audio or mixed columns.",
         ALL_FLAGS,
         {
             "label": "the label column",
-            "labels": "a column of lists of labels, any number at once",
-            "image_dir": "folder in which the files of --image and --video are",
-            "image_size": "pixels of a side that pictures and films are brought to (default: 64; films 32)",
+            "labels": "a column of lists of labels, any number per sequence",
+            "image_dir": "folder of the files of --image and --video",
+            "image_size": "pixels per side to which pictures and videos are resized (default: 64; videos 32)",
         },
         ("inputs", "target"),
     ),
     "tag": Kind(
         "Tagger",
-        "A label for every step, such as a part of speech for every word.",
+        "Tagging: one label per step, such as the part of speech of every word.",
         STEP_FLAGS,
         {"label": "the column of lists of labels"},
         ("inputs", "target"),
     ),
-    "forecast": Kind("Forecaster", "The next steps of one series or many.", (), {}, ()),
-    "detect": Kind("Detector", "What is not as usual in series of numbers, or in sequences of events.", (), {}, ()),
+    "forecast": Kind("Forecaster", "Forecasting: the next steps of one or many time series.", (), {}, ()),
+    "detect": Kind("Detector", "Anomaly detection in time series, or in sequences of events.", (), {}, ()),
     "language": Kind(
         "LanguageModel",
-        "The next character, word or subword; writes text.",
+        "Language modelling and text generation, by characters, words or subwords.",
         (),
-        {"given": "columns that start each text, between commas"},
+        {"given": "columns that condition each text, separated by commas"},
         ("given",),
     ),
     "recommend": Kind(
         "Recommender",
-        "The next item of each user, from an event log: a product, a page, a song.",
+        "Next-item recommendation for each user of an event log: products, pages, songs.",
         (),
         {
-            "features": "columns of the events that are read too, between commas",
-            "item_features": "columns that say what the items are like, between commas",
+            "features": "further columns of the events to read, separated by commas",
+            "item_features": "columns that describe the items, separated by commas",
         },
         ("features", "item_features"),
     ),
     "next-place": Kind(
         "NextPlace",
-        "Where each user goes next, from a log of visits, or of stays by latitude and longitude.",
+        "Next-place prediction for each user, from a log of visits or of stays with latitude and longitude.",
         (),
-        {"features": "columns of the visits that are read too, between commas"},
+        {"features": "further columns of the visits to read, separated by commas"},
         ("features",),
     ),
     "sequence": Kind(
         "SequenceModel",
-        "The next vector of a sequence of vectors: a piano roll, or strokes to draw new ones.",
+        "Models of sequences of vectors, such as piano rolls, or pen strokes to generate new ones.",
         (),
         {},
         (),
     ),
-    "translate": Kind("Translator", "A text from a text: translation, summaries, sums, spellings.", (), {}, ()),
+    "translate": Kind("Translator", "Text to text: translation, summaries, sums, spelling.", (), {}, ()),
     "caption": Kind(
         "Captioner",
-        "A sentence about a picture.",
+        "Image captioning: one sentence per picture.",
         (),
         {
-            "image_dir": "folder in which the pictures are",
-            "image_size": "pixels of a side that pictures are brought to (default: 64)",
+            "image_dir": "folder of the pictures",
+            "image_size": "pixels per side to which pictures are resized (default: 64)",
         },
         (),
     ),
 }
-LISTED = ("given", "features", "item_features")  # columns that the command line takes between commas
+LISTED = ("given", "features", "item_features")  # lists of columns, separated by commas on the command line
 READING = {
-    "format": f"{', '.join(FORMATS)}; auto goes by the suffix",
-    "time": "column of timestamps, for a table with a row for each time step",
-    "group": "column that tells series apart",
-    "columns": "names of the fields of a conll file, between commas",
+    "format": f"{', '.join(FORMATS)}; auto chooses by the suffix",
+    "time": "column of timestamps, for a table with one row per time step",
+    "group": "column that identifies the series",
+    "columns": "names of the fields of a conll file, separated by commas",
 }
 
 
 def fit_app(chosen: str) -> typer.Typer:
-    """The group of tasks. Only the chosen one gets its options, as reading them off the API imports torch."""
-    app = typer.Typer(help="Learn a model from data, compare it with baselines, and save it.", no_args_is_help=True)
+    """Return the group of tasks. Only the chosen one gets its options, since reading them imports torch."""
+    app = typer.Typer(help="Train a model on data, compare it with baselines, and save it.", no_args_is_help=True)
     for name, kind in KINDS.items():
         function = _command(name, kind) if name == chosen else _nothing
         app.command(name, help=kind.text)(function)
@@ -120,11 +120,11 @@ def fit_app(chosen: str) -> typer.Typer:
 
 
 def _nothing() -> None:
-    """Stands for a task that was not chosen."""
+    """Do nothing: the function of a task that was not chosen."""
 
 
 def _command(name: str, kind: Kind) -> Callable[..., None]:
-    """A function whose signature holds every option of the task and of training, for typer to read."""
+    """Return a function whose signature has every option of the task and of training, for typer."""
     from unrolled.tasks.registry import task_class
     from unrolled.training.options import TrainingOptions
 
@@ -132,14 +132,14 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
     model = arguments_of(task, ("training", *kind.leave_out))
     training = [argument._replace(default=task.training_defaults.get(argument.name, argument.default))
                 for argument in arguments_of(TrainingOptions)]  # fmt: skip
-    rival = Argument("rival", bool, bool, False, "also train a convolution net of the same size to compare with")
+    rival = Argument("rival", bool, bool, False, "also train a convolutional network of the same size for comparison")
     columns = {flag: FLAGS[flag] for flag in kind.flags} | kind.own
     parameters = [
-        _parameter("data", Annotated[str | None, typer.Argument(help="file or folder to learn from")]),
+        _parameter("data", Annotated[str | None, typer.Argument(help="file or folder with the training data")]),
         _parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
         _parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
         *(_option(Argument(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
-        # a task whose model needs to know a column has that flag itself
+        # some tasks have one of these flags among their own options
         *(
             _option(Argument(flag, str, str, None, text), "Reading")
             for flag, text in READING.items()
@@ -172,7 +172,7 @@ def _option(argument: Argument, panel: str) -> inspect.Parameter:
 
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
-    # every value arrives as it was typed, or as None: what was given can be told from a default
+    # every value is the given text, or None, so that given values can be told from defaults
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
 
 
@@ -192,7 +192,7 @@ def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Cal
             for key, text in typed.items()
         }
         if not values.get("data"):
-            raise OptionError(message("DATA", expected="a file or folder to learn from", received="nothing"))
+            raise OptionError(message("DATA", expected="a file or folder with the training data", received="nothing"))
         if not values.get("out"):
             raise OptionError(
                 message("--out", expected="a folder for the model", received="nothing", remedy="add --out my-model")
@@ -230,7 +230,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
     try:
         model.fit(source, rival=bool(values.get("rival", False)), **settings)
     except BaseException:
-        if "scores_" in vars(model):  # what came after the training failed, or was stopped
+        if "scores_" in vars(model):  # a step after the training failed, or was stopped
             print(f"saved without all of its scores: {save()}", file=sys.stderr)
         raise
     folder = save()
@@ -240,8 +240,8 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
 
 
 def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
-    """Constructor arguments from the column flags."""
-    from unrolled.codecs.labels import MultiLabels
+    """Return constructor arguments from the column flags."""
+    from unrolled.codecs.tables.labels import MultiLabels
 
     flags = {flag: values[flag] for flag in kind.flags if values.get(flag)}
     if name == "caption":
@@ -249,7 +249,7 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     media = _media(values)
     if media and not {"image", "video"} & set(flags):
         flag = "--image-dir" if "folder" in media else "--image-size"
-        raise OptionError(message(flag, expected="--image or --video beside it", received="neither"))
+        raise OptionError(message(flag, expected="--image or --video together with it", received="neither"))
     chosen = codecs_from(flags, media)
     if name == "language":
         return {"given": _between_commas(values.get("given"))}
@@ -272,8 +272,8 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
 
 
 def _events(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
-    """Further columns of an event log, and places found among positions where no column names them."""
-    from unrolled.codecs.places import PLACE, Places
+    """Return further columns of an event log, and places found from positions if no column names them."""
+    from unrolled.codecs.tables.places import PLACE, Places
 
     found: dict[str, Any] = {flag: _between_commas(values.get(flag)) for flag in kind.own}
     where = {flag: values[flag] for flag in ("latitude", "longitude") if values.get(flag)}
@@ -287,31 +287,31 @@ def _between_commas(text: Any) -> list[str] | None:
 
 
 def _media(values: dict[str, Any]) -> dict[str, Any]:
-    """Options of the codecs of pictures and films, where the flags give them."""
+    """Return the options of the codecs of pictures and videos from the flags."""
     folder, side = values.get("image_dir"), values.get("image_size")
     size = {"size": parse(Argument("image_size", int, int, None, ""), str(side))} if side is not None else {}
     return ({"folder": folder} if folder else {}) | size
 
 
 def _picture(values: dict[str, Any]) -> dict[str, Any]:
-    """The codec of a captioner's pictures, where the flags say how they are read."""
-    from unrolled.codecs.picture import Pictures
+    """Return the codec of a captioner's pictures, if there are flags about it."""
+    from unrolled.codecs.media.picture import Pictures
 
     media = _media(values)
     return {"picture": Pictures(values.get("picture") or "picture", **media)} if media else {}
 
 
 def _resolved(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Every option of the run, defaults included."""
+    """Return every option of the run, with the defaults."""
     from unrolled.codecs.base import Codec
-    from unrolled.codecs.places import Places
+    from unrolled.codecs.tables.places import Places
     from unrolled.training.options import TrainingOptions
 
     options = asdict(TrainingOptions.from_keywords(settings, dict(model.training_defaults)))
-    del options["progress"]  # belongs to the terminal, not to the run
+    del options["progress"]  # depends on the terminal, not on the run
     known = {argument.name for argument in arguments_of(type(model), ("training", "inputs", "target", *LISTED))}
     own = {name: value for name, value in model.get_params(deep=False).items() if name in known}
-    # a codec stands for its column, as on the command line; further flags say the rest
+    # a codec is written as its column, as on the command line; further flags give its options
     own = {name: value.columns[0] if isinstance(value, Codec) else value for name, value in own.items()}
     return {name: value for name, value in own.items() if not isinstance(value, Places)} | options
 

@@ -1,4 +1,4 @@
-"""`unrolled generate MODEL`: let a language model write, a translator or captioner answer, or a sequence model draw."""
+"""`unrolled generate MODEL`: generate text, translations, captions or sequences of vectors."""
 
 from typing import Annotated, Any
 
@@ -8,32 +8,44 @@ from unrolled.cli.drawing import generate_sequences
 from unrolled.errors import OptionError, message
 from unrolled.places import local_path
 
-BEAM = 4  # beginnings kept in the search for an answer, at least
+BEAM = 4  # minimum number of hypotheses of the beam search
 
 
 def generate(
     model: Annotated[str, typer.Argument(help="folder of a language model, translator, captioner or sequence model")],
     prompt: Annotated[
         str,
-        typer.Option(help="the text so far, the one to answer, a picture's file, or the frames of a sequence as JSON"),
+        typer.Option(help="text to continue, text to translate, picture file to caption, or frames as JSON"),
     ] = "",
     length: Annotated[
-        int | None, typer.Option(help="tokens or frames at most; 500, and for an answer by the longest learnt from")
+        int | None,
+        typer.Option(
+            help="maximum number of tokens or frames; default 500; translators and captioners: from the training data"
+        ),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="below 1 safer, above 1 wilder, 0 always the likeliest; 0.8 for text")
+        float | None,
+        typer.Option(
+            help="below 1 more predictable, above 1 more varied, 0 always the most likely; default 0.8 for text"
+        ),
     ] = None,
-    top_k: Annotated[int, typer.Option(help="draw only from the k likeliest tokens; 0 from all")] = 0,
-    top_p: Annotated[float, typer.Option(help="draw from the fewest tokens that reach this probability")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="for repeatable draws")] = None,
-    count: Annotated[int, typer.Option(help="texts or sequences; of a translator or captioner its best answers")] = 1,
-    given: Annotated[list[str] | None, typer.Option(help="column=value that starts the text; may be repeated")] = None,
-    out: Annotated[str, typer.Option(help="a picture of drawn points: .svg, .png or .pdf")] = "",
-    offsets: Annotated[
-        bool, typer.Option(help="in the picture, frames say how far to go from the point before")
-    ] = False,
+    top_k: Annotated[int, typer.Option(help="sample only from the k most likely tokens; 0 = from all")] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="sample from the smallest set of tokens with this total probability")
+    ] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="random seed, for repeatable results")] = None,
+    count: Annotated[
+        int, typer.Option(help="number of texts or sequences; for translators and captioners, of the best answers")
+    ] = 1,
+    given: Annotated[
+        list[str] | None, typer.Option(help="column=value that conditions the text; may be repeated")
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="sequence models: draw the points into this picture: .svg, .png or .pdf")
+    ] = "",
+    offsets: Annotated[bool, typer.Option(help="in the picture, each frame is a step from the previous point")] = False,
 ) -> None:
-    """Go on from a prompt, or answer it; a model with --output mixture needs none."""
+    """Continue a prompt, translate or caption it; a sequence model with --output mixture needs no prompt."""
     from unrolled.tasks.registry import load
 
     local_path(out, "--out", OptionError)
@@ -66,7 +78,7 @@ def generate(
 
 
 def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:
-    """Print the best answer, or several, a line each, with their scores: log-probabilities by length."""
+    """Print the best answer, or several, one per line, with their scores: length-normalised log-probabilities."""
     if not prompt:
         raise OptionError(message("--prompt", expected="what to answer", received="nothing"))
     if length == 0:
@@ -80,7 +92,7 @@ def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:
 
 
 def _refuse(model: str, options: dict[str, Any]) -> None:
-    """OptionError for an option that changes nothing for this kind of model."""
+    """Raise an OptionError for an option that this kind of model does not have."""
     for name, given in options.items():
         if given:
             raise OptionError(message(name, expected=f"an option of {model}", received="one of another kind of model"))

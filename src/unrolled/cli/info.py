@@ -1,4 +1,4 @@
-"""`unrolled info`: this machine, or a model."""
+"""`unrolled info`: describe this machine, or a model."""
 
 import json
 from typing import Annotated
@@ -7,10 +7,10 @@ import typer
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="model folder; without, the machine is described")] = "",
+    model: Annotated[str, typer.Argument(help="model folder; without it, this machine is described")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print what the model reads and answers, as JSON")] = False,
 ) -> None:
-    """Say what this machine can do, or what a model is and how good."""
+    """Describe this machine and its kernels, or a model and its scores."""
     if as_json:
         from unrolled.errors import OptionError, message
         from unrolled.tasks.registry import load
@@ -20,7 +20,7 @@ def info(
         print(json.dumps(load(model).describe().to_json(), indent=1, ensure_ascii=False))
         return
     if model:
-        from unrolled.tasks.saving import card_of
+        from unrolled.tasks.shared.saving import card_of
 
         print(card_of(model))  # a damaged folder is refused, not half shown
         return

@@ -13,16 +13,16 @@ def inspect(
     model: Annotated[str, typer.Argument(help="model folder")],
     data: Annotated[str, typer.Argument(help="data with the true answers")],
     out: Annotated[str, typer.Option(help="HTML file of the report")] = "report.html",
-    row: Annotated[int, typer.Option(help="which sequence to look at closely")] = 0,
+    row: Annotated[int, typer.Option(help="row number of the sequence to show in detail")] = 0,
     pictures: Annotated[str, typer.Option(help="also write every picture as PNG into this folder")] = "",
     as_json: Annotated[str, typer.Option("--json", help="also write everything as JSON into this file")] = "",
 ) -> None:
-    """Look inside: scores, errors, gradient flow, unfolding, states and saliency, in one HTML file."""
+    """Inspect a model: scores, errors, gradient flow, unfolding, states and saliency, in one HTML file."""
     from unrolled.errors import OptionError
     from unrolled.places import local_path
     from unrolled.report.inspection import lead_of, sections_of
     from unrolled.report.page import write_page, write_pictures
-    from unrolled.report.whole import write_whole
+    from unrolled.report.whole_files import write_whole
     from unrolled.tasks.registry import load
 
     for name, place in {"--out": out, "--pictures": pictures, "--json": as_json}.items():

@@ -1,4 +1,4 @@
-"""Ctrl-C in any command, before typer ends it without a word."""
+"""Handle Ctrl-C in any command, before typer ends the command without a message."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`unrolled lecture`: the lecture on sequence models, worked out in the terminal."""
+"""`unrolled lecture`: run the lecture on sequence models in the terminal."""
 
 import json
 from typing import Annotated
@@ -8,9 +8,9 @@ import typer
 
 def lecture(
     out: Annotated[str, typer.Option(help="folder for the page and its pictures")] = "lecture",
-    seed: Annotated[int, typer.Option(help="seed of every network in it")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of every network in it")] = 0,
 ) -> None:
-    """Run the lecture top to bottom: what vanishes, what explodes, and the three remedies."""
+    """Run the lecture on sequence models: vanishing and exploding gradients, and three remedies."""
     from rich.console import Console
     from rich.table import Table
 
@@ -18,7 +18,7 @@ def lecture(
     from unrolled.places import local_path
     from unrolled.report.lecture import chapters
     from unrolled.report.page import write_page, write_pictures
-    from unrolled.report.whole import write_whole
+    from unrolled.report.whole_files import write_whole
 
     folder = local_path(out, "--out", OptionError)
     console, sections = Console(), []
@@ -35,7 +35,7 @@ def lecture(
             console.print(table)
         sections.append(section)
     lead = "Every number on this page was computed when the page was made."
-    write_page(folder / "index.html", "Sequence models, from the same input to another answer", lead, sections)
+    write_page(folder / "index.html", "Sequence models: a lecture with computed examples", lead, sections)
     pictures = write_pictures(folder, sections)
     numbers = {section.title: [{"header": g.header, "rows": g.rows} for g in section.tables] for section in sections}
     write_whole(folder / "numbers.json", json.dumps(numbers, indent=1, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Lines as they come: from a pipe, a file, or a file that grows."""
+"""Read lines as they arrive: from a pipe, a file, or a file that grows."""
 
 import os
 import time
@@ -8,21 +8,21 @@ from pathlib import Path
 from unrolled.places import local_path
 
 AT_ONCE = 1 << 18  # bytes read at a time
-LONGEST = 64 << 20  # bytes of one line; what is longer is no event
-PAUSE = 0.1  # seconds between two looks at a file that grows
+LONGEST = 64 << 20  # bytes of one line; a longer line is not an event
+PAUSE = 0.1  # seconds between two checks of a file that grows
 
 Numbered = tuple[int, bytes | None]
 
 
 def lines(path: str, follow: bool) -> Generator[list[Numbered], None, None]:
-    """What can be read now, as lines with their numbers, again and again until the end.
+    """Yield the lines that can be read now, with their numbers, until the end.
 
     Args:
         path: of a file; "-" = standard input.
-        follow: wait for more at the end, and begin anew where the file was replaced or cut.
+        follow: wait for more at the end, and start again if the file was replaced or cut.
 
     Yields:
-        Whole lines, as many as are there; None for one that is too long to be kept.
+        All complete lines that are there; None for a line that is too long to be kept.
     """
     place = None if path == "-" else local_path(path, "DATA")
     handle = 0 if place is None else os.open(place, os.O_RDONLY)
@@ -63,7 +63,7 @@ def lines(path: str, follow: bool) -> Generator[list[Numbered], None, None]:
 
 
 def _replaced(handle: int, place: Path) -> bool:
-    """Whether another file has the name now, or this one was cut; not while there is none."""
+    """Return whether another file has the name now, or this one was cut; False while there is none."""
     open_one = os.fstat(handle)
     try:
         named = place.stat()

@@ -1,7 +1,7 @@
-"""`unrolled`: the commands, and what becomes of an error.
+"""`unrolled`: the commands, and how errors are reported.
 
-Exit codes: 0 done, 2 the user's input was wrong (one line, no traceback), 130 Ctrl-C, 141 the reader of our output left
-(quietly, as SIGPIPE ends other commands), 1 output that cannot be written, a machine that gives no more, or our fault.
+Exit codes: 0 success, 2 wrong input (one line, no traceback), 130 Ctrl-C, 141 the reader of the output closed it
+(no message, as SIGPIPE ends other commands), 1 the output cannot be written, no disk space or memory, or a bug.
 """
 
 import errno
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import typer
 
 DEBUG = "UNROLLED_DEBUG"
-# what the machine refuses, whatever it was asked for
+# errors of the machine, not of the input
 EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def make_app(words: list[str]) -> "typer.Typer":
-    """The commands; `words` are what the user typed, so that only the task named there is imported."""
+    """Return the commands; `words` are the command line, so that only the task named there is imported."""
     import typer
 
     from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
@@ -30,7 +30,8 @@ def make_app(words: list[str]) -> "typer.Typer":
 
     app = typer.Typer(
         name="unrolled",
-        help="Sequence models you can see through: fit, compare, predict and write from any sequence.",
+        help="Sequence modelling with recurrent networks: classification, forecasting, anomaly detection, text "
+        "generation, translation, recommendation.",
         cls=Commands,
         no_args_is_help=True,
         add_completion=False,
@@ -53,7 +54,7 @@ def make_app(words: list[str]) -> "typer.Typer":
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     guard()
     try:
         code = _run(sys.argv[1:])
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def _run(words: list[str]) -> int:
-    """Do what the words say; the exit code."""
+    """Run a command; return its exit code."""
     try:
         make_app(words)()
     except SystemExit as end:
@@ -90,7 +91,7 @@ def _run(words: list[str]) -> int:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         name = f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else 'no message'}"
-        _say(f"internal error: {name}\nThis is our fault. Run again with {DEBUG}=1 and report what it prints.")
+        _say(f"internal error: {name}\nThis is a bug in unrolled. Run again with {DEBUG}=1 and report what it prints.")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Standard output and error of a command: a place that takes no more is the place's fault, and told apart from others.
+"""Standard output and error of a command; errors of writing to them are told apart from other errors.
 
 Sources: the manual of GNU coreutils, "Exit status" (a write error is reported and ends with 1); POSIX.1-2024, `write`
 (a pipe without a reader: SIGPIPE, which a shell shows as 128 + 13).
@@ -12,14 +12,14 @@ from typing import Any
 
 INTERRUPTED = 130  # as a shell shows a command that Ctrl-C ended
 BROKEN_PIPE = 141  # as a shell shows a command that SIGPIPE ended
-LOST = 1
+LOST = 1  # the output cannot be written
 GONE = (errno.EPIPE, errno.ESHUTDOWN, errno.ECONNRESET)
 
 
 class OutputLost(Exception):  # noqa: N818 - says what has happened to the output
-    """Standard output takes no more: a full disk, a pipe whose reader has left, or a closed handle.
+    """Standard output cannot be written: a full disk, a pipe whose reader has closed it, or a closed handle.
 
-    It is no OSError, so that code which reads and writes files does not take it for a fault of its own file.
+    It is not an OSError, so that code which reads and writes files does not take it for a fault of its own file.
     """
 
     def __init__(self, fault: OSError) -> None:
@@ -37,12 +37,12 @@ class Interrupted(Exception):  # noqa: N818 - what happened to the command
 
 
 class _Output(io.FileIO):
-    """Where a command's output goes; what it does not take is `OutputLost`, once."""
+    """The output of a command; the first failed write raises `OutputLost`."""
 
     lost = False
 
     def write(self, data: Any, /) -> int | None:
-        if self.lost:  # what was held back would fail again while Python ends
+        if self.lost:  # buffered output would fail again while Python exits
             return memoryview(data).nbytes
         try:
             return super().write(data)
@@ -52,7 +52,7 @@ class _Output(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Where messages go: one that nobody can read stops no work."""
+    """The messages of a command; a failed write is ignored, so that it does not stop the work."""
 
     def write(self, data: Any, /) -> int | None:
         try:
@@ -79,8 +79,8 @@ class _Closed(io.RawIOBase):
 def guard() -> None:
     """Put `_Output` and `_Messages` under `sys.stdout` and `sys.stderr`.
 
-    Handles that were closed are taken up by the null device first: the next file that is opened would get their number,
-    and what was meant for the terminal would be written into it.
+    Closed handles are opened on the null device first: otherwise the next file that is opened would get their number,
+    and output for the terminal would be written into it.
     """
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
@@ -92,7 +92,7 @@ def guard() -> None:
 
 
 def _over(stream: Any, kind: type[io.FileIO]) -> Any:
-    """The same stream over a handle of a kind of ours; a console of Windows, which takes text, stays as it is."""
+    """Return the same stream over a handle of our class; a Windows console, which takes text, stays as it is."""
     if not isinstance(stream, io.TextIOWrapper) or (os.name == "nt" and stream.isatty()):
         return stream
     stream.flush()

@@ -1,4 +1,4 @@
-"""`unrolled predict MODEL DATA`: answers beside the data."""
+"""`unrolled predict MODEL DATA`: predictions for every record of the data."""
 
 import os
 import sys
@@ -18,35 +18,48 @@ WRITERS = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_par
 
 def predict(
     model: Annotated[str, typer.Argument(help="model folder")],
-    data: Annotated[str, typer.Argument(help="data to answer for")],
-    out: Annotated[str, typer.Option(help="file to write: .csv, .jsonl or .parquet; without, JSONL is printed")] = "",
-    probabilities: Annotated[bool, typer.Option(help="add a column for the probability of each label")] = False,
+    data: Annotated[str, typer.Argument(help="data to predict")],
+    out: Annotated[
+        str, typer.Option(help="file to write: .csv, .jsonl or .parquet; without it, JSONL is printed")
+    ] = "",
+    probabilities: Annotated[
+        bool, typer.Option(help="classifiers: add a column with the probability of each label")
+    ] = False,
     beam_size: Annotated[
-        int | None, typer.Option(help="of a translator or captioner: beginnings kept at each step; 1 is greedy")
+        int | None,
+        typer.Option(help="translators and captioners: number of hypotheses of the beam search; 1 is greedy"),
     ] = None,
     length_penalty: Annotated[
-        float | None, typer.Option(help="of the same: above 1 where answers come out too short, 0 where too long")
+        float | None, typer.Option(help="translators and captioners: above 1 if answers are too short, 0 if too long")
     ] = None,
     coverage_penalty: Annotated[
-        float | None, typer.Option(help="of the same: about 0.2 where answers leave out parts of the source")
+        float | None,
+        typer.Option(help="translators and captioners: about 0.2 if answers leave out parts of the source"),
     ] = None,
-    max_length: Annotated[int | None, typer.Option(help="of the same: pieces of an answer at most")] = None,
-    prefix: Annotated[str | None, typer.Option(help="of the same: what every answer begins with")] = None,
-    top: Annotated[int | None, typer.Option(help="of a recommender: answers for each user")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="translators and captioners: maximum number of pieces of an answer")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="translators and captioners: the text that every answer begins with")
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="recommenders: number of items per user")] = None,
     exclude_seen: Annotated[
-        bool | None, typer.Option("--exclude-seen", help="of the same: leave out what the user had already")
+        bool | None, typer.Option("--exclude-seen", help="recommenders: leave out items that the user already had")
     ] = None,
-    allowed: Annotated[str | None, typer.Option(help="of the same: the only items to answer with, by commas")] = None,
+    allowed: Annotated[
+        str | None, typer.Option(help="recommenders: rank only these items, separated by commas")
+    ] = None,
     raw_cells: Annotated[
         bool,
         typer.Option(
             "--raw-cells",
-            help="in .csv: leave texts that a spreadsheet computes, such as =1+2, as they are; else ' goes before them",
+            help=".csv: leave texts that a spreadsheet would compute, such as =1+2, as they are; otherwise ' is put "
+            "before them",
         ),
     ] = False,
-    picture: Annotated[str, typer.Option(help="draw a detector's alarms: .svg, .png or .pdf")] = "",
+    picture: Annotated[str, typer.Option(help="detectors: draw the alarms into this file: .svg, .png or .pdf")] = "",
 ) -> None:
-    """Answer for every record; the answers stand beside the record's columns."""
+    """Predict every record; the predictions are added to the columns of the data."""
     from unrolled.tasks.registry import load
 
     target = local_path(out, "--out", OptionError) if out else None
@@ -88,7 +101,7 @@ def predict(
 
 
 def _fitting(task: Any, options: Mapping[str, Any], ability: str, meaning: str) -> dict[str, Any]:
-    """The options that were given, for a task that has them."""
+    """Return the given options, for a task that has them."""
     given = {name: value for name, value in options.items() if value is not None}
     if given and ability not in task.describe().abilities:
         flag = "--" + next(iter(given)).replace("_", "-")
@@ -97,7 +110,7 @@ def _fitting(task: Any, options: Mapping[str, Any], ability: str, meaning: str) 
 
 
 def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, Any]) -> Any:
-    """The data with a column of predictions, as a polars DataFrame; `search` are options of `predict`."""
+    """Return the data with a column of predictions, as a polars DataFrame; `search` are options of `predict`."""
     import polars as pl
 
     from unrolled.data.source import as_table
@@ -120,16 +133,16 @@ def answers(task: Any, source: Any, probabilities: bool, search: Mapping[str, An
 
 
 def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
-    """Write under a temporary name, then rename: a failure leaves an older file whole.
+    """Write to a temporary file, then rename it: after a failure an older file is unchanged.
 
     Args:
         frame: the answers.
-        target: the file; its suffix says the format.
-        raw_cells: in a .csv file, leave texts as they are that a spreadsheet would compute.
+        target: the file; its suffix is the format.
+        raw_cells: in a .csv file, leave texts that a spreadsheet would compute as they are.
     """
     import polars as pl
 
-    from unrolled.data.cells import escaped
+    from unrolled.data.spreadsheet_cells import escaped
 
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if target.suffix == ".csv" and nested:

@@ -1,4 +1,4 @@
-"""How the command line reads data: the format, and the columns a format needs to be told."""
+"""Read data for the command line: the format, and the columns that a format needs."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "
 def read_data(
     path: str, form: str = "auto", time: str = "", group: str = "", columns: str = "", header: bool = True
 ) -> Any:
-    """The Source a path stands for.
+    """Return the Source of a path.
 
     Args:
         path: file or folder.
-        form: one of `FORMATS`; auto goes by the suffix.
+        form: one of `FORMATS`; auto chooses by the suffix.
         time: column of timestamps, for long-format tables.
-        group: column that tells series apart.
-        columns: names of the fields of a conll file, between commas.
+        group: column that identifies the series.
+        columns: names of the fields of a conll file, separated by commas.
         header: whether the first line of a csv or tsv file names its columns.
     """
     from unrolled.data import readers
@@ -50,5 +50,5 @@ def read_data(
 
 
 def reading_of(model: Any) -> dict[str, Any]:
-    """How a model's training data was read, so that other data is read the same way."""
+    """Return how a model's training data was read, so that other data is read the same way."""
     return {name: how for name, how in model.reading_.items() if name in ("form", "time", "group", "columns", "header")}

@@ -1,4 +1,4 @@
-"""What is secret comes from a file or the environment, where the list of processes does not show it."""
+"""Secrets from a file or the environment, where the list of processes does not show them."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,12 @@ from unrolled.errors import OptionError, message
 
 
 def from_file(option: str, path: str, what: str) -> str:
-    """The text in a file, without white space around it; empty where no file is named.
+    """Return the text in a file, without white space around it; empty if no file is given.
 
     Args:
-        option: that named the file, for errors.
-        path: of the file; empty = none.
-        what: it should hold.
+        option: the option that named the file, for errors.
+        path: the file; empty = none.
+        what: what it should contain, for errors.
 
     Raises:
         OptionError: a file that cannot be read, or an empty one.
@@ -30,12 +30,12 @@ def from_file(option: str, path: str, what: str) -> str:
 
 
 def warn_of_password(store: str) -> None:
-    """Say so where the password of a store was given on the command line, which everybody on the machine can read."""
+    """Print a warning if the store's password is on the command line, which everybody on the machine can read."""
     from unrolled.streaming.stores.address import Address
 
     if store and Address(store).has_secret and any(store in word for word in sys.argv):
         print(
-            f"warning: the password of {Address(store)} stands in the list of processes: "
+            f"warning: the password of {Address(store)} is visible in the list of processes: "
             "give the address in UNROLLED_STORE or in --store-file",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""`unrolled serve MODEL`: a model behind HTTP and WebSocket, with a page to try it in a browser."""
+"""`unrolled serve MODEL`: serve a model over HTTP and WebSocket, with a web page to try it."""
 
 import os
 from typing import Annotated
@@ -15,78 +15,89 @@ def serve(
     store: Annotated[
         str,
         typer.Option(
-            envvar=STORE, help="where sessions are kept: sqlite:///sessions.db or redis://host; without, in memory"
+            envvar=STORE, help="where sessions are stored: sqlite:///sessions.db or redis://host; in memory by default"
         ),
     ] = "",
-    store_file: Annotated[str, typer.Option(help="file that holds the address of the store, password and all")] = "",
-    host: Annotated[str, typer.Option(help="address to listen on; other machines reach 0.0.0.0")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port; 0 takes a free one")] = 8000,
+    store_file: Annotated[
+        str, typer.Option(help="file that contains the address of the store, with its password")
+    ] = "",
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 accepts other machines")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port; 0 = any free port")] = 8000,
     token: Annotated[
         str,
-        typer.Option(envvar=TOKEN, help="what clients have to send; in a file or the environment it is not seen in ps"),
+        typer.Option(
+            envvar=TOKEN, help="token that clients have to send; use a file or the environment to hide it from ps"
+        ),
     ] = "",
-    token_file: Annotated[str, typer.Option(help="file that holds the token")] = "",
+    token_file: Annotated[str, typer.Option(help="file that contains the token")] = "",
     state_key_file: Annotated[
         str,
         typer.Option(
-            help="file of secrets that states are signed with, one a line, the newest first; or UNROLLED_STATE_KEY; "
-            "without, the token serves"
+            help="file of secrets that sign states, one per line, the newest first; or UNROLLED_STATE_KEY; "
+            "the token by default"
         ),
     ] = "",
     open_to_all: Annotated[
-        bool, typer.Option(help="listen without a token on an address that other machines reach")
+        bool, typer.Option(help="listen without a token on an address that other machines can reach")
     ] = False,
-    workers: Annotated[int, typer.Option(help="processes; several need a store")] = 1,
-    max_body: Annotated[int, typer.Option(help="bytes of a request at most")] = 8_000_000,
+    workers: Annotated[int, typer.Option(help="number of processes; more than one needs a store")] = 1,
+    max_body: Annotated[int, typer.Option(help="maximum number of bytes of a request")] = 8_000_000,
     max_length: Annotated[
-        int, typer.Option(help="characters of a text, items of a list, and tokens to write at most")
+        int, typer.Option(help="maximum number of characters of a text, items of a list, and tokens to generate")
     ] = 100_000,
-    max_items: Annotated[int, typer.Option(help="values of a JSON body at most")] = 200_000,
+    max_items: Annotated[int, typer.Option(help="maximum number of values of a JSON body")] = 200_000,
     max_cells: Annotated[
-        int, typer.Option(help="rows times columns of a CSV body, or of probabilities that are answered, at most")
+        int, typer.Option(help="maximum of rows times columns of a CSV body, and of the probabilities of an answer")
     ] = 1_000_000,
     max_columns: Annotated[
-        int, typer.Option(help="columns of a table, or different names in the objects of a body, at most")
+        int, typer.Option(help="maximum number of columns of a table, and of different names in the objects of a body")
     ] = 1_000,
-    max_depth: Annotated[int, typer.Option(help="lists and objects inside each other at most")] = 32,
-    max_events: Annotated[int, typer.Option(help="events in one request at most")] = 5_000,
+    max_depth: Annotated[int, typer.Option(help="maximum depth of nested lists and objects")] = 32,
+    max_events: Annotated[int, typer.Option(help="maximum number of events of a request")] = 5_000,
     max_sessions: Annotated[
         int | None,
         typer.Option(
-            help="sessions kept at most, the latest; 0 = no bound; without, a million in memory, no bound in a store"
+            help="maximum number of sessions; the least recently used are evicted; 0 = no limit; by default a million "
+            "in memory, no limit in a store"
         ),
     ] = None,
     max_session_bytes: Annotated[
-        int, typer.Option(help="bytes of a process that sessions take at most; the least recently used make room")
+        int,
+        typer.Option(help="maximum number of bytes of the sessions of a process; the least recently used are evicted"),
     ] = 2**30,
     remembered_events: Annotated[
-        int, typer.Option(help="answers kept for each session, for events that come again with the same id")
+        int, typer.Option(help="answers kept per session, for events that are sent again with the same id")
     ] = 64,
     remembered_ids: Annotated[
-        int, typer.Option(help="texts known as ids for each session; ids that are growing numbers have no bound")
+        int, typer.Option(help="text ids remembered per session; there is no limit for ids that are growing numbers")
     ] = 512,
-    remembered_bytes: Annotated[int, typer.Option(help="bytes of the answers kept for a session")] = 16_384,
-    ttl: Annotated[float, typer.Option(help="seconds after which an unused session is forgotten; 0 = never")] = 0.0,
+    remembered_bytes: Annotated[
+        int, typer.Option(help="maximum number of bytes of the answers kept per session")
+    ] = 16_384,
+    ttl: Annotated[float, typer.Option(help="seconds after which an unused session is deleted; 0 = never")] = 0.0,
     other_model: Annotated[
         str,
-        typer.Option(help='of a session that another model left in the store: "refuse" its events, or "restart" it'),
+        typer.Option(help='if a session in the store is of another model: "refuse" its events, or "restart" it'),
     ] = "refuse",
     timeout: Annotated[
-        float, typer.Option(help="seconds a request may take, and a slow client may hold up its answers")
+        float,
+        typer.Option(help="maximum number of seconds of a request, and of a client that does not read its answers"),
     ] = 30.0,
     min_rate: Annotated[
-        int, typer.Option(help="bytes a second that a client has to send of its body or take of its answer")
+        int,
+        typer.Option(help="minimum number of bytes per second that a client sends of its body or reads of its answer"),
     ] = 4_000,
-    max_requests: Annotated[int, typer.Option(help="requests answered at once; more get 429")] = 64,
-    max_sockets: Annotated[int, typer.Option(help="WebSocket connections at once")] = 10_000,
-    max_batch: Annotated[int, typer.Option(help="events read side by side at most")] = 256,
-    max_wait: Annotated[float, typer.Option(help="seconds an event may wait for company")] = 0.002,
+    max_requests: Annotated[int, typer.Option(help="maximum number of requests at once; more get 429")] = 64,
+    max_sockets: Annotated[int, typer.Option(help="maximum number of WebSocket connections at once")] = 10_000,
+    max_batch: Annotated[int, typer.Option(help="maximum number of events in a batch")] = 256,
+    max_wait: Annotated[float, typer.Option(help="maximum number of seconds an event waits to be batched")] = 0.002,
     reload_every: Annotated[
-        float, typer.Option(help="seconds between two looks whether the model's folder changed; 0 = only on SIGHUP")
+        float,
+        typer.Option(help="seconds between two checks whether the model's folder has changed; 0 = only on SIGHUP"),
     ] = 0.0,
     ping_every: Annotated[float, typer.Option(help="seconds between two pings of a WebSocket")] = 20.0,
 ) -> None:
-    """Answer over HTTP and WebSocket: sessions, predictions, texts; a page stands at /."""
+    """Serve a model over HTTP and WebSocket: sessions, predictions, text generation; with a web page at /."""
     settings = Settings(
         model=model,
         store=from_file("--store-file", store_file, "an address") or store,

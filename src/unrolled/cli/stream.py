@@ -1,4 +1,4 @@
-"""`unrolled stream MODEL --key COLUMN`: events in, answers out, a state for each key."""
+"""`unrolled stream MODEL --key COLUMN`: events in, answers out, one state per key."""
 
 import gc
 import json
@@ -16,7 +16,7 @@ from unrolled.errors import DataError, InputError, StoreUnavailable, message
 
 
 class Event(NamedTuple):
-    """A line that can be read: its number, what it holds, whose it is, and its name."""
+    """A line that can be read: its number, its record, its key and its event id."""
 
     number: int
     record: dict[str, Any]
@@ -26,37 +26,44 @@ class Event(NamedTuple):
 
 def stream(
     model: Annotated[str, typer.Argument(help="model folder")],
-    key: Annotated[str, typer.Option(help="column that says whose event it is")],
-    data: Annotated[str, typer.Argument(help="file of JSON lines, an event each; - is standard input")] = "-",
+    key: Annotated[str, typer.Option(help="column with the key of an event, such as the user")],
+    data: Annotated[str, typer.Argument(help="file of JSON lines, one event per line; - is standard input")] = "-",
     store: Annotated[
         str,
         typer.Option(
-            envvar="UNROLLED_STORE", help="where states are kept: memory:, sqlite:///sessions.db, redis://host:6379/0"
+            envvar="UNROLLED_STORE", help="where states are stored: memory:, sqlite:///sessions.db, redis://host:6379/0"
         ),
     ] = "memory:",
-    store_file: Annotated[str, typer.Option(help="file that holds the address of the store, password and all")] = "",
+    store_file: Annotated[
+        str, typer.Option(help="file that contains the address of the store, with its password")
+    ] = "",
     event_id: Annotated[
         str,
         typer.Option(
-            help="column that names an event, by a text or by a number that grows from event to event of a key; one "
-            "that comes again changes nothing"
+            help="column with the id of an event: a text, or a number that grows from event to event of a key; "
+            "an event that is repeated changes nothing"
         ),
     ] = "",
-    precision: Annotated[str, typer.Option(help="of kept states: float32, float16 or bfloat16")] = "float32",
-    ttl: Annotated[float | None, typer.Option(help="seconds without events after which a key is forgotten")] = None,
+    precision: Annotated[
+        str, typer.Option(help="number format of stored states: float32, float16 or bfloat16")
+    ] = "float32",
+    ttl: Annotated[
+        float | None, typer.Option(help="seconds without events after which the state of a key is deleted")
+    ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="wait for more at the end of the file, as tail -f does")
+        bool, typer.Option("--follow", help="wait for more lines at the end of the file, like tail -f")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="stop at the first bad line; lines are then read one by one, which is slow")
+        bool,
+        typer.Option("--strict", help="stop at the first bad line; lines are then processed one by one, which is slow"),
     ] = False,
 ) -> None:
-    """Answer every event as it comes; each key has a state of its own. JSON lines in, JSON lines out."""
+    """Answer every event as it arrives, with a separate state per key. JSON lines in, JSON lines out."""
     from unrolled.streaming.sessions import Sessions
     from unrolled.tasks.registry import load
 
     asked = load(model).stream()
-    gc.freeze()  # the model stays: it need not be looked through again and again
+    gc.freeze()  # the garbage collector need not search the model again and again
     store = from_file("--store-file", store_file, "an address") or store
     warn_of_password(store)
     with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
@@ -67,7 +74,7 @@ def stream(
 
 
 def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict: bool) -> int:
-    """Answer until the end or Ctrl-C; how many lines were bad."""
+    """Answer until the end or Ctrl-C; return how many lines were bad."""
     bad = 0
     with _stopping() as stop:
         try:
@@ -88,7 +95,7 @@ def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict
 
 
 def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -> list[str]:
-    """Write the answers to some lines; what is wrong with the others."""
+    """Write the answers to some lines; return what is wrong with the others."""
     faults, events = {}, []
     for number, line in found:
         if line is not None and not line.strip():
@@ -124,7 +131,7 @@ def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
     from unrolled.streaming.sessions import checked, checked_id
 
     if line is None:
-        raise DataError(message("event", expected="a line of a sensible length", received="a longer one"))
+        raise DataError(message("event", expected="a line of at most 64 MiB", received="a longer one"))
     try:
         record = json.loads(line, parse_constant=_refused)
     except (ValueError, RecursionError) as fault:
@@ -137,7 +144,7 @@ def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
 
 
 def _named(record: dict[str, Any], column: str) -> str | int:
-    """The text or whole number in a column."""
+    """Return the text or whole number in a column."""
     if column not in record:
         raise DataError(message(f"column {column!r}", expected="one in every event", received="none"))
     value = record[column]
@@ -147,11 +154,11 @@ def _named(record: dict[str, Any], column: str) -> str | int:
 
 
 def _refused(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 class _Stop:
-    """Whether somebody asked to stop; asking while we wait for lines ends the wait."""
+    """Whether the command was asked to stop; a request to stop also ends the wait for lines."""
 
     def __init__(self) -> None:
         self.asked = self.waiting = False
@@ -162,7 +169,7 @@ class _Stop:
             raise KeyboardInterrupt
 
     def interrupted_by(self, source: Generator[list[Numbered], None, None]) -> list[Numbered] | None:
-        """The next lines, None at the end."""
+        """Return the next lines, None at the end."""
         if self.asked:
             raise KeyboardInterrupt
         self.waiting = True
@@ -174,7 +181,7 @@ class _Stop:
 
 @contextmanager
 def _stopping() -> Generator[_Stop, None, None]:
-    """Ctrl-C and SIGTERM stop between two batches: what was read is answered, and what was answered is written."""
+    """Stop on Ctrl-C and SIGTERM between two batches: every event that was read is answered and written."""
     stop = _Stop()
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

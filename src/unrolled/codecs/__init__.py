@@ -1,1 +1,1 @@
-"""Codecs: raw column values to numbers and back."""
+"""Codecs: conversion of raw column values to numbers and back."""

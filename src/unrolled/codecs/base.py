@@ -1,10 +1,10 @@
-"""The codec contract: raw values to numbers and back. A codec learns from data but holds no weights.
+"""The codec interface: raw values to numbers and back. A codec learns from data but holds no weights.
 
 The life of a codec: construct (stores its arguments), `fit` (reads records once), `encode`, `decode`.
 `to_json` / `from_json` carry everything it learnt. A codec for a scalar column gives sequences of
-length 1, so every codec speaks Ragged.
+length 1, so every codec returns a Ragged.
 
-A new codec is one file and one line in `registry.py`; JSON, `repr` and the report come from here, as
+A new codec is one file and one line in `registry.py`; JSON, `repr` and the report are defined here, as
 long as learnt attributes end in `_`, hold plain JSON values and are set through `_learn`.
 """
 
@@ -25,19 +25,19 @@ Kind = Literal["index", "vector", "nested", "spectrum", "picture"]
 
 @dataclass(frozen=True)
 class Spec:
-    """What one encoded step holds, so that a model can build the layer that reads or writes it.
+    """The content of one encoded step, from which a model builds the layer that reads or writes it.
 
     Args:
         kind: "index" (an integer below `size`), "vector" (`size` floats), "nested" (a sequence of `pieces`),
             "spectrum" (`size` floats, a few frames of a spectrogram), "picture" (bytes of `shape`).
-        size: vocabulary size, or width of the vector; for "nested" the pieces' size, for "picture" its numbers.
+        size: vocabulary size, or width of the vector; for "nested" that of the pieces, for "picture" its numbers.
         embedding_size: for "index" and "nested": width of a learnt embedding; 0 = one-hot. For "picture": width of
-            the vector that a convolution net makes of it.
+            the vector that a convolutional network computes from it.
         per_step: True when a record holds a sequence of these, False when it holds exactly one.
         unknown_index: for "index": the index of unknowns, or None when every value is known. Training
-            drops rare values to it now and then, so that its vector is learnt.
+            sometimes replaces rare values by it, so that its vector is learnt.
         shape: for "spectrum": frames and bands, (K, F); for "picture": channels, height and width, (C, S, S).
-        augment: for "spectrum": how strongly training disturbs it.
+        augment: for "spectrum": how strongly training masks and disturbs it.
         scaling: for "picture": mean and deviation of each channel, 0 to 255.
     """
 
@@ -52,22 +52,22 @@ class Spec:
 
 
 class Codec(ABC):
-    """Raw column values in, Ragged numbers out, and back.
+    """The base of all codecs: raw column values in, Ragged numbers out, and back.
 
     Subclasses set `name` (the key in JSON), store constructor arguments as attributes, and put what
     `fit` learns into attributes that end in `_`.
     """
 
     name: ClassVar[str]
-    opens_files: ClassVar[bool]  # whether a raw value may name a file; every codec says so itself
+    opens_files: ClassVar[bool]  # whether a raw value may name a file; every codec sets it
     media: ClassVar[bool] = False  # a raw value is a recording, picture or film: baselines read its encoding instead
-    version: ClassVar[int] = 1  # of the JSON form; a codec that changes its form counts it up
-    may_open: bool = False  # whether a name of a file is opened now; never before `allow_files(True)`
+    version: ClassVar[int] = 1  # version of the JSON form; increased when a codec changes its form
+    may_open: bool = False  # whether a named file is opened now; never before `allow_files(True)`
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """The columns this codec reads."""
+        """Names of the columns that this codec reads."""
 
     @property
     def takes_text(self) -> bool:
@@ -77,7 +77,7 @@ class Codec(ABC):
     @property
     @abstractmethod
     def spec(self) -> Spec:
-        """What one step of the encoding holds; NotFittedError before `fit`."""
+        """Content of one step of the encoding; NotFittedError before `fit`."""
 
     @abstractmethod
     def fit(self, records: Iterable[Record]) -> Self:
@@ -85,17 +85,17 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, records: Sequence[Record]) -> Ragged | Nested:
-        """One sequence per record; values as the spec says.
+        """Encode records as one sequence per record, with values as in the spec.
 
         int64 (N,) for "index", uint8 (N, *shape) for "picture", float32 (N, size) otherwise.
         """
 
     @abstractmethod
     def decode(self, encoded: Ragged) -> list[Any]:
-        """The inverse of `encode`, one value per sequence, in the form the column had."""
+        """Decode sequences to one value each, in the form of the column."""
 
     def to_json(self) -> dict[str, Any]:
-        """Constructor arguments and learnt attributes as plain JSON values, with `"codec": name`."""
+        """Return constructor arguments and learnt attributes as plain JSON values, with `"codec": name`."""
         return {
             "codec": self.name,
             "version": self.version,
@@ -105,25 +105,25 @@ class Codec(ABC):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; the codec opens no files until `allow_files`."""
+        """Restore a codec that `to_json` wrote; it opens no files until `allow_files`."""
         codec = cls(**data["arguments"])._learn(**data["learnt"])
         codec.allow_files(False)
         return codec
 
     def allow_files(self, allowed: bool) -> None:
-        """Let raw values name files that are then opened, or refuse every name alike.
+        """Set whether raw values may name files to open; if not, every name is refused.
 
-        A codec that a person makes opens files; one that was read from a model's folder opens none, until the task that
-        was loaded allows it.
+        A codec that is constructed by code opens files; one that was read from a model's folder opens none, until
+        the task that was loaded allows it.
         """
         self.may_open = allowed and self.opens_files
 
     def report(self) -> dict[str, int]:
-        """What the last `encode` met that `fit` had not: counts such as {"unknown": 3}; empty if nothing."""
+        """Return counts of unusual values in the last `encode`, such as {"unknown": 3}; empty if there were none."""
         return dict(vars(self).get("_met", {}))
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name."""
+        """Return the constructor's arguments by name."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class Codec(ABC):
     # ---- for subclasses -----------------------------------------------------------------------
 
     def _learn(self, **learnt: Any) -> Self:
-        """Set learnt attributes, and forget what was derived from older ones."""
+        """Set learnt attributes, and clear everything that was derived from earlier ones."""
         for name, value in vars(type(self)).items():
             if isinstance(value, cached_property):
                 vars(self).pop(name, None)
@@ -152,7 +152,7 @@ class Codec(ABC):
                                          remedy="call fit(records) first"))  # fmt: skip
 
     def _count(self, **met: Any) -> None:
-        """Note what this `encode` met, for `report`."""
+        """Store the counts of this `encode`, for `report`."""
         self._met = {what: int(count) for what, count in met.items() if count}
 
 

@@ -1,8 +1,8 @@
-"""Columns that arrive piece by piece: what of them can be encoded at once, and what must wait for the next piece.
+"""Columns that arrive in pieces: which part can be encoded at once, and which part must wait for the next piece.
 
-A text may be cut anywhere, inside a word, inside a character of two halves, or, as bytes, inside a code point. What
-is held back is a value, so that a stream's state can carry it; what is let go, piece after piece, encodes to the same
-steps as the whole.
+A text may be cut anywhere, inside a word, inside a surrogate pair, or, as bytes, inside a code point. What has to
+wait is a value, so that a stream's state can carry it; the parts that are released, piece by piece, encode to the
+same steps as the whole text.
 """
 
 import codecs
@@ -12,43 +12,43 @@ from typing import Any, Protocol
 import numpy as np
 
 from unrolled.codecs.base import Codec
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words, word_spans
 from unrolled.codecs.values import bad_value
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words, word_spans
 from unrolled.errors import DataError, UnsupportedError, message
 from unrolled.state_forms import Chars, Exactly, Form, Octets, Parts
 
-_HIGH = "\ud800", "\udbff"  # the first halves of characters that UTF-16 writes in two
-_SIGMA = "\u03a3"  # how it is written small depends on what follows
-_HALF = 3  # bytes of a character that is not whole
-LONGEST_HELD = 65_536  # characters that may wait for what follows: a state has a bound
-_LOOK_BACK = 1000  # characters of a word that a sigma is written by: more than any word has
+_HIGH = "\ud800", "\udbff"  # first halves of surrogate pairs
+_SIGMA = "\u03a3"  # its lower case depends on the next letter
+_HALF = 3  # maximum number of bytes of an incomplete character
+LONGEST_HELD = 65_536  # maximum number of characters that wait, so that a state has bounded size
+_LOOK_BACK = 1000  # characters of a word that decide the lower case of a sigma: more than any word has
 
 
 class Holder(Protocol):
-    """How a column is put together from pieces."""
+    """A rule for putting a column together from pieces."""
 
-    empty: Any  # what is held before the first piece
+    empty: Any  # what waits before the first piece
     waits: bool  # whether a piece may have to wait
-    form: Form  # what may be held
+    form: Form  # form of what waits
 
     def push(self, piece: Any, held: Any) -> tuple[Any, Any]:
-        """What can be encoded now, in the column's own form, and what is held back."""
+        """Return what can be encoded now, in the column's own form, and what has to wait."""
         ...
 
     def rest(self, held: Any) -> Any:
-        """What was held back, when nothing follows."""
+        """Return what waited, if nothing follows."""
         ...
 
 
 class Steps:
-    """Values of single steps: a piece is one of them, or a list of them.
+    """Values of single steps: a piece is one value, or a list of values.
 
     Args:
         vectors: whether a step is itself a list.
@@ -74,10 +74,10 @@ class Steps:
 
 
 class Text:
-    """A text that may be cut anywhere; held are bytes of half a character, and text that might still change.
+    """A text that may be cut anywhere; bytes of an incomplete character and text that may still change wait.
 
     Args:
-        column: its name, for errors.
+        column: name of the column, for errors.
     """
 
     empty: Any = (b"", "")
@@ -110,12 +110,12 @@ class Text:
         return text + half.decode("utf-8", "replace")
 
     def _settled(self, text: str) -> int:
-        """How many characters nothing that follows can change."""
+        """Return the number of characters that no later text can change."""
         return len(text) - (_HIGH[0] <= text[-1:] <= _HIGH[1])
 
 
 class WordText(Text):
-    """A text that is split into words: the last two of them may grow together with what follows."""
+    """A text that is split into words: the last two may still be joined with the next piece."""
 
     waits = True
 
@@ -128,19 +128,19 @@ class WordText(Text):
 
 
 class SubwordText(Text):
-    """A text that is split into subwords: none of them reaches beyond a word and the space before it."""
+    """A text that is split into subwords: none of them extends beyond a word and the space before it."""
 
     waits = True
-    _EDGE = re.compile(r"(?<=\S) (?=\S)|(?<=\S[^\S ])(?=\S)")  # runs of white space are split by what follows them
+    _EDGE = re.compile(r"(?<=\S) (?=\S)|(?<=\S[^\S ])(?=\S)")  # the text after white space decides how it is split
 
     def _settled(self, text: str) -> int:
         return max((found.start() for found in self._EDGE.finditer(text)), default=0)
 
 
 class SmallText(Text):
-    """A text in small letters; held is also the word so far, as a capital sigma asks what stands around it.
+    """A lower-case text; the word so far waits too, because the lower case of a sigma depends on its neighbours.
 
-    Pieces are let go in small letters.
+    The released pieces are in lower case.
     """
 
     empty: Any = (b"", "", "")
@@ -154,7 +154,7 @@ class SmallText(Text):
         sigma = whole.rfind(_SIGMA)
         if sigma >= 0 and not any(letter.isspace() or letter.isalpha() for letter in whole[sigma + 1 :]):
             cut = sigma
-        ready = whole.lower()[len(word.lower()) : len(whole[:cut].lower())]  # with what follows in view
+        ready = whole.lower()[len(word.lower()) : len(whole[:cut].lower())]  # lower case depends on what follows
         start = next((place for place in range(cut - 1, -1, -1) if whole[place].isspace()), -1) + 1
         return ready, (half, whole[cut:] + text, whole[max(start, cut - _LOOK_BACK) : cut])
 
@@ -164,7 +164,7 @@ class SmallText(Text):
 
 
 def holder_of(codec: Codec) -> Holder:
-    """How the column of a fitted codec, one value for each step, is put together.
+    """Return the rule that puts together the column of a fitted codec with one value per step.
 
     Raises:
         UnsupportedError: a codec that reads a file as a whole.
@@ -186,13 +186,13 @@ def holder_of(codec: Codec) -> Holder:
 
 
 def value_columns(codec: Codec) -> list[str]:
-    """The columns of a codec that hold its sequence, without one that names the record's group."""
+    """Return the columns of a codec that hold its sequence, without one that names the record's group."""
     group = getattr(codec, "group", None)
     return [column for column in codec.columns if column != group]
 
 
 def _paired(text: str) -> str:
-    """Halves of characters that met, as characters; others stay what they are."""
+    """Join surrogate pairs to characters; leave single halves unchanged."""
     if not any(_HIGH[0] <= letter <= "\udfff" for letter in text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

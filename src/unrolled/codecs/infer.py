@@ -1,4 +1,4 @@
-"""Choosing codecs for a table by looking at its first records."""
+"""Choice of codecs for a table from its first records."""
 
 import copy
 import datetime as dt
@@ -8,34 +8,34 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec, Record
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.pixels import is_image
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.pixels import is_image
+from unrolled.codecs.media.video import Video
 from unrolled.codecs.record import Record as Columns
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.words import Words
 from unrolled.codecs.values import values_of
-from unrolled.codecs.video import Video
-from unrolled.codecs.words import Words
 from unrolled.data.files import kind_of_all
 from unrolled.errors import DataError, message
 
 _LOOK_AT = 1000  # records
 _TRY_ON = 50
-_MANY = 1000  # more distinct texts than this are no categories
+_MANY = 1000  # columns with more distinct texts are no categories
 _FILM = 3  # axes of an array that is a film
 _SHORT = 40  # longer texts, in characters, are no categories
-_WORDY = 3  # more words than this on average make a text
+_WORDY = 3  # texts with more words than this on average are read as words
 
 
 def infer_codecs(
     records: Iterable[Record], target: str | Collection[str] | None = None, ignore: Collection[str] = ()
 ) -> list[Codec]:
-    """Codecs for the columns of a table, not fitted yet; print them to see what was chosen.
+    """Return unfitted codecs for the columns of a table; print them to see what was chosen.
 
     Names of sound files become Audio, of pictures and films Pictures and Video, by their suffixes; text of several
     words Words; few short texts that repeat Categories; other text Characters; numbers one Numbers per length; lists of
@@ -47,7 +47,7 @@ def infer_codecs(
         ignore: further columns that are no inputs.
 
     Raises:
-        DataError: nothing to choose from, or sequences of unequal lengths, which no model reads side by side.
+        DataError: nothing to choose from, or sequences of unequal lengths, which no model can read together.
 
     Example:
         >>> infer_codecs([{"review": "Slow start, but a great ending.", "stars": 4}] * 9, target="stars")
@@ -76,7 +76,7 @@ def infer_codecs(
 
 
 def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
-    """A codec, or Numbers itself: columns of numbers are gathered by the caller."""
+    """Return a codec, or Numbers itself: the caller groups columns of numbers."""
     if not values:
         return None
     first = values[0]
@@ -115,7 +115,7 @@ def _for_text(column: str, texts: Sequence[str]) -> Codec:
 
 
 def _for_files(column: str, names: Sequence[str]) -> Codec | None:
-    """Names of recordings, pictures or films by their suffixes; a GIF is taken for a film."""
+    """Return the codec for names of recordings, pictures or films by their suffixes; a GIF is taken for a film."""
     kind = kind_of_all(names)
     if kind == "sound":
         return Audio(column)
@@ -133,7 +133,7 @@ def _is_time(text: str) -> bool:
 
 
 def _lengths(values: Sequence[Any]) -> tuple[int, ...] | None:
-    """The length of every list, None for a column of single values."""
+    """Return the length of every list, None for a column of single values."""
     if not any(hasattr(value, "__len__") for value in values):
         return None
     return tuple(0 if value is None else len(value) for value in values)

@@ -1,4 +1,4 @@
-"""Several columns together: every codec learns in one pass, and records become one Batch."""
+"""Several columns together: all codecs learn in one pass, and records become one Batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from queue import Queue
@@ -15,7 +15,7 @@ from unrolled.codecs.values import bad_value, chunks
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.ragged import Ragged
 
-_CHUNK = 64  # records on their way to every codec at once; small, since a record may be a long text
+_CHUNK = 64  # records that are passed to every codec at once; small, since a record may be a long text
 
 
 class Record:
@@ -28,8 +28,8 @@ class Record:
         names: a stable name for each codec, such as "words(review)".
 
     Example:
-        >>> from unrolled.codecs.numeric import Numbers
-        >>> from unrolled.codecs.text import Characters
+        >>> from unrolled.codecs.tables.numeric import Numbers
+        >>> from unrolled.codecs.text.characters import Characters
         >>> both = Record([Characters("name"), Numbers("age")])
         >>> batch = both.fit([{"name": "Ada", "age": 36}]).encode_all([{"name": "Ada", "age": 36}])
         >>> batch.inputs, batch.statics["numbers(age)"].shape
@@ -48,16 +48,16 @@ class Record:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column read, each once."""
+        """Names of all columns that are read, each once."""
         return tuple(dict.fromkeys(column for codec in self.codecs for column in codec.columns))
 
     @property
     def specs(self) -> dict[str, Spec]:
-        """What each codec's encoding holds, by name."""
+        """Specs of the codecs' encodings, by name."""
         return {name: codec.spec for name, codec in zip(self.names, self.codecs, strict=True)}
 
     def fit(self, records: Iterable[RawRecord]) -> Self:
-        """Let every codec learn from the records, which are read once."""
+        """Fit every codec on the records, which are read once."""
         if len(self.codecs) == 1:
             self.codecs[0].fit(records)
         else:
@@ -65,11 +65,11 @@ class Record:
         return self
 
     def encode_all(self, records: Iterable[RawRecord]) -> Batch:
-        """The records as one Batch.
+        """Return the records as one Batch.
 
         Returns:
-            `inputs`: a Ragged or Nested for each codec with a sequence per record.
-            `statics`: a tensor for each of the others: (B,) int64 indices or (B, F) float32 vectors.
+            `inputs`: one Ragged or Nested per codec with a sequence per record.
+            `statics`: one tensor per other codec: (B,) int64 indices or (B, F) float32 vectors.
 
         Raises:
             DataError: sequences of one record that disagree on its length.
@@ -87,7 +87,7 @@ class Record:
         return Batch(inputs, statics)
 
     def report(self) -> dict[str, int]:
-        """What the last `encode_all` met that `fit` had not, such as {"unknown in words(review)": 3}."""
+        """Return counts of unusual values in the last `encode_all`, such as {"unknown in words(review)": 3}."""
         return {
             f"{what} in {name}": count
             for name, codec in zip(self.names, self.codecs, strict=True)
@@ -95,12 +95,12 @@ class Record:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Every codec's JSON, in order."""
+        """Return every codec's JSON, in order."""
         return {"codec": "record", "version": 1, "codecs": [codec.to_json() for codec in self.codecs]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; ArtifactError for damaged or newer data."""
+        """Restore what `to_json` returned; ArtifactError for damaged or newer data."""
         if data.get("codec") != "record" or data.get("version") != 1 or not isinstance(data.get("codecs"), list):
             received = (data.get("codec"), data.get("version"))
             raise ArtifactError(message("codecs", expected="a record of codecs, version 1", received=received))
@@ -126,7 +126,7 @@ class Record:
 
 
 def _fit_together(codecs: Sequence[Codec], records: Iterable[RawRecord]) -> None:
-    """Every codec fits in a thread of its own on a bounded queue, so one pass feeds all and memory stays flat."""
+    """Fit every codec in a thread of its own with a bounded queue: one pass feeds all, in constant memory."""
     queues: list[Queue[list[RawRecord] | None]] = [Queue(2) for _ in codecs]
     faults: list[BaseException | None] = [None] * len(codecs)
 

@@ -1,21 +1,21 @@
-"""Every codec by name. A new codec is one file and one line here; the conformance suite runs over this table."""
+"""All codecs by name. A new codec is one file and one line here; the conformance suite runs over this table."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from unrolled.codecs.audio import Audio
 from unrolled.codecs.base import Codec
-from unrolled.codecs.category import Categories
-from unrolled.codecs.frames import Frames
-from unrolled.codecs.labels import Labels, MultiLabels
-from unrolled.codecs.numeric import Numbers
-from unrolled.codecs.picture import Pictures
-from unrolled.codecs.subwords import Subwords
-from unrolled.codecs.text import Characters
-from unrolled.codecs.time import TimeFeatures
-from unrolled.codecs.video import Video
-from unrolled.codecs.word_characters import WordCharacters
-from unrolled.codecs.words import Words
+from unrolled.codecs.media.audio import Audio
+from unrolled.codecs.media.picture import Pictures
+from unrolled.codecs.media.video import Video
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.labels import Labels, MultiLabels
+from unrolled.codecs.tables.numeric import Numbers
+from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.subwords import Subwords
+from unrolled.codecs.text.word_characters import WordCharacters
+from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, message, unknown
 
 CODECS: dict[str, type[Codec]] = {
@@ -39,7 +39,7 @@ CODECS: dict[str, type[Codec]] = {
 
 
 def codec_from_json(data: Mapping[str, Any]) -> Codec:
-    """The codec that `to_json` wrote.
+    """Restore a codec that `to_json` wrote.
 
     Raises:
         ArtifactError: an unknown codec, a newer version, or damaged data.

@@ -1,4 +1,4 @@
-"""Reading values out of records: the checks every codec shares, so that a bad value is named by column and record."""
+"""Reading of values from records: checks that all codecs share, with errors that name column and record."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -11,7 +11,7 @@ from unrolled.errors import DataError, message, unknown
 
 
 def chunks(records: Iterable[Record], size: int = 1024) -> Iterator[tuple[int, list[Record]]]:
-    """Lists of at most `size` records, each with the number of its first record; the records are read once."""
+    """Yield lists of at most `size` records, each with the number of its first record; the records are read once."""
     iterator = iter(records)
     start = 0
     while chunk := list(islice(iterator, size)):
@@ -20,7 +20,7 @@ def chunks(records: Iterable[Record], size: int = 1024) -> Iterator[tuple[int, l
 
 
 def value_of(record: Record, column: str) -> Any:
-    """One value; DataError with the nearest name when the column is missing."""
+    """Return one value; DataError with the nearest name if the column is missing."""
     try:
         return record[column]
     except KeyError:
@@ -28,7 +28,7 @@ def value_of(record: Record, column: str) -> Any:
 
 
 def values_of(records: Sequence[Record], column: str) -> list[Any]:
-    """One column's values."""
+    """Return one column's values."""
     try:
         return [record[column] for record in records]
     except KeyError:
@@ -36,12 +36,12 @@ def values_of(records: Sequence[Record], column: str) -> list[Any]:
 
 
 def bad_value(column: str, row: int, expected: str, received: object, remedy: str = "") -> DataError:
-    """An error that names a value by its column and record; records count from 0."""
+    """Return an error that names a value by its column and record; records count from 0."""
     return DataError(message(f"column {column!r}, record {row}", expected=expected, received=received, remedy=remedy))
 
 
 def text_of(value: Any, column: str, row: int) -> str:
-    """A text; missing counts as empty."""
+    """Return a value as text; a missing one becomes empty."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -51,18 +51,18 @@ def text_of(value: Any, column: str, row: int) -> str:
 
 
 def texts_of(records: Sequence[Record], column: str) -> list[str]:
-    """One column's texts."""
+    """Return one column's texts."""
     return [text_of(value, column, row) for row, value in enumerate(values_of(records, column))]
 
 
 def holds_lists(values: Sequence[Any], column: str, start: int = 0, known: bool | None = None) -> bool | None:
-    """True where a column holds a list in every record, False where it holds none, None where all are missing.
+    """Return True if a column holds a list in every record, False if in none, None if all are missing.
 
     Args:
         values: one column's values.
-        column: its name, for the error.
+        column: name of the column, for the error.
         start: number of the first record, for the error.
-        known: what earlier records showed; a column may not change its mind.
+        known: what earlier records showed; a column may not change its kind.
     """
     kinds = {kind: _is_list(kind) for kind in set(map(type, values)) if kind is not type(None)}
     found = set(kinds.values()) | ({known} - {None})
@@ -75,7 +75,7 @@ def holds_lists(values: Sequence[Any], column: str, start: int = 0, known: bool 
 
 
 def flatten(values: Sequence[Any], per_step: bool) -> tuple[list[Any], np.ndarray]:
-    """All steps end to end, and how many each record has: (N,), (B,); a missing list is an empty one."""
+    """Return all steps end to end, and their number per record: (N,), (B,); a missing list becomes an empty one."""
     if not per_step:
         return list(values), np.ones(len(values), dtype=np.int64)
     lists = [() if value is None else value for value in values]
@@ -84,7 +84,7 @@ def flatten(values: Sequence[Any], per_step: bool) -> tuple[list[Any], np.ndarra
 
 
 def unflatten(flat: Sequence[Any], lengths: Sequence[int], per_step: bool) -> list[Any]:
-    """The inverse of `flatten`."""
+    """Restore the values that `flatten` took."""
     if not per_step:
         return list(flat)
     ends = np.cumsum(lengths)
@@ -92,12 +92,12 @@ def unflatten(flat: Sequence[Any], lengths: Sequence[int], per_step: bool) -> li
 
 
 def record_at(step: int, lengths: np.ndarray) -> int:
-    """The record that a flat step belongs to."""
+    """Return the index of the record that a flat step belongs to."""
     return int(np.searchsorted(np.cumsum(lengths), step, side="right"))
 
 
 def nothing_to_learn(columns: Iterable[str], expected: str = "at least one record with a value") -> DataError:
-    """The error for a fit that saw nothing."""
+    """Return the error for a fit on data without values."""
     shown = ", ".join(repr(column) for column in columns)
     return DataError(message(f"fit on {shown}", expected=expected, received="none", remedy="look at the column"))
 

@@ -1,4 +1,4 @@
-"""Dealing out examples: whole sequences of similar length, or lanes for truncated back-propagation."""
+"""Batches of whole sequences of similar length, or lanes for truncated back-propagation."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,30 +15,30 @@ from unrolled.batch import Batch, Nested
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
-PADDING = -1  # a lane that has nothing left
-POOL_BATCHES = 50  # sequences are sorted by length inside pools of so many batches, so that batches stay random
+PADDING = -1  # a step of a lane that has no data left
+POOL_BATCHES = 50  # sequences are sorted by length within pools of this many batches, so that batches stay random
 
 
 class BatchSource(Protocol):
-    """Batches, epoch after epoch; the same seed and epoch give the same batches."""
+    """Batches, epoch by epoch; the same seed and epoch give the same batches."""
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         ...
 
     def __len__(self) -> int:
-        """Batches in an epoch; an estimate where the data is read lazily."""
+        """Return the number of batches per epoch; an estimate if the data are read lazily."""
         ...
 
 
 class Buckets:
-    """Whole sequences, batched with others of similar length; every one exactly once an epoch.
+    """Batches of whole sequences of similar length; each epoch yields every sequence exactly once.
 
     Args:
         examples: all examples as one Batch.
-        batch_size: sequences in a batch, B; the last batch may hold fewer.
-        seed: with the epoch's number it fixes the order.
-        shuffle: False deals in order of length, the same in every epoch.
+        batch_size: sequences per batch, B; the last batch may hold fewer.
+        seed: determines the order, together with the epoch's number.
+        shuffle: False yields batches in order of length, the same in every epoch.
 
     Example:
         >>> import torch
@@ -58,7 +58,7 @@ class Buckets:
         return ceil(self.examples.batch_size / self.batch_size)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         for rows in self._order(index)[start:]:
             yield self.examples.select(rows)
 
@@ -75,17 +75,17 @@ class Buckets:
 
 
 class Lanes:
-    """Lanes for truncated back-propagation: each reads sequences one after another, `steps` steps a batch.
+    """Lanes for truncated back-propagation: each reads sequences one after another, `steps` steps per batch.
 
-    Every batch but an epoch's first carries the state of the one before; `reset` marks each sequence's first step.
-    A single sequence is first cut into as many parts as there are lanes, and each part starts afresh. A lane that
-    has nothing left gives rows of length 0.
+    Every batch except an epoch's first carries the state of the one before; `reset` marks each sequence's first step.
+    A single sequence is first cut into as many parts as there are lanes, and each part starts anew. A lane that
+    has no data left gives rows of length 0.
 
     Args:
         examples: sequences with per-step inputs and targets; per-sequence values are refused.
         lanes: rows of every batch, B.
         steps: steps of every batch, the last ones of an epoch may be shorter.
-        seed: with the epoch's number it fixes the order, and where windows begin.
+        seed: determines the order and where windows begin, together with the epoch's number.
         shuffle: False keeps the order and begins every window at the first step.
 
     Raises:
@@ -113,13 +113,13 @@ class Lanes:
         return self._num_windows
 
     @cached_property
-    def _num_windows(self) -> int:  # asked for at every update, and a plan looks at every sequence
+    def _num_windows(self) -> int:  # cached: it is needed at every update, and a plan looks at every sequence
         return ceil(max(sum(size for _, size in lane) for lane in self._plan(0)) / self.steps)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch from number `start` on."""
         order, begins = _lay_out(self._plan(index))  # (lanes, T) both
-        # a random first window moves every later window's beginning
+        # a random first window shifts the start of all later windows
         generator = _generator(self.seed, index)
         first = int(torch.randint(1, self.steps + 1, (1,), generator=generator)) if self.shuffle else self.steps
         edges = [0, *range(first, order.shape[1], self.steps), order.shape[1]]
@@ -130,7 +130,7 @@ class Lanes:
                 yield self._gather(window[real], real.sum(1), begins[:, left:right][real], carries=number > 0)
 
     def _plan(self, index: int) -> list[list[tuple[int, int]]]:
-        """For each lane the pieces it reads, as (first step, number of steps)."""
+        """Return for each lane the pieces it reads, as (first step, number of steps)."""
         starts, lengths = self.examples.lengths.cumsum(0) - self.examples.lengths, self.examples.lengths
         pieces = [(int(s), int(n)) for s, n in zip(starts, lengths, strict=True) if n]
         generator = _generator(self.seed, index)
@@ -163,7 +163,7 @@ class Lanes:
 
 
 def _lay_out(plan: list[list[tuple[int, int]]]) -> tuple[Tensor, Tensor]:
-    """Which step of the data each lane reads when, and where its pieces begin: (lanes, T) both."""
+    """Return the step of the data that each lane reads at each time, and where its pieces begin: (lanes, T) both."""
     longest = max(sum(size for _, size in lane) for lane in plan)
     order = torch.full((len(plan), longest), PADDING)
     begins = torch.zeros(len(plan), longest, dtype=torch.bool)
@@ -177,7 +177,7 @@ def _lay_out(plan: list[list[tuple[int, int]]]) -> tuple[Tensor, Tensor]:
 
 
 def _cut(pieces: list[tuple[int, int]], parts: int) -> list[tuple[int, int]]:
-    """Cut few sequences into about as many parts of about equal length, so that every lane has work."""
+    """Cut few sequences into about as many parts of about equal length, so that every lane has data."""
     total = sum(size for _, size in pieces)
     longest = max(1, ceil(total / parts))
     cut = []
@@ -189,7 +189,7 @@ def _cut(pieces: list[tuple[int, int]], parts: int) -> list[tuple[int, int]]:
 
 
 def _generator(seed: int, index: int) -> torch.Generator:
-    """Randomness that depends on the seed and the epoch alone."""
+    """Return a generator whose numbers depend on the seed and the epoch alone."""
     return torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
 
 

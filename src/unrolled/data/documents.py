@@ -1,4 +1,4 @@
-"""Documents: text that is read lazily, so that memory stays flat however long it is."""
+"""Documents: texts that are read lazily, so that memory stays constant however long they are."""
 
 import codecs
 import gzip
@@ -26,7 +26,7 @@ PACKED = {
 
 
 class Span:
-    """A stretch of bytes of one file, cut between characters.
+    """A range of bytes of one file, cut between characters.
 
     Args:
         path: the file.
@@ -40,10 +40,10 @@ class Span:
         self.path, self.start, self.stop = path, start, stop
 
     def pieces(self) -> Iterator[str]:
-        """The text in pieces of bounded size.
+        """Yield the text in pieces of bounded size.
 
         Raises:
-            DataError: bytes that are not UTF-8; file and byte are named.
+            DataError: bytes that are not UTF-8; the message names file and byte.
         """
         decoder = codecs.getincrementaldecoder("utf-8")()
         with open_file(self.path) as file:
@@ -68,11 +68,11 @@ class Span:
 
 
 class Documents(Source):
-    """Texts from files, never held in memory as a whole; each record is {"text": str}.
+    """Texts from files, never in memory as a whole; each record is {"text": str}.
 
     Args:
         paths: the files.
-        kind: "document" (each file is one text), "lines" (each line is one) or "files" (as "document", for a folder).
+        kind: "document" (each file is one text), "lines" (each line is one) or "files" (like "document", for a folder).
         column: name of the text column.
 
     Raises:
@@ -96,7 +96,7 @@ class Documents(Source):
         self._count: int | None = None
 
     def around(self, spans: list[Span]) -> "Documents":
-        """The same kind of documents over other stretches."""
+        """Return documents of the same kind over other spans."""
         part = Documents.__new__(Documents)
         part._set([span for span in spans if span.stop > span.start], self.kind, self.column)
         return part
@@ -107,25 +107,25 @@ class Documents(Source):
 
     @property
     def len_bytes(self) -> int:
-        """Bytes of all texts together."""
+        """Return the number of bytes of all texts together."""
         return sum(span.stop - span.start for span in self.spans)
 
     @property
     def single(self) -> bool:
-        """True when all is one text."""
+        """Whether everything is one text."""
         return self.kind != "lines" and len(self) == 1
 
     def texts(self) -> Iterator[Iterator[str]]:
-        """Every document as an iterator of pieces of bounded size."""
+        """Yield every document as an iterator of pieces of bounded size."""
         if self.kind == "lines":
             for span in self.spans:
                 yield from ((line,) for line in _lines(span))  # type: ignore[misc]
-        else:  # what is left of one file is one text
+        else:  # the spans of one file are one text
             for _, spans in groupby(self.spans, key=lambda span: span.path):
                 yield chain.from_iterable(span.pieces() for span in spans)
 
     def pieces(self) -> Iterator[dict[str, Any]]:
-        """All text as records of bounded size, cut between words, however long a document is; for counting."""
+        """Yield all text as records of bounded size, cut between words, for counting."""
         for text in self.texts():
             for piece in at_spaces(text):
                 yield {self.column: piece}
@@ -144,13 +144,13 @@ class Documents(Source):
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
     ) -> tuple["Documents", "Documents"]:
-        """Two parts without reading the text: the end of a text or of its lines, or whole files at random.
+        """Split into two parts without reading the text: the end of a text or of its lines, or whole files at random.
 
         Args:
             test: share of the bytes, or of the files, that goes to the second part.
-            seed: fixes which files.
+            seed: determines which files.
             stratify: refused, texts have no labels.
-            group: refused, as stratify.
+            group: refused, like stratify.
         """
         if stratify is not None or group is not None:
             raise OptionError(message("split", expected="neither stratify nor group for texts", received="one of them"))
@@ -167,11 +167,11 @@ class Documents(Source):
         return self.around(self.cut(0, cut)), self.around(self.cut(cut, self.len_bytes))
 
     def spread(self, share: float, stretches: int) -> tuple["Documents", "Documents"]:
-        """Two parts, the second made of stretches at equal distances; what a text leaves stays one text.
+        """Split into two parts, the second made of stretches at equal distances; the rest of a text stays one text.
 
         Args:
             share: share of the bytes that goes to the second part.
-            stretches: how many.
+            stretches: number of stretches.
         """
         edges = stretches_of(self.len_bytes, share, stretches)
         places = [0, *(place for edge in edges for place in edge), self.len_bytes]
@@ -180,7 +180,7 @@ class Documents(Source):
         return self.around(kept), self.around(held)
 
     def cut(self, start: int, stop: int) -> list[Span]:
-        """The spans between two bytes of all texts end to end, moved to the next character or line."""
+        """Return the spans between two bytes of all texts end to end, moved to the next character or line."""
         spans, place = [], 0
         for span in self.spans:
             size = span.stop - span.start
@@ -195,7 +195,7 @@ class Documents(Source):
 
 
 def stretches_of(length: int, share: float, stretches: int) -> list[tuple[int, int]]:
-    """The end of each of so many equal parts of a length, together the share of it."""
+    """Return the end of each of `stretches` equal parts of a length; together they are `share` of it."""
     edges = [
         (round(length * (part + 1 - share) / stretches), round(length * (part + 1) / stretches))
         for part in range(stretches)
@@ -204,7 +204,7 @@ def stretches_of(length: int, share: float, stretches: int) -> list[tuple[int, i
 
 
 def _align(span: Span, place: int, lines: bool) -> int:
-    """The next byte at or after `place` where a character, or a line, begins."""
+    """Return the next byte at or after `place` at which a character, or a line, begins."""
     if place <= span.start:
         return span.start
     if place >= span.stop:
@@ -222,7 +222,7 @@ def _align(span: Span, place: int, lines: bool) -> int:
 
 
 def _lines(span: Span) -> Iterator[str]:
-    """Lines without their ends; empty lines are left out."""
+    """Yield the lines without their ends; empty lines are left out."""
     rest = ""
     for piece in span.pieces():
         *whole, rest = (rest + piece).split("\n")
@@ -232,7 +232,7 @@ def _lines(span: Span) -> Iterator[str]:
 
 
 def not_text(path: Path, place: int) -> DataError:
-    """The error for bytes that are not UTF-8."""
+    """Return the error for bytes that are not UTF-8."""
     return DataError(
         message(
             str(path),
@@ -244,7 +244,7 @@ def not_text(path: Path, place: int) -> DataError:
 
 
 def open_file(path: Path) -> Any:
-    """Open for reading bytes; a file that is missing or locked is one clear error."""
+    """Open a file for reading bytes; a missing or locked file gives a clear error."""
     try:
         return path.open("rb")
     except OSError as fault:
@@ -252,7 +252,7 @@ def open_file(path: Path) -> Any:
 
 
 def whole_bytes(path: Path) -> bytes:
-    """Everything in a small file; gzip is unpacked.
+    """Return the content of a small file; gzip is unpacked.
 
     Raises:
         DataError: missing, a damaged gzip file, or a file that is packed in another way.
@@ -271,14 +271,14 @@ def whole_bytes(path: Path) -> bytes:
 
 
 def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
-    """Refuse a file that begins as a packed one does, whatever its name says.
+    """Refuse a file that begins like a packed one, whatever its name is.
 
     Args:
         path: the file.
-        unpacked: names of packings that the reader takes.
+        unpacked: names of packings that the reader unpacks.
 
     Raises:
-        DataError: packed, or a file that cannot be opened.
+        DataError: a packed file, or one that cannot be opened.
     """
     try:
         with open_file(path) as file:
@@ -288,11 +288,11 @@ def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
     for magic, name in PACKED.items():
         if start.startswith(magic) and name not in unpacked:
             remedy = "unpack it first" + (", for example with gunzip" if name == "gzip" else "")
-            raise DataError(message(str(path), expected="a file as it is", received=f"a {name} file", remedy=remedy))
+            raise DataError(message(str(path), expected="an unpacked file", received=f"a {name} file", remedy=remedy))
 
 
 def whole_text(path: Path) -> str:
-    """A whole small file as text, with Unix line ends; `.gz` is unpacked.
+    """Return a whole small file as text, with Unix line ends; `.gz` is unpacked.
 
     Raises:
         DataError: missing, empty or not UTF-8.
@@ -308,13 +308,13 @@ def whole_text(path: Path) -> str:
 
 
 def plain_suffix(path: Path) -> str:
-    """What a file is by its name, in lower case; a last `.gz` does not count."""
+    """Return the suffix of a file name in lower case, without a last `.gz`."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file."""
+    """Return the size of a file in bytes."""
     try:
         return path.stat().st_size
     except OSError as fault:
@@ -322,18 +322,18 @@ def size_of(path: Path) -> int:
 
 
 def unreadable(path: Path, fault: OSError) -> DataError:
-    """The error for a file that cannot be opened."""
+    """Return the error for a file that cannot be opened."""
     return DataError(message("file", expected="one that can be read", received=f"{path} ({fault.strerror or fault})"))
 
 
 def at_spaces(pieces: Iterator[str]) -> Iterator[str]:
-    """The same text in pieces that end between words, except words of more than 1,000 characters."""
+    """Yield the same text in pieces that end between words, except words of more than 1,000 characters."""
     rest = ""
     for piece in pieces:
         text = rest + piece
         cut = max(text.rfind(" "), text.rfind("\n")) + 1
         if len(text) - cut > LONGEST_WORD:
-            cut = len(text)  # text without spaces must not pile up
+            cut = len(text)  # a text without spaces must not accumulate in memory
         if cut:
             yield text[:cut]
         rest = text[cut:] if cut else text

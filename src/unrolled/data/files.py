@@ -1,4 +1,4 @@
-"""Columns of file names: which suffix is what, and where a name leads from the table that holds it."""
+"""Columns of file names: the kind of file of each suffix, and names relative to the folder of their table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ SUFFIXES = {
 
 
 def kind_of(name: object) -> str | None:
-    """What a file name stands for by its suffix: "sound", "picture", "film", or None.
+    """Return the kind of a file by its suffix: "sound", "picture", "film", or None.
 
     Example:
         >>> kind_of("birds/wren.WAV"), kind_of("wren")
@@ -26,16 +26,16 @@ def kind_of(name: object) -> str | None:
 
 
 def kind_of_all(names: Sequence[object]) -> str | None:
-    """The one kind that all names stand for; None where they differ, or where one is no file name."""
+    """Return the common kind of all names; None if they differ, or if one is no file name."""
     kinds = {kind_of(name) for name in names}
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def find_files(source: Source) -> Source:
-    """The source with its file names as they lead from the working directory.
+    """Return the source with file names relative to the working directory.
 
-    A table says where files are as seen from itself: a relative name is looked for in the table's folder first. Where
-    nothing is there, the name stays as it is.
+    File names in a table are relative to the table: each is looked up in the table's folder first. If nothing is
+    there, the name stays unchanged.
 
     Args:
         source: records; only a `Table` that was read from a file knows its folder.

@@ -1,7 +1,7 @@
-"""Whether polars works in this process: after `os.fork` a child has none of the threads of polars' pool.
+"""Check that polars works in this process: after `os.fork` a child has none of the threads of polars' pool.
 
-A pool that its parent used is dead in the child, and asking it waits for ever; one that was not used yet starts as
-usual. polars does not tell which, so a child tries once, with a bound.
+A pool that its parent used is dead in the child, and work for it waits for ever; an unused one starts as
+usual. polars does not report which, so a child tries once, with a time limit.
 """
 
 import os
@@ -11,13 +11,13 @@ import polars as pl
 
 from unrolled.errors import UnsupportedError
 
-PATIENCE = 5.0  # seconds for what takes a thousandth of one where the pool lives
+PATIENCE = 5.0  # seconds for a task that takes a thousandth of one if the pool works
 _untried: list[bool] = []  # one entry in a forked child that has not tried yet
-_dead: list[bool] = []  # one entry where the pool does not answer
+_dead: list[bool] = []  # one entry if the pool does not answer
 
 
 def check_fork() -> None:
-    """Refuse table work that would wait without end in this process; every reader of tables asks first.
+    """Refuse table work that would wait for ever in this process; every reader of tables calls this first.
 
     Raises:
         UnsupportedError: a child forked from a process that had used polars.

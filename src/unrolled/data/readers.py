@@ -1,4 +1,4 @@
-"""Readers: a file of any usual kind to a Source. Every fault is one sentence that names the file."""
+"""Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,21 +7,21 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.catalogues import holds_catalogues, read_po
-from unrolled.data.conll import parse_conll
 from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
-from unrolled.data.fasta import parse_fasta
-from unrolled.data.folders import holds_media, read_folder
 from unrolled.data.forks import check_fork
-from unrolled.data.memory import frame_of
-from unrolled.data.parquet import ParquetStream
+from unrolled.data.formats.catalogues import holds_catalogues, read_po
+from unrolled.data.formats.conll import parse_conll
+from unrolled.data.formats.fasta import parse_fasta
+from unrolled.data.formats.folders import holds_media, read_folder
+from unrolled.data.formats.parquet import ParquetStream
+from unrolled.data.formats.ts import parse_ts
+from unrolled.data.in_memory import frame_of
 from unrolled.data.source import Source, Table
-from unrolled.data.ts import parse_ts
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
-DEEPEST = 16  # lists or objects within each other; a column's type takes ever longer to make with each
+DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to make with each level
 
 
 def read_csv(
@@ -32,7 +32,7 @@ def read_csv(
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
-        group: in long format, the column that tells series apart.
+        group: in long format, the column that identifies the series.
         separator: one character between values.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
 
@@ -43,12 +43,12 @@ def read_csv(
 
 
 def read_tsv(path: Place, time: str | None = None, group: str | None = None, header: bool = True) -> Table:
-    """Read tab-separated values; quotes are ordinary characters, as texts hold stray ones.
+    """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
-        group: in long format, the column that tells series apart.
+        group: in long format, the column that identifies the series.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
 
     Raises:
@@ -58,10 +58,10 @@ def read_tsv(path: Place, time: str | None = None, group: str | None = None, hea
 
 
 def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
-    """Read one JSON object a line; lists become sequences.
+    """Read one JSON object per line; lists become sequences.
 
     Raises:
-        DataError: missing, empty, or a line that is no JSON object; its number is named.
+        DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
     records = []
     for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
@@ -74,7 +74,7 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
         if _deep(record):
-            expected = f"at most {DEEPEST} lists or objects within each other"
+            expected = f"at most {DEEPEST} nested lists or objects"
             raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
         records.append(record)
     return _table(frame_of(records), path, time, group)
@@ -95,7 +95,7 @@ def _deep(record: dict[str, Any]) -> bool:
 
 
 def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
-    """Read Parquet into memory; see `scan_parquet` for files that are larger.
+    """Read Parquet into memory; see `scan_parquet` for larger files.
 
     Raises:
         DataError: missing or no Parquet.
@@ -104,7 +104,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None)
 
 
 def scan_parquet(path: Place) -> ParquetStream:
-    """Read Parquet lazily: rows stream by and memory stays flat.
+    """Read Parquet lazily, in batches of rows, so that memory stays constant.
 
     Raises:
         DataError: missing or no Parquet.
@@ -116,12 +116,12 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
     """Read plain text lazily.
 
     Args:
-        path: a file, or a folder whose files ending in .txt (all files where there is none) are one text each.
+        path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
 
     Raises:
-        DataError: missing or empty; text that is not UTF-8 is refused where it is read.
+        DataError: missing or empty; text that is not UTF-8 is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
@@ -145,20 +145,20 @@ def read_fasta(path: Place) -> Table:
 
 
 def read_ts(path: Place) -> Table:
-    """Read the UCR/aeon format: one list column for each channel, dim_0, dim_1, ..., and `label`.
+    """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
 
     Raises:
-        DataError: missing, empty or damaged; the line is named.
+        DataError: missing, empty or damaged; the message names the line.
     """
     return Table(parse_ts(whole_text(local_path(path)), Path(path)))
 
 
 def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
-    """Read one token a line, a blank line after each sentence: one row for each sentence, list columns.
+    """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
 
     Args:
         path: the file.
-        columns: names of the fields; col_0, col_1, ... without.
+        columns: names of the fields; default: col_0, col_1, ...
 
     Raises:
         DataError: missing, empty, or a line with another number of fields.
@@ -189,12 +189,12 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
-        path: the file; a last `.gz` is not counted as the suffix.
+        path: the file; a last `.gz` does not count as the suffix.
         time: for tables in long format, the column of timestamps.
-        group: for tables in long format, the column that tells series apart.
+        group: for tables in long format, the column that identifies the series.
 
     Raises:
-        DataError: an unknown suffix, or whatever the reader refuses.
+        DataError: an unknown suffix, or an error of the reader.
     """
     place = local_path(path)
     if place.is_dir():
@@ -211,18 +211,18 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
 
 
 def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
-    """Whatever a user has, as a Source.
+    """Convert the user's data to a Source.
 
     Args:
-        data: a Source, a polars, pandas or pyarrow table, a list of records, a mapping of columns, or sequences: a list
-            of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become the
-            column "x", or "x_0", "x_1", ... for several features.
-        y: one target for each sequence; becomes the column "y".
+        data: a Source; a table of polars, pandas or pyarrow; a list of records; a mapping of columns; or sequences: a
+            list of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become
+            the column "x", or "x_0", "x_1", ... for several features.
+        y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
-        group: in long format, the column that tells series apart.
+        group: in long format, the column that identifies the series.
 
     Raises:
-        DataError: nothing that can be read as sequences, or lengths of `data` and `y` that differ.
+        DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
 
     Example:
         >>> as_source(["to be", "or not"], [1, 0]).columns

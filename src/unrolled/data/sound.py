@@ -1,4 +1,4 @@
-"""Recordings: a file or samples in memory to one channel at one rate. Every fault is one sentence that says where."""
+"""Reading of recordings, from files or memory, as one channel at one rate. Every error names its recording."""
 
 import reprlib
 from collections.abc import Mapping
@@ -7,36 +7,36 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from unrolled.data.opening import SHUT, Opening, UnreadableError
+from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.errors import DataError, UnsupportedError, message
 
 PAIR = 2  # samples and their rate
-BLOCK = 1 << 16  # samples of each channel that are read at once
-FASTEST = 10_000_000  # samples a second
+BLOCK = 1 << 16  # samples per channel and block
+FASTEST = 10_000_000  # maximum samples per second
 MAX_DIMENSIONS = 2  # time and channel
-# what libsndfile may take a file for: it knows a dozen more that nobody sends any longer
+# the formats that libsndfile may read: it knows a dozen more that are no longer in use
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "NIST")
 READABLE = "a sound file (wav, flac, ogg, mp3, aiff, au or caf)"
-MAX_CHANNELS = 32  # more are not channels but an array that lies on its side
-INTEGER_RANGES = {"uint8": (128, 128), "int16": (0, 1 << 15), "int32": (0, 1 << 31)}  # silence, and what 1.0 stands for
+MAX_CHANNELS = 32  # an array with more is probably transposed
+INTEGER_RANGES = {"uint8": (128, 128), "int16": (0, 1 << 15), "int32": (0, 1 << 31)}  # values of silence and of 1.0
 
 
 def read_sound(
     value: Any, sample_rate: int, max_seconds: float, where: str, opening: Opening = SHUT
 ) -> tuple[np.ndarray, bool]:
-    """One recording as mono float32 samples, (T,), and whether its end was cut off.
+    """Return a recording as mono float32 samples, (T,), and whether its end was cut off.
 
-    Channels are averaged. Another rate is resampled by soxr ("HQ"), files are read by libsndfile, block by block, so
-    that no more of a long file is read than is used.
+    Channels are averaged. Other rates are resampled by soxr ("HQ"). Files are read by libsndfile, block by block, so
+    that a long file is read only as far as it is used.
 
     Args:
         value: a path; samples (T,) or (T, channels) at `sample_rate`; or a pair of samples and their rate, also as a
             mapping with `array` and `sampling_rate`. Floats are within [-1, 1]; integers are scaled by the range of
-            their type, plain whole numbers as 16-bit samples. None and "" are a recording of no length.
-        sample_rate: samples a second that come back.
-        max_seconds: what comes after so much is left out.
-        where: names the recording in an error.
-        opening: whether a path may be given; shut where nothing is said.
+            their type, plain whole numbers as 16-bit samples. None and "" are an empty recording.
+        sample_rate: samples per second of the result.
+        max_seconds: maximum length; the rest is left out.
+        where: name of the recording in an error.
+        opening: whether a path may be given; by default paths are refused.
 
     Raises:
         DataError: a file that is missing, damaged, no sound, or may not be named; samples that are no numbers, NaN or
@@ -67,7 +67,7 @@ def _most(rate: float, max_seconds: float) -> int:
 
 
 def _read_file(name: str | Path, max_seconds: float, where: str, opening: Opening) -> tuple[np.ndarray, float, int]:
-    """Mono samples of a file, its rate, and how many samples it says it has."""
+    """Return mono samples of a file, its rate, and the number of samples that it declares."""
     try:
         path = opening.locate(name)
         sf = _library("soundfile")
@@ -82,7 +82,7 @@ def _read_file(name: str | Path, max_seconds: float, where: str, opening: Openin
 
 
 def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple[np.ndarray, float, int]:
-    """The same of a file that was opened."""
+    """Return mono samples, rate and declared number of samples of an open file."""
     blocks: list[np.ndarray] = []
     try:
         with sf.SoundFile(opened) as file:
@@ -95,7 +95,7 @@ def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple
                 if len(block) < min(BLOCK, left):
                     break
                 left -= len(block)
-            more = not left and len(file.read(1))  # a header's count of samples may be wrong
+            more = not left and len(file.read(1))  # a header's number of samples may be wrong
             rate, total = file.samplerate, sum(map(len, blocks)) + int(more)
     except (sf.SoundFileError, OSError, ValueError, TypeError) as fault:
         reason = str(getattr(fault, "error_string", fault)).rstrip(".")
@@ -104,7 +104,7 @@ def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple
 
 
 def _rated(value: Any, sample_rate: int, where: str) -> tuple[Any, float]:
-    """Samples and their rate."""
+    """Return samples and their rate."""
     given, rate = value, sample_rate
     if isinstance(value, Mapping):
         given, rate = value.get("array"), value.get("sampling_rate")
@@ -117,12 +117,12 @@ def _rated(value: Any, sample_rate: int, where: str) -> tuple[Any, float]:
 
 
 def _is_array(value: Any) -> bool:
-    """Whether a value is a list or an array; what is in it may still be wrong."""
+    """Return whether a value is a list or an array; its content may still be wrong."""
     return isinstance(value, list | tuple) or np.ndim(value) > 0  # lists of unequal lengths have no dimensions
 
 
 def _array(given: Any, where: str) -> np.ndarray:
-    """Samples as float32, (T, channels)."""
+    """Return samples as float32, (T, channels)."""
     try:
         array = np.asarray(given)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Sources: records that can be read again and again, with known columns.
+"""Sources: records with known columns that can be read any number of times.
 
 A sequence is a value in a column: text, or a list of numbers, tokens or vectors. In long format a table has
-one row for each time step instead, and names its `time` and, for several series, its `group` column.
+one row per time step instead, and names its `time` and, for several series, its `group` column.
 """
 
 from abc import ABC, abstractmethod
@@ -31,27 +31,27 @@ class Source(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The records, from the first one, every time."""
+        """Yield the records, from the first one, every time."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many records there are."""
+        """Return the number of records."""
 
     @abstractmethod
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
     ) -> tuple["Source", "Source"]:
-        """Two parts, train and test, with every record in exactly one."""
+        """Split into two parts, train and test; every record is in exactly one."""
 
     def require(self, *columns: str) -> None:
-        """Refuse a column that does not exist; the nearest name is suggested."""
+        """Refuse a column that does not exist, and suggest the nearest name."""
         for column in columns:
             if column not in self.columns:
                 raise unknown("column", column, self.columns, DataError)
 
 
 def as_table(source: Source) -> "Table":
-    """A source in memory: itself where it is a table already."""
+    """Return a source as a table in memory; a table is returned unchanged."""
     return source if isinstance(source, Table) else Table(pl.DataFrame(list(source), infer_schema_length=None))
 
 
@@ -61,11 +61,11 @@ class Table(Source):
     Args:
         frame: the data; it is never changed.
         time: in long format, the column of timestamps: dates, datetimes, ISO text or numbers. Rows are sorted by it.
-        group: in long format, the column that tells series apart.
+        group: in long format, the column that identifies the series.
 
     Attributes:
-        report: what the timestamps look like (`TimeReport`), None without `time`.
-        folder: where the file lies that the table was read from, None for a table in memory.
+        report: counts of irregular timestamps (`TimeReport`), None without `time`.
+        folder: folder of the file that the table was read from, None for a table in memory.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -109,11 +109,11 @@ class Table(Source):
         return f"Table({len(self)} rows; {shown})"
 
     def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
-        """The given rows, in that order."""
+        """Return the given rows, in that order."""
         return self._around(self.frame[np.asarray(rows, dtype=np.int64)])
 
     def with_column(self, values: pl.Series) -> "Table":
-        """The same table with one column, named as the series is, replaced or added."""
+        """Return the table with one column replaced or added, under the name of the series."""
         return self._around(self.frame.with_columns(values))
 
     def _around(self, frame: pl.DataFrame) -> Self:
@@ -125,13 +125,13 @@ class Table(Source):
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
     ) -> tuple["Table", "Table"]:
-        """Two tables, train and test, with every row in exactly one; rows keep their order.
+        """Split into two tables, train and test; every row is in exactly one, and rows keep their order.
 
         Args:
             test: share of the rows (of the groups, with `group`) that goes to the second table.
-            seed: fixes the choice.
-            stratify: keep the share of each value of this column.
-            group: keep rows with an equal value in this column together.
+            seed: determines the choice.
+            stratify: keep the share of each value of this column in both tables.
+            group: keep all rows with the same value in this column together.
 
         Raises:
             OptionError: a share outside (0, 1), both stratify and group, or time-ordered rows.
@@ -143,7 +143,7 @@ class Table(Source):
                     "split",
                     expected="rows that do not follow each other in time",
                     received=f"one series ordered by {self.time!r}",
-                    remedy="use split_at(time), which lets no future into the past",
+                    remedy="use split_at(time), which keeps later rows out of training",
                 )
             )
         if stratify is not None and group is not None:
@@ -159,14 +159,14 @@ class Table(Source):
         return self._around(self.frame.filter(~held)), self._around(self.frame.filter(held))
 
     def split_at(self, time: Any) -> tuple["Table", "Table"]:
-        """The past and the recent part: rows before `time`, and rows from `time` on.
+        """Split into the rows before `time` and the rows from `time` on.
 
         Args:
-            time: a timestamp in any form the time column may have.
+            time: a timestamp in any form that the time column may have.
 
         Raises:
             OptionError: a table without a time column.
-            DataError: nothing on one side.
+            DataError: no rows on one side.
         """
         if self.time is None:
             raise OptionError(
@@ -174,7 +174,7 @@ class Table(Source):
             )
         frame = self.frame
         times, edge = frame[self.time], parse_times(pl.Series(self.time, [time]))
-        if times.dtype.is_temporal() and edge.dtype.is_temporal():  # a day is its midnight
+        if times.dtype.is_temporal() and edge.dtype.is_temporal():  # a date means its midnight
             times, edge = times.cast(pl.Datetime("us")), edge.cast(pl.Datetime("us"))
         try:
             past = (times < edge[0]).fill_null(False)
@@ -188,7 +188,7 @@ class Table(Source):
         return self._around(frame.filter(past)), self._around(frame.filter(~past))
 
     def series(self) -> Iterator[tuple[Any, pl.DataFrame]]:
-        """The series of a long-format table: each group's key and rows; one series with key None without `group`."""
+        """Yield the key and rows of each group of a long-format table; without `group` one series with key None."""
         if self.group is None:
             yield None, self.frame
             return

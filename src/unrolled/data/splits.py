@@ -1,4 +1,4 @@
-"""Which rows are held out: a boolean polars Series, True = test."""
+"""Random choices of held-out rows, as boolean polars Series, True = test."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
@@ -10,21 +10,21 @@ from unrolled.errors import DataError, OptionError, message
 
 
 def random_split(rows: int, test: float, seed: int) -> pl.Series:
-    """A random share of the rows; both sides get at least one."""
+    """Choose a random share of the rows; both sides get at least one."""
     held = np.zeros(rows, dtype=bool)
     held[np.random.default_rng(seed).permutation(rows)[: _count(rows, test, "rows")]] = True
     return pl.Series(held)
 
 
 def stratified_split(labels: Sequence[Hashable], test: float, seed: int) -> pl.Series:
-    """The same share of every label, up to rounding; a label that occurs once stays in training."""
+    """Choose the same share of every label, up to rounding; a label that occurs once stays in training."""
     _count(len(labels), test, "rows")
     rng = np.random.default_rng(seed)
     places: dict[Hashable, list[int]] = defaultdict(list)
     for row, label in enumerate(labels):
         places[label].append(row)
     held = np.zeros(len(labels), dtype=bool)
-    owed = 0.0  # rounding is carried from label to label, so that the whole share comes out right
+    owed = 0.0  # rounding is carried from label to label, so that the total share is right
     for rows in places.values():
         owed += len(rows) * test
         count = min(round(owed), len(rows) - 1)
@@ -36,7 +36,7 @@ def stratified_split(labels: Sequence[Hashable], test: float, seed: int) -> pl.S
 
 
 def group_split(groups: Sequence[Hashable], test: float, seed: int) -> pl.Series:
-    """A random share of the groups, with all their rows."""
+    """Choose a random share of the groups, with all their rows."""
     names = list(dict.fromkeys(groups))
     count = _count(len(names), test, "groups")
     chosen = {names[place] for place in np.random.default_rng(seed).permutation(len(names))[:count]}

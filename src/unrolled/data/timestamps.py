@@ -1,4 +1,4 @@
-"""Time columns: reading them in any usual form, and reporting what is odd about them."""
+"""Time columns: reading of any usual form, and a report of irregular timestamps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ _MONTHS = ("%Y-%m", "%b %Y", "%B %Y", "%b %d %Y")
 
 @dataclass(frozen=True)
 class TimeReport:
-    """What the timestamps of a long-format table look like.
+    """Counts of irregularities in the timestamps of a long-format table.
 
     Args:
         step: the usual distance between neighbours, a timedelta or a number; None with fewer than two rows.
         irregular: neighbours at another distance (months of 28 to 31 days count as regular).
         duplicates: rows whose group and time occurred before; the last one is kept.
         missing: timestamps that are null.
-        series: groups.
+        series: number of groups.
     """
 
     step: Any
@@ -45,10 +45,10 @@ class TimeReport:
 
 
 def parse_times(values: pl.Series) -> pl.Series:
-    """Times as dates, datetimes without zone, or numbers.
+    """Convert times to dates, datetimes without zone, or numbers.
 
     Raises:
-        DataError: text in no known form; the first bad value is shown.
+        DataError: text in an unknown form; the message shows the first bad value.
     """
     check_fork()
     kind = values.dtype
@@ -91,7 +91,7 @@ def _parse_text(values: pl.Series) -> pl.Series:
 
 
 def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeReport:
-    """Count what is odd in a frame that is sorted by group and time."""
+    """Count the irregularities in a frame that is sorted by group and time."""
     keys = [time] if group is None else [group, time]
     distinct = frame.unique(subset=keys, keep="last", maintain_order=True).drop_nulls(time)
     gap = pl.col(time).diff()
@@ -110,7 +110,7 @@ def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeRepor
 
 
 def _calendar(gaps: pl.Series) -> bool:
-    """Whether steps of unequal days are whole months, quarters or years."""
+    """Return whether steps of unequal days are whole months, quarters or years."""
     days = gaps.dt.total_days()
     low, high = int(days.min() or 0), int(days.max() or 0)  # type: ignore[arg-type]
     return any(first <= low and high <= last for first, last in ((28, 31), (89, 92), (365, 366)))

@@ -1,9 +1,9 @@
-"""Trajectories: from positions by the minute to the stays that a day is made of."""
+"""Trajectories: finds the places where users stayed in a series of positions."""
 
 import numpy as np
 import polars as pl
 
-from unrolled.data.events import event_log
+from unrolled.data.event_log import event_log
 from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError, OptionError, message
 
@@ -11,12 +11,12 @@ EARTH_KM = 6371.0088  # mean radius
 
 
 def distance_km(latitude: np.ndarray, longitude: np.ndarray, to: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Great-circle distances in kilometres between points in degrees, by the haversine formula.
+    """Return great-circle distances in kilometres between points in degrees, by the haversine formula.
 
     Args:
-        latitude: of the first points, any shape.
-        longitude: theirs.
-        to: latitude and longitude of the others, which broadcast with the first.
+        latitude: latitudes of the first points, any shape.
+        longitude: longitudes of the first points.
+        to: latitude and longitude of the other points, which broadcast with the first.
 
     Example:
         >>> round(float(distance_km(np.array(52.52), np.array(13.405), (np.array(48.137), np.array(11.575)))))
@@ -37,23 +37,23 @@ def stay_points(
     metres: float = 200.0,
     minutes: float = 20.0,
 ) -> Table:
-    """Where users stayed: stretches of a trajectory of at least some minutes within some metres of their first point.
+    """Find where users stayed: stretches of a trajectory that stay near their first point for some time.
 
     Args:
-        data: a table with a row for each position.
-        user: the column that says whose it is.
+        data: a table with one row per position.
+        user: the column that identifies the user.
         time: the column of times.
         latitude: the column of latitudes, in degrees.
         longitude: the column of longitudes, in degrees.
-        metres: how far a stay may reach.
-        minutes: how long it must last.
+        metres: maximum distance from the first point of a stay.
+        minutes: minimum length of a stay.
 
     Returns:
         A table of stays, in order: the user, the mean latitude and longitude, the time of arrival in seconds since
         1970, and the minutes stayed, under the columns' names and "minutes".
 
     Raises:
-        DataError: columns that are not there or hold no positions, or no stay at all.
+        DataError: columns that do not exist or hold no positions, or no stay at all.
 
     Source: Q. Li et al., "Mining User Similarity Based on Location History", ACM GIS 2008, section 3.1.
 
@@ -93,7 +93,7 @@ def stay_points(
 
 
 def positions(frame: pl.DataFrame, latitude: str, longitude: str) -> np.ndarray:
-    """Latitudes and longitudes in degrees, (N, 2); NaN where one is missing.
+    """Return latitudes and longitudes in degrees, (N, 2); NaN where one is missing.
 
     Raises:
         DataError: values that are no degrees.
@@ -109,7 +109,7 @@ def positions(frame: pl.DataFrame, latitude: str, longitude: str) -> np.ndarray:
 
 
 def _stays(points: np.ndarray, seconds: np.ndarray, km: float, least: float) -> list[tuple[int, int]]:
-    """The stretches of one trajectory that are stays, as first and one past the last point."""
+    """Return the stretches of one trajectory that are stays, as first and one past the last point."""
     found, first = [], 0
     while first < len(points):
         here, last = points[first], first + 1

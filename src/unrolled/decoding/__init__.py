@@ -1,1 +1,1 @@
-"""Decoding: sequences out of a step function."""
+"""Decoding: generation of sequences with a step function."""

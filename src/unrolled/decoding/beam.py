@@ -1,13 +1,13 @@
-"""Beam search: the likeliest answers, by keeping the best few beginnings of each sentence at every step.
+"""Beam search: the most probable answers, found by keeping the best few hypotheses of each sentence at every step.
 
-The rule: of all candidates for the next token the best K are looked at, and those that end have finished; the best K
-that do not end live on. A sentence is done when K have finished and none that lives can still become better than the
-best finished ones that are asked for, when none lives, or at its limit; a beam of 1 is done at its first end. Thus a
-beam of 1 is greedy search, and a beam as wide as the tree looks at every answer. Hypotheses that live are all of one
+The rule: the best K of all candidates for the next token are examined, and those that end have finished; the best K
+that do not end continue. A sentence is done when K have finished and no live one can still become better than the
+n_best best finished ones, when none is live, or at its limit; a beam of 1 is done at its first end. Thus a
+beam of 1 is greedy search, and a beam as wide as the tree examines every answer. Live hypotheses all have the same
 length and are compared by their log-probabilities; penalties rank those that stopped.
 
-Sources: M. Ott et al., "fairseq: A Fast, Extensible Toolkit for Sequence Modeling", NAACL 2019, which is done as soon
-as K have finished: of a small vocabulary those may all be short and unlikely; L. Huang, K. Zhao and M. Ma, "When to
+Sources: M. Ott et al., "fairseq: A Fast, Extensible Toolkit for Sequence Modeling", NAACL 2019, which stops as soon
+as K have finished: with a small vocabulary those may all be short and unlikely; L. Huang, K. Zhao and M. Ma, "When to
 Finish? Optimal Beam Search for Neural Text Generation", EMNLP 2017, section 3; `unrolled.decoding.penalties`.
 """
 
@@ -41,32 +41,32 @@ def beam_search(
     prefix: Prefix | None = None,
     trace: Callable[[Any], Any] | None = None,
 ) -> list[list[Hypothesis]]:
-    """Search for the likeliest answers of many sentences at once; none depends on who shares the batch.
+    """Search for the most probable answers of many sentences at once, each independently of the rest of the batch.
 
     Args:
         step: tokens (R,), a state of R rows and `shared` of B rows to logits or log-probabilities (R, V) and the next
-            state. R is a multiple of B, the hypotheses of one sentence side by side; it may differ from call to call.
-        state: before the first step, a tree (tensors, tuples, NamedTuples, None) of one row for each sentence.
-        shared: what all hypotheses of a sentence read alike, a tree of one row for each sentence; it is not copied.
+            state. R is a multiple of B, the hypotheses of one sentence being adjacent; it may change between calls.
+        state: the state before the first step, a tree (tensors, tuples, NamedTuples, None) with one row per sentence.
+        shared: what all hypotheses of a sentence read, a tree with one row per sentence; it is not copied.
         start: the token read first; one for all, or (B,).
         end: the token that ends an answer.
-        max_length: steps at most, the end counted; one for all, or (B,).
-        beam_size: hypotheses kept of each sentence, K.
-        n_best: answers to return of each, at most K.
-        length_penalty: alpha of Google's translator; 0 = none, 0.6 to 1 for answers that come out too short.
-        coverage_penalty: its beta, against passing over parts of the source; 0 = none.
-        coverage: from the state (R rows) and `shared` (B rows) to attention summed over the steps so far, (R, S), and
-            where the source is real, (B, S).
-        prefix: tokens that each answer begins with, one Ragged or list of lists; they count to the score.
-        trace: what to remember of the state after each step, a tree of one row for each row of the state.
+        max_length: maximum number of steps, including the end; one for all, or (B,).
+        beam_size: hypotheses per sentence, K.
+        n_best: answers to return per sentence, at most K.
+        length_penalty: alpha of Google's translator; 0 = none, 0.6 to 1 if answers are too short.
+        coverage_penalty: its beta, against leaving out parts of the source; 0 = none.
+        coverage: maps the state (R rows) and `shared` (B rows) to attention summed over the steps so far, (R, S), and
+            the mask of real source places, (B, S).
+        prefix: tokens that each answer begins with, one Ragged or list of lists; they count for the score.
+        trace: returns what to store of the state after each step, a tree with one row per row of the state.
 
     Returns:
-        for each sentence its answers, best first. Those that met their limit (`finished=False`) stand behind those
-        that finished, and are given only where fewer than n_best did. There may be fewer than n_best.
+        The answers of each sentence, best first. Those that reached their limit (`finished=False`) follow those
+        that finished, and are given only if fewer than n_best did. There may be fewer than n_best.
 
     Raises:
         ShapeError: not one row or entry for each sentence.
-        OptionError: an illegal size, length, penalty, end or prefix.
+        OptionError: an invalid size, length, penalty, end or prefix.
         DataError: NaN or +inf among the logits.
 
     Example:
@@ -99,16 +99,16 @@ def _search(
     penalties: Penalties,
     trace: Callable[[Any], Any] | None,
 ) -> list[list[Hypothesis]]:
-    """The search itself; what it was given has been checked."""
+    """Search with checked arguments."""
     size, time, paths = len(tokens), 0, Paths()
-    # every sentence begins with one hypothesis, and has up to beam_size as soon as there are that many beginnings
+    # every sentence begins with one hypothesis, and has up to beam_size as soon as there are that many prefixes
     totals = torch.zeros(size, 1, dtype=torch.float64, device=tokens.device)  # (B, K) log-probabilities; -inf = none
-    rows = _numbered(totals)  # (B, K) where each stood among the new ones of the step before
-    finished = torch.zeros_like(tokens)  # (B,) how many have
+    rows = _numbered(totals)  # (B, K) row of each among the new ones of the step before
+    finished = torch.zeros_like(tokens)  # (B,) number of finished hypotheses
     tops = totals.new_full((size, n_best), -torch.inf)  # (B, n) the best scores of those
 
     def stop(which: Tensor, totals: Tensor, read: Tensor, rows: Tensor, length: int, finished: bool) -> Tensor:
-        """Note the hypotheses where `which` (B, C) holds, `read` is where each stands in the state: their scores."""
+        """Record the hypotheses where `which` (B, C) holds, at rows `read` of the state, and return their scores."""
         owners = which.nonzero()[:, 0]
         found = torch.full_like(totals, -torch.inf)  # (B, C)
         if len(owners):
@@ -119,7 +119,7 @@ def _search(
 
     going = sentences.limits > 0
     paths.stop(sentences.ids[~going], rows[~going, 0], totals[~going, 0], totals[~going, 0], finished=False)
-    read = rows  # (B, K) whose state each goes on from
+    read = rows  # (B, K) row of the state that each continues
     while bool(going.any()):
         kept = going.nonzero().squeeze(1)
         tokens, totals, rows, read, finished, tops = (
@@ -140,7 +140,7 @@ def _search(
         scores = stop(ended, values, read, old_rows, time + 1, finished=True)
         finished, tops = finished + ended.sum(1), torch.cat([tops, scores], 1).topk(n_best, 1).values
 
-        order = ends.byte().sort(dim=1, stable=True).indices[:, :beam_size]  # (B, K) those that go on, best first
+        order = ends.byte().sort(dim=1, stable=True).indices[:, :beam_size]  # (B, K) those that continue, best first
         totals = values.masked_fill(ends, -torch.inf).gather(1, order)
         tokens, read = chosen.gather(1, order), read.gather(1, order)
         paths.grow(rows.flatten(), read.flatten(), tokens.flatten(), None if trace is None else trace(state))
@@ -149,7 +149,7 @@ def _search(
         capped = sentences.limits <= time
         wanted = capped & (finished < n_best)
         stop(live & wanted[:, None], totals, read, rows, time, finished=False)
-        # nothing is added to a log-probability but what lowers it, and no answer is longer than its limit
+        # each further token lowers a log-probability, and no answer is longer than its limit
         hope = totals.amax(1) / length_divisor(sentences.limits, penalties.length)  # (B,)
         done = (finished >= beam_size) & ((hope <= tops[:, -1]) | (beam_size == 1))
         going = live.any(1) & ~done & ~capped
@@ -159,17 +159,17 @@ def _search(
 def _candidates(
     scores: Tensor, totals: Tensor, live: Tensor, sentences: Sentences, time: int, beam_size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What may come next, best first: log-probabilities, tokens, and the hypotheses they go on from, (B, C) each.
+    """Return the next candidates, best first: log-probabilities, tokens, and the hypotheses they continue, (B, C) each.
 
-    Twice the beam is enough: each hypothesis has one candidate that ends, so that at least half of these go on.
+    Twice the beam is enough: each hypothesis has one candidate that ends, so that at least half of these continue.
     """
     size, width = totals.shape
     forced, given = sentences.forced_at(time)
-    taken = forced_scores(scores[::width], given, forced, sentences, time)  # under a prefix only the first one lives
+    taken = forced_scores(scores[::width], given, forced, sentences, time)  # under a prefix only the first one is live
     if width == 1 and bool(forced.all()):
-        values, tokens = taken[:, None], given[:, None]  # (B, 1) and no reason to grow wider yet
+        values, tokens = taken[:, None], given[:, None]  # (B, 1): the beam need not be wider yet
     else:
-        values, tokens = best(scores, min(2 * beam_size, scores.shape[1]))  # (R, C) of each hypothesis alone
+        values, tokens = best(scores, min(2 * beam_size, scores.shape[1]))  # (R, C) of each hypothesis separately
     count = values.shape[1]
     values, tokens = values.view(size, width, count), tokens.view(size, width, count)
     if bool(forced.any()):
@@ -178,14 +178,14 @@ def _candidates(
         first[:, 0, 0] = True
         tokens = torch.where(only & first, given[:, None, None], tokens)
         values = torch.where(only, torch.where(first, taken[:, None, None], -torch.inf), values)
-    # in float64, where a long answer's sum still tells apart what a step told apart
+    # in float64, so that the sum of a long answer keeps the differences of single steps
     values = (totals[:, :, None] + values).masked_fill(~live[:, :, None], -torch.inf)
     values, places = best(values.flatten(1), min(2 * beam_size, width * count))  # (B, C)
     return values, tokens.flatten(1).gather(1, places), places // count
 
 
 def _numbered(totals: Tensor) -> Tensor:
-    """The row number of every hypothesis, (B, K)."""
+    """Return the row number of every hypothesis, (B, K)."""
     return torch.arange(totals.numel(), device=totals.device).view_as(totals)
 
 

@@ -1,4 +1,4 @@
-"""Paths: which token followed which, kept as back-pointers, and read out only for the hypotheses that are returned."""
+"""Paths: the tokens of all hypotheses, stored as back-pointers, and read out only for those that are returned."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,10 +16,10 @@ class Hypothesis:
 
     Args:
         tokens: the answer, without the start and the end.
-        score: what it was ranked by: the log-probability after penalties.
-        log_probability: of all its tokens and, where it finished, of the end, in nats.
-        finished: whether it came to an end; False = it met `max_length`, or the model held no token possible.
-        trace: what the caller's `trace` gave for each token, a tree of (tokens, ...); None where nothing was traced.
+        score: number that ranked it: the log-probability after penalties.
+        log_probability: log-probability of all its tokens and, if it finished, of the end, in nats.
+        finished: whether it ended; False = it reached `max_length`, or no token was possible.
+        trace: what the caller's `trace` gave for each token, a tree of (tokens, ...); None without a trace.
     """
 
     tokens: list[int]
@@ -32,17 +32,17 @@ class Hypothesis:
 class _Step(NamedTuple):
     """One step of all hypotheses: R rows were read and led to M new ones.
 
-    `rows` (R,) says which of the step before's new ones each read row was: some were dropped in between.
+    `rows` (R,) gives the row of each among the new ones of the step before: some were dropped in between.
     """
 
     rows: Tensor
-    parents: Tensor  # (M,) the read row each new one goes on from
+    parents: Tensor  # (M,) the read row that each new one continues
     tokens: Tensor  # (M,)
     trace: Any  # tree of (R, ...)
 
 
 class _Ends(NamedTuple):
-    """Hypotheses that came to stop: `counts` tokens, the last at `rows` of its step; (M,) each."""
+    """Stopped hypotheses: `counts` tokens, the last at `rows` of its step; (M,) each."""
 
     sentences: Tensor
     counts: Tensor
@@ -73,22 +73,22 @@ class Paths:
         """Add one step.
 
         Args:
-            rows: which row of the last step each row was that has now been read, (R,).
-            parents: which of those each new row goes on from, (M,).
-            tokens: what it adds, (M,).
-            trace: what to remember of the rows read, a tree of (R, ...).
+            rows: row in the last step of each row that was read now, (R,).
+            parents: which of those each new row continues, (M,).
+            tokens: the token that it adds, (M,).
+            trace: what to store of the rows read, a tree of (R, ...).
         """
         self._steps.append(_Step(rows, parents, tokens, trace))
 
     def stop(self, sentences: Tensor, rows: Tensor, log_probabilities: Tensor, scores: Tensor, finished: bool) -> None:
-        """Note hypotheses that end with the last step; rows as that step numbered the new ones; (M,) each."""
+        """Record hypotheses that end with the last step; `rows` are numbered as in that step; (M,) each."""
         if len(sentences):
             counts = torch.full_like(rows, len(self._steps))
             marks = torch.full_like(rows, finished, dtype=torch.bool)
             self._ends.append(_Ends(sentences, counts, rows, log_probabilities, scores, marks))
 
     def hypotheses(self, batch_size: int, n_best: int) -> list[list[Hypothesis]]:
-        """The best of every sentence, best first: finished ones before the others, then by score, then by age."""
+        """Return the best of every sentence, best first: finished before unfinished, then by score, then by age."""
         answers: list[list[Hypothesis]] = [[] for _ in range(batch_size)]
         if not self._ends:
             return answers
@@ -105,7 +105,7 @@ class Paths:
         return answers
 
     def _read(self, counts: Tensor, rows: Tensor) -> tuple[Tensor, Any]:
-        """Walk back from each end: its tokens, (M, longest), and its traces, a tree of (M, longest, ...)."""
+        """Read each hypothesis back from its end: tokens, (M, longest), and traces, a tree of (M, longest, ...)."""
         longest = int(counts.max())
         tokens = torch.zeros(len(counts), longest, dtype=torch.int64)
         traces = map_state(
@@ -124,7 +124,7 @@ class Paths:
 
 
 def _write(traces: Any, trace: Any, here: Tensor, time: int, read: Tensor) -> None:
-    """Put the rows `read` of one step's trace in their place."""
+    """Write the rows `read` of one step's trace to their places."""
 
     def put(dense: Tensor, part: Tensor) -> Tensor:
         dense[here.to(dense.device), time] = part[read.to(part.device)]

@@ -1,6 +1,6 @@
-"""Exact retrieval from a large catalogue: a block of items at a time, so that a million of them fit in memory.
+"""Exact retrieval from a large catalogue, block by block, so that a million items fit in memory.
 
-It knows only a function that scores queries against a range of items.
+It only needs a function that scores queries against a range of items.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from unrolled.errors import whole_number
 from unrolled.ragged import Ragged
 
 Score = Callable[[Tensor, int, int], Tensor]  # queries (M, D), start, stop -> (M, stop - start)
-QUERIES, BLOCK = 256, 65_536  # scored at once
-NOTHING = -1  # in place of an item, where fewer than k are left
+QUERIES, BLOCK = 256, 65_536  # queries and items scored at once
+NOTHING = -1  # in place of an item, if fewer than k are left
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Filters:
     """Items that may not be answered.
 
     Args:
-        barred: for each query the items it may not be answered with, ragged (M,); None bars nothing.
+        barred: the items that each query may not be answered with, ragged (M,); None bars nothing.
         allowed: which items may be answered at all, (V,) bool; None allows all.
     """
 
@@ -30,11 +30,11 @@ class Filters:
     allowed: Tensor | None = None
 
     def select(self, rows: Tensor) -> "Filters":
-        """The filters of some queries."""
+        """Return the filters of some queries."""
         return self if self.barred is None else Filters(self.barred.select(rows), self.allowed)
 
     def apply(self, scores: Tensor, start: int) -> Tensor:
-        """Scores of items from `start` on, in place, where they may be answered, and -inf elsewhere."""
+        """Set the scores of items that may not be answered to -inf, in place; the items begin at `start`."""
         if self.allowed is not None:
             scores.masked_fill_(~self.allowed[start : start + scores.shape[1]], -torch.inf)
         if self.barred is not None:
@@ -48,17 +48,17 @@ FREE = Filters()
 
 
 def best_items(score: Score, queries: Tensor, size: int, k: int, filters: Filters = FREE) -> tuple[Tensor, Tensor]:
-    """The k items that score highest for each query.
+    """Return the k items with the highest scores for each query.
 
     Args:
-        score: scores of queries against items start <= i < stop.
-        queries: (M, D).
-        size: items, V.
-        k: how many.
+        score: returns scores of queries against items start <= i < stop.
+        queries: query vectors, (M, D).
+        size: number of items, V.
+        k: number of items to return.
         filters: items that may not be answered.
 
     Returns:
-        Items (M, k), the best first, `NOTHING` where fewer are left; and their scores (M, k), -inf there.
+        Items (M, k), best first, `NOTHING` where fewer are left; and their scores (M, k), -inf there.
 
     Example:
         >>> table = torch.tensor([[0.0], [2.0], [1.0]])
@@ -87,13 +87,13 @@ def best_items(score: Score, queries: Tensor, size: int, k: int, filters: Filter
 
 
 def true_ranks(score: Score, queries: Tensor, size: int, targets: Tensor, filters: Filters = FREE) -> Tensor:
-    """The place of each true item among all that may be answered, from 1; the mean place where scores tie.
+    """Return the rank of each true item among all that may be answered, from 1; the mean rank in a tie.
 
     Args:
-        score: scores of queries against items start <= i < stop.
-        queries: (M, D).
-        size: items, V.
-        targets: the true items, (M,); each may be answered, whatever the filters say.
+        score: returns scores of queries against items start <= i < stop.
+        queries: query vectors, (M, D).
+        size: number of items, V.
+        targets: the true items, (M,); each may be answered, whatever the filters are.
         filters: items that may not be answered.
 
     Example:

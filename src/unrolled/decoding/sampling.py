@@ -1,4 +1,4 @@
-"""Sampling: one token after another from a step function, which is all that decoding knows of a model."""
+"""Sampling: tokens one after another from a step function, the only part of a model that decoding needs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ StepFunction = Callable[[Tensor, Any], tuple[Tensor, Any]]  # tokens (B,), state
 
 
 def generator_of(seed: int | None) -> torch.Generator:
-    """A source of random numbers of its own; None = a seed that nobody can know beforehand.
+    """Return a new generator of random numbers; None = an unpredictable seed.
 
     Raises:
         OptionError: no whole number from 0 to 2^63 - 1.
@@ -28,10 +28,10 @@ def generator_of(seed: int | None) -> torch.Generator:
 
 
 def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
-    """The distribution that is drawn from, (B, V).
+    """Return the distribution to draw from, (B, V).
 
     Args:
-        logits: (B, V).
+        logits: logits, (B, V).
         temperature: below 1 sharpens, above 1 flattens; 0 puts everything on the most probable token.
         top_k: keep only the k most probable tokens; 0 keeps all.
         top_p: keep the fewest tokens whose probabilities reach p together; 1 keeps all.
@@ -53,7 +53,7 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
     if temperature == 0:
         return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
     logits = logits.float()
-    # the likeliest is 0 whatever it is divided by: near 0 the others vanish, and nothing overflows
+    # the largest logit becomes 0, whatever it is divided by: near 0 the others vanish, and nothing overflows
     scaled = (logits - logits.amax(1, keepdim=True)) / max(temperature, COLDEST)
     if 0 < top_k < logits.shape[1]:
         lowest = scaled.topk(top_k, 1).values[:, -1:]
@@ -62,7 +62,7 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
     if top_p < 1:
         ordered, index = shares.sort(1, descending=True)
         needed = ordered.cumsum(1) - ordered < top_p  # the tokens before this one do not reach p yet
-        needed[:, 0] = True  # the likeliest stays, however small p is
+        needed[:, 0] = True  # the most probable token stays, however small p is
         shares = torch.zeros_like(shares).scatter(1, index, ordered * needed)
         shares = shares / shares.sum(1, keepdim=True)
     return shares
@@ -80,11 +80,11 @@ def sample(
     """Draw tokens for ever, one (B,) tensor at a time; the caller stops.
 
     Args:
-        step: tokens (B,) and a state to logits (B, V) and the next state.
-        logits: what the model says about the first token to draw, (B, V).
+        step: maps tokens (B,) and a state to logits (B, V) and the next state.
+        logits: the logits of the first token to draw, (B, V).
         state: the state that goes with `logits`.
         temperature, top_k, top_p: see `probabilities`.
-        generator: the source of randomness, for repeatable text.
+        generator: the source of randomness, for reproducible text.
 
     Example:
         >>> import torch

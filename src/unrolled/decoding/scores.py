@@ -1,4 +1,4 @@
-"""What a step says about the next token, checked and normalised, and the best of it in one fixed order."""
+"""Scores of the next token: checked and normalised logits of a step, and the best tokens in a fixed order."""
 
 from typing import Any
 
@@ -16,19 +16,19 @@ def advance(
 
     Args:
         step: the step function.
-        tokens: what is read, (R,).
+        tokens: tokens to read, (R,).
         state: the state before, a tree of R rows.
         sentences: the sentences the rows belong to; R is a multiple of their number.
-        live: rows that hold a hypothesis, (R,) bool; what the others say is not looked at.
+        live: rows that hold a hypothesis, (R,) bool; the answers of other rows are ignored.
         end: the token that ends a sentence.
-        time: steps taken before, for what an error says.
+        time: number of steps taken before, for errors.
 
     Returns:
-        log-probabilities (R, V), in at least float32; which live rows have no token that could come, (R,) bool, where
+        Log-probabilities (R, V), in at least float32; which live rows have no possible token, (R,) bool, where
         the log-probabilities mean nothing; and the state after.
 
     Raises:
-        ShapeError: not one row of logits for each token.
+        ShapeError: not one row of logits per token.
         OptionError: an end or a prefix outside the vocabulary.
         DataError: NaN or +inf among the logits of a hypothesis.
     """
@@ -51,7 +51,7 @@ def advance(
         raise DataError(
             message(
                 "logits",
-                expected="numbers, or -inf for a token that cannot come",
+                expected="numbers, or -inf for an impossible token",
                 received=f"NaN or +inf at step {time} of sentence {int(sentences.ids[row])}",
                 remedy="look at what the model read there, and at its weights",
             )
@@ -61,38 +61,38 @@ def advance(
 
 
 def forced_scores(scores: Tensor, tokens: Tensor, forced: Tensor, sentences: Sentences, time: int) -> Tensor:
-    """The log-probability of the token each sentence must take, (B,); only where `forced` holds does it mean anything.
+    """Return the log-probability of the token each sentence must take, (B,); undefined where `forced` is False.
 
     Args:
         scores: log-probabilities of the one hypothesis of each sentence, (B, V).
-        tokens: what must come, (B,).
-        forced: where something must, (B,) bool.
+        tokens: the forced tokens, (B,).
+        forced: whether the sentence has a forced token at this step, (B,) bool.
         sentences: the sentences.
-        time: steps taken before, for what an error says.
+        time: number of steps taken before, for errors.
 
     Raises:
-        OptionError: a token of the prefix cannot come.
+        OptionError: a token of the prefix is impossible.
     """
     taken = scores.gather(1, tokens[:, None]).squeeze(1)  # (B,)
     refused = forced & ~(taken > -torch.inf)
     if bool(refused.any()):
         row = int(refused.nonzero()[0])
         received = f"token {int(tokens[row])} at step {time} of sentence {int(sentences.ids[row])}, of probability 0"
-        raise OptionError(message("prefix", expected="tokens that the model holds possible", received=received))
+        raise OptionError(message("prefix", expected="tokens that the model considers possible", received=received))
     return taken
 
 
 def best(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The largest values of every row, largest first, and where they stand; of equal ones the first comes first.
+    """Return the largest values of every row, largest first, and their places; in a tie the first place comes first.
 
-    `torch.topk` leaves the order of equals open, so that an answer could change from machine to machine.
+    `torch.topk` leaves the order of ties open, so that an answer could change from machine to machine.
 
     Args:
-        values: (R, V).
-        count: how many, at most V; among places of -inf any may be given.
+        values: values, (R, V).
+        count: number of values, at most V; among places of -inf any may be returned.
 
     Returns:
-        values and places, (R, count) each.
+        Values and places, (R, count) each.
 
     Example:
         >>> import torch
@@ -104,8 +104,8 @@ def best(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
         return ordered, places
     found, places = values.topk(count + 1, 1)
     places = places[:, :count]
-    edge = found[:, count - 1]  # (R,) the last that is taken
-    torn = ((edge == found[:, count]) & (edge > -torch.inf)).nonzero().squeeze(1)  # rows where an equal is left out
+    edge = found[:, count - 1]  # (R,) the last value that is taken
+    torn = ((edge == found[:, count]) & (edge > -torch.inf)).nonzero().squeeze(1)  # rows where a tie is left out
     if len(torn):
         some, edge = values[torn], edge[torn, None]
         above, level = some > edge, some == edge

@@ -1,4 +1,4 @@
-"""What decoding many sentences at once starts from and keeps of each: its limits, its forced prefix, what it reads.
+"""The sentences of a decoding batch: their limits, their forced prefixes, and the data that they read.
 
 Axes in this room: B sentences, K hypotheses of each, R = B * K rows sentence by sentence, V tokens, S source places.
 """
@@ -19,14 +19,14 @@ Prefix = Ragged | Sequence[Sequence[int]]
 
 
 class Sentences(NamedTuple):
-    """The sentences that are still being decoded; every tensor has one row for each.
+    """The sentences that are still being decoded; every tensor has one row per sentence.
 
     Args:
-        ids: which of the caller's sentences each is, (B,).
-        limits: steps it may take, (B,).
-        prefix: the tokens it must begin with, (B, longest prefix).
-        prefix_lengths: how many of those are its own, (B,).
-        shared: what all its hypotheses read alike, a tree of (B, ...).
+        ids: index of each among the caller's sentences, (B,).
+        limits: maximum number of steps, (B,).
+        prefix: tokens that the sentence must begin with, (B, longest prefix).
+        prefix_lengths: number of tokens of its own prefix, (B,).
+        shared: data that all its hypotheses read, a tree of (B, ...).
     """
 
     ids: Tensor
@@ -36,11 +36,11 @@ class Sentences(NamedTuple):
     shared: Any
 
     def keep(self, rows: Tensor) -> "Sentences":
-        """Only the sentences at these rows, in their order."""
+        """Return only the sentences at these rows, in their order."""
         return self if len(rows) == len(self.ids) else map_state(lambda field: field[rows], self)
 
     def forced_at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Which sentences must take a given token at this step, (B,) bool, and which token, (B,)."""
+        """Return which sentences have a forced token at this step, (B,) bool, and the token, (B,)."""
         if step >= self.prefix.shape[1]:
             return torch.zeros_like(self.ids, dtype=torch.bool), torch.zeros_like(self.ids)
         return self.prefix_lengths > step, self.prefix[:, step]
@@ -49,11 +49,11 @@ class Sentences(NamedTuple):
 def begin(
     state: Any, shared: Any, start: int | Tensor, end: int, max_length: int | Tensor | Sequence[int], prefix: Any
 ) -> tuple[Tensor, Sentences]:
-    """The first tokens to read, (B,), and the sentences, after a check of all that can be checked before a step.
+    """Return the first tokens to read, (B,), and the sentences, after all checks that are possible before a step.
 
     Raises:
-        ShapeError: not one row or entry for each sentence.
-        OptionError: a negative length, or a prefix that is longer than its sentence may be or holds the end.
+        ShapeError: not one row or entry per sentence.
+        OptionError: a negative length, or a prefix that is longer than its sentence may be or contains the end.
 
     Example:
         >>> import torch
@@ -93,7 +93,7 @@ def begin(
 
 
 def _prefix(prefix: Prefix | None, size: int, end: int, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """Forced tokens, (B, longest), and how many each sentence has, (B,)."""
+    """Return forced tokens, (B, longest), and their number per sentence, (B,)."""
     device = limits.device
     if prefix is None:
         return torch.zeros(size, 0, dtype=torch.int64, device=device), torch.zeros_like(limits)
@@ -109,5 +109,5 @@ def _prefix(prefix: Prefix | None, size: int, end: int, limits: Tensor) -> tuple
         expected = f"at most {int(limits[row])} tokens for sentence {row}, its max_length"
         raise OptionError(message("prefix", expected=expected, received=f"{int(lengths[row])} tokens"))
     if bool((prefix.values == end).any()):
-        raise OptionError(message("prefix", expected="tokens that go on", received=f"the end, {end}"))
+        raise OptionError(message("prefix", expected="tokens that do not end the text", received=f"the end, {end}"))
     return prefix.padded().to(device, torch.int64), lengths

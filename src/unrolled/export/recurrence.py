@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from unrolled.cells.base import Cell
-from unrolled.cells.elman import Elman
-from unrolled.cells.gru import GRU
-from unrolled.cells.lstm import LSTM
-from unrolled.cells.peephole_lstm import PeepholeLSTM
+from unrolled.cells.elman import ElmanCell
+from unrolled.cells.gru import GRUCell
+from unrolled.cells.lstm import LSTMCell
+from unrolled.cells.peephole_lstm import PeepholeLSTMCell
 from unrolled.export.graph import Graph
 from unrolled.export.plan import Convolution, Layer
 from unrolled.export.program import INPUTS, Operation
@@ -71,7 +71,7 @@ def layer_nodes(
 
 def built_in(cell: Cell) -> str:
     """Return ONNX's name of a cell with the same equation; "" if there is none."""
-    names = {LSTM: "LSTM", PeepholeLSTM: "LSTM", GRU: "GRU", Elman: "RNN"}
+    names = {LSTMCell: "LSTM", PeepholeLSTMCell: "LSTM", GRUCell: "GRU", ElmanCell: "RNN"}
     return names.get(type(cell), "")
 
 
@@ -88,12 +88,12 @@ def _own(
     states = [graph.add("Unsqueeze", state, graph.whole(0)) for state in before]  # (1, B, H) each
     given = [inputs, *weights, lengths, *states]
     more = {}
-    if isinstance(cell, PeepholeLSTM):
+    if isinstance(cell, PeepholeLSTMCell):
         order = (cell.peephole_input, cell.peephole_output, cell.peephole_forget)
         given.append(graph.constant(torch.cat(order).detach().cpu().float().numpy()[None]))
     if kind == "GRU":
         more["linear_before_reset"] = 1
-    if isinstance(cell, Elman):
+    if isinstance(cell, ElmanCell):
         more["activations"] = [{"tanh": "Tanh", "relu": "Relu"}[cell.activation]]
     outputs, *after = graph.add_many(kind, given, 1 + len(before), hidden_size=cell.hidden_size, **more)
     finals = [graph.add("Squeeze", state, graph.whole(0)) for state in after]

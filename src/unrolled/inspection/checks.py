@@ -13,7 +13,7 @@ returns None, or a `Finding` that prints as one sentence: what happened, where, 
 
 import torch
 
-from unrolled.inspection.finding import Finding
+from unrolled.inspection.findings import Finding
 from unrolled.inspection.probing import (
     TOLERANCE,
     Model,
@@ -176,9 +176,9 @@ def leaks_state_between_sequences(model: Model, inputs: Ragged, tolerance: float
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.cells.gru import GRUCell
         >>> from unrolled.nn.unroll import unroll
-        >>> cell = GRU(3, 4)
+        >>> cell = GRUCell(3, 4)
         >>> def as_one(inputs):  # forgets where one sequence ends and the next begins
         ...     outputs, _ = unroll(cell, Ragged(inputs.values, [inputs.num_steps]))
         ...     return inputs.with_values(outputs.values)

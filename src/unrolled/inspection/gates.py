@@ -71,8 +71,8 @@ def gates_of_step(cell: Cell, inputs: Tensor, state: State) -> Gates:
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.lstm import LSTM
-        >>> cell = LSTM(3, 4)
+        >>> from unrolled.cells.lstm import LSTMCell
+        >>> cell = LSTMCell(3, 4)
         >>> list(gates_of_step(cell, torch.zeros(2, 3), cell.initial_state(2)))
         ['store', 'forget', 'output']
     """

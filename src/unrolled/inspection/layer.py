@@ -61,7 +61,7 @@ def _outside(visit: Visit, name: str, updates: dict[str, float]) -> LayerFlow:
     return LayerFlow(
         name=name,
         direction=visit.direction,
-        cell=type(visit.cell).__name__,
+        cell=visit.cell.short_name,
         hidden_size=visit.cell.hidden_size,
         updates=updates,
         restarts=_restarts(visit),

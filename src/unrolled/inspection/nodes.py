@@ -151,7 +151,7 @@ class Builder:
             tops[t] = self.node(
                 f"{self.apart}cell{prime}_{t}{mark}",
                 graph.CELL,
-                type(cell).__name__,
+                cell.short_name,
                 step=t,
                 shapes={"output": (cell.output_size,)},
                 values=self._values(number, direction, t, "outputs"),

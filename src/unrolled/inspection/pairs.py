@@ -14,7 +14,7 @@ from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection import graph
 from unrolled.inspection.graph import Arrow, Node, Unfolding, Window
 from unrolled.inspection.nodes import Builder, Letters, Numbers
-from unrolled.inspection.showing import one_sequence, shown_steps
+from unrolled.inspection.shown_steps import one_sequence, shown_steps
 from unrolled.inspection.states import LayerStates, states
 from unrolled.nn.stack import Stack
 from unrolled.ragged import Ragged

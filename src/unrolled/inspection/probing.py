@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unrolled.errors import DataError, message
 from unrolled.ragged import Ragged
-from unrolled.training.apart import Apart
+from unrolled.training.isolation import Apart
 
 Model = Callable[..., Any]
 TOLERANCE = 1e-4  # float32 sums in another order differ by about 1e-6; an error by far more

@@ -3,14 +3,14 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from unrolled.confusion_matrix import Confusion
 from unrolled.inspection.alignment import Working
 from unrolled.inspection.graph import DECODER, Unfolding
 from unrolled.inspection.records import GradientFlow
 from unrolled.inspection.saliency import Saliency
 from unrolled.inspection.states import LayerStates, States
 from unrolled.inspection.tracking import Tracked
-from unrolled.metrics import Scores
+from unrolled.metrics.confusion import Confusion
+from unrolled.metrics.scores import Scores
 
 
 @dataclass(frozen=True)

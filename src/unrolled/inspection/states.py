@@ -134,7 +134,7 @@ def _of_layer(visit: Visit) -> LayerStates:
     return LayerStates(
         visit.place.layer,
         visit.direction,
-        type(visit.cell).__name__,
+        visit.cell.short_name,
         placed(values),
         dict(zip(sizes, visit.state, strict=True)),
         {name: placed(field) for name, field in zip(sizes, stretch.state_of(after), strict=True)},

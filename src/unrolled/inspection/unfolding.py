@@ -14,7 +14,7 @@ from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection.graph import CELL, Unfolding, Window
 from unrolled.inspection.nodes import Builder, cuts_of, numbers_of, restarts_of
 from unrolled.inspection.pairs import Texts, unfold_pair
-from unrolled.inspection.showing import one_sequence, shown_steps
+from unrolled.inspection.shown_steps import one_sequence, shown_steps
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Stack
 

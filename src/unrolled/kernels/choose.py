@@ -46,4 +46,4 @@ def choose(cell: Cell, inputs: Ragged, kernel: str = "auto", noise: Noise | None
         if not reason:
             return Choice(name, refused)
         refused[name] = reason
-    raise UnsupportedError(f"no kernel runs {type(cell).__name__}: {refused}")
+    raise UnsupportedError(f"no kernel runs {cell.short_name}: {refused}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.base import Cell, State
-from unrolled.cells.elman import Elman
+from unrolled.cells.elman import ElmanCell
 from unrolled.kernels.noise import Noise
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
@@ -24,7 +24,7 @@ MAX_CANDIDATES = 64
 def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Return why torch's layers cannot run this; empty when they can."""
     if not cell.torch_layer:
-        return f"torch has no layer for {type(cell).__name__}"
+        return f"torch has no layer for {cell.short_name}"
     if noise is not None:
         return "torch's layers have neither recurrent dropout nor zoneout"
     if transformed():
@@ -66,7 +66,7 @@ def run(
     start = tuple(field[order].unsqueeze(0).contiguous() for field in state)  # (1, B, H) each
     if device.type == "cpu":
         # an unbounded state may be infinite, and padding steps after its sequence turn it into NaN
-        unbounded = isinstance(cell, Elman) and cell.activation == "relu"
+        unbounded = isinstance(cell, ElmanCell) and cell.activation == "relu"
         outputs, final = _segments(cell, inputs, start, every_length=unbounded or (want_state and len(start) > 1))
     else:
         outputs, final = _packed(cell, inputs.values[gather], layout.batch_sizes, start)
@@ -161,7 +161,7 @@ def _cuts(lengths: np.ndarray, every_length: bool) -> list[int]:
 
 
 def _function(cell: Cell) -> str:
-    return f"rnn_{cell.activation}" if isinstance(cell, Elman) else cell.torch_layer.lower()
+    return f"rnn_{cell.activation}" if isinstance(cell, ElmanCell) else cell.torch_layer.lower()
 
 
 def _state_argument(state: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:

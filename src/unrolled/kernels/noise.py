@@ -89,7 +89,7 @@ class Noise:
         """
         if self.recurrent_dropout and not cell.can_drop:
             expected = "0 for a cell without a recurrent product, or that has not set `can_drop`"
-            received = f"{self.recurrent_dropout} for {type(cell).__name__}"
+            received = f"{self.recurrent_dropout} for {cell.short_name}"
             raise OptionError(message("recurrent_dropout", expected=expected, received=received))
 
     # ---- draws ------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class LSTM(DropIn, nn.LSTM):
         (torch.Size([5, 3, 20]), torch.Size([2, 3, 20]), True)
     """
 
-    cell_type = lstm.LSTM
+    cell_type = lstm.LSTMCell
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LSTM(DropIn, nn.LSTM):
         )
         self._set_options(kernel, recurrent_dropout, zoneout)
         if proj_size:
-            self.cell_type = projected_lstm.ProjectedLSTM
+            self.cell_type = projected_lstm.ProjectedLSTMCell
 
     def _cell(self, layer: int, reverse: bool) -> Cell:
         cell = super()._cell(layer, reverse)
@@ -111,7 +111,7 @@ class GRU(DropIn, nn.GRU):
         (torch.Size([5, 8]), torch.Size([2, 3, 4]))
     """
 
-    cell_type = gru.GRU
+    cell_type = gru.GRUCell
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class RNN(DropIn, nn.RNN):
         (torch.Size([3, 5, 20]), torch.Size([2, 3, 20]))
     """
 
-    cell_type = elman.Elman
+    cell_type = elman.ElmanCell
 
     def __init__(
         self,

@@ -55,11 +55,11 @@ def unroll(
 
     Example:
         >>> import torch
-        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.cells.gru import GRUCell
         >>> from unrolled.nn.unroll import unroll
         >>> from unrolled.ragged import Ragged
         >>> inputs = Ragged(torch.randn(5, 3), torch.tensor([2, 0, 3]))
-        >>> outputs, state = unroll(GRU(3, 4), inputs)
+        >>> outputs, state = unroll(GRUCell(3, 4), inputs)
         >>> outputs.values.shape, state.hidden.shape
         (torch.Size([5, 4]), torch.Size([3, 4]))
     """

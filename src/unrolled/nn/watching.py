@@ -62,16 +62,16 @@ def watching(watcher: Watcher) -> Generator[None]:
     """Call a watcher for every pass while the context lasts.
 
     Example:
-        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.cells.gru import GRUCell
         >>> from unrolled.nn.unroll import unroll
         >>> seen = []
         >>> def note(one):
         ...     seen.append(type(one.cell).__name__)
         ...     return one.outputs, one.final
         >>> with watching(note):
-        ...     _ = unroll(GRU(3, 4), Ragged(torch.randn(5, 3), [2, 3]))
+        ...     _ = unroll(GRUCell(3, 4), Ragged(torch.randn(5, 3), [2, 3]))
         >>> seen
-        ['GRU']
+        ['GRUCell']
     """
     token = _watcher.set(watcher)
     try:

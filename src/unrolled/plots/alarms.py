@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from unrolled.anomaly_metrics.ranges import ranges_of
 from unrolled.data.source import Table
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import OptionError, message
+from unrolled.metrics.anomalies.ranges import ranges_of
 from unrolled.plots.theme import BLUE, FONT, LIGHT, SKY, SMALL, Theme, new_axes, new_figure, shortened, write
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def draw_alarms(
 def _chosen(data: Table, found: pl.DataFrame, series: Any) -> tuple[pl.DataFrame, pl.DataFrame, str]:
     """Return the rows of one series, its results, and a title."""
     if data.group is None:
-        return data.frame, found, "What was seen, and what was expected"
+        return data.frame, found, "Observed and expected values"
     names = found[data.group].unique(maintain_order=True).to_list()
     loud = found.filter("alarm")[data.group].to_list()
     series = series if series is not None else (loud or names)[0]

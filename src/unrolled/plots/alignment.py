@@ -43,7 +43,7 @@ def draw_alignment(
 
     Args:
         alignment: of `Translator.align`, or of vectors that stand for places.
-        title: above it; none = "Where each piece looked".
+        title: above it; none = "Attention of each piece".
         path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
 
@@ -80,7 +80,7 @@ def draw_alignment(
     axes.tick_params(length=0, pad=3)
     _outline(axes, theme)
     style: dict[str, Any] = {"fontsize": SMALL, "family": FONT, "color": theme.muted, "va": "center"}
-    said = shortened(title or "Where each piece looked", WIDTH - 0.45, SMALL + 1)
+    said = shortened(title or "Attention of each piece", WIDTH - 0.45, SMALL + 1)
     figure.text(
         0.12 / WIDTH, 1 - 0.2 / height, said, color=theme.ink, fontsize=SMALL + 1, va="center", family=FONT,
         parse_math=False,

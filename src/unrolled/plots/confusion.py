@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unrolled.confusion_matrix import MOST_CLASSES, Confusion, one_line
 from unrolled.errors import OptionError, message
+from unrolled.metrics.confusion import MOST_CLASSES, Confusion, one_line
 from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, shortened, width_of, write
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: 
     """Draw a confusion matrix: counts as numbers, shares of the true class as colours.
 
     Args:
-        confusion: from `unrolled.confusion_matrix.confusion`, of at most 20 classes.
+        confusion: from `unrolled.metrics.confusion.confusion`, of at most 20 classes.
         path: where to write it, as .svg, .png or .pdf; None = nowhere.
         theme: `LIGHT` or `DARK`.
 
@@ -56,6 +56,6 @@ def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: 
     axes.set_xticks(range(size), [str(place) for place in range(1, size + 1)], fontsize=SMALL, family=FONT)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    title = "True classes in rows, answers in columns"
+    title = "Rows: true classes; columns: predictions"
     figure.text(0.12 / width, 1 - 0.2 / height, title, color=theme.ink, fontsize=SMALL + 1, va="center", family=FONT)
     return write(figure, path)

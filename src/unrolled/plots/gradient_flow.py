@@ -24,7 +24,7 @@ def draw_state_gradients(flow: GradientFlow, path: str | Path | None = None, the
     for layer in flow.layers:
         steps = range(1, len(layer.state_gradients) + 1)
         curves[called(layer.name, layer.cell)] = (list(steps), layer.state_gradients)
-    title = "Size of the loss's gradient in the state, by time"
+    title = "Norm of the loss's gradient at each state"
     return draw_curves(curves, title, "step t", "|dL/ds| at step t", log=True, path=path, theme=theme)
 
 
@@ -36,7 +36,7 @@ def draw_decay(flow: GradientFlow, path: str | Path | None = None, theme: Theme 
             curves[called(layer.name, layer.cell)] = (list(range(len(layer.decay.curve))), layer.decay.curve)
     return draw_curves(
         curves,
-        "What is left of one loss's gradient, by steps back",
+        "Share of one loss's gradient left, by steps back",
         "steps back",
         "share left",
         log=True,

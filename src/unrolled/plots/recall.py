@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unrolled.errors import OptionError, message
-from unrolled.metrics import Scores
+from unrolled.metrics.scores import Scores
 from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new_figure, write
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def draw_recall(scores: Scores, path: str | Path | None = None, theme: Theme = L
     axes.set_xticks(list(cuts), [str(cut) for cut in cuts], minor=False)
     axes.minorticks_off()
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("answers looked at, k", color=theme.ink, fontsize=SMALL, family=FONT)
+    axes.set_xlabel("number of recommendations, k", color=theme.ink, fontsize=SMALL, family=FONT)
     axes.set_ylabel("share of true items among them", color=theme.ink, fontsize=SMALL, family=FONT)
     axes.grid(color=theme.tint(theme.muted, 0.3), linewidth=0.6)
     axes.set_axisbelow(True)

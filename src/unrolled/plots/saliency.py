@@ -35,7 +35,7 @@ def draw_saliency(
     """
     rows = {"gradient": _shares(saliency.gradient), "occlusion": _shares(saliency.occlusion)}
     answer = "the answer" if saliency.at is None else f"the answer at step {saliency.at + 1}"
-    title = f"What speaks for {answer} (positive) and against it"
+    title = f"Contribution of each step to {answer}"
     return write(draw_bands(rows, labels, title, theme, theme.diverging, (-1.0, 1.0)), path)
 
 

@@ -139,9 +139,11 @@ def draw_tracking(ranking: Sequence[Tracked], path: str | Path | None = None, th
     axes.plot([one.chosen_at for one in ranking], places, "o", color=theme.lines[1], markersize=4.5)
     axes.set_yticks(places, names, family=FONT)
     axes.set(xlim=(-1.05, 1.05), ylim=(max(len(names), 1) - 0.5, -0.5), xticks=[-1, -0.5, 0, 0.5, 1])
-    axes.set_xlabel("correlation on unseen steps (dot: where the unit was chosen)", fontsize=SMALL, color=theme.ink)
+    axes.set_xlabel(
+        "correlation on test steps (dot: on the steps that chose the unit)", fontsize=SMALL, color=theme.ink
+    )
     axes.xaxis.set_label_coords((WIDTH / 2 - left) / (WIDTH - left - 0.2), -0.26 / (height - 0.9))
-    figure.text(0.02, 1 - 0.18 / height, "Units that track something", color=theme.ink, fontsize=SMALL + 1, va="center")
+    figure.text(0.02, 1 - 0.18 / height, "Units that track a feature", color=theme.ink, fontsize=SMALL + 1, va="center")
     return write(figure, path)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.18
 NARROWEST = 4.0  # inches, so that the line about the weights has room
-ATTENTION = "orange arrows into c: attention, the thicker the more"
+ATTENTION = "orange arrows into c: attention, thicker = more"
 
 
 def draw_unfolding(

@@ -1,1 +1,1 @@
-"""Pages that a person reads: one HTML file without a network, pictures in light and dark."""
+"""HTML reports: one file that needs no network, with pictures for light and dark mode."""

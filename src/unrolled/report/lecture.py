@@ -1,6 +1,6 @@
-"""The lecture, chapter by chapter, every number computed while it is read.
+"""The lecture, chapter by chapter; every number is computed when it runs.
 
-Source: "Sequence Modeling in Neural Network" (BITS F464 Machine Learning, lecture 34, K. Tiwari, 2021), retold.
+Source: "Sequence Modeling in Neural Network" (BITS F464 Machine Learning, lecture 34, K. Tiwari, 2021), in other words.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.batch import Batch, LossSum
 from unrolled.cells.base import Cell
-from unrolled.cells.lstm import LSTM
+from unrolled.cells.lstm import LSTMCell
 from unrolled.codecs.base import Spec
 from unrolled.data.batching import Buckets
 from unrolled.inspection.decay import Decay
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 RADII = (0.5, 0.7, 0.9, 1.0, 1.1, 1.5)  # how W is scaled
 UNITS, STEPS = 32, 60
-NOTHING = 1e-20  # of a gradient: below it some of the averaged ones have left the range of float32
-LAG, SYMBOLS = 100, 4  # how long a symbol must be remembered, and how many there are
+NOTHING = 1e-20  # share of a gradient: below it some of the averaged gradients underflow in float32
+LAG, SYMBOLS = 100, 4  # steps for which a symbol must be remembered, and number of symbols
 
 
 def chapters(seed: int = 0) -> Iterator[Section]:
-    """The lecture's chapters in order; each is worked out when it is asked for."""
+    """Yield the lecture's chapters in order; each is computed when it is needed."""
     yield history_matters(seed)
     yield unfolding(seed)
     yield vanishing_and_exploding()
@@ -55,31 +55,31 @@ def chapters(seed: int = 0) -> Iterator[Section]:
 
 
 def history_matters(seed: int) -> Section:
-    """C1: the same input, another output."""
+    """C1: the same input gives different outputs."""
     network = RNN(input_size=1, hidden_size=3, output_size=1, seed=seed)
     rows = [(str(step), "1", f"{float(network.step(np.ones(1))[0]):+.3f}") for step in range(1, 6)]
     return Section(
-        "The answer depends on history",
+        "The output depends on the history",
         (
             "A recurrent network keeps a state: s_t = tanh(W s_{t-1} + U x_t), y_t = V s_t. "
-            "Fed the same input again and again, it answers differently, because its state has changed.",
+            "If it reads the same input several times, its outputs differ, because its state has changed.",
         ),
-        (Grid(("step", "input", "output"), rows, "One network, five times the same input"),),
+        (Grid(("step", "input", "output"), rows, "One network, the same input five times"),),
     )
 
 
 def unfolding(seed: int) -> Section:
-    """C2: the same cell, once for each step."""
+    """C2: the same cell, once per step."""
     one = _sequences(1, 8, seed)
     symbols = one.inputs["symbols"]
-    assert isinstance(symbols, Ragged), "one symbol a step"
+    assert isinstance(symbols, Ragged), "one symbol per step"
     letters = ["ABCD"[symbol] for symbol in symbols.values.tolist()]
     drawn = unfold(_memory("elman", seed), one, labels=letters, answers=letters[:1])
     return Section(
         "Unfolding in time",
         (
-            "Drawn once for each time step, a recurrent network is a deep one whose layers share their weights: "
-            "U reads the input, W carries the state on, V answers. Here the answer comes at the end, many to one.",
+            "Unfolded in time, a recurrent network is a deep network whose layers share their weights: U reads the "
+            "input, W the previous state, and V computes the output. Here the output comes at the end: many to one.",
         ),
         pictures=(
             Picture(
@@ -95,19 +95,19 @@ def vanishing_and_exploding() -> Section:
     shrinking, growing = [0.9**n for n in lags], [1.5**n for n in lags]
     rows = [(str(n), f"{0.9**n:.2f}", f"{1.5**n:.2f}") for n in lags]
     return Section(
-        "A product vanishes or explodes",
+        "Vanishing and exploding gradients",
         (
-            "ds_i/ds_k is a product of i - k Jacobians, each bounded by some c. For c = 0.9 nine steps leave 39 % of "
-            "the gradient; for c = 1.5 eight steps make it 25.6 times as large.",
+            "ds_i/ds_k is a product of i - k Jacobians, each bounded by some c. For c = 0.9, 39 % of the gradient are "
+            "left after nine steps; for c = 1.5, it is 25.6 times as large after eight steps.",
         ),
         (Grid(("steps n", "0.9^n", "1.5^n"), rows),),
         (
             Picture(
                 "powers",
-                "0.9 to the n shrinks, 1.5 to the n grows",
+                "0.9^n shrinks, 1.5^n grows",
                 lambda theme: draw_curves(
                     {"c = 1.5": (lags, growing), "c = 0.9": (lags, shrinking)},
-                    "c to the n",
+                    "c^n",
                     "steps n",
                     "factor",
                     log=True,
@@ -123,7 +123,7 @@ def in_a_real_network(seed: int) -> Section:
     found = {radius: _scaled(radius, seed) for radius in RADII}
     rows = []
     for radius, layer in found.items():
-        assert layer.factors is not None, "Jacobians were asked for"
+        assert layer.factors is not None, "Jacobians were requested"
         life = _decay(layer).half_life
         told = np.log(2) / -np.log(radius) if radius < 1 else np.inf
         rows.append((f"{radius}", f"{layer.factors.mean:.3f}", _steps(told), _steps(life)))
@@ -131,16 +131,21 @@ def in_a_real_network(seed: int) -> Section:
     return Section(
         "The same in a real network",
         (
-            "W is a rotation, scaled: its largest factor is then known. The inputs are tiny, so that tanh is almost "
-            "straight. What is measured back through the network is what the theory says.",
+            "W is a scaled rotation, so its largest factor is known. The inputs are tiny, so that tanh is almost "
+            "linear. The factors measured in the network agree with the theory.",
         ),
-        (Grid(("scale of W", "measured c", "half-life by theory", "measured half-life"), rows),),
+        (Grid(("scale of W", "measured c", "half-life in theory", "measured half-life"), rows),),
         (
             Picture(
                 "scaled",
-                "What is left of a loss's gradient, for four scales of W",
+                "Share of a loss's gradient that is left, for four scales of W",
                 lambda theme: draw_curves(
-                    curves, "What is left of one loss's gradient", "steps back", "share left", log=True, theme=theme
+                    curves,
+                    "Share of one loss's gradient that is left",
+                    "steps back",
+                    "share left",
+                    log=True,
+                    theme=theme,
                 ),
             ),
         ),
@@ -148,7 +153,7 @@ def in_a_real_network(seed: int) -> Section:
 
 
 def clipping(seed: int) -> Section:
-    """D4, remedy 1: the gradient's norm inside a band."""
+    """D4, remedy 1: the gradient's norm is kept inside a band."""
     runs: dict[str, list[float]] = {}
     for name, options in (("no clipping", {"max_grad_norm": 0.0}), ("band 0.1 to 1", {"clip_band": (0.1, 1.0)})):
         model = _memory("elman", seed)
@@ -161,23 +166,23 @@ def clipping(seed: int) -> Section:
     return Section(
         "Remedy 1: clipping",
         (
-            "Keep the norm of the gradient inside a range, T_low <= c <= T_high, by scaling the whole gradient: its "
-            f"direction stays. A gradient (3, 4) has norm 5; clipped to at most 1 it is "
+            "Keep the norm of the gradient inside a range, T_low <= c <= T_high, by scaling the whole gradient; its "
+            f"direction does not change. A gradient (3, 4) has norm 5; clipped to at most 1 it is "
             f"{np.array2string(clip_to_band(before, 0.0, 1.0)[0])}.",
-            f"A network that starts with W scaled to 1.6: without clipping its gradient's norm reached {worst:.3g}; "
-            "a step of that size throws the weights far away. In the band none is longer than 1, or shorter than 0.1.",
+            f"For a network that starts with W scaled to 1.6, the gradient norm reached {worst:.3g} without clipping; "
+            "such a step moves the weights far away. With the band, no gradient is longer than 1 or shorter than 0.1.",
         ),
         pictures=(
             Picture(
                 "clipping",
-                "The gradient's norm before clipping, update by update",
+                "Gradient norm before clipping, per update",
                 lambda theme: draw_curves(
                     {name: (list(range(1, len(norms) + 1)), norms) for name, norms in runs.items()},
-                    "Norm of the gradient, before it is clipped",
+                    "Gradient norm before clipping",
                     "update",
                     "norm",
                     log=True,
-                    levels={"the band's upper end": 1.0},
+                    levels={"upper limit of the band": 1.0},
                     theme=theme,
                 ),
             ),
@@ -193,8 +198,8 @@ def truncation(seed: int) -> Section:
     return Section(
         "Remedy 2: truncated back-propagation",
         (
-            "At any step look only at the last k steps. What is lost depends on how fast the gradient decays anyway: "
-            "where it halves within two steps, ten steps are as good as all; where it does not decay, nothing is.",
+            "Back-propagate through the last k steps only. How much gradient is lost depends on how fast it decays: "
+            "if it halves within two steps, ten steps are as good as all; if it does not decay, no number is enough.",
         ),
         (
             Grid(
@@ -226,17 +231,17 @@ def rescue(seed: int) -> Section:
                 f"{float(right):.0%}",
             )
         )
-    header = ("", "its gradient halves in", f"left of it {LAG - 1} steps back", "right on new sequences, trained")
+    header = ("", "gradient halves in", f"share left {LAG - 1} steps back", "accuracy on new sequences after training")
     return Section(
         "Remedy 3: long short-term memory",
         (
-            f"The first of {LAG} symbols must be named at the end; a guess is right in {1 / SYMBOLS:.0%} of all cases. "
-            "The simple network starts with small random weights, as was usual then. An LSTM (Hochreiter and "
-            "Schmidhuber, 1997) has four small networks that forget, store and output; through an open forget gate its "
-            "cell hands the gradient back without a weight in the way.",
+            f"The first of {LAG} symbols has to be predicted at the end; guessing is right in {1 / SYMBOLS:.0%} of all "
+            "cases. The simple network starts with small random weights, as was usual at the time. An LSTM (Hochreiter "
+            "and Schmidhuber, 1997) has four small networks that forget, store and output; through an open forget gate "
+            "the gradient flows back along its cell without being multiplied by a weight.",
         ),
         (Grid(header, rows),),
-        (Picture("rescue", f"What is left of a loss's gradient {LAG} steps back", partial(_both, flows)),),
+        (Picture("rescue", f"Share of a loss's gradient that is left {LAG} steps back", partial(_both, flows)),),
     )
 
 
@@ -244,7 +249,7 @@ def rescue(seed: int) -> Section:
 
 
 class _Norms(Callback):
-    """Notes the gradient's norm, before it is clipped, at every update."""
+    """Record the gradient norm before clipping at every update."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []
@@ -254,14 +259,14 @@ class _Norms(Callback):
 
 
 def _memory(cell: str, seed: int) -> ManyToOne:
-    """A network that reads symbols and names one at the end."""
+    """Return a network that reads symbols and predicts one at the end."""
     torch.manual_seed(seed)
     inputs = InputLayer({"symbols": Spec("index", SYMBOLS)})
     return ManyToOne(inputs, Stack(SYMBOLS, UNITS, cell), ClassOutput(SYMBOLS))
 
 
 def _sequences(count: int, length: int, seed: int) -> Batch:
-    """Random symbols, (count, length), and the first one of each sequence to be named at the end."""
+    """Return random symbols, (count, length), with the first one of each sequence as the target."""
     symbols = torch.randint(0, SYMBOLS, (count, length), generator=torch.Generator().manual_seed(seed))
     return Batch({"symbols": Ragged(symbols.flatten(), torch.full((count,), length))}, targets=symbols[:, 0])
 
@@ -275,12 +280,12 @@ def _train(model: ManyToOne, examples: Batch, seed: int, **options: Any) -> list
 
 
 def _start_as_then(cell: Cell) -> None:
-    """Small random recurrent weights; an LSTM's forget gates open for about so many steps.
+    """Set small random recurrent weights; an LSTM's forget gates stay open for about `LAG` steps.
 
     Source: C. Tallec and Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2.
     """
     with torch.no_grad():
-        if isinstance(cell, LSTM):
+        if isinstance(cell, LSTMCell):
             cell.bias_ih[UNITS : 2 * UNITS] = math.log(LAG)
         else:
             torch.nn.init.uniform_(cell.weight_hh, -(UNITS**-0.5), UNITS**-0.5)
@@ -291,7 +296,7 @@ def _cell(layers: Any) -> Cell:
 
 
 def _scale(stack: Any, radius: float) -> None:
-    """Make W a rotation times a factor: all its singular values are that."""
+    """Make W a rotation times a factor, so that all its singular values equal the factor."""
     with torch.no_grad():
         weight = _cell(stack).weight_hh
         torch.nn.init.orthogonal_(weight)
@@ -299,7 +304,7 @@ def _scale(stack: Any, radius: float) -> None:
 
 
 def _scaled(radius: float, seed: int) -> LayerFlow:
-    """Gradient flow through a network whose every Jacobian is W: its inputs are so small that tanh is straight."""
+    """Return the gradient flow of a network whose every Jacobian is W: its inputs are so small that tanh is linear."""
     torch.manual_seed(seed)
     stack = Stack(3, UNITS, cell="elman").double()
     _scale(stack, radius)
@@ -317,14 +322,14 @@ def _decay(layer: LayerFlow) -> Decay:
 
 
 def _curve(layer: LayerFlow) -> Points:
-    """What is left by steps back, as far as float32 can tell it from nothing."""
+    """Return the share of the gradient that is left by steps back, as far as float32 can represent it."""
     curve = [share for share in _decay(layer).curve if share > NOTHING]
     return list(range(len(curve))), curve
 
 
 def _both(flows: dict[str, GradientFlow], theme: Theme) -> "Figure":
     curves = {name: _curve(flow.layers[0]) for name, flow in flows.items()}
-    title = "What is left of one loss's gradient, before training"
+    title = "Share of one loss's gradient that is left, before training"
     return draw_curves(curves, title, "steps back", "share left", log=True, levels={"a hundredth": 0.01}, theme=theme)
 
 

@@ -1,4 +1,4 @@
-"""A page: sections of text, tables and pictures in one HTML file that needs nothing else."""
+"""A page: sections of text, tables and pictures in one self-contained HTML file."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from jinja2 import Environment
 from unrolled.errors import ArtifactError
 from unrolled.places import local_path
 from unrolled.plots.theme import DARK, LIGHT, Theme, svg_of, write
-from unrolled.report.whole import said_in_words, write_whole
+from unrolled.report.whole_files import said_in_words, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,10 +25,10 @@ class Picture:
     """A picture in both themes.
 
     Args:
-        name: of its file, without an ending.
-        caption: what to see in it, also for those who cannot see it.
-        draw: makes the figure; takes the theme by its name.
-        wide: on a small screen it keeps its size, and is moved to be seen.
+        name: of its file, without a suffix.
+        caption: what it shows; also its alternative text.
+        draw: makes the figure; takes the keyword argument `theme`.
+        wide: on a small screen it keeps its size and can be scrolled.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Grid:
 
     Args:
         header: of the columns.
-        rows: as many cells each, as they should be read.
+        rows: cells of each row, as text; as many as in the header.
         caption: what it shows.
     """
 
@@ -70,12 +70,12 @@ class Section:
 
 
 def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:
-    """Write a page, whole or not at all.
+    """Write a page, completely or not at all.
 
     Args:
-        path: of the HTML file; its folder is made.
+        path: of the HTML file; its folder is created.
         title: heading of the page.
-        lead: the one sentence to read.
+        lead: the summary at the top.
         sections: in order.
 
     Raises:
@@ -89,7 +89,7 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
 
 
 def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path]:
-    """Write every picture as PNG, light and dark; returns the files.
+    """Write every picture as PNG, light and dark, and return the files.
 
     Raises:
         ArtifactError: the folder cannot be written.
@@ -106,7 +106,7 @@ def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path
 
 
 def _inline(theme: Theme) -> Callable[[Picture], str]:
-    """A picture as the address of an image that holds it."""
+    """Return a function that turns a picture into a data URL."""
 
     def address(picture: Picture) -> str:
         svg = svg_of(picture.draw(theme=theme)).encode()

@@ -9,7 +9,7 @@ import hmac
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from unrolled.serving.faults import Fault, refuse
+from unrolled.serving.errors import Fault, refuse
 from unrolled.serving.settings import LOOPBACK, Settings
 
 GUARDED = ("/v1/", "/metrics")

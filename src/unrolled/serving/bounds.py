@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import message
-from unrolled.serving.faults import Fault
+from unrolled.serving.errors import Fault
 
 BLOCK = 1 << 18  # bytes that are counted together
 QUOTE = ord('"')

@@ -5,7 +5,7 @@ import io
 
 from unrolled.errors import DataError, message
 from unrolled.serving.bounds import Bounds
-from unrolled.serving.faults import Fault
+from unrolled.serving.errors import Fault
 
 HEADER = 1 << 20  # bytes in which the first line has to end
 MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8; polars looks for compressed data only where a file has none

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unrolled.errors import message
-from unrolled.serving.faults import Fault, refuse
+from unrolled.serving.errors import Fault, refuse
 from unrolled.serving.settings import Settings
 
 API, WRITES = "/v1/", "/v1/generate"

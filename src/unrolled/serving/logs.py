@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unrolled.serving.faults import KIND, Fault, fault_of, folded, refuse
+from unrolled.serving.errors import KIND, Fault, fault_of, folded, refuse
 from unrolled.serving.metrics import Metrics
 
 log = logging.getLogger("unrolled.serving")

@@ -13,8 +13,8 @@ from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
-from unrolled.serving.door import UNTAKEN, Door, answer_of
-from unrolled.serving.faults import Fault
+from unrolled.serving.connections import UNTAKEN, Door, answer_of
+from unrolled.serving.errors import Fault
 
 REJECTED = {403: "origin", 405: "method", 426: "upgrade", 500: "internal"}  # kinds by status
 AHEAD, AHEAD_BYTES = 16, 1 << 18  # messages, and their bytes, that are read before the application takes them

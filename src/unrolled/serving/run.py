@@ -14,13 +14,13 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from unrolled.errors import OptionError, message
-from unrolled.serving.app import make_app, settle
+from unrolled.serving.application import make_app, settle
 from unrolled.serving.logs import say, set_up
 from unrolled.serving.protocol import Http, Protocol
 from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
-APPLICATION = "unrolled.serving.app:from_environment"
+APPLICATION = "unrolled.serving.application:from_environment"
 SEND_BUFFER = 1 << 18  # bytes that the kernel buffers for a client that does not read
 UNSENT = 1 << 14  # of those, the bytes that may be not yet sent, where the kernel supports this limit
 BACKLOG = 2048  # connections that wait to be accepted: a thousand may arrive at once

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from unrolled.serving.faults import KINDS
+from unrolled.serving.errors import KINDS
 
 KEY_LENGTH = 512
 Key = Annotated[str, Field(min_length=1, max_length=KEY_LENGTH, description="key of the session", examples=["ada"])]

@@ -11,15 +11,15 @@ from typing import Any, Protocol
 
 from unrolled.errors import StoreUnavailable, UnsupportedError, message
 from unrolled.serving.bounds import Bounds
-from unrolled.serving.door import Door
-from unrolled.serving.faults import Fault, event_fault
-from unrolled.serving.hub import Hub
+from unrolled.serving.connections import Door
+from unrolled.serving.dispatch import Hub
+from unrolled.serving.errors import Fault, event_fault
 from unrolled.serving.limits import owe
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
-from unrolled.streaming.heard import EventId
-from unrolled.streaming.signed import signer_of
-from unrolled.streaming.waiting import Work
+from unrolled.streaming.batching import Work
+from unrolled.streaming.event_ids import EventId
+from unrolled.streaming.signed_state import signer_of
 
 PICTURES = 8  # pictures that are drawn or wait at most; one takes about a second
 PROBE = 1.0  # seconds between two checks of the store

@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from unrolled.errors import message
 from unrolled.serving.auth import is_token, may_ask
-from unrolled.serving.faults import Fault, event_fault, fault_of, refuse
-from unrolled.serving.hub import Hub, Sent
+from unrolled.serving.dispatch import Hub, Sent
+from unrolled.serving.errors import Fault, event_fault, fault_of, refuse
 from unrolled.serving.logs import say
 from unrolled.serving.schemas import KEY_LENGTH
 from unrolled.serving.service import Service
-from unrolled.serving.strict import dumps, loads
+from unrolled.serving.strict_json import dumps, loads
 from unrolled.streaming.sessions import checked, checked_id
 
 ROOM = 256  # events waiting for an answer, or answers waiting for the client, before reading pauses

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-from unrolled.streaming.record import Known, Session
-from unrolled.streaming.weight import weight
+from unrolled.streaming.memory_size import weight
+from unrolled.streaming.session_record import Known, Session
 
 BESIDE = 1000  # bytes of an entry apart from its numbers, its memory and its ids
 
@@ -13,7 +13,7 @@ class Cache:
 
     Args:
         most: maximum number of sessions.
-        most_bytes: maximum bytes of all together, as `unrolled.streaming.weight` counts.
+        most_bytes: maximum bytes of all together, as `unrolled.streaming.memory_size` counts.
 
     Attributes:
         held_bytes: bytes that they take.

@@ -11,7 +11,7 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.nn.unroll import choose_rows
 from unrolled.ragged import Ragged
-from unrolled.streaming.flat import Layout
+from unrolled.streaming.flat_state import Layout
 
 
 class Engine:

@@ -13,9 +13,9 @@ from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Exactly, Flag, Form, Maybe, Parts
 from unrolled.streaming.engine import Engine
-from unrolled.streaming.quick import Quick, quick_of
+from unrolled.streaming.fast_step import Quick, quick_of
+from unrolled.streaming.stacked_states import StreamStates, rows_of
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.states import StreamStates, rows_of
 from unrolled.streaming.stream import Answer, Answers
 
 # they return None for an event that needs the general way

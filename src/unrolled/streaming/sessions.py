@@ -9,16 +9,16 @@ from types import TracebackType
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.streaming.asked import Asked, Gathered, OneOfMany
-from unrolled.streaming.heard import EventId, Window
-from unrolled.streaming.ledger import Ledger
-from unrolled.streaming.live import MOST_BYTES, Live
+from unrolled.streaming.batching import Waiting, Work
+from unrolled.streaming.durable import Ledger
+from unrolled.streaming.event_ids import EventId, Window
+from unrolled.streaming.in_process import MOST_BYTES, Live
+from unrolled.streaming.pending import Asked, Gathered, OneOfMany
 from unrolled.streaming.state import PRECISIONS, StreamState
 from unrolled.streaming.stores.base import Store
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.registry import open_store
 from unrolled.streaming.stream import Stream
-from unrolled.streaming.waiting import Waiting, Work
 
 LONGEST_KEY = 512  # bytes of UTF-8
 LARGEST_NUMBER = 2**63

@@ -9,9 +9,9 @@ import numpy as np
 from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, ShapeError, UnrolledError, message, unknown
 from unrolled.state_forms import Form
-from unrolled.streaming.signed import bare
+from unrolled.streaming.signed_state import bare
+from unrolled.streaming.stacked_states import StreamStates
 from unrolled.streaming.state import StreamState, pack, unpack
-from unrolled.streaming.states import StreamStates
 
 Answer = tuple[Any, StreamState]
 Answers = tuple[list[Any], Sequence[StreamState]]

@@ -1,1 +1,1 @@
-"""Tasks: from a table to a trained, compared, saved model."""
+"""Tasks: from a table to a trained, scored and saved model."""

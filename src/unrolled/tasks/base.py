@@ -1,13 +1,13 @@
-"""What every task shares: scikit-learn manners around data, codecs, a network, the trainer and baselines.
+"""The base of all tasks: a scikit-learn interface over data, codecs, a network, the trainer and baselines.
 
 A task's constructor only stores. `fit` learns and returns self; learnt names end in `_`:
 
     network_      the torch module
     history_      how training went
     baselines_    the ordinary models fitted on the same data, by name
-    scores_       scores on the held-out share beside the baselines, or None
-    summary_      what the training data looked like
-    bptt_steps_   how far back training looked, 0 = to the start
+    scores_       scores on the held-out records next to the baselines' scores, or None
+    summary_      a few facts about the training data
+    bptt_steps_   number of steps that gradients flow back in training, 0 = to the start
 """
 
 import copy
@@ -24,39 +24,39 @@ from torch import Tensor, nn
 from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
-from unrolled.confusion_matrix import Confusion
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
-from unrolled.metrics import Scores
+from unrolled.metrics.confusion import Confusion
+from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.description import Described
-from unrolled.tasks.exporting import Exported
-from unrolled.tasks.inspecting import look_inside
-from unrolled.tasks.legal import check_flag, check_options, plain
-from unrolled.tasks.memory import check_memory
-from unrolled.tasks.saving import Saved
-from unrolled.tasks.streamed import Streamed
-from unrolled.training.apart import Apart
+from unrolled.tasks.shared.export import Exported
+from unrolled.tasks.shared.inspect_task import look_inside
+from unrolled.tasks.shared.memory_estimate import check_memory
+from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
+from unrolled.tasks.shared.saving import Saved
+from unrolled.tasks.shared.task_streams import Streamed
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import History
+from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
 from unrolled.training.tensorboard import summary_writer
 from unrolled.training.threads import threads_worth
 from unrolled.training.trainer import Trainer
 
-# a held-out share smaller than this many records says nothing; train on everything instead
+# scores on fewer held-out records than this mean nothing; train on everything instead
 MIN_HELD_OUT = 8
-MAX_HELD_OUT = 1000  # more are better learnt from
-PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # sequences that are read at once, and their steps together
+MAX_HELD_OUT = 1000  # records; any beyond these are better used for training
+PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # maximum sequences per prediction batch, and maximum steps per batch
 FLAGS = ("baselines", "rival")
-OF_FIT = (*FLAGS, "validation_data", "callbacks")  # what is no training option
+OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
 
 class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
-    """The flow from data to a trained, compared, saved model; a subclass says what its network and answers are."""
+    """The flow from data to a trained, scored and saved model; a subclass defines its network and its answers."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     network_: Any  # an arrangement, see `unrolled.arrangements`
@@ -73,62 +73,62 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
     @abstractmethod
     def _encode(self, source: Source, targets: bool = True) -> Any:
-        """Records to numbers."""
+        """Encode records as numbers."""
 
     @abstractmethod
     def _make_network(self) -> nn.Module:
-        """A fresh network for the codecs that were learnt."""
+        """Return a fresh network for the fitted codecs."""
 
     @abstractmethod
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
-        """The ordinary models that stand beside this one, fitted on the records and what `_encode` made of them."""
+        """Fit the baselines of this task on the records and on what `_encode` made of them."""
 
     @abstractmethod
     def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Scores beside every baseline's."""
+        """Return the model's scores next to those of every baseline."""
 
     @abstractmethod
     def _input_codecs(self) -> Sequence[Codec]:
-        """The codecs of what is read."""
+        """Return the codecs of the inputs."""
 
     @abstractmethod
     def _learnt_to_json(self) -> dict[str, Any]:
-        """Everything learnt but the weights."""
+        """Return everything learnt except the weights, as plain values."""
 
     @abstractmethod
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
-        """The inverse of `_learnt_to_json`."""
+        """Restore what `_learnt_to_json` returned."""
 
     def _ask_for_scores(self) -> None:
-        """Refuse where a library that counts the scores is missing; asked before anything that takes long."""
+        """Refuse to start if a library that computes the scores is missing; called before anything that takes long."""
 
     def _make_layers(self: Any, size: int, *bidirectional: bool) -> Any:
-        """The sequence layers that the constructor's options ask for, over so many features; one way if nobody says."""
+        """Make the sequence layers of the options for `size` input features; unidirectional by default."""
         shape = {"num_layers": self.num_layers, "dropout": self.dropout}
         return make_layers(self.cell, size, self.hidden_size, *bidirectional, **shape, **(self.layers or {}))
 
     def _source(self, data: Any, y: Any = None) -> Source:
-        """Whatever the user gave as a Source."""
+        """Convert the user's data to a Source."""
         return as_source(data, y)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """Split off records to watch; None when there are too few."""
+        """Split off records for validation; None when there are too few."""
         share = min(share, MAX_HELD_OUT / max(len(source), 1))
         if len(source) * share < MIN_HELD_OUT:
             return source, None
         return self._split(source, share, seed)
 
     def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
-        """Split records in two, every one in exactly one part."""
+        """Split records into two parts; every record is in exactly one."""
         return source.split(test=share, seed=seed)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
-        """How examples are dealt out."""
+        """Return the examples as a source of batches."""
         rows = options.batch_size or batch_size_for(examples.batch_size)
         return Buckets(examples, rows, seed=options.seed, shuffle=shuffle)
 
     def _summarise(self, source: Source, examples: Any) -> dict[str, Any]:
-        """The data in a few plain values."""
+        """Summarise the data in a few plain values."""
         lengths = examples.lengths
         if not len(lengths):
             return {"records": 0}
@@ -157,12 +157,12 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         """Learn from data.
 
         Args:
-            data: a Source, a polars, pandas or pyarrow table, a list of records, or a list of sequences.
+            data: a Source; a table of polars, pandas or pyarrow; a list of records; or a list of sequences.
             y: targets, when `data` is a list of sequences.
-            validation_data: data to watch instead of a share of the training data.
+            validation_data: data for validation, instead of a share of the training data.
             callbacks: hooks into the training loop.
             baselines: fit the baselines and score them on the held-out share.
-            rival: also train a causal convolution net of the same size with the same options, to compare with.
+            rival: also train a causal convolutional network of this size with these options, to compare with.
             options: training options, see `unrolled.training.options.TrainingOptions`.
 
         Returns:
@@ -170,8 +170,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
         Raises:
             DataError: data that cannot be learnt from.
-            OptionError: an unknown or illegal option.
-            UnsupportedError: what the run needs at its end is not installed; said before it begins.
+            OptionError: an unknown or invalid option.
+            UnsupportedError: a library that the run needs at its end is missing; raised before training starts.
         """
         settings = self._agreed({**options, "baselines": baselines, "rival": rival})
         if settings.tensorboard:
@@ -192,7 +192,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
-        # from here on it is a model that can be saved, whatever becomes of what it is compared with
+        # from here on the model can be saved, even if a rival or a baseline fails
         self.baselines_: dict[str, Baseline] = {}
         self.rival_ = None
         self.scores_: Scores | None = None
@@ -211,10 +211,10 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         check_options(self)
 
     def _agreed(self, options: Mapping[str, Any]) -> TrainingOptions:
-        """How to train; whatever is illegal is refused here, before anything is read or forgotten.
+        """Return the training options; invalid ones are refused here, before any data are read or learnt values lost.
 
         Args:
-            options: of `fit`, beside the data.
+            options: the arguments of `fit` other than the data.
         """
         self._check()
         self.set_params(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
@@ -257,12 +257,12 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         return network
 
     def _asked(self, data: Any) -> Any:
-        """What a user asks about as numbers; refused before `fit`."""
+        """Encode the data of a question; a task that is not fitted refuses."""
         self._fitted()
         return self._encode(self._source(data), targets=False)
 
     def _answers(self, examples: Batch) -> Iterator[tuple[Tensor, Any]]:
-        """Raw answers in batches of similar length: rows and what the network says about them."""
+        """Yield the network's raw answers in batches of similar length: row indices and answers."""
         network = self._fitted().eval()
         order = torch.argsort(examples.lengths, stable=True)
         with torch.no_grad():
@@ -273,7 +273,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     # ---- seeing inside ------------------------------------------------------------------------
 
     def inspect(self, data: Any, y: Any = None, row: int = 0) -> Inspection:
-        """Scores, and for one sequence: the network unfolded, what it remembers, and what its answer hangs on.
+        """Return the scores and a report on one sequence: the unfolded network, its states and the attribution.
 
         Args:
             data: what `evaluate` takes.
@@ -299,21 +299,21 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         return replace(found, confusion=self._confusion(examples))
 
     def _confusion(self, examples: Any) -> Confusion | None:
-        """Which class is taken for which, over what `_encode` made; None where an answer is not one class."""
+        """Return the confusion matrix of encoded examples; None where an answer is not one class."""
         return None
 
     def _readers(self) -> Mapping[str, Codec]:
-        """The codecs of the inputs that the network reads step by step, by the input's name."""
+        """Return the codecs of the inputs that the network reads step by step, by the input's name."""
         return {}
 
 
 def batch_size_for(sequences: int) -> int:
-    """Sequences in a batch when nobody says: 32, fewer where that would leave less than 16 updates an epoch."""
+    """Return the default batch size: 32, or less if 32 would leave fewer than 16 updates per epoch."""
     return min(32, max(4, sequences // 16))
 
 
 def _side_by_side(order: Tensor, lengths: Tensor) -> Iterator[Tensor]:
-    """Rows in their order, as many together as memory that does not grow with their number can hold; at least one."""
+    """Yield the rows in their order, as many together as fit a fixed amount of memory, and at least one."""
     start = steps = 0
     for place, length in enumerate(lengths[order].tolist()):
         if place > start and (place - start == PREDICT_BATCH or steps + length > PREDICT_STEPS):

@@ -1,4 +1,4 @@
-"""A task says what it reads and what it answers, so that a server or a page need not guess."""
+"""Descriptions of tasks: what a task reads and answers, for servers, pages and the command line."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +11,11 @@ Answer = Literal["label", "labels", "text", "token", "items", "frames", "forecas
 Ability = Literal[
     "predict",  # answers for records, or for the rows of a table
     "probabilities",  # of each class, for records
-    "confusion",  # which class is taken for which
+    "confusion",  # a confusion matrix
     "generate",  # texts from a prompt
     "continue",  # sequences from their first frames
-    "draw",  # sequences from nothing
-    "search",  # the best of the texts that it could answer
+    "draw",  # new sequences without a prompt
+    "search",  # the best of the possible texts
     "rank",  # the best items for each user
     "detect",  # alarms in the rows of a table
     "unfold",  # its network drawn over one record
@@ -27,11 +27,11 @@ class Column:
     """A column that a task reads.
 
     Args:
-        name: of the column.
-        kind: "text"; "sequence", a list with a value for each step; "value", one for each record; "media", a recording,
+        name: name of the column.
+        kind: "text"; "sequence", a list with one value per step; "value", one per record; "media", a recording,
             picture or film; "time" and "group" of tables in long format.
-        takes_text: a plain text may be given.
-        opens_files: a text in it may name a file.
+        takes_text: whether a plain text may be given.
+        opens_files: whether a text in it may name a file.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Column:
 
     @classmethod
     def of(cls, codec: Codec, per_step: bool) -> "list[Column]":
-        """The columns of a codec.
+        """Return the columns of a codec.
 
         Args:
-            codec: a fitted one.
-            per_step: whether it gives a sequence for each record.
+            codec: a fitted codec.
+            per_step: whether the column holds a sequence per record.
         """
         text = codec.takes_text
         kind: Kind = "media" if codec.media else "value" if not per_step else "text" if text else "sequence"
@@ -58,15 +58,15 @@ class Description:
 
     Args:
         task: its name.
-        columns: that it reads, each once.
-        target: the column that is answered; empty where answers are in no column.
-        answer: what an answer is: for each record a "label", a list of "labels", or a "text"; the next "token", "items"
+        columns: the columns that it reads, each once.
+        target: the column that is predicted; empty if answers belong to no column.
+        answer: kind of answer: for each record a "label", a list of "labels", or a "text"; the next "token", "items"
             or "frames"; a "forecast" or "scores" for rows.
-        abilities: what may be asked of it.
-        classes: what answers are chosen from; None where they are no classes.
+        abilities: the methods that it offers.
+        classes: the classes that answers are chosen from; None if answers are no classes.
         given: columns that start a text.
         time: the column of times in a table of its data; None where there is none.
-        group: the column that tells series apart; None where there is none.
+        group: the column that identifies the series; None where there is none.
 
     Example:
         >>> import unrolled as ur
@@ -88,7 +88,7 @@ class Description:
 
     @property
     def opens_files(self) -> tuple[str, ...]:
-        """The columns in which a text may name a file."""
+        """Return the columns in which a text may name a file."""
         return tuple(column.name for column in self.columns if column.opens_files)
 
     def to_json(self) -> dict[str, Any]:
@@ -103,16 +103,16 @@ class Description:
 
 
 class Described:
-    """A task that says what it reads; a subclass names its codecs and its answers."""
+    """A task that can describe itself; a subclass names its codecs and its answers."""
 
     answer: Answer
     abilities: tuple[Ability, ...] = ("predict", "unfold")
 
     def describe(self: Any) -> Description:
-        """Say what this task reads, what it answers and what may be asked of it.
+        """Return what this task reads, what it answers and which methods it offers.
 
         Raises:
-            NotFittedError: nothing learnt yet.
+            NotFittedError: the task is not fitted.
         """
         self._fitted()
         columns: dict[str, Column] = {}
@@ -133,10 +133,10 @@ class Described:
         )
 
     def allow_files(self: Any, allowed: bool = True) -> Any:
-        """Let records name files that are then opened, or refuse every name alike, whether a file is there or not.
+        """Set whether records may name files to open; if not, every name is refused, even that of a missing file.
 
         A task that was fitted, or loaded by `load`, opens the recordings, pictures and films that its records name.
-        Turn that off where records come from strangers; `unrolled serve` does.
+        Turn that off for records from unknown sources; `unrolled serve` does.
 
         Args:
             allowed: whether names of files are opened.
@@ -145,7 +145,7 @@ class Described:
             self.
 
         Raises:
-            NotFittedError: nothing learnt yet.
+            NotFittedError: the task is not fitted.
         """
         self._fitted()
         for codec in (*self._input_codecs(), *self._answer_codecs()):
@@ -157,33 +157,33 @@ class Described:
     # ---- what a subclass provides -------------------------------------------------------------
 
     def _input_codecs(self) -> Sequence[Codec]:
-        """The codecs of what is read."""
+        """Return the codecs of the inputs."""
         raise NotImplementedError
 
     def _answer_codecs(self) -> Sequence[Codec]:
-        """The codecs of what is answered; none where no codec reads it."""
+        """Return the codecs of the answers; none where no codec reads them."""
         return ()
 
     def _described_columns(self) -> Iterable[Column]:
-        """The columns that are read, in order; some may come twice."""
+        """Yield the columns that are read, in order; a column may be repeated."""
         return [column for codec in self._input_codecs() for column in Column.of(codec, codec.spec.per_step)]
 
     def _answered_column(self) -> str:
-        """The column that is answered; empty where answers are in none."""
+        """Return the column that is predicted; empty if answers belong to none."""
         return next((column for codec in self._answer_codecs() for column in codec.columns), "")
 
     def _classes(self) -> Sequence[Any] | None:
-        """What answers are chosen from."""
+        """Return the classes that answers are chosen from."""
         return None
 
     def _abilities(self) -> tuple[Ability, ...]:
-        """What may be asked of it; a subclass narrows or widens `abilities` by its options."""
+        """Return the abilities of this task; a subclass changes `abilities` according to its options."""
         return self.abilities
 
     def _given_columns(self) -> tuple[str, ...]:
-        """Columns that start a text."""
+        """Return the columns that start a text."""
         return ()
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
-        """The columns of times and of groups, as the training data were read."""
+        """Return the columns of times and of groups, as they were named in training."""
         return self.reading_.get("time") or None, self.reading_.get("group") or None

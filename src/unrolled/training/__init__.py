@@ -1,1 +1,1 @@
-"""Training: a loop one can read, and what it is made of."""
+"""Training: a short, readable loop and its parts."""

@@ -1,13 +1,13 @@
-"""Truncated back-propagation through time: the state goes on, the gradient does not.
+"""Truncated back-propagation through time: the state is carried on, the gradient is not.
 
-Over a stream cut into chunks of k steps, each chunk starts from the state the one before it ended in. The state is
-detached there, so no gradient looks back further than its chunk, and memory stays that of one chunk:
+Over a stream cut into chunks of k steps, each chunk starts from the final state of the one before. The state is
+detached there, so no gradient reaches back beyond its chunk, and only one chunk is kept in memory:
 
     chunk 1             chunk 2             chunk 3
     s0 -> ... -> sk  |  sk -> ... -> s2k  |  s2k -> ...        forward: through every |
     <- gradient ---  |  <- gradient ----  |  <- gradient       backward: stops at every |
 
-Where a sequence ends and another begins inside a row, the model restarts that row's state (`Batch.reset`).
+If a sequence ends and another begins within a row, the model resets that row's state (`Batch.reset`).
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def map_tensors(function: Callable[[Tensor], Tensor], state: Any) -> Any:
 
 
 def detach(state: Any) -> Any:
-    """The same state with its history cut off: later gradients do not flow into what produced it.
+    """Return the state without its history: later gradients do not flow into the steps that produced it.
 
     Args:
         state: any nested state, see `map_tensors`.

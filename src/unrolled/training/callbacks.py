@@ -1,4 +1,4 @@
-"""Callback: hooks into the loop, empty until a subclass fills one in."""
+"""Callback: empty hooks into the loop, which a subclass fills in."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,25 +22,25 @@ class Callback:
     """
 
     def on_train_start(self, trainer: "Trainer") -> None:
-        """Once, when everything is ready and a checkpoint, if any, is loaded."""
+        """Run once, when everything is ready and a checkpoint, if any, is loaded."""
 
     def on_epoch_start(self, trainer: "Trainer") -> None:
-        """Before the first batch of an epoch, or the first one after a resume."""
+        """Run before the first batch of an epoch, or the first one after a resume."""
 
     def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
-        """Before the forward pass."""
+        """Run before the forward pass."""
 
     def on_grad_computed(self, trainer: "Trainer", named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
-        """Between backward and step: `.grad` holds the gradient of the mean loss, not yet clipped."""
+        """Run between backward and step: `.grad` holds the gradient of the mean loss, not yet clipped."""
 
     def on_update(self, trainer: "Trainer") -> None:
-        """After the optimiser's step."""
+        """Run after the optimiser's step."""
 
     def on_validation(self, trainer: "Trainer", row: Row) -> None:
-        """After each look at the losses; `row` is also the last of `trainer.history.rows`."""
+        """Run after each evaluation of the losses; `row` is also the last of `trainer.history.rows`."""
 
     def on_epoch_end(self, trainer: "Trainer") -> None:
-        """After a whole epoch and, usually, its look at the losses."""
+        """Run after a whole epoch and, usually, its evaluation of the losses."""
 
     def on_train_end(self, trainer: "Trainer") -> None:
-        """Once, whatever ended training, a fault included; the model holds the weights that are kept."""
+        """Run once at the end of training, even after an error; the model then holds the weights that are kept."""

@@ -1,11 +1,11 @@
-"""Checkpoint files: safetensors with JSON in its header, written whole or not at all. Reading executes nothing.
+"""Checkpoint files: safetensors with JSON in the header, written atomically. Reading executes nothing.
 
     checkpoint-000000001200.safetensors     after update 1200
-    checkpoint-000000001000.safetensors     the one before; older ones are removed
+    checkpoint-000000001000.safetensors     the one before; earlier ones are removed
 
 A file is written under another name, flushed to the disk and then renamed, so a kill or a power cut at any moment
-leaves the ones before it whole. Its header holds the SHA-256 of everything else in it; a damaged one is never used: the
-one before is, and a warning says so.
+leaves the earlier ones whole. Its header holds the SHA-256 of the rest of it; a damaged file is never used: the
+one before is used instead, with a warning.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ NAME = re.compile(r"checkpoint-(\d{12})\.safetensors")
 
 
 def checkpoint_files(folder: str | Path) -> list[Path]:
-    """The checkpoints in a folder, newest first."""
+    """Return the checkpoints in a folder, newest first."""
     place = local_path(folder, "checkpoint", ArtifactError)
     if not place.is_dir():
         return []
@@ -44,8 +44,8 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
     """Write one checkpoint and remove all but the two newest.
 
     Args:
-        folder: made if it is missing.
-        update: updates made so far; names the file.
+        folder: created if it is missing.
+        update: number of updates made so far; names the file.
         record: plain JSON values.
         tensors: any tensors, by name.
 
@@ -70,28 +70,28 @@ def write_checkpoint(folder: str | Path, update: int, record: Mapping[str, Any],
         flush(place)
         for old in checkpoint_files(place)[KEEP:]:
             old.unlink(missing_ok=True)
-        for left in place.glob(f".checkpoint-*.safetensors{PENDING}"):  # what a kill left behind
+        for left in place.glob(f".checkpoint-*.safetensors{PENDING}"):  # left behind by a kill
             remove(left)
     except (OSError, SafetensorError) as fault:
-        with contextlib.suppress(OSError):  # the fault that led here says more
+        with contextlib.suppress(OSError):  # the first error is more informative
             remove(temporary)
         raise ArtifactError(
             message(
                 "checkpoint",
-                expected="a folder with room that can be written",
+                expected="a writable folder with free space",
                 received=f"{place} ({reason(fault)})",
-                remedy="earlier checkpoints there are unharmed; free some room or choose another folder, then resume",
+                remedy="earlier checkpoints there are unharmed; free some space or choose another folder, then resume",
             )
         ) from fault
     return target
 
 
 def use_newest(folder: str | Path, use: Callable[[dict[str, Any], dict[str, Tensor], Path], None]) -> Path | None:
-    """Go on from the newest checkpoint that is whole.
+    """Continue from the newest checkpoint that is whole.
 
     Args:
-        folder: of the checkpoints.
-        use: is given the record and the tensors of `write_checkpoint`, and the file. An ArtifactError of its
+        folder: folder of the checkpoints.
+        use: called with the record and the tensors of `write_checkpoint`, and the file. An ArtifactError of its
             own, such as for another run's checkpoint, ends the search; with any other fault the one before is tried.
 
     Returns:
@@ -101,7 +101,7 @@ def use_newest(folder: str | Path, use: Callable[[dict[str, Any], dict[str, Tens
         UserWarning: a newer checkpoint is damaged, and an older one is used.
 
     Raises:
-        ArtifactError: every checkpoint there is damaged or foreign, or a newer version wrote it.
+        ArtifactError: every checkpoint there is damaged or belongs to another program or a newer version.
     """
     refused: ArtifactError | None = None
     for file in checkpoint_files(folder):
@@ -114,7 +114,7 @@ def use_newest(folder: str | Path, use: Callable[[dict[str, Any], dict[str, Tens
             use(record, tensors, file)
         except ArtifactError:
             raise
-        except Exception as fault:  # of whatever in the file does not fit together
+        except Exception as fault:  # damaged content can raise any kind
             refused = refused or _damaged(file, fault)
             continue
         if refused is not None:
@@ -138,13 +138,13 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise ValueError("it is not what its digest says")
     except ArtifactError:
         raise
-    except Exception as fault:  # of the library too, which raises many kinds
+    except Exception as fault:  # the library raises many kinds
         raise _damaged(file, fault) from fault
     return record, tensors
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of a record and of tensors with their names, kinds and shapes."""
+    """Return the SHA-256 of a record and of tensors with their names, kinds and shapes."""
     found = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -1,4 +1,4 @@
-"""Clipping: remedies for gradients that explode or vanish.
+"""Clipping: remedies for exploding or vanishing gradients.
 
 A gradient through i - k steps of time is a product of as many Jacobians, each bounded by some c: it vanishes when
 c < 1 and explodes when c > 1. The lecture's remedy is to keep the gradient's norm in a band,
@@ -6,7 +6,7 @@ c < 1 and explodes when c > 1. The lecture's remedy is to keep the gradient's no
     T_low <= norm <= T_high
 
 by scaling the whole gradient, which keeps its direction. Clipping by norm is the band with T_low = 0; clipping by
-value limits every element by itself and so may turn the direction.
+value limits every element separately and so may change the direction.
 """
 
 import math
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-LARGEST_SCALE = 1e30  # beyond this a float32 gradient would overflow on its way up
+LARGEST_SCALE = 1e30  # a larger factor could make a float32 gradient overflow
 
 
 def clip_gradients(
@@ -24,14 +24,14 @@ def clip_gradients(
     """Clip gradients in place: first by value, then the norm of all together.
 
     Args:
-        gradients: one tensor for each parameter, changed in place.
-        max_norm: scale down to this norm; 0 does not.
-        value: limit every element to [-value, value]; 0 does not.
-        band: (low, high) to scale the norm into, up or down, in place of `max_norm`. A norm of zero, or one that is
-            not finite, has no direction to scale and is left alone.
+        gradients: one tensor per parameter, changed in place.
+        max_norm: scale down to this norm; 0 does not clip.
+        value: limit every element to [-value, value]; 0 does not clip.
+        band: (low, high) to scale the norm into, up or down, instead of `max_norm`. A norm that is zero or not
+            finite has no direction to scale and is not changed.
 
     Returns:
-        The norm as it was before clipping.
+        The norm before clipping.
 
     Example:
         >>> gradient = torch.tensor([0.03, 0.04])
@@ -53,7 +53,7 @@ def clip_gradients(
 
 
 def total_norm(gradients: Sequence[Tensor]) -> float:
-    """Euclidean norm of all gradients as one vector; 0 when there are none."""
+    """Return the Euclidean norm of all gradients as one vector; 0 if there are none."""
     return float(torch.nn.utils.get_total_norm(list(gradients))) if gradients else 0.0
 
 

@@ -1,11 +1,11 @@
-"""Several processes under `torchrun`: torch.distributed does the work, this room only says who does what.
+"""Training in several processes under `torchrun`, by torch.distributed.
 
-Each process takes every world-th row of every batch and adds up the gradient of its summed loss. One message an
-update then adds the processes' gradients, and dividing by the count of the whole batch gives the gradient that one
-process would have computed, also when a process has fewer rows, or none.
+Each process takes every world-th row of every batch and adds up the gradient of its summed loss. One message per
+update then adds the processes' gradients. Dividing by the count of the whole batch gives the gradient that one
+process would have computed, even if a process has fewer rows, or none.
 
-DistributedDataParallel would average where a sum is wanted, and wait for a gradient that a process without rows, or
-with a weight its rows do not use, never computes.
+DistributedDataParallel would average instead of adding, and would wait for gradients that a process never computes:
+one without rows, or one whose rows do not use some weight.
 """
 
 import atexit
@@ -26,7 +26,7 @@ class Processes:
     """The processes that train together: usually one.
 
     Args:
-        device: where this process computes; gloo joins CPUs, nccl GPUs.
+        device: device of this process; gloo joins CPUs, nccl GPUs.
 
     Example:
         >>> Processes(torch.device("cpu")).sum(1.0, 2.0)
@@ -38,8 +38,8 @@ class Processes:
         if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
-            # Its functions keep the group of the moment they are imported. An optimiser imports them: after the next
-            # line, the group's threads would outlive it and abort some processes as they end.
+            # The functions of this module keep the process group of the time of their import. An optimiser imports
+            # them: after the next line, the group's threads would outlive it and abort some processes at their end.
             importlib.import_module("torch.distributed.nn.functional")
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
             atexit.register(_leave)
@@ -53,11 +53,11 @@ class Processes:
         return self.rank == 0
 
     def shard(self, batch: Batch) -> Batch:
-        """This process's rows; none when there are fewer rows than processes."""
+        """Return this process's rows; none if there are fewer rows than processes."""
         return batch if self.world == 1 else batch.select(torch.arange(batch.batch_size)[self.rank :: self.world])
 
     def sum(self, *values: float) -> tuple[float, ...]:
-        """The sum of every value over the processes, the same in all of them."""
+        """Return the sum of every value over the processes, the same in all of them."""
         if self.world == 1:
             return values
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -65,7 +65,7 @@ class Processes:
         return tuple(total.tolist())
 
     def gather(self, value: Any) -> list[Any]:
-        """The value of every process, by rank, in the first process; an empty list in the others."""
+        """Return the value of every process, by rank, in the first process; an empty list in the others."""
         if self.world == 1:
             return [value]
         gathered: list[Any] | None = [None] * self.world if self.first else None
@@ -73,13 +73,13 @@ class Processes:
         return gathered or []
 
     def share_weights(self, weights: Sequence[Tensor]) -> None:
-        """Give every process the first one's weights, in place."""
+        """Copy the weights of the first process to every other, in place."""
         if self.world > 1:
             for tensor in weights:
                 dist.broadcast(tensor.detach(), src=0)
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Make every `.grad` the sum over the processes; a parameter that none of them used keeps none."""
+        """Set every `.grad` to the sum over the processes; a parameter that none of them used keeps none."""
         if self.world == 1:
             return
         used = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
@@ -94,13 +94,13 @@ class Processes:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that an option names; under torchrun each process takes the GPU of its local rank.
+    """Return the device that an option names; under torchrun each process takes the GPU of its local rank.
 
     Args:
-        name: "cpu", "cuda", "cuda:1", or "auto" for a GPU when there is one.
+        name: "cpu", "cuda", "cuda:1", or "auto" for a GPU if there is one.
 
     Raises:
-        OptionError: an unknown device, or a GPU that is not there.
+        OptionError: an unknown device, or a GPU that does not exist.
 
     Example:
         >>> choose_device("cpu")

@@ -1,4 +1,4 @@
-"""History: how training went, as plain records that JSON can hold."""
+"""History: the course of a training run, as plain records that JSON can hold."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,17 +7,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One look at the losses.
+    """One evaluation of the losses.
 
     Args:
         epoch: epochs trained so far; a fraction within an epoch.
         update: updates made so far.
-        seconds: since training began, earlier sessions of a resumed run included.
+        seconds: seconds since training began, earlier sessions of a resumed run included.
         train_loss: mean over the data trained on since the row before.
-        validation_loss: mean over the validation data; None where there is none.
-        learning_rate: at the last update.
+        validation_loss: mean over the validation data; None without them.
+        learning_rate: learning rate of the last update.
         grad_norm: mean norm of the gradient before clipping, since the row before.
-        steps_per_second: real time steps trained on in a second since the row before.
+        steps_per_second: real time steps per second of training since the row before.
     """
 
     epoch: float
@@ -31,16 +31,16 @@ class Row:
 
     @property
     def watched(self) -> float:
-        """The loss that decides: of validation where there is one, else of training."""
+        """Loss that decides: of validation if there is any, else of training."""
         return self.train_loss if self.validation_loss is None else self.validation_loss
 
 
 @dataclass
 class History:
-    """What `Trainer.run` returns.
+    """The result of `Trainer.run`.
 
     Args:
-        rows: one for each look at the losses, in order.
+        rows: one per evaluation of the losses, in order.
         stopped: why training ended: "epochs", "minutes", "patience", "interrupted" or "callback"; empty before that.
         interrupted: True when Ctrl-C ended it.
 
@@ -59,19 +59,19 @@ class History:
 
     @property
     def best(self) -> Row | None:
-        """The row of the lowest watched loss, whose weights are the ones kept; None without rows."""
+        """Row of the lowest deciding loss, whose weights are the ones kept; None without rows."""
         return min(self.rows, key=lambda row: row.watched, default=None)
 
     def column(self, name: str) -> list[Any]:
-        """One value of every row, by its name in `Row`."""
+        """Return one value of every row, by its name in `Row`."""
         return [getattr(row, name) for row in self.rows]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "History":
-        """The inverse of `to_json`."""
+        """Restore what `to_json` returned."""
         rows = [Row(**row) for row in data["rows"]]
         return cls(rows, data["stopped"], data["interrupted"])

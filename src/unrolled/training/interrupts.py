@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks training to end after the update at hand, the second ends it at once."""
+"""Ctrl-C: the first ends training after the current update, the second ends it at once."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Optimisers by name: any class of torch.optim, fused where torch has it."""
+"""Optimisers by name: any class of torch.optim, fused if torch supports it."""
 
 import inspect
 from typing import Any
@@ -11,14 +11,14 @@ from unrolled.errors import OptionError, message, unknown
 from unrolled.training.options import TrainingOptions
 from unrolled.training.sparse import Together, sparse_parameters
 
-# these need another loop, of closures that evaluate the loss again, or another form of gradient
+# these need a loop with closures that evaluate the loss again, or another form of gradient
 UNFIT = {"optimizer", "lbfgs", "sparseadam"}
-FOR_TABLES = {"adam", "adamw"}  # what goes with torch's SparseAdam, which is Adam row by row
-MUON = "muon"  # takes matrices only; its steps are scaled to the size of AdamW's, so that one learning rate serves both
+FOR_TABLES = {"adam", "adamw"}  # optimisers that can be combined with torch's SparseAdam, which is Adam row by row
+MUON = "muon"  # for matrices only; its steps are scaled to the size of AdamW's, so that one learning rate suits both
 
 
 def optimizer_names() -> dict[str, type[Optimizer]]:
-    """Every optimiser that can be asked for, by its name in lower case.
+    """Return every available optimiser by its name in lower case.
 
     >>> sorted(optimizer_names())[:3]
     ['adadelta', 'adafactor', 'adagrad']
@@ -28,19 +28,19 @@ def optimizer_names() -> dict[str, type[Optimizer]]:
 
 
 def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | Together:
-    """The optimiser that the options ask for, over the parameters that learn.
+    """Return the optimiser of the options, over the trainable parameters.
 
-    Tables whose gradients list rows (`nn.Embedding(sparse=True)`) learn by Adam row by row.
+    Tables with sparse gradients (`nn.Embedding(sparse=True)`) are trained by Adam row by row.
 
-    Muon learns matrices only, and AdamW what else there is: biases and other vectors, embeddings, and kernels of
+    Muon trains matrices only, and AdamW everything else: biases and other vectors, embeddings, and kernels of
     convolutions. Both have one learning rate: Muon takes steps as large as AdamW (`adjust_lr_fn="match_rms_adamw"`).
 
-    Weight decay pulls on matrices only: not on biases and other vectors, whose size is no sign of overfitting, and
-    not on embeddings, where a rare symbol's row would fade while it is away.
+    Weight decay applies to matrices only: not to biases and other vectors, whose size is no sign of overfitting, and
+    not to embeddings, in which the row of a rare symbol would shrink while the symbol does not occur.
 
     Args:
         model: its parameters with `requires_grad` are optimised.
-        options: optimizer, learning_rate, momentum and weight_decay are read.
+        options: optimizer, learning_rate, momentum and weight_decay are used.
 
     Raises:
         OptionError: an unknown name, or an option that this optimiser does not have or accept.
@@ -112,7 +112,7 @@ def _groups(model: nn.Module, decays: bool, apart: list[nn.Parameter]) -> list[d
 
 
 def _muon(groups: list[dict[str, Any]], chosen: dict[str, Any]) -> Optimizer | Together:
-    """Muon for matrices that decay, AdamW for all others; just one of them where the other has nothing to learn."""
+    """Return Muon for matrices that decay and AdamW for all others, or one of them if the other has no parameters."""
     matrices = [p for group in groups if "weight_decay" not in group for p in group["params"] if p.ndim == 2]
     taken = set(map(id, matrices))
     others = [{**group, "params": [p for p in group["params"] if id(p) not in taken]} for group in groups]
@@ -128,13 +128,13 @@ def _muon(groups: list[dict[str, Any]], chosen: dict[str, Any]) -> Optimizer | T
 
 
 def _fastest(cls: type[Optimizer], groups: list[dict[str, Any]], known: Any, chosen: dict[str, Any]) -> Optimizer:
-    """One kernel for the whole step where torch has it; on a CPU plain loops beat the foreach form."""
+    """Return the optimiser with one fused kernel if torch has it; on a CPU plain loops are faster than foreach."""
     make: Any = cls
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
     if "fused" in known and devices <= {"cpu", "cuda"}:
         try:
             return make(groups, **chosen, fused=True)
-        except RuntimeError:  # a parameter that the fused kernel does not take
+        except RuntimeError:  # a parameter that the fused kernel does not accept
             pass
     plain = {"foreach": False} if "foreach" in known and devices == {"cpu"} else {}
     return make(groups, **chosen, **plain)

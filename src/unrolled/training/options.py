@@ -1,4 +1,4 @@
-"""Every training option, once: its type, its default and its text. The API and the command line read this."""
+"""All training options, each defined once: type, default and text. The API and the command line read this."""
 
 import math
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from unrolled.training.schedules import SCHEDULES
 
 DEFAULT_EPOCHS = 10
 DEFAULT_MAX_GRAD_NORM = 1.0
-MOST, MAX_SEED = 2**31 - 1, 2**63 - 1  # of a whole number; of a seed
+MOST, MAX_SEED = 2**31 - 1, 2**63 - 1  # maximum of a whole number; of a seed
 LARGEST = 1e308
 SHARES = ("warmup", "validation", "average")
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -19,35 +19,35 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train. Every option can be given to `fit(...)` and on the command line as `--option`.
+    """The options of training. Every option can be given to `fit(...)` and on the command line as `--option`.
 
     Args:
         epochs: passes over the training data; 0 trains until `minutes` are over, as does giving only `minutes`.
         minutes: time budget in minutes, validation included; 0 means no limit. Schedules then follow the clock.
-        batch_size: sequences (or lanes of a stream) trained on at once; 0 lets the task choose.
-        bptt_steps: look back at most this many time steps (truncated back-propagation); 0 looks back to the start.
-        learning_rate: the optimiser's step size at its highest; 0 takes the task's, else the optimiser's own.
+        batch_size: sequences (or lanes of a stream) per batch; 0 lets the task choose.
+        bptt_steps: maximum time steps that gradients flow back (truncated back-propagation); 0 goes back to the start.
+        learning_rate: the optimiser's highest step size; 0 takes the task's default, else the optimiser's.
         optimizer: name in torch.optim, such as adam, adamw, sgd or rmsprop.
-        momentum: for the optimisers that have one; 0 leaves the optimiser's own.
+        momentum: for the optimisers that have one; 0 keeps the optimiser's own.
         weight_decay: decay of weight matrices, as the optimiser defines it; biases and embeddings never decay.
-        schedule: how the learning rate moves: constant, linear, cosine, onecycle, step, exponential.
+        schedule: course of the learning rate: constant, linear, cosine, onecycle, step, exponential.
         warmup: share of the run over which the learning rate rises from zero.
         max_grad_norm: clip the gradient's norm to this; 0 does not clip.
         clip_value: clip every element of the gradient to [-clip_value, clip_value]; 0 does not clip.
-        clip_band: keep the gradient's norm within (low, high), scaling it up or down, in place of max_grad_norm.
+        clip_band: keep the gradient's norm within (low, high), scaling it up or down, instead of max_grad_norm.
         accumulate: batches whose gradients are added before one update.
-        precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 where it is fast.
+        precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 if it is fast.
         patience: stop after this many epochs without a better validation loss; 0 never stops early.
-        validation: share of the training data held out to watch, at most 1,000 records or 50,000 characters of text;
-            0 watches the training loss.
-        average: decay of an exponential moving average of the weights, which is then what is kept; 0 keeps no average.
-        seed: seed of everything random.
-        device: cpu, cuda, or auto to take a GPU when there is one.
+        validation: share of the training data held out for validation, at most 1,000 records or 50,000 characters of
+            text; 0 uses the training loss instead.
+        average: decay of an exponential moving average of the weights, which is then what is kept; 0 = no average.
+        seed: seed of all random numbers.
+        device: cpu, cuda, or auto for a GPU if there is one.
         checkpoint: folder for checkpoints; empty writes none.
         checkpoint_minutes: minutes between checkpoints; 0 writes one after every update.
-        resume: continue from the newest checkpoint in the checkpoint folder, or start when there is none.
+        resume: continue from the newest checkpoint in the checkpoint folder, or start if there is none.
         tensorboard: folder for TensorBoard files; empty writes none.
-        progress: show a progress line with loss, steps a second and the time left.
+        progress: show a progress line with loss, steps per second and the time left.
 
     Raises:
         OptionError: a value of the wrong type or outside its range, or options that exclude each other.
@@ -87,10 +87,10 @@ class TrainingOptions:
 
     @classmethod
     def from_keywords(cls, given: dict[str, Any], defaults: dict[str, Any] | None = None) -> "TrainingOptions":
-        """Options from keywords over a task's own defaults; an unknown name suggests the nearest one.
+        """Return options from keywords and a task's own defaults; an unknown name suggests the nearest one.
 
-        A limit the user gives replaces the other one where only that came from a default: `minutes` alone
-        trains as many epochs as fit, and `clip_band` stands in place of the default `max_grad_norm`.
+        A limit that the user gives replaces a conflicting default: `minutes` alone trains as many epochs as fit, and
+        `clip_band` replaces the default `max_grad_norm`.
         """
         known = [option.name for option in fields(cls)]
         for name in given:
@@ -132,7 +132,7 @@ class TrainingOptions:
 
 
 def _typed(name: str, wanted: Any, value: Any) -> Any:
-    """The value as the option's type, or a refusal: a whole number is a float, but a text is never a number."""
+    """Return the value in the option's type, or refuse it: a whole number may be a float, but a text is no number."""
     if wanted is bool:
         if not isinstance(value, bool):
             raise OptionError(message(name, expected="True or False", received=value))
@@ -151,7 +151,7 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
 def _band(value: Any) -> tuple[float, float]:
     numbers = list(value) if isinstance(value, list | tuple) else []
     if len(numbers) == 2 and all(isinstance(n, Real) and not isinstance(n, bool) for n in numbers):
-        low, high = (math.inf if number > LARGEST else number for number in numbers)  # whole ones have no end
+        low, high = (math.inf if number > LARGEST else number for number in numbers)  # whole numbers have no maximum
         if 0 <= low <= high and high > 0 and math.isfinite(low):
             return float(low), float(high)
     raise OptionError(message("clip_band", expected="(low, high) with 0 <= low <= high and high > 0", received=value))
@@ -161,7 +161,7 @@ def _band_and_norm(norm: object) -> OptionError:
     return OptionError(
         message(
             "max_grad_norm",
-            expected="0 beside clip_band, whose upper end limits the norm",
+            expected="0 with clip_band, whose upper end limits the norm",
             received=norm,
             remedy="leave one of the two out",
         )

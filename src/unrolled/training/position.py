@@ -1,18 +1,18 @@
-"""Where a run is: everything countable that a checkpoint must remember."""
+"""The position of a run: all counts that a checkpoint must store."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Position:
-    """How far training has come.
+    """The progress of training.
 
     Args:
-        epoch: whole epochs done.
-        batch: batches of the present epoch done.
-        update: updates made.
-        seconds: spent, earlier sessions of a resumed run included.
-        learning_rate: at the last update.
+        epoch: number of whole epochs done.
+        batch: number of batches of the present epoch done.
+        update: number of updates made.
+        seconds: time spent, earlier sessions of a resumed run included.
+        learning_rate: learning rate of the last update.
     """
 
     epoch: int = 0
@@ -28,10 +28,10 @@ class Tally:
 
     Args:
         loss: summed loss.
-        count: what it is divided by.
+        count: number that it is divided by.
         norm: summed gradient norms.
-        updates: updates made.
-        steps: real time steps.
+        updates: number of updates made.
+        steps: number of real time steps.
         since: seconds into the run when the sums began.
     """
 

@@ -1,4 +1,4 @@
-"""One line that shows how training goes, on the error stream."""
+"""A progress line on the error stream."""
 
 import math
 import time
@@ -17,10 +17,10 @@ REFRESH = 0.25  # seconds; drawing more often would cost training time
 
 
 class ProgressLine(Callback):
-    """A bar with loss, steps a second and the time left; in a file or a pipe, one line for each look.
+    """A bar with loss, steps per second and the time left; in a file or a pipe, one line per evaluation.
 
     Args:
-        console: where to write; the error stream unless given.
+        console: where to write; by default the error stream.
     """
 
     def __init__(self, console: Console | None = None) -> None:

@@ -1,6 +1,6 @@
-"""From a running Trainer to plain values and tensors, and back: what makes a resumed run exact.
+"""Conversion of a running Trainer to plain values and tensors and back, so that a resumed run is exact.
 
-Kept are the weights, the optimiser's state, the average, the best weights, the carried state and random numbers of
+Stored are the weights, the optimiser's state, the average, the best weights, the carried state and random numbers of
 every process, the position in the data, and the history.
 """
 
@@ -21,13 +21,13 @@ from unrolled.training.weights import under, write_weights
 if TYPE_CHECKING:
     from unrolled.training.trainer import Trainer
 
-# options that say how long, where and how loud, not what: these may differ when a run goes on
+# options about length, place and output, which do not change the result: these may differ when a run is resumed
 FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard",
         "progress"}  # fmt: skip
 
 
 def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Everything a resumed run needs; None in processes other than the first, which must call this all the same."""
+    """Return everything a resumed run needs; None except in the first process, but all processes must call this."""
     parts: list[Tensor] = []
     mine = {
         "state": pack(trainer.state, parts),
@@ -65,7 +65,7 @@ def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | No
 
 
 def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str, Tensor], file: object) -> None:
-    """Put a trainer back to where `capture` found it.
+    """Restore a trainer to the state that `capture` returned.
 
     Raises:
         ArtifactError: the checkpoint is of another model, other data or other options.
@@ -94,7 +94,7 @@ def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str,
 
 
 def _identity(trainer: "Trainer") -> dict[str, Any]:
-    """What must be the same when a run goes on."""
+    """Return what must be the same when a run is resumed."""
     options = {name: value for name, value in asdict(trainer.options).items() if name not in FREE}
     return {
         "options": json.loads(json.dumps(options)),
@@ -105,7 +105,7 @@ def _identity(trainer: "Trainer") -> dict[str, Any]:
 
 
 def _check(now: Mapping[str, Any], then: Mapping[str, Any], file: object) -> None:
-    remedy = "resume with what the run began with, or start another one in another folder"
+    remedy = "resume with the settings of that run, or start another one in another folder"
 
     def refuse(expected: str, received: str) -> ArtifactError:
         return ArtifactError(message("checkpoint", expected=expected, received=f"{received} in {file}", remedy=remedy))
@@ -117,13 +117,13 @@ def _check(now: Mapping[str, Any], then: Mapping[str, Any], file: object) -> Non
         mine, its = now["weights"].get(name), then["weights"].get(name)
         if mine != its:
             raise refuse(f"this model's {name} of shape {mine}", f"shape {its}")
-    for name, meaning in (("batches", "batches an epoch"), ("processes", "processes")):
+    for name, meaning in (("batches", "batches per epoch"), ("processes", "processes")):
         if now[name] != then[name]:
             raise refuse(f"a run with {now[name]} {meaning}", f"{then[name]}")
 
 
 def pack(state: Any, parts: list[Tensor]) -> Any:
-    """The nesting of a state as plain values; its tensors are appended to `parts`.
+    """Return the nesting of a state as plain values; its tensors are appended to `parts`.
 
     Example:
         >>> parts = []
@@ -154,9 +154,9 @@ def pack(state: Any, parts: list[Tensor]) -> Any:
 
 
 def unpack(structure: Mapping[str, Any], parts: Mapping[int, Tensor]) -> Any:
-    """The inverse of `pack`.
+    """Restore what `pack` returned.
 
-    A named tuple's class is looked up among the modules already in use; nothing is imported for a file's sake.
+    The class of a named tuple is looked up among the loaded modules; a file can cause no import.
     """
     if "tensor" in structure:
         return parts[structure["tensor"]]

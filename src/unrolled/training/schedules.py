@@ -1,7 +1,7 @@
-"""How the learning rate moves: functions of progress, which runs from 0 at the start to 1 at the end.
+"""Schedules of the learning rate: functions of progress, which runs from 0 at the start to 1 at the end.
 
-Progress counts updates and follows the clock, whichever is further, so a cosine over `minutes=3` ends
-after three minutes however fast the machine is. Every schedule peaks at 1, the learning rate asked for.
+Progress is counted in updates or by the clock, whichever is further, so a cosine over `minutes=3` ends
+after three minutes however fast the machine is. Every schedule peaks at 1, the learning rate of the options.
 """
 
 import math
@@ -11,7 +11,7 @@ from unrolled.errors import unknown
 
 Schedule = Callable[[float], float]
 
-FLOOR = 0.01  # where the falling schedules end
+FLOOR = 0.01  # final value of the falling schedules
 
 
 def constant(progress: float) -> float:
@@ -82,15 +82,15 @@ SCHEDULES: dict[str, Schedule] = {
 
 
 def make_schedule(name: str, warmup: float = 0.0) -> Schedule:
-    """A schedule by name, after a warm-up.
+    """Return a schedule by name, after a warm-up.
 
     Args:
         name: one of `SCHEDULES`.
-        warmup: share of the run, in [0, 1), over which the rate rises in a straight line from zero to where the
-            schedule starts; the schedule then runs over what is left.
+        warmup: share of the run, in [0, 1), over which the rate rises in a straight line from zero to the start
+            of the schedule; the schedule then runs over the rest.
 
     Returns:
-        A function from progress in [0, 1] to a factor of the learning rate.
+        A function that maps progress in [0, 1] to a factor of the learning rate.
 
     Raises:
         OptionError: an unknown name.

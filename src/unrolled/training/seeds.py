@@ -1,4 +1,4 @@
-"""Same seed, same machine, same weights."""
+"""Seeds: the same seed on the same machine gives the same weights."""
 
 import random
 import sys
@@ -9,7 +9,7 @@ import torch
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's random, NumPy where it is in use, and torch on every device.
+    """Seed Python's random, NumPy if it is loaded, and torch on every device.
 
     Example:
         >>> seed_everything(7); a = torch.rand(2)
@@ -25,9 +25,9 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def reproducible(device: torch.device) -> Generator[None]:
-    """Let only reproducible kernels run inside; settings come back afterwards.
+    """Allow only reproducible kernels inside the block; restore the settings afterwards.
 
-    On a CPU with several threads, torch adds gradients of repeated indices in any order unless told not to.
+    On a CPU with several threads, torch adds gradients of repeated indices in any order by default.
     """
     if device.type != "cpu":
         before_cuda = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark

@@ -1,7 +1,7 @@
-"""Sparse gradients: of a table with a million rows an update touches a few, and costs what they cost.
+"""Sparse gradients: an update of a table with a million rows costs only as much as the few rows that it changes.
 
 An embedding made with `sparse=True` has a gradient that lists the rows that were used. Its moments are kept for all
-rows and moved for those alone, which is Adam with a clock of its own for each row (`torch.optim.SparseAdam`).
+rows and updated for those alone, which is Adam with a step count for each row (`torch.optim.SparseAdam`).
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from torch.optim import Optimizer
 
 
 def sparse_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The weights whose gradients list rows."""
+    """Return the weights with sparse gradients."""
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse]
     found = {id(p): p for table in tables for p in table.parameters(recurse=False) if p.requires_grad}
     return list(found.values())
 
 
 def gradient_values(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
-    """The numbers of every gradient, to be scaled in place; a row that several steps used is added up first."""
+    """Return the numbers of every gradient, to be scaled in place; the entries of a repeated row are added first."""
     values = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -33,10 +33,10 @@ def gradient_values(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
 
 
 class Together:
-    """Several optimisers, for different weights of one model, that go by one clock.
+    """Several optimisers, for different weights of one model, with the interface of one.
 
     Args:
-        parts: optimisers.
+        parts: the optimisers.
 
     Example:
         >>> import torch
@@ -54,28 +54,28 @@ class Together:
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """The groups of all of them, in order."""
+        """Parameter groups of all of them, in order."""
         return [group for part in self.parts for group in part.param_groups]
 
     def step(self) -> None:
-        """One step of each."""
+        """Make one step with each optimiser."""
         for part in self.parts:
             part.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients of each."""
+        """Clear the gradients of each optimiser."""
         for part in self.parts:
             part.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of all weights, numbered one optimiser after the other."""
+        """Return the state of all weights, numbered one optimiser after the other."""
         state: dict[int, Any] = {}
         for first, part in self._numbered():
             state |= {first + index: values for index, values in part.state_dict()["state"].items()}
         return {"state": state, "param_groups": [part.state_dict()["param_groups"] for part in self.parts]}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """The inverse of `state_dict`."""
+        """Restore what `state_dict` returned."""
         for (first, part), groups in zip(self._numbered(), saved["param_groups"], strict=True):
             count = _count(part)
             own = {index - first: values for index, values in saved["state"].items() if 0 <= index - first < count}

@@ -1,4 +1,4 @@
-"""TeacherForcing: fewer and fewer true tokens to read while a decoder learns."""
+"""TeacherForcing: lowers the share of true tokens that a decoder reads during training."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TeacherForcing(Callback):
-    """Lowers a model's `teacher_forcing` in a straight line from 1, all tokens true, to `last` at the end of the run.
+    """A callback that lowers a model's `teacher_forcing` linearly from 1 (all tokens true) to `last` at the end.
 
     Args:
         last: share of true tokens at the end.
@@ -23,5 +23,5 @@ class TeacherForcing(Callback):
         self.last = last
 
     def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
-        """The share that is due."""
+        """Set the share for this batch."""
         trainer.model.teacher_forcing = 1 - (1 - self.last) * trainer.progress  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""TensorBoard files, on request."""
+"""TensorBoard files of a training run."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ from unrolled.training.history import Row
 if TYPE_CHECKING:
     from unrolled.training.trainer import Trainer
 
-WRITE_EVERY = 1.0  # seconds between points of the single updates
+WRITE_EVERY = 1.0  # minimum seconds between points of updates
 
 
 def summary_writer() -> Any:
-    """torch's class that writes event files.
+    """Return torch's class that writes event files.
 
     Raises:
         OptionError: the tensorboard package is not installed.
@@ -34,10 +34,10 @@ def summary_writer() -> Any:
 
 
 class TensorBoard(Callback):
-    """Writes losses, learning rate and gradient norm for TensorBoard to show.
+    """A callback that writes losses, learning rate and gradient norm for TensorBoard.
 
     Args:
-        folder: where the event files go.
+        folder: folder for the event files.
 
     Raises:
         OptionError: the tensorboard package is not installed.
@@ -51,7 +51,7 @@ class TensorBoard(Callback):
 
     def on_train_start(self, trainer: "Trainer") -> None:
         try:
-            # points after the update that a resumed run starts from are dropped
+            # points after the update from which a resumed run starts are dropped
             self.writer = self.make(self.folder, purge_step=trainer.at.update or None)
         except OSError as fault:
             raise ArtifactError(

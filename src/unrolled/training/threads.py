@@ -1,4 +1,4 @@
-"""How many threads a model is worth: decided by its size alone, so that the same run gives the same weights."""
+"""The number of threads for a model: decided by its size alone, so that the same run gives the same weights."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -6,16 +6,16 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# multiply-adds of one time step below which a second thread gains little, and waits dearly on a busy machine
+# multiply-adds per time step below which a second thread gains little, and costs much on a busy machine
 WORTH_THREADS = 12_000_000
 
 
 def threads_worth(model: nn.Module, rows: int) -> int:
-    """1 for a model so small that a second thread would be in the way, else 0: all that torch has.
+    """Return 1 for a model so small that a second thread would slow it down, else 0: all threads of torch.
 
     Args:
-        model: its weight matrices are counted, embeddings are not.
-        rows: sequences that advance together.
+        model: its weight matrices count, embeddings do not.
+        rows: number of sequences that advance together.
     """
     tables = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
     matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in tables)
@@ -24,7 +24,7 @@ def threads_worth(model: nn.Module, rows: int) -> int:
 
 @contextmanager
 def fitting_threads(model: nn.Module, rows: int) -> Generator[None]:
-    """Let torch use one thread inside for a small model, all of its threads for a large one.
+    """Let torch use one thread inside the block for a small model, all of its threads for a large one.
 
     Args:
         model, rows: as `threads_worth` takes them.

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, message
 from unrolled.kernels.host import fast_bfloat16
-from unrolled.training.apart import Apart
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
@@ -20,27 +19,28 @@ from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.history import History, Row
 from unrolled.training.interrupts import catching_interrupts
+from unrolled.training.isolation import Apart
 from unrolled.training.optimizers import make_optimizer
 from unrolled.training.options import TrainingOptions
 from unrolled.training.position import Position, Tally
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
 from unrolled.training.sparse import gradient_values
-from unrolled.training.watching import Batches, Validate, Watch
+from unrolled.training.validation import Batches, Validate, Watch
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
 
 
 class Trainer:
-    """Trains a model, and leaves the best weights it met in it.
+    """A training run; at its end the model holds the best weights found.
 
     Args:
-        model: has `loss(batch, state) -> LossSum`; moved to the device, and in evaluation mode afterwards.
-        batches: `epoch(index, start=0)` deals out the same batches for the same index; `len` says how many.
+        model: has `loss(batch, state) -> LossSum`; it is moved to the device, and ends in evaluation mode.
+        batches: `epoch(index, start=0)` gives the same batches for the same index; `len` is their number.
         options: how to train.
-        validate: what to watch: batches like the above, a function that returns a loss, or None for the training loss.
+        validate: batches for validation, a function that returns a loss, or None for the training loss.
         callbacks: hooks, called in this order.
-        threads: of torch; 0 = as many as it has. Each update has its turn with what a process has only one of, such as
-            random numbers, see `apart`.
+        threads: number of threads of torch; 0 = the number that torch has. During each update the run has exclusive use
+            of the process's random numbers and settings, see `apart`.
 
     Raises:
         OptionError: an unknown optimiser or device, or an option that the optimiser does not have.
@@ -72,12 +72,12 @@ class Trainer:
         self.history = History()
         self.at = Position()
         self.tally = Tally()
-        self.state: Any = None  # what the batch before left behind, detached
+        self.state: Any = None  # the final state of the batch before, detached
         self.loss = self.grad_norm = math.nan  # of the last update
         self.checkpoint_file = ""
         self._budget = 60.0 * options.minutes
-        self._wants_stop = self._interrupted = False  # asked for in this process
-        self._interrupts = self._stops = 0.0  # how many processes were asked, as all of them know it
+        self._wants_stop = self._interrupted = False  # requests in this process
+        self._interrupts = self._stops = 0.0  # number of processes with such a request, known to all of them
         self._started = time.perf_counter()
         self._pace = self._saved_at = 0.0
         self._clear()
@@ -85,15 +85,15 @@ class Trainer:
     # ---- the loop -----------------------------------------------------------------------------
 
     def run(self) -> History:
-        """Train until the epochs, the minutes or the patience are over, or someone stops it.
+        """Train until the epochs, the minutes or the patience are over, or until it is stopped.
 
         Returns:
-            How it went; also in `history`, and also after a fault.
+            The history of the run; also in `history`, and also after an error.
 
         Raises:
-            NonFiniteLossError: NaN or infinity in the loss or the gradient; the model keeps healthy weights.
+            NonFiniteLossError: NaN or infinity in the loss or the gradient; the model keeps finite weights.
             ArtifactError: a checkpoint that cannot be written, read or continued.
-            DataError: batches that hold nothing to learn from.
+            DataError: batches without any target.
         """
         with catching_interrupts(self._interrupt):
             try:
@@ -124,7 +124,7 @@ class Trainer:
             self._end_epoch(resumed, updates_before)
 
     def _end_epoch(self, resumed: bool, updates_before: int) -> None:
-        """What is left of the last update, then a look, a note and a checkpoint."""
+        """Finish the last update, then evaluate, add a row to the history and write a checkpoint."""
         if self._pending:
             self._update()
         if self.at.update == updates_before and not resumed:
@@ -136,7 +136,7 @@ class Trainer:
         self._save_when_due()
 
     def _backward(self, whole: Batch) -> None:
-        """Add one batch's gradient: of the summed loss, so that batches weigh by what they count."""
+        """Add one batch's gradient: of the summed loss, so that each batch is weighted by its count."""
         self.at.batch += 1
         self._pending += 1
         self.tally.steps += whole.num_steps
@@ -151,12 +151,12 @@ class Trainer:
             result: LossSum = self.model.loss(batch, self.state if batch.carries else None)  # type: ignore[operator]
         if result.total.requires_grad or result.count:
             result.total.backward()
-        self.state = detach(result.state)  # truncated back-propagation: the state goes on, the gradient does not
+        self.state = detach(result.state)  # truncated back-propagation: the state is carried on, the gradient is not
         self._loss = self._loss + result.total.detach().double()
         self._count += result.count
 
     def _update(self) -> None:
-        """One step of the optimiser from the gradients added so far."""
+        """Make one step of the optimiser with the gradients added so far."""
         loss, count = self._agree()
         if count:
             self.processes.add_gradients([parameter for _, parameter in self.named_parameters])
@@ -186,27 +186,27 @@ class Trainer:
             self._look()
         self._save_when_due()
 
-    # ---- what the loop leans on ---------------------------------------------------------------
+    # ---- state of the loop --------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Ask training to end after the update at hand, keeping the best weights."""
+        """End training after the current update, keeping the best weights."""
         self._wants_stop = True
 
     @property
     def progress(self) -> float:
-        """How much of the run is over, 0 to 1: by epochs or by the clock, whichever is further."""
+        """Share of the run that is over, 0 to 1: by epochs or by the clock, whichever is further."""
         by_epochs = self._epochs_done(-0.5 * self._pending) / self.options.epochs if self.options.epochs else 0.0
-        # the clock ends where the last look must begin
+        # the clock ends when the last evaluation must begin
         by_clock = self.at.seconds / max(self._budget - self.watch.cost, 1e-9) if self._budget else 0.0
         return min(1.0, max(by_epochs, by_clock))
 
     @property
     def kept(self) -> dict[str, Tensor]:
-        """The weights that training is about: their average where one is kept, else the model's own."""
+        """Weights that are the result of training: their average if one is kept, else the model's own."""
         return self.weights if self.average is None else self.average.weights
 
     def _agree(self) -> tuple[float, float]:
-        """Sum loss and count over all processes, which here also agree on the time and on stopping."""
+        """Return the sum of loss and count over all processes, and synchronise their clock and stop requests."""
         mine = self._clock() if self.processes.first else 0.0
         loss, count, seconds, interrupts, stops = self.processes.sum(
             float(self._loss), self._count, mine, float(self._interrupted), float(self._wants_stop)
@@ -216,7 +216,7 @@ class Trainer:
         return loss, count
 
     def _should_stop(self) -> bool:
-        """Whether training is over, and why."""
+        """Return whether training is over, and store why."""
         options, at, rows = self.options, self.at, self.history.rows
         if self.processes.world == 1:
             self._interrupts, self._stops = float(self._interrupted), float(self._wants_stop)
@@ -226,7 +226,7 @@ class Trainer:
         elif self._budget and at.seconds + self.watch.cost + self._pace >= self._budget:
             reason = reason or "minutes"
         elif options.patience and rows and at.batch == 0 and rows[-1].update == at.update:
-            # only right after a look at the end of an epoch
+            # only right after an evaluation at the end of an epoch
             reason = reason or ("patience" if at.epoch - self.watch.best_epoch >= options.patience else "")
         self.history.stopped, self.history.interrupted = reason, reason == "interrupted"
         return bool(reason)
@@ -238,7 +238,7 @@ class Trainer:
         self.at.learning_rate = self.top_rates[0] * factor
 
     def _look(self) -> None:
-        """A row for the history: the losses now, the best weights kept."""
+        """Evaluate the losses, add a row to the history, and keep the best weights."""
         with swapped_in(self.weights, self.kept):
             loss = self.watch.loss(self.model)
         tally, at = self.tally, self.at
@@ -270,9 +270,9 @@ class Trainer:
         if options.checkpoint:
             self._load() if options.resume else self._refuse_old_run()
         if not self.watch.looks:
-            self.watch.best = copy_weights(self.weights)  # until the first look: what to go back to from NaN
+            self.watch.best = copy_weights(self.weights)  # until the first evaluation: the weights to restore after NaN
         if options.checkpoint:
-            self.processes.sum(0.0)  # nobody writes before all have read
+            self.processes.sum(0.0)  # no process writes before all have read
             self._save()  # a folder that cannot be written is reported now, not after an hour
         self.processes.share_weights(list(self.weights.values()))
         self.model.train()
@@ -281,9 +281,9 @@ class Trainer:
         self._tell("on_train_start")
 
     def _wind_up(self) -> None:
-        """The last look and the last checkpoint."""
+        """Make the last evaluation and write the last checkpoint."""
         within_epoch = self.at.batch > 0
-        if within_epoch:  # an unbroken run would not look here, so the checkpoint is written before
+        if within_epoch:  # an uninterrupted run would not evaluate here, so the checkpoint is written before
             self._save()
         if self.tally.updates:
             self._look()
@@ -372,7 +372,7 @@ class Trainer:
         return gradient_values(parameter for _, parameter in self.named_parameters)
 
     def _epochs_done(self, shift: float = 0.0) -> float:
-        """Epochs so far, with a fraction; `len(batches)` may be an estimate, so an epoch never counts twice."""
+        """Return the epochs so far, with a fraction; `len(batches)` may be an estimate, but no epoch counts twice."""
         return self.at.epoch + min(1.0, (self.at.batch + shift) / max(len(self.batches), 1))
 
     def _clear(self) -> None:

@@ -10,14 +10,14 @@ Weights = dict[str, Tensor]
 
 
 def live_weights(model: nn.Module) -> Weights:
-    """Everything that is saved of a model, by name, shared tensors once; these are the tensors themselves."""
+    """Return all saved tensors of a model by name, shared ones once; these are the tensors themselves, not copies."""
     saved = model.state_dict(keep_vars=True)
     named = [*model.named_parameters(), *model.named_buffers()]  # both name a shared tensor once
     return {name: tensor for name, tensor in named if name in saved}
 
 
 def copy_weights(weights: Mapping[str, Tensor]) -> Weights:
-    """A copy that later training does not change."""
+    """Return a copy that later training does not change."""
     return {name: tensor.detach().clone() for name, tensor in weights.items()}
 
 
@@ -30,23 +30,23 @@ def write_weights(live: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> Weights:
-    """The tensors whose names begin with a prefix, by the rest of their names."""
+    """Return the tensors whose names begin with a prefix, by the rest of their names."""
     return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def all_finite(weights: Mapping[str, Tensor]) -> bool:
-    """Whether no weight is NaN or infinite."""
+    """Return whether no weight is NaN or infinite."""
     return all(bool(tensor.isfinite().all()) for tensor in weights.values())
 
 
 class Average:
     """Exponential moving average of a model's weights.
 
-    The average starts fast, over about a tenth of the updates made, so that the first weights do not linger.
+    At the start the average follows the weights fast, over a tenth of the updates made, to forget the first weights.
 
     Args:
         live: the model's own tensors, see `live_weights`.
-        decay: share of the average that stays at each update, at most; in (0, 1).
+        decay: maximum share of the average that stays at each update; in (0, 1).
 
     Example:
         >>> model = nn.Linear(1, 1)
@@ -61,7 +61,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Take the model's weights in, after its `updates`-th update."""
+        """Update the average with the model's weights, after its `updates`-th update."""
         share = 1.0 - min(self.decay, (1 + updates) / (10 + updates))
         for name, tensor in self.live.items():
             if tensor.is_floating_point():
@@ -72,7 +72,7 @@ class Average:
 
 @contextmanager
 def swapped_in(live: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Generator[None]:
-    """The model computes with other weights inside, and with its own afterwards."""
+    """Let the model compute with other weights inside the block, and with its own afterwards."""
     if weights is live:
         yield
         return

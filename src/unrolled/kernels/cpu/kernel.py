@@ -19,7 +19,7 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     """Return why the tiles cannot run this; empty when they can."""
     values = inputs.values
     if not name_of(cell):
-        return f"the tiles have no {type(cell).__name__}"
+        return f"the tiles have no {cell.short_name}"
     if values.device.type != "cpu":
         return f"inputs are on {values.device}"
     if not HAS_VECTORS:

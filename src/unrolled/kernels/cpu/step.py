@@ -33,16 +33,16 @@ class Stepper:
 
     Example:
         >>> import numpy as np
-        >>> from unrolled.cells.gru import GRU
+        >>> from unrolled.cells.gru import GRUCell
         >>> from unrolled.kernels.cpu.step import Stepper
-        >>> stepper = Stepper(GRU(3, 4), batch_size=2)
+        >>> stepper = Stepper(GRUCell(3, 4), batch_size=2)
         >>> stepper.step(np.zeros((2, 3), dtype=np.float32)).shape
         (2, 4)
     """
 
     def __init__(self, cell: Cell, batch_size: int = 1, machine: Machine | None = None) -> None:
         if not name_of(cell) or cell.weight_ih.dtype != torch.float32 or cell.weight_ih.device.type != "cpu":
-            received = f"{type(cell).__name__} of {cell.weight_ih.dtype} on {cell.weight_ih.device}"
+            received = f"{cell.short_name} of {cell.weight_ih.dtype} on {cell.weight_ih.device}"
             raise UnsupportedError(message("cell", expected="a float32 cell of the tiles on a CPU", received=received))
         machine = host() if machine is None else machine
         layer = Layer(name_of(cell), machine, {name: weight.detach() for name, weight in weights_of(cell).items()})

@@ -1,4 +1,4 @@
-// Asking the server: JSON, and texts as they are written.
+// Requests to the server: JSON, and server-sent events.
 
 const TOKEN = "unrolled token";
 
@@ -24,7 +24,7 @@ async function request(path, { body, type = "application/json", signal } = {}) {
     answer = await fetch(path, { method: body === undefined ? "GET" : "POST", headers, body: sent, signal });
   } catch (fault) {
     if (fault.name === "AbortError") throw fault;
-    throw new Refused(0, "away", "the server does not answer");
+    throw new Refused(0, "away", "the server is not reachable");
   }
   if (!answer.ok) {
     const { error } = await answer.json().catch(() => ({ error: { kind: "other", message: answer.statusText } }));

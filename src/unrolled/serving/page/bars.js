@@ -1,4 +1,4 @@
-// Names with bars as long as their probabilities.
+// A bar chart of names and their probabilities.
 
 import { make, visible } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// A line chart of a history and a forecast, with a band where there are quantiles, and a cursor that reads values.
+// A line chart of a history and a forecast, with a band if there are quantiles, and a cursor that shows values.
 
 import { drawn, rounded } from "./dom.js";
 
@@ -14,7 +14,7 @@ function ticksOf(low, high) {
   return ticks;
 }
 
-// Points are {label, past?, ahead?, low?, high?}; `read` is told the point under the cursor.
+// Points are {label, past?, ahead?, low?, high?}; `read` is called with the point under the cursor.
 export class Chart {
   constructor(svg, read) {
     this.svg = svg;

@@ -1,4 +1,4 @@
-// Small helpers around the document.
+// Small helpers for the document.
 
 export const at = (id) => document.getElementById(id);
 
@@ -25,7 +25,7 @@ export function complain(fault) {
   place.textContent = fault ? fault.message : "";
 }
 
-// Runs what a user asked for; a refusal is shown, and so is that it takes a while.
+// Runs a task and shows its status; an error is shown as an alert.
 export async function doing(status, text, work) {
   complain(null);
   status.textContent = text;

@@ -1,4 +1,4 @@
-// A CSV file in, a forecast out: a chart, and the numbers beside it.
+// A forecast for a CSV file: a chart, and a table of the numbers.
 
 import { ask } from "./api.js";
 import { Chart } from "./chart.js";
@@ -32,7 +32,7 @@ function pointOf(row) {
 function read(point, place) {
   const kind = Number.isFinite(point.ahead) ? "forecast" : "history";
   const value = rounded(point.ahead ?? point.past);
-  const band = Number.isFinite(point.low) ? `, between ${rounded(point.low)} and ${rounded(point.high)}` : "";
+  const band = Number.isFinite(point.low) ? `, interval ${rounded(point.low)} to ${rounded(point.high)}` : "";
   at("reading").textContent = `${point.label}: ${value} (${kind})${band}`;
   const first = chart.points.findIndex((one) => Number.isFinite(one.ahead));
   [...at("rows").querySelectorAll("tbody tr")].forEach((row, number) =>
@@ -73,10 +73,10 @@ async function forecast(file) {
 export function startForecast(known) {
   const first = !model;
   model = known;
-  at("needs").textContent = `Columns: ${model.columns.join(", ")}`;
+  at("needs").textContent = `Required columns: ${model.columns.join(", ")}`;
   if (!first) return;
   chart = new Chart(at("chart"), read);
-  at("csv").addEventListener("click", () => (at("csv").value = "")); // the same file again is news, too
+  at("csv").addEventListener("click", () => (at("csv").value = "")); // so that choosing the same file again fires an event
   at("csv").addEventListener("change", () => at("csv").files.length && forecast(at("csv").files[0]));
   at("group").addEventListener("change", show);
   const place = at("drop");

@@ -1,4 +1,4 @@
-// A strip of colours: hidden units by steps, one of which is chosen by pointing or with the arrow keys.
+// A heat map of hidden units by steps; a step is chosen by pointing or with the arrow keys.
 
 import { colour, visible } from "./dom.js";
 
@@ -15,7 +15,7 @@ function parts(name) {
 export class Heat {
   constructor(canvas, chosen) {
     this.canvas = canvas;
-    this.chosen = chosen; // told the number of a step
+    this.chosen = chosen; // called with the chosen step
     this.clear();
     canvas.addEventListener("pointermove", (event) => this.choose(Math.floor(event.offsetX / WIDTH)));
     canvas.addEventListener("click", (event) => this.choose(Math.floor(event.offsetX / WIDTH)));

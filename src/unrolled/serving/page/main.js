@@ -1,4 +1,4 @@
-// The page: which model answers, the tabs that it has, the theme, and the token.
+// The page: the model, its tabs, the theme and the token.
 
 import { ask, keepToken } from "./api.js";
 import { at, complain, make } from "./dom.js";
@@ -68,10 +68,10 @@ async function open() {
   at("about").textContent = `${model.task} · ${model.columns.join(", ")}${model.target ? ` → ${model.target}` : ""}${known}`;
   document.title = `unrolled · ${model.task}`;
   const panels = {};
-  if (model.can.includes("generate")) panels.write = "Write";
+  if (model.can.includes("generate")) panels.write = "Generate text";
   else if (model.task === "Forecaster") panels.forecast = "Forecast";
-  else panels.ask = "Ask";
-  panels.unfold = "Unfold";
+  else panels.ask = "Predict";
+  panels.unfold = "Unfold in time";
   addTabs(panels);
   if (panels.write) startWriting(model);
   if (panels.forecast) startForecast(model);

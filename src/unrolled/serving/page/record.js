@@ -1,4 +1,4 @@
-// One record in a form, or many in a CSV file: the answers, and the probabilities of classes.
+// Predictions for one record in a form, or for many in a CSV file, with the probabilities of classes.
 
 import { ask } from "./api.js";
 import { showBars } from "./bars.js";
@@ -9,7 +9,7 @@ import { showTable } from "./table.js";
 const BARS = 12;
 let model;
 
-// A field for each column that the model reads.
+// One field per column that the model reads.
 export function fieldsOf(prefix, known) {
   return known.columns.map((name) => {
     const hint = known.texts.includes(name) ? "" : "numbers and lists as JSON, such as [1, 2, 3]";
@@ -34,7 +34,7 @@ async function answer(event) {
   event.preventDefault();
   const shares = model.can.includes("probabilities");
   const body = { records: [recordFrom("field", model)], probabilities: shares };
-  const found = await doing(at("ask-status"), "Asking …", () => ask("/v1/predict", { body }));
+  const found = await doing(at("ask-status"), "Predicting …", () => ask("/v1/predict", { body }));
   if (!found) return;
   at("ask-status").textContent = "";
   const said = found.predictions[0];
@@ -60,7 +60,7 @@ async function many(file) {
   at("ask-status").textContent = "";
   at("answer").hidden = true;
   at("shares").replaceChildren();
-  showTable(at("answers"), own, `${own.length} answers for ${file.name}`);
+  showTable(at("answers"), own, `${own.length} predictions for ${file.name}`);
 }
 
 export function startAsking(known) {
@@ -70,6 +70,6 @@ export function startAsking(known) {
   at("fields").replaceChildren(...fieldsOf("field", model));
   if (!first) return;
   at("record").addEventListener("submit", answer);
-  at("many").addEventListener("click", () => (at("many").value = "")); // the same file again is news, too
+  at("many").addEventListener("click", () => (at("many").value = "")); // so that choosing the same file again fires an event
   at("many").addEventListener("change", () => at("many").files.length && many(at("many").files[0]));
 }

@@ -1,4 +1,4 @@
-// The network unfolded over a text or a record, and how its gradient flows, as the server draws them.
+// The network unfolded over a text or a record, and its gradient flow, as drawn by the server.
 
 import { ask } from "./api.js";
 import { parseCsv } from "./csv.js";
@@ -7,8 +7,8 @@ import { fieldsOf, recordFrom } from "./record.js";
 
 const ROWS = 400; // of a CSV file: the last ones
 let model;
-let last = null; // what is shown, so that another theme draws it again
-let asked = 0; // how often; an answer that was overtaken is not shown
+let last = null; // the last request, to draw it again in another theme
+let asked = 0; // number of requests; only the answer to the last one is shown
 
 function show(found) {
   at("verdict").hidden = false;

@@ -1,4 +1,4 @@
-// Writing on from a text: the words, what the network remembers at each step, and what it expects.
+// Text generation: the text, the hidden state at each step, and the most likely next tokens.
 
 import { events } from "./api.js";
 import { showBars } from "./bars.js";
@@ -7,7 +7,7 @@ import { Heat } from "./heat.js";
 
 const UNITS = 32;
 const CANDIDATES = 10;
-const PAUSE = 300; // milliseconds without a key before the text so far is read
+const PAUSE = 300; // milliseconds without a key before the prompt is read
 let model;
 let heat;
 let running = null;
@@ -30,7 +30,7 @@ function show(step) {
   for (const other of at("written").querySelectorAll(".here")) other.classList.remove("here");
   step.mark?.classList.add("here");
   showBars(at("expected"), step.expected, step.said);
-  at("next-title").textContent = "Expected at this step";
+  at("next-title").textContent = "Most likely tokens at this step";
   at("units").replaceChildren(
     ...step.units.map((value, unit) => make("span", {}, make("b", {}, `${unit} `), value.toFixed(2))),
   );
@@ -78,7 +78,7 @@ async function run(length, live) {
         flush();
         if (heat.steps.length) heat.choose(heat.steps.length - 1, true);
         showBars(at("expected"), step.expected);
-        at("next-title").textContent = "Expected next";
+        at("next-title").textContent = "Most likely next tokens";
         break;
       }
       step.said = step.text;

@@ -18,7 +18,7 @@ def elman(activation: Callable[[Number], Number], slope: Callable[[Number], Numb
     def forward(
         sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
     ) -> tuple[list[Number], Number, None]:
-        """Compute `cells.elman.Elman.step` between the products."""
+        """Compute `cells.elman.ElmanCell.step` between the products."""
         hidden = activation(sums[0])
         return [hidden], hidden, None
 

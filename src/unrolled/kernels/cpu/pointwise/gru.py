@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """Compute `cells.gru.GRU.step` between the products."""
+    """Compute `cells.gru.GRUCell.step` between the products."""
     reset, update, recalled = sigmoid(sums[1]), sigmoid(sums[2]), sums[3]
     new = tanh(sums[0] + reset * recalled)
     return [new, reset, update, recalled], new + update * (hidden - new), None

@@ -16,7 +16,7 @@ NORMS = (((0, 1), 0), ((2,), 1), ((7, 8), 2), ((9,), 3))  # slots normalised tog
 
 
 def forward(row: Row) -> None:
-    """Compute `cells.layer_norm_gru.LayerNormGRU.step` between the products."""
+    """Compute `cells.layer_norm_gru.LayerNormGRUCell.step` between the products."""
     for slots, place in NORMS:
         normalise(row, slots, place)
 

@@ -16,7 +16,7 @@ DRIVE_SCALE, KEPT_SCALE, CELL_MEAN, CELL_SCALE = range(4)  # in the tail
 
 
 def forward(row: Row) -> None:
-    """Compute `cells.layer_norm_lstm.LayerNormLSTM.step` between the products."""
+    """Compute `cells.layer_norm_lstm.LayerNormLSTMCell.step` between the products."""
     normalise(row, DRIVE, DRIVE_SCALE)
     normalise(row, KEPT, KEPT_SCALE)
 

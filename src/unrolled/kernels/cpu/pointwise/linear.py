@@ -12,7 +12,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """Compute `cells.linear_recurrence.LinearRecurrence.step` after the product."""
+    """Compute `cells.linear_recurrence.LinearRecurrenceCell.step` after the product."""
     return [sums[0]], own[0] * hidden + own[1] * sums[0], None
 
 

@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, Number]:
-    """Compute `cells.lstm.LSTM.step` between the products."""
+    """Compute `cells.lstm.LSTMCell.step` between the products."""
     store, forget, candidate, output = sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
     kept = [store, forget, candidate, output]
     cell = new_cell(kept, cell)

@@ -10,7 +10,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, None]:
-    """Compute `cells.min_gru.MinGRU.step` after the product."""
+    """Compute `cells.min_gru.MinGRUCell.step` after the product."""
     update, candidate = sigmoid(sums[0]), sums[1]
     return [update, candidate], hidden + update * (candidate - hidden), None
 

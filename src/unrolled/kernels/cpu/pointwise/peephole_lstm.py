@@ -12,7 +12,7 @@ from unrolled.kernels.cpu.pointwise.base import At, Back, Pointwise
 def forward(
     sums: Sequence[Number], hidden: Number, cell: Number, own: Sequence[Number]
 ) -> tuple[list[Number], Number, Number]:
-    """Compute `cells.peephole_lstm.PeepholeLSTM.step` between the products."""
+    """Compute `cells.peephole_lstm.PeepholeLSTMCell.step` between the products."""
     store, forget = sigmoid(sums[0] + own[0] * cell), sigmoid(sums[1] + own[1] * cell)
     candidate = tanh(sums[2])
     cell = new_cell([store, forget, candidate], cell)

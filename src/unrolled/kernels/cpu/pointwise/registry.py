@@ -1,16 +1,16 @@
 """All cells that the tiles can run. A new one is one file and one line here."""
 
 from unrolled.cells.base import Cell
-from unrolled.cells.elman import Elman
-from unrolled.cells.gru import GRU
-from unrolled.cells.layer_norm_gru import LayerNormGRU
-from unrolled.cells.layer_norm_lstm import LayerNormLSTM
-from unrolled.cells.linear_recurrence import LinearRecurrence
-from unrolled.cells.lstm import LSTM
-from unrolled.cells.min_gru import MinGRU
-from unrolled.cells.min_lstm import MinLSTM
-from unrolled.cells.peephole_lstm import PeepholeLSTM
-from unrolled.cells.projected_lstm import ProjectedLSTM
+from unrolled.cells.elman import ElmanCell
+from unrolled.cells.gru import GRUCell
+from unrolled.cells.layer_norm_gru import LayerNormGRUCell
+from unrolled.cells.layer_norm_lstm import LayerNormLSTMCell
+from unrolled.cells.linear_recurrence import LinearRecurrenceCell
+from unrolled.cells.lstm import LSTMCell
+from unrolled.cells.min_gru import MinGRUCell
+from unrolled.cells.min_lstm import MinLSTMCell
+from unrolled.cells.peephole_lstm import PeepholeLSTMCell
+from unrolled.cells.projected_lstm import ProjectedLSTMCell
 from unrolled.kernels.cpu.pointwise import (
     elman,
     gru,
@@ -38,11 +38,21 @@ POINTWISE: dict[str, Pointwise | Rowwise] = {
     "MinLSTM": min_lstm.MIN_LSTM,
     "LinearRecurrence": linear.LINEAR,
 }
-_OURS = (LSTM, GRU, PeepholeLSTM, ProjectedLSTM, LayerNormLSTM, LayerNormGRU, MinGRU, MinLSTM, LinearRecurrence)
+_OURS = (
+    LSTMCell,
+    GRUCell,
+    PeepholeLSTMCell,
+    ProjectedLSTMCell,
+    LayerNormLSTMCell,
+    LayerNormGRUCell,
+    MinGRUCell,
+    MinLSTMCell,
+    LinearRecurrenceCell,
+)
 
 
 def name_of(cell: Cell) -> str:
     """Return the key of a cell in `POINTWISE`; "" if it has none. A subclass may compute something else."""
-    if type(cell) is Elman:
+    if type(cell) is ElmanCell:
         return f"Elman_{cell.activation}"
-    return type(cell).__name__ if type(cell) in _OURS else ""
+    return cell.short_name if type(cell) in _OURS else ""

@@ -1,1 +1,0 @@
-"""Scores of anomaly detectors: how early and how fully they find what is labelled, and how often they cry wolf."""

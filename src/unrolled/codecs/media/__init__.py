@@ -1,0 +1,1 @@
+"""Codecs of recordings, pictures and films."""

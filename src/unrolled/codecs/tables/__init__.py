@@ -1,0 +1,1 @@
+"""Codecs of columns of tables: numbers, categories, labels, times, places, vectors."""

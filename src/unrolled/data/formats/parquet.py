@@ -1,0 +1,77 @@
+"""Parquet read lazily, in batches of records, so that memory stays constant."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.documents import refuse_packed
+from unrolled.data.forks import check_fork
+from unrolled.data.source import Source
+from unrolled.errors import DataError, OptionError, message
+
+BATCH_ROWS = 10_000
+
+
+class ParquetStream(Source):
+    """The rows of a Parquet file, read again from the disk each time.
+
+    Args:
+        path: the file.
+        rows: which rows to read, as a boolean array; None = all.
+    """
+
+    def __init__(self, path: Path, rows: np.ndarray | None = None) -> None:
+        check_fork()
+        self.path = path
+        refuse_packed(path)
+        try:
+            self.scan = pl.scan_parquet(path)
+            self._columns = self.scan.collect_schema().names()
+            self.total = int(self.scan.select(pl.len()).collect().item())
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+            raise self._damaged(fault) from fault
+        self.rows = rows
+
+    @property
+    def columns(self) -> list[str]:
+        return self._columns
+
+    def __len__(self) -> int:
+        return self.total if self.rows is None else int(self.rows.sum())
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        check_fork()
+        for start in range(0, self.total, BATCH_ROWS):
+            try:
+                batch = self.scan.slice(start, BATCH_ROWS).collect()
+            except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+                raise self._damaged(fault) from fault
+            if self.rows is not None:
+                batch = batch.filter(pl.Series(self.rows[start : start + BATCH_ROWS]))
+            yield from batch.iter_rows(named=True)
+
+    def _damaged(self, fault: Exception) -> DataError:
+        shown = f"{self.path} ({str(fault).strip().partition(chr(10))[0]})"
+        return DataError(message("file", expected="a Parquet file", received=shown))
+
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None
+    ) -> tuple["ParquetStream", "ParquetStream"]:
+        """Split into two parts by a random choice of rows, without reading the data."""
+        if stratify is not None or group is not None:
+            raise OptionError(
+                message(
+                    "split",
+                    expected="neither stratify nor group for a lazy file",
+                    received="one of them",
+                    remedy="use read_parquet",
+                )
+            )
+        if not 0 < test < 1:
+            raise OptionError(message("test", expected="a share in (0, 1)", received=test))
+        mine = np.ones(self.total, dtype=bool) if self.rows is None else self.rows
+        held = mine & (np.random.default_rng(seed).random(self.total) < test)
+        return ParquetStream(self.path, mine & ~held), ParquetStream(self.path, held)

@@ -1,0 +1,1 @@
+"""Scores of predictions, beside those of baselines: labels, numbers, rankings, texts and anomalies."""

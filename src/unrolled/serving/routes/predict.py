@@ -1,0 +1,138 @@
+"""`/v1/predict` and `/v1/generate`: predictions for whole records, and generated text as a stream."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response
+
+from unrolled.errors import UnrolledError, UnsupportedError, message
+from unrolled.serving.csv_bodies import check_csv
+from unrolled.serving.errors import STUMBLES, Fault, fault_of, unreadable
+from unrolled.serving.limits import is_wanted
+from unrolled.serving.predictions import predictions, table_of_csv
+from unrolled.serving.routes.common import Asked, StrictRoute, written
+from unrolled.serving.schemas import Predictions, Prompt, Records, errors
+from unrolled.serving.service import Service
+from unrolled.serving.sse import EventStream, event
+from unrolled.serving.strict_json import dumps_long
+from unrolled.tasks.language.language_model import LanguageModel
+from unrolled.tasks.language.live_generation import write_on
+
+router = APIRouter(route_class=StrictRoute, tags=["model"])
+CSV = "text/csv"
+SLICE = 0.05  # seconds of writing between two checks that the client is still connected
+CSV_BODY: Any = {"requestBody": {"content": {CSV: {"schema": {"type": "string"}, "example": "day,kwh\n1,2.5\n"}}}}
+STREAM: Any = {
+    200: {
+        "description": "events `token` with text, expected, units and read; then `done`, or `error`",
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "one event",
+                    "properties": {
+                        "event": {"enum": ["token", "done", "error"]},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/v1/predict", response_model=Predictions, responses=errors("data", "unsupported", "type", "time"))
+async def predict(service: Asked, body: Records) -> Response:
+    """Predict for whole records, as `model.predict` does: labels, tags, texts, items, or the steps of a forecast."""
+    return written(await service.ask(_of_records, service, body))
+
+
+@router.post(
+    "/v1/predict/csv",
+    response_model=Predictions,
+    responses=errors("data", "unsupported", "type", "time"),
+    openapi_extra=CSV_BODY,
+)
+async def predict_csv(service: Asked, request: Request) -> Response:
+    """Predict for the rows of a CSV file, parsed in the same way as the training data."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
+        raise Fault("type", message("Content-Type", expected=CSV, received=request.headers.get("content-type", "none")))
+    return written(await service.ask(_of_csv, service, await request.body()))
+
+
+@router.post(
+    "/v1/generate",
+    responses={**errors("option", "data", "unsupported", "draining", "time"), **STREAM},
+    response_class=Response,
+)
+async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Request) -> Response:
+    """Continue a prompt, token by token, as server-sent events; disconnecting ends it.
+
+    The last event says why it stopped: `end`, `draining` where the server stops, or `busy` where the text has used up
+    its time and other requests wait.
+    """
+    if service.draining:
+        raise Fault("draining", "this server is stopping")
+    most = service.settings.max_length
+    if body.length > most:
+        raise Fault("length", message("length", expected=f"at most {most:,} tokens", received=f"{body.length:,}"))
+    steps = await service.ask(_begun, service.model, body)
+    return EventStream(_events(service, steps, request))
+
+
+def _of_records(service: Service, body: Records) -> str:
+    if body.probabilities:
+        cells = len(body.records) * len(service.model.describe().classes or ())
+        if cells > service.bounds.cells:
+            most = f"at most {service.bounds.cells:,} probabilities"
+            raise Fault("length", message("records", expected=most, received=f"{cells:,}"))
+    return dumps_long(predictions(service.model, body.records, body.probabilities))
+
+
+def _of_csv(service: Service, data: bytes) -> str:
+    check_csv(data, service.bounds)
+    return dumps_long(predictions(service.model, table_of_csv(service.model, data, service.bounds)))
+
+
+def _begun(model: Any, body: Prompt) -> Iterator[Any]:
+    if not isinstance(model, LanguageModel):
+        raise UnsupportedError(f"a {type(model).__name__} does not generate text: use /v1/predict")
+    try:
+        return write_on(model, **body.model_dump())
+    except UnrolledError:
+        raise
+    except STUMBLES as error:
+        raise unreadable("prompt", error) from error
+
+
+async def _events(service: Service, steps: Iterator[Any], request: Request) -> AsyncIterator[str]:
+    """Yield the steps as events; a thread writes for a moment, then the client is checked."""
+    count = 0
+    try:
+        while not (service.draining or is_wanted() or await request.is_disconnected()):
+            some = await service.ask(_some, steps)
+            for step in some:
+                yield event(
+                    "token", {"text": step.text, "expected": step.expected, "units": step.units, "read": step.read}
+                )
+            count += len(some)
+            if not some:
+                break
+        yield event("done", {"stopped": "draining" if service.draining else "busy" if is_wanted() else "end"})
+    except Exception as error:
+        fault = fault_of(error)
+        service.metrics.errors.labels(fault.kind).inc()
+        yield event("error", fault.to_json()["error"])
+    finally:
+        service.metrics.tokens.inc(count)
+
+
+def _some(steps: Iterator[Any]) -> list[Any]:
+    """Return the next steps, as many as `SLICE` seconds give, at least one."""
+    found, stop = [], time.monotonic() + SLICE
+    for step in steps:
+        found.append(step)
+        if time.monotonic() > stop:
+            break
+    return found

@@ -1,0 +1,1 @@
+"""Anomaly detection: scores and alarms for the steps of series, and for events."""

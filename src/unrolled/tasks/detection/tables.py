@@ -1,0 +1,254 @@
+"""Conversion of a table to the series that a detector reads, and checks of the table."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.source import Table
+from unrolled.data.timestamps import parse_times
+from unrolled.errors import DataError, OptionError, message, whole_number
+from unrolled.forms import some
+from unrolled.tasks.detection.event_sequences import EventPlan
+from unrolled.tasks.detection.number_series import SeriesPlan
+from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.option_checks import MOST_STEPS
+
+Target = Sequence[str] | str
+PART = "unrolled part"
+
+
+class Rows(NamedTuple):
+    """The rows of one series."""
+
+    name: str  # name of the series; "" where there is no group
+    times: np.ndarray  # datetime64[us] or numbers, sorted, (T,)
+    values: np.ndarray  # numbers, NaN missing, or events, None missing, (T, V)
+    keys: pl.DataFrame  # time and group as they were given
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The watched columns of a table and their kinds.
+
+    Args:
+        columns: columns of numbers, or one column of categories.
+        events: whether the column holds categories.
+        time: column of timestamps.
+        group: column that identifies the series.
+        dated: whether times are dates, not numbers.
+    """
+
+    columns: Annotated[list[str], some]
+    events: bool
+    time: str
+    group: str | None
+    dated: bool
+
+    def plan(self, components: int) -> SeriesPlan | EventPlan:
+        """Return an unfitted plan of the right kind."""
+        return EventPlan(self.columns) if self.events else SeriesPlan(self.columns, components)
+
+    def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
+        """Return a saved plan."""
+        return EventPlan.from_json(data) if self.events else SeriesPlan.from_json(data)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Restore what `to_json` returned."""
+        return cls(**data)
+
+
+def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
+    """Choose the columns: the named ones, or all numbers except time, group and label.
+
+    Raises:
+        DataError: a column that does not exist, none at all, one that holds neither numbers nor categories, nothing
+            but missing values, or no series longer than the warm-up.
+        OptionError: several columns of which one holds categories.
+    """
+    assert source.time is not None
+    named = [target] if isinstance(target, str) else list(target)
+    if not named:
+        beside = (source.time, source.group, label)
+        named = [name for name in source.columns if source.frame[name].dtype.is_numeric() and name not in beside]
+    if not named:
+        raise DataError(
+            message(
+                "target",
+                expected="a column of numbers",
+                received=f"none among {source.columns}",
+                remedy="for events, name their column",
+            )
+        )
+    require(source, named)
+    kinds = {name: source.frame[name].dtype for name in named}
+    for name, kind in kinds.items():
+        if not (kind.is_numeric() or kind == pl.Null or _is_event(kind)):
+            raise DataError(message(f"column {name!r}", expected="numbers or categories", received=str(kind)))
+    events = any(_is_event(kind) for kind in kinds.values())
+    if events and len(named) > 1:
+        raise OptionError(message("target", expected="one column of events, or columns of numbers", received=named))
+    watched = Watched(named, events, source.time, source.group, moments(source.frame[source.time]).dtype.kind == "M")
+    rows = series_of(source, watched)
+    longest = max(len(one.times) for one in rows)
+    if longest <= warm_up:
+        raise DataError(
+            message(
+                "data",
+                expected=f"a series longer than the warm-up of {warm_up} steps",
+                received=f"{longest} in the longest",
+                remedy="give more rows, or lower warm_up",
+            )
+        )
+    for name in named:
+        if source.frame[name].is_null().all() or (kinds[name].is_float() and source.frame[name].is_nan().all()):
+            raise DataError(message(f"column {name!r}", expected="at least one value", received="none"))
+    return watched
+
+
+def series_of(source: Table, watched: Watched) -> list[Rows]:
+    """Return the series of a table, each sorted by time.
+
+    Raises:
+        DataError: columns that differ from those in training, missing times, or infinite numbers.
+    """
+    if source.time != watched.time or source.group != watched.group:
+        wanted, got = ((f"time={one.time!r} and group={one.group!r}") for one in (watched, source))
+        raise DataError(message("data", expected=f"a table with {wanted}, as in training", received=got))
+    keys = [name for name in (watched.time, watched.group) if name is not None]
+    require(source, [*keys, *watched.columns])
+    for name in watched.columns:
+        _check_column(source.frame[name], watched.events)
+    if watched.group is not None and source.frame[watched.group].null_count():
+        raise DataError(message(f"column {watched.group!r}", expected="a name in every row", received="null"))
+    moments(source.frame[watched.time], watched.dated)
+    found = []
+    for name, frame in source.series():
+        times = moments(frame[watched.time], watched.dated)
+        values = _events(frame[watched.columns[0]]) if watched.events else _numbers(frame, watched.columns)
+        found.append(Rows("" if name is None else str(name), times, values, frame.select(keys)))
+    return found
+
+
+def parts_of(source: Table, every: int) -> Iterator[Table]:
+    """Yield tables of `every` rows of each series, one after the other.
+
+    Raises:
+        OptionError: every < 1.
+    """
+    every = whole_number("every", every, 1, MOST_STEPS)
+    number = pl.int_range(pl.len())
+    number = number if source.group is None else number.over(source.group)
+    numbered = source.frame.with_columns((number // every).alias(PART)).sort(PART, maintain_order=True)
+    for part in numbered.partition_by(PART, maintain_order=True, include_key=False):
+        yield Table(part, source.time, source.group)
+
+
+def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
+    """Return a record as the next row of a series.
+
+    Args:
+        record: one value per column.
+        watched: the watched columns.
+        before: time of the row before; None for the first.
+
+    Raises:
+        DataError: a missing column, a value of another kind, or a time that does not come after `before`.
+    """
+    keys = [name for name in (watched.time, watched.group) if name is not None]
+    for name in (*keys, *watched.columns):
+        if name not in record:
+            raise DataError(message("record", expected=f"a value for {name!r}", received=f"only {sorted(record)}"))
+    time = _moment(record[watched.time], watched)
+    if before is not None and time <= before:
+        raise DataError(
+            message(
+                f"column {watched.time!r}",
+                expected=f"a time after {before}",
+                received=str(record[watched.time]),
+                remedy="sort the rows, and leave out repeated ones",
+            )
+        )
+    row = [record[name] for name in watched.columns]
+    if watched.events:
+        values = np.array([None if row[0] is None else str(row[0])], dtype=object)[None]
+    else:
+        try:
+            values = np.array([[np.nan if value is None else float(value) for value in row]])
+        except (TypeError, ValueError) as fault:
+            raise DataError(message("record", expected="numbers, as in training", received=repr(row))) from fault
+        if np.isinf(values).any():
+            raise DataError(message("record", expected="finite numbers", received=repr(row)))
+    name = "" if watched.group is None else str(record[watched.group])
+    return Rows(name, np.array([time]), values, pl.DataFrame())
+
+
+def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
+    """Return times as datetime64[us] or numbers.
+
+    Args:
+        column: column of times.
+        dated: whether training had dates; None before training.
+
+    Raises:
+        DataError: a missing time, or numbers where training had dates, or the other way round.
+    """
+    where = f"column {column.name!r}"
+    if column.null_count():
+        row = int(column.is_null().arg_max() or 0)
+        raise DataError(message(where, expected="a time in every row", received=f"null in row {row}"))
+    column = parse_times(column)
+    if dated is not None and column.dtype.is_numeric() == dated:
+        wanted = "dates and times, as in training" if dated else "numbers, as in training"
+        raise DataError(message(where, expected=wanted, received=str(column.dtype)))
+    if column.dtype.is_numeric():
+        return column.cast(pl.Float64).to_numpy().astype(np.float64)
+    return column.cast(pl.Datetime("us")).to_numpy()
+
+
+def _moment(time: Any, watched: Watched) -> Any:
+    """Return one time; the usual types are converted without a table."""
+    if watched.dated and isinstance(time, dt.datetime) and time.tzinfo is None:
+        return np.datetime64(time, "us")
+    if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
+        return np.float64(time)
+    return moments(pl.Series(watched.time, [time]), watched.dated)[0]
+
+
+def _is_event(kind: pl.DataType) -> bool:
+    return kind in (pl.String, pl.Boolean, pl.Categorical) or isinstance(kind, pl.Enum)
+
+
+def _check_column(column: pl.Series, events: bool) -> None:
+    where = f"column {column.name!r}"
+    if column.dtype != pl.Null and _is_event(column.dtype) != events:
+        wanted = "categories, as in training" if events else "numbers, as in training"
+        raise DataError(message(where, expected=wanted, received=str(column.dtype)))
+    if column.dtype.is_float() and column.is_infinite().any():
+        row = int(column.is_infinite().arg_max() or 0)
+        raise DataError(
+            message(
+                where,
+                expected="finite numbers",
+                received=f"{column[row]} in row {row}",
+                remedy="write missing values as null",
+            )
+        )
+
+
+def _numbers(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return columns of numbers as an array, (T, V), NaN where missing."""
+    return frame.select(pl.col(columns).cast(pl.Float64)).to_numpy().astype(np.float64)
+
+
+def _events(column: pl.Series) -> np.ndarray:
+    """Return a column of events as an array of text, (T, 1), None where missing."""
+    return np.array(column.cast(pl.String).to_list(), dtype=object).reshape(-1, 1)

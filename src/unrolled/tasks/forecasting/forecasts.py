@@ -1,0 +1,98 @@
+"""Forecasts in the unit of the data from series and a trained network: all steps at once, or one after another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.batch import Batch
+from unrolled.tasks.forecasting.step_features import Plan, Steps
+from unrolled.tasks.series.panel import Panel, Series
+
+FORECAST_BATCH = 1024
+
+
+def forecast_after(
+    network: nn.Module,
+    panel: Panel,
+    plan: Plan,
+    series: Sequence[Series],
+    scales: Sequence[float],
+    owner: np.ndarray,
+    places: np.ndarray,
+    horizon: int,
+) -> np.ndarray:
+    """Forecast the `horizon` steps after the given steps.
+
+    Args:
+        network: a DirectForecast for `plan.horizon` steps; when that is less than `horizon`, its answers are fed back.
+        panel: the calendar and the clock.
+        plan: how series are converted to numbers.
+        series: the series.
+        scales: the unit of each series.
+        owner: index of the series that each forecast belongs to, (M,).
+        places: last known step of each forecast within its series, (M,).
+        horizon: steps ahead.
+
+    Returns:
+        Numbers (M, horizon), or quantiles (M, horizon, Q).
+    """
+    if plan.horizon == horizon:
+        steps = Steps(panel, plan, series, scales)
+        return forecast_rows(network, steps, steps.starts[owner] + places)
+    pieces = []
+    for index, place in zip(owner.tolist(), places.tolist(), strict=True):
+        one = series[index]
+        ahead = np.concatenate([one.known, one.future])[place + 1 : place + 1 + horizon]
+        pieces.append(replace(one.cut(max(0, place + 1 - plan.lookback), place + 1), future=ahead))
+    units = np.asarray(scales)[owner].tolist()
+    answers = []
+    for _ in range(horizon):
+        steps = Steps(panel, plan, pieces, units)
+        answer = forecast_rows(network, steps, steps.starts + steps.lengths - 1)[:, 0]  # (M,)
+        answers.append(answer)
+        pieces = [_longer(piece, value, panel) for piece, value in zip(pieces, answer.tolist(), strict=True)]
+    return np.stack(answers, 1)
+
+
+def forecast_rows(network: nn.Module, steps: Steps, rows: np.ndarray) -> np.ndarray:
+    """Return the network's forecasts after the given rows of `steps`, each from the last `context_length` steps."""
+    network.eval()
+    answers = []
+    with torch.no_grad():
+        for part in np.array_split(rows, max(1, -(-len(rows) // FORECAST_BATCH))):
+            windows = steps.windows(part)
+            inputs = {"steps": windows.with_values(steps.step_inputs(windows.values))}
+            raw, _ = network.forecast(Batch(inputs, {"ahead": steps.look_ahead(part)[0]}))  # type: ignore[operator]
+            described: Tensor = network.output.describe(raw)  # type: ignore[union-attr,operator]
+            answers.append(steps.prices(part, described))
+    return np.concatenate(answers)
+
+
+def answer_columns(answers: np.ndarray, quantiles: Sequence[float] | None) -> dict[str, np.ndarray]:
+    """Return columns with one row per forecast and step ahead: `forecast`, or `q0.1` for each quantile."""
+    if quantiles is None:
+        return {"forecast": answers.reshape(-1)}
+    return {f"q{level:g}": answers[..., i].reshape(-1) for i, level in enumerate(quantiles)}
+
+
+def point_of(answers: np.ndarray, quantiles: Sequence[float] | None) -> np.ndarray:
+    """Return one number per step, (M, horizon): the forecast, or the quantile nearest to the median."""
+    if quantiles is None:
+        return answers
+    return answers[..., int(np.argmin([abs(level - 0.5) for level in quantiles]))]
+
+
+def _longer(series: Series, value: float, panel: Panel) -> Series:
+    """Return a series with its own forecast as one more step; past covariates keep their last values."""
+    known = series.future[:1] if len(series.future) else series.known[-1:]
+    return replace(
+        series,
+        times=np.append(series.times, panel.clock.after(series.times[-1], [1])),
+        values=np.append(series.values, value),
+        past=np.concatenate([series.past, series.past[-1:]]),
+        known=np.concatenate([series.known, known]),
+        future=series.future[1:],
+    )

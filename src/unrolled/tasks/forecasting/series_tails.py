@@ -1,0 +1,42 @@
+"""Conversion of the ends of the training series, which a saved forecaster keeps, to tensors and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.ragged import Ragged
+from unrolled.tasks.series.panel import Series
+
+FIELDS = ("values", "past", "known")
+
+
+def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, Tensor]]:
+    """Convert the ends to names, and one tensor per field, series end to end."""
+    series = list(tails.values())
+    tensors = {name: torch.from_numpy(np.concatenate([getattr(one, name) for one in series])) for name in FIELDS}
+    times = np.concatenate([one.times for one in series])
+    tensors["times"] = torch.from_numpy(times.astype(np.int64) if times.dtype.kind == "M" else times)
+    tensors["static"] = torch.from_numpy(np.stack([one.static for one in series]))
+    tensors["lengths"] = torch.tensor([len(one) for one in series])
+    return list(tails), tensors
+
+
+def tails_from_tensors(names: Sequence[Any], tensors: Mapping[str, Tensor], form: str) -> dict[Any, Series]:
+    """Restore what `tails_to_tensors` returned.
+
+    Args:
+        names: names of the series.
+        tensors: the saved tensors.
+        form: form of the time column: number, date or datetime.
+    """
+    lengths = tensors["lengths"]
+    columns = {field: list(Ragged(tensors[field], lengths)) for field in ("times", *FIELDS)}
+    tails = {}
+    for index, name in enumerate(names):
+        times, values, past, known = (columns[field][index].numpy() for field in ("times", *FIELDS))
+        clock = times if form == "number" else times.astype("M8[us]")
+        tails[name] = Series(name, clock, values, past, known, tensors["static"][index].numpy(), known[:0])
+    return tails

@@ -1,0 +1,387 @@
+"""Inputs of a forecaster: features of each step and of each step ahead, and the naive forecast to correct.
+
+All inputs of a step depend on that step and those before it, at most `Plan.lookback` of them, so that a forecast
+does not depend on where the table begins, and nothing after the step can leak into it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.batch import Batch
+from unrolled.errors import ArtifactError, message
+from unrolled.ragged import Ragged
+from unrolled.tasks.series.long_table import STEP
+from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.season import find_season, wants_logarithms
+
+ANCHORS = (
+    "last",
+    "mean",
+    "season",
+    "shifted season",
+    "moved season",
+)  # naive forecasts; the best on the training data is corrected
+RIVALS = len(ANCHORS)  # the others and the season before last
+STEP_FEATURES = 6  # per step, without covariates
+LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot dominate the network
+MIN_RESIDUALS = 10
+LONG = 4  # seasons; a shorter series is also learnt from within its first season
+SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure scales
+
+
+@dataclass
+class Plan:
+    """How series are converted to numbers; learnt from the training data and saved with the model.
+
+    Args:
+        horizon: steps ahead.
+        context_length: steps the network reads before a forecast.
+        season: season length in steps; 1 = none.
+        log: learn logarithms of the values.
+        floor: smallest value whose logarithm is taken.
+        anchor: the naive forecast that the network corrects.
+        scales: typical error of the naive forecast, by series; the unit of the network's answers.
+        common_scale: their median, for a series too short to measure.
+        step_scales: spread of each step feature.
+        ahead_scales: spread of each rival forecast's difference to the anchor.
+        bias: quantiles of the naive forecast's errors in the network's unit, by step ahead.
+    """
+
+    horizon: int
+    context_length: int
+    season: int = 1
+    log: bool = False
+    floor: float = 0.0
+    anchor: str = "last"
+    scales: dict[str, float] = field(default_factory=dict)
+    common_scale: float = 1.0
+    step_scales: list[float] = field(default_factory=list)
+    ahead_scales: list[float] = field(default_factory=list)
+    bias: list[list[float]] = field(default_factory=list)
+
+    @property
+    def lookback(self) -> int:
+        """Number of steps up to and including an origin that its forecast depends on."""
+        return self.context_length + max(self.context_length, 2 * self.season) + 1
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Convert values to the scale of training."""
+        return np.log(np.maximum(values, self.floor)) if self.log else values
+
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """Undo `transform`."""
+        with np.errstate(over="ignore"):
+            return np.exp(values) if self.log else values
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Restore what `to_json` returned; ArtifactError unless there is one scale per feature."""
+        plan = cls(**data)
+        for name, size in (("step_scales", STEP_FEATURES), ("ahead_scales", RIVALS)):
+            if len(getattr(plan, name)) not in (0, size):
+                raise ArtifactError(message(name, expected=f"{size} numbers", received=getattr(plan, name)))
+        return plan
+
+
+def make_plan(
+    panel: Panel, series: Sequence[Series], horizon: int, context_length: int, season: int, quantiles: Sequence[float]
+) -> Plan:
+    """Learn from the training series: season, logarithms, the best naive forecast, scales and its usual errors.
+
+    Args:
+        context_length: 0 = chosen here.
+        season: 0 = found here.
+        quantiles: which quantiles of the errors to store.
+    """
+    values = [one.values for one in series]
+    season = season or find_season(values, panel.clock.seasons())
+    plan = Plan(horizon, context_length or choose_context(season, horizon, [len(v) for v in values]), season)
+    plan.log = wants_logarithms(values, season)
+    plan.floor = float(min(np.nanmin(v) for v in values if np.isfinite(v).any())) / 10 if plan.log else 0.0
+    steps = Steps(panel, plan, series)
+    rows = steps.origins()
+    rows = rows[:: max(1, len(rows) * horizon // SAMPLE)]
+    candidates = steps.candidates(rows)  # (N, horizon, 6)
+    truth = steps.ahead_values(rows)  # (N, horizon)
+    errors = (truth[..., None] - candidates[..., : len(ANCHORS)]).abs()  # (N, horizon, 5)
+    owner = steps.owner[rows]
+    unit = torch.stack([_mean(errors[owner == i][..., 0]) for i in range(len(series))])  # each series has equal weight
+    relative = errors / torch.where(unit > 0, unit, torch.nan)[owner][:, None, None]
+    means = [_mean(relative[..., i]) for i in range(len(ANCHORS))]
+    plan.anchor = ANCHORS[min(range(len(ANCHORS)), key=lambda i: float(means[i].nan_to_num(nan=torch.inf)))]
+    chosen = errors[..., ANCHORS.index(plan.anchor)]
+    measured = {}
+    for i, one in enumerate(series):
+        if int((~chosen[owner == i].isnan()).sum()) >= MIN_RESIDUALS:
+            measured[str(one.name)] = float(_mean(chosen[owner == i]))
+    plan.scales = {name: scale for name, scale in measured.items() if scale > 0}
+    plan.common_scale = float(np.median(list(plan.scales.values()))) if plan.scales else 1.0
+
+    steps = Steps(panel, plan, series)
+    spread = steps.features[torch.from_numpy(steps.rows())].double().square().mean(0).sqrt()
+    plan.step_scales = torch.where(spread > 1e-6, spread, 1.0).tolist()
+    ahead, _, residuals = steps.look_ahead(rows)
+    spread = ahead[..., :RIVALS].double().square().mean((0, 1)).sqrt()
+    plan.ahead_scales = torch.where(spread > 1e-6, spread, 1.0).tolist()
+    levels = torch.tensor(list(quantiles), dtype=torch.float64)
+    bias = [torch.nanquantile(column, levels) for column in residuals.double().T]
+    plan.bias = torch.stack(bias).nan_to_num().tolist()  # (horizon, Q)
+    return plan
+
+
+def choose_context(season: int, horizon: int, lengths: Sequence[int]) -> int:
+    """Return the default context: two seasons or three horizons, but at most a third of the median length and 256."""
+    wanted = max(2 * season if season <= 100 else 0, 3 * horizon, 16)
+    usual = int(np.median(lengths)) if len(lengths) else wanted
+    return int(max(4, min(wanted, 256, usual // 3)))
+
+
+def scales_of(panel: Panel, plan: Plan, series: Sequence[Series], remembered: bool) -> list[float]:
+    """Return the unit of each series; one that training never saw, or that has no name, is measured by itself.
+
+    Args:
+        panel: how the series were read.
+        plan: with the scales that training found.
+        series: to scale.
+        remembered: whether they are the series of training, although they have no names.
+    """
+    scales = []
+    for one in series:
+        named = remembered or one.unread > 0 or panel.time != STEP
+        scale = plan.scales.get(str(one.name)) if named else None
+        scales.append(scale or measured_scale(panel, plan, one))
+    return scales
+
+
+def measured_scale(panel: Panel, plan: Plan, series: Series) -> float:
+    """Return the scale of a series that training never saw, from its own history; the common one if that is short."""
+    steps = Steps(panel, plan, [series], scales=[1.0])
+    rows = steps.origins()
+    errors = (steps.ahead_values(rows) - steps.anchor(steps.candidates(rows))).abs()
+    if int((~errors.isnan()).sum()) < MIN_RESIDUALS:
+        return plan.common_scale
+    scale = float(_mean(errors))
+    return scale if scale > 0 else plan.common_scale
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values[~values.isnan()].mean()
+
+
+class Steps:
+    """Series end to end with `horizon` empty rows after each, and all inputs of the network.
+
+    Args:
+        panel: gives the calendar.
+        plan: how to transform and scale; parts that are not learnt yet are left out.
+        series: the series.
+        scales: unit of each series' answers; None = those of the plan, with the common one for unknown series.
+    """
+
+    def __init__(
+        self, panel: Panel, plan: Plan, series: Sequence[Series], scales: Sequence[float] | None = None
+    ) -> None:
+        self.plan = plan
+        horizon = plan.horizon
+        lengths = np.array([len(one) for one in series], dtype=np.int64)
+        self.lengths = lengths
+        self.starts = np.concatenate([[0], np.cumsum(lengths + horizon)])[:-1]
+        if scales is None:
+            scales = [plan.scales.get(str(one.name), plan.common_scale) for one in series]
+        self.scales = torch.tensor(list(scales), dtype=torch.float64)
+        gap = np.full(horizon, np.nan)
+        values = np.concatenate([np.append(plan.transform(one.values), gap) for one in series] or [gap])
+        owner = np.repeat(np.arange(len(series)), lengths + horizon)
+        self.owner = torch.from_numpy(owner)
+        values = values / np.repeat(np.asarray(scales), lengths + horizon)
+        first = self.starts[owner] if len(owner) else owner
+        self.first = torch.from_numpy(first)
+        moving = _Moving(values, first)
+        season = plan.season
+        self.level = torch.from_numpy(moving.filled)
+        self.mean = torch.from_numpy(moving.mean(values, plan.context_length, np.nan_to_num(moving.filled[first])))
+        seasonal = moving.values - moving.back(season)
+        self.shift = torch.from_numpy(np.nan_to_num(moving.mean(seasonal, season)))
+        self.values = torch.from_numpy(values)
+        self.moved = torch.from_numpy(np.nan_to_num(moving.filled - moving.back(season)))
+        steps = np.abs(moving.filled - moving.back(1))
+        spread = np.log1p(np.nan_to_num(moving.mean(steps, plan.context_length)))
+        columns = [
+            moving.filled - self.mean.numpy(),
+            np.nan_to_num(moving.filled - moving.back(1)),
+            self.moved.numpy(),
+            self.shift.numpy(),
+            spread,
+            np.isnan(values).astype(np.float64),
+        ]
+        known, past, static = _covariates(panel, series, horizon)
+        own = np.nan_to_num(np.stack(columns, 1))
+        if plan.step_scales:
+            own = np.clip(own / np.array(plan.step_scales), -LARGEST, LARGEST)
+        self.features = torch.from_numpy(own.astype(np.float32))  # (R, 6)
+        self.past = torch.from_numpy(past)  # (R, P)
+        self.known = torch.from_numpy(known)  # (R, K)
+        self.static = torch.from_numpy(static)  # (B, S)
+
+    @property
+    def step_size(self) -> int:
+        """Number of features per step."""
+        return self.features.shape[1] + self.past.shape[1] + self.known.shape[1] + self.static.shape[1]
+
+    @property
+    def ahead_size(self) -> int:
+        """Number of features per step ahead."""
+        return RIVALS + self.known.shape[1]
+
+    def rows(self) -> np.ndarray:
+        """Return the row numbers of all real steps."""
+        return _ranges(self.starts, self.lengths)
+
+    def origins(self) -> np.ndarray:
+        """Return the rows to learn from: they have a next step and, in series long enough, a season before them."""
+        burn = np.where(self.lengths >= LONG * self.plan.season, self.plan.season, 0)
+        return _ranges(self.starts + burn, np.maximum(self.lengths - 1 - burn, 0))
+
+    # ---- what a batch holds -----------------------------------------------------------------
+
+    def step_inputs(self, rows: Tensor) -> Tensor:
+        """Return the features of the given steps, (N, step_size)."""
+        owner = self.owner[rows]
+        return torch.cat([self.features[rows], self.past[rows], self.known[rows], self.static[owner]], 1)
+
+    def ahead_values(self, rows: Tensor | np.ndarray) -> Tensor:
+        """Return the transformed and scaled values of the steps ahead, (N, horizon) float64; NaN where unknown."""
+        return self.values[self._ahead(rows)]
+
+    def _ahead(self, rows: Tensor | np.ndarray) -> Tensor:
+        return torch.as_tensor(rows)[:, None] + torch.arange(1, self.plan.horizon + 1)
+
+    def candidates(self, rows: Tensor | np.ndarray) -> Tensor:
+        """Return naive forecasts of the steps ahead: those in ANCHORS, then the season before last: (N, horizon, 6)."""
+        rows = torch.as_tensor(rows)
+        season = self.plan.season
+        ahead = torch.arange(1, self.plan.horizon + 1)
+        cycles = (ahead + season - 1) // season  # seasons to go back
+        last = self.level[rows][:, None].expand(-1, len(ahead))
+        mean = self.mean[rows][:, None].expand(-1, len(ahead))
+        once = self._at(rows, rows[:, None] + ahead - season * cycles)
+        twice = self._at(rows, rows[:, None] + ahead - season * (cycles + 1))
+        shifted = once + cycles * self.shift[rows][:, None]
+        moved = once + self.moved[rows][:, None]
+        return torch.stack([last, mean, once, shifted, moved, twice], 2)
+
+    def _at(self, rows: Tensor, places: Tensor) -> Tensor:
+        """Return the last known value at each place, NaN before the series."""
+        inside = places >= self.first[rows][:, None]
+        found = self.level[places.clamp(min=0)]
+        return torch.where(inside, found, torch.nan)
+
+    def anchor(self, candidates: Tensor) -> Tensor:
+        """Return the naive forecast to correct, (N, horizon); the last value where no season lies before it."""
+        anchor = candidates[..., ANCHORS.index(self.plan.anchor)]
+        return torch.where(anchor.isnan(), candidates[..., 0], anchor)
+
+    def look_ahead(self, rows: Tensor | np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Return features of the steps ahead (N, horizon, A), the anchor (N, horizon) and the target (N, horizon)."""
+        rows = torch.as_tensor(rows)
+        candidates = self.candidates(rows)
+        anchor = self.anchor(candidates)
+        others = [i for i in range(candidates.shape[2]) if i != ANCHORS.index(self.plan.anchor)]
+        rivals = (candidates[..., others] - anchor[..., None]).nan_to_num()
+        if self.plan.ahead_scales:
+            rivals = (rivals / torch.tensor(self.plan.ahead_scales)).clamp(-LARGEST, LARGEST)
+        places = self._ahead(rows)
+        features = torch.cat([rivals.float(), self.known[places]], 2)
+        return features, anchor, (self.values[places] - anchor).float()
+
+    def expand(self, batch: Batch) -> Batch:
+        """Convert row numbers to the inputs of the network; rows marked as lead-in have no targets."""
+        rows = batch.inputs["row"]
+        assert isinstance(rows, Ragged)
+        lead_in = rows.values < 0
+        places = torch.where(lead_in, -1 - rows.values, rows.values)
+        ahead, _, targets = self.look_ahead(places)
+        targets = targets.masked_fill(lead_in[:, None], torch.nan)
+        inputs = {"steps": rows.with_values(self.step_inputs(places)), "ahead": rows.with_values(ahead)}
+        return Batch(inputs, targets=rows.with_values(targets), reset=batch.reset, carries=batch.carries)
+
+    def windows(self, rows: np.ndarray) -> Ragged:
+        """Return the rows that each forecast reads, the origin last."""
+        first = self.first.numpy()[rows]
+        lengths = np.minimum(rows - first + 1, self.plan.context_length)
+        return Ragged(torch.from_numpy(_ranges(rows - lengths + 1, lengths)), torch.from_numpy(lengths))
+
+    def prices(self, rows: np.ndarray, answers: Tensor) -> np.ndarray:
+        """Convert answers (N, horizon[, Q]) from the network's unit to the unit of the data."""
+        anchor = self.anchor(self.candidates(rows))
+        scale = self.scales[self.owner[torch.as_tensor(rows)]][:, None]
+        if answers.ndim == 3:
+            anchor, scale = anchor[..., None], scale[..., None]
+        return self.plan.restore(((answers.double() + anchor) * scale).numpy())
+
+
+def _covariates(panel: Panel, series: Sequence[Series], horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last if unknown."""
+    known, past, static = [], [], []
+    for one in series:
+        calendar = panel.calendar_of(one, horizon)  # (T + horizon, C)
+        given = np.concatenate([one.known, one.future[:horizon]])
+        missing = len(one) + horizon - len(given)
+        last = given[-1:] if len(given) else np.zeros((1, one.known.shape[1]), dtype=np.float32)
+        known.append(np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), calendar], 1))
+        past.append(np.concatenate([one.past, np.zeros((horizon, one.past.shape[1]), dtype=np.float32)]))
+        static.append(one.static)
+    if not series:
+        empty = np.zeros((horizon, 0), dtype=np.float32)
+        return empty, empty, np.zeros((0, 0), dtype=np.float32)
+    return tuple(np.ascontiguousarray(a, dtype=np.float32) for a in  # type: ignore[return-value]
+                 (np.concatenate(known), np.concatenate(past), np.stack(static)))  # fmt: skip
+
+
+class _Moving:
+    """Causal statistics of series that lie end to end.
+
+    Args:
+        values: (R,), NaN where missing.
+        first: the first row of each row's series, (R,).
+    """
+
+    def __init__(self, values: np.ndarray, first: np.ndarray) -> None:
+        self.values = values
+        self.first = first
+        self.index = np.arange(len(values))
+        known = ~np.isnan(values)
+        latest = np.maximum.accumulate(np.where(known, self.index, -1))
+        self.filled = np.where(latest >= first, values[np.maximum(latest, 0)], np.nan)  # the last known value
+
+    def back(self, steps: int) -> np.ndarray:
+        """Return the last known value `steps` steps ago, NaN before the series."""
+        place = self.index - steps
+        return np.where(place >= self.first, self.filled[np.maximum(place, 0)], np.nan)
+
+    def mean(self, values: np.ndarray, steps: int, around: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return the mean of the known ones of the last `steps` values, NaN if none; computed around `around`."""
+        known = ~np.isnan(values)
+        level = np.broadcast_to(around, values.shape)
+        total = np.concatenate([[0.0], np.cumsum(np.where(known, values - level, 0.0))])
+        count = np.concatenate([[0], np.cumsum(known)])
+        begin = np.maximum(self.index + 1 - steps, self.first)
+        counted = count[self.index + 1] - count[begin]
+        sums = total[self.index + 1] - total[begin]
+        return np.where(counted > 0, sums / np.maximum(counted, 1) + level, np.nan)
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return starts[i], starts[i] + 1, ... for each i, end to end."""
+    total = int(lengths.sum())
+    offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(starts, lengths) + np.arange(total) - offsets

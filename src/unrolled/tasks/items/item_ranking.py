@@ -1,0 +1,176 @@
+"""Ranking of items: which events of a log to predict, and the ranks of their items for a model or a baseline."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from unrolled.arrangements.next_item import NextItem
+from unrolled.baselines.base import Baseline
+from unrolled.batch import Batch
+from unrolled.codecs.tables.catalogue import Catalogue
+from unrolled.data.event_log import EventLog, event_log
+from unrolled.data.source import Table
+from unrolled.data.timestamps import parse_times
+from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
+from unrolled.errors import DataError, OptionError, message, whole_number
+from unrolled.metrics.ranking import Ranked
+from unrolled.ragged import Ragged
+from unrolled.tasks.shared.option_checks import MOST_STEPS
+
+SHOWN = 10  # top places that count for coverage
+READ_ROWS = 256  # histories per batch
+NUMBERS = 16_000_000  # maximum number of a baseline's scores in memory
+
+
+def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the rows of the events to predict, and notes on those that cannot be predicted.
+
+    Args:
+        log: whole histories.
+        items: the index of each event's item, (N,).
+        size: number of items that were learnt, V.
+        last: number of each user's last events to predict.
+        after: predict all events from this time on instead.
+
+    Raises:
+        OptionError: `last` below 1, or a time for a log without times.
+        DataError: nothing to predict.
+    """
+    last = whole_number("last", last, 1, MOST_STEPS)
+    positions = places(log)
+    if after is None:
+        chosen = positions >= np.repeat(log.lengths - last, log.lengths)
+    else:
+        chosen = since(log, after)
+    first, known = positions == 0, items < size
+    left = {
+        "first events, which nothing precedes": chosen & first,
+        "events of items that were not learnt": chosen & ~first & ~known,
+    }
+    notes = tuple(f"{int(some.sum()):,} {what}, are left out" for what, some in left.items() if some.any())
+    rows = np.flatnonzero(chosen & ~first & known)
+    if not len(rows):
+        raise DataError(message("data", expected="an event after another one, of a known item", received="none"))
+    return rows, notes
+
+
+def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
+    """Return the query vectors of a network after some steps, (M, D).
+
+    Args:
+        network: the model, in evaluation mode.
+        steps: whole histories.
+        wanted: numbers of steps, counted through all histories, (M,).
+    """
+    found = torch.zeros(len(wanted), network.vectors.width)
+    place = torch.full((steps.num_steps,), -1)
+    place[wanted] = torch.arange(len(wanted))
+    numbered = Ragged(place, steps.lengths)
+    for rows in torch.argsort(steps.lengths, stable=True).split(READ_ROWS):
+        here = numbered.select(rows).values
+        if bool((here >= 0).any()):
+            with torch.no_grad():
+                queries, _ = network(steps.select(rows))
+            found[here[here >= 0]] = queries.values[here >= 0]
+    return found
+
+
+def places(log: EventLog) -> np.ndarray:
+    """Return the number of the user's events before each event, (N,)."""
+    starts = np.cumsum(log.lengths) - log.lengths
+    return np.arange(log.lengths.sum()) - np.repeat(starts, log.lengths)
+
+
+def owners(log: EventLog) -> np.ndarray:
+    """Return the index of the user of each event, (N,)."""
+    return np.repeat(np.arange(len(log.lengths)), log.lengths)
+
+
+def since(log: EventLog, after: Any) -> np.ndarray:
+    """Return which events are at or after a time, (N,)."""
+    if log.seconds is None:
+        raise OptionError(message("after", expected="a log with a time column", received=after, remedy="give time="))
+    single = pl.DataFrame({"user": [0], "item": [0]}).with_columns(parse_times(pl.Series("time", [after])))
+    edge = event_log(Table(single), "user", "item", "time").seconds
+    assert edge is not None
+    return log.seconds >= edge[0]
+
+
+def item_filters(
+    log: EventLog,
+    catalogue: Catalogue,
+    users: np.ndarray,
+    counts: np.ndarray,
+    exclude_seen: bool,
+    allowed: Sequence[Any] | None,
+) -> Filters:
+    """Return the items that may not be answered to each question.
+
+    Args:
+        log: whole histories.
+        catalogue: the items.
+        users: the user of each question, (M,).
+        counts: number of the user's events before it, (M,).
+        exclude_seen: exclude the items of those events.
+        allowed: allow only these items; None allows all.
+
+    Raises:
+        DataError: none of the allowed items is known.
+    """
+    barred = None
+    if exclude_seen:
+        items = Ragged(torch.from_numpy(catalogue.encode(log.items)), torch.from_numpy(log.lengths))
+        barred = items.select(torch.from_numpy(users)).slice(0, torch.from_numpy(counts))
+    return Filters(barred, allowed_items(catalogue, allowed))
+
+
+def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor | None:
+    """Return which items may be answered, (V,) bool; None allows all.
+
+    Raises:
+        DataError: none of the allowed items is known.
+    """
+    if allowed is None:
+        return None
+    known = catalogue.encode(pl.Series("allowed", list(allowed)))
+    mask = torch.zeros(catalogue.size + 1, dtype=torch.bool)
+    mask[torch.from_numpy(known)] = True
+    if not bool(mask[:-1].any()):
+        raise DataError(message("allowed", expected="at least one item of the catalogue", received="none"))
+    return mask[:-1]
+
+
+def ranked(score: Score, queries: Tensor, targets: Tensor, size: int, filters: Filters) -> Ranked:
+    """Return the ranks of the true items, and the items that the model ranks first."""
+    ranks = true_ranks(score, queries, size, targets, filters)
+    return Ranked(ranks.numpy(), best_items(score, queries, size, SHOWN, filters)[0].numpy())
+
+
+def ranked_by(
+    baseline: Baseline, history: Callable[[int], np.ndarray], targets: Tensor, size: int, filters: Filters
+) -> Ranked:
+    """Rank the true items by a baseline, which scores a few histories against the catalogue at once.
+
+    Args:
+        baseline: one of `unrolled.baselines.items`.
+        history: returns the items before a question, by its number.
+        targets: the true items, (M,).
+        size: number of items, V; those added after the baseline was fitted rank last.
+        filters: items that may not be answered.
+    """
+    ranks, top = [], []
+    for rows in torch.arange(len(targets)).split(max(1, min(QUERIES, NUMBERS // size))):
+        scores = torch.from_numpy(baseline.predict([history(row) for row in rows.tolist()])).float()
+        scores = torch.nn.functional.pad(scores, (0, size - scores.shape[1]), value=-1.0)
+
+        def score(queries: Tensor, start: int, stop: int, scores: Tensor = scores) -> Tensor:
+            return scores[:, start:stop].clone()
+
+        one = ranked(score, scores[:, :1], targets[rows], size, filters.select(rows))
+        ranks.append(one.ranks)
+        top.append(one.top)
+    return Ranked(np.concatenate(ranks), np.concatenate(top))

@@ -1,0 +1,1 @@
+"""Language models: the next character, word or subword of a text."""

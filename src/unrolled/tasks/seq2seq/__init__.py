@@ -1,0 +1,1 @@
+"""Sequence to sequence: texts written from texts (Translator) or pictures (Captioner)."""

@@ -1,0 +1,197 @@
+"""Answers: the beam search for the best texts that a network could write, with their scores."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.arrangements.encoder_decoder import EncoderDecoder, Shared
+from unrolled.batch import Batch
+from unrolled.codecs.text.pieces import Copies
+from unrolled.decoding.beam import beam_search
+from unrolled.decoding.paths import Hypothesis
+from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
+from unrolled.nn.decoder import DecoderState
+from unrolled.ragged import Ragged
+from unrolled.tasks.seq2seq.target_text import TargetText
+
+SEARCHED = 64  # records per search
+# without a length penalty, a beam prefers short answers that say little where a model is unsure
+LENGTH_PENALTY = 1.0
+
+WIDEST = 1000  # hypotheses per search: memory and time grow with them
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One candidate answer: its text and its scores.
+
+    Args:
+        text: the text, or a list of words where the column holds lists.
+        score: the number that ranks the answers: their log-probability after penalties.
+        log_probability: log-probability of the whole text, its end included, in nats.
+        finished: whether it ended by itself, rather than at the maximum length.
+    """
+
+    text: Any
+    score: float
+    log_probability: float
+    finished: bool
+
+
+def check_search(
+    count: int, beam_size: int, length_penalty: float, max_length: int = 0, coverage_penalty: float = 0.0
+) -> None:
+    """Refuse options that no search can use; see `Writer.n_best`.
+
+    Raises:
+        OptionError: names the option.
+    """
+    whole_number("count", count, least=1)
+    whole_number("beam_size", beam_size, 1, WIDEST)
+    finite_number("length_penalty", length_penalty, least=0)
+    whole_number("max_length", max_length, least=0)
+    finite_number("coverage_penalty", coverage_penalty, least=0)
+
+
+def search(
+    network: EncoderDecoder,
+    target: TargetText,
+    examples: Batch,
+    count: int,
+    beam_size: int,
+    length_penalty: float = LENGTH_PENALTY,
+    max_length: int = 0,
+    coverage_penalty: float = 0.0,
+    prefixes: Sequence[Sequence[int]] | None = None,
+) -> list[list[Hypothesis]]:
+    """Return the best `count` token sequences of each record; the options are those of `Writer.n_best`.
+
+    Args:
+        network: the model, in evaluation mode.
+        target: the text that the network writes.
+        examples: the encoded records, one row per record.
+        count: sequences per record, at most `beam_size`.
+        beam_size, length_penalty, max_length, coverage_penalty: see `Writer.n_best`.
+        prefixes: for each record, the tokens that its answers begin with.
+    """
+    check_search(count, beam_size, length_penalty, max_length, coverage_penalty)
+    if coverage_penalty and network.decoder.attention is None:
+        expected = "0 for a model without attention"
+        raise OptionError(message("coverage_penalty", expected=expected, received=coverage_penalty))
+    limit = max_length or target.longest * 3 // 2 + 1
+    _check_room(prefixes or [], limit)
+    found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
+    trace = None if network.decoder.attention is None else lambda state: state.weights
+    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+        batch = examples.select(rows)
+        with torch.no_grad():
+            state, shared = network.first_state(batch)
+        further = network.further(batch)
+
+        def step(tokens: Tensor, state: Any, shared: Any, further: int = further) -> tuple[Tensor, Any]:
+            logs, state = network.advance(tokens, state, shared, further)
+            return writable(logs, target), state
+
+        answers = beam_search(
+            step,
+            state,
+            shared,
+            target.boundary,
+            target.boundary,
+            limit,
+            beam_size,
+            count,
+            length_penalty,
+            coverage_penalty,
+            _attended if coverage_penalty else None,
+            None if prefixes is None else [prefixes[row] for row in rows.tolist()],
+            trace,
+        )
+        for row, answer in zip(rows.tolist(), answers, strict=True):
+            found[row] = answer
+    return found
+
+
+def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
+    """Return the attention on each place so far, (R, S), and which places are real, (B, S)."""
+    memory = shared.source.memory
+    assert state.coverage is not None, "only called for models with attention"
+    assert memory is not None
+    return state.coverage, memory.mask
+
+
+def writable(logs: Tensor, target: TargetText) -> Tensor:
+    """Return log-probabilities in which pieces that must not be written, such as the unknown piece, are -inf.
+
+    If the vocabulary has no unknown piece, words of the source are spelt in known pieces, and nothing else is copied.
+    """
+    if target.unknown is None:
+        return logs[:, : target.size]
+    return logs.index_fill(1, torch.tensor([target.unknown], device=logs.device), -torch.inf)
+
+
+def score_targets(network: EncoderDecoder, target: TargetText, examples: Batch) -> np.ndarray:
+    """Return the log-probability of each record's target in nats, (B,); unknown pieces count nothing.
+
+    Args:
+        network: in evaluation mode.
+        target: what it writes.
+        examples: what it reads, with targets.
+    """
+    totals = np.zeros(examples.batch_size)
+    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+        batch = examples.select(rows)
+        assert isinstance(batch.targets, Ragged)
+        with torch.no_grad():
+            raw, _ = network(batch)
+        logs = writable(raw.values, target).log_softmax(1)
+        tokens = batch.targets.values
+        chosen = logs.gather(1, tokens.clamp(min=0)[:, None]).squeeze(1) * (tokens >= 0)
+        totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
+    return totals
+
+
+def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | None) -> list[list[int]]:
+    """Return, for each of `rows` records, the tokens that its answers begin with.
+
+    Args:
+        target: the text that the network writes.
+        prefix: one text for all records, or a list of one text per record; None forces nothing.
+        rows: number of records.
+        copies: what can be copied from the records.
+
+    Raises:
+        DataError: not one prefix per record, or a piece that cannot be written.
+    """
+    lists = getattr(target.codec, "lists_", False)
+    expected = f"one text, or one for each of {rows} records"
+    if not isinstance(prefix, Iterable):
+        raise DataError(message("prefix", expected=expected, received=prefix))
+    given = [prefix] * rows if isinstance(prefix, str) else list(prefix)
+    if len(given) != rows:
+        raise DataError(message("prefix", expected=expected, received=len(given)))
+    records = [{target.column: text.split() if lists and isinstance(text, str) else text} for text in given]
+    _, wanted = target.encode(records, copies)
+    for row, (pieces, tokens) in enumerate(zip(target.codec.pieces(records), wanted, strict=True)):
+        for piece, token in zip(pieces, tokens.tolist(), strict=False):  # the end token follows the pieces
+            if token < 0:
+                known = "pieces that the model learnt to write"
+                raise DataError(message("prefix", expected=known, received=f"{piece!r} for record {row}"))
+    return [tokens[:-1].tolist() for tokens in wanted]
+
+
+def _check_room(prefixes: Sequence[Sequence[int]], limit: int) -> None:
+    for row, tokens in enumerate(prefixes):
+        if len(tokens) >= limit:
+            raise OptionError(
+                message(
+                    "prefix",
+                    expected=f"fewer than {limit} pieces, the maximum length of an answer",
+                    received=f"{len(tokens)} for record {row}",
+                    remedy="give a larger max_length",
+                )
+            )

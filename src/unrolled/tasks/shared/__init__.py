@@ -1,0 +1,1 @@
+"""What every task uses: columns, saving, memory, inspection, learning on."""

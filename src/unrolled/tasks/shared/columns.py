@@ -1,0 +1,56 @@
+"""Conversion of the user's choice of inputs (codecs, column names, or nothing) to codecs."""
+
+import copy
+from collections.abc import Sequence
+
+from unrolled.codecs.base import Codec
+from unrolled.codecs.infer import infer_codecs
+from unrolled.codecs.tables.category import Categories
+from unrolled.codecs.text.characters import Characters
+from unrolled.data.source import Source
+from unrolled.errors import DataError, message, unknown
+
+Inputs = str | Codec | Sequence[str | Codec] | None
+
+
+def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = (), sequence: bool = True) -> list[Codec]:
+    """Return unfitted copies of the chosen codecs; a plain column name gets the codec that fits its values.
+
+    Args:
+        inputs: a codec, a column name, a list of either, or None for every column that is not reserved.
+        source: the data, whose column names and values are looked at.
+        reserved: columns that are targets, times or groups.
+        sequence: whether at least one of them has to hold sequences.
+
+    Raises:
+        DataError: a column that does not exist, or nothing to read.
+    """
+    if inputs is None:
+        wanted: list[str | Codec] = [name for name in source.columns if name not in reserved]
+    else:
+        wanted = [inputs] if isinstance(inputs, str | Codec) else list(inputs)
+    names = [name for name in wanted if isinstance(name, str)]
+    require(source, [*names, *(column for codec in wanted if isinstance(codec, Codec) for column in codec.columns)])
+    codecs = [copy.deepcopy(codec) for codec in wanted if isinstance(codec, Codec)]
+    if names:
+        inferred = infer_codecs(source, ignore=[name for name in source.columns if name not in names])
+        # if a sequence is needed and every text looks like a category, use its characters as the sequence
+        only_categories = sequence and not codecs and all(isinstance(codec, Categories) for codec in inferred)
+        codecs += (
+            [Characters(c.columns[0]) for c in inferred] if only_categories and _texts(source, names) else inferred
+        )
+    if not codecs:
+        raise DataError(message("inputs", expected="at least one column to read", received=f"only {reserved}"))
+    return codecs
+
+
+def _texts(source: Source, names: Sequence[str]) -> bool:
+    first = next(iter(source), {})
+    return all(isinstance(first.get(name), str | None) for name in names)
+
+
+def require(source: Source, columns: Sequence[str]) -> None:
+    """Refuse a column that does not exist, and suggest the nearest name."""
+    for column in columns:
+        if column not in source.columns:
+            raise unknown("column", column, source.columns, DataError)

@@ -1,0 +1,106 @@
+"""Validation of a task's options, in one place and before anything is read or made.
+
+A constructor only stores, so `fit` calls this, and so does loading a model. The annotations of a constructor say
+which options are numbers and flags; the tables give the ranges.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+
+from unrolled.cells.registry import CELLS
+from unrolled.errors import OptionError, message, share_number, unknown, whole_number
+from unrolled.forms import annotations_of
+from unrolled.nn.layers import CONV, OPTIONS
+from unrolled.nn.stack import MOST_LAYERS
+
+WIDEST = 1_000_000  # a larger square matrix has more numbers than any memory
+MOST_STEPS = 2**31 - 1
+RANGES = {
+    "hidden_size": (1, WIDEST),
+    "embedding_size": (1, WIDEST),
+    "components": (1, WIDEST),
+    "horizon": (1, WIDEST),
+    "num_layers": (1, MOST_LAYERS),
+    "context_length": (0, MOST_STEPS),
+    "season": (0, MOST_STEPS),
+    "warm_up": (1, MOST_STEPS),
+    "quiet": (1, MOST_STEPS),
+    "memory": (0, MOST_STEPS),
+}
+ABOVE_ZERO = ("alarm_rate",)  # shares that may not be 0
+NAMED = ("layers", "training", "decoder")  # options that hold options by name
+
+
+def check_options(owner: Any) -> None:
+    """Refuse the first option of a task's constructor that is no number, flag or mapping in its range.
+
+    Args:
+        owner: a task.
+
+    Raises:
+        OptionError: names the option.
+
+    Example:
+        >>> import unrolled as ur
+        >>> check_options(ur.Tagger(dropout=float("nan")))
+        Traceback (most recent call last):
+            ...
+        unrolled.errors.OptionError: dropout: expected a number in [0, 1), received nan
+    """
+    given, forms = owner.get_params(deep=False), annotations_of(type(owner))
+    for name, value in given.items():
+        parts = {forms.get(name), *get_args(forms.get(name))}
+        if value is None and type(None) in parts:
+            continue
+        if name in NAMED and not isinstance(value, Mapping):
+            raise OptionError(message(name, expected="options by name", received=value))
+        if bool in parts:
+            check_flag(name, value)
+        elif int in parts:
+            whole_number(name, value, *RANGES[name])
+        elif float in parts and share_number(name, value) == 0 and name in ABOVE_ZERO:
+            raise OptionError(message(name, expected="a number in (0, 1)", received=value))
+    if given["cell"] not in (*CELLS, CONV):
+        raise unknown("cell", str(given["cell"]), [*CELLS, CONV])
+    check_named("layers", given["layers"] or {}, {**OPTIONS, "bidirectional": bool})
+
+
+def check_named(argument: str, given: Mapping[str, Any], known: Mapping[str, type]) -> None:
+    """Refuse the first of some options by name that is unknown or has the wrong kind of value.
+
+    Args:
+        argument: the argument that holds the options.
+        given: the options.
+        known: the kind of each: a bool, or a float that is a share.
+
+    Raises:
+        OptionError: names the option.
+    """
+    for name, value in given.items():
+        if name not in known:
+            raise unknown(argument, str(name), known)
+        if known[name] is bool:
+            check_flag(name, value)
+        elif known[name] is float:
+            share_number(name, value)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a value that is neither True nor False.
+
+    Raises:
+        OptionError: names the option.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(message(name, expected="True or False", received=value))
+
+
+def plain(value: Any) -> Any:
+    """Convert a number of NumPy, such as a search over options gives, to one of Python; return others unchanged.
+
+    >>> plain(np.int64(3))
+    3
+    """
+    return value.item() if isinstance(value, np.generic) else value
