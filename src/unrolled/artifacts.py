@@ -147,7 +147,7 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             if text == before:
                 raise
     raise ArtifactError(
-        message("model", expected="a folder that rests for a moment", received=f"{source}, replaced all the time")
+        message("model", expected="a folder that stays unchanged", received=f"{source}, replaced all the time")
     )
 
 

@@ -85,7 +85,7 @@ def test_a_whole_model_keeps_every_law():
         ("batch mates", "each sequence alone, without batch mates or padding"),
         ("state forgotten", "chunks cut at random places, the state carried"),
         ("state forgotten", "single steps, the state carried"),
-        ("future", "earlier answers, whatever comes later"),
+        ("future", "earlier answers, with other inputs later"),
         ("state detached", "gradients: chunks, the state carried"),
         ("mean over the batch", "gradients: each sequence alone"),
     ],
@@ -99,7 +99,7 @@ def test_a_fault_of_the_gradient_alone_leaves_the_answers_right():
 
 
 def test_a_kernel_with_a_wrong_backward_is_caught():
-    assert broken("kernel") == {"gradients: this machine's kernels beside float64"}
+    assert broken("kernel") == {"gradients: this machine's kernels against float64"}
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])

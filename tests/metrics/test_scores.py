@@ -286,7 +286,7 @@ def test_forecasts_without_a_unit_are_left_out_of_mase_and_a_note_says_so():
     truth, guess = np.array([[2.0], [4.0]]), np.array([[1.0], [9.0]])
     got = forecast_scores(truth, guess, {}, np.array([0.5, np.nan]))
     assert got.model["mase"] == 2.0
-    assert got.notes == ("1 of 2 forecasts have no MASE: nothing changed before them.",)
+    assert got.notes == ("1 of 2 forecasts have no MASE: the series is constant before them.",)
     none = forecast_scores(truth, guess, {"naive": truth}, np.full(2, np.nan))
     assert (none.leading, none.wins) == ("mae", False)
 

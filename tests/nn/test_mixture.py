@@ -151,7 +151,7 @@ def test_draws_repeat_with_their_generator():
         (lambda: MixtureOutput(2, 0), "components: expected an integer >= 1, received 0"),
         (lambda: MixtureOutput(2, 3, [2]), r"switches: expected distinct columns below 2, received \[2\]"),
         (lambda: MixtureOutput(2, 3, [0, 0]), "switches: expected distinct"),
-        (lambda: MixtureOutput(2, 3, [0, 1]), "size: expected at least one number beside the switches"),
+        (lambda: MixtureOutput(2, 3, [0, 1]), "size: expected at least one number besides the switches"),
         (lambda: MixtureOutput(0, 3), "size: expected at least one number"),
         (lambda: MixtureOutput(1, 1).sample(torch.zeros(1, 3), -0.1), "temperature: expected a finite number >= 0"),
     ],

@@ -211,7 +211,7 @@ def test_a_ragged_of_other_features_is_refused_in_ours():
 def test_a_kernel_that_cannot_run_is_refused():
     with pytest.raises(OptionError, match="did you mean 'reference'"):
         unrolled.nn.GRU(F, H, kernel="referense")
-    with pytest.raises(OptionError, match="kernel: expected 'auto' beside proj_size, received reference"):
+    with pytest.raises(OptionError, match="kernel: expected 'auto' with proj_size, received reference"):
         unrolled.nn.LSTM(F, H, proj_size=2, kernel="reference")
 
 

@@ -104,7 +104,7 @@ def test_another_models_state_and_a_newer_format_are_told_apart():
 
 
 def test_a_memory_that_has_no_form_as_bytes_is_our_fault():
-    with pytest.raises(TypeError, match="no form as bytes"):
+    with pytest.raises(TypeError, match="cannot be stored as bytes"):
         pack(StreamState(object(), STATE.network), PRINT)
 
 

@@ -1,1 +1,1 @@
-"""Export: a trained network as an ONNX graph, or as one NumPy file with its weights; state goes in and comes out."""
+"""Export of trained networks to ONNX, or to one NumPy file with weights; the state is an input and an output."""

@@ -1,4 +1,4 @@
-"""What stands around the layers of an ONNX model: the inputs, the pooling over time and the answers."""
+"""The parts of an ONNX model around the layers: inputs, pooling over time and answers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from unrolled.export.recurrence import Sight
 
 
 def read_columns(graph: Graph, columns: Sequence[Column]) -> str:
-    """Inputs by their own names to features side by side: (B, T) or (B, T, F) to (B, T, F)."""
+    """Concatenate the inputs to features: (B, T) or (B, T, F) to (B, T, F)."""
     return graph.join([_read(graph, column) for column in columns])
 
 
@@ -19,7 +19,7 @@ def _read(graph: Graph, column: Column) -> str:
     if column.table is not None:
         vectors = graph.add("Gather", graph.constant(column.table), column.name)
         return vectors if column.scale == 1 else graph.add("Mul", vectors, graph.number(column.scale))
-    # not OneHot, which takes an index out of range for none, and crashes on no rows in onnxruntime 1.20
+    # not OneHot, which accepts an index out of range, and crashes on zero rows in onnxruntime 1.20
     places = graph.whole(*range(column.size))
     known = graph.add("Unsqueeze", graph.add("Gather", places, column.name), graph.whole(-1))
     shown = graph.add("Cast", graph.add("Equal", known, places), to=graph.onnx.TensorProto.FLOAT)
@@ -27,14 +27,14 @@ def _read(graph: Graph, column: Column) -> str:
 
 
 def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight: Sight) -> tuple[str, dict[str, str]]:
-    """Hidden states (T, B, H) and the pooling's state to one vector for each sequence, (B, H), and the state after.
+    """Pool hidden states (T, B, H) from the pooling's state to one vector per sequence, (B, H), and the next state.
 
     Args:
-        graph: what to add to.
+        graph: to add to.
         plan: the network.
         hidden: of all steps.
         before: the state's fields by name, such as "total".
-        sight: which steps are real.
+        sight: the real steps.
     """
     zero = graph.number(0.0)
     if plan.pooling == "last":
@@ -57,7 +57,7 @@ def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight
     squashed = graph.add("Tanh", _linear(graph, plan.arrays, "pooling.hidden", hidden))
     scores = graph.either(sight.real, _linear(graph, plan.arrays, "pooling.score", squashed), lowest)  # (T, B, 1)
     highest = graph.add("Max", before["highest"], _max(graph, scores))  # (B, 1)
-    # before the first step, the highest score is minus infinity, and its distance to itself is no number
+    # before the first step, the highest score is minus infinity, whose difference to itself is NaN
     level = graph.either(graph.add("Greater", highest, lowest), highest, zero)
     shrink = graph.add("Exp", graph.add("Sub", before["highest"], level))  # (B, 1)
     shares = graph.add("Exp", graph.add("Sub", scores, level))  # (T, B, 1), 0 after a sequence's end
@@ -69,7 +69,7 @@ def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight
 
 
 def answer(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
-    """Raw answers (..., width) of hidden states (..., H) and, for forecasts, of the features that were read."""
+    """Compute raw answers (..., width) from hidden states (..., H) and, for forecasts, from the input features."""
     if plan.head == "linear":
         return _linear(graph, plan.arrays, "head", hidden)
     if plan.head == "items":
@@ -78,7 +78,7 @@ def answer(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
 
 
 def _scores(graph: Graph, plan: Plan, hidden: str) -> str:
-    """Of all items: how well each fits a query, (B, T, D)."""
+    """Compute the scores of all items for queries (B, T, D)."""
     asked = _linear(graph, plan.arrays, "head.query", hidden)
     if "head.trust.weight" in plan.arrays:
         trust = graph.add("Unsqueeze", _linear(graph, plan.arrays, "head.trust", hidden), graph.whole(-2))
@@ -94,7 +94,7 @@ def _scores(graph: Graph, plan: Plan, hidden: str) -> str:
 
 
 def _forecast(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
-    """See `unrolled.arrangements.direct_forecast.DirectForecast.decode`; here (B, T) stands for its M."""
+    """Decode a forecast as `unrolled.arrangements.direct_forecast.DirectForecast.decode`, with (B, T) for its M."""
     arrays = plan.arrays
     state = graph.add("Unsqueeze", _linear(graph, arrays, "head.from_state", hidden), graph.whole(-2))
     joined = graph.add("Add", state, _linear(graph, arrays, "head.from_ahead", AHEAD))  # (B, T, horizon, H)
@@ -120,7 +120,7 @@ def _gelu(graph: Graph, values: str) -> str:
 
 
 def _sum(graph: Graph, values: str) -> str:
-    """Over time: (T, B, H) to (B, H)."""
+    """Sum over time: (T, B, H) to (B, H)."""
     return graph.add("ReduceSum", values, graph.whole(0), keepdims=0)
 
 

@@ -1,4 +1,4 @@
-"""A trained network as a folder that NumPy alone runs: run.py, model.json and weights-0123456789abcdef.npz."""
+"""Export to a folder that needs only NumPy: run.py, model.json and weights-0123456789abcdef.npz."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,26 +18,26 @@ from unrolled.generations import Arrays, Entry
 from unrolled.places import local_path
 
 RUN = "run.py"
-READ = ("characters", "words", "numbers", "frames", "categories")  # codecs that the runner has too
+READ = ("characters", "words", "numbers", "frames", "categories")  # codecs that the runner supports
 
 
 def export_numpy(
     network: nn.Module, path: str | Path, codecs: Mapping[str, Codec], about: Mapping[str, Any] | None = None
 ) -> Path:
-    """Write a causal network as a folder with one Python file that needs NumPy and nothing else.
+    """Write a causal network as a folder with one Python file that needs only NumPy.
 
     Args:
         network: an arrangement of causal layers, trained.
         path: the folder; an older export there is replaced as a whole.
-        codecs: of the inputs, by name; those that the file can run too let it read raw records.
-        about: what else is known: "task", "labels" of the answers, "first" (what is read before the first event, by
-            name), "ends" (whether texts end by themselves), "unit" (centre and spread of answers that are numbers).
+        codecs: of the inputs, by name; with those in `READ` the file can read raw records.
+        about: further facts: "task", "labels" of the answers, "first" (inputs before the first event, by name), "ends"
+            (whether texts end by themselves), "unit" (centre and spread of numeric answers).
 
     Returns:
         The path.
 
     Raises:
-        UnsupportedError: a network that cannot be stepped; an input that is read by a net of its own.
+        UnsupportedError: a network that cannot be stepped; an input with its own network.
         ArtifactError: the folder cannot be written, or holds something else.
     """
     record, arrays = numpy_model(plan_of(network), codecs, about)
@@ -57,12 +57,12 @@ def export_numpy(
 def numpy_model(
     plan: Plan, codecs: Mapping[str, Codec], about: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What model.json and the file of weights hold.
+    """Return the content of model.json and the arrays of the file of weights.
 
     Args:
         plan: of a network.
-        codecs: as those of `export_numpy`.
-        about: as that of `export_numpy`.
+        codecs: as in `export_numpy`.
+        about: as in `export_numpy`.
     """
     shelf = _Shelf()
     layers = [_layer(shelf, f"layers.{number}", layer) for number, layer in enumerate(plan.layers)]
@@ -74,7 +74,7 @@ def numpy_model(
         shelf.put("first.weight", plan.start[0])
         shelf.put("first.bias", plan.start[1])
     for name, array in plan.arrays.items():
-        if name.startswith("head."):  # a pooling's are in its program
+        if name.startswith("head."):  # those of a pooling are in its program
             shelf.put(name, array)
     record = {
         "format": runner.FORMAT,
@@ -100,13 +100,13 @@ def numpy_model(
 
 
 class _Shelf:
-    """Arrays by name; one that is put twice keeps its first name."""
+    """Arrays by name; an array that is added twice keeps its first name."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
     def put(self, name: str, array: np.ndarray) -> str:
-        """Keep an array; the name it is kept under."""
+        """Add an array; return its name."""
         for known, other in self.arrays.items():
             if other is array:
                 return known

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX model: sequences of any length, any number of them, state in and state out."""
+"""Export of a trained network to ONNX, for any number and length of sequences, with the state in and out."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,32 +16,32 @@ from unrolled.export.recurrence import Sight, layer_nodes
 from unrolled.export.runner import fingerprint
 from unrolled.export.writing import write_file
 
-ANSWER, NEXT = "answer", "next."  # names of the outputs: an answer, and each field of the state with this in front
-LARGEST = 2**31 - 2**20  # bytes of a Protocol Buffers file
+ANSWER, NEXT = "answer", "next."  # names of the outputs: the answer, and the prefix of each state field
+LARGEST = 2**31 - 2**20  # maximum bytes of a Protocol Buffers file
 
 
 def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] | None = None) -> Path:
     """Write a causal network as an ONNX file that onnxruntime 1.20 or newer runs.
 
-    Inputs: the network's by name, (B, T) int64 indices or (B, T, F) float32 vectors, and those with one value for each
-    sequence, (B,) or (B, F); `lengths` (B,) int64, or (0,) where all have T steps; and the state's fields, such as
-    `state.0.hidden` (B, H), or (0, H) at the beginning. Shorter rows are padded with any number or legal index. What
-    gives sequences their first state may be empty later on.
+    Inputs: the network's by name, (B, T) int64 indices or (B, T, F) float32 vectors, and per-sequence
+    inputs, (B,) or (B, F); `lengths` (B,) int64, or (0,) where all have T steps; and the state's fields, such as
+    `state.0.hidden` (B, H), or (0, H) at the beginning. Shorter rows are padded with any number or legal index. Inputs
+    that set the initial state may be empty later on.
 
-    Outputs: `answer`, (B, T, width) or, for one answer for each sequence, (B, width); and for each field of the state
-    `next.state.0.hidden`, as it is at each row's own end.
+    Outputs: `answer`, (B, T, width) or, for one answer per sequence, (B, width); and for each field of the state
+    `next.state.0.hidden`, the value after each row's last step.
 
     Args:
         network: an arrangement of causal layers, trained.
         path: the file to write; an older one there is replaced as a whole.
-        about: what else the file says of itself, by key, as JSON.
+        about: further metadata by key, stored as JSON.
 
     Returns:
         The path.
 
     Raises:
-        UnsupportedError: onnx is not installed; a network that cannot be stepped; an input that is read by a net of its
-            own; more than 2 GB.
+        UnsupportedError: onnx is not installed; a network that cannot be stepped; an input with its own network;
+            more than 2 GB.
         ArtifactError: the file cannot be written.
 
     Example:
@@ -62,7 +62,7 @@ def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] |
 
 
 def onnx_model(plan: Plan, about: Mapping[str, Any] | None = None) -> Any:
-    """The model as `onnx.ModelProto`.
+    """Make the model as `onnx.ModelProto`.
 
     Args:
         plan: of a network.
@@ -96,7 +96,7 @@ def _as_json(value: Any) -> str:
 
 
 def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
-    """Types and shapes of the model's inputs and outputs."""
+    """Return types and shapes of the model's inputs and outputs."""
     kinds = graph.onnx.TensorProto
 
     def shown(name: str, *shape: str | int, kind: int = kinds.FLOAT) -> Any:
@@ -109,7 +109,7 @@ def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
     if plan.head == "forecast":
         horizon, features = len(plan.arrays["head.position"]), len(plan.arrays["head.from_ahead.weight"])
         inputs.append(shown(AHEAD, "batch", "time", horizon, features))
-    # the rows of what may have none, here and below, have names of their own
+    # inputs that may have zero rows, here and below, have their own names for this dimension
     inputs += [column(one, "rows_of_starts" if plan.place == "start" else "batch") for one in plan.statics]
     inputs.append(shown(LENGTHS, "rows_of_lengths", kind=kinds.INT64))
     inputs += [shown(field.name, "rows_of_state", *field.start.shape[1:]) for field in plan.fields]
@@ -119,7 +119,7 @@ def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
 
 
 def _network(graph: Graph, plan: Plan) -> tuple[str, dict[str, str]]:
-    """All nodes: the answer's name, and each field's after the last step."""
+    """Add all nodes; return the name of the answer, and of each state field after the last step."""
     features = read_columns(graph, plan.columns)  # (B, T, F)
     batch = graph.size(features, 0)
     statics = read_columns(graph, plan.statics) if plan.statics else ""  # (B, S)
@@ -146,7 +146,7 @@ def _network(graph: Graph, plan: Plan) -> tuple[str, dict[str, str]]:
 
 
 def _sight(graph: Graph, steps: str, batch: str) -> Sight:
-    """Where steps (T, B, F) are real; without lengths everywhere."""
+    """Return the real steps of (T, B, F); without lengths all of them."""
     length = graph.size(steps, 0)
     whole = graph.add("Expand", length, batch)  # (B,)
     lengths = _given_or_own(graph, LENGTHS, whole, batch)  # (B,)
@@ -158,10 +158,10 @@ def _sight(graph: Graph, steps: str, batch: str) -> Sight:
 
 
 def _started(graph: Graph, plan: Plan, statics: str, batch: str) -> dict[str, str]:
-    """Each field's value before the first step: as it is given, or where none is, the network's own."""
+    """Return each field's initial value: the given one, or else the network's own."""
     flat = ""
     if plan.start is not None:
-        flat = graph.add("Tanh", graph.linear(statics, *plan.start))  # (B, all fields side by side)
+        flat = graph.add("Tanh", graph.linear(statics, *plan.start))  # (B, all fields concatenated)
     found: dict[str, str] = {}
     place = 0
     for field in plan.fields:
@@ -179,7 +179,7 @@ def _started(graph: Graph, plan: Plan, statics: str, batch: str) -> dict[str, st
 
 
 def _given_or_own(graph: Graph, name: str, own: str, batch: str, shape: Sequence[int] = ()) -> str:
-    """An input of B rows, or where it has none, what stands for it; any other number of rows stops the run."""
+    """Return an input of B rows, or a default if it has none; any other number of rows is an error at run time."""
     both = graph.join([name, own], axis=0)  # (B or 2 * B, *shape)
     parts = graph.add("Add", *(graph.add("Min", graph.size(rows, 0), graph.whole(1)) for rows in (name, own)))  # (1,)
     sizes = graph.join([parts, batch, *([graph.whole(*shape)] if shape else [])], axis=0)

@@ -1,6 +1,6 @@
-"""Plan: a trained network as plain arrays and a few words, from which every form of export is written.
+"""Plan: a trained network as plain arrays and settings, the common input of all exports.
 
-What is here is causal: all of it can be run a step at a time, with the state as a value.
+Everything here is causal: it can run step by step, with the state as a value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,23 +26,23 @@ from unrolled.nn.pooling import Attention, Max, Mean
 from unrolled.nn.stack import Recurrent, Stack
 
 Arrays = Mapping[str, np.ndarray]
-AHEAD = "ahead"  # of a forecast: the input that holds what is known about the steps ahead
-LENGTHS, STATE = "lengths", "state."  # what an exported model is also given
-# pictures and the characters of words are read by nets of their own
+AHEAD = "ahead"  # of a forecast: the input with known values of future steps
+LENGTHS, STATE = "lengths", "state."  # further inputs of an exported model
+# pictures and characters of words have their own networks
 OWN_NETS = {"picture": "pictures", "nested": "the characters of words"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """One input: an index, embedded or one-hot encoded, or a vector that is read as it is.
+    """One input: an index, embedded or one-hot encoded, or a vector that is used unchanged.
 
     Args:
         name: of the input.
         kind: "index" or "vector".
-        size: how many there are, or how wide it is.
-        per_step: one for each step, or one for each sequence.
-        table: a vector for each index, (size, D); None = one-hot, of unit mean square.
-        scale: what those vectors are multiplied by.
+        size: number of indices, or width of the vector.
+        per_step: whether there is one per step, or one per sequence.
+        table: one vector per index, (size, D); None = one-hot, of unit mean square.
+        scale: factor of those vectors.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Field:
 
     Args:
         name: "state.0.hidden" is the hidden state of the first layer.
-        start: before the first step, (1, *shape).
+        start: value before the first step, (1, *shape).
     """
 
     name: str
@@ -76,7 +76,7 @@ class Layer:
         norm: gain and bias of the layer norm of its inputs, (2, F); None without.
         epsilon: of that.
         residual: its inputs are added to its outputs.
-        cell: where a runtime has this very cell built in, the cell; None elsewhere.
+        cell: the cell, if runtimes have it built in; else None.
     """
 
     fields: tuple[Field, ...]
@@ -89,7 +89,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A causal convolution: of the remembered inputs (B, M, F), and of those that come.
+    """A causal convolution over the remembered inputs (B, M, F) and the new ones.
 
     Args:
         fields: its state, one.
@@ -112,21 +112,21 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a trained network computes.
+    """The whole computation of a trained network.
 
     Args:
-        columns: the inputs, joined side by side in this order.
-        statics: the inputs with one value for each sequence.
-        place: where those go: "step" (into every step), "answer" (before the last layer), "start" (they are the first
-            state), or "" (nowhere).
-        start: of the last, the map from statics to all fields side by side: weights (S, state), bias (state,).
+        columns: the inputs, concatenated in this order.
+        statics: the per-sequence inputs.
+        place: use of the statics: "step" (in every step), "answer" (before the last layer), "start" (as initial state),
+            or "" (none).
+        start: for "start", the map from statics to all concatenated fields: weights (S, state), bias (state,).
         layers: in order.
-        pooling: "last", "mean", "max" or "attention" for one answer for each sequence; "" for one for each step.
-        pooled: the pooling's step; None without one or for the last step, which needs none.
+        pooling: "last", "mean", "max" or "attention" for one answer per sequence; "" for one per step.
+        pooled: the pooling's step; None without pooling or for "last".
         head: "linear", "forecast" or "items".
         arrays: of the head and the pooling.
         width: of an answer.
-        output: what an answer's numbers mean, as `Output.to_json` says.
+        output: description of an answer's numbers, from `Output.to_json`.
     """
 
     columns: tuple[Column, ...]
@@ -150,19 +150,19 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All inputs but the lengths and the state."""
+        """Names of all inputs except the lengths and the state."""
         ahead = (AHEAD,) if self.head == "forecast" else ()
         return (*(column.name for column in self.columns), *ahead, *(column.name for column in self.statics))
 
 
 def plan_of(network: nn.Module) -> Plan:
-    """What a network computes.
+    """Make the plan of a network.
 
     Args:
         network: an arrangement of causal layers.
 
     Raises:
-        UnsupportedError: a network that cannot be stepped, or with an input that is read by a net of its own.
+        UnsupportedError: a network that cannot be stepped, or an input with its own network.
     """
     layers = getattr(network, "layers", None)
     if not isinstance(network, ManyToMany | ManyToOne | DirectForecast | NextItem) or layers is None:
@@ -171,7 +171,7 @@ def plan_of(network: nn.Module) -> Plan:
             "that is for classifiers, taggers, forecasters, detectors, recommenders, language and sequence models"
         )
     if not layers.causal:
-        layers.step(torch.empty(0, 0), layers.initial_state(0))  # refuses, in its own sentence
+        layers.step(torch.empty(0, 0), layers.initial_state(0))  # raises its own error if it cannot be stepped
     parts = tuple(_layers(layers))
     fields = [field for part in parts for field in part.fields]
     common = {"layers": parts, "output": network.output.to_json(), "pooling": "", "pooled": None, "start": None}
@@ -203,7 +203,7 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 
 def _linear(name: str, module: nn.Linear) -> dict[str, np.ndarray]:
-    """A linear layer as the matrix that rows are multiplied by from the right, and its bias."""
+    """Return a linear layer as the matrix that multiplies rows from the right, and its bias."""
     weights = {key: weight.t() for key, weight in module.named_parameters()}  # a layer may have no bias
     return {f"{name}.{key}": _array(weight) for key, weight in weights.items()}
 
@@ -304,7 +304,7 @@ def _forecast(network: DirectForecast) -> dict[str, np.ndarray]:
 
 
 def _items(network: NextItem) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
-    """Items are read by their vectors, and answers are the scores of all items."""
+    """Return the columns and arrays of items: inputs are their vectors, and answers the scores of all items."""
     reader, vectors = network.inputs, network.vectors
     weight = vectors.own.weight
     with torch.no_grad():

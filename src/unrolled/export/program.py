@@ -1,7 +1,7 @@
-"""Program: one step of a recurrent layer as a short list of operations, recorded while the layer takes it.
+"""Program: one step of a recurrent layer as a short list of operations, recorded while the layer runs.
 
-A cell's equation stands once, in its `step`. What an exported model computes is recorded from there, zoneout's
-expectation included, so a new cell is exported without a line of its own.
+A cell's equation exists once, in its `step`. The exported computation is recorded from there, including the expectation
+of zoneout, so a new cell is exported without any code of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from unrolled.errors import UnsupportedError
 from unrolled.nn.stack import Recurrent
 
-INPUTS = "x"  # what a step reads
-ROWS = 2  # of the batch that is stepped while recording; no operation here knows how many there are
-PLAIN = {  # torch's operations and ours, argument for argument
+INPUTS = "x"  # name of a step's input
+ROWS = 2  # batch size while recording; no recorded operation depends on it
+PLAIN = {  # torch's operations and ours, with the same arguments
     "aten::add": "add",
     "aten::sub": "subtract",
     "aten::mul": "multiply",
@@ -41,9 +41,9 @@ class Operation(NamedTuple):
     """One line of a program.
 
     Args:
-        name: of what is done, such as "matmul"; `unrolled.export.runner.OPERATIONS` has them all.
-        results: names of what comes out; several of "split" only.
-        arguments: names of what goes in, or numbers.
+        name: of the operation, such as "matmul"; see `unrolled.export.runner.OPERATIONS`.
+        results: names of the outputs; several for "split" only.
+        arguments: names of the inputs, or numbers.
         settings: the sizes of "split"; the epsilon of "layer_norm".
     """
 
@@ -55,11 +55,11 @@ class Operation(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """A step: (B, F) under the name "x" and the state's fields under theirs, to an output and the next state.
+    """A step: from (B, F) under the name "x" and the state's fields by name to an output and the next state.
 
     Args:
         operations: in order.
-        constants: weights, and what follows from weights alone, by name.
+        constants: weights, and results computed from weights alone, by name.
         output: name of the output.
         after: name of each state field's next value, by the field's name.
     """
@@ -70,7 +70,7 @@ class Program:
     after: Mapping[str, str]
 
     def parts(self) -> tuple[list[Operation], list[Operation]]:
-        """What needs the inputs only, and so can be done for all steps at once; and what needs the state."""
+        """Split the operations into those on inputs alone, for all steps at once, and those that need the state."""
         at_once = {INPUTS, *self.constants}
         early, late = [], []
         for operation in self.operations:
@@ -83,7 +83,7 @@ class Program:
         return early, late
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the constants are kept elsewhere."""
+        """Convert the program to plain values, without the constants."""
         return {
             "operations": [[list(part) if isinstance(part, tuple) else part for part in op] for op in self.operations],
             "output": self.output,
@@ -92,7 +92,7 @@ class Program:
 
 
 def record(layer: Recurrent) -> Program:
-    """Let a layer take one step, as in evaluation, and note what it computes.
+    """Run one step of a layer in evaluation, and record its operations.
 
     Raises:
         UnsupportedError: a cell with an operation that exports do not have.
@@ -112,12 +112,12 @@ def record(layer: Recurrent) -> Program:
 def record_call(
     name: str, module: nn.Module, step: Callable[[Tensor, Any], Any], inputs: Tensor, state: Any, fields: Sequence[str]
 ) -> Program:
-    """Let a module take one step, as in evaluation, and note what it computes.
+    """Run one step of a module in evaluation, and record its operations.
 
     Args:
         name: of the step, for an error.
-        module: whose step it is.
-        step: from inputs and a state to an output and the next state.
+        module: to run.
+        step: maps inputs and a state to an output and the next state.
         inputs: (ROWS, F).
         state: a tuple of (ROWS, any).
         fields: names of its parts.
@@ -143,7 +143,7 @@ def record_call(
 
 @dataclass
 class _Recorder(TorchDispatchMode):
-    """Notes every operation on what is read or remembered; what follows from weights alone is only computed."""
+    """Records every operation that depends on inputs or state; those on weights alone are only computed."""
 
     step: str
     given: Mapping[str, Tensor]
@@ -153,8 +153,8 @@ class _Recorder(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()
         self.names = {id(tensor): name for name, tensor in self.given.items()}
-        self.alive: list[Tensor] = list(self.given.values())  # an id is unique among living things only
-        self.moving = set(self.names)  # ids of what differs from step to step
+        self.alive: list[Tensor] = list(self.given.values())  # an id is unique among existing objects only
+        self.moving = set(self.names)  # ids of tensors that differ from step to step
 
     def __torch_dispatch__(
         self, function: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -166,7 +166,7 @@ class _Recorder(TorchDispatchMode):
         return result
 
     def name_of(self, tensor: Tensor) -> str:
-        """A tensor's name; one that is met for the first time is a constant."""
+        """Return a tensor's name; an unknown tensor becomes a constant."""
         if id(tensor) not in self.names:
             name = f"c{len(self.constants)}"
             self.constants[name] = tensor.detach().cpu().float().numpy().copy()
@@ -208,7 +208,7 @@ class _Recorder(TorchDispatchMode):
 
     def _product_and_sum(self, args: tuple[Any, ...], result: Tensor) -> None:
         bias, left, right = args
-        product = torch.empty(0)  # stands for what is between the two
+        product = torch.empty(0)  # placeholder for the product between the two
         self._add("matmul", (left, right), product)
         self._add("add", (product, bias), result)
 

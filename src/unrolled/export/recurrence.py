@@ -1,4 +1,4 @@
-"""Layers as ONNX nodes: a runtime's own LSTM, GRU or RNN where it computes the same, else `Scan` over the steps."""
+"""Layers as ONNX nodes: the built-in LSTM, GRU or RNN for the same equations, else a `Scan` over the steps."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from unrolled.export.graph import Graph
 from unrolled.export.plan import Convolution, Layer
 from unrolled.export.program import INPUTS, Operation
 
-# our operations, which have NumPy's names, and ONNX's, argument for argument
+# our operations, named as in NumPy, and those of ONNX with the same arguments
 NODES = {
     "add": "Add",
     "subtract": "Sub",
@@ -33,12 +33,12 @@ NODES = {
     "sigmoid": "Sigmoid",
     "softplus": "Softplus",
 }
-# blocks of rows in ONNX's order, by their place in torch's: i f g o to i o f g; r z n to z r n
+# blocks of rows in ONNX's order, by their index in torch's: i f g o to i o f g; r z n to z r n
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
 
 
 class Sight(NamedTuple):
-    """Which steps are real.
+    """The real steps of padded sequences.
 
     Args:
         lengths: of each sequence, (B,) int64.
@@ -54,9 +54,9 @@ class Sight(NamedTuple):
 def layer_nodes(
     graph: Graph, layer: Layer | Convolution, inputs: str, before: Sequence[str], sight: Sight
 ) -> tuple[str, list[str]]:
-    """One layer over all steps: inputs (T, B, F) and states to outputs (T, B, H) and the states after.
+    """Add one layer over all steps: inputs (T, B, F) and states to outputs (T, B, H) and the final states.
 
-    Outputs after a sequence's end mean nothing; its state is the one at its end.
+    Outputs after a sequence's end are undefined; its final state is the one after its last step.
     """
     if isinstance(layer, Convolution):
         return _convolution(graph, layer, inputs, before[0], sight)
@@ -70,7 +70,7 @@ def layer_nodes(
 
 
 def built_in(cell: Cell) -> str:
-    """ONNX's name of a cell with the same equation; "" without."""
+    """Return ONNX's name of a cell with the same equation; "" if there is none."""
     names = {LSTMCell: "LSTM", PeepholeLSTMCell: "LSTM", GRUCell: "GRU", ElmanCell: "RNN"}
     return names.get(type(cell), "")
 
@@ -97,7 +97,7 @@ def _own(
         more["activations"] = [{"tanh": "Tanh", "relu": "Relu"}[cell.activation]]
     outputs, *after = graph.add_many(kind, given, 1 + len(before), hidden_size=cell.hidden_size, **more)
     finals = [graph.add("Squeeze", state, graph.whole(0)) for state in after]
-    # a sequence without steps keeps its state; runtimes answer zeros
+    # a sequence without steps keeps its state; runtimes return zeros
     kept = [graph.either(sight.any_step, new, old) for new, old in zip(finals, before, strict=True)]
     return graph.add("Squeeze", outputs, graph.whole(1)), kept  # (T, B, H)
 
@@ -112,7 +112,7 @@ def _scan(graph: Graph, layer: Layer, inputs: str, before: Sequence[str], sight:
     moving = [INPUTS, *(result for operation in early for result in operation.results)]
     asked = {argument for operation in late for argument in operation.arguments}
     asked |= {program.output, *program.after.values()}
-    crossing = [name for name in moving if name in asked]  # what differs from step to step
+    crossing = [name for name in moving if name in asked]  # values that differ from step to step
 
     body = Graph(graph)
     inside = {**names, **{name: body.name(name) for name in (*fields, *crossing)}}
@@ -135,7 +135,7 @@ def _scan(graph: Graph, layer: Layer, inputs: str, before: Sequence[str], sight:
 
 
 def _operate(graph: Graph, operation: Operation, names: dict[str, str]) -> None:
-    """One operation of a program; its results join the names."""
+    """Add one operation of a program, and its results to the names."""
     given = [names[part] if isinstance(part, str) else graph.number(part) for part in operation.arguments]
     if operation.name == "split":
         sizes = graph.whole(*map(int, operation.settings))
@@ -150,7 +150,7 @@ def _operate(graph: Graph, operation: Operation, names: dict[str, str]) -> None:
 
 
 def _convolution(graph: Graph, layer: Convolution, inputs: str, before: str, sight: Sight) -> tuple[str, list[str]]:
-    """Taps read what is remembered and what comes, joined in time; the last steps of that are remembered."""
+    """Add a convolution over the remembered and the new inputs; the last steps of both are remembered."""
     memory, width = layer.fields[0].start.shape[1:]
     rows = graph.join([before, graph.turned(inputs, 3)], axis=1)  # (B, M + T, F)
     window = graph.turned(rows, 3)  # (M + T, B, F)
@@ -165,7 +165,7 @@ def _convolution(graph: Graph, layer: Convolution, inputs: str, before: str, sig
     outputs = graph.add("Add", outputs, inputs) if layer.residual else outputs
     if not memory:  # a single tap remembers nothing
         return outputs, [before]
-    # the steps from a sequence's length on, of what is remembered and its own: places (B, M, 1) in time
+    # the last M steps of remembered and own inputs, at times (B, M, 1) from the sequence's length on
     places = graph.add("Add", graph.add("Unsqueeze", sight.lengths, graph.whole(1)), graph.whole(*range(memory)))
     after = graph.add("GatherND", rows, graph.add("Unsqueeze", places, graph.whole(2)), batch_dims=1)  # (B, M, F)
     return outputs, [after]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A trained sequence model on NumPy alone: this file, model.json and weights-*.npz are all it takes.
+"""A trained sequence model that needs only NumPy, this file, model.json and weights-*.npz.
 
-    python run.py                                     what the model is, and a small demonstration
-    python run.py write "Once upon" --length 200      a language model writes on
-    python run.py answer < events.jsonl               an answer, as JSON, to each record
+    python run.py                                     describe the model, and run a small demonstration
+    python run.py write "Once upon" --length 200      continue a text with a language model
+    python run.py answer < events.jsonl               print one answer per record, as JSON
 
-In a program, one event at a time, with the state as a value that is yours to keep:
+In a program, one event at a time, with a state that the caller keeps:
 
     from run import Model
     model = Model("folder")
@@ -16,8 +16,8 @@ In a program, one event at a time, with the state as a value that is yours to ke
         answer, state = model.step(model.encode(record, one_step=True), state)
         print(model.describe(answer))
 
-Inputs are arrays by name, a row for each sequence: indices (B,) or vectors (B, F) for `step`, (B, T) or (B, T, F) for
-`run`. A state is a dictionary of arrays, such as "state.0.hidden" (B, H); no call changes the one it is given.
+Inputs are arrays by name, one row per sequence: indices (B,) or vectors (B, F) for `step`, (B, T) or (B, T, F) for
+`run`. A state is a dictionary of arrays, such as "state.0.hidden" (B, H); no call changes its argument.
 """
 
 import argparse
@@ -39,16 +39,16 @@ Arrays = dict[str, np.ndarray]
 
 
 class ModelError(ValueError):
-    """A model that is not whole, or inputs that do not fit it."""
+    """A damaged model, or wrong inputs."""
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), without overflow."""
+    """Compute 1 / (1 + exp(-x)) without overflow."""
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray, epsilon: float) -> np.ndarray:
-    """The last axis brought to mean 0 and variance 1, then scaled and shifted."""
+    """Normalise the last axis to mean 0 and variance 1, then scale and shift it."""
     apart = x - x.mean(-1, keepdims=True)
     return apart / np.sqrt((apart * apart).mean(-1, keepdims=True) + np.float32(epsilon)) * gain + bias
 
@@ -66,22 +66,22 @@ OPERATIONS: dict[str, Any] = {name: getattr(np, name) for name in (*OF_ONE, *OF_
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """Probabilities of the last axis."""
+    """Compute probabilities over the last axis."""
     shares = np.exp(x - x.max(-1, keepdims=True))
     return shares / shares.sum(-1, keepdims=True)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    """x times the probability of a standard normal number below x."""
+    """Compute x times the probability of a standard normal number below x."""
     return 0.5 * x * (1 + np.array(list(map(math.erf, (x * 2**-0.5).flat)), np.float32).reshape(x.shape))
 
 
 class Model:
-    """A model folder, read, tried out and ready; ModelError if it is not whole. Its `mark` changes with any weight."""
+    """A model read from a folder and tested; ModelError if it is damaged. Its `mark` changes with any weight."""
 
     def __init__(self, folder: str | Path = ".") -> None:
         text, before, problem = b"", None, None
-        while text != before:  # once more, as another process may replace the model meanwhile
+        while text != before:  # repeat if another process replaced the model meanwhile
             before = text
             try:
                 text = (Path(folder) / "model.json").read_bytes()
@@ -102,7 +102,7 @@ class Model:
         self.step(self.zeros, self.initial_state(1, self.zeros))
 
     def initial_state(self, batch: int = 1, inputs: Any = None) -> Arrays:
-        """The state before the first step of B rows; where sequences start from a vector, it is among the inputs."""
+        """Return the initial state of B rows; where sequences start from a vector, it must be among the inputs."""
         starts = {name: self.arrays[f"start.{name}"] for name in self.fields}
         if self.place != "start":
             return {name: np.repeat(start, batch, 0) for name, start in starts.items()}
@@ -111,7 +111,7 @@ class Model:
         return {name: part.reshape(-1, *starts[name].shape[1:]) for name, part in zip(starts, parts, strict=True)}
 
     def step(self, inputs: Any, state: Arrays) -> tuple[np.ndarray, Arrays]:
-        """One more step, from inputs (B,) or (B, F) by name: raw answers (B, width) and the next state."""
+        """Run one step from inputs (B,) or (B, F) by name; return raw answers (B, width) and the next state."""
         statics = [self._read(self.statics, inputs)] if self.place in ("step", "answer") else []
         features, after = self._read(self.columns, inputs), dict(state)
         shapes = {name: (len(features), *self.arrays[f"start.{name}"].shape[1:]) for name in self.fields}
@@ -124,9 +124,9 @@ class Model:
         return self._answer(inputs, features, hidden), after
 
     def run(self, inputs: Any, state: Arrays | None = None, lengths: Any = None) -> tuple[np.ndarray, Arrays]:
-        """Many steps: answers (B, T, width), or where a sequence has one answer (B, width), and the last state.
+        """Run many steps; return answers (B, T, width), or (B, width) for one per sequence, and the final state.
 
-        Inputs are (B, T) or (B, T, F) by name, of a whole sequence (B,) or (B, F); `lengths` (B,) are those of rows
+        Inputs are (B, T) or (B, T, F) by name, per-sequence ones (B,) or (B, F); `lengths` (B,) are the lengths of rows
         that are padded with any legal values.
         """
         arrays, whole = {n: np.asarray(v) for n, v in inputs.items()}, {column["name"] for column in self.statics}
@@ -134,7 +134,7 @@ class Model:
         ends = np.full(batch, steps) if lengths is None else np.asarray(lengths)
         state = self.initial_state(batch, arrays) if state is None else state
         answers = np.zeros((batch, steps, self.record["width"]), np.float32)
-        if self.record["pooling"]:  # a sequence without steps is answered from zeros
+        if self.record["pooling"]:  # the answer to a sequence without steps comes from zeros
             statics = [self._read(self.statics, arrays)] if self.statics else []
             nothing = np.zeros((batch, len(self.arrays["head.weight"]) - sum(s.shape[1] for s in statics)), np.float32)
             answers = self._answer(arrays, nothing, np.concatenate([nothing, *statics], 1))
@@ -150,7 +150,7 @@ class Model:
         return answers, state
 
     def describe(self, answer: np.ndarray) -> np.ndarray:
-        """What raw numbers mean: probabilities, quantiles, numbers in the data's unit; a mixture's as they are."""
+        """Decode raw numbers: probabilities, quantiles, numbers in the data's unit; a mixture's stay unchanged."""
         kind, levels = self.record["output"]["output"], self.record["output"].get("quantiles", ())
         if levels:
             return np.sort(answer.reshape(*answer.shape[:-1], -1, len(levels)), -1)
@@ -166,7 +166,7 @@ class Model:
         return product + self.arrays[f"{name}.bias"] if f"{name}.bias" in self.arrays else product
 
     def _read(self, columns: Any, inputs: Any) -> np.ndarray:
-        """Inputs as features side by side, (B, F)."""
+        """Concatenate inputs to features, (B, F)."""
         parts = []
         for column in columns:
             name, size, vector = column["name"], column["size"], column["kind"] == "vector"
@@ -187,7 +187,7 @@ class Model:
         return np.concatenate(parts, 1)
 
     def _recur(self, layer: Any, inputs: np.ndarray, state: Arrays) -> np.ndarray:
-        """One step of a layer or a pooling: its operations in order; its part of the state is replaced."""
+        """Run one step of a layer or a pooling: its operations in order; its part of the state is replaced."""
         values = {"x": inputs} | {name: self.arrays[place] for name, place in layer["constants"].items()}
         if layer["norm"]:
             values["x"] = layer_norm(inputs, *self.arrays[layer["norm"]], epsilon=layer["epsilon"])
@@ -228,7 +228,7 @@ class Model:
 
     @property
     def zeros(self) -> dict[str, np.ndarray]:
-        """Inputs of one row and step that fit, all of them 0."""
+        """Valid inputs of one row and step, all 0."""
         columns, most = (*self.columns, *self.statics), sum(array.size for array in self.arrays.values())
         if not all(0 < column["size"] <= most for column in columns):
             raise ModelError("the inputs are larger than the weights")
@@ -239,18 +239,18 @@ class Model:
 
     @property
     def first(self) -> dict[str, np.ndarray]:
-        """What is read before the first event, by name, one row; nothing for most models."""
+        """Inputs before the first event, by name, one row; empty for most models."""
         return {name: np.array([value]) for name, value in self.record["first"].items()}
 
     def encode(self, record: Any, one_step: bool = False) -> dict[str, np.ndarray]:
-        """A record's values by column as inputs of one row: for `run`, with `first` in front, or of `one_step`."""
+        """Encode a record as inputs of one row: for `run`, with `first` in front, or for one step."""
         found = {}
         for column in (*self.columns, *self.statics):
             name, per_step = column["name"], column in self.columns
             if name not in self.codecs:
                 raise ModelError(f"input {name!r}: its raw values are not read here; pass it encoded")
             rows = encode(self.codecs[name], record, one_step and per_step)  # (T,) or (T, F)
-            if rows.ndim > 1 and rows.shape[1] < column["size"]:  # a place that marks the first row only
+            if rows.ndim > 1 and rows.shape[1] < column["size"]:  # an extra column that marks the first row only
                 rows = np.pad(rows, ((0, 0), (0, 1)))
             if per_step and not one_step:
                 rows = np.concatenate([self.first.get(name, rows[:0]).astype(rows.dtype), rows])[None]
@@ -260,7 +260,7 @@ class Model:
         return found
 
     def answer(self, record: Any) -> Any:
-        """The answer to one record in plain values: labels with probabilities, or numbers."""
+        """Return the answer to one record in plain values: labels with probabilities, or numbers."""
         said, labels = self.describe(self.run(self.encode(record))[0])[0], self.record["labels"]
         if labels and self.record["output"]["output"] in ("class", "token", "item"):
             rows = [[labels[row.argmax()], float(row.max())] for row in np.atleast_2d(said)]
@@ -270,7 +270,7 @@ class Model:
     def write(
         self, prompt: str = "", length: int = 200, temperature: float = 0.8, seed: Any = None, **given: Any
     ) -> str:
-        """What a language model writes after a prompt and values of the columns that start a text."""
+        """Generate text with a language model after a prompt and values of the columns that condition it."""
         name, labels = self.columns[0]["name"], self.record["labels"]
         codec = self.codecs.get(name, {"codec": ""})
         if self.record["output"]["output"] != "token" or codec["codec"] not in ("characters", "words"):
@@ -285,7 +285,7 @@ class Model:
                 raw, state = self.step({name: np.array([token])}, state)
             logits = raw[0].astype(np.float64)
             if not self.record["ends"]:
-                logits[-1] = -np.inf  # where one text was learnt from, its end was not
+                logits[-1] = -np.inf  # a model of a single text has not learnt its end
             shares = softmax((logits - logits.max()) / max(temperature, 1e-30))
             token = random.choice(len(logits), p=shares) if temperature else logits.argmax()
             if token == len(labels) - 1:
@@ -295,7 +295,7 @@ class Model:
 
 
 def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
-    """A column's raw values as indices (T,) or vectors (T, F); `alone`: the record holds one step's."""
+    """Encode a column's raw values as indices (T,) or vectors (T, F); `alone`: the record has a single step."""
     kind, arguments, learnt = codec["codec"], codec["arguments"], codec["learnt"]
     names = arguments["columns"] if kind == "numbers" else arguments["column"]
     names = [names] if isinstance(names, str) else names
@@ -325,7 +325,7 @@ def encode(codec: Any, record: Any, alone: bool = False) -> np.ndarray:
 
 
 def fingerprint(record: Any, arrays: Any) -> str:
-    """16 hexadecimal digits that change with any weight and any word of a model."""
+    """Return 16 hexadecimal digits that change with any weight or setting of a model."""
     digest = hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -334,10 +334,10 @@ def fingerprint(record: Any, arrays: Any) -> str:
 
 
 def read_model(folder: Path, text: bytes) -> tuple[dict[str, Any], Arrays, str]:
-    """The record in model.json, the arrays that it names, and their fingerprint; a digest is checked before use."""
+    """Read model.json and its arrays after checking their digest; return both and their fingerprint."""
     record = json.loads(text)
     form, mark = (record["format"], record["version"]), record.pop("fingerprint")
-    ((name, said),) = record.pop("files", {"weights.npz": {}}).items()  # older exports name no digest
+    ((name, said),) = record.pop("files", {"weights.npz": {}}).items()  # older exports have no digest
     data = (folder / Path(name).name).read_bytes()
     if said and (len(data), hashlib.sha256(data).hexdigest()) != (said["bytes"], said["sha256"]):
         raise ModelError(f"{name} is not what its digest says")
@@ -348,7 +348,7 @@ def read_model(folder: Path, text: bytes) -> tuple[dict[str, Any], Arrays, str]:
 
 
 def read_arrays(data: bytes) -> Arrays:
-    """The arrays of an .npz; they take no more memory than the file, whatever sizes it names."""
+    """Read the arrays of an .npz; they cannot take more memory than the file, whatever sizes it claims."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if any(e.compress_type for e in archive.filelist) or sum(e.file_size for e in archive.filelist) > len(data):
             raise ModelError("the weights are compressed")
@@ -363,9 +363,9 @@ def read_arrays(data: bytes) -> Arrays:
 
 
 def demonstrate(model: Model) -> None:
-    """Say what the model is, and let it take some steps."""
+    """Print a description of the model, and run some steps."""
     columns, width = (*model.columns, *model.statics), model.record["width"]
-    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers a row")
+    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers per row")
     state, start = model.initial_state(1, model.zeros), time.perf_counter()
     for _ in range(100):
         _, state = model.step(model.zeros, state)
@@ -373,7 +373,7 @@ def demonstrate(model: Model) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=("show", "write", "answer"), default="show")
     parser.add_argument("prompt", nargs="?", default="", help="of write: the text so far")

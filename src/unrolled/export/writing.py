@@ -1,4 +1,4 @@
-"""Writing an export as a whole, or not at all."""
+"""Writing exports as a whole, or not at all."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,7 +11,7 @@ from unrolled.places import local_path
 
 
 def write_file(path: str | Path, data: bytes) -> Path:
-    """Write a file under a temporary name beside its place, and move it there.
+    """Write a file under a temporary name in the same folder, and rename it.
 
     Raises:
         ArtifactError: the file cannot be written; an older one is unharmed.
@@ -40,7 +40,7 @@ def write_folder(
     Args:
         path: the folder.
         arrays: the weights.
-        model: makes what `model.json` holds, from the entry of the weights.
+        model: makes the content of `model.json` from the entry of the weights.
         others: further files by name.
 
     Raises:
@@ -55,7 +55,7 @@ def write_folder(
 
 
 def cannot_write(argument: str, target: Path, fault: OSError) -> ArtifactError:
-    """The error for a place that cannot be written."""
+    """Make the error for a path that cannot be written."""
     return ArtifactError(
         message(
             argument,

@@ -22,7 +22,7 @@ class Decay:
         rate: the factor per step of the exponential that fits the curve.
         span: median number of steps before a loss.
 
-    Example: 0.5 a step.
+    Example: 0.5 per step.
 
         >>> decay = Decay((1.0, 0.5, 0.25), (1, 1, 1), rate=0.5, span=2)
         >>> decay.half_life, decay.doubling_time, round(decay.reach, 2)

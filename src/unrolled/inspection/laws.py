@@ -80,7 +80,7 @@ def network_laws(network: nn.Module, batch: Batch, seed: int = 0) -> list[Law]:
                 Law("single steps, the state carried", _cut(engine, batch, None), TOLERANCE),
             ]
             if not isinstance(network, ManyToOne) and int(batch.lengths.max()) > 1:
-                laws.append(Law("earlier answers, whatever comes later", _future(network, batch), TOLERANCE))
+                laws.append(Law("earlier answers, with other inputs later", _future(network, batch), TOLERANCE))
     with _double(network) as exact, torch.enable_grad():
         precise = _as_double(batch)
         gradient = _gradient(exact, [precise])
@@ -91,7 +91,7 @@ def network_laws(network: nn.Module, batch: Batch, seed: int = 0) -> list[Law]:
             laws.append(Law("gradients: chunks, the state carried", _off(_carried(exact, parts), gradient), EXACT))
     with torch.enable_grad(), _evaluating(network):
         quick = _gradient(network, [batch])
-    laws.append(Law("gradients: this machine's kernels beside float64", _off(quick, gradient), 1e-3))
+    laws.append(Law("gradients: this machine's kernels against float64", _off(quick, gradient), 1e-3))
     return laws
 
 

@@ -21,11 +21,11 @@ from unrolled.ragged import Ragged
 
 READS = Letters(side=graph.ENCODER)
 WRITES = Letters("w", "d", "Uᵈ", "Wᵈ", graph.DECODER)
-FED = "dashed arrows: while training, a step reads the true piece before it; writing, its own"
-READOUT = "V reads the context beside the state"
+FED = "dashed arrows: in training a step reads the true piece before it; in writing, its own"
+READOUT = "V reads the state and the context"
 INPUT_FEEDING = "input feeding: a step also reads V of the step before"
-COVERAGE = "coverage: attention knows where it has looked so far"
-COPYING = "copying: y also takes pieces from where attention looks"
+COVERAGE = "coverage: attention depends on the attention so far"
+COPYING = "copying: y can also copy pieces by their attention"
 
 
 class Texts(NamedTuple):

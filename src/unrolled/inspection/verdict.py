@@ -217,7 +217,7 @@ def _truncated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     enough = next((steps for steps, lost in layer.lost.items() if steps > bptt_steps and lost <= TRUNCATED / 5), 0)
     wanted = f"bptt_steps >= {enough}" if enough and not blind else "bptt_steps=0"
     text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}"
-    text += f", and all of what lies further back than that of {span} steps" if blind else ""
+    text += f", and everything further back, of {span} steps" if blind else ""
     return Fault("truncated", layer.name, share, f"{text}: train with {wanted}")
 
 

@@ -162,6 +162,6 @@ def not_recurrent(model: nn.Module) -> UnsupportedError:
     """Make the error for a model in which no recurrent layer ran."""
     reads = type(getattr(model, "layers", model)).__name__
     return UnsupportedError(
-        f"only recurrent layers can be looked into, and none ran in a {reads}; use a cell such as 'lstm', "
+        f"only recurrent layers can be inspected, and none ran in a {reads}; use a cell such as 'lstm', "
         "unrolled.nn.LSTM in place of torch.nn.LSTM, or unroll(cell, ...) in place of a loop over cell.step"
     )

@@ -178,7 +178,7 @@ def forecast_scores(
             values = answered(values, name, "quantiles", known[:, :, None])
             rows[name] |= _quantiles(truth, values, np.asarray(quantiles[0]))
     odd = int(np.isnan(scale).sum())
-    notes = (f"{odd:,} of {len(scale):,} forecasts have no MASE: nothing changed before them.",) if odd else ()
+    notes = (f"{odd:,} of {len(scale):,} forecasts have no MASE: the series is constant before them.",) if odd else ()
     leading = "mase" if odd < len(scale) or not len(scale) else "mae"
     return Scores(int(known.sum()), "values", rows.pop(""), rows, leading, False, notes)
 

@@ -1,4 +1,4 @@
-"""Modules: unroll, stacks, input layers and output objects; and torch.nn's LSTM, GRU and RNN on unrolled's kernels."""
+"""Neural network modules: unroll, stacks, input layers, outputs; torch.nn's LSTM, GRU and RNN on our kernels."""
 
 from unrolled.nn.modules import GRU, LSTM, RNN
 

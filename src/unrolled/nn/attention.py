@@ -1,14 +1,14 @@
-"""Attention: at each step a decoder looks back at all of a source, and weighs its places by what it needs.
+"""Attention: at each step a decoder computes a weighted mean over all places of a source.
 
-    scores_ti  = how well step t's query and place i's key agree
+    scores_ti  = agreement of step t's query and place i's key
     weights_ti = softmax over the real places i
     context_t  = sum_i weights_ti value_i
 
-The source is ragged; it is padded here, and a padded place weighs exactly nothing. A source without places gives a
+The source is ragged; it is padded here, and a padded place has a weight of exactly 0. A source without places gives a
 context of zeros.
 
-With positions, keys also know how far their place stands from both ends of the source, and queries which step asks:
-a recurrent net can count, but learns to do so late, and loses count in long texts.
+With positions, keys also contain the distance of their place from both ends of the source, and queries the number of
+their step: a recurrent net can count, but learns to do so late, and loses count in long texts.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ KINDS = ("multiplicative", "additive")
 
 
 class Memory(NamedTuple):
-    """What attention looks at, a row for each source."""
+    """The keys and values of attention, one row per source."""
 
     keys: Tensor  # (B, S, A)
     values: Tensor  # (B, S, E)
@@ -32,15 +32,15 @@ class Memory(NamedTuple):
 
 
 class Attention(nn.Module):
-    """Weighs the places of a source for each query, and mixes them.
+    """Computes weights over the places of a source for each query, and the weighted mean of their values.
 
     Args:
         query_size: width of a query, Q.
         memory_size: width of a place of the source, E.
         kind: "multiplicative", a query times a key, both mapped and squashed by tanh; or "additive", a small net over
             each pair of them, which takes Q times the memory.
-        coverage: let the scores know how much each place has been looked at so far.
-        positions: let the scores know where each place stands, and how many steps have asked before.
+        coverage: add to the scores a term of the attention that each place has had so far.
+        positions: add to keys and queries their positions in source and target.
 
     Raises:
         OptionError: an unknown kind.
@@ -77,10 +77,10 @@ class Attention(nn.Module):
         self.to_score = nn.Linear(query_size, 1, bias=False) if kind == "additive" else None
         self.from_coverage = nn.Parameter(torch.zeros(query_size)) if coverage else None
         self.from_clocks = nn.ModuleList(_Clock(query_size) for _ in range(3)) if positions else None
-        self.width = 2 * query_size if kind == "additive" else 3  # numbers kept of each query and place while training
+        self.width = 2 * query_size if kind == "additive" else 3  # numbers kept per query and place while training
 
     def remember(self, source: Ragged) -> Memory:
-        """What all queries share: keys and values of a source's places, (N, E) ragged."""
+        """Compute keys and values of a source's places, (N, E) ragged, which all queries share."""
         keys = self.to_key(source.values)  # (N, A)
         if self.from_clocks is not None:
             from_start, from_end, _ = self.from_clocks
@@ -88,7 +88,7 @@ class Attention(nn.Module):
             left = source.lengths.to(place.device)[source.sequence_ids] - 1 - place
             keys = keys + from_start(place) + from_end(left)
         if self.to_score is None:
-            # squashed, many units are each a threshold on where a place stands: where query and key count alike, all
+            # squashed, many units are each a threshold on the position of a place: where query and key agree, all
             # of them agree, and next to it one or two do not. The bare product finds neighbours alike for long
             keys = keys.tanh()
         return Memory(source.with_values(keys).padded(), source.padded(), source.mask())
@@ -96,13 +96,13 @@ class Attention(nn.Module):
     def forward(
         self, queries: Tensor, memory: Memory, coverage: Tensor | None = None, times: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Contexts (B, T, E) and weights (B, T, S) for T queries of each source.
+        """Compute contexts (B, T, E) and weights (B, T, S) for T queries of each source.
 
         Args:
             queries: (B, T, Q).
             memory: of B sources.
-            coverage: the weights of all steps before, added up, (B, T, S); needed where the attention knows of it.
-            times: how many queries of its source came before each, (T,) or (B, T); needed where it knows positions.
+            coverage: the sum of the weights of all previous steps, (B, T, S); required with `coverage`.
+            times: number of earlier queries of the same source, (T,) or (B, T); required with `positions`.
         """
         for name, given, known in (("coverage", coverage, self.from_coverage), ("times", times, self.from_clocks)):
             if (given is None) != (known is None):
@@ -111,7 +111,7 @@ class Attention(nn.Module):
         scores = self._scores(queries, memory.keys, coverage, times)  # (B, T, S)
         real = memory.mask[:, None]  # (B, 1, S)
         lowest = torch.finfo(scores.dtype).min
-        weights = scores.masked_fill(~real, lowest).softmax(2) * real  # a source without places weighs nothing
+        weights = scores.masked_fill(~real, lowest).softmax(2) * real  # a source without places has no weights
         return weights @ memory.values, weights
 
     def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None, times: Tensor | None) -> Tensor:
@@ -138,6 +138,6 @@ class _Clock(nn.Module):
         self.linear = nn.Linear(2 * WAVES, size, bias=False)
 
     def forward(self, positions: Tensor) -> Tensor:
-        """(...) whole numbers >= 0 to (..., size)."""
-        numbers, where = positions.unique(return_inverse=True)  # a batch holds few different ones
+        """Map whole numbers >= 0 (...) to vectors (..., size)."""
+        numbers, where = positions.unique(return_inverse=True)  # a batch has few different ones
         return self.linear(clock(numbers).to(self.linear.weight.dtype))[where]

@@ -1,4 +1,4 @@
-"""Augmentation of spectrograms: hidden bands of pitch, hidden stretches of time, another loudness, a little noise."""
+"""Augmentation of spectrograms: masked frequency bands and stretches of time, changed loudness, a little noise."""
 
 import torch
 from torch import Tensor, nn
@@ -8,22 +8,22 @@ from unrolled.ragged import Ragged
 BAND_MASKS, TIME_MASKS = 2, 2
 WIDEST_BAND = 0.2  # share of the bands, at strength 1
 LONGEST_TIME = 0.1  # share of the sequence
-GAIN, NOISE = 0.2, 0.1  # deviations, where a band's own is 1
+GAIN, NOISE = 0.2, 0.1  # standard deviations, relative to that of a band
 
 
 class Masking(nn.Module):
-    """Disturbs standardised spectrograms while training and leaves them alone otherwise.
+    """Augments standardised spectrograms in training and leaves them unchanged otherwise.
 
-    Every sequence of a batch gets its own draw from torch's generator: two bands of pitch and two stretches of time
-    are set to 0, which is the mean; one loudness is added to all of it, and noise to every value. The widths are drawn
-    evenly from 0 to 20 % of the bands and 10 % of the sequence, times `strength`.
+    Every sequence of a batch has its own draw from torch's generator: two frequency bands and two stretches of time are
+    set to 0, which is the mean; one loudness is added to the whole sequence, and noise to every value. The widths are
+    uniform from 0 to 20 % of the bands and 10 % of the sequence, times `strength`.
 
     Source: Park et al. 2019, SpecAugment, section 2 (without time warping, which they find to matter least).
 
     Args:
-        stack: frames side by side in one step, K.
-        bands: of each frame, F.
-        strength: 1 = as above; 0 = nothing is disturbed.
+        stack: number of frames in one step, K.
+        bands: number of bands of a frame, F.
+        strength: 1 = as above; 0 = none.
 
     Example:
         >>> spectra = Ragged(torch.ones(9, 4), [4, 5])
@@ -36,7 +36,7 @@ class Masking(nn.Module):
         self.stack, self.bands, self.strength = stack, bands, strength
 
     def forward(self, spectra: Ragged) -> Ragged:
-        """(N, K * F) to the same shape."""
+        """Augment spectra (N, K * F)."""
         if not self.training or not self.strength or not spectra.num_steps:
             return spectra
         values, ids, rows = spectra.values, spectra.sequence_ids, spectra.batch_size
@@ -51,19 +51,19 @@ class Masking(nn.Module):
         return spectra.with_values(values.masked_fill(hidden, 0.0))
 
     def extra_repr(self) -> str:
-        """What `print` shows of it."""
+        """Return the text that `print` shows."""
         return f"{self.stack}, {self.bands}, strength={self.strength}"
 
 
 def _runs(places: Tensor, sizes: Tensor, count: int, share: float, rows: Tensor) -> Tensor:
-    """Where `count` random runs cover a place.
+    """Return whether one of `count` random runs covers a place.
 
     Args:
         places: (M, P), each below its row's size.
         sizes: of each row, (B, 1) float.
-        count: runs for each row.
-        share: of the size that a run covers at most; at most all of it.
-        rows: which row each of the M belongs to, (M,).
+        count: number of runs per row.
+        share: maximum share of the size that a run covers.
+        rows: row of each of the M, (M,).
     """
     covered = torch.zeros_like(places, dtype=torch.bool)
     for _ in range(count):

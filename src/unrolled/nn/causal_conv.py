@@ -1,4 +1,4 @@
-"""A causal convolution net with the face of a Stack: the non-recurrent rival every model can be compared with."""
+"""A causal convolution net with the interface of a Stack: a non-recurrent alternative for comparison."""
 
 from typing import Any
 
@@ -20,16 +20,16 @@ class CausalConv(nn.Module):
 
     Args:
         input_size: features of one step, F.
-        hidden_size: channels of every layer, H.
-        num_layers: convolutions, L; the net sees (kernel_size - 1) * (2**L - 1) + 1 steps.
-        kernel_size: taps of each convolution.
+        hidden_size: number of channels of every layer, H.
+        num_layers: number of convolutions, L; the net sees (kernel_size - 1) * (2**L - 1) + 1 steps.
+        kernel_size: number of taps of each convolution.
         dropout: share of the values zeroed after each layer while training.
 
     Raises:
         OptionError: an illegal value.
 
     Source: S. Bai et al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence
-    Modeling", 2018, section 3 (one convolution a block, layer norm in place of weight norm).
+    Modeling", 2018, section 3 (one convolution per block, layer norm in place of weight norm).
     """
 
     causal = True
@@ -57,7 +57,7 @@ class CausalConv(nn.Module):
 
     @staticmethod
     def num_weights(input_size: int, hidden_size: int, num_layers: int = 5, kernel_size: int = 3) -> int:
-        """Return how many learnable numbers such a net has, without making it; the arguments are the constructor's.
+        """Return the number of weights of such a net without making it; arguments as in the constructor.
 
         Example:
             >>> from unrolled.nn.causal_conv import CausalConv
@@ -71,7 +71,7 @@ class CausalConv(nn.Module):
         return (self.kernel_size - 1) * 2**layer
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Zeros in place of the inputs before the first step: (B, memory, F or H) for each layer."""
+        """Return zeros in place of the inputs before the first step: (B, memory, F or H) per layer."""
         like = self.norms[0].weight
         return tuple(
             like.new_zeros(batch_size, self._memory(layer), width)  # type: ignore[operator]
@@ -81,14 +81,14 @@ class CausalConv(nn.Module):
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, Any]:
-        """Whole sequences: (N, F) to (N, H) and each layer's last inputs."""
+        """Run whole sequences: (N, F) to (N, H) and each layer's last inputs."""
         if inputs.feature_shape != (self.input_size,):
             raise ShapeError(message("inputs", expected=f"shape (N, {self.input_size})", received=repr(inputs)))
         state = self.initial_state(inputs.batch_size) if state is None else state
         return restarting(self._run, inputs, state, reset, self.initial_state)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One time step: (B, F) to (B, H)."""
+        """Run one time step: (B, F) to (B, H)."""
         outputs, state = self._run(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)
         return outputs.values, state
 
@@ -109,7 +109,7 @@ class CausalConv(nn.Module):
 
 
 def _prepend(memory: Tensor, inputs: Ragged) -> Ragged:
-    """Every sequence with its remembered steps (B, M, F) in front."""
+    """Put the remembered steps (B, M, F) in front of every sequence."""
     steps = memory.shape[1]
     lengths = inputs.lengths + steps
     joined = torch.cat([memory.flatten(0, 1), inputs.values])

@@ -1,16 +1,16 @@
-"""Clock: a step's number as waves, from which a linear map can tell neighbours apart and count forwards or back."""
+"""Clock: position encodings of steps by waves, from which a linear map can compute shifted positions."""
 
 import torch
 from torch import Tensor
 
-WAVES = 16  # sines, and as many cosines
-FASTEST, SLOWEST = 6.0, 1000.0  # steps that the shortest and the longest wave take
+WAVES = 16  # number of sines, and of cosines
+FASTEST, SLOWEST = 6.0, 1000.0  # wavelengths of the shortest and the longest wave, in steps
 
 
 def clock(positions: Tensor) -> Tensor:
-    """Sines and cosines of positions (...), of wavelengths from 6 to 1,000 steps: (..., 2 * WAVES).
+    """Compute sines and cosines of positions (...), with wavelengths from 6 to 1,000 steps: (..., 2 * WAVES).
 
-    To shift a position by any number of steps is to turn each pair of them by a fixed angle, a linear map.
+    A shift by any number of steps rotates each pair by a fixed angle, which is a linear map.
 
     Source: A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.5.
 
@@ -21,6 +21,6 @@ def clock(positions: Tensor) -> Tensor:
         (torch.Size([2, 32]), 0)
     """
     share = torch.arange(WAVES, device=positions.device) / (WAVES - 1)
-    speeds = 2 * torch.pi / FASTEST * (FASTEST / SLOWEST) ** share  # (WAVES,) radians a step
+    speeds = 2 * torch.pi / FASTEST * (FASTEST / SLOWEST) ** share  # (WAVES,) radians per step
     angles = positions[..., None] * speeds
     return torch.cat([angles.sin(), angles.cos()], -1)

@@ -1,12 +1,12 @@
-"""AttendingDecoder: a recurrent net that writes tokens and, at every step, looks back at a source.
+"""AttendingDecoder: a recurrent decoder of tokens with attention over a source.
 
     bottom_t  = the first layer, over the token before (and, with input feeding, the last read-out)
     context_t = attention of bottom_t over the source
     top_t     = the other layers, over [bottom_t, context_t]
     readout_t = tanh of a linear map of [top_t, context_t]
 
-The attention asks with the first layer's output, so no step waits for the attention of the one before: whole
-targets go through the kernels at once. Input feeding and coverage give this up, and are trained a step at a time.
+The first layer's output is the query, so no step waits for the attention of the previous one: whole targets go through
+the kernels at once. Input feeding and coverage need the previous step, and are trained step by step.
 """
 
 from collections.abc import Mapping
@@ -27,59 +27,59 @@ NONE = "none"  # no attention: the summary of the source is the context of every
 
 
 class DecoderState(NamedTuple):
-    """Where writing stands, a row for each hypothesis."""
+    """The state of decoding, one row per hypothesis."""
 
     bottom: Any
     top: Any
     readout: Tensor | None  # (R, D), with input feeding
-    coverage: Tensor | None  # (R, S), with attention: all weights so far, added up
+    coverage: Tensor | None  # (R, S), with attention: the sum of all weights so far
     weights: Tensor | None  # (R, S), with attention: those of the last step
     time: Tensor  # (R,) tokens read so far
 
 
 class Source(NamedTuple):
-    """What all hypotheses of a source read alike, a row for each source."""
+    """The source as the decoder reads it, one row per source."""
 
     memory: Memory | None  # None without attention
     summary: Tensor  # (B, M)
 
 
 class Written(NamedTuple):
-    """A decoder's answer, a row for each step."""
+    """The output of a decoder, one row per step."""
 
     readout: Tensor  # (N, D)
-    hidden: Tensor  # (N, H + E), what chooses between writing and copying
+    hidden: Tensor  # (N, H + E), input of the choice between writing and copying
     weights: Tensor | None  # (N, S), with attention
-    repeats: Tensor | None  # (N,), with coverage: how much each step looked where it had looked before
+    repeats: Tensor | None  # (N,), with coverage: attention on places that had attention before
 
 
 class AttendingDecoder(nn.Module):
-    """Writes the read-out of every step of a target; a head makes tokens of it.
+    """Computes the read-out of every step of a target; a head turns it into tokens.
 
     Args:
-        size: tokens, V.
+        size: number of tokens, V.
         memory_size: width of a place of the source, E.
-        summary_size: width of the vector that stands for the whole source, M.
+        summary_size: width of the vector of the whole source, M.
         embedding_size: width of a token's vector, and of the read-out, D.
         hidden_size: hidden units of each layer, H.
         cell: name in `unrolled.cells.registry.CELLS`.
-        num_layers: layers above the one that asks.
+        num_layers: number of layers above the first one, which makes queries.
         attention: "multiplicative", "additive" or "none".
         dropout: share of values zeroed in training: of embeddings, between layers, before the read-out's head.
         input_feeding: the first layer also reads the last read-out.
-        coverage: attention knows how much each place was looked at so far.
-        layers: further options of `unrolled.nn.stack.Stack`, for the layers above the one that asks.
-        positions: attention knows where each place stands, and how many tokens were read before.
+        coverage: as in `Attention`.
+        layers: further options of `unrolled.nn.stack.Stack`, for the layers above the first one.
+        positions: as in `Attention`.
 
     Raises:
         OptionError: an unknown name, or coverage or positions without attention.
 
-    Sources: attention asked by the first layer and read by those above: Y. Wu et al., "Google's Neural Machine
+    Sources: attention queried by the first layer and read by those above: Y. Wu et al., "Google's Neural Machine
     Translation System", 2016, section 3; the read-out and input feeding: M.-T. Luong, H. Pham and C. Manning,
     "Effective Approaches to Attention-based Neural Machine Translation", EMNLP 2015, sections 3 and 3.3.
     """
 
-    storeys = ("bottom", "top")  # the stacks that are one pile of layers, the lowest first
+    storeys = ("bottom", "top")  # the stacks that together are one pile of layers, the lowest first
 
     def __init__(
         self,
@@ -120,15 +120,15 @@ class AttendingDecoder(nn.Module):
 
     @property
     def sequential(self) -> bool:
-        """Whether a step must wait for the read-out or the attention of the one before."""
+        """Whether a step needs the read-out or the attention of the previous step."""
         return self.input_feeding or self.coverage
 
     def read(self, places: Ragged, summary: Tensor) -> Source:
-        """What steps read of the source: its places (N, E) ragged, and its summary (B, M)."""
+        """Prepare a source for the steps: its places (N, E) ragged, and its summary (B, M)."""
         return Source(None if self.attention is None else self.attention.remember(places), summary)
 
     def first_state(self, source: Source) -> DecoderState:
-        """The state before the first token: a row for each source."""
+        """Return the state before the first token: one row per source."""
         flat = self.start(source.summary).tanh()  # (B, all states side by side)
         bottom, top = flat.split([state_size(self.bottom), state_size(self.top)], 1)
         rows = flat.shape[0]
@@ -143,9 +143,9 @@ class AttendingDecoder(nn.Module):
         )
 
     def forward(self, tokens: Ragged, source: Source) -> tuple[Written, DecoderState]:
-        """Whole targets by the true tokens before each step: (N,) ragged to read-outs (N, D) and the final state.
+        """Run whole targets with teacher forcing: tokens (N,) ragged to read-outs (N, D) and the final state.
 
-        The final state's coverage and weights are those before the first token: training needs no others.
+        The final state's coverage and weights are the initial ones, as training does not need them.
         """
         state = self.first_state(source)
         if self.sequential:
@@ -162,7 +162,7 @@ class AttendingDecoder(nn.Module):
         return self.dropout(self.embedding(tokens) * self.readout_size**0.5)  # (N, D)
 
     def _look(self, asked: Ragged, source: Source) -> tuple[Tensor, Tensor | None]:
-        """The context of every step, (N, E), and the weights, (N, S)."""
+        """Compute the context of every step, (N, E), and the weights, (N, S)."""
         if self.attention is None or source.memory is None:
             return source.summary[asked.sequence_ids], None
         times = torch.arange(asked.max_length, device=asked.values.device) if self.positions else None  # (T,)
@@ -171,7 +171,7 @@ class AttendingDecoder(nn.Module):
         return context[real], weights[real]
 
     def _by_steps(self, tokens: Ragged, source: Source, state: DecoderState) -> tuple[Written, DecoderState]:
-        """The same a step at a time, longest targets first, so that those that have ended cost nothing."""
+        """Run targets step by step, longest first, so that finished ones cost nothing."""
         order = tokens.time_major
         rows = order.order.to(tokens.values.device)
         source, state = _choose(source, rows), _choose(state, rows)
@@ -189,11 +189,11 @@ class AttendingDecoder(nn.Module):
         return _choose(_join(written), back), _choose(final, order.rank.to(tokens.values.device))
 
     def step(self, tokens: Tensor, state: DecoderState, source: Source) -> tuple[Written, DecoderState]:
-        """One more token for every hypothesis, as in evaluation.
+        """Read one more token for every hypothesis, in evaluation.
 
         Args:
-            tokens: the tokens before, (R,), R = B * K, all hypotheses of a source side by side.
-            state: where they stand.
+            tokens: the previous tokens, (R,), R = B * K, with the hypotheses of a source in consecutive rows.
+            state: of the hypotheses.
             source: of the B sources.
         """
         return self._advance(tokens, state, source)
@@ -215,7 +215,7 @@ class AttendingDecoder(nn.Module):
         return Written(readout, joined, weights, repeats), after
 
     def _one(self, layers: Any, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One step of layers: with their noise while training, by their fast step where nobody watches otherwise."""
+        """Run one step of layers: with noise in training or for watchers by `forward`, else by the fast `step`."""
         if not self.training and not watched():
             return layers.step(inputs, state)
         outputs, state = layers(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)

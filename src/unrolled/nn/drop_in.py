@@ -1,8 +1,8 @@
-"""What unrolled.nn's LSTM, GRU and RNN share: torch's modules with another `forward`.
+"""The base of unrolled.nn's LSTM, GRU and RNN: torch's modules with another `forward`.
 
-Where a kernel of ours has nothing to add, torch's own `forward` runs: on a GPU, under autocast, for a single step, and
-for every input that torch refuses, so that its error message is the one to see. It knows neither recurrent dropout nor
-zoneout: where these act it runs nothing but refusals.
+Where our kernels are not faster, torch's own `forward` runs: on a GPU, under autocast, for a single step, and for every
+input that torch refuses, so that users see its error message. It has neither recurrent dropout nor zoneout: with these
+it runs only to refuse inputs.
 """
 
 import sys
@@ -29,14 +29,14 @@ from unrolled.ragged import Ragged
 # measured on a CPU at H = 32 to 128
 LONG = 100
 
-Fields = tuple[Tensor, ...]  # what torch calls hx, one (L, B, H) tensor for each field of the cell's state
+Fields = tuple[Tensor, ...]  # torch's hx, one (L, B, H) tensor per field of the cell's state
 
 
 class DropIn(nn.RNNBase):
-    """What the three share: a `forward` that runs every layer and direction through `unroll`."""
+    """The base class of the three: a `forward` that runs every layer and direction through `unroll`."""
 
     kernel: str
-    recurrent_dropout = 0.0  # also those of a module that was pickled before it had any
+    recurrent_dropout = 0.0  # also for modules pickled by versions without it
     zoneout = 0.0
     cell_type: type[Cell]
 
@@ -53,16 +53,16 @@ class DropIn(nn.RNNBase):
             the last step of every sequence in the form of hx. An empty sequence of a Ragged keeps its state.
 
         Raises:
-            RuntimeError, ValueError: what torch raises for a tensor or PackedSequence of the wrong shape or dtype.
-            ShapeError: a Ragged, or hx beside a Ragged, of the wrong shape.
-            UnsupportedError: the kernel asked for cannot run this.
+            RuntimeError, ValueError: raised by torch for a tensor or PackedSequence of the wrong shape or dtype.
+            ShapeError: a Ragged, or hx with a Ragged, of the wrong shape.
+            UnsupportedError: the requested kernel cannot run this.
         """
         # torch.compile leaves recurrent modules alone, but would compile each function that ours calls
         compiler_loaded = "torch._dynamo" in sys.modules and not torch.compiler.is_compiling()
         return (_uncompiled() if compiler_loaded else DropIn._forward)(self, input, hx)
 
     def _forward(self, input: Any, hx: Any) -> Any:
-        if not torch.compiler.is_compiling():  # a graph has other tensors for a while
+        if not torch.compiler.is_compiling():  # while compiling, tensors are fake ones
             self._update_flat_weights()
         if isinstance(input, Ragged):
             return self._forward_ragged(input, hx)
@@ -70,23 +70,23 @@ class DropIn(nn.RNNBase):
         state = None if batch is None else self._readable_state(hx, batch.rows, batch.batch_shape)
         if batch is None or state is None:
             return self._torchs(input, hx)
-        whole = Ragged(batch.rows, batch.lengths)  # its steps may be in another order, which no choice depends on
+        whole = Ragged(batch.rows, batch.lengths)  # its steps may be in another order, which does not affect the choice
         if self._torch_is_as_good(whole, dense=isinstance(batch, Padded)):
             return super().forward(input, hx)
         outputs, final = self._layers(batch.to_ragged(), tuple(batch.state_to_ragged(field) for field in state))
         return batch.from_ragged(outputs), _answer(tuple(batch.state_from_ragged(field) for field in final))
 
     def _torchs(self, input: Any, hx: Any) -> Any:
-        """Torch's own forward, whose message is the one to see where it refuses."""
+        """Run torch's own forward, which also raises its own errors."""
         answer = super().forward(input, hx)
         if self._noisy and answer[0].data.numel():
             raise UnsupportedError("recurrent dropout and zoneout take inputs and states of the weights' dtype")
         return answer
 
-    # ---- what came in -----------------------------------------------------------------------------
+    # ---- the input --------------------------------------------------------------------------------
 
     def _readable(self, given: Any) -> Padded | Packed | None:
-        """The input as our layers read it, or None where it is torch's to run or to refuse."""
+        """Return the input in the form of our layers, or None where torch must run or refuse it."""
         if isinstance(given, PackedSequence) and given.data.ndim == 2:
             batch = Packed(given)
         elif isinstance(given, Tensor) and given.ndim in (2, 3):
@@ -100,7 +100,7 @@ class DropIn(nn.RNNBase):
         return batch if fits else None
 
     def _readable_state(self, hx: Any, rows: Tensor, batch_shape: tuple[int, ...]) -> Fields | None:
-        """The fields of hx, zeros in place of None; None where torch has something to say about it."""
+        """Return the fields of hx, zeros in place of None; None where torch must refuse it."""
         shapes = self._state_shapes(batch_shape)
         if hx is None:
             return tuple(rows.new_zeros(shape) for shape in shapes)
@@ -114,18 +114,18 @@ class DropIn(nn.RNNBase):
         return fields if fits else None
 
     def _state_shapes(self, batch_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """The shape of each field of hx; a projection narrows the first, what the layer shows."""
+        """Return the shape of each field of hx; a projection narrows the first, the output of the layer."""
         layers = self.num_layers * (2 if self.bidirectional else 1)
         widths = [self.proj_size or self.hidden_size, self.hidden_size]
         return [(layers, *batch_shape, width) for width in widths[: len(self.cell_type.state_type._fields)]]
 
-    # ---- who runs it ------------------------------------------------------------------------------
+    # ---- the choice between torch and our kernels -------------------------------------------------
 
     def _torch_must(self, rows: Tensor, steps: int) -> bool:
-        """Whether torch's forward runs, whatever the kernels say; never where there is noise, or somebody watches.
+        """Return whether torch's forward must run; never with noise or a watcher.
 
-        Autocast, a trace, a transform of torch.func, which of ours only the reference can read, and a single step,
-        where there is nothing to unfold.
+        It must under autocast, a trace, a transform of torch.func (of our kernels only the reference supports those),
+        and for a single step, where there is nothing to unfold.
         """
         if self.kernel != "auto" or self._noisy or watched():
             return False
@@ -133,15 +133,15 @@ class DropIn(nn.RNNBase):
         autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         if autocast and native.autocast_refuses(self.cell_type.torch_layer, rows.device):
             return False
-        single = steps == 1 and not torch.compiler.is_compiling()  # torch's own cannot always be compiled
+        single = steps == 1 and not torch.compiler.is_compiling()  # torch's own forward cannot always be compiled
         return single or autocast or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
 
     def _torch_is_as_good(self, inputs: Ragged, dense: bool) -> bool:
-        """Whether one call of torch's forward does it as fast as a kernel for each layer and direction."""
+        """Return whether one call of torch's forward is as fast as a kernel for each layer and direction."""
         if self._noisy or watched():
             return False
         chosen = KERNELS[choose(self._cell(0, False), inputs, self.kernel).name]
-        if self.proj_size:  # torch's native functions, which `native` calls, have no projection, but its layers do
+        if self.proj_size:  # torch's functions that `native` calls have no projection, but its layers do
             return chosen is not tiles
         if chosen is not native:
             return False
@@ -150,11 +150,11 @@ class DropIn(nn.RNNBase):
 
     @property
     def _noisy(self) -> bool:
-        """Whether torch's forward would compute something else."""
+        """Whether there is noise that torch's forward does not have."""
         return self.zoneout > 0 or (self.training and self.recurrent_dropout > 0)
 
     def _noise(self) -> Noise | None:
-        """What disturbs one layer in one direction, drawn anew for each while training."""
+        """Return the noise of one layer and direction, with new draws for each in training."""
         if not self._noisy:
             return None
         noise = Noise(self.recurrent_dropout, self.zoneout)
@@ -173,13 +173,13 @@ class DropIn(nn.RNNBase):
         if not inputs.num_steps:
             width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
             return inputs.with_values(inputs.values.new_zeros(0, width)), _answer(state)
-        steps = 0 if torch.compiler.is_compiling() else inputs.max_length  # a graph holds for any lengths
+        steps = 0 if torch.compiler.is_compiling() else inputs.max_length  # a graph must work for any lengths
         torch_runs = self._torch_must(inputs.values, steps) or self._torch_is_as_good(inputs, dense=False)
         outputs, final = (self._torch_layers if torch_runs else self._layers)(inputs, state)
         return outputs, _answer(final)
 
     def _layers(self, inputs: Ragged, state: Fields) -> tuple[Ragged, Fields]:
-        """Every layer and direction by the kernel that is chosen for it."""
+        """Run every layer and direction with the kernel chosen for it."""
         directions = (False, True) if self.bidirectional else (False,)
         final = []
         hidden = inputs
@@ -196,16 +196,16 @@ class DropIn(nn.RNNBase):
         return hidden, tuple(torch.stack(fields) for fields in zip(*final, strict=True))
 
     def _dropped(self, hidden: Ragged) -> Ragged:
-        """Dropout between layers; drawn in torch's order of steps, so that a seed gives torch's mask on a CPU."""
+        """Apply dropout between layers, drawn in torch's order of steps, so that a seed gives torch's mask on a CPU."""
         if not self.training or not self.dropout:
             return hidden
-        if torch.compiler.is_compiling():  # the order comes from the lengths, and compiled code draws otherwise anyway
+        if torch.compiler.is_compiling():  # the order depends on lengths, and compiled code draws differently
             return hidden.map(lambda values: nn.functional.dropout(values, self.dropout))
         mask = nn.functional.dropout(torch.ones_like(hidden.values), self.dropout)  # (N, H), all first steps first
         return hidden.with_values(hidden.values * mask[hidden.time_major.scatter.to(mask.device)])
 
     def _torch_layers(self, inputs: Ragged, state: Fields) -> tuple[Ragged, Fields]:
-        """The same by torch's forward, which takes no empty sequence."""
+        """Run all layers by torch's forward, which accepts no empty sequence."""
         layout = inputs.time_major
         order, rank = layout.order.to(inputs.values.device), layout.rank.to(inputs.values.device)
         alive = int(layout.batch_sizes[0])
@@ -218,7 +218,7 @@ class DropIn(nn.RNNBase):
     # ---- its weights ------------------------------------------------------------------------------
 
     def _weights(self, layer: int, reverse: bool) -> dict[str, Tensor]:
-        """The weights of one layer and direction by name; zeros for the biases of a module without."""
+        """Return the weights of one layer and direction by name; zeros for missing biases."""
         suffix = f"_l{layer}{'_reverse' if reverse else ''}"
         matrices = ("weight_ih", "weight_hh", "weight_hr") if self.proj_size else ("weight_ih", "weight_hh")
         weights = {name: getattr(self, name + suffix) for name in matrices}
@@ -228,9 +228,9 @@ class DropIn(nn.RNNBase):
         return weights
 
     def _cell(self, layer: int, reverse: bool) -> Cell:
-        """The weights of one layer and direction as a cell, made anew for each call, so that it is never stale."""
+        """Return one layer and direction as a cell, made for each call, so that its weights are current."""
         cell = self.cell_type.__new__(self.cell_type)
-        if torch.compiler.is_compiling():  # it cannot follow the other
+        if torch.compiler.is_compiling():  # the compiler cannot follow the other way
             vars(cell).update(_parameters={}, _buffers={}, _modules={})
         else:
             nn.Module.__init__(cell)
@@ -241,33 +241,33 @@ class DropIn(nn.RNNBase):
         return cell
 
     def _set_options(self, kernel: str, recurrent_dropout: float, zoneout: float) -> None:
-        """Take what torch's modules do not have, checked; the last act of a constructor."""
+        """Check and store the options that torch's modules lack, at the end of a constructor."""
         if kernel != "auto" and kernel not in KERNELS:
             raise unknown("kernel", kernel, ["auto", *KERNELS])
         if kernel != "auto" and self.proj_size:
-            raise OptionError(message("kernel", expected="'auto' beside proj_size", received=kernel))
+            raise OptionError(message("kernel", expected="'auto' with proj_size", received=kernel))
         Noise(recurrent_dropout, zoneout)  # it checks them
         self.kernel, self.recurrent_dropout, self.zoneout = kernel, recurrent_dropout, zoneout
 
     def extra_repr(self) -> str:
-        """Torch's, and the noise where there is some."""
+        """Return torch's text, with the noise if there is some."""
         shares = {"recurrent_dropout": self.recurrent_dropout, "zoneout": self.zoneout}
         return ", ".join([super().extra_repr(), *(f"{name}={share}" for name, share in shares.items() if share)])
 
 
 @cache
 def _uncompiled() -> Callable[..., Any]:
-    """The forward pass out of the compiler's sight; made on demand, because it imports the compiler."""
+    """Return the forward pass hidden from the compiler; made on demand, because it imports the compiler."""
     return torch.compiler.disable(fn=DropIn._forward)
 
 
 def _answer(fields: Fields) -> Tensor | Fields:
-    """A state as torch takes it and hands it out: a tensor, or a tuple where there are several fields."""
+    """Return a state in torch's form: a tensor, or a tuple of several fields."""
     return fields[0] if len(fields) == 1 else fields
 
 
 def _shown(hx: Any) -> str:
-    """What a message says of a state that does not fit."""
+    """Describe a state of the wrong shape for an error message."""
     fields = hx if isinstance(hx, tuple | list) else (hx,)
     known = [f"{tuple(f.shape)} of {f.dtype} on {f.device}" if isinstance(f, Tensor) else repr(f) for f in fields]
     return " and ".join(known)

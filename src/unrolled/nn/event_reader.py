@@ -1,4 +1,4 @@
-"""The input layer of events: the item's vector, what else the event was like, and what the user's habits suggest."""
+"""The input layer of events: the item's vector, the other columns, and items recalled from the user's history."""
 
 from collections.abc import Sequence
 
@@ -10,23 +10,23 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.ragged import Ragged
 
-ITEM = "item"  # the input: what the event before each step was about
-# a table that scores must start small, a row's variance 1 / D; what is read should start with 1: this is half-way
+ITEM = "item"  # name of the input: item of the event before each step
+# a table that scores needs a small initial variance, 1 / D per row, an input needs 1: this is a compromise
 READ_SCALE = 0.25
 
 
 class EventReader(nn.Module):
-    """Joins everything that is read of an event side by side.
+    """Concatenates all inputs of an event.
 
     Args:
         vectors: of the items.
-        columns: the input layer of the events' other columns; None without any.
+        columns: the input layer of the events' other columns; None if there are none.
         recalled: names of further inputs that hold items.
         dropout: share of values zeroed in training.
 
     Attributes:
         size: features of one step, F.
-        names: the inputs that are read.
+        names: of the inputs.
 
     Example:
         >>> reader = EventReader(ItemVectors(9, 4))
@@ -48,20 +48,20 @@ class EventReader(nn.Module):
         self.names = [ITEM, *self.recalled, *([] if columns is None else columns.names)]
 
     def items(self, batch: Batch) -> Tensor:
-        """All items that are read: those of the events, then what is recalled, (R * N,)."""
+        """Return all items that are read: those of the events, then the recalled ones, (R * N,)."""
         found = [batch.inputs[name] for name in (ITEM, *self.recalled)]
         return torch.cat([column.values for column in found if isinstance(column, Ragged)])
 
     def parts(self, looked: Tensor) -> Tensor:
-        """Vectors of all items that are read, by what they stand for: (R * N, D) to (R, N, D)."""
+        """Split the vectors of all items by input: (R * N, D) to (R, N, D)."""
         return looked.view(1 + len(self.recalled), -1, self.vectors.width)
 
     def forward(self, batch: Batch, looked: Tensor | None = None) -> Ragged:
-        """One vector for each event, (N, F).
+        """Compute one vector per event, (N, F).
 
         Args:
-            batch: its inputs are read.
-            looked: vectors of `items(batch)`, where somebody looked them up already.
+            batch: with the inputs.
+            looked: vectors of `items(batch)`, if already looked up.
         """
         known = self.vectors(self.items(batch)) if looked is None else looked
         values = [*(self.parts(known) * self.vectors.width**READ_SCALE)]

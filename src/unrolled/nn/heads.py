@@ -1,6 +1,6 @@
-"""Output objects: each owns its width, its legal targets, its loss and how raw numbers become an answer.
+"""Output objects: each defines its width, its legal targets, its loss and the decoding of raw numbers.
 
-A model ends in a linear layer of `output.width`; everything after that is the output object's business.
+A model ends in a linear layer of `output.width`; the output object does everything after that.
 A new output is one class here, and the task that uses it.
 """
 
@@ -20,15 +20,15 @@ from torch.nn.functional import (
 from unrolled.errors import OptionError, finite_number, message, share_number, unknown
 from unrolled.nn.output import Output, precise, same_shape
 
-IGNORED = -100  # a missing class: costs nothing and is not counted; torch's `ignore_index`
+IGNORED = -100  # a missing class, without loss and not counted; torch's `ignore_index`
 
 
 class ClassOutput(Output):
     """One of `size` classes; softmax and cross-entropy.
 
     Args:
-        size: classes, V.
-        weights: one weight for each class, or None for equal weights.
+        size: number of classes, V.
+        weights: one weight per class, or None for equal weights.
         label_smoothing: share of the probability spread over all classes in the loss.
     """
 
@@ -48,22 +48,22 @@ class ClassOutput(Output):
         return None if self.weights is None else torch.tensor(self.weights, dtype=like.dtype, device=like.device)
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Negative log probability of the true class, times its weight: (M, V), (M,) to (M,)."""
+        """Compute the negative log probability of the true class, times its weight: (M, V), (M,) to (M,)."""
         raw = precise(raw)
         return cross_entropy(raw, targets, self._weights(raw), reduction="none", label_smoothing=self.label_smoothing)
 
     def count(self, targets: Tensor) -> float:
-        """Rows with a target, each counted by its class weight."""
+        """Count rows with a target, each with its class weight."""
         known = targets[targets != IGNORED]
         weights = self._weights(torch.zeros((), device=targets.device))
         return float(len(known)) if weights is None else float(weights[known].sum())
 
     def predict(self, raw: Tensor) -> Tensor:
-        """The most probable class, (M,)."""
+        """Return the most probable class, (M,)."""
         return raw.argmax(1)
 
     def describe(self, raw: Tensor) -> Tensor:
-        """Probabilities, (M, V)."""
+        """Return the probabilities, (M, V)."""
         return precise(raw).softmax(1)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,10 +76,10 @@ class ClassOutput(Output):
 
 
 class TokenOutput(ClassOutput):
-    """The next token of a vocabulary: a class whose score is read as nats a token.
+    """The next token of a vocabulary: a class scored in nats per token.
 
     Args:
-        size: vocabulary, V.
+        size: size of the vocabulary, V.
         label_smoothing: share of the probability spread over the vocabulary in the loss.
     """
 
@@ -96,7 +96,7 @@ class MultiLabelOutput(Output):
     """Any subset of `size` labels; a sigmoid and a binary cross-entropy for each.
 
     Args:
-        size: labels, V.
+        size: number of labels, V.
         threshold: probability above which a label is predicted.
     """
 
@@ -109,17 +109,17 @@ class MultiLabelOutput(Output):
         self.threshold = threshold
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Nats for the whole row: (M, V), (M, V) of 0 and 1 to (M,)."""
+        """Compute the nats of the whole row: (M, V), (M, V) of 0 and 1 to (M,)."""
         same_shape(raw, targets)
         raw = precise(raw)
         return binary_cross_entropy_with_logits(raw, targets.to(raw.dtype), reduction="none").sum(1)
 
     def predict(self, raw: Tensor) -> Tensor:
-        """Labels above the threshold, (M, V) bool."""
+        """Return the labels above the threshold, (M, V) bool."""
         return self.describe(raw) > self.threshold
 
     def describe(self, raw: Tensor) -> Tensor:
-        """Probabilities, (M, V)."""
+        """Return the probabilities, (M, V)."""
         return precise(raw).sigmoid()
 
     def to_json(self) -> dict[str, Any]:
@@ -127,16 +127,16 @@ class MultiLabelOutput(Output):
 
 
 class BinaryVectorOutput(MultiLabelOutput):
-    """A vector of independent on/off keys, such as a piano roll's frame; scored in nats a frame."""
+    """A vector of independent on/off keys, such as a piano roll's frame; scored in nats per frame."""
 
     name = "binary_vector"
 
 
 class NumberOutput(Output):
-    """`size` numbers. Missing targets (NaN) cost nothing.
+    """`size` numbers. Missing targets (NaN) are ignored.
 
     Args:
-        size: numbers in a row.
+        size: number of numbers in a row.
         loss: "squared" (predicts the mean), "absolute" (the median) or "huber".
     """
 
@@ -150,7 +150,7 @@ class NumberOutput(Output):
         self.kind = loss
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Summed cost of a row's known numbers: (M, size), (M, size) to (M,)."""
+        """Sum the cost of a row's known numbers: (M, size), (M, size) to (M,)."""
         same_shape(raw, targets)
         known = ~targets.isnan()
         raw = precise(raw)
@@ -158,15 +158,15 @@ class NumberOutput(Output):
         return (cost * known).sum(1)
 
     def count(self, targets: Tensor) -> float:
-        """Known numbers."""
+        """Count the known numbers."""
         return float((~targets.isnan()).sum())
 
     def predict(self, raw: Tensor) -> Tensor:
-        """The numbers, (M, size)."""
+        """Return the numbers, (M, size)."""
         return raw
 
     def describe(self, raw: Tensor) -> Tensor:
-        """The numbers, (M, size)."""
+        """Return the numbers, (M, size)."""
         return raw
 
     def to_json(self) -> dict[str, Any]:
@@ -174,11 +174,11 @@ class NumberOutput(Output):
 
 
 class QuantilesOutput(Output):
-    """Several quantiles for each of `size` numbers; pinball loss. Missing targets (NaN) cost nothing.
+    """Several quantiles for each of `size` numbers; pinball loss. Missing targets (NaN) are ignored.
 
     Args:
         quantiles: probabilities in (0, 1), increasing.
-        size: numbers in a row.
+        size: number of numbers in a row.
 
     Source: R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46 (1978), section 3.
     """
@@ -198,7 +198,7 @@ class QuantilesOutput(Output):
         return precise(raw).view(raw.shape[0], self.size, len(self.quantiles))  # (M, size, Q)
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Pinball loss of a row's known numbers, averaged over the quantiles: (M,)."""
+        """Compute the pinball loss of a row's known numbers, averaged over the quantiles: (M,)."""
         answers = self._split(raw)  # (M, size, Q)
         same_shape(answers[..., 0], targets)
         known = ~targets.isnan()
@@ -208,16 +208,16 @@ class QuantilesOutput(Output):
         return (cost * known).sum(1)
 
     def count(self, targets: Tensor) -> float:
-        """Known numbers."""
+        """Count the known numbers."""
         return float((~targets.isnan()).sum())
 
     def predict(self, raw: Tensor) -> Tensor:
-        """The quantile nearest to the median, (M, size)."""
+        """Return the quantile nearest to the median, (M, size)."""
         middle = min(range(len(self.quantiles)), key=lambda i: abs(self.quantiles[i] - 0.5))
         return self.describe(raw)[..., middle]
 
     def describe(self, raw: Tensor) -> Tensor:
-        """Quantiles, (M, size, Q), sorted so that they never cross."""
+        """Return the quantiles, (M, size, Q), sorted so that they never cross."""
         return self._split(raw).sort(2).values
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The input layer: encoded columns to one vector for each step, and one vector for each sequence."""
+"""The input layer: encoded columns to one vector per step, and one vector per sequence."""
 
 from collections.abc import Mapping
 
@@ -14,19 +14,19 @@ from unrolled.nn.stack import Stack
 from unrolled.nn.vision import ConvNet
 from unrolled.ragged import Ragged
 
-# how often a known value is shown as the unknown one while training, so that the unknown's vector is learnt
+# share of known values replaced by the unknown one in training, so that the unknown's vector is learnt
 UNKNOWN_RATE = 0.02
-# the vectors of a small alphabet are seen often and may start with unit variance, which a wide layer notices at once;
+# the vectors of a small alphabet are seen often and may start with unit variance, which a wide layer uses at once;
 # a rare word keeps much of its first vector, so that it must start small
 SMALL_ALPHABET = 512
-PICTURES = 512  # seen at once where no gradient is asked for, so that a long film needs little memory
+PICTURES = 512  # pictures per pass without gradients, so that a long film needs little memory
 
 
 class InputLayer(nn.Module):
-    """Embeds, one-hot encodes or passes on every column, and joins the columns side by side.
+    """Embeds, one-hot encodes or passes on every column, and concatenates the columns.
 
     Args:
-        specs: what each column holds, by input name; per-step and per-sequence columns may be mixed.
+        specs: of the columns, by input name; per-step and per-sequence columns may be mixed.
         dropout: share of the joined features zeroed while training.
 
     Attributes:
@@ -47,7 +47,7 @@ class InputLayer(nn.Module):
         return self.columns[_key(name)]  # type: ignore[return-value]
 
     def forward(self, batch: Batch) -> Ragged:
-        """The per-step columns: a Ragged (N, size)."""
+        """Compute the per-step vectors: a Ragged (N, size)."""
         missing = [name for name in self.names if name not in batch.inputs]
         if missing:
             raise ShapeError(message("inputs", expected=f"an input named {missing[0]!r}", received=list(batch.inputs)))
@@ -65,10 +65,10 @@ class InputLayer(nn.Module):
         return column(_values(value))
 
     def vectors(self, name: str) -> Tensor:
-        """What each index of a column is read as, (V, F).
+        """Return the vector of each index of a column, (V, F).
 
         Raises:
-            ShapeError: a column that holds no indices.
+            ShapeError: a column without indices.
         """
         column = self._column(name)
         if column.spec.kind != "index":
@@ -78,18 +78,18 @@ class InputLayer(nn.Module):
         return column(torch.arange(column.spec.size))
 
     def kept(self, rows: int, steps: int) -> int:
-        """Numbers that reading pictures keeps for the backward pass, roughly: for an estimate of memory.
+        """Estimate how many numbers the picture nets keep for the backward pass.
 
         Args:
-            rows: sequences of a batch, B.
-            steps: all their steps, N.
+            rows: number of sequences of a batch, B.
+            steps: total number of steps, N.
         """
         columns = [self._column(name) for name in (*self.names, *self.static_names)]
         seen = [(column.vision, steps if column.spec.per_step else rows) for column in columns]
         return sum(vision.kept() * count for vision, count in seen if vision is not None)
 
     def static(self, batch: Batch) -> Tensor:
-        """The per-sequence columns: (B, static_size)."""
+        """Compute the per-sequence vectors: (B, static_size)."""
         parts = [self._column(name)(batch.statics[name]) for name in self.static_names]
         return torch.cat(parts, 1) if parts else self._nothing(batch.batch_size)
 
@@ -99,7 +99,7 @@ class InputLayer(nn.Module):
 
 
 class _Column(nn.Module):
-    """One column's values to features."""
+    """The map from one column's values to features."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
@@ -138,19 +138,19 @@ class _Column(nn.Module):
             values = values.masked_fill(hidden, self.spec.unknown_index)
         if self.embedding is not None:
             return self.embedding(values)
-        # unit mean square, as Glorot's weights expect: unscaled, a wide layer needs hundreds of updates to notice it
+        # unit mean square, as Glorot's weights expect: unscaled, a wide layer needs hundreds of updates to use it
         return one_hot(values, self.spec.size).to(torch.get_default_dtype()) * self.spec.size**0.5
 
 
 def _seen(vision: ConvNet, pictures: Tensor, groups: Tensor | None) -> Tensor:
-    """The vector of each picture, (M, D); a few at a time where nothing has to be kept."""
+    """Compute the vector of each picture, (M, D); a few at a time without gradients."""
     if torch.is_grad_enabled() or vision.training or not len(pictures):
         return vision(pictures, groups).pooled
     return torch.cat([vision(some).pooled for some in pictures.split(PICTURES)])
 
 
 class _Pieces(nn.Module):
-    """A bidirectional LSTM over the inner sequences, once for each distinct one in the batch."""
+    """A bidirectional LSTM over the distinct inner sequences of a batch."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()

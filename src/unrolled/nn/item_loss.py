@@ -1,4 +1,4 @@
-"""Losses over a catalogue: all of it for a small one, a drawn part for one of a million items."""
+"""Losses over a catalogue of items: all of it if small, else a random sample."""
 
 import math
 
@@ -9,10 +9,10 @@ from torch.nn.functional import softplus
 from unrolled.errors import OptionError, message, unknown
 
 LOSSES = ("auto", "cross_entropy", "sampled_softmax", "bpr_max")
-SMALL = 4096  # a catalogue up to this size is looked at whole
-DRAWN = 1024  # items drawn for each batch otherwise
-PULL = 0.2  # of BPR-max: how strongly the drawn items' scores are held small
-NEVER = -1e9  # score of what does not compete; infinity would make a row of such items NaN
+SMALL = 4096  # largest catalogue that is not sampled
+DRAWN = 1024  # items sampled per batch otherwise
+PULL = 0.2  # of BPR-max: strength of the regularisation of the sampled items' scores
+NEVER = -1e9  # score of an excluded item; infinity would make a row of such items NaN
 
 
 class LogUniform:
@@ -35,27 +35,27 @@ class LogUniform:
         self.size = size
 
     def log_share(self, items: Tensor) -> Tensor:
-        """Log probability that one draw gives each item."""
+        """Return the log probability of each item in one draw."""
         ranks = items.to(torch.float32)
         return torch.log(torch.log1p(1 / (ranks + 1)) / math.log(self.size + 1))
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Different items among `count` draws, sorted, (K,) with K <= count; two at least, as one may be the answer."""
+        """Draw `count` times and return the different items, sorted, (K,) with K <= count; at least two."""
         where = torch.rand(count, dtype=torch.float64, generator=generator) * math.log(self.size + 1)
         found = torch.unique((where.exp().long() - 1).clamp_(0, self.size - 1))
         return found if len(found) > 1 else torch.arange(2)
 
     def log_expected(self, items: Tensor, count: int) -> Tensor:
-        """Log of how probably each item is among `count` draws."""
+        """Return the log probability that each item is among `count` draws."""
         missed = count * torch.log1p(-self.log_share(items).exp())
         return torch.log(-torch.expm1(missed))
 
 
 def choose_loss(name: str, size: int) -> str:
-    """The loss that a name means for a catalogue of `size` items.
+    """Return the loss of a name for a catalogue of `size` items.
 
     Raises:
-        OptionError: an unknown name, or a catalogue of one item, from which nothing is chosen.
+        OptionError: an unknown name, or a catalogue of fewer than two items.
     """
     if name not in LOSSES:
         raise unknown("loss", name, LOSSES)
@@ -67,12 +67,12 @@ def choose_loss(name: str, size: int) -> str:
 
 
 def without_the_true_item(scores: Tensor, targets: Tensor, drawn: Tensor) -> Tensor:
-    """Scores of drawn items, in place, where those that are the row's true item compete no more.
+    """Exclude each row's true item from the scores of the sampled items, in place.
 
     Args:
         scores: (M, K).
         targets: the true items, (M,).
-        drawn: the drawn items, sorted, (K,).
+        drawn: the sampled items, sorted, (K,).
     """
     places = torch.searchsorted(drawn, targets).clamp_(max=len(drawn) - 1)  # (M,)
     rows = (drawn[places] == targets).nonzero().squeeze(1)
@@ -80,11 +80,11 @@ def without_the_true_item(scores: Tensor, targets: Tensor, drawn: Tensor) -> Ten
 
 
 def sampled_softmax(true: Tensor, drawn: Tensor) -> Tensor:
-    """Cross-entropy between the true item and the drawn ones, summed.
+    """Sum the cross-entropy of the true item among the sampled ones.
 
     Args:
-        true: scores of the true items, less the log of how probably each is drawn, (M,).
-        drawn: those of the drawn items, (M, K).
+        true: scores of the true items, minus the log probability of being drawn, (M,).
+        drawn: those of the sampled items, (M, K).
 
     Source: Jean et al. 2015, section 3, equation 6.
     """
@@ -92,11 +92,11 @@ def sampled_softmax(true: Tensor, drawn: Tensor) -> Tensor:
 
 
 def bpr_max(true: Tensor, drawn: Tensor) -> Tensor:
-    """How surely the true item stands before the drawn ones that score highest, summed.
+    """Sum the BPR-max loss: the true item must score higher than the best of the sampled ones.
 
     Args:
         true: scores of the true items, (M,).
-        drawn: scores of the drawn items, (M, K).
+        drawn: scores of the sampled items, (M, K).
 
     Source: B. Hidasi and A. Karatzoglou, "Recurrent Neural Networks with Top-k Gains for Session-based
     Recommendations", CIKM 2018, section 3.3.3.

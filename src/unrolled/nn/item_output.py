@@ -1,4 +1,4 @@
-"""What a query means: a score for every item of the catalogue."""
+"""The output of recommenders: a query that gives a score for every item of the catalogue."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ UNKNOWN_COSTS_NOTHING = -100  # torch's `ignore_index`
 
 
 class ItemOutput(Output):
-    """One item of a catalogue, chosen by how well its vector fits a query; softmax and cross-entropy.
+    """One item of a catalogue, scored by its vector and a query; softmax and cross-entropy.
 
     Args:
         vectors: of the items.
@@ -33,20 +33,20 @@ class ItemOutput(Output):
         return precise(self.vectors.score(raw, 0, self.vectors.size))  # (M, V)
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Nats of the true items; unknown ones cost nothing: (M, D), (M,) to (M,)."""
+        """Compute the nats of the true items; unknown ones are ignored: (M, D), (M,) to (M,)."""
         known = targets.masked_fill(targets >= self.vectors.size, UNKNOWN_COSTS_NOTHING)
         return cross_entropy(self._scores(raw), known, ignore_index=UNKNOWN_COSTS_NOTHING, reduction="none")
 
     def count(self, targets: Tensor) -> float:
-        """Rows with a known item."""
+        """Count the rows with a known item."""
         return float((targets < self.vectors.size).sum())
 
     def predict(self, raw: Tensor) -> Tensor:
-        """The item that fits best, (M,)."""
+        """Return the item with the highest score, (M,)."""
         return self._scores(raw).argmax(1)
 
     def describe(self, raw: Tensor) -> Tensor:
-        """Probabilities, (M, V)."""
+        """Return the probabilities, (M, V)."""
         return self._scores(raw).softmax(1)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Item vectors: one table that says what an event was about, and what the next one will be about."""
+"""Item vectors: one table, used for the items that are read and for those that are scored."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.nn.inputs import InputLayer
 
-OWN_RATE = 0.1  # how often an item is known by its features alone while training, so that new items can be
+OWN_RATE = 0.1  # share of items represented by features alone in training, so that new items work too
 
 
 class ItemVectors(nn.Module):
-    """A learnt vector for each item, plus what its features say; two more rows stand for unknown items and the start.
+    """A learnt vector per item plus a vector from its features; two more rows for unknown items and the start.
 
     Args:
-        size: items, V.
+        size: number of items, V.
         width: of a vector, D.
-        specs: what the columns of features hold, by name; none without features.
-        sparse: gradients hold the rows that were used only, so that a step costs the same in a large catalogue.
+        specs: of the feature columns, by name; empty without features.
+        sparse: keep only the used rows in gradients, so that a step costs the same with a large catalogue.
 
     Source: learning to do without an item's own vector: M. Volkovs, G. Yu and T. Poutanen, "DropoutNet: Addressing Cold
     Start in Recommender Systems", NeurIPS 2017, section 4.
@@ -45,7 +45,7 @@ class ItemVectors(nn.Module):
                 self.register_buffer(f"features_{number}", _nothing_known(spec, size + 2))
 
     def describe(self, features: Mapping[str, Tensor], items: Tensor) -> None:
-        """Say what some items are like: the encoded columns by name, (M, ...), and the items' indices, (M,)."""
+        """Set the features of some items: the encoded columns by name, (M, ...), and the items' indices, (M,)."""
         for name, values in features.items():
             self._features(name)[items] = values.to(self._features(name))
 
@@ -54,16 +54,16 @@ class ItemVectors(nn.Module):
 
     @property
     def unknown(self) -> int:
-        """The index of every item that is not in the catalogue."""
+        """Index of items that are not in the catalogue."""
         return self.size
 
     @property
     def start(self) -> int:
-        """The index read before a user's first event."""
+        """Index that is read before a user's first event."""
         return self.size + 1
 
     def forward(self, items: Tensor) -> Tensor:
-        """Vectors of items by index, (M,) to (M, D)."""
+        """Look up the vectors of items, (M,) to (M, D)."""
         own = self.own(items)
         if self.reader is None:
             return own
@@ -73,27 +73,27 @@ class ItemVectors(nn.Module):
         return own + self._said(items)
 
     def _said(self, items: Tensor) -> Tensor:
-        """What features say of items, (M, D)."""
+        """Compute the vectors of items from their features, (M, D)."""
         assert self.reader is not None
         statics = {name: self._features(name)[items] for name in self.specs}
         return self.project(self.reader.static(Batch({}, statics)))
 
     def score(self, queries: Tensor, start: int, stop: int) -> Tensor:
-        """How well each query fits items start <= i < stop: (M, D) to (M, stop - start)."""
+        """Compute the scores of items start <= i < stop for each query: (M, D) to (M, stop - start)."""
         vectors = self.own.weight[start:stop]
         if self.reader is not None:
             vectors = vectors + self._said(torch.arange(start, stop, device=queries.device))
         return torch.addmm(self.bias.weight[start:stop, 0], queries, vectors.T)
 
     def grown(self, size: int) -> "ItemVectors":
-        """A table with further items, of which nothing is known yet but what `describe` will say."""
+        """Return a larger table, whose new items have only the features that `describe` will set."""
         longer = ItemVectors(size, self.width, self.specs, self.own.sparse)
         more = size - self.size
         with torch.no_grad():
             for mine, its in ((self.own.weight, longer.own.weight), (self.bias.weight, longer.bias.weight)):
                 its[: self.size], its[self.size + more :] = mine[: self.size], mine[self.size :]
             if self.reader is not None and longer.reader is not None:
-                longer.own.weight[self.size : size] = 0  # a new item is what its features say
+                longer.own.weight[self.size : size] = 0  # a new item has only its features
                 longer.reader.load_state_dict(self.reader.state_dict())
                 longer.project.load_state_dict(self.project.state_dict())
                 for name in self.specs:
@@ -102,7 +102,7 @@ class ItemVectors(nn.Module):
 
 
 def _nothing_known(spec: Spec, rows: int) -> Tensor:
-    """Features before anybody said any: the unknown value, or zeros."""
+    """Return initial features: the unknown value, or zeros."""
     if spec.kind == "index":
         return torch.full((rows,), spec.unknown_index or 0)
     return torch.zeros(rows, spec.size)

@@ -1,4 +1,4 @@
-"""The sequence layers a task can ask for by name: recurrent stacks, and the convolution rival of the same size."""
+"""Sequence layers by name: recurrent stacks, and a convolution net of the same size."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
-# of a Stack, beside its shape
+# options of a Stack, besides its shape
 OPTIONS: dict[str, type] = {
     "variational": bool,
     "layer_norm": bool,
@@ -33,16 +33,16 @@ def make_layers(
     dropout: float = 0.0,
     **options: Any,
 ) -> "Stack | CausalConv | BothWays":
-    """A Stack of the named cell, or, for cell="conv", a convolution net with as many weights as an LSTM stack.
+    """Make a Stack of the named cell, or, for cell="conv", a convolution net with as many weights as an LSTM stack.
 
     Args:
         cell: name in `CELLS`, or "conv".
         input_size: features of one step, F.
-        hidden_size: hidden units of the Stack, H.
+        hidden_size: number of hidden units of the Stack, H.
         bidirectional: read in both directions.
-        num_layers: recurrent layers; of a convolution net only the number of weights follows from it.
-        dropout: share of the values zeroed between layers while training; one recurrent layer has no between.
-        options: the other options of `Stack`; refused for "conv", which has none of them.
+        num_layers: number of recurrent layers; for a convolution net it only sets the number of weights.
+        dropout: share of the values zeroed between layers while training; no effect with one recurrent layer.
+        options: the other options of `Stack`; refused for "conv".
 
     Raises:
         OptionError: an unknown name, or an option that the net does not have.
@@ -67,12 +67,12 @@ def make_layers(
 
 
 def count_weights(module: nn.Module) -> int:
-    """Learnable numbers in a module."""
+    """Count the learnable numbers in a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
-    """Return how many learnable numbers a Stack of LSTM layers has, without making it.
+    """Return the number of weights of a Stack of LSTM layers, without making it.
 
     Example:
         >>> lstm_weights(3, 4, 2) == count_weights(Stack(3, 4, "lstm", 2))
@@ -83,7 +83,7 @@ def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
 
 
 def _same_size(input_size: int, budget: int) -> int:
-    """The widest CausalConv that has no more weights than the budget."""
+    """Return the size of the widest CausalConv within a budget of weights."""
     low, high = 1, 1
     while CausalConv.num_weights(input_size, high) <= budget:
         low, high = high, 2 * high
@@ -94,7 +94,7 @@ def _same_size(input_size: int, budget: int) -> int:
 
 
 class BothWays(nn.Module):
-    """Two causal layers, one of them reading every sequence backwards; outputs side by side."""
+    """Two causal layers, one of which reads every sequence backwards; their outputs are concatenated."""
 
     causal = False
 
@@ -107,7 +107,7 @@ class BothWays(nn.Module):
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, Any]:
-        """Whole sequences: (N, F) to (N, output_size); there is no state to carry."""
+        """Run whole sequences: (N, F) to (N, output_size); there is no state to carry."""
         if reset is not None:
             raise UnsupportedError("a two-way convolution cannot restart inside a sequence; pass whole sequences")
         right, _ = self.ahead(inputs)
@@ -115,12 +115,12 @@ class BothWays(nn.Module):
         return right.with_values(torch.cat([right.values, left.reversed().values], 1)), ()
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Refused, as for every layer that looks ahead."""
+        """Raise an error, as every layer that looks ahead."""
         raise UnsupportedError(
             "a two-way layer reads the whole sequence before its first answer, so it cannot be stepped; "
             "train with bidirectional=False to answer step by step"
         )
 
     def initial_state(self, batch_size: int) -> Any:
-        """No state."""
+        """Return None, as there is no state."""
         return ()

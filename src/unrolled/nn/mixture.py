@@ -1,4 +1,4 @@
-"""A density over the next vector: a mixture of Gaussians, switches beside the numbers, and an end."""
+"""A density of the next vector: a mixture of Gaussians for numbers, with binary switches and an end."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from unrolled.errors import OptionError, finite_number, message, whole_number
 from unrolled.nn.output import COLDEST, Output, precise, same_shape
 
-FLOOR = 1e-3  # the least standard deviation of a number, given those before it in the row
-FAR, HALVINGS = 6.0, 22  # deviations in which a quantile is looked for, and how often that interval is halved
+FLOOR = 1e-3  # minimum standard deviation of a number, given the previous ones in the row
+FAR, HALVINGS = 6.0, 22  # search interval of a quantile in deviations, and number of its halvings
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
 class Mixture(NamedTuple):
-    """What raw numbers say of each row; D numbers, S switches, K components.
+    """The parameters of the mixture of each row; D numbers, S switches, K components.
 
-    A component draws its numbers in turn: number i lies around `means[i] + coupling[i] @ (numbers - means)` with the
-    standard deviation `scales[i]`. As `coupling` is strictly lower triangular, that is any Gaussian at all.
+    A component draws its numbers in turn: number i has the mean `means[i] + coupling[i] @ (numbers - means)` and the
+    standard deviation `scales[i]`. As `coupling` is strictly lower triangular, this can be any Gaussian.
     """
 
     log_shares: Tensor  # (M, K)
@@ -38,20 +38,20 @@ class MixtureOutput(Output):
     """A mixture of full-covariance Gaussians for a row's numbers, a probability for each switch, and one for the end.
 
     Targets have `size` columns, and after them, where the output has an end, one that is 1 in the row after the last.
-    What is missing (NaN) is integrated out, so a row that only ends has NaN everywhere else. The loss is in nats of a
-    density: it may be negative. `FLOOR` keeps it finite for numbers without any spread.
+    Missing values (NaN) are integrated out; a row that only marks the end is NaN everywhere else. The loss is in nats
+    of a density: it may be negative. `FLOOR` keeps it finite for numbers without any spread.
 
     A component has D means, D spreads and D(D-1)/2 couplings, so this is meant for rows of a few dozen numbers.
 
     Args:
-        size: columns, numbers and switches together.
-        components: Gaussians in the mixture, K.
-        switches: places of the columns that are 0 or 1, such as a lifted pen.
-        ends: whether sequences end by themselves.
-        floor: the least standard deviation of a number, given those before it in the row.
+        size: number of columns, numbers and switches together.
+        components: number of Gaussians, K.
+        switches: indices of the columns that are 0 or 1, such as a lifted pen.
+        ends: whether the model predicts the end of a sequence.
+        floor: minimum standard deviation of a number, given the previous ones in the row.
 
     Source: A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013, section 4.1; the Cholesky form of a
-    covariance by regressions on the numbers before: M. Pourahmadi, "Joint mean-covariance models with applications to
+    covariance by regressions on the previous numbers: M. Pourahmadi, "Joint mean-covariance models with applications to
     longitudinal data", Biometrika 86 (1999), section 2.
 
     Example:
@@ -73,13 +73,13 @@ class MixtureOutput(Output):
             raise OptionError(message("switches", expected=f"distinct columns below {size}", received=list(switches)))
         self.numbers = [column for column in range(size) if column not in set(switches)]
         if not self.numbers:
-            raise OptionError(message("size", expected="at least one number beside the switches", received=size))
+            raise OptionError(message("size", expected="at least one number besides the switches", received=size))
         self.size = size
         self.components = components
         self.switches = list(switches)
         self.ends = ends
         self.floor = floor
-        self.pieces = [  # widths of the parts of raw, in their order
+        self.pieces = [  # widths of the parts of raw, in order
             components,
             components * len(self.numbers),
             components * len(self.numbers),
@@ -90,7 +90,7 @@ class MixtureOutput(Output):
         self.width = sum(self.pieces)
 
     def parts(self, raw: Tensor) -> Mixture:
-        """Raw numbers (M, width) as shares, means and spreads."""
+        """Split raw numbers (M, width) into the parameters of the mixture."""
         rows, count = len(raw), len(self.numbers)
         shares, means, scales, coupling, switches, end = precise(raw).split(self.pieces, 1)
         places = torch.tril_indices(count, count, -1, device=raw.device)
@@ -107,7 +107,7 @@ class MixtureOutput(Output):
         )
 
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """Nats of what is known in each row: (M, width), (M, size) or (M, size + 1) to (M,)."""
+        """Compute the nats of the known values of each row: (M, width), (M, size) or (M, size + 1) to (M,)."""
         same_shape(raw.new_empty(len(raw), self.size + self.ends), targets)
         mixture = self.parts(raw)
         targets = targets.to(mixture.means.dtype)
@@ -119,23 +119,23 @@ class MixtureOutput(Output):
         return nats + (cost * known).sum(1)
 
     def count(self, targets: Tensor) -> float:
-        """Rows in which something is known."""
+        """Count the rows with a known value."""
         return float((~targets.isnan()).any(1).sum())
 
     def predict(self, raw: Tensor) -> Tensor:
-        """The mean of each number and the likelier state of each switch, (M, size)."""
+        """Return the mean of each number and the likelier state of each switch, (M, size)."""
         answer = self.describe(raw)[:, : self.size]
         answer[:, self.switches] = (answer[:, self.switches] > 0.5).to(answer.dtype)
         return answer
 
     def describe(self, raw: Tensor) -> Tensor:
-        """The mean of each number, and the probability of each switch and of the end: (M, size) or (M, size + 1)."""
+        """Return means of numbers and probabilities of switches and of the end, (M, size) or (M, size + 1)."""
         mixture = self.parts(raw)
         means = (mixture.log_shares.exp()[..., None] * mixture.means).sum(1)  # (M, D)
         return self._row(means, mixture.switches.sigmoid(), mixture.end.sigmoid())
 
     def quantiles(self, raw: Tensor, levels: Sequence[float]) -> Tensor:
-        """Quantiles of each number by itself, (M, D, Q), by halving the interval they lie in.
+        """Compute the marginal quantiles of each number, (M, D, Q), by bisection.
 
         Args:
             raw: (M, width).
@@ -143,7 +143,7 @@ class MixtureOutput(Output):
         """
         mixture = self.parts(raw)
         root = _undo(mixture.coupling, torch.diag_embed(mixture.scales))  # (M, K, D, D)
-        # numbers on their way to a reader: NumPy halves a few of them in a fifth of the time
+        # results for people: NumPy does a few of them in a fifth of the time
         spread = root.square().sum(3).sqrt().numpy(force=True)[..., None]  # (M, K, D, 1)
         shares, means = (
             part.numpy(force=True)[..., None] for part in (mixture.log_shares.exp()[..., None], mixture.means)
@@ -157,12 +157,12 @@ class MixtureOutput(Output):
         return torch.from_numpy((low + high) / 2).to(raw.device)
 
     def sample(self, raw: Tensor, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a row each: (M, size), or (M, size + 1) with 1 in the last column where the sequence ends instead.
+        """Draw one row each: (M, size), or (M, size + 1) with 1 in the last column where the sequence ends instead.
 
         Args:
             raw: (M, width).
-            temperature: what log shares, log densities and log odds are divided by, so that a variance is multiplied
-                by it; 0 takes the mean of the likeliest component and the likelier state of every switch.
+            temperature: divisor of log shares, log densities and log odds, so a factor of variances; 0 takes the mean
+                of the likeliest component and the likelier state of every switch.
             generator: the source of randomness, for repeatable draws.
 
         Raises:
@@ -184,7 +184,7 @@ class MixtureOutput(Output):
         return self._row(numbers, *states)
 
     def _row(self, numbers: Tensor, switches: Tensor, end: Tensor) -> Tensor:
-        """The columns in the data's order."""
+        """Join the columns in the data's order."""
         row = numbers.new_empty(len(numbers), self.size)
         row[:, self.numbers], row[:, self.switches] = numbers, switches
         return torch.cat([row, end], 1)
@@ -201,7 +201,7 @@ class MixtureOutput(Output):
 
 
 def _log_densities(mixture: Mixture, numbers: Tensor) -> Tensor:
-    """Of the known numbers of each row under each component: (M, D) to (M, K)."""
+    """Compute the log density of each row's known numbers in each component: (M, D) to (M, K)."""
     known = ~numbers.isnan()  # (M, D)
     error = torch.where(known, numbers, 0.0)[:, None] - mixture.means  # (M, K, D)
     units = (error - (mixture.coupling * error[:, :, None]).sum(3)) / mixture.scales  # (M, K, D)
@@ -214,10 +214,10 @@ def _log_densities(mixture: Mixture, numbers: Tensor) -> Tensor:
 
 
 def _marginal(mixture: Mixture, error: Tensor, known: Tensor, rows: Tensor) -> Tensor:
-    """Log densities of rows in which some numbers are missing, (m, K).
+    """Compute the log densities of rows with missing numbers, (m, K).
 
-    With the covariance as `A A'`, the known numbers have the known rows of A. A missing one becomes an independent
-    unit, which adds nothing; a triangular root of what remains comes from QR, which squares no condition number.
+    With the covariance `A A'`, the known numbers have the known rows of A. A missing one becomes an independent unit,
+    which adds nothing; QR gives a triangular root of the rest without squaring the condition number.
     """
     root = _undo(mixture.coupling[rows], torch.diag_embed(mixture.scales[rows]))  # (m, K, D, D)
     units = torch.diag_embed((~known).to(root.dtype))[:, None].expand_as(root)
@@ -229,11 +229,11 @@ def _marginal(mixture: Mixture, error: Tensor, known: Tensor, rows: Tensor) -> T
 
 
 def _undo(coupling: Tensor, apart: Tensor) -> Tensor:
-    """From what each number adds by itself to the numbers: solves `x = coupling x + apart`, (..., D, any)."""
+    """Solve `x = coupling x + apart` for the numbers x, given their independent parts, (..., D, any)."""
     unit = torch.eye(coupling.shape[-1], dtype=coupling.dtype, device=coupling.device)
     return solve_triangular(unit - coupling, apart, upper=False, unitriangular=True)
 
 
 def _of(values: Tensor, chosen: Tensor) -> Tensor:
-    """The values of one component in each row: (M, K, ...) to (M, ...)."""
+    """Select the values of one component in each row: (M, K, ...) to (M, ...)."""
     return values[torch.arange(len(chosen), device=chosen.device), chosen]

@@ -1,6 +1,6 @@
-"""LSTM, GRU and RNN with the face of torch.nn's: change one import, and unrolled's kernels run the layers.
+"""LSTM, GRU and RNN as drop-in replacements of torch.nn's, run by unrolled's kernels.
 
-Each class is a subclass of torch's, with its weights, their names and their first values; only `forward` is new.
+Each class is a subclass of torch's, with the same weights, names and initial values; only `forward` is new.
 `torch.jit.script` cannot read them; script a torch.nn module with the same `state_dict`.
 """
 
@@ -13,29 +13,29 @@ from unrolled.nn.drop_in import DropIn
 
 
 class LSTM(DropIn, nn.LSTM):
-    """`torch.nn.LSTM`, run by unrolled's kernels: same weights, same answers.
+    """`torch.nn.LSTM`, run by unrolled's kernels: same weights, same results.
 
-    Takes a Ragged as well, and then returns one.
+    Also accepts a Ragged, and then returns one.
 
     Args:
         input_size: features of one step, F.
-        hidden_size: hidden units of each layer and direction, H.
-        num_layers: layers.
+        hidden_size: number of hidden units per layer and direction, H.
+        num_layers: number of layers.
         bias: False = without bias_ih and bias_hh.
         batch_first: a dense batch is (B, T, F) instead of (T, B, F); the state is not affected.
         dropout: share of the values zeroed between layers while training, 0 to 1.
         bidirectional: read in both directions; outputs have 2 * H features.
-        proj_size: above 0, project each output to so many features.
-        device: where the weights are made; None = torch's default.
+        proj_size: above 0, project each output to this many features.
+        device: of the weights; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
-            for each sequence; see `unrolled.kernels.noise.Noise`.
-        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
+            per sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that keep their value, drawn at each step in training; else the expectation.
 
     Raises:
-        ValueError, TypeError: what torch raises for an illegal value.
-        OptionError: an unknown kernel, or one beside proj_size; a share outside [0, 1).
+        ValueError, TypeError: raised by torch for an illegal value.
+        OptionError: an unknown kernel, or one together with proj_size; a share outside [0, 1).
 
     Example:
         >>> import torch
@@ -79,27 +79,27 @@ class LSTM(DropIn, nn.LSTM):
 
 
 class GRU(DropIn, nn.GRU):
-    """`torch.nn.GRU`, run by unrolled's kernels: same weights, same answers.
+    """`torch.nn.GRU`, run by unrolled's kernels: same weights, same results.
 
-    Takes a Ragged as well, and then returns one.
+    Also accepts a Ragged, and then returns one.
 
     Args:
         input_size: features of one step, F.
-        hidden_size: hidden units of each layer and direction, H.
-        num_layers: layers.
+        hidden_size: number of hidden units per layer and direction, H.
+        num_layers: number of layers.
         bias: False = without bias_ih and bias_hh.
         batch_first: a dense batch is (B, T, F) instead of (T, B, F); the state is not affected.
         dropout: share of the values zeroed between layers while training, 0 to 1.
         bidirectional: read in both directions; outputs have 2 * H features.
-        device: where the weights are made; None = torch's default.
+        device: of the weights; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
-            for each sequence; see `unrolled.kernels.noise.Noise`.
-        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
+            per sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that keep their value, drawn at each step in training; else the expectation.
 
     Raises:
-        ValueError, TypeError: what torch raises for an illegal value.
+        ValueError, TypeError: raised by torch for an illegal value.
         OptionError: an unknown kernel, or a share outside [0, 1).
 
     Example:
@@ -136,28 +136,28 @@ class GRU(DropIn, nn.GRU):
 
 
 class RNN(DropIn, nn.RNN):
-    """`torch.nn.RNN`, Elman's network, run by unrolled's kernels: same weights, same answers.
+    """`torch.nn.RNN`, Elman's network, run by unrolled's kernels: same weights, same results.
 
-    Takes a Ragged as well, and then returns one.
+    Also accepts a Ragged, and then returns one.
 
     Args:
         input_size: features of one step, F.
-        hidden_size: hidden units of each layer and direction, H.
-        num_layers: layers.
+        hidden_size: number of hidden units per layer and direction, H.
+        num_layers: number of layers.
         nonlinearity: "tanh" or "relu".
         bias: False = without bias_ih and bias_hh.
         batch_first: a dense batch is (B, T, F) instead of (T, B, F); the state is not affected.
         dropout: share of the values zeroed between layers while training, 0 to 1.
         bidirectional: read in both directions; outputs have 2 * H features.
-        device: where the weights are made; None = torch's default.
+        device: of the weights; None = torch's default.
         dtype: of the weights; None = torch's default.
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training, drawn once
-            for each sequence; see `unrolled.kernels.noise.Noise`.
-        zoneout: share of the states that stay as they were while training, drawn at each step; their expectation else.
+            per sequence; see `unrolled.kernels.noise.Noise`.
+        zoneout: share of the states that keep their value, drawn at each step in training; else the expectation.
 
     Raises:
-        ValueError, TypeError: what torch raises for an illegal value.
+        ValueError, TypeError: raised by torch for an illegal value.
         OptionError: an unknown kernel, or a share outside [0, 1).
 
     Example:

@@ -1,4 +1,4 @@
-"""The contract of an output object, and what several of them share."""
+"""The base class of output objects, and shared helpers."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -8,42 +8,42 @@ from torch import Tensor
 
 from unrolled.errors import ShapeError, message
 
-COLDEST = 1e-30  # a temperature below takes the likeliest alone: nothing else is left at this one
+COLDEST = 1e-30  # a temperature below this is 0: always the likeliest
 
 
 class Output(ABC):
-    """What a model's raw numbers mean. `raw` is (M, width) and `targets` has M rows throughout."""
+    """The meaning of a model's raw numbers. `raw` is (M, width) and `targets` has M rows throughout."""
 
     name: ClassVar[str]
     width: int
 
     @abstractmethod
     def loss(self, raw: Tensor, targets: Tensor) -> Tensor:
-        """The cost of each row, (M,); nats where the output is a probability."""
+        """Compute the loss of each row, (M,); in nats where the output is a probability."""
 
     @abstractmethod
     def predict(self, raw: Tensor) -> Tensor:
-        """The single best answer for each row."""
+        """Return the single best answer for each row."""
 
     @abstractmethod
     def describe(self, raw: Tensor) -> Tensor:
-        """The whole answer: probabilities, quantiles, or the numbers themselves."""
+        """Return the full answer: probabilities, quantiles, or the numbers themselves."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Constructor arguments, with `"output": name`."""
+        """Return the constructor arguments, with `"output": name`."""
 
     def count(self, targets: Tensor) -> float:
-        """What a summed loss is divided by; rows, unless a target can be missing."""
+        """Return the divisor of a summed loss: the number of rows, unless targets can be missing."""
         return float(targets.shape[0])
 
 
 def precise(raw: Tensor) -> Tensor:
-    """At least float32: a half-precision model still gets an exact loss, a float64 one keeps its digits."""
+    """Convert to at least float32, so that a half-precision model still gets an exact loss."""
     return raw.to(torch.promote_types(raw.dtype, torch.float32))
 
 
 def same_shape(raw: Tensor, targets: Tensor) -> None:
-    """ShapeError for targets that would be broadcast."""
+    """Refuse targets that would be broadcast."""
     if raw.shape != targets.shape:
         raise ShapeError(message("targets", expected=f"shape {tuple(raw.shape)}", received=tuple(targets.shape)))

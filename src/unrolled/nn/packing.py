@@ -1,7 +1,7 @@
-"""Batches as torch's recurrent layers take them, and their way to a Ragged and back.
+"""The batches of torch's recurrent layers, and their conversion to a Ragged and back.
 
-`Padded` and `Packed` have one face: `steps`, `rows` and `lengths` to choose a kernel by, `to_ragged` and
-`from_ragged` for the steps, `state_to_ragged` and `state_from_ragged` for what torch calls hx, h_n and c_n.
+`Padded` and `Packed` have the same interface: `steps`, `rows` and `lengths` for the choice of a kernel, `to_ragged` and
+`from_ragged` for the steps, `state_to_ragged` and `state_from_ragged` for torch's hx, h_n and c_n.
 """
 
 from dataclasses import dataclass
@@ -39,12 +39,12 @@ class Padded:
 
     @property
     def rows(self) -> Tensor:
-        """Every step in the order it lies in memory, (B * T, F)."""
+        """All steps in memory order, (B * T, F)."""
         return self.tensor if self.tensor.ndim == 2 else self.tensor.flatten(0, 1)
 
     @property
     def steps(self) -> int:
-        """T."""
+        """Number of steps, T."""
         return self.tensor.shape[1 if self.batch_first and self.tensor.ndim == 3 else 0]
 
     @property
@@ -53,23 +53,23 @@ class Padded:
         return torch.full(self.batch_shape or (1,), self.steps)
 
     def to_ragged(self) -> Ragged:
-        """The steps, sequence after sequence."""
+        """Return the steps, sequence after sequence."""
         sequences = self.tensor if self.batch_first or self.tensor.ndim == 2 else self.tensor.transpose(0, 1)
         return Ragged(sequences.reshape(-1, sequences.shape[-1]), self.lengths)
 
     def from_ragged(self, outputs: Ragged) -> Tensor:
-        """Outputs (B * T, H) with the axes of the input, contiguous as torch's are."""
+        """Return outputs (B * T, H) with the axes of the input, contiguous like torch's."""
         if self.tensor.ndim == 2:
             return outputs.values
         sequences = outputs.values.view(*self.batch_shape, -1, outputs.values.shape[1])  # (B, T, H)
         return sequences if self.batch_first else sequences.transpose(0, 1).contiguous()
 
     def state_to_ragged(self, field: Tensor) -> Tensor:
-        """One field of hx as (L, B, H)."""
+        """Return one field of hx as (L, B, H)."""
         return field if self.batch_shape else field.unsqueeze(1)
 
     def state_from_ragged(self, field: Tensor) -> Tensor:
-        """One field (L, B, H) of the final state, without the batch axis where the input had none."""
+        """Return one field (L, B, H) of the final state, without the batch axis where the input had none."""
         return field if self.batch_shape else field.squeeze(1)
 
 
@@ -98,43 +98,43 @@ class Packed:
 
     @property
     def rows(self) -> Tensor:
-        """Every step in the order it lies in memory, (N, F)."""
+        """All steps in memory order, (N, F)."""
         return self.sequence.data
 
     @property
     def steps(self) -> int:
-        """Steps of the longest sequence, T."""
+        """Length of the longest sequence, T."""
         return len(self.sequence.batch_sizes)
 
     @property
     def lengths(self) -> Tensor:
-        """Steps of each sequence, longest first, (B,)."""
-        alive = self.sequence.batch_sizes  # (T,) non-increasing, so a search counts the steps that reach row b
+        """Length of each sequence, longest first, (B,)."""
+        alive = self.sequence.batch_sizes  # (T,) non-increasing, so a search counts the steps of row b
         return torch.searchsorted(alive.neg(), torch.arange(*self.batch_shape).neg())
 
     def to_ragged(self) -> Ragged:
-        """The steps, sequence after sequence."""
+        """Return the steps, sequence after sequence."""
         packed = Ragged(self.sequence.data, self.lengths)  # right lengths, so the right layout; steps in packed order
         return packed.with_values(packed.values[packed.time_major.scatter.to(packed.values.device)])
 
     def from_ragged(self, outputs: Ragged) -> PackedSequence:
-        """Outputs (N, H), packed as the input was."""
+        """Pack outputs (N, H) like the input."""
         data = outputs.values[outputs.time_major.gather.to(outputs.values.device)]
         return self.sequence._replace(data=data)
 
     def state_to_ragged(self, field: Tensor) -> Tensor:
-        """One field (L, B, H) of hx, from the caller's order to longest first."""
+        """Reorder one field (L, B, H) of hx from the caller's order to longest first."""
         order = self.sequence.sorted_indices
         return field if order is None else field.index_select(1, order)
 
     def state_from_ragged(self, field: Tensor) -> Tensor:
-        """One field (L, B, H) of the final state, from longest first to the caller's order."""
+        """Reorder one field (L, B, H) of the final state from longest first to the caller's order."""
         order = self.sequence.unsorted_indices
         return field if order is None else field.index_select(1, order)
 
 
 def pack(inputs: Ragged) -> PackedSequence:
-    """The sequences that have steps, longest first, as torch packs them; at least one must have some.
+    """Pack the sequences that have steps, longest first, like torch; at least one must have steps.
 
     >>> import torch
     >>> pack(Ragged(torch.tensor([10.0, 1.0, 2.0]), torch.tensor([1, 0, 2])))

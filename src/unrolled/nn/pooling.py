@@ -1,4 +1,4 @@
-"""Pooling: many steps to one vector, by sequence; each also answers step by step from a running state."""
+"""Pooling: all steps of a sequence to one vector, at once or step by step with a running state."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from unrolled.ragged import Ragged
 
 
 class Last(nn.Module):
-    """The last step of a causal layer; of a bidirectional one the last step ahead and the first step back."""
+    """The last step; for a bidirectional layer the last forward step and the first backward step."""
 
     def __init__(self, size: int, causal: bool) -> None:
         super().__init__()
         self.causal = causal
 
     def forward(self, outputs: Ragged) -> Tensor:
-        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
         if self.causal:
             return outputs.last()
         half = outputs.values.shape[1] // 2
@@ -40,7 +40,7 @@ class Mean(nn.Module):
         self.size = size
 
     def forward(self, outputs: Ragged) -> Tensor:
-        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
         sums = outputs.values.new_zeros(outputs.batch_size, self.size)
         sums = sums.index_add(0, outputs.sequence_ids, outputs.values)  # (B, H)
         return sums / outputs.lengths.clamp(min=1).to(sums)[:, None]
@@ -61,7 +61,7 @@ class Max(nn.Module):
         self.size = size
 
     def forward(self, outputs: Ragged) -> Tensor:
-        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
         start = outputs.values.new_zeros(outputs.batch_size, self.size)
         index = outputs.sequence_ids[:, None].expand_as(outputs.values)
         return start.scatter_reduce(0, index, outputs.values, "amax", include_self=False)
@@ -86,12 +86,12 @@ class Attention(nn.Module):
         self.score = nn.Sequential(nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1, bias=False))
 
     def forward(self, outputs: Ragged) -> Tensor:
-        """(N, H) ragged to (B, H); zeros for an empty sequence."""
+        """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
         start = outputs.values.new_zeros(outputs.batch_size, self.size)
         return start.index_add(0, outputs.sequence_ids, self.weights(outputs)[:, None] * outputs.values)
 
     def weights(self, outputs: Ragged) -> Tensor:
-        """How much each step counts, (N,); they sum to 1 in every sequence that is not empty."""
+        """Compute the weight of each step, (N,); they sum to 1 in every sequence that is not empty."""
         scores = self.score(outputs.values).squeeze(1)  # (N,)
         ids = outputs.sequence_ids
         highest = scores.new_zeros(outputs.batch_size).scatter_reduce(0, ids, scores, "amax", include_self=False)
@@ -100,7 +100,7 @@ class Attention(nn.Module):
         return exponents / sums[ids]
 
     def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Running maximum score, sum of exponents, weighted sum: the softmax of what was seen so far."""
+        """Return the running maximum score, sum of exponentials and weighted sum of the softmax."""
         return (
             like.new_full((batch_size, 1), -torch.inf),
             like.new_zeros(batch_size, 1),
@@ -121,7 +121,7 @@ POOLINGS = {"last": Last, "mean": Mean, "max": Max, "attention": Attention}
 
 
 def make_pooling(name: str, size: int, causal: bool) -> nn.Module:
-    """A pooling by its name in `POOLINGS`; an unknown name is an OptionError with the nearest suggested."""
+    """Make a pooling by its name in `POOLINGS`; an unknown name is an OptionError with a suggestion."""
     if name not in POOLINGS:
         raise unknown("pooling", name, POOLINGS)
     return POOLINGS[name](size, causal)

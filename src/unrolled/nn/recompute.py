@@ -1,4 +1,4 @@
-"""Long sequences in little memory: keep a state every few sqrt(T) steps, and compute what lies between once more."""
+"""Training on long sequences in little memory: keep a state every few sqrt(T) steps, and recompute the others."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from unrolled.kernels.replay import Replay, Run, learns, slopes
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
-ROOTS = 4  # stretches of so many sqrt(T): a shorter one is over before its calls have paid
-# bytes that one layer may keep before it recomputes by itself; not a share of the free memory, because then what else
-# runs on the machine would decide how the gradients are rounded
+ROOTS = 4  # a stretch has this many times sqrt(T) steps: the overhead of shorter ones is too large
+# bytes that one layer may keep before it recomputes by default; not a share of the free memory, because then other
+# programs on the machine would affect the rounding of gradients
 BUDGET = 2**30
-LEAST_STRETCHES = 4  # with fewer there is little to save
+LEAST_STRETCHES = 4  # with fewer stretches little memory is saved
 
 
 def outgrows(cell: Cell, inputs: Ragged) -> bool:
-    """Whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
+    """Return whether training would keep more than `BUDGET` on a CPU, and stretches would help."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or not torch.is_grad_enabled():
         return False
     if transformed() or inputs.values.device.type != "cpu":
@@ -30,28 +30,28 @@ def outgrows(cell: Cell, inputs: Ragged) -> bool:
 
 
 def is_too_much(cell: Cell, num_steps: int, longest: int) -> bool:
-    """Whether so many steps of all sequences are above `BUDGET`, and those of the longest make enough stretches."""
+    """Return whether `num_steps` steps exceed `BUDGET`, and the longest sequence gives enough stretches."""
     return num_steps * kept_bytes(cell) > BUDGET and longest > (LEAST_STRETCHES - 1) * stretch_steps(longest)
 
 
 def kept_bytes(cell: Cell) -> int:
-    """About what training keeps of one step beside inputs and outputs: its gates and the states that are no output."""
+    """Estimate the bytes that training keeps per step besides inputs and outputs: gates and other states."""
     _, *others = cell.state_sizes.values()
     return (cell.weight_ih.shape[0] + sum(others)) * cell.weight_ih.element_size()
 
 
 def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any, noise: Noise | None = None) -> tuple[Ragged, Any]:
-    """Run a layer stretch by stretch, so that the backward pass has the inner steps of one stretch at a time.
+    """Run a layer stretch by stretch, so that the backward pass keeps the steps of one stretch at a time.
 
     Args:
-        run: from a cell, a Ragged (N, F), a state before and noise to a Ragged (N, H) and the state after.
-        cell: what it runs.
+        run: maps a cell, a Ragged (N, F), an initial state and noise to a Ragged (N, H) and the final state.
+        cell: to run.
         inputs: (N, F) ragged.
         state: a NamedTuple of (B, width) tensors.
-        noise: what disturbs the recurrence; every stretch, and every run of it, draws what the whole would draw.
+        noise: of the recurrence; every stretch, and every rerun, has the same draws as the whole.
 
     Returns:
-        what `run` gives for the whole.
+        the result of `run` for the whole sequences.
 
     Source: T. Chen, B. Xu, C. Zhang and C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
     1604.06174 (2016), section 4.
@@ -64,7 +64,7 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any, noise: Noise 
 
 
 class Stretches(torch.autograd.Function):
-    """A layer whose backward pass runs every stretch again, the last one first.
+    """The autograd function whose backward pass runs every stretch again, the last one first.
 
     Gradients of gradients run the whole layer again at once.
     """
@@ -73,7 +73,7 @@ class Stretches(torch.autograd.Function):
     def forward(
         ctx: Any, run: Run, cell: Cell, kind: Any, noise: Noise | None, lengths: Tensor, values: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
-        """Outputs (N, H), then the states after; `rest` is the state before and the cell's weights."""
+        """Return outputs (N, H), then the final states; `rest` is the initial state and the cell's weights."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
         for rows, part_noise in _stretches(lengths, noise):
@@ -93,13 +93,13 @@ class Stretches(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of the inputs, the state before and the weights."""
+        """Compute gradients of the inputs, the initial state and the weights."""
         values, *rest = ctx.saved_tensors
         rest, later = rest[: ctx.num_given], rest[ctx.num_given :]
         if torch.is_grad_enabled():
             return None, None, None, None, None, *_at_once(ctx, values, rest, gradients)
         count = len(ctx.kind._fields)
-        # not the weights themselves: they may be others by now, and their hooks are for the whole gradient
+        # copies: the weights may have changed, and their hooks are for the whole gradient
         weights = [weight.detach().requires_grad_(weight.requires_grad) for weight in rest[count:]]
         given = dict(zip(ctx.names, weights, strict=True))
         d_outputs, *d_state = gradients
@@ -124,12 +124,12 @@ class Stretches(torch.autograd.Function):
 
 
 def _weights(cell: Cell) -> Mapping[str, Tensor]:
-    """What a cell learns by name; the cell of a module in torch's manner has its weights as plain attributes."""
+    """Return a cell's weights by name; the cell of a drop-in module has them as plain attributes."""
     return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
 def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, Noise | None]]:
-    """The rows of the first steps of every sequence, of the next ones, and so on, and the noise there."""
+    """Yield the rows of each stretch of all sequences, with its noise."""
     rows = Ragged(torch.arange(int(lengths.sum())), lengths)
     size = stretch_steps(rows.max_length)
     for start in range(0, rows.max_length, size):
@@ -137,12 +137,12 @@ def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, N
 
 
 def stretch_steps(longest: int) -> int:
-    """Steps of a stretch, where the longest sequence has so many."""
+    """Return the steps of a stretch for a longest sequence of `longest` steps."""
     return max(1, ROOTS * math.isqrt(longest))
 
 
 def _place(rows: Ragged, values: Tensor) -> Any:
-    """An index of these rows; one sequence lies in one piece, which needs no copy."""
+    """Return an index of these rows; a slice, without a copy, for a single sequence."""
     if rows.batch_size == 1:
         return slice(int(rows.values[0]), int(rows.values[-1]) + 1)
     return rows.values.to(values.device)

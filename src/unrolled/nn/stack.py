@@ -1,4 +1,4 @@
-"""Stack: recurrent layers on top of each other, in one or two directions, with dropout, norms and short cuts."""
+"""Stack: recurrent layers in one or two directions, with dropout, layer norms and residual connections."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
-MOST_LAYERS = 1000  # more are a mistake, or a damaged model
+MOST_LAYERS = 1000  # more would be a mistake or a damaged model
 
 
 class Recurrent(nn.Module):
@@ -22,8 +22,8 @@ class Recurrent(nn.Module):
 
     Args:
         cell: the cell.
-        recompute: as `unroll`'s.
-        noise: recurrent dropout and zoneout; drawn anew for each pass of training.
+        recompute: as in `unroll`.
+        noise: recurrent dropout and zoneout; new draws for each training pass.
     """
 
     causal = True
@@ -37,27 +37,27 @@ class Recurrent(nn.Module):
     def forward(
         self, inputs: Ragged, state: State | None = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, State]:
-        """Whole sequences: (N, F) to (N, H) and the final state."""
+        """Run whole sequences: (N, F) to (N, H) and the final state."""
         noise = self.noise.drawn() if self.training else self.noise
         return unroll(self.cell, inputs, state, reset, want_state=want_state, recompute=self.recompute, noise=noise)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One time step as in evaluation: (B, F) to (B, H)."""
+        """Run one time step in evaluation: (B, F) to (B, H)."""
         return step(self.cell, self.noise, inputs, state)
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first step."""
+        """Return the state before the first step."""
         return self.cell.initial_state(batch_size)
 
 
 class Bidirectional(nn.Module):
-    """One layer in two directions; outputs side by side, (N, 2 * H).
+    """One layer in two directions; outputs are concatenated, (N, 2 * H).
 
     Args:
         forward_cell: reads from the first step to the last.
         backward_cell: reads every sequence from its own last step to the first.
-        recompute: as `unroll`'s.
-        noise: as `Recurrent`'s, drawn for each direction.
+        recompute: as in `unroll`.
+        noise: as in `Recurrent`, with separate draws for each direction.
     """
 
     causal = False
@@ -79,7 +79,7 @@ class Bidirectional(nn.Module):
         reset: Reset | None = None,
         want_state: bool = True,
     ) -> tuple[Ragged, tuple[State, State]]:
-        """Whole sequences: (N, F) to (N, 2 * H) and the two final states."""
+        """Run whole sequences: (N, F) to (N, 2 * H) and the two final states."""
         ahead, back = (None, None) if state is None else state
         both = partial(unroll, want_state=want_state, recompute=self.recompute)
         noises = [self.noise.drawn() if self.training else self.noise for _ in range(2)]
@@ -88,14 +88,14 @@ class Bidirectional(nn.Module):
         return right.with_values(torch.cat([right.values, left.values], 1)), (ahead, back)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Refused: the backward direction starts at the end."""
+        """Raise an error, as the backward direction starts at the end."""
         raise UnsupportedError(
             "a bidirectional layer reads the whole sequence before its first answer, so it cannot be stepped; "
             "train with bidirectional=False to answer step by step"
         )
 
     def initial_state(self, batch_size: int) -> tuple[State, State]:
-        """The states before the first and after the last step."""
+        """Return the states before the first and after the last step."""
         return self.forward_cell.initial_state(batch_size), self.backward_cell.initial_state(batch_size)
 
 
@@ -104,23 +104,23 @@ class Stack(nn.Module):
 
     Args:
         input_size: features of one step, F.
-        hidden_size: hidden units of each layer and direction, H.
+        hidden_size: number of hidden units per layer and direction, H.
         cell: name in `unrolled.cells.registry.CELLS`.
-        num_layers: layers, L.
+        num_layers: number of layers, L.
         bidirectional: read in both directions; outputs are then (N, 2 * H).
         dropout: share of the values zeroed between layers while training; needs two layers.
-        variational: draw one dropout mask for each sequence and keep it over time; needs dropout.
+        variational: draw one dropout mask per sequence for all its steps; needs dropout.
         layer_norm: normalise each layer's inputs after the first layer; needs two layers.
-        residual: add a layer's inputs to its outputs where the widths agree; they must agree somewhere.
-        learn_initial_state: make the states before the first step parameters.
-        recompute: train on very long sequences in little memory, None = where needed, see `unroll`.
+        residual: add a layer's inputs to its outputs where the widths are equal; needs such a layer.
+        learn_initial_state: learn the states before the first step.
+        recompute: save memory in training on very long sequences, None = where needed, see `unroll`.
         recurrent_dropout: share of the hidden state that the recurrent product reads as zero while training; drawn
-            once for each sequence, the same at all its steps.
-        zoneout: share of the states that stay as they were while training, drawn at each step; in evaluation each
-            state is so much of the one before, and the rest of the new one.
+            once per sequence, the same at all its steps.
+        zoneout: share of the states that keep their value, drawn at each step in training; in evaluation each state is
+            this share of the old one plus the rest of the new one.
 
     Raises:
-        OptionError: an illegal value, or an option that would change nothing.
+        OptionError: an illegal value, or an option without effect.
 
     Sources: variational dropout: Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
     Recurrent Neural Networks", NeurIPS 2016, section 4; zoneout: D. Krueger et al., "Zoneout: Regularizing RNNs by
@@ -186,7 +186,7 @@ class Stack(nn.Module):
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
     ) -> tuple[Ragged, tuple[Any, ...]]:
-        """Whole sequences: (N, F) to (N, output_size) and one final state for each layer."""
+        """Run whole sequences: (N, F) to (N, output_size) and one final state per layer."""
         states = [None] * len(self.layers) if state is None else list(state)
         if len(states) != len(self.layers):
             raise ShapeError(message("state", expected=f"{len(self.layers)} layers", received=f"{len(states)}"))
@@ -198,7 +198,7 @@ class Stack(nn.Module):
         return hidden, tuple(states)
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, tuple[Any, ...]]:
-        """One time step as in evaluation, without dropout: (B, F) to (B, output_size).
+        """Run one time step in evaluation, without dropout: (B, F) to (B, output_size).
 
         Raises:
             UnsupportedError: the stack is bidirectional.
@@ -212,7 +212,7 @@ class Stack(nn.Module):
         return hidden, tuple(states)
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
-        """One state for each layer before the first step."""
+        """Return one state per layer before the first step."""
         return tuple(layer.initial_state(batch_size) for layer in self.layers)  # type: ignore[operator]
 
     def _between(self, index: int, hidden: Ragged) -> Tensor:

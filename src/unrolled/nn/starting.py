@@ -1,4 +1,4 @@
-"""The state that a vector stands for: how a picture, a topic or a whole source starts another sequence."""
+"""Initial states from a vector, such as a picture, a topic or a whole source."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from unrolled.nn.unroll import map_state
 
 
 def state_size(layers: Any) -> int:
-    """Numbers in one row of a sequence layer's state, all fields together."""
+    """Return the number of values in one row of a sequence layer's state, all fields together."""
     sizes: list[int] = []
     map_state(lambda field: sizes.append(field.numel()) or field, layers.initial_state(1))
     return sum(sizes)
 
 
 def state_from(flat: Tensor, layers: Any) -> Any:
-    """Rows of numbers (B, state_size) as a state of the layers."""
+    """Convert rows of numbers (B, state_size) to a state of the layers."""
     first = layers.initial_state(flat.shape[0])
     sizes: list[int] = []
     map_state(lambda field: sizes.append(field[:1].numel()) or field, layers.initial_state(1))

@@ -1,4 +1,4 @@
-"""TokenHead: the next token's probabilities from a read-out, written from the vocabulary or copied from the source."""
+"""TokenHead: probabilities of the next token, from the vocabulary or copied from the source."""
 
 import torch
 from torch import Tensor, nn
@@ -7,20 +7,20 @@ from torch.nn.functional import linear, log_softmax, logsigmoid
 from unrolled.errors import OptionError, message
 from unrolled.nn.heads import IGNORED
 
-TINY = 1e-30  # what is nowhere in the source has no probability of being copied; its logarithm must exist
+TINY = 1e-30  # lower bound of a copy probability, so that its logarithm is finite
 
 
 class TokenHead(nn.Module):
-    """Log-probabilities of tokens: a softmax over the vocabulary and, with `copy`, the places of the source.
+    """Log-probabilities of tokens: a softmax over the vocabulary and, with `copy`, over the places of the source.
 
-    A copied token is a vocabulary index, or V + k for the k-th word of its source that the vocabulary does not have.
+    A copied token is a vocabulary index, or V + k for the k-th word of its source that is not in the vocabulary.
     With g = sigmoid(hidden): p(token) = g softmax(token) + (1 - g) (attention on the places that hold the token).
 
     Args:
-        size: vocabulary, V.
+        size: size of the vocabulary, V.
         readout_size: width of a read-out, D.
-        hidden_size: width of what chooses between writing and copying.
-        tied: the decoder's embedding is also the last linear layer's weight, and is given at each call.
+        hidden_size: width of the input of the choice between writing and copying.
+        tied: use the decoder's embedding, passed at each call, as the last linear layer's weight.
         copy: whether source words can be copied.
         label_smoothing: share of the probability spread over the vocabulary in the loss; not with `copy`.
 
@@ -56,7 +56,7 @@ class TokenHead(nn.Module):
         self.switch = nn.Linear(hidden_size, 1) if copy else None
 
     def words(self, readout: Tensor, embedding: Tensor) -> Tensor:
-        """Log-probabilities of the vocabulary alone, (M, V)."""
+        """Compute log-probabilities of the vocabulary alone, (M, V)."""
         logits = linear(readout, embedding if self.weight is None else self.weight, self.bias)
         return log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), 1)
 
@@ -69,7 +69,7 @@ class TokenHead(nn.Module):
         places: Tensor | None = None,
         further: int = 0,
     ) -> Tensor:
-        """Log-probabilities of all tokens, (M, V + further).
+        """Compute log-probabilities of all tokens, (M, V + further).
 
         Args:
             readout: (M, D).
@@ -77,7 +77,7 @@ class TokenHead(nn.Module):
             embedding: the decoder's, (V, D).
             weights: attention on the places of each row's source, (M, S); with copying.
             places: the token at each of them, (M, S); with copying.
-            further: tokens of the sources that the vocabulary does not have, at most in one source.
+            further: largest number of words in a source that are not in the vocabulary.
         """
         words = self.words(readout, embedding)  # (M, V)
         if self.switch is None or weights is None or places is None:
@@ -97,7 +97,7 @@ class TokenHead(nn.Module):
         weights: Tensor | None = None,
         places: Tensor | None = None,
     ) -> Tensor:
-        """Nats of each row's target, (M,); a row whose target is `IGNORED` costs nothing."""
+        """Compute the nats of each row's target, (M,); 0 where the target is `IGNORED`."""
         words = self.words(readout, embedding)  # (M, V)
         known = targets != IGNORED
         index = targets.masked_fill(~known | (targets >= self.size), 0)[:, None]

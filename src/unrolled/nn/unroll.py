@@ -1,4 +1,4 @@
-"""unroll: run a cell along every sequence of a ragged batch."""
+"""unroll: run a cell over every sequence of a ragged batch."""
 
 import sys
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def unroll(
     """Unfold a cell in time over sequences of unequal length.
 
     Args:
-        cell: the cell; its `step` is the definition, a kernel is how it runs.
+        cell: the cell; its `step` defines the result that every kernel computes.
         inputs: (N, F) ragged.
         state: state before the first step, fields (B, `cell.state_sizes`); None = `cell.initial_state`.
         reset: (N,) bool in the order of `inputs.values`; True = the state restarts before this step.
@@ -40,9 +40,9 @@ def unroll(
         kernel: "auto", or a name in `unrolled.kernels.choose.KERNELS`.
         want_state: False allows a faster path when the final state will not be used.
         recompute: keep a state every 4 * sqrt(T) steps for the backward pass, and compute the rest again there:
-            little memory for very long sequences, for a third to two thirds more time. None = on a CPU, where keeping
+            saves memory on very long sequences, for a third to two thirds more time. None = on a CPU, where keeping
             everything would take more than `unrolled.nn.recompute.BUDGET`, except in graphs and function transforms.
-        noise: recurrent dropout and zoneout; None = neither. What lies between two restarts counts as a sequence.
+        noise: recurrent dropout and zoneout; None = neither. The steps between two restarts count as a sequence.
 
     Returns:
         outputs (N, H) ragged, and the state after the last step of every sequence; an empty sequence
@@ -50,8 +50,8 @@ def unroll(
 
     Raises:
         ShapeError: inputs, state or reset of the wrong shape.
-        OptionError: recurrent dropout for a cell that has no place for it.
-        UnsupportedError: the kernel asked for cannot run this cell here; noise inside torch.compile or torch.export.
+        OptionError: recurrent dropout for a cell that does not support it.
+        UnsupportedError: the requested kernel cannot run this cell here; noise inside torch.compile or torch.export.
 
     Example:
         >>> import torch
@@ -75,7 +75,7 @@ def unroll(
     run = partial(_run, cell, kernel, want_state, recompute, noise)
     if noise is not None:
         refuse_graphs()
-        # where torch.compile has given up a graph because of that, it would still compile each function called here
+        # after a graph break because of that, torch.compile would still compile each function called here
         run = _uncompiled(run) if "torch._dynamo" in sys.modules else run
     read, restarts = inputs, reset
     if reverse:
@@ -95,7 +95,7 @@ def _run(
     state: State,
 ) -> tuple[Ragged, State]:
     if outgrows(cell, inputs) if recompute is None else recompute:
-        # a stretch needs the state before
+        # a stretch needs the previous state
         return in_stretches(partial(_at_once, kernel, True), cell, inputs, state, noise)
     return _at_once(kernel, want_state, cell, inputs, state, noise)
 
@@ -110,7 +110,7 @@ def _at_once(
 
 
 def _uncompiled(run: Callable[..., Any]) -> Callable[..., Any]:
-    """The same out of the compiler's sight; only where that is loaded, which takes a while."""
+    """Hide a function from the compiler, if that is loaded (loading takes a while)."""
     return torch.compiler.disable(fn=run)
 
 
@@ -121,9 +121,9 @@ def restarting(
     reset: Reset | None,
     initial_state: Callable[[int], Any],
 ) -> tuple[Ragged, Any]:
-    """Honour `reset` around any runner: each stretch between restarts becomes a sequence of its own.
+    """Apply `reset` around any runner: each stretch between restarts becomes its own sequence.
 
-    A runner then never sees a reset, whatever its kernel, and the stretches run side by side.
+    So no kernel has to handle resets, and the stretches run in one batch.
     """
     if reset is None:
         return run(inputs, state)
@@ -134,18 +134,18 @@ def restarting(
     first_steps = torch.zeros(inputs.num_steps, dtype=torch.bool)
     filled = inputs.lengths > 0
     first_steps[inputs.offsets[:-1][filled]] = True
-    begins = (reset | first_steps).nonzero().squeeze(1)  # (P,) where each stretch begins
+    begins = (reset | first_steps).nonzero().squeeze(1)  # (P,) start of each stretch
     ends = torch.cat([begins[1:], torch.tensor([inputs.num_steps])])
     # rows without steps become stretches of length 0 at the end, so that they keep their state
     empty_rows = (~filled).nonzero().squeeze(1)
-    rows = torch.cat([inputs.sequence_ids.cpu()[begins], empty_rows])  # (P + E,) whose row each stretch is
+    rows = torch.cat([inputs.sequence_ids.cpu()[begins], empty_rows])  # (P + E,) row of each stretch
     stretches = Ragged(inputs.values, torch.cat([ends - begins, torch.zeros_like(empty_rows)]))
 
-    continues = torch.cat([~reset[begins], torch.ones(len(empty_rows), dtype=torch.bool)])  # takes the row's state
+    continues = torch.cat([~reset[begins], torch.ones(len(empty_rows), dtype=torch.bool)])  # from the row's state
     given = map_state(lambda field: field[rows.to(field.device)], state)
     before = choose_rows(continues, given, initial_state(len(rows)))
     outputs, after = run(stretches, before)
-    # each row ends with its latest stretch
+    # the final state of a row is that of its last stretch
     last = torch.zeros(inputs.batch_size, dtype=torch.int64)
     last = last.scatter_reduce(0, rows, torch.arange(len(rows)), "amax")
     return inputs.with_values(outputs.values), map_state(lambda field: field[last.to(field.device)], after)
@@ -163,7 +163,7 @@ def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
 
 
 def state_tensors(state: Any) -> list[Tensor]:
-    """Every tensor of a nested state, in order."""
+    """List every tensor of a nested state, in order."""
     found: list[Tensor] = []
 
     def note(field: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def state_tensors(state: Any) -> list[Tensor]:
 
 
 def choose_rows(condition: Tensor, chosen: Any, other: Any) -> Any:
-    """A state made of the rows of `chosen` where the condition (B,) holds, and of `other` elsewhere."""
+    """Combine two states: rows of `chosen` where the condition (B,) holds, and of `other` elsewhere."""
 
     def choose_field(yes: Tensor, no: Tensor) -> Tensor:
         return torch.where(condition.to(yes.device).view(-1, *[1] * (yes.ndim - 1)), yes, no)
@@ -184,13 +184,13 @@ def choose_rows(condition: Tensor, chosen: Any, other: Any) -> Any:
 
 
 def check_reset(reset: Reset, inputs: Ragged) -> None:
-    """Refuse restarts that are not one for each step."""
+    """Refuse a reset without exactly one value per step."""
     if tuple(reset.shape) != (inputs.num_steps,):
         raise ShapeError(message("reset", expected=f"shape ({inputs.num_steps},)", received=tuple(reset.shape)))
 
 
 def check_state(state: Any, cell: Cell, batch_size: int) -> None:
-    """Refuse a state of another cell, batch or width, in one sentence."""
+    """Refuse a state of another cell, batch or width."""
     if not isinstance(state, cell.state_type):
         raise ShapeError(message("state", expected=cell.state_type.__name__, received=type(state).__name__))
     for (name, size), field in zip(cell.state_sizes.items(), state, strict=True):
@@ -201,7 +201,7 @@ def check_state(state: Any, cell: Cell, batch_size: int) -> None:
 
 
 def reset_backwards(inputs: Ragged, reset: Reset) -> Reset:
-    """The restarts of the reversed sequences: a restart before step t cuts the same two steps apart."""
+    """Return the restarts of the reversed sequences: a restart still separates the same two steps."""
     check_reset(reset, inputs)
     cuts = reset.cpu() & (inputs.positions.cpu() > 0)  # a restart before the first step cuts nothing backwards
     shifted = torch.zeros_like(cuts)

@@ -1,4 +1,4 @@
-"""A small residual convolution net: pictures to a vector at every place, and one vector for each picture."""
+"""A small residual convolution net: pictures to one vector per place, and one vector per picture."""
 
 import math
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from torch.nn.functional import avg_pool2d, relu
 
 from unrolled.errors import OptionError, ShapeError, message
 
-GRID = 8  # places of a side that the net aims at
-LEAST, LEAST_WIDTH = 8, 16  # channels of the last layer at least, and of those before it
+GRID = 8  # desired number of places per side
+LEAST, LEAST_WIDTH = 8, 16  # minimum channels of the last layer, and of the other layers
 GROUP = 16  # channels that are normalised together
-FARTHEST = 1 / 16  # of a side: how far training shifts a picture, at strength 1
+FARTHEST = 1 / 16  # maximum shift of a picture in training, as a share of its side, at strength 1
 BRIGHTER, STRONGER = 0.2, 0.2  # deviations added, and share by which contrast changes, at most, at strength 1
 
 
 class PictureFeatures(NamedTuple):
-    """What a convolution net sees.
+    """The outputs of a convolution net.
 
     Args:
         places: (M, P, D); the P = h * w places of the net's `grid` row by row, from the top left.
@@ -34,16 +34,16 @@ class ConvNet(nn.Module):
     """Residual blocks of 3 x 3 convolutions that halve a picture until about 8 x 8 places are left.
 
     Groups of channels are normalised within each picture, so that no result depends on the batch. The pooled vector
-    weights every place by itself in each channel: unlike a mean over places, it can tell where something is.
+    has a weight for every place and channel: unlike a mean over places, it can represent where something is.
 
-    While training, each picture is shifted by up to 1/16 of its side (its border repeated) and changes a little in
-    brightness and contrast. It is never mirrored: direction and text would change their meaning.
+    While training, each picture is shifted by up to 1/16 of its side (its border repeated) and changes slightly
+    in brightness and contrast. It is never mirrored, which would change the meaning of directions and text.
 
     Args:
         shape: channels and sides of a picture, (C, S, S).
-        size: channels of the last layer and width of the pooled vector, D; earlier layers have fewer.
+        size: number of channels of the last layer and width of the pooled vector, D; earlier layers have fewer.
         scaling: mean and deviation of each channel, 0 to 255; none = 127.5 both.
-        augment: strength of what training changes; 0 = nothing.
+        augment: strength of the augmentation in training; 0 = none.
 
     Attributes:
         grid: height and width of the places, (h, w).
@@ -96,16 +96,16 @@ class ConvNet(nn.Module):
         self.norm = _norm(size)
         sides = [_halved(side, halvings) for side in (height, width)]
         self.grid = (sides[0], sides[1])
-        # unit variance of the sum, whatever the number of places, and no two channels alike
+        # unit variance of the sum for any number of places, and different channels
         self.weights = nn.Parameter(torch.randn(sides[0] * sides[1], size) / math.sqrt(sides[0] * sides[1]))  # (P, D)
         self.pooled_norm = nn.LayerNorm(size)
 
     def forward(self, pictures: Tensor, groups: Tensor | None = None) -> PictureFeatures:
-        """What is where, and the whole.
+        """Compute the vectors of places and the pooled vector of each picture.
 
         Args:
             pictures: (M, C, S, S) bytes.
-            groups: which pictures belong to one film, (M,) whole numbers; training changes those alike. None = none do.
+            groups: number of the film of each picture, (M,); a film has the same augmentation. None = no films.
         """
         if tuple(pictures.shape[1:]) != self.shape:
             raise ShapeError(
@@ -118,7 +118,7 @@ class ConvNet(nn.Module):
             values = values * (1 + STRONGER * contrast) + BRIGHTER * brightness
         else:
             values = self._standard(pictures)  # (M, C, S, S)
-        # no rectifier: places would lie near the one positive vector of the background, and what differs drown in it
+        # no rectifier: all places would be close to the positive vector of the background, which hides differences
         hidden = self.norm(self.blocks(self.stem(values)))  # (M, D, h, w)
         places = hidden.flatten(2).transpose(1, 2)  # (M, P, D)
         return PictureFeatures(places, self.pooled_norm((places * self.weights).sum(1)))
@@ -127,13 +127,13 @@ class ConvNet(nn.Module):
         return (pictures.to(self.mean.dtype) - self.mean) / self.deviation
 
     def kept(self) -> int:
-        """Numbers that forward and backward keep for each picture, roughly: for an estimate of memory."""
+        """Estimate how many numbers forward and backward keep per picture."""
         convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
         side, kept = math.prod(self.shape[1:]), 2 * math.prod(self.shape)
         for convolution in convolutions:
             if convolution.kernel_size[0] > 1:
                 side = max(1, side // convolution.stride[0] ** 2)
-            kept += 4 * side * convolution.out_channels  # its output, what norm and rectifier make of it, gradients
+            kept += 4 * side * convolution.out_channels  # its output, the results of norm and rectifier, gradients
         return kept
 
 
@@ -154,7 +154,7 @@ class _Block(nn.Module):
         changed = self.second(relu(self.norms[1](self.first(hidden))))
         if self.short is None:
             return changed + inputs
-        # averaged, not picked, so that nothing is overlooked
+        # averaged, not subsampled, so that no pixel is ignored
         return changed + self.short(avg_pool2d(hidden, self.stride, ceil_mode=True))
 
 
@@ -170,7 +170,7 @@ def _halved(side: int, times: int) -> int:
 
 
 def _draws(count: int, groups: Tensor | None) -> Tensor:
-    """Four numbers from -1 to 1 for each picture, (M, 4); one draw for a film, so that none shakes or flickers."""
+    """Draw four numbers from -1 to 1 per picture, (M, 4); one draw per film, so that it does not shake or flicker."""
     if groups is None or not count:
         return torch.rand(count, 4) * 2 - 1
     films, film = groups.cpu().unique(return_inverse=True)
@@ -178,16 +178,16 @@ def _draws(count: int, groups: Tensor | None) -> Tensor:
 
 
 def _shifted(pictures: Tensor, shares: Tensor) -> Tensor:
-    """Every picture moved by its own whole pixels, the border repeated: (M, C, S, S).
+    """Shift every picture by whole pixels, with its border repeated: (M, C, S, S).
 
     Args:
         pictures: (M, C, S, S).
-        shares: how far down and right, in sides, (M, 2).
+        shares: shifts down and right, as shares of the side, (M, 2).
     """
     places = []
     for axis, side in enumerate(pictures.shape[2:]):
         moved = torch.arange(side, device=pictures.device) - (shares[:, axis, None] * side).round().long()  # (M, S)
         places.append(moved.clamp(0, side - 1))
     rows = torch.arange(len(pictures), device=pictures.device)[:, None, None]
-    # the axes that are picked by index go first
+    # axes selected by index come first
     return pictures[rows, :, places[0][:, :, None], places[1][:, None, :]].permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Watching: whoever looks inside a model is shown every pass of a cell along sequences, wherever the model makes it."""
+"""Watching: a hook that is called for every pass of a cell over sequences, anywhere in a model."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -17,15 +17,15 @@ class Pass(NamedTuple):
     """One call of `unroll`.
 
     Args:
-        cell: what ran.
-        noise: what disturbed it; None = nothing.
+        cell: that ran.
+        noise: of the pass; None = none.
         inputs: (N, F).
         state: before the first step, fields (B, width).
-        reset: as `unroll`'s.
-        reverse: as `unroll`'s.
+        reset: as in `unroll`.
+        reverse: as in `unroll`.
         outputs: (N, H).
         final: the state after the last step.
-        part: where the pass is one step of longer sequences, which; None for whole ones.
+        part: the step, if the pass is one step of longer sequences; None for whole sequences.
     """
 
     cell: Cell
@@ -40,26 +40,26 @@ class Pass(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One step of sequences that a model goes through step by step, as each step waits for the one before.
+    """One step of sequences that a model runs step by step.
 
     Args:
-        sequences: the whole of them.
-        step: which step, from 0: its rows are the sequences that have it, the longest first.
+        sequences: the whole sequences.
+        step: index of the step, from 0: its rows are the sequences that have it, the longest first.
     """
 
     sequences: Ragged
     step: int
 
 
-Watcher = Callable[[Pass], tuple[Ragged, State]]  # returns the outputs and the final state that go on in their place
+Watcher = Callable[[Pass], tuple[Ragged, State]]  # returns the outputs and the final state to use instead
 
-_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # of this thread: others run models too
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)  # per thread: others run models too
 _part: ContextVar[Part | None] = ContextVar("part", default=None)
 
 
 @contextmanager
 def watching(watcher: Watcher) -> Generator[None]:
-    """Show every pass to a watcher while this lasts.
+    """Call a watcher for every pass while the context lasts.
 
     Example:
         >>> from unrolled.cells.gru import GRUCell
@@ -82,7 +82,7 @@ def watching(watcher: Watcher) -> Generator[None]:
 
 @contextmanager
 def going_through(sequences: Ragged, step: int) -> Generator[None]:
-    """While this lasts, each pass is one step of these sequences; `Pass.part` says so."""
+    """Mark each pass as one step of these sequences while the context lasts; see `Pass.part`."""
     token = _part.set(Part(sequences, step))
     try:
         yield
@@ -91,11 +91,11 @@ def going_through(sequences: Ragged, step: int) -> Generator[None]:
 
 
 def watched() -> bool:
-    """Whether somebody watches; never inside torch.compile, which would record who does."""
+    """Return whether there is a watcher; never inside torch.compile, which would record it."""
     return not torch.compiler.is_compiling() and _watcher.get() is not None
 
 
 def show(one: Pass) -> tuple[Ragged, State]:
-    """The outputs and final state of a pass, as the watcher hands them on."""
+    """Call the watcher for a pass; return the outputs and the final state to use."""
     watcher = None if torch.compiler.is_compiling() else _watcher.get()
     return (one.outputs, one.final) if watcher is None else watcher(one._replace(part=_part.get()))

@@ -1,1 +1,1 @@
-"""Pictures of what training and inspection return; each function draws one record and returns a matplotlib figure."""
+"""Plots of the results of training and inspection; each function draws one record and returns a matplotlib figure."""

@@ -1,4 +1,4 @@
-"""Draws what a detector said of a table: the series, what was expected of them, the scores, and the alarms."""
+"""Plots of anomaly detection: the series, their expected values, the scores and the alarms."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 8.0  # inches
-HIGH, LOW = 1.7, 1.1  # of the panel of a variable, and of the scores
+HIGH, LOW = 1.7, 1.1  # height of the panel of a variable, and of the scores
 ABOVE, BELOW, BETWEEN = 0.62, 0.42, 0.16
 LEFT, RIGHT = 0.95, 0.2
-MOST = 6  # variables that are drawn
+MOST = 6  # maximum number of variables
 LINEAR = 5.0  # scores above this are drawn on a logarithmic scale
 
 
@@ -35,16 +35,16 @@ def draw_alarms(
     path: str | Path | None = None,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """One series: each variable with what was expected of it and its alarms, and the scores below.
+    """Draw one series: each variable with its expected values and its alarms, and the scores below.
 
     Args:
-        data: the table that was asked about.
-        found: what `Detector.detect` said of it.
-        columns: the variables, of which the first six are drawn.
+        data: the table that was checked.
+        found: the result of `Detector.detect`.
+        columns: the variables; the first six are drawn.
         threshold: `Detector.threshold_`.
-        label: column of the truth; drawn as a band where there is one.
-        series: value of the group column; None takes the first with an alarm, else the first.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        label: column of true anomalies, drawn as a band, if there is one.
+        series: value of the group column; None = the first series with an alarm, else the first.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
@@ -80,7 +80,7 @@ def draw_alarms(
 
 
 def _chosen(data: Table, found: pl.DataFrame, series: Any) -> tuple[pl.DataFrame, pl.DataFrame, str]:
-    """The rows of one series, what was said of them, and a title."""
+    """Return the rows of one series, its results, and a title."""
     if data.group is None:
         return data.frame, found, "Observed and expected values"
     names = found[data.group].unique(maintain_order=True).to_list()
@@ -104,7 +104,7 @@ def _panel(figure: "Figure", theme: Theme, top: float, high: float, height: floa
 
 
 def _shade(axes: "Axes", theme: Theme, times: np.ndarray, frame: pl.DataFrame, found: pl.DataFrame, label: str) -> None:
-    """What is labelled, and where there was no score yet."""
+    """Shade labelled anomalies, and the warm-up without scores."""
     marks = {theme.tint(theme.muted, 0.12): found["warm_up"].to_numpy()}
     if label in frame.columns:
         marks[theme.tint(theme.warning, 0.18)] = frame[label].fill_null(0).cast(pl.Boolean).to_numpy()
@@ -126,7 +126,7 @@ def _draw_variable(
         low, high = (found[side].to_numpy() for side in ("low", "high"))
         axes.fill_between(times, low, high, color=theme.tint(theme.lines[SKY], 0.45), linewidth=0)
         _keep_in_view(axes, values)
-    elif "low" in found.columns:  # what was expected is known of the variable that is blamed
+    elif "low" in found.columns:  # expected values are known for the blamed variable only
         hit = own & found["alarm"].to_numpy()
         low, middle, high = (found[side].to_numpy()[hit] for side in ("low", "expected", "high"))
         axes.vlines(times[hit], low, high, color=theme.lines[SKY], linewidth=2.5)
@@ -135,7 +135,7 @@ def _draw_variable(
 
 
 def _keep_in_view(axes: "Axes", values: np.ndarray) -> None:
-    """A band that is wide for a moment must not flatten the series."""
+    """Limit the axis so that a briefly wide band does not flatten the series."""
     known = values[np.isfinite(values)]
     if len(known):
         low, high = known.min(), known.max()
@@ -144,7 +144,7 @@ def _keep_in_view(axes: "Axes", values: np.ndarray) -> None:
 
 
 def _heights(column: pl.Series) -> tuple[np.ndarray, list[str]]:
-    """Numbers as they are; categories as places, with their names."""
+    """Return numbers unchanged, and categories as positions with their names."""
     if column.dtype.is_numeric() or column.dtype == pl.Null:
         return column.cast(pl.Float64).to_numpy(), []
     texts = column.cast(pl.String)

@@ -1,4 +1,4 @@
-"""Draws where each piece of an answer looked in a text: pieces read from left to right, pieces written downwards."""
+"""Plots of attention over a text: source pieces from left to right, target pieces downwards."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELL, LARGEST_CELL = 0.19, 0.42  # inches
-NAME = 1.1  # the widest piece, in inches
-ROWS = 28  # pieces written that are shown at most
-RIGHT, FOOT, TITLE, AXIS = 0.15, 0.55, 0.36, 0.24  # inches beside, below and above
+NAME = 1.1  # maximum width of a piece, in inches
+ROWS = 28  # maximum number of target pieces
+RIGHT, FOOT, TITLE, AXIS = 0.15, 0.55, 0.36, 0.24  # inches of margins
 GAP = "…"
 
 
 def draw_alignment(
     alignment: Alignment, title: str = "", path: str | Path | None = None, theme: Theme = LIGHT
 ) -> "Figure":
-    """A matrix of attention: a column for each piece read, a row for each piece written; each row sums to 1.
+    """Draw a matrix of attention: one column per source piece, one row per target piece; each row sums to 1.
 
-    Of long texts the first and last pieces are shown. The column of those left out is the sum of their attention, and
-    the row of those left out the mean of theirs, so that nothing is hidden.
+    Of long texts the first and last pieces are shown. The column of the others is the sum of their attention, and the
+    row of the others is their mean, so that no attention is hidden.
 
     Args:
         alignment: of `Translator.align`, or of vectors that stand for places.
@@ -48,7 +48,7 @@ def draw_alignment(
         theme: `LIGHT` or `DARK`.
 
     Raises:
-        OptionError: nothing read or nothing written, or a path with another ending.
+        OptionError: an empty source or target, or a path with another ending.
 
     Example:
         >>> figure = draw_alignment(Alignment(("a", "b"), ("b", "a"), np.array([[0.1, 0.9], [0.8, 0.2]])))
@@ -66,7 +66,7 @@ def draw_alignment(
     names = [_named(piece) for piece in read]
     cell = min(LARGEST_CELL, (WIDTH - left - RIGHT) / len(names))
     widest = max(width_of(name, SMALL) for name in names)
-    upright = widest > cell - 0.05  # names that have no room beside each other are turned
+    upright = widest > cell - 0.05  # names that are too wide are rotated
     tall = min(cell, LARGEST_CELL if len(rows) < 12 else 0.24)
     above = TITLE + AXIS + (widest if upright else 0.14) + 0.1
     height = above + tall * len(rows) + FOOT
@@ -94,13 +94,13 @@ def draw_alignment(
 
 
 def _outline(axes: Any, theme: Theme) -> None:
-    """A thin frame, so that cells without attention are seen to be there."""
+    """Draw a thin frame, so that cells without attention are visible."""
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(theme.tint(theme.muted, 0.4))
 
 
 def _named(piece: str) -> str:
-    """A piece as its label; spaces at its ends are to be seen."""
+    """Return the label of a piece, with visible spaces at its ends."""
     return shortened(piece if piece == piece.strip() else visible(piece), NAME)
 
 
@@ -109,7 +109,7 @@ def _hidden(count: int, how: str) -> str:
 
 
 def _shortened(pieces: Sequence[str], rows: np.ndarray, most: int, as_one: Any) -> tuple[list[str], np.ndarray, int]:
-    """At most so many pieces and their rows: two thirds from the start, one from the end, and how many became one."""
+    """Keep at most `most` pieces, two thirds from the start and one from the end; return also how many were joined."""
     if len(pieces) <= most:
         return list(pieces), rows, 0
     last = (most - 1) // 3

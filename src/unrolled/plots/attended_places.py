@@ -1,4 +1,4 @@
-"""Draws where each word about a picture looked: a panel for each word, and sheets of pictures with their captions."""
+"""Plots of attention on pictures: one panel per word, and sheets of pictures with their captions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,25 +13,25 @@ from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_figure, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACROSS = 4  # panels beside each other
+ACROSS = 4  # panels per row
 MARGIN, NAME, TITLE = 0.07, 0.24, 0.38  # inches around a panel, for the word above it, and for the title
-VEIL, THICK = 0.5, 0.75  # the grey that lies over what was not looked at, and how much of it
-PICTURE, STRIP = 1.05, 0.5  # inches of a picture on a sheet, and of the small ones beside it
+VEIL, THICK = 0.5, 0.75  # grey level of the veil over parts without attention, and its maximum opacity
+PICTURE, STRIP = 1.05, 0.5  # inches of a picture on a sheet, and of the small ones next to it
 LINE = 0.17  # inches of a line of text
-LINES = 3  # of one text on a sheet
+LINES = 3  # maximum lines of a text on a sheet
 MOST_PANELS = 39
-FINE = 128  # pixels of a side of a panel at least
+FINE = 128  # minimum pixels of a panel's side
 
 
 def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """The picture, and again for each word: what the word looked at is clear, the rest is under a grey veil.
+    """Draw the picture, and again for each word with a grey veil over the parts without attention.
 
-    The veil is as thick as the attention is small beside its largest value for this word; between places it changes
-    evenly. Of long answers the first words are shown.
+    The opacity of the veil depends on the attention relative to its largest value for this word, interpolated between
+    places. Of long answers the first words are shown.
 
     Args:
-        working: of `Captioner.workings`.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        working: from `Captioner.workings`.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
@@ -58,11 +58,11 @@ def draw_looks(working: Working, path: str | Path | None = None, theme: Theme = 
 
 
 def draw_sheet(workings: Sequence[Working], path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """Pictures one below the other, each with what was written about it, the true text, and where each word looked.
+    """Draw pictures below each other, each with its generated text, the true text, and the attention of each word.
 
     Args:
-        workings: of `Captioner.workings`; twenty make a sheet that one can still read.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        workings: from `Captioner.workings`; up to about twenty fit a readable sheet.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
@@ -93,7 +93,7 @@ def draw_sheet(workings: Sequence[Working], path: str | Path | None = None, them
 
 
 def _looks_of(working: Working) -> tuple[np.ndarray, list[str], list[np.ndarray]]:
-    """The picture, the words, and each word's attention as a grid."""
+    """Return the picture, the words, and each word's attention as a grid."""
     picture = _picture_of(working)
     if working.alignment is None:
         raise OptionError(message("working", expected="from a model with attention", received="one without attention"))
@@ -108,7 +108,7 @@ def _picture_of(working: Working) -> np.ndarray:
 
 
 def _veiled(picture: np.ndarray, weights: np.ndarray, least: int = 1) -> np.ndarray:
-    """A picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small; of at least so many pixels."""
+    """Return a picture (S, S, 3) from 0 to 1, grey where the weights (h, w) are small; at least `least` pixels wide."""
     colors = _colors(picture)  # (S, S, 3)
     times = -(-least // len(colors))
     colors = colors.repeat(times, 0).repeat(times, 1)
@@ -118,7 +118,7 @@ def _veiled(picture: np.ndarray, weights: np.ndarray, least: int = 1) -> np.ndar
 
 
 def grown(weights: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """A grid of values on so many pixels; each value lies in the middle of its place, between them it goes evenly.
+    """Interpolate a grid of values to pixels; each value is at the centre of its place.
 
     Example:
         >>> grown(np.array([[0.0, 1.0]]), (1, 4)).tolist()
@@ -153,7 +153,7 @@ def _panel(figure: "Figure", box: tuple[float, float, float, float], picture: np
 
 
 def _texts(working: Working, width: float) -> list[tuple[str, str]]:
-    """Lines of what was written and what is true, each with which of the two it is."""
+    """Return the lines of the generated and the true text, each with its kind."""
     parts = [("written", working.answer)]
     if working.true:
         parts.append(("true", working.true))
@@ -161,7 +161,7 @@ def _texts(working: Working, width: float) -> list[tuple[str, str]]:
 
 
 def _wrapped(text: str, width: float) -> list[str]:
-    """Lines that fit, at most `LINES`; what is left out is marked."""
+    """Wrap a text to at most `LINES` lines; omissions are marked."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
@@ -181,7 +181,7 @@ def _height(working: Working, lines: Sequence[Any]) -> float:
 
 
 def _strip(figure: "Figure", working: Working, left: float, top: float, theme: Theme) -> None:
-    """The picture in small for each word, the word below it."""
+    """Draw a small picture per word, with the word below it."""
     picture, words, looks = _looks_of(working)
     room = int((WIDTH - left - MARGIN) / (STRIP + 0.05))
     shown = words if len(words) <= room else words[: room - 1]
@@ -198,7 +198,7 @@ def _strip(figure: "Figure", working: Working, left: float, top: float, theme: T
 
 
 def on_one_line(text: str) -> str:
-    """Text on one line; "nothing" where there is none."""
+    """Join a text to one line; "nothing" if it is empty."""
     return " ".join(text.split()) or "nothing"
 
 

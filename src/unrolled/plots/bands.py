@@ -1,4 +1,4 @@
-"""A heat map over time, broken into lines as text is, with what each step reads written below it."""
+"""Heat maps over time, broken into lines like text, with the input of each step below."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HIGH = 0.17  # inches of a row
-ABOVE, BELOW = 0.5, 0.34  # inches for the title, and under each line for what it reads
-WORD = 0.8  # the widest label of a step, in inches
+ABOVE, BELOW = 0.5, 0.34  # inches for the title, and under each line for its inputs
+WORD = 0.8  # maximum width of a step's label, in inches
 
 
 def draw_bands(
@@ -26,14 +26,14 @@ def draw_bands(
     colors: "Colormap",
     limits: tuple[float, float],
 ) -> "Figure":
-    """Rows of colours over the steps of a sequence, in as many lines as it takes.
+    """Draw rows of colours over the steps of a sequence, in as many lines as needed.
 
     Args:
         rows: (T,) by the name on the left.
-        labels: what each step reads, (T,); without them the axis counts steps.
-        title: above everything.
+        labels: input of each step, (T,); without them the axis counts steps.
+        title: above the picture.
         theme: colours of the text.
-        colors: what values become.
+        colors: map from values to colours.
         limits: the values of the first and the last colour.
     """
     values = np.array([np.asarray(row, dtype=float) for row in rows.values()])  # (K, T)
@@ -67,18 +67,18 @@ def draw_bands(
 
 
 def symmetric(values: np.ndarray) -> tuple[float, float]:
-    """Limits around zero that hold all values."""
+    """Return limits symmetric around zero that include all values."""
     limit = float(np.abs(values).max(initial=0.0)) or 1.0
     return -limit, limit
 
 
 def _steps_in_line(labels: Sequence[str], length: int, width: float) -> int:
-    """At most so many that the widest label has room; without labels all of them."""
+    """Return the steps per line, so that the widest label fits; without labels all steps."""
     if not labels:
         return length
     widest = max(min(width_of(visible(text), SMALL), WORD) for text in labels)
     most = max(1, int(width / max(widest + 0.05, 11 / INCH)))
-    return -(-length // -(-length // most))  # as many lines as that takes, all of one length
+    return -(-length // -(-length // most))  # as many lines as needed, all of one length
 
 
 def _count_steps(axes: "Axes", start: int, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Draws which class is taken for which."""
+"""Plots of confusion matrices."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = 1.6  # the widest name of a class, in inches
+NAME = 1.6  # maximum width of a class name, in inches
 CELL, LARGEST_CELL = 0.26, 0.5  # inches
 ABOVE, BELOW, RIGHT = 0.62, 0.15, 0.15
-DARK_FROM = 0.6  # share of a row from which on a number is written in the colour of the ground
+DARK_FROM = 0.6  # share of a row from which a number is written in the background colour
 
 
 def draw_confusion(confusion: Confusion, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """A cell for each true class and answer: how often, and, as its colour, which share of the true class.
+    """Draw a confusion matrix: counts as numbers, shares of the true class as colours.
 
     Args:
         confusion: from `unrolled.metrics.confusion.confusion`, of at most 20 classes.

@@ -1,4 +1,4 @@
-"""Draws curves over a common axis, each with its name where it ends."""
+"""Plots of curves over a common axis, each with its name at its end."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 6.4, 3.6  # inches
-DASHES = ("-", "--", "-.", ":")  # a second sign beside the colour
+DASHES = ("-", "--", "-.", ":")  # line styles, in addition to colours
 
 Points = tuple[Sequence[float], Sequence[float]]  # along and up
 
@@ -27,16 +27,16 @@ def draw_curves(
     path: str | Path | None = None,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """Curves by name.
+    """Draw curves by name.
 
     Args:
         curves: the points of each; numbers that are not finite are left out, on a logarithmic axis also those <= 0.
         title: of the picture.
-        along: what the horizontal axis counts.
-        up: what the vertical one measures.
-        log: a logarithmic vertical axis.
+        along: label of the horizontal axis.
+        up: label of the vertical axis.
+        log: whether the vertical axis is logarithmic.
         levels: horizontal lines by name.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
     """
     from matplotlib.ticker import MaxNLocator
@@ -53,7 +53,7 @@ def draw_curves(
     for name, level in (levels or {}).items():
         axes.axhline(level, color=theme.muted, linewidth=0.9, linestyle=":", label=name)
     if all(float(one).is_integer() for x, _ in curves.values() for one in x):
-        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))  # steps have no halves
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))  # steps are whole numbers
     if log:
         axes.set_yscale("log")
         axes.minorticks_off()

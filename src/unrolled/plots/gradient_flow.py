@@ -1,4 +1,4 @@
-"""Draws gradient flow: the gradient's size at every step, and what is left of one loss's gradient further back."""
+"""Plots of gradient flow: the size of the gradient at every step, and its decay before one loss."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def draw_state_gradients(flow: GradientFlow, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """`|dL/ds_t|` of every layer over time, on a logarithmic axis.
+    """Draw `|dL/ds_t|` of every layer over time, on a logarithmic axis.
 
     Args:
         flow: from `unrolled.inspection.gradient_flow.gradient_flow`.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
     """
     curves: dict[str, Points] = {}
@@ -29,7 +29,7 @@ def draw_state_gradients(flow: GradientFlow, path: str | Path | None = None, the
 
 
 def draw_decay(flow: GradientFlow, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """What is left of one loss's gradient, by how many steps back; a hundredth is as good as nothing."""
+    """Draw the remaining share of one loss's gradient by the number of steps back, with a line at a hundredth."""
     curves: dict[str, Points] = {}
     for layer in flow.layers:
         if layer.decay is not None:

@@ -1,4 +1,4 @@
-"""Where everything of an unfolded network lies, in inches: time from left to right, from inputs up to losses."""
+"""Layout of an unfolded network in inches: time from left to right, inputs at the bottom, losses at the top."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ PAD = 0.16  # around a label, both sides together
 LINE = 0.19  # height of a line of text
 ROW = 0.86  # from one row of cells to the next
 STRIP = 0.1  # height of the strip of colours that shows a vector's numbers
-WIDEST = 0.9  # of a text in a box
-STRIPED = (graph.INPUT, graph.VECTOR, graph.STATE, graph.OUTPUT)  # kinds that show a strip, where they have numbers
+WIDEST = 0.9  # maximum width of a text in a box
+STRIPED = (graph.INPUT, graph.VECTOR, graph.STATE, graph.OUTPUT)  # kinds with a strip, if they have numbers
 
 
 @dataclass(frozen=True)
 class Box:
-    """The middle and the size of a node."""
+    """The centre and the size of a node."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Box:
 
 @dataclass
 class Layout:
-    """Boxes by the name of their node, and the middle of each shown step's column."""
+    """The boxes by node name, and the centre of each shown step's column."""
 
     boxes: dict[str, Box] = field(default_factory=dict)
     columns: dict[int, float] = field(default_factory=dict)
@@ -67,11 +67,11 @@ class Layout:
 
 
 def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> Layout:
-    """Boxes for all nodes, so large that every label fits and so far apart that none touches another.
+    """Place the boxes of all nodes, large enough for their labels and without overlap.
 
     Args:
-        unfolding: what is drawn.
-        pitch: inches from one step to the next at least.
+        unfolding: to draw.
+        pitch: minimum inches from one step to the next.
     """
     sizes = {
         kind: size_of(unfolding.of_kind(kind))
@@ -88,7 +88,7 @@ def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> Layout:
 
 
 def lines_of(node: Node) -> list[str]:
-    """What is written in a node: its label, and below it what the data says or costs there."""
+    """Return the texts in a node: its label, and below it its text or its loss."""
     if node.kind in (graph.JOIN, graph.GAP):
         return []
     if node.kind == graph.CELL:
@@ -100,7 +100,7 @@ def lines_of(node: Node) -> list[str]:
 
 
 def size_of(nodes: list[Node]) -> tuple[float, float]:
-    """The width and height in which every one of these nodes has room for its lines."""
+    """Return the width and height that fit the lines of each of these nodes."""
     width, count = 0.2, 1  # inches, lines
     strip = STRIP if any(node.values and node.kind in STRIPED for node in nodes) else 0.0
     for node in nodes:
@@ -111,7 +111,7 @@ def size_of(nodes: list[Node]) -> tuple[float, float]:
 
 
 def _pitch(unfolding: Unfolding, sizes: dict[str, tuple[float, float]], aside: float) -> float:
-    """From one step to the next: a cell, a state, and two arrows, one of which has a name."""
+    """Return the distance between steps: a cell, a state, and two arrows, one of them with a name."""
     name = max((width_of(written(name)) for name in unfolding.weights if name[0] == "W"), default=0.0)
     stops = 0.14 if len(unfolding.windows) > 1 else 0.0
     cell, state = sizes[graph.CELL][0], sizes[graph.STATE][0]
@@ -131,7 +131,7 @@ def _columns(shown: tuple[int, ...], pitch: float) -> dict[int, float]:
 
 
 def _heights(unfolding: Unfolding) -> dict[tuple[object, ...], float]:
-    """How high each row lies: inputs, every layer and direction, what joins them, and what is above."""
+    """Return the height of each row: inputs, every layer and direction, joins, and the rows above."""
     height = 0.0
     heights: dict[tuple[object, ...], float] = {(graph.INPUT,): 0.0}
     rows = dict.fromkeys((node.layer, node.direction) for node in unfolding.of_kind(graph.CELL))
@@ -183,7 +183,7 @@ def _box(
 
 
 def _beside(node: Node, layout: Layout) -> float:
-    """The place of a state: half a step after its cell, or before the first one."""
+    """Return the place of a state: half a step after its cell, or before the first one."""
     half = layout.pitch / 2
     if node.direction == "forward":
         return layout.columns[node.step] + half if node.step else min(layout.columns.values()) - half
@@ -192,7 +192,7 @@ def _beside(node: Node, layout: Layout) -> float:
 
 
 def _steps_of(node: Node) -> Iterator[int]:
-    """The two shown steps around a gap, which its name ends in."""
+    """Yield the two shown steps around a gap, from the end of its name."""
     return (int(part) for part in node.name.partition("^")[0].split("_")[1:])
 
 
@@ -203,7 +203,7 @@ def _vector_box(
     sizes: dict[str, tuple[float, float]],
     heights: dict[tuple[object, ...], float],
 ) -> Box:
-    """What belongs to the whole sequence: below the first state, or beside the answer that it helps."""
+    """Place the vector of the whole sequence: below the first state, or next to the output that uses it."""
     if node.step is not None:
         return Box(layout.columns[node.step] + layout.pitch / 2, heights[graph.OUTPUT,], *sizes[graph.VECTOR])
     if unfolding.arrangement == "ManyToOne":

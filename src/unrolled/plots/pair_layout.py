@@ -1,4 +1,4 @@
-"""Where everything of an unfolded encoder-decoder lies: the encoder below, attention between, the decoder above."""
+"""Layout of an unfolded encoder-decoder: the encoder at the bottom, attention between, the decoder at the top."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,20 +8,20 @@ from unrolled.inspection.graph import Unfolding
 from unrolled.plots.layout import LINE, PAD, Box, Layout, lay_out, lines_of, size_of
 from unrolled.plots.theme import SMALL, width_of, written
 
-FAN = 1.25  # from places up to contexts, where arrows of attention spread
-UP = 0.72  # from contexts up to what the decoder reads
-APART = 0.13  # between lanes, and from a lane to what is beside it
-PICTURE = 0.95  # inches of a picture that is shown
-ASIDE = 0.065  # of the two lines through the lane of a context, from its middle
+FAN = 1.25  # height from places to contexts, for the arrows of attention
+UP = 0.72  # height from contexts to the decoder's inputs
+APART = 0.13  # between lanes, and from a lane to its neighbours
+PICTURE = 0.95  # inches of a shown picture
+ASIDE = 0.065  # distance of the two lines in a context's lane from its centre
 
 
 @dataclass
 class PairLayout(Layout):
-    """Boxes, and the lanes in which lines pass between a step's cell and its state, and behind the state.
+    """The boxes, and the lanes for lines between a step's cell and its state, and after the state.
 
     Args:
         lane: of contexts, in inches after a step's column.
-        feed: of what is read as the next input.
+        feed: of outputs that are fed back as the next input.
     """
 
     lane: float = 0.0
@@ -29,12 +29,12 @@ class PairLayout(Layout):
 
 
 def is_pair(unfolding: Unfolding) -> bool:
-    """Whether an unfolding has an encoder and a decoder."""
+    """Return whether an unfolding has an encoder and a decoder."""
     return any(node.side == graph.DECODER for node in unfolding.nodes)
 
 
 def lay_out_pair(unfolding: Unfolding) -> PairLayout:
-    """Boxes for all nodes of an encoder-decoder."""
+    """Place the boxes of all nodes of an encoder-decoder."""
     pitch, lane, feed = _lanes(unfolding)
     above = lay_out(_side(unfolding, graph.DECODER, unfolding.shown), pitch)
     below = _source(unfolding)
@@ -55,18 +55,18 @@ def lay_out_pair(unfolding: Unfolding) -> PairLayout:
 
 
 def _side(unfolding: Unfolding, side: str, shown: tuple[int, ...]) -> Unfolding:
-    """One side as an unfolding of its own."""
+    """Return one side as a separate unfolding."""
     nodes = tuple(node for node in unfolding.nodes if node.side == side)
     return replace(unfolding, nodes=nodes, shown=shown, windows=())
 
 
 def _lanes(unfolding: Unfolding) -> tuple[float, float, float]:
-    """From one step of the decoder to the next, and its two lanes."""
+    """Return the distance between steps of the decoder, and its two lanes."""
     mine = _side(unfolding, graph.DECODER, unfolding.shown)
     sizes = {kind: size_of(mine.of_kind(kind))[0] / 2 for kind in (graph.INPUT, graph.STATE, graph.CELL)}
     context = size_of(unfolding.of_kind(graph.CONTEXT))[0] / 2
     lane = max(sizes[graph.CELL], sizes[graph.INPUT]) + APART + ASIDE
-    state = max(lane + ASIDE + APART, context) + sizes[graph.STATE]  # its middle, half a pitch after the column
+    state = max(lane + ASIDE + APART, context) + sizes[graph.STATE]  # its centre, half a pitch after the column
     feed = state + sizes[graph.STATE] + APART
     name = max((width_of(written(name), SMALL) for name in unfolding.weights if name[0] == "W"), default=0.0)
     room = max(feed + name + sizes[graph.CELL] + 2 * APART, feed + sizes[graph.INPUT] + 0.2)
@@ -75,7 +75,7 @@ def _lanes(unfolding: Unfolding) -> tuple[float, float, float]:
 
 
 def _source(unfolding: Unfolding) -> dict[str, Box]:
-    """The encoder's boxes, and those of the gaps between places."""
+    """Place the encoder's boxes, and those of the gaps between places."""
     side = _side(unfolding, graph.ENCODER, unfolding.shown_places)
     if not side.nodes:
         return {}
@@ -89,7 +89,7 @@ def _source(unfolding: Unfolding) -> dict[str, Box]:
 
 
 def _gap(before: Box | None, after: Box | None) -> Box:
-    """Between two places, or beyond the last one to a side."""
+    """Place a gap between two places, or beyond the last one on a side."""
     known = before or after
     assert known is not None, "a gap is beside a place"
     beyond = known.width / 2 + 0.37
@@ -98,7 +98,7 @@ def _gap(before: Box | None, after: Box | None) -> Box:
 
 
 def _places(unfolding: Unfolding, boxes: Mapping[str, Box]) -> dict[int, Box]:
-    """What can be looked back at, by the number of its place: the encoder's highest boxes."""
+    """Return the boxes that attention can use, by place: the highest ones of the encoder."""
     top = max(boxes[node.name].y for node in unfolding.nodes if node.side == graph.ENCODER and node.step)
     found = {}
     for node in unfolding.nodes:
@@ -108,7 +108,7 @@ def _places(unfolding: Unfolding, boxes: Mapping[str, Box]) -> dict[int, Box]:
 
 
 def _looked_at(side: Unfolding) -> dict[str, Box]:
-    """Places of a picture in a row, below them the net that found them, and what it looked at."""
+    """Place the places of a picture in a row, below them the convolution net, and below it the picture."""
     places, inputs = side.of_kind(graph.PLACE), side.of_kind(graph.INPUT)
     width, height = size_of(places)
     read = size_of(inputs) if inputs else (0.0, 0.0)

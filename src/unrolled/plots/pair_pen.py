@@ -1,4 +1,4 @@
-"""The pen for encoder-decoders: arrows of attention, contexts, and outputs that are read as the next inputs."""
+"""The pen for encoder-decoders: arrows of attention, contexts, and outputs that are fed back as inputs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,14 @@ from unrolled.plots.theme import ORANGE, SMALL, Theme, width_of, written
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-THIN, THICK = 0.35, 3.0  # points of an arrow of attention, from none to all of it
-FAINT = 0.05  # less attention than this has no arrow's head
+THIN, THICK = 0.35, 3.0  # line widths in points for attention 0 and 1
+FAINT = 0.05  # below this attention an arrow has no head
 BEND = 0.15  # inches below a cell at which lines turn
 Point = tuple[float, float]
 
 
 class PairPen(Pen):
-    """Draws what a `Pen` draws, and what lies between two sides."""
+    """A `Pen` that also draws the parts between encoder and decoder."""
 
     layout: PairLayout
 
@@ -68,7 +68,7 @@ class PairPen(Pen):
             super().arrow(arrow, unfolding, patches)
 
     def name(self, arrow: Arrow, start: Point, end: Point, source: Any, target: Any) -> None:
-        """Of a state's weights right of the lane in which outputs are fed back."""
+        """Write the weights' name of a state, right of the lane for fed-back outputs."""
         if arrow.weights.startswith("Wᵈ") and abs(start[1] - end[1]) < 0.01:
             label = written(arrow.weights)
             self.text(target.left - 0.1 - width_of(label, SMALL) / 2, start[1] + 0.13, label, self.theme.ink, SMALL)
@@ -76,7 +76,7 @@ class PairPen(Pen):
             super().name(arrow, start, end, source, target)
 
     def _start(self, name: str, a: Box, b: Box, first: bool) -> None:
-        """From the vector for the source up to the first state of a layer; to higher layers beside those below."""
+        """Draw the line from the source vector to the first state of a layer, passing lower layers at the side."""
         if first:
             self._line([(a.x, a.top), (b.x, b.bottom)], self.theme.ink)
             x, y = a.x + 0.08 + width_of(name, SMALL) / 2, (a.top + b.bottom) / 2
@@ -103,7 +103,7 @@ class PairPen(Pen):
         )
 
     def _line(self, points: list[Point], color: Any, dashed: bool = False) -> None:
-        """An arrow through points, with a head at the last one."""
+        """Draw an arrow through points, with a head at the last one."""
         from matplotlib.patches import FancyArrowPatch
         from matplotlib.path import Path
 

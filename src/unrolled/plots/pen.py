@@ -26,11 +26,11 @@ COLORS = {
     graph.LOSS: PURPLE,
     graph.TOTAL: PURPLE,
 }
-FIRST = 8  # numbers shown of a vector
+FIRST = 8  # maximum number of shown values of a vector
 
 
 class Pen:
-    """Draws nodes and arrows on axes whose unit is an inch."""
+    """Draws nodes and arrows on axes in inches."""
 
     def __init__(self, axes: "Axes", theme: Theme, layout: Layout) -> None:
         self.axes, self.theme, self.layout = axes, theme, layout
@@ -72,7 +72,7 @@ class Pen:
         return patch
 
     def strip(self, node: Node, box: Box) -> None:
-        """The first numbers of a vector as colours, inside its box at the lower edge."""
+        """Draw the first numbers of a vector as colours, at the lower edge of its box."""
         values = np.array(next(iter(node.values.values()))[:FIRST])
         limit = np.abs(values).max() or 1.0
         half = min(box.width - 0.14, 0.07 * len(values)) / 2
@@ -108,7 +108,7 @@ class Pen:
                 patchA=patches[arrow.source],
                 patchB=patches[arrow.target],
                 connectionstyle=_way(arrow, unfolding, source, target),
-                arrowstyle="-[" if arrow.restarts else "-|>",  # a bar in front of the cell: nothing comes in
+                arrowstyle="-[" if arrow.restarts else "-|>",  # a bar in front of the cell: no state comes in
                 mutation_scale=4 if arrow.restarts else 8,
                 linewidth=1.0,
                 linestyle=(0, (2, 2)) if arrow.stops else "solid",
@@ -124,9 +124,9 @@ class Pen:
     def name(
         self, arrow: Arrow, start: tuple[float, float], end: tuple[float, float], source: Box, target: Box
     ) -> None:
-        """The weights' name beside the arrow: above a level one, to the outside of a rising one."""
+        """Write the weights' name next to the arrow: above a horizontal one, outside of a rising one."""
         name, color = written(arrow.weights), self.theme.ink
-        if abs(end[0] - start[0]) > self.layout.pitch:  # from afar, it arrives level
+        if abs(end[0] - start[0]) > self.layout.pitch:  # a long arrow arrives horizontally
             self.text(target.left - 0.3, target.y + 0.13, name, color, SMALL)
         elif abs(start[1] - end[1]) < 0.01:
             x = (source.right + target.left) / 2 if end[0] > start[0] else (target.right + source.left) / 2
@@ -137,7 +137,7 @@ class Pen:
     def beside(
         self, start: tuple[float, float], end: tuple[float, float], source: Box, target: Box, name: str
     ) -> tuple[float, float]:
-        """Where a rising arrow's name goes: in the free space over its source, or under its target for the read-out."""
+        """Return the place of a rising arrow's name: above its source, or below its target for the read-out."""
         free = min(target.bottom - source.top, ROW - 0.4)
         y = target.bottom - free / 2 if name[0] == "V" else source.top + free / 2
         x = start[0] + (y - start[1]) / (end[1] - start[1]) * (end[0] - start[0])
@@ -146,7 +146,7 @@ class Pen:
 
 
 def _way(arrow: Arrow, unfolding: Unfolding, source: Box, target: Box) -> str:
-    """Straight, but around what would be in between."""
+    """Return the path of an arrow: straight, or around boxes in between."""
     if unfolding.node(arrow.source).kind == graph.INPUT and unfolding.node(arrow.target).kind == graph.OUTPUT:
         return "arc3,rad=0.36"
     if arrow.weights == "start" and target.y - source.y > 1.3:

@@ -1,4 +1,4 @@
-"""Draws how often the true item is among the first k answers."""
+"""Plots of recall: the share of true items among the first k answers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ MARKERS = "osD^vP"
 
 
 def cuts_of(scores: Scores) -> dict[int, str]:
-    """The metric for each k, in order; empty where the scores are of no ranking."""
+    """Return the metric for each k, in order; empty if the scores are not of a ranking."""
     found = {}
     for metric in scores.model:
         kind, _, cut = metric.rpartition("_")
@@ -27,15 +27,15 @@ def cuts_of(scores: Scores) -> dict[int, str]:
 
 
 def draw_recall(scores: Scores, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """Recall curves: the share of true items among the first k answers, of the model and of every baseline.
+    """Draw recall curves: the share of true items among the first k answers, of the model and of every baseline.
 
     Args:
-        scores: what `evaluate` of a recommender returned.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        scores: from `evaluate` of a recommender.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
-        OptionError: scores of no ranking, or a path with another ending.
+        OptionError: scores that are not of a ranking, or a path with another ending.
 
     Example:
         >>> mine, its = {"hr_1": 0.2, "hr_5": 0.6}, {"hr_1": 0.1, "hr_5": 0.3}

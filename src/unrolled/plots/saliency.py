@@ -1,4 +1,4 @@
-"""Draws which steps an answer hangs on."""
+"""Plots of saliency: the importance of each step for an answer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def draw_saliency(
     saliency: Saliency, labels: Sequence[str] = (), path: str | Path | None = None, theme: Theme = LIGHT
 ) -> "Figure":
-    """Every step's share in the answer, by gradient and by occlusion, each as a share of its own largest.
+    """Draw the importance of every step, by gradient and by occlusion, each relative to its largest.
 
     Args:
         saliency: from `unrolled.inspection.saliency.saliency`.
-        labels: what each step reads, (T,).
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        labels: input of each step, (T,).
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the colours of a picture mean, at its foot."""
+"""The colour scale at the bottom of a picture."""
 
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 def draw_scale(
     figure: "Figure", theme: Theme, colors: "Colormap", limits: tuple[float, float], left: float, says: str = ""
 ) -> None:
-    """A strip of all colours with three numbers; it takes the lowest 0.4 inches.
+    """Draw a strip of all colours with three numbers, in the lowest 0.4 inches.
 
     Args:
         figure: the picture.
         theme: colours of the text.
-        colors: what values become.
+        colors: map from values to colours.
         limits: the values of the first and the last colour.
         left: inches from the left edge.
-        says: what the numbers are, to the right of the strip.
+        says: label to the right of the strip.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize

@@ -1,4 +1,4 @@
-"""Draws shapes that were given or generated point by point, each in a field of its own."""
+"""Plots of shapes made of points, such as handwriting, each in its own field."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARGIN, TITLE = 0.08, 0.3  # inches around a field, and for the name of a group
-DOTS = 12  # shapes of no more points show them
+DOTS = 12  # maximum number of points that are shown as dots
 
 
 def draw_shapes(
@@ -24,19 +24,19 @@ def draw_shapes(
     across: int = 8,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """Shapes side by side, all on one scale; under a name each, groups of them.
+    """Draw groups of shapes under their names, all on one scale.
 
     Args:
-        groups: shapes by the name above them, "" for none. A shape has a row for every point: its place x and y with y
-            upwards, and maybe, in a third column, 1 where the pen is lifted after the point.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
-        offsets: rows say how far to go from the point before.
-        across: fields beside each other.
+        groups: shapes by the name above them, "" for none. A shape has one row per point: x and y with y upwards,
+            and optionally, in a third column, 1 where the pen is lifted after the point.
+        path: file to write, .svg, .png or .pdf; None = no file.
+        offsets: rows are offsets from the previous point.
+        across: number of fields per row.
         theme: `LIGHT` or `DARK`.
 
     Raises:
         ShapeError: rows of other than two or three numbers.
-        OptionError: a path with another ending, or nothing across.
+        OptionError: a path with another ending, or `across` below 1.
 
     Example:
         >>> figure = draw_shapes({"a corner, and a gap": [[[0, 0], [1, 0], [1, 1]], [[0, 0, 1], [1, 1, 0]]]})
@@ -72,7 +72,7 @@ def draw_shapes(
 
 
 def _points(shape: Any, offsets: bool) -> np.ndarray:
-    """Places and lifts, (T, 3)."""
+    """Return points and lifts, (T, 3)."""
     rows = np.asarray(shape, dtype=float)
     if not rows.size:
         return np.empty((0, 3))
@@ -94,6 +94,6 @@ def _draw(axes: Any, points: np.ndarray, span: float, color: str, theme: Theme) 
             marker = "o" if len(points) <= DOTS or len(stroke) == 1 else ""
             axes.plot(stroke[:, 0], stroke[:, 1], color=color, linewidth=1.4, marker=marker, markersize=2.5)
     middle = (points[:, :2].min(0) + points[:, :2].max(0)) / 2 if len(points) else np.zeros(2)
-    reach = 0.56 * span  # a little air
+    reach = 0.56 * span  # a small margin
     axes.set_xlim(middle[0] - reach, middle[0] + reach)
     axes.set_ylim(middle[1] - reach, middle[1] + reach)

@@ -1,4 +1,4 @@
-"""Draws what a layer remembers: states as a heat map over the text, gates as curves over time, units that track."""
+"""Plots of states: a heat map over the text, gates as curves over time, and units that track features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from unrolled.plots.theme import FONT, LIGHT, SMALL, WIDTH, Theme, new_axes, new
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEW = 30  # steps that are labelled one by one under curves
+FEW = 30  # maximum number of steps with labels under curves
 
 
 def draw_states(
@@ -29,15 +29,15 @@ def draw_states(
     path: str | Path | None = None,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """Units by steps, one colour for each number.
+    """Draw units by steps, with numbers as colours.
 
     Args:
         layer: one of `States.layers`.
-        row: which sequence.
+        row: index of the sequence.
         field: a state field such as "cell", or a gate such as "forget gate".
-        labels: what each step reads, (T,).
-        units: which to show; none = the 12 that change most, in order.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        labels: input of each step, (T,).
+        units: to show; empty = the 12 that change most, in order.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
@@ -68,13 +68,13 @@ def draw_gates(
     path: str | Path | None = None,
     theme: Theme = LIGHT,
 ) -> "Figure":
-    """How far each gate is open over time: the mean of its units, and the band that holds the middle half of them.
+    """Draw each gate over time: the mean of its units, and a band with the middle half of them.
 
     Args:
         layer: one of `States.layers`.
-        row: which sequence.
-        labels: what each step reads, (T,).
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        row: index of the sequence.
+        labels: input of each step, (T,).
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:
@@ -113,13 +113,13 @@ def draw_gates(
 
 
 def draw_tracking(ranking: Sequence[Tracked], path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """For each feature, how strongly its best unit follows it on steps that did not choose the unit.
+    """Draw for each feature the correlation of its best unit on steps that were not used to choose the unit.
 
-    A dot shows the correlation on the steps that did.
+    A dot shows the correlation on the steps used to choose it.
 
     Args:
         ranking: from `unrolled.inspection.tracking.tracking_units`.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Example:

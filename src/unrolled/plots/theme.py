@@ -1,4 +1,4 @@
-"""What all pictures share: two themes, fonts, colour maps, and how a figure is made and written."""
+"""Shared parts of all pictures: two themes, fonts, colour maps, and making and writing figures."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-FONT = ("DejaVu Sans", "sans-serif")  # the first comes with matplotlib, and has raised and lowered digits
-BIG, SMALL = 11.0, 9.0  # points; at a phone's width the smaller one still reads
-INCH = 72.0  # points
-NARROW = 0.2  # of the font's size: no letter is as narrow
+FONT = ("DejaVu Sans", "sans-serif")  # the first comes with matplotlib, and has superscript and subscript digits
+BIG, SMALL = 11.0, 9.0  # points; the smaller one is still readable on a phone
+INCH = 72.0  # points per inch
+NARROW = 0.2  # of the font size: narrower than any letter
 DPI = 150
-WIDTH = 5.2  # inches of a picture that has no width of its own: on a phone its small print is 9 pixels high
+WIDTH = 5.2  # default width in inches: on a phone small text is then 9 pixels high
 FORMATS = (".svg", ".png", ".pdf")
-# what a label writes after "_" and "^", as characters of their own: a picture's text stays searchable
+# characters after "_" and "^" in labels, as Unicode subscripts and superscripts: text stays searchable
 LOWERED = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 RAISED = str.maketrans("0123456789+-()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾")
 VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥", "\r": "↵"})
@@ -30,17 +30,17 @@ VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥", "\r": "↵"})
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a picture, by what they are for.
+    """The colours of a picture, by purpose.
 
-    The lines are of Okabe and Ito's palette, which colour-blind readers tell apart; on dark ground it is lightened.
+    Lines use Okabe and Ito's palette, which colour-blind readers can distinguish; on dark backgrounds it is lighter.
 
     Args:
         name: "light" or "dark".
         background: of the whole picture.
         ink: text and outlines.
-        muted: what matters less, such as axes.
+        muted: less important parts, such as axes.
         lines: colours in the order of use.
-        warning: what the eye should find first.
+        warning: the most important part.
 
     Source: M. Okabe and K. Ito, "Color Universal Design", 2008, section on palettes.
     """
@@ -53,23 +53,23 @@ class Theme:
     warning: str
 
     def tint(self, color: str, share: float = 0.25) -> tuple[float, ...]:
-        """A colour thinned with the background; `share` of it remains."""
+        """Mix a colour with the background; `share` of it remains."""
         from matplotlib.colors import to_rgb
 
         return tuple(share * a + (1 - share) * b for a, b in zip(to_rgb(color), to_rgb(self.background), strict=True))
 
     @property
     def diverging(self) -> "Colormap":
-        """From negative through nothing, which is the background, to positive."""
+        """Colour map from negative through zero, which is the background, to positive."""
         return _colormap(self.lines[0], self.background, self.lines[1])
 
     @property
     def sequential(self) -> "Colormap":
-        """From nothing to much."""
+        """Colour map from zero to large values."""
         return _colormap(self.background, self.lines[0])
 
 
-BLUE, ORANGE, GREEN, SKY, PURPLE = range(5)  # places in a theme's lines
+BLUE, ORANGE, GREEN, SKY, PURPLE = range(5)  # indices of a theme's lines
 LIGHT = Theme(
     "light", "#ffffff", "#1c1c1c", "#6b6b6b", ("#0072b2", "#d98200", "#009e73", "#56b4e9", "#b3588c"), "#c44e00"
 )
@@ -80,7 +80,7 @@ THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
 def new_figure(width: float, height: float, theme: Theme) -> "Figure":
-    """An empty figure of so many inches, in no window and in no global list.
+    """Make an empty figure of a size in inches, without a window and in no global list.
 
     Raises:
         UnsupportedError: matplotlib is not installed.
@@ -92,7 +92,7 @@ def new_figure(width: float, height: float, theme: Theme) -> "Figure":
 
 
 def new_axes(figure: "Figure", theme: Theme, *place: Any, **options: Any) -> "Axes":
-    """Axes in the theme's colours, added as `Figure.add_subplot` does."""
+    """Add axes in the theme's colours, as `Figure.add_subplot` does."""
     axes = figure.add_subplot(*place, facecolor=theme.background, **options)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["bottom", "left"]].set_color(theme.muted)
@@ -101,7 +101,7 @@ def new_axes(figure: "Figure", theme: Theme, *place: Any, **options: Any) -> "Ax
 
 
 def write(figure: "Figure", path: str | Path | None) -> "Figure":
-    """Write a figure as SVG, PNG or PDF by the ending of the path, or nowhere; returns it.
+    """Write a figure as SVG, PNG or PDF by the ending of the path, if there is one; return it.
 
     Text in an SVG stays text, and the same picture is the same file.
 
@@ -117,14 +117,14 @@ def write(figure: "Figure", path: str | Path | None) -> "Figure":
         raise OptionError(message("path", expected=f"a name ending in {', '.join(FORMATS)}", received=path.name))
     dateless = {"Date": None} if path.suffix.lower() == ".svg" else None
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "unrolled"}), warnings.catch_warnings():
-        # a character that the font lacks is a box in a PNG, and itself in an SVG
+        # a character that the font lacks is a box in a PNG, but correct in an SVG
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(path, dpi=DPI, metadata=dateless)
     return figure
 
 
 def svg_of(figure: "Figure") -> str:
-    """A figure as SVG that looks the same wherever it is shown, its letters drawn as shapes."""
+    """Return a figure as SVG that looks the same everywhere, with letters drawn as shapes."""
     import io
 
     import matplotlib as mpl
@@ -137,7 +137,7 @@ def svg_of(figure: "Figure") -> str:
 
 
 def written(label: str) -> str:
-    """A label as a reader should see it: an index after "_" lowered, a layer after "^" raised.
+    """Format a label: an index after "_" as subscript, a layer after "^" as superscript.
 
     >>> written("s'_12^(2)"), written("J = J_1 + ... + J_3")
     ('s′₁₂⁽²⁾', 'J = J₁ + … + J₃')
@@ -158,7 +158,7 @@ def written(label: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text on one line, with its spaces and line ends to be seen.
+    """Return text on one line, with visible spaces and line ends.
 
     >>> visible("a b"), visible(chr(10))
     ('a␣b', '↵')
@@ -167,14 +167,14 @@ def visible(text: str) -> str:
 
 
 def width_of(text: str, size: float = BIG) -> float:
-    """Inches that a line of text takes; UnsupportedError without matplotlib."""
+    """Return the width of a line of text in inches; UnsupportedError without matplotlib."""
     _need_matplotlib()
     return _width(text, size)
 
 
 def shortened(text: str, width: float, size: float = SMALL) -> str:
-    """Text cut to so many inches, the cut marked."""
-    most = int(width * INCH / (NARROW * size)) + 2  # more letters than this have no room
+    """Shorten a text to a width in inches, with a mark."""
+    most = int(width * INCH / (NARROW * size)) + 2  # more letters than this cannot fit
     if len(text) <= most and width_of(text, size) <= width:
         return text
     fits, high = 0, min(len(text), most)

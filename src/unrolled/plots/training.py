@@ -1,4 +1,4 @@
-"""Draws how training went."""
+"""Plots of training histories."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ HEIGHT = 4.2  # inches
 
 
 def draw_history(history: History, path: str | Path | None = None, theme: Theme = LIGHT) -> "Figure":
-    """Losses over the epochs, with the row whose weights were kept, and the gradient's norm below.
+    """Draw losses over the epochs, with the epoch whose weights were kept, and the gradient's norm below.
 
     Args:
-        history: `task.history_`, or what `Trainer.run` returned.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        history: `task.history_`, or the result of `Trainer.run`.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
 
     Raises:

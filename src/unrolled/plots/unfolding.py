@@ -1,4 +1,4 @@
-"""Draws an unfolded network the way the lecture does: one cell for each step, states flowing to the right."""
+"""Plots of unfolded networks as in the lecture: one cell per step, states flowing to the right."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,20 +24,20 @@ ATTENTION = "orange arrows into c: attention, thicker = more"
 def draw_unfolding(
     unfolding: Unfolding, path: str | Path | None = None, theme: Theme = LIGHT, picture: np.ndarray | None = None
 ) -> "Figure":
-    """The picture of an unfolding: inputs below, the same cell at each step, outputs, losses and their sum above.
+    """Draw an unfolding: inputs at the bottom, the same cell at each step, outputs, losses and their sum at the top.
 
-    Real values, where the unfolding has them, show as a strip of colours (its first 8 numbers) and as the losses.
-    A dashed line shows where truncated back-propagation stops the gradient. Where the state restarts, a bar stands
-    before the cell as well: nothing comes in from the step before.
+    Values, if the unfolding has them, are shown as a strip of colours (the first 8 numbers) and as the losses.
+    A dashed line shows where truncated back-propagation stops the gradient. Where the state restarts, there is also a
+    bar before the cell: no state comes in from the previous step.
 
-    Of an encoder-decoder the encoder lies below the decoder. An arrow of attention is as thick as the share that the
-    place below it gets; a gap's arrow has the shares of all places in it.
+    In an encoder-decoder the encoder is below the decoder. The width of an arrow of attention is the share of its
+    place; a gap's arrow has the shares of all places in it.
 
     Args:
         unfolding: from `unrolled.inspection.unfolding.unfold`.
-        path: where to write it, as .svg, .png or .pdf; None = nowhere.
+        path: file to write, .svg, .png or .pdf; None = no file.
         theme: `LIGHT` or `DARK`.
-        picture: what a captioner looked at, (S, S) or (S, S, 3) bytes.
+        picture: the source of a captioner, (S, S) or (S, S, 3) bytes.
 
     Raises:
         OptionError: a path with another ending.
@@ -83,7 +83,7 @@ def _title(unfolding: Unfolding) -> str:
 
 
 def _notes(unfolding: Unfolding, width: float) -> list[str]:
-    """The shared weights and their shapes, and what else is to be said, in lines that are not too long."""
+    """Return the shared weights with their shapes, and the notes, in lines of limited width."""
     parts = [f"{written(name)} {'×'.join(map(str, shape))}" for name, shape in unfolding.weights.items()]
     lines = _filled([f"shared by all steps: {parts[0]}", *parts[1:]], ", ", width)
     legend = [ATTENTION] if any(arrow.share is not None for arrow in unfolding.arrows) else []
@@ -92,7 +92,7 @@ def _notes(unfolding: Unfolding, width: float) -> list[str]:
 
 
 def _filled(parts: list[str], between: str, width: float) -> list[str]:
-    """Parts in lines of so many inches."""
+    """Join parts to lines of a width in inches."""
     lines = parts[:1]
     for part in parts[1:]:
         longer = f"{lines[-1]}{between}{part}"
@@ -104,7 +104,7 @@ def _filled(parts: list[str], between: str, width: float) -> list[str]:
 
 
 def _draw_windows(pen: Pen, unfolding: Unfolding) -> None:
-    """Below the inputs, how far each gradient flows back; a dashed line where it stops."""
+    """Draw below the inputs how far each gradient flows back, with a dashed line where it stops."""
     columns, y = pen.layout.columns, pen.layout.bottom - 0.28
     for window in unfolding.windows:
         inside = [step for step in unfolding.shown if window.start <= step <= window.stop]

@@ -76,7 +76,7 @@ class Waiting:
         ready, behind = self._ready, self._behind
         with self._changed:
             if self._closed:
-                raise StoreUnavailable("sessions: they are closed and take no more events; ask again in a moment")
+                raise StoreUnavailable("sessions: they are closed and accept no more events; retry in a moment")
             for work in works:
                 key = work.key
                 if key not in behind:

@@ -51,7 +51,7 @@ class Signer:
             received = "one without a signature" if data[: len(HEAD)] != HEAD else "another signature"
             raise ArtifactError(
                 message("state", expected="one that this server signed", received=received,
-                        remedy="take a state from a server with the same state key, or begin the session anew")
+                        remedy="take a state from a server with the same state key, or start the session again")
             )  # fmt: skip
         return state
 

@@ -173,7 +173,7 @@ def _extended(value: Any) -> msgpack.ExtType:
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if not isinstance(value, np.ndarray) or value.dtype.newbyteorder("<").str not in _KINDS:
-        raise TypeError(f"a stream's memory holds a {type(value).__name__}, which has no form as bytes")
+        raise TypeError(f"a stream's memory holds a {type(value).__name__}, which cannot be stored as bytes")
     kind = value.dtype.newbyteorder("<")
     head = msgpack.packb((kind.str, value.shape))
     assert isinstance(head, bytes)

@@ -1,7 +1,7 @@
 """The lecture's networks in plain NumPy, with back-propagation through time written out by hand.
 
-To be read in class, and used as an oracle by the tests. One sequence at a time, nothing is fast, and
-every line can be checked with a pencil.
+Made to be read in class, and used as a reference by the tests. It handles one sequence at a time, is not fast, and
+every line can be checked by hand.
 
     the simple network   s_t = tanh(W s_{t-1} + U x_t)      y_t = V s_t                      rnn.py
     its loss             J = sum_t J_t                      J_t = -log softmax(y_t)[true]    loss.py

@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def clip_to_band(gradients: Sequence[Array], low: float, high: float) -> list[Array]:
-    """Remedy 1: scale all gradients together so that their norm c lies in `low <= c <= high`.
+    """Scale all gradients together so that their norm c lies in `low <= c <= high` (remedy 1).
 
     >>> clip_to_band([np.array([3.0, 4.0])], low=0.0, high=1.0)
     [array([0.6, 0.8])]

@@ -1,4 +1,4 @@
-"""The loss of one step: how improbable the true output was thought to be, and which steps it looks back at."""
+"""The loss of one step: the negative log probability of the true output; and the steps that it looks back at."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,13 +7,13 @@ Array = NDArray[np.float64]
 
 
 def softmax(output: Array) -> Array:
-    """Scores (V,) to probabilities (V,)."""
-    raised = np.exp(output - output.max())  # the largest score is taken off so that exp cannot overflow
+    """Convert scores (V,) to probabilities (V,)."""
+    raised = np.exp(output - output.max())  # the largest score is subtracted so that exp cannot overflow
     return raised / raised.sum()
 
 
 def cross_entropy(output: Array, target: int) -> float:
-    """`J_t = -log p(true output)` of one step.
+    """Compute `J_t = -log p(true output)` of one step.
 
     >>> round(cross_entropy(np.array([0.0, 0.0]), 1), 4)  # two equal scores: log 2
     0.6931
@@ -22,7 +22,7 @@ def cross_entropy(output: Array, target: int) -> float:
 
 
 def output_slope(output: Array, target: int) -> Array:
-    """`dJ_t/dy_t` (V,): what was predicted minus what is true.
+    """Compute `dJ_t/dy_t` (V,): predicted minus true probabilities.
 
     >>> output_slope(np.array([0.0, 0.0]), 1)
     array([ 0.5, -0.5])
@@ -33,7 +33,7 @@ def output_slope(output: Array, target: int) -> Array:
 
 
 def first_seen(i: int, bptt_steps: int) -> int:
-    """The earliest step that loss i looks back at: 1, or with truncation (remedy 2) the last `bptt_steps` steps' first.
+    """Return the earliest step that loss i looks back at: 1, or the first of the last `bptt_steps` steps (remedy 2).
 
     >>> first_seen(5, bptt_steps=0), first_seen(5, bptt_steps=2)
     (1, 4)

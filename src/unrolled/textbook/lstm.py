@@ -13,25 +13,25 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Network:
-    """One of the LSTM's four small networks, before its squashing: `U x + W h + b`."""
+    """One of the LSTM's four small networks, before its squashing function: `U x + W h + b`."""
 
     U: Array  # (H, F)
     W: Array  # (H, H)
     b: Array  # (H,)
 
     def __call__(self, x: Array, hidden: Array) -> Array:
-        """Input (F,) and the last output (H,) to (H,)."""
+        """Map input (F,) and the last output (H,) to (H,)."""
         return self.U @ x + self.W @ hidden + self.b
 
     def add(self, slope: Array, now: "Moment") -> None:
-        """Add one step's gradient: `dJ/dz` (H,) times what U, W and b multiply in that step."""
+        """Add one step's gradient: `dJ/dz` (H,) times the factors of U, W and b in that step."""
         self.U += np.outer(slope, now.x)
         self.W += np.outer(slope, now.hidden_before)
         self.b += slope
 
 
 class Moment(NamedTuple):
-    """Everything that one time step of an LSTM computed; each (H,) but for the input x (F,)."""
+    """All values of one time step of an LSTM; each (H,) except for the input x (F,)."""
 
     x: Array
     hidden_before: Array
@@ -45,21 +45,21 @@ class Moment(NamedTuple):
 
 
 def sigmoid(z: Array) -> Array:
-    """A gate between 0, closed, and 1, open."""
-    return 0.5 * (1 + np.tanh(z / 2))  # the same curve as 1 / (1 + exp(-z)), and it cannot overflow
+    """Compute a gate between 0, closed, and 1, open."""
+    return 0.5 * (1 + np.tanh(z / 2))  # equals 1 / (1 + exp(-z)), and cannot overflow
 
 
 class LSTM:
     """Four small networks that forget, store and output (Hochreiter and Schmidhuber, 1997).
 
         forget, store, output = sigmoid(U x_t + W h_{t-1} + b)      three gates, each with its own U, W, b
-        candidate             = tanh(U x_t + W h_{t-1} + b)         what there is to store
+        candidate             = tanh(U x_t + W h_{t-1} + b)         the value to store
         cell_t                = forget * cell_{t-1} + store * candidate
         h_t                   = output * tanh(cell_t)
 
     Args:
-        input_size: numbers in one input, F.
-        hidden_size: numbers in one output and in the cell, H.
+        input_size: size of an input, F.
+        hidden_size: size of an output and of the cell, H.
         seed: seed of the starting weights. The forget gate's b starts at 1: at first, keep.
     """
 
@@ -79,12 +79,12 @@ class LSTM:
 
     @classmethod
     def from_torch(cls, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike, bias_hh: ArrayLike) -> "LSTM":
-        """An LSTM with weights in torch's layout: four blocks of H rows, in the order store, forget, candidate, output.
+        """Make an LSTM from torch's weights: four blocks of H rows, in the order store, forget, candidate, output.
 
         Args:
             weight_ih: (4 * H, F).
             weight_hh: (4 * H, H).
-            bias_ih: (4 * H,); torch adds two biases where one would do.
+            bias_ih: (4 * H,); torch adds two biases, though one would be enough.
             bias_hh: (4 * H,).
         """
         U, W = np.array(weight_ih, dtype=float), np.array(weight_hh, dtype=float)
@@ -95,12 +95,12 @@ class LSTM:
         return lstm
 
     def reset(self) -> None:
-        """Forget everything: h_0 = 0 and cell_0 = 0."""
+        """Reset the state: h_0 = 0 and cell_0 = 0."""
         self.hidden: Array = np.zeros(len(self.store.b))  # (H,)
         self.cell: Array = np.zeros(len(self.store.b))  # (H,)
 
     def step(self, x: ArrayLike) -> Array:
-        """One input (F,) to one output (H,), given all inputs before it."""
+        """Read one input (F,), given all earlier inputs; return the output (H,)."""
         return self._step(np.asarray(x, dtype=float)).hidden
 
     def _step(self, x: Array) -> Moment:
@@ -119,7 +119,7 @@ class LSTM:
         return [self._step(x) for x in np.asarray(inputs, dtype=float)]
 
     def slopes(self, now: Moment) -> dict[str, Array]:
-        """`ds_t/dz` (2 * H, H) for each network's `z = U x + W h + b`: its squashing, times what it acts on.
+        """Compute `ds_t/dz` (2 * H, H) for each network's `z = U x + W h + b`.
 
         The state is s_t = (h_t, cell_t): rows of h_t first, then those of cell_t.
         """
@@ -134,26 +134,26 @@ class LSTM:
         return slopes | {"output": np.vstack([np.diag(output), np.zeros((len(output), len(output)))])}
 
     def step_jacobian(self, now: Moment) -> Array:
-        """`ds_t/ds_{t-1}` (2 * H, 2 * H) of the joint state: [[dh/dh, dh/dcell], [dcell/dh, dcell/dcell]]."""
+        """Compute `ds_t/ds_{t-1}` (2 * H, 2 * H) of the joint state: [[dh/dh, dh/dcell], [dcell/dh, dcell/dcell]]."""
         slopes = self.slopes(now)
         from_hidden = np.hstack(list(slopes.values())) @ np.vstack([self.networks[name].W for name in slopes])
         shown = now.output * (1 - np.tanh(now.cell) ** 2)  # dh_t/dcell_t
-        from_cell = np.vstack([np.diag(shown * now.forget), np.diag(now.forget)])  # no weight matrix on this road
+        from_cell = np.vstack([np.diag(shown * now.forget), np.diag(now.forget)])  # no weight matrix on this path
         return np.hstack([from_hidden, from_cell])
 
     def jacobian(self, moments: list[Moment], i: int, k: int) -> Array:
-        """`ds_i/ds_k` (2 * H, 2 * H): the product of i - k Jacobians; step t is `moments[t - 1]`."""
+        """Compute `ds_i/ds_k` (2 * H, 2 * H): the product of i - k Jacobians; step t is `moments[t - 1]`."""
         product = np.eye(2 * len(self.store.b))
         for j in range(k + 1, i + 1):
             product = self.step_jacobian(moments[j - 1]) @ product
         return product
 
     def explicit_part(self, now: Moment) -> dict[str, Array]:
-        """`d+ s_t/dW` (2 * H, H, H) for the W of each network, while the state before is held constant."""
+        """Compute `d+ s_t/dW` (2 * H, H, H) for the W of each network, with the previous state held constant."""
         return {name: np.einsum("ab,c->abc", slope, now.hidden_before) for name, slope in self.slopes(now).items()}
 
     def implicit_part(self, moments: list[Moment], i: int) -> dict[str, Array]:
-        """`sum_{k<i} (ds_i/ds_k) (d+ s_k/dW)` (2 * H, H, H) for the W of each network."""
+        """Compute `sum_{k<i} (ds_i/ds_k) (d+ s_k/dW)` (2 * H, H, H) for the W of each network."""
         size = len(self.store.b)
         total = {name: np.zeros((2 * size, size, size)) for name in self.networks}
         for k in range(1, i):
@@ -163,17 +163,17 @@ class LSTM:
         return total
 
     def terms(self, inputs: ArrayLike, d_outputs: ArrayLike, bptt_steps: int = 0) -> dict[str, Array]:
-        """Every term `(dJ_i/ds_i) (ds_i/ds_k) (d+ s_k/dW)` for the W of each network, by its name.
+        """Compute every term `(dJ_i/ds_i) (ds_i/ds_k) (d+ s_k/dW)` for the W of each network, by its name.
 
         Args:
             inputs: (T, F).
             d_outputs: dJ_i/dh_i of every step, (T, H).
-            bptt_steps: remedy 2, look only at the last so many time steps; 0 looks back to the start.
+            bptt_steps: remedy 2, look back only this many time steps; 0 = to the start.
 
         Returns:
-            (T, T, H, H) each: entry [i - 1, k - 1] is the term of loss i and step k, zero where i cannot see k.
+            (T, T, H, H) each: entry [i - 1, k - 1] is the term of loss i and step k, zero where i cannot reach k.
 
-        Example: what step 1 contributes to the loss of step 3, by way of the forget gate.
+        Example: the contribution of step 1 to the loss of step 3 through the forget gate.
 
             >>> terms = LSTM(input_size=1, hidden_size=2).terms(np.ones((3, 1)), np.ones((3, 2)))
             >>> terms["forget"][3 - 1, 1 - 1].shape
@@ -190,12 +190,12 @@ class LSTM:
         return terms
 
     def backward_as_written(self, inputs: ArrayLike, d_outputs: ArrayLike, bptt_steps: int = 0) -> dict[str, Network]:
-        """The gradient as it stands on the board, for the joint state: `dJ_i/ds_i sum_k (ds_i/ds_k) (d+ s_k/dW)`.
+        """Compute the gradient as on the board, for the joint state: `dJ_i/ds_i sum_k (ds_i/ds_k) (d+ s_k/dW)`.
 
         Args:
             inputs: (T, F).
             d_outputs: dJ_i/dh_i of every step, (T, H).
-            bptt_steps: remedy 2, look only at the last so many time steps; 0 looks back to the start.
+            bptt_steps: remedy 2, look back only this many time steps; 0 = to the start.
         """
         moments, gradients = self.forward(inputs), self._nothing_yet()
         for i, d_output in enumerate(np.asarray(d_outputs), start=1):
@@ -205,9 +205,9 @@ class LSTM:
         return gradients
 
     def backward_truncated(self, inputs: ArrayLike, d_outputs: ArrayLike, bptt_steps: int) -> dict[str, Network]:
-        """Remedy 2 in one sweep: what a loss asks of the states before it is dropped after `bptt_steps` steps."""
+        """Apply remedy 2 in one sweep: the gradient of each loss is dropped after `bptt_steps` steps."""
         gradients = self._nothing_yet()
-        asked = np.zeros((0, 2 * len(self.store.b)))  # one row for each loss that sees s_t, the nearest first
+        asked = np.zeros((0, 2 * len(self.store.b)))  # one row per loss that looks back to s_t, the nearest first
         for now, d_output in zip(self.forward(inputs)[::-1], np.asarray(d_outputs)[::-1], strict=True):
             asked = np.vstack([np.concatenate([d_output, np.zeros_like(d_output)]), asked])[:bptt_steps]
             self._add(gradients, now, asked.sum(0))
@@ -215,7 +215,7 @@ class LSTM:
         return gradients
 
     def backward(self, inputs: ArrayLike, d_outputs: ArrayLike) -> dict[str, Network]:
-        """Back-propagation through time in one sweep, as every program computes it.
+        """Compute back-propagation through time in one sweep, as programs do.
 
         Args:
             inputs: (T, F).
@@ -237,7 +237,7 @@ class LSTM:
             }
             for name, slope in slopes.items():
                 gradients[name].add(slope, now)
-            d_cell = d_cell * now.forget  # no weight matrix on this road: an open gate keeps the gradient alive
+            d_cell = d_cell * now.forget  # no weight matrix on this path: an open gate keeps the gradient
             d_hidden = sum((networks[name].W.T @ slope for name, slope in slopes.items()), np.zeros_like(d_hidden))
         return gradients
 

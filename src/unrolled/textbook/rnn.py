@@ -1,4 +1,4 @@
-"""The simple recurrent network, and its gradient written out as terms, as the sum on the board and as a sweep."""
+"""The simple recurrent network, and its gradient as single terms, as the sum on the board and as a sweep."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,12 +20,12 @@ class Gradients(NamedTuple):
 
 
 class RNN:
-    """The lecture's network: an object with a `step(x)` that remembers its state.
+    """The lecture's network: an object with a method `step(x)` and a state.
 
     Args:
-        input_size: numbers in one input, F.
-        hidden_size: numbers in the state, H.
-        output_size: numbers in one output, V.
+        input_size: size of an input, F.
+        hidden_size: size of the state, H.
+        output_size: size of an output, V.
         seed: seed of the starting weights.
 
     Example: the same input, a different output.
@@ -44,11 +44,11 @@ class RNN:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: s_0 = 0."""
+        """Reset the state: s_0 = 0."""
         self.state: Array = np.zeros(len(self.W))  # (H,)
 
     def step(self, x: ArrayLike) -> Array:
-        """One input (F,) to one output (V,), given all inputs before it."""
+        """Read one input (F,), given all earlier inputs; return the output (V,)."""
         self.state = np.tanh(self.W @ self.state + self.U @ np.asarray(x))  # (H,)
         return self.V @ self.state  # (V,)
 
@@ -62,19 +62,19 @@ class RNN:
         return np.stack(states), np.array(outputs).reshape(-1, len(self.V))
 
     def loss(self, inputs: ArrayLike, targets: Sequence[int]) -> float:
-        """`J = sum_t J_t` over a whole sequence, from s_0 = 0."""
+        """Compute `J = sum_t J_t` over a whole sequence, from s_0 = 0."""
         _, outputs = self.forward(inputs)
         return sum(cross_entropy(output, target) for output, target in zip(outputs, targets, strict=True))
 
     def jacobian(self, states: Array, i: int, k: int) -> Array:
-        """`ds_i/ds_k` (H, H): the product of i - k Jacobians that vanishes or explodes."""
+        """Compute `ds_i/ds_k` (H, H): the product of i - k Jacobians that vanishes or explodes."""
         product = np.eye(len(self.W))
         for j in range(k + 1, i + 1):
-            product = np.diag(1 - states[j] ** 2) @ self.W @ product  # ds_j/ds_{j-1}, to the left of what came before
+            product = np.diag(1 - states[j] ** 2) @ self.W @ product  # ds_j/ds_{j-1}, left of earlier factors
         return product
 
     def explicit_part(self, states: Array, k: int) -> Array:
-        """`d+ s_k/dW` (H, H, H): W acts in step k, and s_{k-1} is held constant.
+        """Compute `d+ s_k/dW` (H, H, H): W acts in step k, and s_{k-1} is held constant.
 
         Unit a of s_k reads only row a of W, so entry [a, b, c], its slope in W[b, c], is 0 unless a = b.
         """
@@ -82,7 +82,7 @@ class RNN:
         return np.einsum("a,ab,c->abc", slope, np.eye(len(self.W)), states[k - 1])
 
     def implicit_part(self, states: Array, i: int) -> Array:
-        """`sum_{k<i} (ds_i/ds_k) (d+ s_k/dW)` (H, H, H): W acts in s_i through every earlier state.
+        """Compute `sum_{k<i} (ds_i/ds_k) (d+ s_k/dW)` (H, H, H): W acts in s_i through every earlier state.
 
         The explicit and the implicit part together are `ds_i/dW`.
         """
@@ -90,22 +90,22 @@ class RNN:
         return sum(earlier, np.zeros((len(self.W),) * 3))
 
     def terms(self, inputs: ArrayLike, targets: Sequence[int], bptt_steps: int = 0) -> Array:
-        """Every term of the gradient on the board, `(dJ_i/ds_i) (ds_i/ds_k) (d+ s_k/dW)`.
+        """Compute every term of the gradient on the board, `(dJ_i/ds_i) (ds_i/ds_k) (d+ s_k/dW)`.
 
         Args:
             inputs: (T, F).
             targets: the true output of every step, T integers.
-            bptt_steps: remedy 2, look only at the last so many time steps; 0 looks back to the start.
+            bptt_steps: remedy 2, look back only this many time steps; 0 = to the start.
 
         Returns:
-            (T, T, H, H): entry [i - 1, k - 1] is the term of loss i and step k, zero where i cannot see k. The sum
+            (T, T, H, H): entry [i - 1, k - 1] is the term of loss i and step k, zero where i cannot reach k. The sum
             over k is dJ_i/dW, the sum over both is dJ/dW.
 
         Source: P. Werbos, "Backpropagation Through Time: What It Does and How to Do It", Proceedings of the IEEE 78
         (1990), section III; the sum over k as in R. Pascanu et al., "On the difficulty of training recurrent neural
         networks", ICML 2013, equations 3 to 5.
 
-        Example: what step 1 contributes to the loss of step 3.
+        Example: the contribution of step 1 to the loss of step 3.
 
             >>> terms = RNN(input_size=1, hidden_size=2, output_size=2).terms(np.ones((3, 1)), [0, 1, 0])
             >>> terms[3 - 1, 1 - 1].shape
@@ -122,12 +122,12 @@ class RNN:
         return terms
 
     def backward_as_written(self, inputs: ArrayLike, targets: Sequence[int], bptt_steps: int = 0) -> Gradients:
-        """The gradient as it stands on the board: `dJ_i/dW = dJ_i/ds_i sum_k (ds_i/ds_k) (d+ s_k/dW)`.
+        """Compute the gradient as on the board: `dJ_i/dW = dJ_i/ds_i sum_k (ds_i/ds_k) (d+ s_k/dW)`.
 
         Args:
             inputs: (T, F).
             targets: the true output of every step, T integers.
-            bptt_steps: remedy 2, look only at the last so many time steps; 0 looks back to the start.
+            bptt_steps: remedy 2, look back only this many time steps; 0 = to the start.
         """
         x = np.asarray(inputs)
         states, outputs = self.forward(x)
@@ -144,11 +144,11 @@ class RNN:
         return Gradients(dU, dW, dV)
 
     def backward(self, inputs: ArrayLike, targets: Sequence[int]) -> Gradients:
-        """The same gradient in one sweep from the last step to the first, as every program computes it."""
+        """Compute the same gradient in one sweep from the last step to the first, as programs do."""
         x = np.asarray(inputs)
         states, outputs = self.forward(x)
         dU, dW, dV = np.zeros_like(self.U), np.zeros_like(self.W), np.zeros_like(self.V)
-        from_later = np.zeros(len(self.W))  # what all later losses ask of s_t: the implicit part
+        from_later = np.zeros(len(self.W))  # gradient of all later losses in s_t: the implicit part
         for t in range(len(x), 0, -1):
             d_output = output_slope(outputs[t - 1], targets[t - 1])
             dV += np.outer(d_output, states[t])
@@ -159,11 +159,11 @@ class RNN:
         return Gradients(dU, dW, dV)
 
     def backward_truncated(self, inputs: ArrayLike, targets: Sequence[int], bptt_steps: int) -> Gradients:
-        """Remedy 2 in one sweep: what a loss asks of the states before it is dropped after `bptt_steps` steps."""
+        """Apply remedy 2 in one sweep: the gradient of each loss is dropped after `bptt_steps` steps."""
         x = np.asarray(inputs)
         states, outputs = self.forward(x)
         dU, dW, dV = np.zeros_like(self.U), np.zeros_like(self.W), np.zeros_like(self.V)
-        asked = np.zeros((0, len(self.W)))  # one row for each loss that sees s_t, the nearest first
+        asked = np.zeros((0, len(self.W)))  # one row per loss that looks back to s_t, the nearest first
         for t in range(len(x), 0, -1):
             d_output = output_slope(outputs[t - 1], targets[t - 1])
             dV += np.outer(d_output, states[t])
@@ -175,7 +175,7 @@ class RNN:
         return Gradients(dU, dW, dV)
 
     def learn(self, inputs: ArrayLike, targets: Sequence[int], rate: float = 0.1) -> float:
-        """One update `W <- W - a dJ/dW` of all three matrices; gives the loss before it."""
+        """Update all three matrices once, `W <- W - a dJ/dW`; return the loss before it."""
         before = self.loss(inputs, targets)
         gradients = self.backward(inputs, targets)
         self.U -= rate * gradients.U

@@ -25,7 +25,7 @@ def open_shelf(place: Path) -> Generator["PathShelf"]:
     real = Path(os.path.realpath(place))
     own = Path(os.path.realpath(Path.home()))
     if not real.is_relative_to(own):
-        raise NotTrusted(f"does not lie in the user's own folder {own}")
+        raise NotTrusted(f"is not in the user's own folder {own}")
     real.mkdir(mode=0o700, parents=True, exist_ok=True)
     yield PathShelf(real)
 

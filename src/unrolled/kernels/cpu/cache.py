@@ -95,7 +95,7 @@ def _temporary(refused: Path, reason: str) -> Path:
     atexit.register(remove)
     warnings.warn(
         f"compiled kernels are not kept in {refused}, which {reason}; this process uses {folder} and removes it at its "
-        f"end. Set {FOLDER_VARIABLE} to a folder that is yours and that nobody else can write",
+        f"end. Set {FOLDER_VARIABLE} to a folder that only you can write",
         RuntimeWarning,
         stacklevel=2,
     )

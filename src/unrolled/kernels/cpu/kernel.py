@@ -32,7 +32,7 @@ def refuses(cell: Cell, inputs: Ragged, noise: Noise | None = None) -> str:
     if noise is not None and (
         isinstance(POINTWISE[name_of(cell)], Rowwise) or has_projection(POINTWISE[name_of(cell)])
     ):
-        return "the tiles have neither recurrent dropout nor zoneout beside a layer normalisation or a projection"
+        return "the tiles have neither recurrent dropout nor zoneout with a layer normalisation or a projection"
     if torch.jit.is_tracing():
         return "a graph is being recorded"
     if transformed():

@@ -46,12 +46,12 @@ def check_parent(found: os.stat_result, name: str) -> None:
         NotTrusted: it belongs to neither this user nor root, or others can exchange what is in it.
     """
     if found.st_uid not in (0, os.geteuid()):
-        raise NotTrusted(f"lies in {name}, which belongs to another user ({found.st_uid})")
+        raise NotTrusted(f"is in {name}, which belongs to another user ({found.st_uid})")
     others = found.st_mode & OTHERS_WRITE
     if others == stat.S_IWGRP and found.st_gid in (0, os.getegid()):
         return
     if others and not found.st_mode & stat.S_ISVTX:
-        raise NotTrusted(f"lies in {name}, where others can write (mode {stat.S_IMODE(found.st_mode):o})")
+        raise NotTrusted(f"is in {name}, where others can write (mode {stat.S_IMODE(found.st_mode):o})")
 
 
 def check_file(found: os.stat_result) -> None:

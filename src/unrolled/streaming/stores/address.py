@@ -59,7 +59,7 @@ class Address:
             OptionError: an unknown option, or one that cannot be parsed.
         """
         if self.has_secret and "@" not in self._rest:
-            raise OptionError(message("store", expected="a password in which ? stands as %3F", received=str(self)))
+            raise OptionError(message("store", expected="a password with ? written as %3F", received=str(self)))
         given = {}
         for name, text in parse_qsl(self._query, keep_blank_values=True):
             if name not in readers:
