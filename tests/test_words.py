@@ -37,7 +37,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(r"\buse to be\b", "larger than usual for this series; usually are"),
+    Rule(r"\b(?:surprises )?use to be\b", "larger than usual for this series; usually are"),
     Rule("what is not as usual|not as usual", "anomalies, anomaly detection"),
     Rule(r"foretell(?:s|ing)?|foretold", "predict"),
     Rule(r"(?:when|if|where|unless) nobody says|unless told(?! not)|without being told", "by default"),
