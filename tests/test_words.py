@@ -83,9 +83,9 @@ def faults(text: str) -> list[str]:
 
 def files() -> list[Path]:
     """The source, the pages, the examples and the benchmarks."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/unrolled/**/*")]
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/unrolled/**/*"), ROOT / "pyproject.toml"]
     found += [*ROOT.glob("examples/**/*.py"), *ROOT.glob("bench/*.py")]
-    return sorted(path for path in found if path.suffix in {".py", ".md", ".html", ".js", ".jinja"})
+    return sorted(path for path in found if path.suffix in {".py", ".md", ".html", ".js", ".jinja", ".toml"})
 
 
 def label(path: Path) -> str:
