@@ -60,7 +60,7 @@ RULES = (
     Rule(r"cry wolf|tiny machine", "raise false alarms; small machine"),
     Rule(rf"\b(?:{UNITS}) an? (?:{OF})\b{VERBS}", "per: 'nats per token', 'alarms per step', 'bytes per second'"),
 )
-PEOPLE = Rule(r"\busers?\b[^.\n]{0,80}\b(?:he|him|his|himself)\b", "they, them, their")
+PEOPLE = Rule(r"\busers?\b[^.]{0,80}\b(?:he|him|his|himself)\b", "they, them, their")
 
 
 def prose(path: Path) -> str:
