@@ -1,4 +1,4 @@
-# One command per job; `make help` lists them from the comments beside the targets.
+# One command per job; `make help` lists them from the comments after the targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -33,43 +33,43 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,demo,track]'
 	@touch $@
 
-demo: $(READY) ## train, compare, save and use a model, in about a minute
+demo: $(READY) ## train, compare, save and use three models, in about two minutes
 	@$(BIN)/python examples/demo.py
 
 # What passed is written down last: where one of these fails, make stops before it.
-test: .testing lint types check-tests ## everything that must hold: style, rooms, types, tests, the code in the docs
+test: .testing lint types check-tests ## all checks: style, layers, types, tests, the code in the docs
 	@$(BIN)/python tools/tested.py pass
 
 .testing: $(READY)
 	@$(BIN)/python tools/tested.py begin
 
-tested: $(READY) ## was the current commit tested here? `make test` writes the one it passed on into .venv/.tested
+tested: $(READY) ## check that the current commit was tested here: `make test` writes the tested commit to .venv/.tested
 	@$(BIN)/python tools/tested.py show
 
-lint: $(READY) ## style, and the rooms' import contract
+lint: $(READY) ## check style and the import layers
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-logo
 
-types: $(READY) ## types on the public face
+types: $(READY) ## check the types
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
-check-tests: $(READY) ## only the tests
+check-tests: $(READY) ## run only the tests
 	@$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS)
 
-test-slow: $(READY) ## the tests that take minutes: learning, resuming after a kill, memory
+test-slow: $(READY) ## run the tests that take minutes: training, resuming after a kill, memory
 	@$(BIN)/python -m pytest -q -m slow --durations 5
 
-test-gpu: $(READY) ## the tests that need a CUDA device
+test-gpu: $(READY) ## run the tests that need a CUDA device
 	@$(BIN)/python -m pytest -q -m gpu
 
-bench: $(READY) ## measure side by side with named peers and print the ratios
+bench: $(READY) ## run the benchmarks and print the ratios to other libraries
 	@$(BIN)/python bench/run.py
 
-lstm-paper: $(READY) ## run the LSTM paper's experiments, hours, resumable; PAPER="--quick" for five minutes
+lstm-paper: $(READY) ## run the experiments of the LSTM paper (hours, resumable; PAPER="--quick" takes five minutes)
 	@cd examples && ../$(BIN)/python -m lstm_paper $(PAPER)
 
-format: $(READY) ## put the code into shape
+format: $(READY) ## format the code
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
@@ -85,7 +85,7 @@ lowest: $(RELEASE)/.ready ## write the lowest versions that pyproject.toml allow
 	@$(RELEASE)/bin/python tools/lowest.py
 
 # Warnings of old libraries about each other are theirs, and not errors here; our own are, in `make test`.
-test-lowest: ## the tests that touch the libraries most, with the lowest versions of all of them
+test-lowest: ## run the tests that depend most on other libraries, with the lowest versions of all of them
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
 	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check -r constraints-lowest.txt
@@ -93,13 +93,13 @@ test-lowest: ## the tests that touch the libraries most, with the lowest version
 	@$(ONE_THREAD) $(LOWEST)/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning \
 		-W ignore::PendingDeprecationWarning -W ignore::FutureWarning $(LOWEST_TESTS)
 
-sbom: $(READY) $(RELEASE)/.ready ## write a bill of materials of all that the package runs with into dist/
+sbom: $(READY) $(RELEASE)/.ready ## write a bill of materials of all runtime packages into dist/
 	@mkdir -p dist
 	@$(BIN)/python tools/sbom.py | $(RELEASE)/bin/cyclonedx-py requirements - --pyproject pyproject.toml \
 		--mc-type library --output-reproducible -o dist/unrolled.cdx.json
 
-release: sbom ## build the wheel and the sdist into dist/, beside their bill of materials
+release: sbom ## build the wheel and the sdist into dist/, with their bill of materials
 	@$(RELEASE)/bin/uv build --quiet --out-dir dist
 
-clean: ## remove what the tools made, .venv included
+clean: ## remove all generated files, also .venv
 	@rm -rf .venv .venv-release .venv-lowest .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -1,4 +1,4 @@
-"""Three tasks on real data: train a model from a file, compare, save and use it.
+"""Three tasks on real data: train a model, compare it with baselines, save it and use it.
 
 1. A CSV of Seattle's weather: the next seven days' temperatures, with an 80 % band.
 2. Python's own manual: a character language model that generates text.

@@ -1,6 +1,6 @@
-"""unrolled: sequence models you can see through.
+"""unrolled: sequence modelling with recurrent networks.
 
-The public names, and nothing else. Each is imported from its home when it is first used, so that
+The public names, and nothing else. Each is imported from its module when it is first used, so that
 `import unrolled` and `unrolled --help` do not wait for torch.
 """
 

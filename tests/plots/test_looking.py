@@ -141,7 +141,7 @@ def test_a_sheet_of_twenty_pictures_is_legible_and_says_what_is_true(attends, th
     assert_legible(figure)
     said = [text for text, _ in written_texts(figure)]
     assert sum(text.startswith("written: ") for text in said) == sum(text.startswith("true: ") for text in said) == 20
-    assert any("20 pictures, 10 of them" in text for text in said)
+    assert any("20 pictures, 10 with exactly" in text for text in said)
     panels = sum(min(1 + row, 7) if attends else 0 for row in range(20))
     assert 20 <= len(figure.axes) <= 20 + panels
 
