@@ -131,7 +131,7 @@ def test_ctrl_c_in_a_real_process_is_one_line_and_130(model: Path) -> None:
         "--length",
         "1",
         "--count",
-        "10000000",
+        "100000",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
