@@ -129,9 +129,9 @@ def test_ctrl_c_in_a_real_process_is_one_line_and_130(model: Path) -> None:
         "generate",
         str(model),
         "--length",
-        "1",
+        "1000",
         "--count",
-        "100000",
+        "10000000",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -6,15 +6,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.tile_checks import cells, cells_on_machines
 from random_sequences import noise, seeds, shake
-from unrolled.cells.registry import make_cell
+from unrolled.cells.registry import CELLS, make_cell
 from unrolled.errors import ShapeError, UnsupportedError
 from unrolled.kernels.cpu import step as module
+from unrolled.kernels.cpu.machine import available
+from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.kernels.cpu.step import Stepper
 
+cells = pytest.mark.parametrize("name", [name for name in CELLS if name_of(make_cell(name, 1, 1))])
 
-@cells_on_machines
+
+@cells
+@pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
 @given(rows=st.integers(1, 20), sizes=st.tuples(st.integers(1, 9), st.integers(1, 40)), seed=seeds)
 @settings(max_examples=8, deadline=None)
 def test_steps_equal_the_cells_own(name, machine, rows, sizes, seed):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kernels.tile_checks import NAMES, a_cell, a_state, cells, cells_on_machines, check, look_beyond, on, random_runs
+from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, look_beyond, on, random_runs
 from random_sequences import everything, noise, some_lengths, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
@@ -25,7 +25,8 @@ from unrolled.ragged import Ragged
 machines = pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
 
 
-@cells_on_machines
+@machines
+@cells
 @random_runs
 @settings(max_examples=15, deadline=None)
 def test_outputs_states_and_gradients_equal_the_exact_reference(machine, name, lengths, sizes, seed):
@@ -33,7 +34,8 @@ def test_outputs_states_and_gradients_equal_the_exact_reference(machine, name, l
     check(machine, cell, some_ragged(lengths, sizes[0], seed, torch.float32), a_state(cell, len(lengths), seed), 1.0)
 
 
-@cells_on_machines
+@machines
+@cells
 @pytest.mark.parametrize("block_values", [1, 2000])
 def test_blocks_of_any_size_say_the_same(machine, name, block_values, monkeypatch):
     monkeypatch.setattr(calls, "BLOCK_VALUES", block_values)
@@ -41,13 +43,15 @@ def test_blocks_of_any_size_say_the_same(machine, name, block_values, monkeypatc
     check(machine, cell, some_ragged([30, 7, 0, 7, 12], 5, dtype=torch.float32), a_state(cell, 5))
 
 
-@cells_on_machines
+@machines
+@cells
 def test_two_thousand_steps_are_as_exact_as_two(machine, name):
     cell = a_cell(name, 4, 16, scale=0.01)
     check(machine, cell, some_ragged([2000, 3], 4, dtype=torch.float32), a_state(cell, 2))
 
 
-@cells_on_machines
+@machines
+@cells
 def test_saturated_gates_are_exact(machine, name):
     cell = make_cell(name, 4, 16)
     inputs = some_ragged([3, 5], 4, dtype=torch.float32)
@@ -57,7 +61,8 @@ def test_saturated_gates_are_exact(machine, name):
     check(machine, cell, inputs.with_values(inputs.values * 40), a_state(cell, 2))
 
 
-@cells_on_machines
+@machines
+@cells
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 def test_nan_and_infinity_go_where_the_equations_send_them(machine, name, bad):
     cell, inputs = a_cell(name, 3, 17), some_ragged([4, 2, 5], 3, dtype=torch.float32)
@@ -70,7 +75,8 @@ def test_nan_and_infinity_go_where_the_equations_send_them(machine, name, bad):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-@cells_on_machines
+@machines
+@cells
 def test_a_gradient_that_is_not_a_number_stays_in_its_sequence(machine, name):
     cell, inputs = a_cell(name, 3, 17), some_ragged([4, 2, 5], 3, dtype=torch.float32)
     found = []
@@ -101,7 +107,8 @@ def test_inputs_may_lie_anywhere_in_memory(machine):
     assert torch.equal(strided.values, packed.values)
 
 
-@cells_on_machines
+@machines
+@cells
 def test_weights_states_and_gradients_may_lie_anywhere_in_memory(machine, name):
     cell, inputs = a_cell(name, 3, 17), some_ragged([3, 4], 3, dtype=torch.float32)
     state = a_state(cell, 2)
@@ -139,7 +146,8 @@ def test_without_steps_the_states_pass_on_and_so_do_their_gradients(name, length
         assert all(torch.equal(slope, torch.ones_like(slope)) for slope in slopes)
 
 
-@cells_on_machines
+@machines
+@cells
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_run_is_bit_equal_to_the_next(machine, name, threads, monkeypatch):
     monkeypatch.setattr(calls, "threads_for", lambda work, least: threads)
@@ -149,7 +157,8 @@ def test_a_run_is_bit_equal_to_the_next(machine, name, threads, monkeypatch):
     assert all(torch.equal(first[part], again[part]) for part in first)
 
 
-@cells_on_machines
+@machines
+@cells
 @pytest.mark.parametrize("threads", [2, 3, 9])
 def test_any_number_of_threads_says_the_same(machine, name, threads, monkeypatch):
     monkeypatch.setattr(calls, "threads_for", lambda work, least: threads)
@@ -157,7 +166,8 @@ def test_any_number_of_threads_says_the_same(machine, name, threads, monkeypatch
     check(machine, cell, some_ragged([9, 4, 0, 6, 6, 1, 12], 6, dtype=torch.float32), a_state(cell, 7))
 
 
-@cells_on_machines
+@machines
+@cells
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 5), (17, 33), (64, 128)])
 def test_nothing_is_read_or_written_beyond_a_buffer(machine, name, sizes, monkeypatch):
     cell, inputs = a_cell(name, *sizes), some_ragged([9, 4, 0, 6, 6, 1, 7], sizes[0], dtype=torch.float32)

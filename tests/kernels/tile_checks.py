@@ -13,7 +13,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import autograd, calls
-from unrolled.kernels.cpu.machine import Machine, available, host
+from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.ragged import Ragged
 
@@ -22,21 +22,7 @@ TOLERANCE = 2e-6
 # how many times torch's own error in float32: a factor close to 1 is itself rounded, 2,000 times; a small deviation
 # that is divided by enlarges every rounding
 AMPLIFIES = {"LinearRecurrence": 2, "LayerNormLSTM": 4, "LayerNormGRU": 4}
-ON_ALL_MACHINES = ["lstm", "gru", "elman"]  # the other cells run as narrower machines in slow tests: each compiles anew
 cells = pytest.mark.parametrize("name", NAMES)
-cells_on_machines = pytest.mark.parametrize(
-    ("machine", "name"),
-    [
-        pytest.param(
-            machine,
-            name,
-            marks=[] if machine == host() or name in ON_ALL_MACHINES else [pytest.mark.slow],
-            id=f"{machine.name}-{name}",
-        )
-        for machine in available()
-        for name in NAMES
-    ],
-)
 random_runs = given(
     lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
     sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
