@@ -129,7 +129,7 @@ def test_ctrl_c_in_a_real_process_is_one_line_and_130(model: Path) -> None:
         "generate",
         str(model),
         "--length",
-        "1",
+        "1000",
         "--count",
         "10000000",
     ]

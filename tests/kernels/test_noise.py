@@ -1,4 +1,9 @@
-"""Recurrent dropout and zoneout: the tiles draw and compute what the reference does, whoever asks and however often."""
+"""Recurrent dropout and zoneout: the tiles draw and compute what the reference does, whoever asks and however often.
+
+Every cell, kind of noise and machine is a kernel of its own that takes up to seconds to compile. By default each cell
+is tested with one kind of noise, on this processor's own instructions; LSTM and Elman with all kinds on all machines
+where their units fill one vector. The other combinations are slow tests.
+"""
 
 from functools import partial
 from typing import Any
@@ -30,6 +35,7 @@ NOISES = {
     "both": Noise(0.4, 0.3, seed=2**40 + 1),
     "expected zoneout": Noise(zoneout=0.3),
 }
+SLOW_TO_COMPILE = ["elman", "elman_relu"]  # up to four vectors of units side by side, a kernel for each number
 LENGTHS = [9, 4, 0, 6, 6, 1, 12]
 DROPPING = [name for name in CELLS if make_cell(name, 1, 1).can_drop]
 RUNS = [
@@ -42,9 +48,40 @@ def has_noise(name: str) -> bool:
     return not kernel.refuses(a_cell(name, 3, 4), some_ragged([2], dtype=torch.float32), NOISES["zoneout"])
 
 
-on_tiles = pytest.mark.parametrize(("name", "kind"), [run for run in RUNS if run[0] in NAMES and has_noise(run[0])])
-everywhere = pytest.mark.parametrize(("name", "kind"), RUNS)
-machines = pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
+def main_kind(name: str) -> str:
+    """The noise with most parts that a cell can have."""
+    return "both" if name in DROPPING else "zoneout"
+
+
+def runs(quick: Any, *, tiles: bool = True) -> list[Any]:
+    """Cells with kinds of noise; those that the tiles run are slow tests, but for the `quick` ones."""
+    on_tiles = [run for run in RUNS if run[0] in NAMES and has_noise(run[0])]
+    return [
+        pytest.param(*run, marks=[] if run not in on_tiles or quick(*run) else [pytest.mark.slow])
+        for run in (on_tiles if tiles else RUNS)
+    ]
+
+
+def is_main(name: str, kind: str) -> bool:
+    return kind == main_kind(name)
+
+
+def is_usual(name: str, kind: str) -> bool:
+    return is_main(name, kind) or name in ("lstm", "elman")
+
+
+on_tiles = pytest.mark.parametrize(("name", "kind"), runs(is_main))
+everywhere = pytest.mark.parametrize(("name", "kind"), runs(is_usual, tiles=False))
+machines = pytest.mark.parametrize(
+    "machine",
+    [pytest.param(machine, marks=[] if machine == host() else [pytest.mark.slow]) for machine in available()],
+    ids=lambda machine: machine.name,
+)
+random_runs = given(
+    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
+    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
+    seed=st.integers(0, 2**16),
+)
 on_pairs = pytest.mark.skipif(not host().has_pairs, reason="this processor has no product of bfloat16 pairs")
 
 
@@ -82,28 +119,39 @@ def check(run: Any, noise: Noise, cell: Cell, lengths: list[int], seed: int, pai
 
 @machines
 @on_tiles
-@given(
-    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
-    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
-    seed=st.integers(0, 2**16),
-)
+@random_runs
 @settings(max_examples=6, deadline=None)
 def test_outputs_states_and_gradients_equal_the_exact_reference(machine, name, kind, lengths, sizes, seed):
     noise = NOISES[kind]
     check(tiles(machine, noise), noise, a_cell(name, *sizes, seed), lengths, seed)
 
 
+@pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
+@pytest.mark.parametrize("name", ["lstm", "elman"])
+@pytest.mark.parametrize("kind", NOISES)
+@random_runs
+@settings(max_examples=6, deadline=None)
+def test_one_vector_of_units_equals_the_exact_reference(machine, name, kind, lengths, sizes, seed):
+    noise, units = NOISES[kind], sizes[1] % machine.width + 1
+    check(tiles(machine, noise), noise, a_cell(name, sizes[0], units, seed), lengths, seed)
+
+
 @on_pairs
-@on_tiles
-@given(
-    lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
-    sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
-    seed=st.integers(0, 2**16),
-)
+@pytest.mark.parametrize(("name", "kind"), runs(lambda name, kind: is_main(name, kind) and name not in SLOW_TO_COMPILE))
+@random_runs
 @settings(max_examples=6, deadline=None)
 def test_products_in_bfloat16_are_close_to_the_exact_reference(name, kind, lengths, sizes, seed):
     noise = NOISES[kind]
     check(tiles(host(), noise, pairs=True), noise, a_cell(name, *sizes, seed), lengths, seed, pairs=True)
+
+
+@on_pairs
+@pytest.mark.parametrize("name", SLOW_TO_COMPILE)
+@random_runs
+@settings(max_examples=6, deadline=None)
+def test_one_vector_of_units_with_products_in_bfloat16_is_close_too(name, lengths, sizes, seed):
+    noise, units = NOISES[main_kind(name)], sizes[1] % host().width + 1
+    check(tiles(host(), noise, pairs=True), noise, a_cell(name, sizes[0], units, seed), lengths, seed, pairs=True)
 
 
 @on_tiles

@@ -20,6 +20,9 @@ from websockets.sync.client import connect
 import unrolled as ur
 from redis_server import RedisServer
 from serving.process import Server, wait_for
+from unrolled.cli.main import make_app
+from unrolled.errors import UnrolledError
+from unrolled.streaming.sessions import Sessions
 
 EVENTS = list("abcacbbca" * 14)
 
@@ -86,10 +89,10 @@ def test_sigterm_answers_what_was_taken_and_ends_connections_with_1012(folder, l
     code = heard.pop()
     assert code in (1000, 1012)  # everything was answered before the signal, or not
     assert [answer["id"] for answer in heard] == [f"e{number}" for number in range(len(heard))]
-    with Server(folder, "--store", store) as server:
-        stream = language.stream()
-        kept = stream.unpack(server.client.get("/v1/sessions/ada/state").content)
-        assert same(kept.network, state_after(stream, EVENTS[: len(heard)]))  # what was taken, was answered
+    stream = language.stream()
+    with Sessions(stream, store) as sessions:
+        kept = sessions.state("ada")
+    assert same(kept.network, state_after(stream, EVENTS[: len(heard)]))  # what was taken, was answered
 
 
 @pytest.mark.slow
@@ -278,14 +281,21 @@ def refused(*options):
     return done.stderr
 
 
+def fault(*options):
+    """What the command says when it refuses, inside this process."""
+    words = ["serve", *options]
+    with pytest.raises(UnrolledError) as caught:
+        make_app(words)(words, standalone_mode=False)
+    return str(caught.value)
+
+
 def test_the_command_refuses_what_cannot_be_served_in_one_line(folder, tmp_path):
-    assert "expected a folder with model.json" in refused(str(tmp_path / "none"))
-    assert "--token-file" in refused(str(folder), "--token-file", str(tmp_path / "none"))
-    for option in ("--store-file", "--state-key-file"):
-        assert option in refused(str(folder), option, str(tmp_path / "none"))
+    assert "expected a folder with model.json" in fault(str(tmp_path / "none"))
+    for option in ("--token-file", "--store-file", "--state-key-file"):
+        assert option in fault(str(folder), option, str(tmp_path / "none"))
     (tmp_path / "key").write_text("short")
-    assert "at least 16 characters" in refused(str(folder), "--state-key-file", str(tmp_path / "key"))
-    assert "--open-to-all" in refused(str(folder), "--host", "0.0.0.0")
+    assert "at least 16 characters" in fault(str(folder), "--state-key-file", str(tmp_path / "key"))
+    assert "--open-to-all" in fault(str(folder), "--host", "0.0.0.0")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

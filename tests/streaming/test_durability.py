@@ -89,9 +89,10 @@ def check(address: str, acknowledged: dict[str, int]) -> dict[str, int]:
     return found
 
 
-def test_a_process_killed_at_any_moment_loses_nothing_and_mixes_nothing(address):
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_a_process_killed_at_any_moment_loses_nothing_and_mixes_nothing(address, kills):
     rng, acknowledged = random.Random(0), {}
-    for _ in range(4):
+    for _ in range(kills):
         life = Life(address, acknowledged)
         life.after(rng.randint(1, 120))
         life.end(kill=True)

@@ -38,7 +38,7 @@ def scenes(count: int, seed: int = 0) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def seer() -> Captioner:
     model = Captioner(Pictures("picture", size=SIDE), hidden_size=48, dropout=0.0)
-    return model.fit(scenes(240), epochs=24, learning_rate=4e-3, batch_size=16, device="cpu")
+    return model.fit(scenes(240), epochs=16, learning_rate=4e-3, batch_size=16, device="cpu")
 
 
 def test_colour_shape_and_place_are_named(seer):
@@ -78,10 +78,10 @@ def test_vectors_and_maps_of_vectors_do_as_well_as_pictures():
             }
         )
     of_vectors = Captioner("vector", hidden_size=24, dropout=0.0)
-    of_vectors.fit(data[:160], epochs=15, learning_rate=0.01, device="cpu")
+    of_vectors.fit(data[:160], epochs=15, learning_rate=0.01, batch_size=8, device="cpu")
     assert of_vectors.evaluate(data[160:]).model["exact"] == 1
     of_maps = Captioner(Frames("map"), hidden_size=24, dropout=0.0)
-    of_maps.fit(data[:160], epochs=15, learning_rate=0.01, device="cpu")
+    of_maps.fit(data[:160], epochs=15, learning_rate=0.01, batch_size=8, device="cpu")
     # places of a map come without their order: what is there can be told, not where
     answers = of_maps.predict(data[160:])
     assert all(answer.split()[0] == row["caption"].split()[0] for answer, row in zip(answers, data[160:], strict=True))

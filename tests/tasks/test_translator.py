@@ -39,7 +39,7 @@ def quick(**options: object) -> Translator:
 def backwards() -> Translator:
     """A model that has learnt to write words backwards."""
     return Translator(hidden_size=48, dropout=0.0).fit(
-        *reversal(600), epochs=25, learning_rate=0.01, batch_size=16, device="cpu"
+        *reversal(600), epochs=10, learning_rate=0.01, batch_size=16, device="cpu"
     )
 
 
@@ -177,7 +177,7 @@ def commands(count: int, seed: int = 0) -> list[dict[str, str]]:
 def test_names_that_were_never_seen_are_copied():
     model = Translator(unit="words", hidden_size=32, dropout=0.0, decoder={"copy": True})
     model.source, model.target = Words("source", min_count=2), Words("target", min_count=2)
-    model.fit(commands(300), epochs=25, learning_rate=0.01, batch_size=16, device="cpu", baselines=False)
+    model.fit(commands(300), epochs=14, learning_rate=0.01, batch_size=16, device="cpu", baselines=False)
     fresh = commands(50, seed=1)
     right = [answer == record["target"] for answer, record in zip(model.predict(fresh), fresh, strict=True)]
     assert np.mean(right) > 0.9
@@ -263,7 +263,7 @@ def test_a_pair_too_long_to_learn_from_is_left_out_and_said_so():
 @pytest.mark.parametrize("attention", ["multiplicative", "additive", "none"])
 def test_nothing_is_read_and_nothing_is_written_where_that_was_learnt(attention):
     read, written = ["a", "", "b", "ab"] * 40, ["", "x", "y", ""] * 40
-    model = quick(attention=attention).fit(read, written, epochs=20, learning_rate=0.03, baselines=False)
+    model = quick(attention=attention).fit(read, written, epochs=20, batch_size=16, learning_rate=0.03, baselines=False)
     assert model.predict(["a", "", "b", "ab"]) == ["", "x", "y", ""]
     assert model.evaluate(read, written).model["exact"] == 1
 

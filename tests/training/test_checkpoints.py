@@ -122,7 +122,7 @@ def kill_and_resume(folder, kills, generator, unbroken):
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, unbroken):
-    kill_and_resume(tmp_path, 3, random.Random(1), unbroken)
+    kill_and_resume(tmp_path, 2, random.Random(1), unbroken)
 
 
 @pytest.mark.slow
