@@ -29,14 +29,14 @@ HEAD = (
 
 
 def bounds() -> list[str]:
-    """What pyproject.toml asks for, with its bounds, without torch."""
+    """Return what pyproject.toml asks for, with its bounds, without torch."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
     return sorted({one for one in named if not re.match(r"torch\b", one)})
 
 
 def tools() -> list[str]:
-    """The pins of what only the tests need."""
+    """Return the pins of what only the tests need."""
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     named = {re.split(r"[<>=]", one)[0] for one in bounds()}
     return [pin for pin in pins if pin.partition("==")[0] in TOOLS and pin.partition("==")[0] not in named]

@@ -17,7 +17,7 @@ EXTRAS = ("track", "metrics", "audio", "image", "video", "serve", "export", "dem
 
 
 def needed(package: str, extras: tuple[str, ...], found: set[str]) -> set[str]:
-    """The names of all that a package needs, and what those need."""
+    """Return the names of all that a package needs, and what those need."""
     try:
         named = [Requirement(text) for text in requires(package) or []]
     except PackageNotFoundError:

@@ -18,7 +18,7 @@ DIRTY = " dirty"
 
 
 def state_of(root: Path) -> str:
-    """The commit that a folder stands at, with ` dirty` after it where something is not in it; "" without git."""
+    """Return the commit of a folder, with ` dirty` after it where something is not in it; "" without git."""
     top = _git(root, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != root.resolve():  # a copy inside another project's checkout has no commit
         return ""
@@ -27,7 +27,7 @@ def state_of(root: Path) -> str:
 
 
 def _git(root: Path, *words: str) -> str | None:
-    """What git prints, without blanks at the ends; None where it fails or is not there."""
+    """Return what git prints, without blanks at the ends; None where it fails or is not there."""
     try:
         done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
     except OSError:

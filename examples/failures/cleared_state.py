@@ -14,7 +14,7 @@ from unrolled.ragged import Ragged
 
 
 def main(broken: bool = True) -> Finding | None:
-    """A service that ignores the state it is given; or one that continues from it."""
+    """Return a service that ignores the state it is given; or one that continues from it."""
     torch.manual_seed(0)
     stack = Stack(2, 8, "gru", num_layers=2)
 

@@ -10,7 +10,7 @@ from unrolled.inspection.records import Fault
 
 
 def main(broken: bool = True) -> Fault | None:
-    """A recurrent matrix with singular values 1.5; or with 1. Inputs are tiny: a large state would saturate tanh."""
+    """Return a matrix with singular values 1.5, or 1. Inputs are tiny, as a large state would saturate tanh."""
     cell = elman_with_radius(1.5 if broken else 1.0)
     return gradient_fault(cell, 1e-6 * torch.randn(40, 1))
 

@@ -14,7 +14,7 @@ WIDTH = 16
 
 
 def elman_with_radius(radius: float) -> ElmanCell:
-    """An Elman cell whose recurrent matrix is orthogonal times a factor: every singular value is that factor."""
+    """Return an Elman cell whose recurrent matrix is orthogonal times a factor: every singular value is that factor."""
     torch.manual_seed(0)
     cell = ElmanCell(1, WIDTH)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from unrolled.ragged import Ragged
 
 
 def main(broken: bool = True) -> Finding | None:
-    """A bidirectional layer, which scores well on next values and cannot forecast; or a causal one."""
+    """Return a bidirectional layer, which scores well on next values and cannot forecast; or a causal one."""
     torch.manual_seed(0)
     model = Stack(1, 8, "gru", bidirectional=broken)
     return looks_into_the_future(model, Ragged(torch.randn(30, 1), [12, 18]))

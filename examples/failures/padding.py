@@ -14,7 +14,7 @@ from unrolled.ragged import Ragged
 
 
 def main(broken: bool = True) -> Finding | None:
-    """A model that takes a padded tensor and ignores the lengths; or one that uses them."""
+    """Return a model that takes a padded tensor and ignores the lengths; or one that uses them."""
     torch.manual_seed(0)
     stack, mean = Stack(2, 8, "lstm"), Mean(8, causal=True)
 

@@ -10,7 +10,7 @@ from unrolled.inspection.records import Fault
 
 
 def main(broken: bool = True) -> Fault | None:
-    """A recurrent matrix with singular values 0.7; or with 1. Inputs are small, so that tanh' is about 1."""
+    """Return a recurrent matrix with singular values 0.7; or with 1. Inputs are small, so that tanh' is about 1."""
     cell = elman_with_radius(0.7 if broken else 1.0)
     return gradient_fault(cell, 1e-3 * torch.randn(100, 1))
 

@@ -34,7 +34,7 @@ class Judged(nn.Module):
         self.errors = np.full(problem.recent.sequences, np.inf)  # of the latest sequences; unseen ones are wrong
 
     def loss(self, batch: Batch, state: Any = None) -> LossSum:
-        """The model's loss."""
+        """Return the model's loss."""
         raw = raw_answers(self.model, batch)
         places = (self.seen + np.arange(len(batch))) % len(self.errors)
         self.errors[places] = self.problem.error(raw.detach(), batch).numpy()
@@ -74,13 +74,13 @@ class Criterion(Callback):
 
 
 def raw_answers(model: Any, batch: Batch) -> Tensor:
-    """The model's raw answers to all steps, (N, width), or to all sequences, (B, width)."""
+    """Return the model's raw answers to all steps, (N, width), or to all sequences, (B, width)."""
     raw, _ = model(batch)
     return raw.values if isinstance(raw, Ragged) else raw
 
 
 def loss_of(output: Output, raw: Tensor, batch: Batch) -> LossSum:
-    """What raw answers cost."""
+    """Return what raw answers cost."""
     targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets
     assert targets is not None
     return LossSum(output.loss(raw, targets).sum(), output.count(targets))

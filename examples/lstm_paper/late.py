@@ -54,7 +54,7 @@ class LateLayer(nn.Module):
         return outputs.values, state
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before the first step."""
+        """Return the state before the first step."""
         return self.layers.initial_state(batch_size)
 
 

@@ -37,13 +37,13 @@ def draw(count: int, rng: np.random.Generator, regular: bool, lag: int = P) -> B
 
 
 def error_at_all_steps(raw: Tensor, batch: Batch) -> Tensor:
-    """The largest error of an output unit at any step, (B,)."""
+    """Return the largest error of an output unit at any step, (B,)."""
     assert isinstance(batch.targets, Ragged)
     return worst_step(one_hot_error(raw, batch.targets.values), batch)
 
 
 def error_at_end(raw: Tensor, batch: Batch) -> Tensor:
-    """The largest error of an output unit at the last step, (B,)."""
+    """Return the largest error of an output unit at the last step, (B,)."""
     assert isinstance(batch.targets, Ragged)
     return one_hot_error(batch.targets.with_values(raw).last(), batch.targets.last())
 

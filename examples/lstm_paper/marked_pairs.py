@@ -75,7 +75,7 @@ def marked_problem(
     recent: Bar,
     limit: int,
 ) -> Problem:
-    """A problem whose answer, given once at the end, is a function of the two marked numbers."""
+    """Return a problem whose answer, given once at the end, is a function of the two marked numbers."""
     return Problem(
         name=name,
         source=source,

@@ -60,7 +60,7 @@ class OneStepBack(nn.Module):
         return self.cell.step(inputs, state)
 
     def initial_state(self, batch_size: int) -> ElmanState:
-        """The state before the first step."""
+        """Return the state before the first step."""
         return self.cell.initial_state(batch_size)
 
 
@@ -85,7 +85,7 @@ def remember_at_first(cell: Cell, lag: int) -> None:
 
 
 def make_model(problem: Problem, cell: str) -> Any:
-    """A fresh model for a problem, with the cell of that name in `CELLS`."""
+    """Return a fresh model for a problem, with the cell of that name in `CELLS`."""
     inputs = InputLayer({"x": problem.inputs})
     layers: SequenceLayer
     if cell == ONE_STEP:

@@ -73,7 +73,7 @@ TAIL = """
 
 
 def page(results: Sequence[Result]) -> str:
-    """The whole page, in Markdown."""
+    """Return the whole page, in Markdown."""
     head = ["problem", "set-up and criterion", "published", *NAMES.values()]
     rows = [head, ["---"] * len(head), *(_row(problem, results) for problem in PROBLEMS.values())]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -91,12 +91,12 @@ class Problem:
 
 
 def one_hot_error(raw: Tensor, targets: Tensor) -> Tensor:
-    """The largest distance of an output unit from its target 0 or 1: (M, V), (M,) to (M,)."""
+    """Return the largest distance of an output unit from its target 0 or 1: (M, V), (M,) to (M,)."""
     return (raw.softmax(1) - one_hot(targets, raw.shape[1])).abs().amax(1)
 
 
 def class_error(raw: Tensor, batch: Batch) -> Tensor:
-    """The largest error of an output unit after the last step, (B,)."""
+    """Return the largest error of an output unit after the last step, (B,)."""
     assert isinstance(batch.targets, Tensor)
     return one_hot_error(raw, batch.targets)
 
@@ -108,12 +108,12 @@ def number_error(raw: Tensor, batch: Batch) -> Tensor:
 
 
 def worst_step(errors: Tensor, batch: Batch) -> Tensor:
-    """The largest of the errors at a sequence's steps: (N,) to (B,)."""
+    """Return the largest of the errors at a sequence's steps: (N,) to (B,)."""
     return torch.zeros(len(batch)).scatter_reduce(0, steps_of(batch).sequence_ids, errors, "amax")
 
 
 def steps_of(batch: Batch) -> Ragged:
-    """The inputs of a batch, which has one column."""
+    """Return the inputs of a batch, which has one column."""
     steps = batch.inputs["x"]
     assert isinstance(steps, Ragged)
     return steps

@@ -21,7 +21,7 @@ REBER = {1: {"T": 2, "P": 3}, 2: {"S": 2, "X": 4}, 3: {"T": 3, "V": 5}, 4: {"X":
 
 
 def reber_string(rng: np.random.Generator) -> str:
-    """A string of Reber's grammar, each way on with the same probability."""
+    """Return a string of Reber's grammar, each way on with the same probability."""
     node, written = 1, "B"
     while node != 6:
         symbol = str(rng.choice(list(REBER[node])))
@@ -30,13 +30,13 @@ def reber_string(rng: np.random.Generator) -> str:
 
 
 def embedded_string(rng: np.random.Generator) -> str:
-    """A string of the embedded grammar."""
+    """Return a string of the embedded grammar."""
     outer = str(rng.choice(["T", "P"]))
     return "B" + outer + reber_string(rng) + outer + "E"
 
 
 def legal_after(string: str) -> list[set[str]]:
-    """What the embedded grammar allows after each symbol of one of its strings but the last."""
+    """Return what the embedded grammar allows after each symbol of one of its strings but the last."""
     inside: list[set[str]] = []
     node = 1
     for symbol in string[3:-3]:  # between the inner B and the inner E

@@ -62,5 +62,5 @@ def add(file: Path, result: Result) -> None:
 
 
 def of(results: Iterable[Result], problem: str, cell: str) -> list[Result]:
-    """The runs of one problem and cell, by seed."""
+    """Return the runs of one problem and cell, by seed."""
     return sorted((r for r in results if (r.problem, r.cell) == (problem, cell)), key=lambda r: r.seed)

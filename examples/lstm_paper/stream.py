@@ -28,7 +28,7 @@ class Stream:
         return math.ceil(self.problem.limit / self.problem.batch_size)
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
-        """The whole run is one epoch."""
+        """Deal out the whole run as one epoch."""
         rng, size = draws(self.problem, self.seed, TRAINING), self.problem.batch_size
         for number in range(len(self)):
             if self.pool is None:
@@ -39,7 +39,7 @@ class Stream:
                 yield batch
 
     def exams(self) -> list[Batch]:
-        """What the exam asks: test sequences, none of which is in the pool; and the pool."""
+        """Return what the exam asks: test sequences, none of which is in the pool; and the pool."""
         problem, rng = self.problem, draws(self.problem, self.seed, EXAM)
         if problem.exam is None:
             return []
