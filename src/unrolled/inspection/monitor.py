@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,10 +12,8 @@ from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.updates import ratio
 from unrolled.training.callbacks import Callback
+from unrolled.training.run_state import RunState
 from unrolled.training.tensorboard import TensorBoard
-
-if TYPE_CHECKING:
-    from unrolled.training.trainer import Trainer
 
 
 class GradientFlowWarning(UserWarning):
@@ -54,15 +52,15 @@ class GradientFlowMonitor(Callback):
         self.before: dict[str, Tensor] = {}
         self.warned: set[tuple[str, str]] = set()
 
-    def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
+    def on_batch_start(self, trainer: RunState, batch: Batch) -> None:
         self.batch, self.state = batch, trainer.state if batch.carries else None
 
-    def on_grad_computed(self, trainer: "Trainer", named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
+    def on_grad_computed(self, trainer: RunState, named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
         self.before = {}
         if trainer.at.update % self.every == 0 and trainer.processes.first:
             self.before = {name: weight.detach().clone() for name, weight in named_parameters}
 
-    def on_update(self, trainer: "Trainer") -> None:
+    def on_update(self, trainer: RunState) -> None:
         if not self.before or self.batch is None:
             return
         flow = gradient_flow(
@@ -87,7 +85,7 @@ class GradientFlowMonitor(Callback):
             if bool(self.before[name].any())
         }
 
-    def _write(self, trainer: "Trainer", flow: GradientFlow) -> None:
+    def _write(self, trainer: RunState, flow: GradientFlow) -> None:
         boards = [callback for callback in trainer.callbacks if isinstance(callback, TensorBoard)]
         for board in boards:
             for layer in flow.layers:

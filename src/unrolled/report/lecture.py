@@ -32,6 +32,7 @@ from unrolled.report.page import Grid, Picture, Section
 from unrolled.textbook import RNN, clip_to_band
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
+from unrolled.training.run_state import RunState
 from unrolled.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class _Norms(Callback):
     def __init__(self) -> None:
         self.norms: list[float] = []
 
-    def on_update(self, trainer: Trainer) -> None:
+    def on_update(self, trainer: RunState) -> None:
         self.norms.append(trainer.grad_norm)
 
 

@@ -64,6 +64,14 @@ class Processes:
         dist.all_reduce(total)
         return tuple(total.tolist())
 
+    def any(self, value: bool) -> bool:
+        """Return whether the value is true in any process, the same in all of them."""
+        return bool(self.sum(float(value))[0])
+
+    def barrier(self) -> None:
+        """Wait until every process is here."""
+        self.sum(0.0)
+
     def gather(self, value: Any) -> list[Any]:
         """Return the value of every process, by rank, in the first process; an empty list in the others."""
         if self.world == 1:

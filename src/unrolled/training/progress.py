@@ -2,16 +2,13 @@
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import Row
-
-if TYPE_CHECKING:
-    from unrolled.training.trainer import Trainer
+from unrolled.training.run_state import RunState
 
 REFRESH = 0.25  # seconds; drawing more often would cost training time
 
@@ -30,7 +27,7 @@ class ProgressLine(Callback):
         self.loss = math.nan
         self.drawn_at = 0.0
 
-    def on_train_start(self, trainer: "Trainer") -> None:
+    def on_train_start(self, trainer: RunState) -> None:
         self.loss = math.nan
         if self.console.is_terminal:
             # no refreshing thread: it would compete with training for a core
@@ -40,26 +37,26 @@ class ProgressLine(Callback):
             self.task = self.bar.add_task("starting", total=1.0)
             self.bar.start()
 
-    def on_update(self, trainer: "Trainer") -> None:
+    def on_update(self, trainer: RunState) -> None:
         self.loss = trainer.loss if math.isnan(self.loss) else 0.9 * self.loss + 0.1 * trainer.loss
         now = time.perf_counter()
         if self.bar is not None and now - self.drawn_at >= REFRESH:
             self.drawn_at = now
             self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer), refresh=True)
 
-    def on_validation(self, trainer: "Trainer", row: Row) -> None:
+    def on_validation(self, trainer: RunState, row: Row) -> None:
         watched = "" if row.validation_loss is None else f"  validation {row.validation_loss:.4f}"
         line = f"epoch {row.epoch:.4g}  update {row.update}  train {row.train_loss:.4f}{watched}"
         line += f"  {row.steps_per_second:,.0f} steps/s  {_clock(row.seconds)}"
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    def on_train_end(self, trainer: "Trainer") -> None:
+    def on_train_end(self, trainer: RunState) -> None:
         if self.bar is not None:
             self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer))
             self.bar.stop()
             self.bar = None
 
-    def _text(self, trainer: "Trainer") -> str:
+    def _text(self, trainer: RunState) -> str:
         tally = trainer.tally
         pace = tally.steps / max(trainer.at.seconds - tally.since, 1e-9)
         done = trainer.progress

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,17 +16,15 @@ from torch import Tensor
 from unrolled.errors import ArtifactError, UnsupportedError, message
 from unrolled.training.history import History
 from unrolled.training.position import Position, Tally
+from unrolled.training.run_state import RunState
 from unrolled.training.weights import under, write_weights
-
-if TYPE_CHECKING:
-    from unrolled.training.trainer import Trainer
 
 # options about length, place and output, which do not change the result: these may differ when a run is resumed
 FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard",
         "progress"}  # fmt: skip
 
 
-def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+def capture(trainer: RunState) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
     """Return everything a resumed run needs; None except in the first process, but all processes must call this."""
     parts: list[Tensor] = []
     mine = {
@@ -41,8 +39,8 @@ def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | No
     tensors = {f"model.{name}": tensor for name, tensor in trainer.weights.items()}
     if trainer.average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in trainer.average.weights.items()}
-    if trainer.watch.looks and trainer.watch.best is not None:
-        tensors |= {f"best.{name}": tensor for name, tensor in trainer.watch.best.items()}
+    if trainer.stopping.evaluations and trainer.stopping.best is not None:
+        tensors |= {f"best.{name}": tensor for name, tensor in trainer.stopping.best.items()}
     plain: dict[str, dict[str, Any]] = {}
     for index, values in trainer.optimizer.state_dict()["state"].items():
         plain[str(index)] = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
@@ -56,7 +54,7 @@ def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | No
         **_identity(trainer),
         "at": asdict(trainer.at),
         "tally": asdict(trainer.tally),
-        "watch": trainer.watch.to_json(),
+        "watch": trainer.stopping.to_json() | trainer.validation.to_json(),
         "history": trainer.history.to_json(),
         "optimizer": plain,
         "states": [kept["state"] for kept in ranks],
@@ -64,7 +62,7 @@ def capture(trainer: "Trainer") -> tuple[dict[str, Any], dict[str, Tensor]] | No
     return record, tensors
 
 
-def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str, Tensor], file: object) -> None:
+def restore(trainer: RunState, record: Mapping[str, Any], tensors: Mapping[str, Tensor], file: object) -> None:
     """Restore a trainer to the state that `capture` returned.
 
     Raises:
@@ -83,7 +81,8 @@ def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str,
     trainer.at = Position(**record["at"])
     trainer.tally = Tally(**record["tally"])
     best = {name: tensor.to(trainer.device) for name, tensor in under("best.", tensors).items()}
-    trainer.watch.restore(record["watch"], best)
+    trainer.stopping.restore(record["watch"], best)
+    trainer.validation.restore(record["watch"])
     trainer.history = History.from_json(record["history"])
     rank = trainer.processes.rank
     parts = {int(number): part.to(trainer.device) for number, part in under(f"rank.{rank}.state.", tensors).items()}
@@ -93,7 +92,7 @@ def restore(trainer: "Trainer", record: Mapping[str, Any], tensors: Mapping[str,
         torch.cuda.set_rng_state(tensors[f"rank.{rank}.rng_cuda"], trainer.device)
 
 
-def _identity(trainer: "Trainer") -> dict[str, Any]:
+def _identity(trainer: RunState) -> dict[str, Any]:
     """Return what must be the same when a run is resumed."""
     options = {name: value for name, value in asdict(trainer.options).items() if name not in FREE}
     return {

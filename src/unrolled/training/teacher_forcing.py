@@ -1,12 +1,8 @@
 """TeacherForcing: lowers the share of true tokens that a decoder reads during training."""
 
-from typing import TYPE_CHECKING
-
 from unrolled.batch import Batch
 from unrolled.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from unrolled.training.trainer import Trainer
+from unrolled.training.run_state import RunState
 
 
 class TeacherForcing(Callback):
@@ -22,6 +18,6 @@ class TeacherForcing(Callback):
     def __init__(self, last: float) -> None:
         self.last = last
 
-    def on_batch_start(self, trainer: "Trainer", batch: Batch) -> None:
+    def on_batch_start(self, trainer: RunState, batch: Batch) -> None:
         """Set the share for this batch."""
         trainer.model.teacher_forcing = 1 - (1 - self.last) * trainer.progress  # type: ignore[assignment]

@@ -1,14 +1,12 @@
 """TensorBoard files of a training run."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import Row
-
-if TYPE_CHECKING:
-    from unrolled.training.trainer import Trainer
+from unrolled.training.run_state import RunState
 
 WRITE_EVERY = 1.0  # minimum seconds between points of updates
 
@@ -49,7 +47,7 @@ class TensorBoard(Callback):
         self.writer: Any = None
         self.written_at = 0.0
 
-    def on_train_start(self, trainer: "Trainer") -> None:
+    def on_train_start(self, trainer: RunState) -> None:
         try:
             # points after the update from which a resumed run starts are dropped
             self.writer = self.make(self.folder, purge_step=trainer.at.update or None)
@@ -62,20 +60,20 @@ class TensorBoard(Callback):
                 )
             ) from fault
 
-    def on_update(self, trainer: "Trainer") -> None:
+    def on_update(self, trainer: RunState) -> None:
         now = time.perf_counter()
         if now - self.written_at >= WRITE_EVERY:
             self.written_at = now
             for name, value in (("loss", trainer.loss), ("grad_norm", trainer.grad_norm)):
                 self.writer.add_scalar(f"update/{name}", value, trainer.at.update)
 
-    def on_validation(self, trainer: "Trainer", row: Row) -> None:
+    def on_validation(self, trainer: RunState, row: Row) -> None:
         for name in ("train_loss", "validation_loss", "learning_rate", "grad_norm", "steps_per_second"):
             value = getattr(row, name)
             if value is not None:
                 self.writer.add_scalar(f"row/{name}", value, row.update)
 
-    def on_train_end(self, trainer: "Trainer") -> None:
+    def on_train_end(self, trainer: RunState) -> None:
         if self.writer is not None:
             self.writer.close()
             self.writer = None

@@ -17,6 +17,7 @@ from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
 from unrolled.training.clipping import clip_gradients, scale
 from unrolled.training.distributed import Processes, choose_device
+from unrolled.training.early_stopping import EarlyStopping
 from unrolled.training.history import History, Row
 from unrolled.training.interrupts import catching_interrupts
 from unrolled.training.isolation import Apart
@@ -26,7 +27,7 @@ from unrolled.training.position import Position, Tally
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
 from unrolled.training.sparse import gradient_values
-from unrolled.training.validation import Batches, Validate, Watch
+from unrolled.training.validation import Batches, Validate, Validation
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
 
 
@@ -67,7 +68,8 @@ class Trainer:
         self.weights = live_weights(model)
         self.named_parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.average = Average(self.weights, options.average) if options.average else None
-        self.watch = Watch(validate, self.processes, self.device, self._autocast)
+        self.validation = Validation(validate, self.processes, self.device, self._autocast)
+        self.stopping = EarlyStopping(options.patience)
         self.callbacks = [*callbacks, *self._own_callbacks()]
         self.history = History()
         self.at = Position()
@@ -130,7 +132,7 @@ class Trainer:
         if self.at.update == updates_before and not resumed:
             raise DataError(message("batches", expected="at least one target in an epoch", received="none"))
         self.at.epoch, self.at.batch = self.at.epoch + 1, 0
-        if self.tally.updates and self.watch.affordable(self.at.seconds, self._budget):
+        if self.tally.updates and self.validation.affordable(self.at.seconds, self._budget):
             self._look()
         self._tell("on_epoch_end")
         self._save_when_due()
@@ -182,7 +184,7 @@ class Trainer:
         if count:
             for callback in self.callbacks:
                 callback.on_update(self)
-        if self.tally.updates and self.watch.due(self.at.seconds, self._budget):
+        if self.tally.updates and self.validation.due(self.at.seconds, self._budget):
             self._look()
         self._save_when_due()
 
@@ -197,7 +199,7 @@ class Trainer:
         """Share of the run that is over, 0 to 1: by epochs or by the clock, whichever is further."""
         by_epochs = self._epochs_done(-0.5 * self._pending) / self.options.epochs if self.options.epochs else 0.0
         # the clock ends when the last evaluation must begin
-        by_clock = self.at.seconds / max(self._budget - self.watch.cost, 1e-9) if self._budget else 0.0
+        by_clock = self.at.seconds / max(self._budget - self.validation.cost, 1e-9) if self._budget else 0.0
         return min(1.0, max(by_epochs, by_clock))
 
     @property
@@ -223,11 +225,11 @@ class Trainer:
         reason = "interrupted" if self._interrupts else "callback" if self._stops else ""
         if options.epochs and at.epoch >= options.epochs:
             reason = "epochs"
-        elif self._budget and at.seconds + self.watch.cost + self._pace >= self._budget:
+        elif self._budget and at.seconds + self.validation.cost + self._pace >= self._budget:
             reason = reason or "minutes"
         elif options.patience and rows and at.batch == 0 and rows[-1].update == at.update:
             # only right after an evaluation at the end of an epoch
-            reason = reason or ("patience" if at.epoch - self.watch.best_epoch >= options.patience else "")
+            reason = reason or ("patience" if self.stopping.is_over(at.epoch) else "")
         self.history.stopped, self.history.interrupted = reason, reason == "interrupted"
         return bool(reason)
 
@@ -240,7 +242,7 @@ class Trainer:
     def _look(self) -> None:
         """Evaluate the losses, add a row to the history, and keep the best weights."""
         with swapped_in(self.weights, self.kept):
-            loss = self.watch.loss(self.model)
+            loss = self.validation.loss(self.model)
         tally, at = self.tally, self.at
         trained = at.seconds - tally.since
         (at.seconds,) = self.processes.sum(self._clock() if self.processes.first else 0.0)
@@ -258,7 +260,8 @@ class Trainer:
             steps_per_second=tally.steps / max(trained, 1e-9),
         )
         self.history.rows.append(row)
-        self.watch.note(row.watched, row.epoch, at.seconds, self.kept)
+        self.validation.looked_at = at.seconds
+        self.stopping.add(row.watched, row.epoch, self.kept)
         self.tally = Tally(since=at.seconds)
         for callback in self.callbacks:
             callback.on_validation(self, row)
@@ -269,10 +272,12 @@ class Trainer:
         options = self.options
         if options.checkpoint:
             self._load() if options.resume else self._refuse_old_run()
-        if not self.watch.looks:
-            self.watch.best = copy_weights(self.weights)  # until the first evaluation: the weights to restore after NaN
+        if not self.stopping.evaluations:
+            self.stopping.best = copy_weights(
+                self.weights
+            )  # until the first evaluation: the weights to restore after NaN
         if options.checkpoint:
-            self.processes.sum(0.0)  # no process writes before all have read
+            self.processes.barrier()  # no process writes before all have read
             self._save()  # a folder that cannot be written is reported now, not after an hour
         self.processes.share_weights(list(self.weights.values()))
         self.model.train()
@@ -292,8 +297,8 @@ class Trainer:
 
     def _settle(self) -> None:
         """Leave the best healthy weights in the model: never NaN, whatever ended training."""
-        best = self.watch.best
-        choices = [best] if self.watch.looks else [self.kept, best]
+        best = self.stopping.best
+        choices = [best] if self.stopping.evaluations else [self.kept, best]
         healthy = next((weights for weights in choices if weights is not None and all_finite(weights)), None)
         if healthy is not None:
             write_weights(self.weights, healthy)
@@ -314,7 +319,7 @@ class Trainer:
         except ArtifactError as caught:
             fault = caught
         # the other processes wait here, so that none reads a file while it is replaced, and all end on a full disk
-        if self.processes.sum(float(fault is not None))[0]:
+        if self.processes.any(fault is not None):
             raise fault or ArtifactError("checkpoint: the first process could not write it; see its message")
         self._saved_at = self.at.seconds
 
@@ -337,7 +342,9 @@ class Trainer:
             )
 
     def _non_finite(self, what: str, received: str) -> NonFiniteLossError:
-        kept = f"those after epoch {self.watch.best_epoch:.4g}" if self.watch.looks else "the last finite ones"
+        kept = (
+            f"those after epoch {self.stopping.best_epoch:.4g}" if self.stopping.evaluations else "the last finite ones"
+        )
         saved = f"; the last healthy checkpoint is {self.checkpoint_file}" if self.checkpoint_file else ""
         return NonFiniteLossError(
             message(

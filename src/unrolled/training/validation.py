@@ -1,23 +1,22 @@
 """Validation during a run: the validation loss, the time it takes, and the best weights so far."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unrolled.batch import Batch
 from unrolled.errors import DataError, message
 from unrolled.training.bptt import detach
 from unrolled.training.distributed import Processes
-from unrolled.training.weights import Weights, copy_weights
 
 LOOK_EVERY = 0.1  # share of a time budget between two evaluations within an epoch
 LOOK_SHARE = 0.05  # maximum share of a time budget that evaluations take
 
 
+@runtime_checkable
 class Batches(Protocol):
     """A source of batches: the same batches for the same epoch.
 
@@ -32,8 +31,8 @@ class Batches(Protocol):
 Validate = Callable[[], float] | Batches | None
 
 
-class Watch:
-    """The validation of a run, which keeps the best weights.
+class Validation:
+    """The evaluation of the loss on held-out data, and its cost in time.
 
     Args:
         validate: batches to compute the loss on, a function that returns a loss, or None.
@@ -49,10 +48,6 @@ class Watch:
         self.processes = processes
         self.device = device
         self.autocast = autocast
-        self.best: Weights | None = None
-        self.best_loss = math.inf
-        self.best_epoch = 0.0
-        self.looks = 0
         self.looked_at = 0.0  # seconds into the run at the last evaluation
         self.cost = 0.0  # seconds that the last evaluation took
 
@@ -75,10 +70,10 @@ class Watch:
             # validation may happen at any moment of a timed run, so it must not change the random numbers
             devices = [self.device] if self.device.type == "cuda" else []
             with torch.no_grad(), torch.random.fork_rng(devices=devices):
-                if hasattr(self.validate, "epoch"):
-                    total, count = self._sums(model, cast(Batches, self.validate))
+                if isinstance(self.validate, Batches):
+                    total, count = self._sums(model, self.validate)
                 else:
-                    value = cast(Callable[[], float], self.validate)() if self.processes.first else 0.0
+                    value = self.validate() if self.processes.first else 0.0
                     total, count = float(value), float(self.processes.first)
         finally:
             model.train(was_training)
@@ -102,27 +97,10 @@ class Watch:
             state = detach(result.state)
         return total, count
 
-    def note(self, loss: float, epoch: float, seconds: float, weights: Mapping[str, Tensor]) -> None:
-        """Record an evaluation, and its weights if they are the best."""
-        self.looks += 1
-        self.looked_at = seconds
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, epoch
-            self.best = copy_weights(weights)
-
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for a checkpoint; the weights are stored separately."""
-        return {
-            "best_loss": self.best_loss if self.looks else None,
-            "best_epoch": self.best_epoch,
-            "looks": self.looks,
-            "looked_at": self.looked_at,
-            "cost": self.cost,
-        }
+        """Return plain values for a checkpoint."""
+        return {"looked_at": self.looked_at, "cost": self.cost}
 
-    def restore(self, data: Mapping[str, Any], best: Weights | None) -> None:
+    def restore(self, data: Mapping[str, Any]) -> None:
         """Restore what `to_json` returned."""
-        self.best_loss = math.inf if data["best_loss"] is None else data["best_loss"]
-        self.best_epoch, self.looks = data["best_epoch"], data["looks"]
         self.looked_at, self.cost = data["looked_at"], data["cost"]
-        self.best = best or self.best
