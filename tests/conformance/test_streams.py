@@ -294,8 +294,14 @@ def test_every_task_is_under_this_law():
     assert {name.partition(",")[0] for name in CASES} | WHOLE_READERS == set(TASKS)
 
 
-@pytest.mark.parametrize("cell", [*CELLS, "conv"])
-@every
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [  # every task with every cell; a task's further cases with two cells, and with the others in slow tests
+        pytest.param(name, cell, marks=[pytest.mark.slow] if "," in name and cell not in ("lstm", "gru") else [])
+        for name in CASES
+        for cell in (*CELLS, "conv")
+    ],
+)
 def test_single_steps_say_what_whole_sequences_say(name, cell):
     case, model = CASES[name], fitted(name, cell)
     stream = model.stream(**case.options)

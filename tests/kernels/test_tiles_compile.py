@@ -202,8 +202,10 @@ def test_autocast_around_a_compiled_module_is_the_eager_one(name, dtype):
 # ---- modules of a user's -----------------------------------------------------------------------------
 
 
-@learning
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("reverse", "learns"),
+    [(False, False), (True, True), *(pytest.param(one, not one, marks=pytest.mark.slow) for one in (False, True))],
+)
 @cells
 def test_a_compiled_unroll_is_one_graph_that_answers_and_learns_as_before(name, reverse, learns):
     assert_same(Unrolled(name, reverse), *ragged(), learns=learns)
@@ -241,8 +243,10 @@ def test_second_derivatives_of_compiled_code_are_refused_by_torch():
 # ---- the modules of unrolled.nn ----------------------------------------------------------------------
 
 
-@learning
-@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize(
+    ("batch_first", "learns"),
+    [(False, False), (True, True), *(pytest.param(one, not one, marks=pytest.mark.slow) for one in (False, True))],
+)
 @kinds
 @pytest.mark.usefixtures("look_inside")
 def test_a_compiled_layer_is_one_graph_that_answers_and_learns_as_before(kind, batch_first, learns):
