@@ -6,16 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled.metrics.anomalies.quiet import loudest
+from unrolled.tasks.detection.alarms import calm_threshold, threshold_for
 from unrolled.tasks.detection.likelihood import (
     CAP,
     MEMORY,
     QUIET,
     WARM_UP,
-    calm_threshold,
     judge,
     judge_all,
     pooled,
-    threshold_for,
     unknown_usual,
 )
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
-from unrolled.data.splits import group_split, random_split, stratified_split
+from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.timestamps import TimeReport, parse_times, report_times
 from unrolled.errors import DataError, OptionError, message, unknown
 
@@ -172,19 +172,8 @@ class Table(Source):
             raise OptionError(
                 message("split_at", expected="a table with a time column", received="none", remedy="read it with time=")
             )
+        past = time_split(self.frame[self.time], time)
         frame = self.frame
-        times, edge = frame[self.time], parse_times(pl.Series(self.time, [time]))
-        if times.dtype.is_temporal() and edge.dtype.is_temporal():  # a date means its midnight
-            times, edge = times.cast(pl.Datetime("us")), edge.cast(pl.Datetime("us"))
-        try:
-            past = (times < edge[0]).fill_null(False)
-        except (TypeError, NotImplementedError, pl.exceptions.PolarsError) as fault:
-            raise DataError(
-                message("split_at", expected=f"a time like {frame[self.time][0]}", received=time)
-            ) from fault
-        if past.all() or not past.any():
-            first, last = frame[self.time].min(), frame[self.time].max()
-            raise DataError(message("split_at", expected=f"a time between {first} and {last}", received=str(edge[0])))
         return self._around(frame.filter(past)), self._around(frame.filter(~past))
 
     def series(self) -> Iterator[tuple[Any, pl.DataFrame]]:

@@ -1,11 +1,13 @@
-"""Random choices of held-out rows, as boolean polars Series, True = test."""
+"""Which rows are held out, as boolean polars Series: at random, by group, by label, or by time."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message
 
 
@@ -41,6 +43,30 @@ def group_split(groups: Sequence[Hashable], test: float, seed: int) -> pl.Series
     count = _count(len(names), test, "groups")
     chosen = {names[place] for place in np.random.default_rng(seed).permutation(len(names))[:count]}
     return pl.Series(np.array([name in chosen for name in groups], dtype=bool))
+
+
+def time_split(times: pl.Series, edge: Any) -> pl.Series:
+    """Return which rows lie before a time, True = past.
+
+    Args:
+        times: parsed times of the rows, in order.
+        edge: a time in any form that a time column may have.
+
+    Raises:
+        DataError: a time of another kind, or no rows on one side of it.
+    """
+    parsed = parse_times(pl.Series(times.name, [edge]))
+    kept, limit = times, parsed
+    if times.dtype.is_temporal() and parsed.dtype.is_temporal():  # a date means its midnight
+        kept, limit = times.cast(pl.Datetime("us")), parsed.cast(pl.Datetime("us"))
+    try:
+        past = (kept < limit[0]).fill_null(False)
+    except (TypeError, NotImplementedError, pl.exceptions.PolarsError) as fault:
+        raise DataError(message("split_at", expected=f"a time like {times[0]}", received=edge)) from fault
+    if past.all() or not past.any():
+        expected = f"a time between {times.min()} and {times.max()}"
+        raise DataError(message("split_at", expected=expected, received=str(limit[0])))
+    return past
 
 
 def _count(total: int, test: float, unit: str) -> int:

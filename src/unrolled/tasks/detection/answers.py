@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
+from unrolled.tasks.detection.alarms import is_alarm
 from unrolled.tasks.detection.likelihood import Usual, judge_all, unknown_usual
 from unrolled.tasks.detection.rows import Reading
 from unrolled.tasks.detection.series_state import DetectorState
@@ -137,5 +138,5 @@ def as_row(answers: Answers, threshold: float) -> dict[str, Any]:
 
 def _common(answers: Answers, threshold: float) -> dict[str, Any]:
     """Return the columns that all answers have."""
-    alarm = answers.loud & (np.nan_to_num(answers.score) >= threshold)
-    return {"score": answers.score, "alarm": alarm, "warm_up": answers.warm_up}
+    alarms = is_alarm(answers.score, answers.loud, threshold)
+    return {"score": answers.score, "alarm": alarms, "warm_up": answers.warm_up}
