@@ -321,7 +321,7 @@ def test_every_kernel_says_what_it_cannot():
     cell, inputs = a_cell("lstm", 3, 9), some_ragged([4, 2], 3, dtype=torch.float32)
     assert choose(cell, inputs, noise=NOISES["both"]).name == "tiles"
     refused = choose(a_cell("lstm_layer_norm", 3, 9), inputs, noise=NOISES["both"]).refused
-    assert "beside a layer normalisation or a projection" in refused["tiles"]
+    assert "with a layer normalisation or a projection" in refused["tiles"]
     with pytest.raises(UnsupportedError, match="torch's layers have neither recurrent dropout nor zoneout"):
         unroll(cell, inputs, kernel="native", noise=NOISES["both"])
 

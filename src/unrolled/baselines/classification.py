@@ -109,7 +109,8 @@ class LinearBaseline(Baseline):
         width = sum(map(len, named))
         if (self.linear_.weights.shape, self.linear_.bias.shape) != ((width, self.size), (self.size,)):
             raise ValueError(f"the weights of {self.key} are not {width} x {self.size}")
-        if any(isinstance(words, list) and len(set(words)) < len(words) for words in named):
+        words = [word for names in named if isinstance(names, list) for word in names if isinstance(word, str)]
+        if len(set(words)) < len(words):
             raise ValueError(f"a feature of {self.key} occurs twice")
 
 
