@@ -151,6 +151,14 @@ class Batch:
             sources={name: value.select(rows) for name, value in self.sources.items()},
         )
 
+    def expanded(self, longest: int | None = None) -> "Batch":
+        """Return the batch that a network reads; a subclass that holds references to its steps makes them here.
+
+        Args:
+            longest: steps of each sequence to make at most; None = all. A batch that has its steps returns itself.
+        """
+        return self
+
     def slice_time(self, start: int | Tensor, stop: int | Tensor) -> "Batch":
         """Return steps start <= t < stop of every sequence; statics, per-sequence targets and sources stay whole."""
         reset = None

@@ -5,7 +5,6 @@ from typing import Any
 
 from unrolled.codecs.base import Codec
 from unrolled.tasks.description import Ability, Column, Described, Kind
-from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.series.long_table import STEP
 
 
@@ -153,7 +152,7 @@ class ReadsWatched(Described):
     abilities = ("predict", "detect", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
-        return [self.plan_.codec] if isinstance(self.plan_, EventPlan) else []
+        return self.plan_.codecs
 
     def _described_columns(self: Any) -> Iterable[Column]:
         yield from _of_series(*self._series_columns())

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.codecs.base import Spec
+from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.tables.category import Categories
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
@@ -34,6 +34,11 @@ class EventPlan:
     codec: Categories = field(default_factory=lambda: Categories("event"))
     pause: float = 1.0
     cycles: list[int] = field(default_factory=list)
+
+    @property
+    def codecs(self) -> list[Codec]:
+        """Codecs of what is read."""
+        return [self.codec]
 
     @property
     def size(self) -> int:

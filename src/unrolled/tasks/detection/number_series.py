@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.codecs.base import Spec
+from unrolled.codecs.base import Codec, Spec
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
@@ -89,6 +89,11 @@ class SeriesPlan:
         return calendar_has if near else [own, *calendar_has]
 
     # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def codecs(self) -> list[Codec]:
+        """Codecs of what is read: none, as numbers are read as they are."""
+        return []
 
     @property
     def size(self) -> int:

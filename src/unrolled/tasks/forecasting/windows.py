@@ -21,6 +21,11 @@ class Examples(Batch):
 
     steps: Steps | None = None
 
+    def expanded(self, longest: int | None = None) -> Batch:
+        assert self.steps is not None
+        rows = Batch(self.inputs)
+        return self.steps.expand(rows if longest is None else rows.slice_time(0, longest))
+
 
 def whole_series(steps: Steps) -> Examples:
     """Return all rows to learn from, one sequence per series."""

@@ -23,7 +23,6 @@ from unrolled.inspection.tracking import Tracked, tracking_units
 from unrolled.inspection.unfolding import unfold
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.windows import Examples
 from unrolled.tasks.shared.mistakes import mistakes
 
 LONGEST = 400  # steps of the chosen sequence, if every step has an answer of its own: more would not fit a picture
@@ -88,14 +87,11 @@ def as_read(examples: Any) -> Batch:
     Raises:
         OptionError: a text that is read lazily.
     """
-    if isinstance(examples, Examples):
-        assert examples.steps is not None
-        return examples.steps.expand(examples)
     if not isinstance(examples, Batch):
         raise OptionError(
             message("data", expected="data that fits in memory", received="a text read lazily", remedy="give a part")
         )
-    return examples
+    return examples.expanded()
 
 
 def labels_of(one: Batch, codecs: Mapping[str, Codec]) -> list[str]:

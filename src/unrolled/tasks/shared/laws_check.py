@@ -18,6 +18,7 @@ from unrolled.streaming.state import PRECISIONS
 from unrolled.streaming.stream import Stream
 
 STREAMS, EVENTS = 6, 40  # number of streams in a check, and of events per stream
+STRETCH = 100  # steps of each series to check, where they have to be made
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,7 @@ def check_task(task: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
     if not isinstance(examples, Batch) or not examples.num_steps:
         expected = "a few sequences with steps, that fit into memory"
         raise DataError(message("data", expected=expected, received=type(examples).__name__))
-    steps = getattr(examples, "steps", None)
-    if steps is not None:  # a forecaster's examples are row numbers
-        examples = steps.expand(Batch(examples.inputs).slice_time(0, 100))
+    examples = examples.expanded(STRETCH)
     laws = network_laws(network, examples, seed)
     with tempfile.TemporaryDirectory() as folder:
         again = type(task).load(task.save(Path(folder) / "model"))
