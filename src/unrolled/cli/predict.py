@@ -143,6 +143,7 @@ def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
     import polars as pl
 
     from unrolled.data.spreadsheet_cells import escaped
+    from unrolled.disk import reason
 
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if target.suffix == ".csv" and nested:
@@ -161,7 +162,6 @@ def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
     except (OSError, pl.exceptions.PolarsError) as fault:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        reason = getattr(fault, "strerror", None) or str(fault)
         raise ArtifactError(
-            message("--out", expected="a file that can be written", received=f"{target} ({reason})")
+            message("--out", expected="a file that can be written", received=f"{target} ({reason(fault)})")
         ) from fault

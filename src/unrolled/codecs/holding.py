@@ -187,7 +187,7 @@ def holder_of(codec: Codec) -> Holder:
 
 def value_columns(codec: Codec) -> list[str]:
     """Return the columns of a codec that hold its sequence, without one that names the record's group."""
-    group = getattr(codec, "group", None)
+    group = codec.group if isinstance(codec, Numbers) else None
     return [column for column in codec.columns if column != group]
 
 

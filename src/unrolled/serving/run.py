@@ -13,6 +13,7 @@ import websockets as websockets
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from unrolled.disk import reason
 from unrolled.errors import OptionError, message
 from unrolled.serving.application import make_app, settle
 from unrolled.serving.logs import say, set_up
@@ -118,8 +119,7 @@ def listening(settings: Settings) -> socket.socket:
         sock.bind((settings.host, settings.port))
     except (OSError, OverflowError) as fault:
         sock.close()
-        reason = getattr(fault, "strerror", None) or str(fault)
-        where = f"{settings.host}:{settings.port} ({reason})"
+        where = f"{settings.host}:{settings.port} ({reason(fault)})"
         raise OptionError(
             message("--host, --port", expected="a free address of this machine", received=where)
         ) from fault

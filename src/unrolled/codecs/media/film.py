@@ -22,6 +22,7 @@ from unrolled.codecs.media.pixels import (
 )
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.data.files import SUFFIXES
+from unrolled.disk import reason
 from unrolled.errors import UnsupportedError
 
 ANIMATED = (".gif", ".webp", ".png", ".apng")  # read by Pillow; any other file is a film
@@ -153,8 +154,7 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
                 turned = image.rotate(frame.rotation, expand=True) if frame.rotation else image
                 yield fitted(turned, canvas)
     except (FFmpegError, OSError, ValueError, RuntimeError) as fault:  # OSError: a seek beyond the end of the file
-        reason = getattr(fault, "strerror", None) or str(fault)
-        raise UnreadableError("a film that PyAV can read", f"{path} ({reason})", READABLE) from fault
+        raise UnreadableError("a film that PyAV can read", f"{path} ({reason(fault)})", READABLE) from fault
 
 
 def _array(value: Any, canvas: Canvas, pace: Pace) -> Iterator[np.ndarray]:

@@ -168,14 +168,16 @@ def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | N
     Raises:
         DataError: not one prefix per record, or a piece that cannot be written.
     """
-    lists = getattr(target.codec, "lists_", False)
     expected = f"one text, or one for each of {rows} records"
     if not isinstance(prefix, Iterable):
         raise DataError(message("prefix", expected=expected, received=prefix))
     given = [prefix] * rows if isinstance(prefix, str) else list(prefix)
     if len(given) != rows:
         raise DataError(message("prefix", expected=expected, received=len(given)))
-    records = [{target.column: text.split() if lists and isinstance(text, str) else text} for text in given]
+    records = [
+        {target.column: text if target.codec.takes_text or not isinstance(text, str) else text.split()}
+        for text in given
+    ]
     _, wanted = target.encode(records, copies)
     for row, (pieces, tokens) in enumerate(zip(target.codec.pieces(records), wanted, strict=True)):
         for piece, token in zip(pieces, tokens.tolist(), strict=False):  # the end token follows the pieces
