@@ -9,7 +9,7 @@ import numpy as np
 from example import arguments
 
 import unrolled as ur
-from unrolled.plots.attended_places import draw_sheet
+from unrolled.plots.attention_maps import draw_sheet
 
 SIDE, SIZE = 32, 10  # of a scene and of a thing, in pixels
 COLOURS = {

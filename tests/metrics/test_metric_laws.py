@@ -18,8 +18,8 @@ from unrolled.metrics.anomalies.ranges import range_scores
 from unrolled.metrics.anomalies.vus import vus
 from unrolled.metrics.anomalies.vus_paper import range_auc, vus_paper
 from unrolled.metrics.confusion import confusion
-from unrolled.metrics.labels import classification_scores, multilabel_scores, tagging_scores, top_k_accuracy
-from unrolled.metrics.numbers import density_scores, forecast_scores, frame_scores, language_scores
+from unrolled.metrics.label_scores import classification_scores, multilabel_scores, tagging_scores, top_k_accuracy
+from unrolled.metrics.number_scores import density_scores, forecast_scores, frame_scores, language_scores
 from unrolled.metrics.ranking import Ranked, place_scores, ranking_scores
 from unrolled.metrics.texts.cider import CiderD
 from unrolled.metrics.texts.coco_bleu import coco_bleu
@@ -27,8 +27,8 @@ from unrolled.metrics.texts.text_scores import caption_scores, sentence_scores, 
 from unrolled.tasks.detection.evaluation import detection_scores
 
 ROOMS = [
-    "metrics.labels",
-    "metrics.numbers",
+    "metrics.label_scores",
+    "metrics.number_scores",
     "metrics.ranking",
     "metrics.confusion",
     "metrics.anomalies.nab",

@@ -10,14 +10,14 @@ import sklearn.metrics as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.metrics.labels import (
+from unrolled.metrics.label_scores import (
     classification_scores,
     macro_f1,
     multilabel_scores,
     tagging_scores,
     top_k_accuracy,
 )
-from unrolled.metrics.numbers import forecast_scores, frame_scores, language_scores
+from unrolled.metrics.number_scores import forecast_scores, frame_scores, language_scores
 from unrolled.metrics.scores import IGNORED, UNSEEN, Scores
 
 CLASSES = 4

@@ -7,7 +7,7 @@ from pictures import assert_legible, svg_texts, written_texts
 from unrolled.errors import OptionError
 from unrolled.inspection.alignment import Alignment, Working
 from unrolled.plots.alignment import draw_alignment
-from unrolled.plots.attended_places import VEIL, draw_looks, draw_sheet, grown
+from unrolled.plots.attention_maps import VEIL, draw_looks, draw_sheet, grown
 from unrolled.plots.theme import DARK, LIGHT, visible
 
 LONG = ["internationalisation", "extraordinarily"]

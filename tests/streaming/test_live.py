@@ -10,7 +10,7 @@ import pytest
 
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError
-from unrolled.streaming.batching import Work
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import Window
 from unrolled.streaming.in_process import Live
 from unrolled.streaming.live_table import Table

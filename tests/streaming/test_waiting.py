@@ -6,7 +6,7 @@ import time
 import pytest
 
 from unrolled.errors import StoreUnavailable
-from unrolled.streaming.batching import Waiting, Work
+from unrolled.streaming.event_batching import Waiting, Work
 
 
 def works(keys):

@@ -11,7 +11,7 @@ from unrolled.codecs.media.picture import Pictures
 from unrolled.codecs.tables.frames import Frames
 from unrolled.errors import NotFittedError, OptionError
 from unrolled.inspection.graph import DECODER, ENCODER, INPUT, LOSS, OUTPUT
-from unrolled.plots.attended_places import draw_sheet
+from unrolled.plots.attention_maps import draw_sheet
 from unrolled.report.inspection import sections_of
 from unrolled.tasks.registry import load
 from unrolled.tasks.seq2seq.captioner import Captioner

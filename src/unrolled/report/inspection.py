@@ -16,7 +16,7 @@ from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
 from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
-from unrolled.report.attended_places import looking_sections
+from unrolled.report.attention_sections import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from unrolled.streaming.batching import Work
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import EventId
 
 STRANGERS = 64  # connections at once that have not sent their token

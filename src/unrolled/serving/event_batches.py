@@ -10,7 +10,7 @@ from unrolled.serving.errors import Fault, event_fault
 from unrolled.serving.schemas import Event
 from unrolled.serving.service import Service
 from unrolled.serving.strict_json import dumps
-from unrolled.streaming.batching import Work
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.sessions import checked, checked_id
 
 PART = 256  # events of a request that wait at once; the same number as for a WebSocket

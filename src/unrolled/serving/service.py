@@ -17,7 +17,7 @@ from unrolled.serving.errors import Fault, event_fault
 from unrolled.serving.limits import owe
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
-from unrolled.streaming.batching import Work
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import EventId
 from unrolled.streaming.signed_state import signer_of
 

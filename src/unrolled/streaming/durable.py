@@ -9,9 +9,9 @@ from typing import Any
 
 from unrolled.errors import AnswerLost, RepeatedEvent, StoreUnavailable, UnrolledError
 from unrolled.streaming.batch_step import stepped
-from unrolled.streaming.batching import Work
 from unrolled.streaming.cache import Cache
 from unrolled.streaming.counters import Counts
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import FORMLESS, NOTHING, Window
 from unrolled.streaming.session_record import Known, Session, session_bytes, session_of, state_bytes
 from unrolled.streaming.state import MAGIC, StreamState, is_of, rounded

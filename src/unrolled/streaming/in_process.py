@@ -9,8 +9,8 @@ from typing import Any
 
 from unrolled.errors import ArtifactError, RepeatedEvent, UnrolledError, message
 from unrolled.streaming.batch_step import stepped
-from unrolled.streaming.batching import Work
 from unrolled.streaming.counters import Counts
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import FORMLESS, NOTHING, Window
 from unrolled.streaming.live_table import Table
 from unrolled.streaming.stacked_states import memories_of, rows_of

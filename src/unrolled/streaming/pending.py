@@ -4,7 +4,7 @@ from concurrent.futures import Future, InvalidStateError
 from threading import Event
 from typing import Any
 
-from unrolled.streaming.batching import Work
+from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import EventId
 
 

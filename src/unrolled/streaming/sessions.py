@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.streaming.batching import Waiting, Work
 from unrolled.streaming.durable import Ledger
+from unrolled.streaming.event_batching import Waiting, Work
 from unrolled.streaming.event_ids import EventId, Window
 from unrolled.streaming.in_process import MOST_BYTES, Live
 from unrolled.streaming.pending import Asked, Gathered, OneOfMany

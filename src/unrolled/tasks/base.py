@@ -33,9 +33,9 @@ from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.description import Described
-from unrolled.tasks.shared.export import Exported
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
+from unrolled.tasks.shared.model_export import Exported
 from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed

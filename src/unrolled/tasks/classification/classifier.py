@@ -21,7 +21,7 @@ from unrolled.data.files import find_files
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, UnsupportedError, finite_number, message, unknown
 from unrolled.metrics.confusion import Confusion, confusion
-from unrolled.metrics.labels import classification_scores, multilabel_scores, unseen_notes
+from unrolled.metrics.label_scores import classification_scores, multilabel_scores, unseen_notes
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
@@ -30,7 +30,7 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
 from unrolled.tasks.kinds import ReadsRecords
-from unrolled.tasks.shared.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 
 
 class Classifier(ReadsRecords, ClassifierMixin, Task):

@@ -18,7 +18,7 @@ from unrolled.codecs.text.word_characters import WordCharacters
 from unrolled.codecs.text.words import Words
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
-from unrolled.metrics.labels import tagging_scores, unseen_notes
+from unrolled.metrics.label_scores import tagging_scores, unseen_notes
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
@@ -26,7 +26,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
-from unrolled.tasks.shared.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 
 
 class Tagger(ReadsSteps, Task):

@@ -11,7 +11,7 @@ from torch import Tensor
 from unrolled.errors import ArtifactError, message
 from unrolled.forms import check_form
 from unrolled.tasks.detection.alarms import calm_threshold
-from unrolled.tasks.detection.answers import Answers, answer, first_state
+from unrolled.tasks.detection.detections import Answers, answer, first_state
 from unrolled.tasks.detection.likelihood import Usual, pooled, unknown_usual
 from unrolled.tasks.detection.series_state import DetectorState, states_from_tensors, states_to_tensors
 from unrolled.tasks.detection.tables import Rows

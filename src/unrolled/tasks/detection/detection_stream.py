@@ -12,10 +12,10 @@ from unrolled.state_forms import Also, Array, Either, Exactly, Form, Many, Maybe
 from unrolled.streaming.flat_state import Layout
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
-from unrolled.tasks.detection.answers import as_row
 from unrolled.tasks.detection.bookkeeping import Keeping
+from unrolled.tasks.detection.clocked_rows import History
+from unrolled.tasks.detection.detections import as_row
 from unrolled.tasks.detection.likelihood import RECENT, Usual
-from unrolled.tasks.detection.rows import History
 from unrolled.tasks.detection.series_state import DetectorState, plain_time, time_from_plain
 from unrolled.tasks.detection.tables import Watched, next_row
 from unrolled.tasks.series.long_table import STEP

@@ -19,9 +19,9 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.inputs import InputLayer
 from unrolled.tasks.base import Task
 from unrolled.tasks.detection.alarms import threshold_for
-from unrolled.tasks.detection.answers import as_table, read_examples
 from unrolled.tasks.detection.bookkeeping import Keeping
 from unrolled.tasks.detection.detection_stream import DetectorSteps, judged
+from unrolled.tasks.detection.detections import as_table, read_examples
 from unrolled.tasks.detection.evaluation import detection_scores, truth_of
 from unrolled.tasks.detection.likelihood import QUIET, WARM_UP
 from unrolled.tasks.detection.series_state import DetectorState

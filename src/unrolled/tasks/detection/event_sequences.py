@@ -12,7 +12,7 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.tables.category import Categories
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
-from unrolled.tasks.detection.rows import History, Reading, calendar, cycles_of
+from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, cycles_of
 from unrolled.tasks.series.clock import Clock, infer_clock
 
 LONGEST = 8.0  # maximum of the logarithm of a pause in units of the usual pause; larger ones are clipped

@@ -16,7 +16,7 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
-from unrolled.tasks.detection.rows import History, Reading, calendar, clock_gaps, cycles_of, filled_rows
+from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, clock_gaps, cycles_of, filled_rows
 from unrolled.tasks.series.clock import Clock, infer_clock
 from unrolled.tasks.series.season import find_season
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
+from unrolled.tasks.detection.clocked_rows import History
 from unrolled.tasks.detection.likelihood import Usual
-from unrolled.tasks.detection.rows import History
 
 STACKED = ("mean", "variance", "low", "high")
 

@@ -14,7 +14,7 @@ from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.forms import some
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 Target = Sequence[str] | str

@@ -17,7 +17,7 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.source import Source, Table
 from unrolled.errors import OptionError, message, unknown, whole_number
-from unrolled.metrics.numbers import forecast_scores
+from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer

@@ -15,7 +15,7 @@ from unrolled.codecs.tables.numeric import Numbers
 from unrolled.data.source import Table
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 
 Columns = str | Codec | Sequence[str | Codec] | None
 

@@ -36,7 +36,7 @@ from unrolled.tasks.items.event_columns import Columns, before_each, encode_colu
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.tasks.kinds import ReadsEvents
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.online_learning import joined
 from unrolled.tasks.shared.option_checks import MOST_STEPS, check_flag
 from unrolled.tasks.shared.replay import Replay

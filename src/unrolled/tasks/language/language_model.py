@@ -29,7 +29,7 @@ from unrolled.data.source import Source
 from unrolled.data.text_lanes import StreamLanes
 from unrolled.decoding.sampling import generator_of, sample
 from unrolled.errors import OptionError, message, unknown, whole_number
-from unrolled.metrics.numbers import language_scores
+from unrolled.metrics.number_scores import language_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
@@ -40,7 +40,7 @@ from unrolled.tasks.kinds import ReadsTexts
 from unrolled.tasks.language.long_texts import ROWS, read_to_the_end
 from unrolled.tasks.language.text_stream import TextReader
 from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
-from unrolled.tasks.shared.columns import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 from unrolled.training.options import TrainingOptions
 
 TEXT = "text"

@@ -21,7 +21,7 @@ from unrolled.metrics.texts.text_scores import caption_scores
 from unrolled.nn.vision import LEAST, ConvNet
 from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.writer import READ, Writer
-from unrolled.tasks.shared.columns import resolve_inputs
+from unrolled.tasks.shared.column_codecs import resolve_inputs
 
 
 class Captioner(Writer):

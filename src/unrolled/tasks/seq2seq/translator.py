@@ -22,7 +22,7 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import make_layers
 from unrolled.tasks.seq2seq.target_text import AUTO, SAMPLE, text_codec
 from unrolled.tasks.seq2seq.writer import READ, Writer, as_texts
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 
 WORTH_COPYING = 0.1  # least share of the answers' words that occur in their source
 

@@ -38,7 +38,7 @@ from unrolled.tasks.seq2seq.search import (
     search_options,
 )
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import check_named
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions

@@ -18,7 +18,7 @@ from unrolled.errors import DataError, OptionError, message
 from unrolled.ragged import Ragged
 from unrolled.tasks.series.clock import FARTHEST, Clock, grid, infer_clock
 from unrolled.tasks.series.season import detrended
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
 MIN_EXPLAINED = 0.01  # least share of the variance that a cycle must explain to be used

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.codecs.tables.frames import Frames
-from unrolled.metrics.numbers import density_scores
+from unrolled.metrics.number_scores import density_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.ragged import Ragged

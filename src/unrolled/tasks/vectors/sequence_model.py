@@ -19,7 +19,7 @@ from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.source import Source
 from unrolled.decoding.sampling import generator_of
 from unrolled.errors import DataError, OptionError, finite_number, message, unknown, whole_number
-from unrolled.metrics.numbers import frame_scores
+from unrolled.metrics.number_scores import frame_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import BinaryVectorOutput, NumberOutput, Output
 from unrolled.nn.inputs import InputLayer
@@ -29,10 +29,10 @@ from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsFrames
-from unrolled.tasks.shared.columns import require
+from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.vectors.densities import density_answers, in_own_units, scores_in_own_units
 from unrolled.tasks.vectors.frame_stream import FrameReader
-from unrolled.tasks.vectors.sampling import draw, ended, started, step
+from unrolled.tasks.vectors.sequence_sampling import draw, ended, started, step
 from unrolled.training.options import TrainingOptions
 
 OUTPUTS = ("auto", "mixture")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from unrolled.metrics.labels import binary_nats
+from unrolled.metrics.label_scores import binary_nats
 from unrolled.metrics.scores import Metrics, Scores, answered, mean
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from unrolled.inspection.alignment import Working
 from unrolled.plots.alignment import draw_alignment
-from unrolled.plots.attended_places import draw_looks, draw_sheet, on_one_line
+from unrolled.plots.attention_maps import draw_looks, draw_sheet, on_one_line
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.tasks.shared.mistakes import cut
 

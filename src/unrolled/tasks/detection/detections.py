@@ -11,8 +11,8 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.detection.alarms import is_alarm
+from unrolled.tasks.detection.clocked_rows import Reading
 from unrolled.tasks.detection.likelihood import Usual, judge_all, unknown_usual
-from unrolled.tasks.detection.rows import Reading
 from unrolled.tasks.detection.series_state import DetectorState
 from unrolled.tasks.detection.tables import Rows
 from unrolled.tasks.shared.online_learning import Memory, joined
