@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -17,6 +17,9 @@ from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.ts import parse_ts
 from unrolled.data.in_memory import frame_of
 from unrolled.data.source import Source, Table
+from unrolled.data.time_forms import TimeForm
+from unrolled.data.time_options import TimeOptions
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
@@ -25,7 +28,12 @@ DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to ma
 
 
 def read_csv(
-    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", header: bool = True
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    separator: str = ",",
+    header: bool = True,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read comma-separated values; quotes protect commas and line breaks.
 
@@ -35,14 +43,17 @@ def read_csv(
         group: in long format, the column that identifies the series.
         separator: one character between values.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
     """
-    return _table(_csv(path, separator=separator, has_header=header), path, time, group)
+    return _table(_csv(path, separator=separator, has_header=header), path, time, group, times_from(times))
 
 
-def read_tsv(path: Place, time: str | None = None, group: str | None = None, header: bool = True) -> Table:
+def read_tsv(
+    path: Place, time: str | None = None, group: str | None = None, header: bool = True, **times: Unpack[TimeWords]
+) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
@@ -50,15 +61,22 @@ def read_tsv(path: Place, time: str | None = None, group: str | None = None, hea
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
     """
-    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group)
+    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group, times_from(times))
 
 
-def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_jsonl(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
     """Read one JSON object per line; lists become sequences.
+
+    Args:
+        path: the file; `.gz` is unpacked.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
@@ -77,7 +95,7 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
             expected = f"at most {DEEPEST} nested lists or objects"
             raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
         records.append(record)
-    return _table(frame_of(records), path, time, group)
+    return _table(frame_of(records), path, time, group, times_from(times))
 
 
 def _deep(record: dict[str, Any]) -> bool:
@@ -94,13 +112,19 @@ def _deep(record: dict[str, Any]) -> bool:
     return True
 
 
-def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_parquet(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
+
+    Args:
+        path: the file.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing or no Parquet.
     """
-    return _table(_polars(pl.read_parquet, path), path, time, group)
+    return _table(_polars(pl.read_parquet, path), path, time, group, times_from(times))
 
 
 def scan_parquet(path: Place) -> ParquetStream:
@@ -185,13 +209,15 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 }
 
 
-def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
+def read(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
         path: the file; a last `.gz` does not count as the suffix.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
+            `time_form`, the form of another table.
 
     Raises:
         DataError: an unknown suffix, or an error of the reader.
@@ -206,11 +232,13 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     if reader is None:
         raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
     if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
-        return reader(place, time=time, group=group)
+        return reader(place, time=time, group=group, **times)
     return reader(place)
 
 
-def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
+def as_source(
+    data: Any, y: Any = None, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Source:
     """Convert the user's data to a Source.
 
     Args:
@@ -220,6 +248,8 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        times: how the times of that column are read: `day_first`, `time_format`, `unit` and `zone`, as in
+            `TimeOptions`; or `time_form`, the form of another table.
 
     Raises:
         DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
@@ -233,19 +263,24 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         local_path(data, "data")
     if isinstance(data, Source):
         if y is None:
-            return data if time is None else _table(_frame(data), None, time, group)
-        return _table(frame_of(list(data), y), None, time, group)
-    return _table(frame_of(data, y), None, time, group)
+            given = times_from(times) if times or not isinstance(data, Table) else data.times
+            if time is None:
+                return data if not times else _table(_frame(data), None, data.time, data.group, given)
+            return _table(_frame(data), None, time, group, given)
+        return _table(frame_of(list(data), y), None, time, group, times_from(times))
+    return _table(frame_of(data, y), None, time, group, times_from(times))
 
 
 def _frame(source: Source) -> pl.DataFrame:
     return source.frame if isinstance(source, Table) else frame_of(list(source))
 
 
-def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None) -> Table:
+def _table(
+    frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None, times: TimeOptions | TimeForm | None
+) -> Table:
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
     return table
 

@@ -64,7 +64,8 @@ class Table(Source):
         frame: the data; it is never changed.
         time: in long format, the column of timestamps: dates, datetimes, ISO text or numbers. Rows are sorted by it.
         group: in long format, the column that identifies the series.
-        times: options of the reading of times, or the form that was learnt from another table.
+        times: options of the reading of times, or the form that was learnt from another table; they also hold for a
+            column of times that only a task names.
 
     Attributes:
         report: counts of irregular timestamps (`TimeReport`), None without `time`.
@@ -93,6 +94,7 @@ class Table(Source):
         self.time = time
         self.group = group
         self.report: TimeReport | None = None
+        self.times = times
         self.time_form: TimeForm | None = None
         self.folder: Path | None = None
         if group is not None:
@@ -135,7 +137,7 @@ class Table(Source):
     def _around(self, frame: pl.DataFrame) -> Self:
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
-        table.time_form = self.time_form
+        table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
 

@@ -1,14 +1,17 @@
 """TimeForm: how the times of a column are written. It is learnt from the whole column and reads later values."""
 
+import datetime as dt
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, compact_writing
-from unrolled.data.time_numbers import finite, refuse_other_unit, times_of, unit_of
+from unrolled.data.time_numbers import PER_SECOND, finite, refuse_other_unit, times_of, unit_of, usual
 from unrolled.data.time_options import NUMBER, TimeOptions
 from unrolled.data.time_texts import Read, blank, read_texts
 from unrolled.data.time_zones import placed, unified
@@ -18,6 +21,7 @@ _DIGITS = r"^\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
 _YEAR = r"^\s*\d{4}\s*$"
 _ACCEPTED = "dates, datetimes, ISO text or numbers"
 _CLOCK_LETTERS = re.compile(r"%[-]?[HIMSTRrXcsk]")
+_DAY_ONE = dt.date(1970, 1, 1)
 _DAY_LETTERS = re.compile(r"%[-]?[deDFjxcuwaA]|%s")
 
 
@@ -86,6 +90,37 @@ class TimeForm:
         if time is None:
             raise DataError(message(f"column {column!r}", expected="a time", received=repr(value)))
         return time
+
+    def seconds_of_one(self, value: Any, column: str = "time") -> float:
+        """Return one later value in seconds since 1970 (UTC); a number that is no time stays itself.
+
+        Args:
+            value: in any form that a time column may have; the usual types are converted without a table.
+            column: its name, for messages.
+
+        Raises:
+            DataError: as in `parse_one`.
+        """
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.kind == NUMBER and math.isfinite(value):
+                return float(value)
+            if self.unit in PER_SECOND and usual(value, self.unit):
+                return value / PER_SECOND[self.unit]
+        time = self.parse_one(value, column)
+        if isinstance(time, dt.datetime):
+            return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).timestamp()
+        if isinstance(time, dt.date):
+            return (time - _DAY_ONE).days * 86_400.0
+        if not math.isfinite(time):
+            raise DataError(message(f"column {column!r}", expected="a time", received=repr(value)))
+        return float(time)
+
+    def local_second(self, seconds: float) -> float:
+        """Return seconds since 1970 by the clocks of the zone, as if they showed UTC."""
+        if self.zone in (None, "UTC"):
+            return seconds
+        offset = dt.datetime.fromtimestamp(seconds, ZoneInfo(str(self.zone))).utcoffset()
+        return seconds + (offset or dt.timedelta(0)).total_seconds()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -8,7 +8,7 @@ from unrolled.data.time_options import NUMBER
 from unrolled.errors import DataError, message
 
 _1990, _2100 = 631_152_000, 4_102_444_800  # in seconds since 1970
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _SHARE = 0.9  # share of values that look like times, from which on the others are refused
 _DAY = 86_400_000_000
@@ -33,6 +33,11 @@ def finite(values: pl.Series) -> pl.Series:
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
+def usual(value: float, unit: str) -> bool:
+    """Return whether a number is a time of the years 1990 to 2100 in a unit."""
+    return _1990 <= value / PER_SECOND[unit] <= _2100
+
+
 def unit_of(values: pl.Series) -> str:
     """Return the unit in which all numbers are times of the years 1990 to 2100, or "number".
 
@@ -47,7 +52,7 @@ def unit_of(values: pl.Series) -> str:
     count = len(known) - known.null_count()
     rows: dict[str, int] = {}
     inside = 0
-    for unit, size in _PER_SECOND.items():
+    for unit, size in PER_SECOND.items():
         fits = known.is_between(_1990 * size, _2100 * size).fill_null(False)
         hits = int(fits.sum())
         if hits and hits == count:
@@ -63,7 +68,7 @@ def unit_of(values: pl.Series) -> str:
             f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place} ({_NAMES[other]})"
         )
     else:
-        odd = ~known.is_between(_1990 * _PER_SECOND[unit], _2100 * _PER_SECOND[unit])
+        odd = ~known.is_between(_1990 * PER_SECOND[unit], _2100 * PER_SECOND[unit])
         place = int(odd.fill_null(False).arg_max() or 0)
         received = f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place}"
     raise DataError(
@@ -79,8 +84,8 @@ def times_of(values: pl.Series, unit: str) -> pl.Series:
         DataError: a number outside the years 1 to 9999; the message shows the row.
     """
     known = finite(values).rename(values.name)
-    if unit in _PER_SECOND:
-        seconds = known.cast(pl.Float64) / _PER_SECOND[unit]
+    if unit in PER_SECOND:
+        seconds = known.cast(pl.Float64) / PER_SECOND[unit]
     else:
         days = known.cast(pl.Float64) + (_SPREADSHEET if unit == "excel" else 0)
         seconds = days * 86_400
@@ -89,8 +94,8 @@ def times_of(values: pl.Series, unit: str) -> pl.Series:
         row = int(wrong.fill_null(False).arg_max() or 0)
         meaning = f"{_NAMES[unit]} since 1970" if unit in _NAMES else "days of the years 1 to 9999"
         raise DataError(message(f"column {values.name!r}", expected=meaning, received=f"{values[row]} in row {row}"))
-    if unit in _PER_SECOND:
-        size = _PER_SECOND[unit]
+    if unit in PER_SECOND:
+        size = PER_SECOND[unit]
         whole = known.dtype.is_integer()
         ticks = (
             known.cast(pl.Int64) * (10**6 // size) if whole and size <= 10**6
@@ -105,7 +110,7 @@ def times_of(values: pl.Series, unit: str) -> pl.Series:
 
 def refuse_other_unit(values: pl.Series, unit: str) -> None:
     """Refuse later numbers that are times in another unit than the learnt one."""
-    if unit not in _PER_SECOND or not len(values.drop_nulls()):
+    if unit not in PER_SECOND or not len(values.drop_nulls()):
         return
     found = unit_of(values)
     if found not in (unit, NUMBER):

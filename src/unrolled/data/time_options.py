@@ -1,8 +1,7 @@
 """Options of the reading of times: the order of day and month, a format, a unit of numbers, a zone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -11,15 +10,6 @@ from unrolled.errors import OptionError, message, unknown
 NUMBER = "number"  # the unit of numbers that are no times
 UNITS = ("s", "ms", "us", "ns", "days", "excel", NUMBER)
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")  # shown beside an unknown zone
-
-
-class TimeWords(TypedDict, total=False):
-    """Keywords of the readers; see `TimeOptions`."""
-
-    day_first: bool | None
-    time_format: str | None
-    unit: str | None
-    zone: str | None
 
 
 @dataclass(frozen=True)
@@ -66,16 +56,3 @@ def _check_zone(zone: Any) -> None:
     except (TypeError, pl.exceptions.PolarsError) as fault:
         expected = f"the name of a zone, such as {', '.join(ZONES)}"
         raise OptionError(message("zone", expected=expected, received=repr(zone))) from fault
-
-
-def time_options(words: Mapping[str, Any]) -> TimeOptions:
-    """Return the options of a reader's keywords.
-
-    Raises:
-        OptionError: an unknown keyword.
-    """
-    names = [field.name for field in fields(TimeOptions)]
-    for name in words:
-        if name not in names:
-            raise unknown("option", name, names)
-    return TimeOptions(**words)

@@ -1,5 +1,6 @@
 """Times and their zones: offsets become a zone, local times are placed in one."""
 
+import numpy as np
 import polars as pl
 
 from unrolled.errors import DataError, message
@@ -102,3 +103,17 @@ def unified(times: pl.Series, zone: str | None, group: pl.Series | None = None) 
     if zone is None:
         return times
     return times.dt.convert_time_zone(zone) if own else localised(times, zone, group)
+
+
+def local_seconds(seconds: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return seconds since 1970 by the clocks of a zone, as if they showed UTC; unchanged without a zone.
+
+    Example:
+        >>> local_seconds(np.array([0.0]), "Asia/Tokyo").tolist()
+        [32400.0]
+    """
+    if zone in (None, "UTC"):
+        return seconds
+    moments = pl.Series("time", np.floor(seconds).astype(np.int64) * 1_000_000).cast(US)
+    local = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return seconds + (local.to_physical() - moments.to_physical()).to_numpy() / 1e6
