@@ -1,5 +1,6 @@
 """Read data for the command line: the format, and the columns that a format needs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from unrolled.errors import unknown
@@ -8,8 +9,17 @@ from unrolled.places import local_path
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "po", "folder")
 
 
+TIMES = ("day_first", "time_format", "unit", "zone")  # options of timestamps
+
+
 def read_data(
-    path: str, form: str = "auto", time: str = "", group: str = "", columns: str = "", header: bool = True
+    path: str,
+    form: str = "auto",
+    time: str = "",
+    group: str = "",
+    columns: str = "",
+    header: bool = True,
+    times: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return the Source of a path.
 
@@ -20,22 +30,23 @@ def read_data(
         group: column that identifies the series.
         columns: names of the fields of a conll file, separated by commas.
         header: whether the first line of a csv or tsv file names its columns.
+        times: options of the timestamps, as keywords of the readers.
     """
     from unrolled.data import readers
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
     named = [name.strip() for name in columns.split(",") if name.strip()] or None
-    times: dict[str, Any] = {"time": time or None, "group": group or None}
+    table: dict[str, Any] = {"time": time or None, "group": group or None, **(times or {})}
     suffix = local_path(path, "data").suffix.lower()
     if form == "auto" and named:
         form = "conll"
     if form == "auto" and suffix in (".csv", ".tsv", ".tab"):
         form = "csv" if suffix == ".csv" else "tsv"
     if form == "csv":
-        return readers.read_csv(path, header=header, **times)
+        return readers.read_csv(path, header=header, **table)
     if form == "tsv":
-        return readers.read_tsv(path, header=header, **times)
+        return readers.read_tsv(path, header=header, **table)
     if form in ("text", "lines"):
         return readers.read_text(path, kind="lines" if form == "lines" else None)
     if form == "folder":
@@ -43,12 +54,15 @@ def read_data(
     if form == "conll":
         return readers.read_conll(path, named)
     if form in ("jsonl", "parquet"):
-        return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **times)
+        return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **table)
     if form in ("fasta", "ts", "po"):
         return {"fasta": readers.read_fasta, "ts": readers.read_ts, "po": readers.read_po}[form](path)
-    return readers.read(path, **times)
+    return readers.read(path, **table)
 
 
 def reading_of(model: Any) -> dict[str, Any]:
     """Return how a model's training data was read, so that other data is read the same way."""
-    return {name: how for name, how in model.reading_.items() if name in ("form", "time", "group", "columns", "header")}
+    names = ("form", "time", "group", "columns", "header", "times")
+    reading = {name: how for name, how in model.reading_.items() if name in names}
+    form = model.time_form_
+    return reading if form is None else {**reading, "times": {"time_form": form}}

@@ -20,7 +20,7 @@ from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_words import TimeWords, times_from
-from unrolled.errors import DataError, message, unknown
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
@@ -233,6 +233,10 @@ def read(path: Place, time: str | None = None, group: str | None = None, **times
         raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
     if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
         return reader(place, time=time, group=group, **times)
+    refused = [name for name, value in times.items() if value is not None and name != "time_form"]
+    if refused:
+        expected = f"a table, as {refused[0]} is given"
+        raise OptionError(message(str(path), expected=expected, received=f"a file ending in {suffix}"))
     return reader(place)
 
 

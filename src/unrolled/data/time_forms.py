@@ -69,9 +69,11 @@ class TimeForm:
             raise DataError(message(where, expected=wanted, received=_shown(values)))
         if self.kind == NUMBER:
             return times
-        if found.zone is not None and self.zone is None:
+        if found.zone == "UTC" and self.zone is None:
+            times = times.dt.replace_time_zone(None)  # times without a zone are UTC where others are
+        elif found.zone is not None and self.zone is None:
             raise DataError(
-                message(where, expected="times without a zone, as in training", received=_shown(values),
+                message(where, expected="times without a zone or in UTC, as in training", received=_shown(values),
                         remedy="leave the zone out, or train with zone=")
             )  # fmt: skip
         return as_datetimes(times, self.zone) if self.kind == "datetime" else times
@@ -148,6 +150,18 @@ class TimeForm:
             f"zone {self.zone}" if self.zone else "",
         ]
         return ", ".join([self.kind, *(note for note in notes if note)])
+
+
+def saved_form(data: Mapping[str, Any] | None, numbers: bool) -> TimeForm | None:
+    """Return the form that a saved model holds; models of earlier versions have none, and took numbers for no times.
+
+    Args:
+        data: what `TimeForm.to_json` returned, or None.
+        numbers: whether the model's times are numbers.
+    """
+    if data is not None:
+        return TimeForm.from_json(data)
+    return TimeForm(NUMBER) if numbers else None
 
 
 def learn_form(values: pl.Series, options: TimeOptions | None = None, group: pl.Series | None = None) -> TimeForm:

@@ -114,6 +114,13 @@ def local_seconds(seconds: np.ndarray, zone: str | None) -> np.ndarray:
     """
     if zone in (None, "UTC"):
         return seconds
-    moments = pl.Series("time", np.floor(seconds).astype(np.int64) * 1_000_000).cast(US)
-    local = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
-    return seconds + (local.to_physical() - moments.to_physical()).to_numpy() / 1e6
+    whole = np.floor(seconds).astype("M8[s]").astype("M8[us]")
+    return seconds + (local_times(whole, zone) - whole) / np.timedelta64(1, "s")
+
+
+def local_times(times: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return times in UTC, datetime64[us], as the clocks of a zone show them; unchanged without a zone."""
+    if zone in (None, "UTC"):
+        return times
+    moments = pl.Series("time", times.astype("M8[us]").astype(np.int64)).cast(US).dt.replace_time_zone("UTC")
+    return moments.dt.convert_time_zone(str(zone)).dt.replace_time_zone(None).to_numpy()

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from unrolled.data.event_log import EventLog
-from unrolled.data.time_forms import TimeForm
+from unrolled.data.time_forms import TimeForm, saved_form
 from unrolled.data.time_zones import local_seconds
 
 _DAY, _WEEK = 86_400.0, 7 * 86_400.0
@@ -75,9 +75,9 @@ class EventTimes:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        # models of earlier versions read all times as UTC, and kept no form
-        form = TimeForm("datetime", zone="UTC") if data["calendar"] else TimeForm("number")
-        return cls(**{**data, "form": TimeForm.from_json(data["form"]) if "form" in data else form})
+        # models of earlier versions kept no form, and read all times as UTC
+        form = saved_form(data.get("form"), not data["calendar"]) or TimeForm("datetime", zone="UTC")
+        return cls(**{**data, "form": form})
 
 
 def _gaps(log: EventLog) -> tuple[np.ndarray, np.ndarray]:

@@ -148,7 +148,8 @@ class Forecaster(ReadsSeries, Task):
         panel: Panel | None = getattr(self, "panel_", None)
         if panel is None:
             return long_table(data, self.target)
-        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group)
+        time = None if panel.time == STEP else panel.time
+        return long_table(data, self.target, time, panel.group, panel.time_form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
@@ -321,7 +322,7 @@ class Forecaster(ReadsSeries, Task):
         self._fitted()
         stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
-        edge = None if start is None else read_time(start, self.panel_.form)
+        edge = None if start is None else read_time(start, self.panel_)
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
         origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)

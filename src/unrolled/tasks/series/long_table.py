@@ -8,6 +8,7 @@ import polars as pl
 
 from unrolled.data.readers import as_source
 from unrolled.data.source import Table
+from unrolled.data.time_forms import TimeForm
 from unrolled.errors import DataError, message
 
 MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
@@ -15,7 +16,9 @@ STEP = "step"  # name of the time column of data without one: steps count from 0
 SERIES = "series"  # name of the group column of a list of series
 
 
-def long_table(data: Any, target: str, time: str | None = None, group: str | None = None) -> Table:
+def long_table(
+    data: Any, target: str, time: str | None = None, group: str | None = None, form: TimeForm | None = None
+) -> Table:
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
@@ -24,6 +27,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
         target: name of the values' column if the data are arrays.
         time: column of timestamps; None numbers the rows of each series.
         group: column that identifies the series.
+        form: the form of the timestamps, if it was learnt.
 
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
@@ -32,7 +36,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
         alone = group == SERIES and np.ndim(data[0]) == 0  # one array, where training had a list of them
         source = _table_of_arrays([data] if alone else data, target)
     else:
-        source = as_source(data) if isinstance(data, Table) else as_source(data, time=time, group=group)
+        source = as_source(data) if isinstance(data, Table) else as_source(data, time=time, group=group, time_form=form)
     if not isinstance(source, Table):
         raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
     if source.time is not None:
