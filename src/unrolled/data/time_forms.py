@@ -18,6 +18,8 @@ from unrolled.data.time_zones import placed, unified
 from unrolled.errors import ArtifactError, DataError, message
 
 _DIGITS = r"^\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
+_DIGITS_OR_BLANK = rf"{_DIGITS}|^$"
+_TRIED = 10
 _YEAR = r"^\s*\d{4}\s*$"
 _ACCEPTED = "dates, datetimes, ISO text or numbers"
 _CLOCK_LETTERS = re.compile(r"%[-]?[HIMSTRrXcsk]")
@@ -255,19 +257,13 @@ def _digits(known: pl.Series) -> pl.Series | None:
 
 
 def _texts(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[pl.Series, TimeForm]:
-    given = values.filter(~blank(values))
-    if not len(given):
+    if values.null_count() == len(values) or (blank(values.head(1)).all() and blank(values).all()):
         raise DataError(message(f"column {values.name!r}", expected="at least one time", received="none"))
     read = None if hints.time_format is None else _by_format(values, hints)
     if read is None:
-        numeric = bool(given[0] is not None and re.match(_DIGITS, given[0]) and given.str.contains(_DIGITS).all())
-        if numeric and (hints.kind == NUMBER or not given.str.contains(_YEAR).all()):
-            whole = values.str.strip_chars()
-            numbers = whole.cast(pl.Int64, strict=False)
-            if numbers.null_count() > values.null_count() + (len(values) - values.null_count() - len(given)):
-                numbers = whole.cast(pl.Float64, strict=False)
-            if not compact_writing(numbers) or hints.kind == NUMBER or hints.unit:
-                return _numbers(numbers, hints, group)
+        numbers = _numeric(values, hints.kind == NUMBER)
+        if numbers is not None and (hints.kind == NUMBER or hints.unit or not compact_writing(numbers)):
+            return _numbers(numbers, hints, group)
         if hints.kind == NUMBER:
             raise DataError(
                 message(f"column {values.name!r}", expected="numbers, as in training", received=_shown(values))
@@ -278,6 +274,19 @@ def _texts(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple
     else:
         times = unified(read.naive, hints.zone, group)
     return _formed(times.alias(values.name), hints, read.writing, read.order)
+
+
+def _numeric(values: pl.Series, years: bool) -> pl.Series | None:
+    """Return texts that are all numbers as such, None for others, and for years unless they are wanted."""
+    first = values.drop_nulls().head(_TRIED).str.strip_chars()
+    if not first.str.contains(_DIGITS_OR_BLANK).all():
+        return None
+    given = values.filter(~blank(values))
+    if not given.str.contains(_DIGITS).all() or (not years and given.str.contains(_YEAR).all()):
+        return None
+    whole = values.str.strip_chars()
+    numbers = whole.cast(pl.Int64, strict=False)
+    return numbers if len(numbers) - numbers.null_count() == len(given) else whole.cast(pl.Float64, strict=False)
 
 
 def _by_format(values: pl.Series, hints: TimeForm) -> Read | None:

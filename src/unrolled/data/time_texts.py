@@ -25,6 +25,8 @@ _SAMPLE = 200  # values on which the ways of writing are tried
 _LONG = 2_000  # from this number of rows on, one parse with a plain format is tried first
 _PLAIN = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f",
           "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")  # fmt: skip
+_OFFSET = r":\d{2}(?:\.\d+)?([Zz]|[+-]\d{2}(?::?\d{2})?)$"  # after a time of day
+_FOUR_DIGITS = 1000  # the first year of four digits
 _EXAMPLES = "times such as 2024-01-31, 2024-01-31 12:00, 31.01.2024 or Jan 2024"
 _MOST_DAYS = 12  # more different numbers than this are days rather than years
 
@@ -64,14 +66,13 @@ def read_texts(values: pl.Series, order: str, known: str, group: pl.Series | Non
     Raises:
         DataError: a value that no way of writing reads, or an order that the values leave open.
     """
-    absent = blank(values)
-    given = values.filter(~absent)
-    sample = given.gather_every(max(1, len(given) // _SAMPLE)).unique(maintain_order=True)
+    sample = _sample(values)
     found = writings_of(sample)
     if len(values) >= _LONG and found and found[0].name == ISO:
         plain = _plain(values, sample)
         if plain is not None:
-            return Read(plain, None, [], ISO)
+            return plain
+    absent = blank(values)
     best: tuple[int, int, Writing] | None = None
     for writing in found:
         parts = parts_of(values, writing)
@@ -100,18 +101,46 @@ def _example(order: str) -> str:
     return {DAY_FIRST: "31/01/2024", MONTH_FIRST: "01/31/2024", YEAR_FIRST: "24/01/31"}[order]
 
 
-def _plain(values: pl.Series, sample: pl.Series) -> pl.Series | None:
+def _sample(values: pl.Series) -> pl.Series:
+    """Return some different texts of a column, without blank ones."""
+    some = values.gather_every(max(1, len(values) // _SAMPLE))
+    some = some.filter(~blank(some))
+    return (some if len(some) else values.filter(~blank(values)).head(_SAMPLE)).unique(maintain_order=True)
+
+
+def _plain(values: pl.Series, sample: pl.Series) -> Read | None:
     """Return a column that one plain format reads, at the speed of one parse; None if none does."""
-    for form in _PLAIN:
+    zoned = bool(sample.str.contains(_OFFSET).all())
+    forms = [form + "%#z" for form in _PLAIN if "%S%.f" in form] if zoned else _PLAIN
+    for form in forms:
         if _strict(sample, form).null_count() == 0:
             read = _strict(values, form)
             earliest = read.dt.year().min()
             # a two-digit year is read as the first century, so the column needs a closer look
-            return read if read.null_count() == values.null_count() and int(earliest or 0) >= 1000 else None  # type: ignore[call-overload]
+            if read.null_count() != values.null_count() or int(earliest or 0) < _FOUR_DIGITS:  # type: ignore[call-overload]
+                return None
+            return _with_offsets(values, read) if zoned else Read(read, None, [], ISO)
     return None
 
 
+def _with_offsets(values: pl.Series, instants: pl.Series) -> Read:
+    """Return instants as times of their single offset, or of UTC if they have several."""
+    written = values.str.extract(_OFFSET).unique().drop_nulls()
+    minutes = {_minutes(text) for text in written.to_list()}
+    offset = minutes.pop() if len(minutes) == 1 else 0
+    offsets = pl.select(pl.when(instants.is_not_null()).then(pl.lit(offset, dtype=pl.Int32))).to_series()
+    return Read(instants.dt.replace_time_zone(None).dt.offset_by(f"{offset}m"), offsets, [], ISO)
+
+
+def _minutes(offset: str) -> int:
+    digits = offset[1:].replace(":", "")
+    size = 60 * int(digits[:2]) + int(digits[2:] or 0) if digits else 0
+    return -size if offset[0] == "-" else size
+
+
 def _strict(values: pl.Series, form: str) -> pl.Series:
+    if "%#z" in form:
+        return values.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False)
     if "%H" in form:
         return values.str.to_datetime(form, time_unit="us", strict=False)
     return values.str.to_date(form, strict=False)
@@ -148,7 +177,8 @@ def _orders(
         return {order: _moments(parts, order)}
     dotted = bool(values.str.contains(r"^\s*\d{1,2}\.\s?\d{1,2}\.").any())
     choices = (DAY_FIRST, MONTH_FIRST) if dotted else (DAY_FIRST, MONTH_FIRST, YEAR_FIRST)
-    read = {first: _moments(parts, first) for first in choices}
+    possible = [first for first in choices if _possible(parts, first)] or [DAY_FIRST]
+    read = {first: _moments(parts, first) for first in possible}
     able = {first: times for first, times in read.items() if _first_miss(times, absent) is None}
     if not able:
         return read
@@ -175,6 +205,14 @@ def _orders(
             remedy=f"give {settles}",
         )
     )
+
+
+def _possible(parts: Parts, first: str) -> bool:
+    """Return whether the month is at most 12 in an order, and its day at most 31."""
+    month = parts.found["a" if first == MONTH_FIRST else "b"]
+    day = parts.found[{DAY_FIRST: "a", MONTH_FIRST: "b", YEAR_FIRST: "c"}[first]]
+    most = month.cast(pl.Int32, strict=False).max(), day.cast(pl.Int32, strict=False).max()
+    return int(most[0] or 0) <= 12 and int(most[1] or 0) <= 31  # type: ignore[call-overload]
 
 
 def _without_many_years(able: dict[str, pl.Series], parts: Parts) -> dict[str, pl.Series]:

@@ -73,6 +73,9 @@ def localised(naive: pl.Series, zone: str, group: pl.Series | None = None) -> pl
         DataError: a time that the clocks leave out.
     """
     naive = naive.cast(US)
+    plain = naive.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    if plain.null_count() == naive.null_count():
+        return plain
     left_out = (
         naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").is_null() & naive.is_not_null()
     )

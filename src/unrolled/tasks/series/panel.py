@@ -269,13 +269,9 @@ class Panel:
         if np.isinf(values).any():
             row = int(np.flatnonzero(np.isinf(values))[0])
             raise DataError(
-                message(
-                    f"column {self.target!r}",
-                    expected="finite numbers",
-                    received=f"{values[row]} in row {row}",
-                    remedy="write missing values as null",
-                )
-            )
+                message(f"column {self.target!r}", expected="finite numbers", received=f"{values[row]} in row {row}",
+                        remedy="write missing values as null")
+            )  # fmt: skip
         return values
 
     def _statics(self, frame: pl.DataFrame) -> tuple[list[Any], pl.DataFrame]:
@@ -344,7 +340,6 @@ def _read_times(column: pl.Series, form: str, known: TimeForm | None) -> tuple[n
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(message(f"column {name!r}", expected="a time in every row", received=f"null in row {row}"))
-    # a table that was read without the name of its time column has text there
     column = parse_times(column) if known is None else known.parse(column)
     if column.dtype.is_numeric():
         found, times = "number", _numbers(column)
