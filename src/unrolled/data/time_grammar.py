@@ -73,6 +73,7 @@ WRITINGS = (
 )  # fmt: skip
 BY_NAME = {writing.name: writing for writing in WRITINGS}
 _COMPACT = ("20240131", "202401")  # the writings that a whole number may have
+_MOST = 0.9  # share of numbers that must be dates
 _WINDOW = {6: (190001, 210012), 8: (19000101, 21001231), 12: (190001010000, 210012312359),
            14: (19000101000000, 21001231235959)}  # fmt: skip
 
@@ -88,13 +89,23 @@ def writings_of(sample: pl.Series) -> list[Writing]:
 
 
 def compact_writing(numbers: pl.Series) -> Writing | None:
-    """Return the writing of whole numbers such as 20240131 that are all digits of dates, 1900 to 2100, else None."""
+    """Return the writing of whole numbers such as 20240131 whose digits are dates of 1900 to 2100, None for others.
+
+    Example:
+        >>> compact_writing(pl.Series([20240131, 20240201])).name, compact_writing(pl.Series([20240199]))
+        ('20240131', None)
+    """
     low, high = numbers.min(), numbers.max()
     if low is None or high is None:
         return None
     for digits, (least, most) in _WINDOW.items():
         if least <= low and high <= most:  # type: ignore[operator]
-            return BY_NAME[_COMPACT[digits == min(_WINDOW)]]
+            months = digits == min(_WINDOW)
+            day = numbers // 10 ** max(0, digits - 8)
+            month = (day if months else day // 100) % 100
+            real = month.is_between(1, 12) & ((day % 100).is_between(1, 31) | months)
+            # a few wrong ones among dates are refused where they are read
+            return BY_NAME[_COMPACT[months]] if float(real.mean() or 0) >= _MOST else None  # type: ignore[arg-type]
     return None
 
 

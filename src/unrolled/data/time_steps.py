@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-LEAST = 3  # times of a series; two are always regular
+LEAST = 6  # times of a series; fewer are regular by chance
 _MANY = 20  # from this number of times on, more steps may be without a row
 _SHARE, _SHARE_OF_MANY = 0.8, 0.6
 
@@ -22,7 +22,7 @@ class Steps(NamedTuple):
 
 
 def steps_of(times: pl.Series, group: pl.Series | None = None) -> Steps:
-    """Return how regular times are, over all series with at least three times.
+    """Return how regular times are, over all series with at least six times.
 
     Args:
         times: dates or datetimes, in any order.
