@@ -169,3 +169,12 @@ def test_the_command_line_takes_the_options_and_predict_reads_by_the_form(tmp_pa
     capsys.readouterr()
     call("predict", model, tmp_path / "later.csv")
     assert json.loads(capsys.readouterr().out.splitlines()[0])["day"] == "2024-04-13"
+
+
+def test_stays_keep_the_zone_of_their_trajectory():
+    minutes = [dt.datetime(2024, 6, 1, 8) + dt.timedelta(minutes=minute) for minute in range(60)]
+    frame = pl.DataFrame({"user": [1] * 60, "latitude": [50.0] * 60, "longitude": [8.0] * 60,
+                          "time": [f"{minute:%Y-%m-%d %H:%M}" for minute in minutes]})  # fmt: skip
+    stays = ur.stay_points(ur.as_source(frame, zone="Europe/Berlin")).frame
+    assert stays["time"].dtype.time_zone == "Europe/Berlin"
+    assert stays["time"].dt.hour().to_list() == [8]

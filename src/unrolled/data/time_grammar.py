@@ -105,7 +105,7 @@ def compact_writing(numbers: pl.Series) -> Writing | None:
             month = (day if months else day // 100) % 100
             real = month.is_between(1, 12) & ((day % 100).is_between(1, 31) | months)
             # a few wrong ones among dates are refused where they are read
-            return BY_NAME[_COMPACT[months]] if float(real.mean() or 0) >= _MOST else None  # type: ignore[arg-type]
+            return BY_NAME[_COMPACT[months]] if float(real.mean() or 0) >= _MOST else None
     return None
 
 

@@ -50,7 +50,7 @@ def stay_points(
 
     Returns:
         A table of stays, in order: the user, the mean latitude and longitude, the time of arrival in seconds since
-        1970, and the minutes stayed, under the columns' names and "minutes".
+        1970 (as a time if the times have a zone), and the minutes stayed, under the columns' names and "minutes".
 
     Raises:
         DataError: columns that do not exist or hold no positions, or no stay at all.
@@ -66,10 +66,11 @@ def stay_points(
         if not value > 0:
             raise OptionError(message(name, expected="a number > 0", received=value))
     data.require(latitude, longitude)
-    frame = as_table(data).frame
+    table = as_table(data)
+    frame = table.frame
     frame = frame.with_columns(pl.struct(latitude, longitude).rank("dense").alias("position"))
     frame = frame.drop_nulls([latitude, longitude])
-    log = event_log(Table(frame), user, "position", time)
+    log = event_log(Table(frame, times=table.times), user, "position", time)
     assert log.seconds is not None
     points = positions(log.frame, latitude, longitude)
     found: dict[str, list[float]] = {name: [] for name in (user, latitude, longitude, time, "minutes")}
@@ -89,6 +90,9 @@ def stay_points(
             )
         )  # fmt: skip
     stays = pl.DataFrame(found)
+    if log.form is not None and log.form.zone is not None:
+        arrivals = (stays[time] * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        stays = stays.with_columns(arrivals.dt.convert_time_zone(log.form.zone))
     return Table(stays.with_columns(log.users.gather(stays[user].cast(pl.Int64)).alias(user)))
 
 

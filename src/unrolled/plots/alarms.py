@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.source import Table
-from unrolled.data.timestamps import parse_times
 from unrolled.errors import OptionError, message
 from unrolled.metrics.anomalies.ranges import ranges_of
 from unrolled.plots.theme import BLUE, FONT, LIGHT, SKY, SMALL, Theme, new_axes, new_figure, shortened, write
@@ -53,7 +52,9 @@ def draw_alarms(
     if data.time is None:
         raise OptionError(message("data", expected="a table with a time column", received="one without"))
     frame, found, title = _chosen(data, found, series)
-    times = parse_times(frame[data.time]).to_numpy()
+    column = frame[data.time]  # read by the table
+    local = column.dt.replace_time_zone(None) if isinstance(column.dtype, pl.Datetime) else column
+    times = local.to_numpy()
     shown = list(columns)[:MOST]
     height = ABOVE + len(shown) * (HIGH + BETWEEN) + LOW + BELOW
     figure = new_figure(WIDTH, height, theme)

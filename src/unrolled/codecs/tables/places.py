@@ -115,8 +115,9 @@ class Places:
 
     def table(self, data: Source) -> Table:
         """Return the rows with a column of places; rows at no place are left out."""
-        frame = as_table(data).frame
-        return Table(frame.with_columns(self.encode(frame)).drop_nulls(PLACE))
+        table = as_table(data)
+        named = table.frame.with_columns(self.encode(table.frame))
+        return Table(named.drop_nulls(PLACE), times=table.times)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
