@@ -27,7 +27,8 @@ def read(values, **options):
         ("15/01/2024", DAY), ("15.01.2024", DAY), ("15-1-2024", DAY), ("01/15/2024", DAY), ("1/15/24", DAY),
         ("15.01.24", DAY), ("Jan 15, 2024", DAY), ("15 January 2024", DAY), ("15-JAN-24", DAY), ("15-Jan-2024", DAY),
         ("Monday, January 15, 2024", DAY), ("January 15th, 2024", DAY), ("2024-W03-1", DAY), ("2024W03", DAY),
-        ("2024-015", DAY), ("1991 Jul", dt.date(1991, 7, 1)), ("Jul 1991", dt.date(1991, 7, 1)),
+        ("2024-015", DAY), ("2024-01-15/2024-01-21", DAY), ("1991 Jul", dt.date(1991, 7, 1)),
+        ("Jul 1991", dt.date(1991, 7, 1)),
         ("Jul-91", dt.date(1991, 7, 1)), ("July 1991", dt.date(1991, 7, 1)), ("1970 Q2", dt.date(1970, 4, 1)),
         ("1970Q2", dt.date(1970, 4, 1)), ("Q2 1970", dt.date(1970, 4, 1)), ("2Q70", dt.date(1970, 4, 1)),
         ("2024-05", dt.date(2024, 5, 1)), ("05/2024", dt.date(2024, 5, 1)), ("2024M05", dt.date(2024, 5, 1)),
@@ -106,6 +107,14 @@ def test_points_are_written_with_the_day_first():
 def test_years_of_two_digits_are_of_this_century_in_every_order(form):
     days = [dt.date(2024, 1, 1) + dt.timedelta(days=count) for count in range(60)]
     assert read([f"{day:{form}}" for day in days]).to_list() == days
+
+
+def test_six_digits_that_may_be_dates_are_refused_unless_an_option_says_what_they_are():
+    for values in ([240131, 240201], ["240131", "240201"]):
+        with pytest.raises(DataError, match='time_format="%y%m%d"'):
+            read(values)
+        assert read(values, time_format="%y%m%d")[0] == dt.date(2024, 1, 31)
+        assert read(values, unit="number")[0] == 240131
 
 
 def test_years_of_two_digits_turn_as_in_strptime():

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, compact_writing
+from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, compact_writing, short_dates
 from unrolled.data.time_numbers import PER_SECOND, finite, refuse_other_unit, times_of, unit_of, usual
 from unrolled.data.time_options import NUMBER, TimeOptions
 from unrolled.data.time_texts import Read, blank, read_texts
@@ -240,6 +240,12 @@ def _numbers(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tup
         digits = _digits(known)
         if digits is not None and (hints.time_format or compact_writing(digits)):
             return _texts(digits.cast(pl.String), hints, group)
+        if digits is not None and short_dates(digits):
+            raise DataError(
+                message(f"column {values.name!r}", expected="times with a year of four digits, or numbers",
+                        received=f"{_shown(values)}, which may be a day of a year of two digits",
+                        remedy='give time_format="%y%m%d", or unit="number" if these are no times')
+            )  # fmt: skip
     unit = hints.unit or unit_of(values)
     if unit == NUMBER:
         return values, TimeForm("number")

@@ -49,6 +49,8 @@ def _writing(name: str, pattern: str) -> Writing:
 THREE_NUMBERS = "31/01/2024"  # the only writing in which the order of the parts is open
 WRITINGS = (
     _writing("2024-01-31", rf"(?<year>\d{{4}})[-/.年]\s?(?<month>\d{{1,2}})[-/.月]\s?(?<day>\d{{1,2}})[日.]?{_TAIL}"),
+    _writing("2024-01-29/2024-02-04",  # a week of pandas' Period, read as its first day
+             r"(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})/\d{4}-\d{2}-\d{2}"),
     _writing("2024 01 31", rf"(?<year>\d{{4}}) (?<month>\d{{2}}) (?<day>\d{{2}}){_TAIL}"),
     _writing("20240131", rf"(?<year>\d{{4}})(?<month>\d{{2}})(?<day>\d{{2}}){_COMPACT_TAIL}"),
     _writing(THREE_NUMBERS, rf"{_WEEKDAY}(?<a>\d{{1,2}})[-/. ](?<b>\d{{1,2}})[-/. ](?<c>\d{{4}}|\d{{2}}){_TAIL}"),
@@ -73,6 +75,7 @@ WRITINGS = (
 )  # fmt: skip
 BY_NAME = {writing.name: writing for writing in WRITINGS}
 _COMPACT = ("20240131", "202401")  # the writings that a whole number may have
+_SHORT = (100101, 991231)  # six digits: a year of two, month and day
 _MOST = 0.9  # share of numbers that must be dates
 _WINDOW = {6: (190001, 210012), 8: (19000101, 21001231), 12: (190001010000, 210012312359),
            14: (19000101000000, 21001231235959)}  # fmt: skip
@@ -107,6 +110,14 @@ def compact_writing(numbers: pl.Series) -> Writing | None:
             # a few wrong ones among dates are refused where they are read
             return BY_NAME[_COMPACT[months]] if float(real.mean() or 0) >= _MOST else None
     return None
+
+
+def short_dates(numbers: pl.Series) -> bool:
+    """Return whether there are several whole numbers and all of them may be dates such as 240131."""
+    low, high = numbers.min(), numbers.max()
+    if low is None or high is None or low == high or not (_SHORT[0] <= low and high <= _SHORT[1]):  # type: ignore[operator]
+        return False
+    return bool(((numbers // 100 % 100).is_between(1, 12) & (numbers % 100).is_between(1, 31)).all())
 
 
 class Parts(NamedTuple):
