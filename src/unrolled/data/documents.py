@@ -3,13 +3,15 @@
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
+from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
 
@@ -104,6 +106,13 @@ class Documents(Source):
     @property
     def columns(self) -> list[str]:
         return [self.column]
+
+    @property
+    def kinds(self) -> Mapping[str, Any]:
+        return {self.column: pl.String()}
+
+    def cast(self, schema: Schema) -> "Documents":
+        return self  # texts have no other kind
 
     @property
     def len_bytes(self) -> int:

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.kinds import PLAIN, column_of
 from unrolled.errors import DataError, message
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
-PLAIN = {int, float, str, bool, type(None)}  # types whose values are used unchanged
 _PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 
@@ -117,18 +117,11 @@ def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
-    kinds = set(map(type, values))
-    if not kinds <= PLAIN:
+    if not PLAIN.issuperset(map(type, values)):
         if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
             return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
         values = [_plain(value) for value in values]
-        kinds = set(map(type, values))
-    try:
-        return pl.Series(name, values, strict=kinds - {type(None)} != {int, float})  # mixed numbers become floats
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
-        raise DataError(
-            message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
-        ) from fault
+    return column_of(name, values)
 
 
 def _plain(value: Any) -> Any:

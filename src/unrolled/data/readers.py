@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packe
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
+from unrolled.data.formats.delimited import Dialect, Written, parse_delimited
 from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
@@ -25,36 +26,51 @@ DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to ma
 
 
 def read_csv(
-    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", header: bool = True
+    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", **dialect: Unpack[Written]
 ) -> Table:
     """Read comma-separated values; quotes protect commas and line breaks.
+
+    The kind of a column is decided over all of its values. Whole numbers with a leading zero, such as 007, are texts.
+    Lines without any value are left out.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
-        separator: one character between values.
-        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        separator: characters between values: one, or a few such as "::".
+        dialect: `header`, whether the first line names the columns (without, they are column_1, column_2, ...);
+            `decimal`, the sign before decimals, "." or ","; `missing`, texts that stand for a missing value in every
+            column, instead of NA, n/a, - and the like, which count in columns of numbers only; `texts`, names of
+            columns that are text whatever is in them.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
+        OptionError: a separator or decimal sign that cannot be.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "prices.csv"
+        ...     _ = path.write_text("shop;price\\n007;1,5\\n012;n/a\\n")
+        ...     list(read_csv(path, separator=";", decimal=","))
+        [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
-    return _table(_csv(path, separator=separator, has_header=header), path, time, group)
+    return _table(_delimited(path, Dialect(separator, **dialect)), path, time, group)
 
 
-def read_tsv(path: Place, time: str | None = None, group: str | None = None, header: bool = True) -> Table:
+def read_tsv(path: Place, time: str | None = None, group: str | None = None, **dialect: Unpack[Written]) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
-        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        dialect: `header`, `decimal`, `missing` and `texts`, as in `read_csv`.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
     """
-    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group)
+    return _table(_delimited(path, Dialect("\t", quote=None, **dialect)), path, time, group)
 
 
 def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
@@ -250,11 +266,8 @@ def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str
     return table
 
 
-def _csv(path: Place, **options: Any) -> pl.DataFrame:
-    frame = _polars(pl.read_csv, path, infer_schema_length=None, **options)
-    if not options["has_header"]:
-        frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    return frame
+def _delimited(path: Place, dialect: Dialect) -> pl.DataFrame:
+    return _polars(parse_delimited, path, dialect=dialect)
 
 
 def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:

@@ -5,7 +5,7 @@ one row per time step instead, and names its `time` and, for several series, its
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.schema import Schema
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.timestamps import TimeReport, parse_times, report_times
 from unrolled.errors import DataError, OptionError, message, unknown
@@ -28,6 +29,19 @@ class Source(ABC):
     @abstractmethod
     def columns(self) -> list[str]:
         """Names of the columns."""
+
+    @property
+    @abstractmethod
+    def kinds(self) -> Mapping[str, Any]:
+        """Kind of each column, as a polars type."""
+
+    @abstractmethod
+    def cast(self, schema: Schema) -> "Source":
+        """Return a source whose columns have the kinds of a schema; further columns pass unchanged.
+
+        Raises:
+            DataError: a value that has no place in the kind of its column; a lazy source raises it while it is read.
+        """
 
     @abstractmethod
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -97,6 +111,13 @@ class Table(Source):
     @property
     def columns(self) -> list[str]:
         return self.frame.columns
+
+    @property
+    def kinds(self) -> Mapping[str, Any]:
+        return self.frame.schema
+
+    def cast(self, schema: Schema) -> "Table":
+        return self._around(schema.cast(self.frame)) if schema.differing(self.kinds) else self
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.frame.iter_rows(named=True)

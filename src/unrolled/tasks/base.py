@@ -26,6 +26,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
+from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
@@ -61,6 +62,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
+    schema_: Schema = Schema()  # columns that were learnt from, and their kinds
     reading_: Mapping[str, Any] = {}  # how the command line read the training data
     config_: str = ""  # the run as TOML, where the command line made the model
     training: Mapping[str, Any] | None  # training options stored by the constructor; `fit` may override them
@@ -107,9 +109,19 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         shape = {"num_layers": self.num_layers, "dropout": self.dropout}
         return make_layers(self.cell, size, self.hidden_size, *bidirectional, **shape, **(self.layers or {}))
 
-    def _source(self, data: Any, y: Any = None) -> Source:
+    def _convert(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source."""
         return as_source(data, y)
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        """Convert the user's data to a Source whose columns have the kinds that were learnt."""
+        return self._convert(data, y).cast(self.schema_)
+
+    def _keep_schema(self) -> None:
+        """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
+        said = self.describe()
+        read = {column.name for column in said.columns}
+        self.schema_ = self.schema_.only(read | {said.target}, optional={said.target} - read)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
@@ -176,7 +188,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         settings = self._agreed({**options, "baselines": baselines, "rival": rival})
         if settings.tensorboard:
             summary_writer()
-        source = self._source(data, y)
+        source = self._convert(data, y)
+        self.schema_ = Schema.of(source.kinds)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:
@@ -192,6 +205,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
+        self._keep_schema()
         # from here on the model can be saved, even if a rival or a baseline fails
         self.baselines_: dict[str, Baseline] = {}
         self.rival_ = None

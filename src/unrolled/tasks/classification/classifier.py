@@ -88,8 +88,8 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     # ---- learning ---------------------------------------------------------------------------
 
-    def _source(self, data: Any, y: Any = None) -> Source:
-        return find_files(super()._source(data, y))
+    def _convert(self, data: Any, y: Any = None) -> Source:
+        return find_files(super()._convert(data, y))
 
     def _check(self) -> None:
         super()._check()

@@ -115,7 +115,7 @@ class Detector(ReadsWatched, Task):
 
     # ---- data -------------------------------------------------------------------------------
 
-    def _source(self, data: Any, y: Any = None) -> Table:
+    def _convert(self, data: Any, y: Any = None) -> Table:
         """Return a long table with a time column; rows without a time are numbered."""
         watched: Watched | None = getattr(self, "watched_", None)
         if watched is None:

@@ -140,7 +140,7 @@ class Forecaster(ReadsSeries, Task):
             )
         self._output()
 
-    def _source(self, data: Any, y: Any = None) -> Table:
+    def _convert(self, data: Any, y: Any = None) -> Table:
         """Return a long table with a time column; rows without a time are numbered."""
         if y is not None:
             remedy = f"put it in {self.target!r}"

@@ -111,7 +111,7 @@ class LanguageModel(ReadsTexts, Task):
 
     # ---- data -------------------------------------------------------------------------------
 
-    def _source(self, data: Any, y: Any = None) -> Source:
+    def _convert(self, data: Any, y: Any = None) -> Source:
         if isinstance(data, Path):
             return read_text(data)
         if isinstance(data, str):
