@@ -1,9 +1,9 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packe
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
-from unrolled.data.formats.delimited import Dialect, Written, parse_delimited
+from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
@@ -26,7 +26,15 @@ DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to ma
 
 
 def read_csv(
-    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", **dialect: Unpack[Written]
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    *,
+    separator: str = ",",
+    decimal: str = ".",
+    header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
 ) -> Table:
     """Read comma-separated values; quotes protect commas and line breaks.
 
@@ -38,10 +46,11 @@ def read_csv(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         separator: characters between values: one, or a few such as "::".
-        dialect: `header`, whether the first line names the columns (without, they are column_1, column_2, ...);
-            `decimal`, the sign before decimals, "." or ","; `missing`, texts that stand for a missing value in every
-            column, instead of NA, n/a, - and the like, which count in columns of numbers only; `texts`, names of
-            columns that are text whatever is in them.
+        decimal: sign before the decimals, "." or ",".
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column. By default NA, n/a, - and the like do so in
+            columns of numbers only.
+        texts: names of columns that are text whatever is in them.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
@@ -55,22 +64,36 @@ def read_csv(
         ...     list(read_csv(path, separator=";", decimal=","))
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
-    return _table(_delimited(path, Dialect(separator, **dialect)), path, time, group)
+    dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect), path, time, group)
 
 
-def read_tsv(path: Place, time: str | None = None, group: str | None = None, **dialect: Unpack[Written]) -> Table:
+def read_tsv(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    *,
+    decimal: str = ".",
+    header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
+) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
-        dialect: `header`, `decimal`, `missing` and `texts`, as in `read_csv`.
+        decimal: sign before the decimals, "." or ",".
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column, as in `read_csv`.
+        texts: names of columns that are text whatever is in them.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
     """
-    return _table(_delimited(path, Dialect("\t", quote=None, **dialect)), path, time, group)
+    dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect), path, time, group)
 
 
 def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import polars as pl
 
@@ -59,15 +59,6 @@ class Dialect:
             raise OptionError(message("decimal", expected="another sign than the separator", received=self.decimal,
                                       remedy="such tables mostly have separator=';'"))  # fmt: skip
         return replace(self, separator=separator)
-
-
-class Written(TypedDict, total=False):
-    """Keywords of readers of tables of text that `Dialect` explains."""
-
-    header: bool
-    decimal: str
-    missing: Collection[str]
-    texts: Collection[str]
 
 
 def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
