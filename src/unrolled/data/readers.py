@@ -1,7 +1,7 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
-DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to make with each level
 
 
 def read_csv(
@@ -36,7 +35,7 @@ def read_csv(
     missing: Collection[str] | None = None,
     texts: Collection[str] = (),
 ) -> Table:
-    """Read comma-separated values; quotes protect commas and line breaks.
+    r"""Read comma-separated values; quotes protect commas and line breaks.
 
     The kind of a column is decided over all of its values. Whole numbers with a leading zero, such as 007, are texts.
     Lines without any value are left out.
@@ -60,7 +59,7 @@ def read_csv(
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder) / "prices.csv"
-        ...     _ = path.write_text("shop;price\\n007;1,5\\n012;n/a\\n")
+        ...     _ = path.write_text("shop;price\n007;1,5\n012;n/a\n")
         ...     list(read_csv(path, separator=";", decimal=","))
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
@@ -102,35 +101,25 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    records = []
+    return _table(frame_of(list(_json_lines(path))), path, time, group)
+
+
+def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
+    scan = json.JSONDecoder().scan_once
     for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
-        if not line.strip():
+        line = line.strip()
+        if not line:
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
+            record, end = scan(line, 0)
+            if end != len(line):
+                record = json.loads(line)  # which says what is wrong
+        except (ValueError, RecursionError, StopIteration) as fault:
+            reason = "nothing that JSON knows" if isinstance(fault, StopIteration) else str(fault)
+            raise DataError(message(f"{path}, line {number}", expected="JSON", received=reason)) from fault
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
-        if _deep(record):
-            expected = f"at most {DEEPEST} nested lists or objects"
-            raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
-        records.append(record)
-    return _table(frame_of(records), path, time, group)
-
-
-def _deep(record: dict[str, Any]) -> bool:
-    level: list[Any] = [record]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+        yield record
 
 
 def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:

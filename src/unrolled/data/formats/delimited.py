@@ -20,10 +20,10 @@ _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the values of a table of text are written.
+    r"""How the values of a table of text are written.
 
     Args:
-        separator: characters between values: one, or several such as "::"; "\\\\t" and "tab" stand for a tab.
+        separator: characters between values: one, or several such as "::"; "\t" and "tab" stand for a tab.
         decimal: sign before the decimals, "." or ","; with "," a point between groups of three digits is left out.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
         quote: character around values that hold separators; None = none.
