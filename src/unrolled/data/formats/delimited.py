@@ -90,11 +90,11 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
             )
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    frame = typed_columns(frame, marks, dialect.decimal, dialect.texts)
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
     if dialect.missing is not None:
         text = pl.col(pl.String)
         frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return _without_blank_lines(frame)
+    return _without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
 
 
 def _typed_early(data: Path | bytes, dialect: Dialect, marks: Collection[str]) -> pl.DataFrame:
@@ -149,12 +149,10 @@ def _with_stand_in(data: Path | bytes, dialect: Dialect) -> tuple[bytes, Dialect
     return raw.replace(dialect.separator.encode(), stand_in.encode()), replace(dialect, separator=stand_in)
 
 
-def _without_blank_lines(frame: pl.DataFrame) -> pl.DataFrame:
-    """Leave out rows without any value; in a table of one column of numbers only those at the end."""
-    empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    if not empty.any():
+def _without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
+    """Leave out lines without any value; in a table of one column of numbers only those at the end."""
+    if not blank.any():
         return frame
-    if frame.width == 1 and frame.dtypes[0] != pl.String and not empty.all():
-        last = int((~empty).arg_true()[-1])
-        return frame.head(last + 1)
-    return frame.filter(~empty)
+    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
+        return frame.head(int((~blank).arg_true()[-1]) + 1)
+    return frame.filter(~blank)
