@@ -223,7 +223,8 @@ def kind_from_json(data: Any) -> Any:
             return pl.Struct({str(name): kind_from_json(inner) for name, inner in fields.items()})
         case {"time": None | str() as zone}:
             return pl.Datetime("us", zone)
-    raise ValueError(f"no kind of values: {str(data)[:60]}")
+        case _:
+            raise ValueError(f"no kind of values: {str(data)[:60]}")
 
 
 def _has_text(kind: Any) -> bool:
@@ -301,7 +302,7 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return value.isoformat(" ") if isinstance(value, dt.datetime) else str(value)
 

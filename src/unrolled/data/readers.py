@@ -105,18 +105,17 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
 
 
 def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
-    scan = json.JSONDecoder().scan_once
+    decode = json.JSONDecoder().raw_decode
     for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
         line = line.strip()
         if not line:
             continue
         try:
-            record, end = scan(line, 0)
+            record, end = decode(line)
             if end != len(line):
                 record = json.loads(line)  # which says what is wrong
-        except (ValueError, RecursionError, StopIteration) as fault:
-            reason = "nothing that JSON knows" if isinstance(fault, StopIteration) else str(fault)
-            raise DataError(message(f"{path}, line {number}", expected="JSON", received=reason)) from fault
+        except (ValueError, RecursionError) as fault:
+            raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
         yield record
