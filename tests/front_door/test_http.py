@@ -63,4 +63,4 @@ def test_what_has_no_place_is_one_sentence_with_status_422(client):
 
 
 def test_the_kinds_are_shown(client):
-    assert client.get("/v1/model").json()["kinds"] == {"v": "list of number", "code": "text"}
+    assert client.get("/v1/model").json()["kinds"] == {"v": "lists of numbers", "code": "text"}

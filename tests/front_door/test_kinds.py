@@ -175,6 +175,8 @@ def test_a_kind_does_not_depend_on_where_the_odd_value_stands(tmp_path):
         ("t\n1\n\n2\n\n", {}, [(1,), (None,), (2,)]),
         ("a,b\nx,-9\ny,3\n", {"missing": ["-9", "y"]}, [("x", None), (None, 3)]),
         ("a\n1\n2\n", {"texts": ["a"]}, [("1",), ("2",)]),
+        ("a,b\r1,2\r3,4\r", {}, [(1, 2), (3, 4)]),
+        ('sep=;\na;b\n1;"x\ny"\n', {}, [(1, "x\ny")]),
     ],
 )
 def test_dialects_of_separated_values(tmp_path, text, options, rows):
@@ -205,6 +207,21 @@ def test_a_first_line_of_numbers_is_noticed(tmp_path):
     with pytest.warns(UserWarning, match="all names are numbers: 1.5,2.*header=False"):
         read_csv(path)
     assert read_csv(path, header=False).frame.rows() == [(1.5, 2), (3.0, 4)]
+
+
+def test_another_separator_is_noticed(tmp_path):
+    with pytest.warns(UserWarning, match="one column, 'a;b'.*separator=';'"):
+        read_csv(put(tmp_path, "a.csv", "a;b\n1;2\n"))
+    with pytest.raises(
+        DataError, match=r"a.csv, line 2: expected 1 values.*received 2; .*separator=';', and decimal=','"
+    ):
+        read_csv(put(tmp_path, "a.csv", "a;b\n1;2,5\n"))
+    assert read_csv(put(tmp_path, "a.csv", "text\none; two\nthree\n")).columns == ["text"]
+
+
+def test_a_line_that_is_too_long_is_named(tmp_path):
+    with pytest.raises(DataError, match="line 5: expected 2 values, as in the first line, received 3"):
+        read_csv(put(tmp_path, "a.csv", 'a,b\n1,"x\ny"\n3\n4,5,6\n'))
 
 
 # ---- the same content, however it comes in ----------------------------------------------------------

@@ -182,16 +182,16 @@ def wider(first: Any, second: Any) -> Any:
 def named(kind: Any) -> str:
     """Return what a kind is called in messages."""
     if isinstance(kind, pl.List | pl.Array):
-        return f"list of {named(kind.inner)}"
+        return f"lists of {named(kind.inner)}"
     if isinstance(kind, pl.Struct):
-        return "dictionary"
+        return "dictionaries"
     if isinstance(kind, pl.Datetime):
-        return "time" + (f" ({kind.time_zone})" if kind.time_zone else "")
+        return "dates and times" + (f" ({kind.time_zone})" if kind.time_zone else "")
     if kind.is_integer():
-        return "whole number"
+        return "whole numbers"
     if kind.is_float() or kind.is_decimal():
-        return "number"
-    names = {pl.Boolean: "true/false", pl.Date: "date", pl.Null: "nothing", pl.Object: "object"}
+        return "numbers"
+    names = {pl.Boolean: "true/false", pl.Date: "dates", pl.Null: "nothing", pl.Object: "objects"}
     texts = kind in (pl.String, pl.Categorical, pl.Enum)
     return "text" if texts else next((name for one, name in names.items() if kind == one), str(kind).lower())
 
@@ -317,7 +317,7 @@ def _mixed(name: str, values: Sequence[Any], marks: frozenset[str], fault: TypeE
             return DataError(
                 message(f"column {name!r}", expected="values of one kind",
                         received=f"{found} in row {row}: {_shown(value)}",
-                        remedy="give lists in every row or in none" if "list of" in str(found) else "")
+                        remedy="give lists in every row or in none" if "lists of" in str(found) else "")
             )  # fmt: skip
     return DataError(message(f"column {name!r}", expected="values of one kind", received=str(fault)))
 

@@ -291,6 +291,8 @@ def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) ->
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
+    except DataError as fault:
+        raise DataError(f"{place}, {fault}") from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         _refuse_other_encodings(place)
         raise DataError(

@@ -33,7 +33,7 @@ class Schema:
         >>> schema.cast(pl.DataFrame({"shop": [12], "sold": [2.5]})).rows()
         [('12', 2.5)]
         >>> print(schema)
-        shop: text, sold: whole number
+        shop: text, sold: whole numbers
     """
 
     kinds: Mapping[str, Any] = field(default_factory=dict)
@@ -304,5 +304,5 @@ def _refused(column: pl.Series, kind: Any, row: int) -> DataError:
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
     return DataError(
         message(f"column {column.name!r}", expected=f"{named(kind)}, as in training",
-                received=f"{shown} ({named(column.dtype)}) in row {row}")
+                received=f"{shown} in row {row}")
     )  # fmt: skip

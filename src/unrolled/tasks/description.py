@@ -32,7 +32,7 @@ class Column:
             picture or film; "time" and "group" of tables in long format.
         takes_text: whether a plain text may be given.
         opens_files: whether a text in it may name a file.
-        holds: kind of its values in training, such as "text" or "list of number"; empty if it was not kept.
+        holds: kind of its values in training, such as "text" or "lists of numbers"; empty if it was not kept.
     """
 
     name: str
