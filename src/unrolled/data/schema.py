@@ -165,8 +165,12 @@ def plain_kind(kind: Any) -> Any:
 def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
     """Return a column in another kind without changing a value, or refuse it."""
     have = plain_kind(column.dtype)
-    if have == kind or column.null_count() == len(column):
-        return column if have == kind == column.dtype else column.cast(kind)
+    if column.null_count() == len(column):
+        return column.cast(kind)
+    if have == kind:
+        narrow = column if column.dtype == kind else column.cast(kind, strict=False)
+        lost = narrow.is_null() & column.is_not_null()
+        return narrow if not lost.any() else _refuse(column, kind, lost)
     if isinstance(kind, pl.List):
         return _as_lists(column, kind, marks)
     if isinstance(kind, pl.Struct):

@@ -175,6 +175,10 @@ class Described:
         """Return the column that is predicted; empty if answers belong to none."""
         return next((column for codec in self._answer_codecs() for column in codec.columns), "")
 
+    def _names_of_strangers(self) -> set[str]:
+        """Return the columns whose values tell sequences apart and mean nothing else, so that any name will do."""
+        return set()
+
     def _classes(self) -> Sequence[Any] | None:
         """Return the classes that answers are chosen from."""
         return None
