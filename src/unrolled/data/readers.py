@@ -16,13 +16,14 @@ from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.ts import parse_ts
-from unrolled.data.in_memory import frame_of
+from unrolled.data.handed import Handed
+from unrolled.data.in_memory import frame_of, hand_in
+from unrolled.data.plain_values import DEEPEST
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
-DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to make with each level
 
 
 def read_csv(
@@ -230,12 +231,15 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
     """Convert the user's data to a Source.
 
     Args:
-        data: a Source; a table of polars, pandas or pyarrow; a list of records; a mapping of columns; or sequences: a
-            list of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become
-            the column "x", or "x_0", "x_1", ... for several features.
+        data: a Source; a table of polars, pandas, pyarrow or of any library that hands over Arrow tables, arrays or
+            frames; a list or generator of records (dictionaries, dataclasses, named tuples, models with `model_dump`);
+            a mapping of columns; or sequences: a list of texts, of arrays (T,) or (T, F) of unequal lengths, or one
+            array or tensor (B, T) or (B, T, F). They become the column "x", or "x_0", "x_1", ... for several features.
+            A Series is a column "x" of single values. An index of times becomes a column, named as the index or
+            "time", and so do named indexes and every level of several.
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
-        group: in long format, the column that identifies the series.
+        group: in long format, the column that identifies the series; an index of times is then the time.
 
     Raises:
         DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
@@ -251,7 +255,18 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         if y is None:
             return data if time is None else _table(_frame(data), None, time, group)
         return _table(frame_of(list(data), y), None, time, group)
-    return _table(frame_of(data, y), None, time, group)
+    return source_of(hand_in(data, y), time, group)
+
+
+def source_of(handed: Handed, time: str | None = None, group: str | None = None) -> Table:
+    """Return what was handed in as a source; see `as_source` for `time` and `group`.
+
+    Raises:
+        DataError: no row.
+    """
+    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group)
+    table.indexed = handed.time, handed.group
+    return table
 
 
 def _frame(source: Source) -> pl.DataFrame:
