@@ -3,7 +3,6 @@
 from typing import Any
 
 from unrolled.errors import unknown
-from unrolled.places import local_path
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "po", "folder")
 
@@ -14,7 +13,7 @@ def read_data(
     """Return the Source of a path.
 
     Args:
-        path: file or folder.
+        path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
         form: one of `FORMATS`; auto chooses by the suffix.
         time: column of timestamps, for long-format tables.
         group: column that identifies the series.
@@ -22,12 +21,13 @@ def read_data(
         header: whether the first line of a csv or tsv file names its columns.
     """
     from unrolled.data import readers
+    from unrolled.data.opened import suffix_of
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
     named = [name.strip() for name in columns.split(",") if name.strip()] or None
     times: dict[str, Any] = {"time": time or None, "group": group or None}
-    suffix = local_path(path, "data").suffix.lower()
+    suffix = suffix_of(path)
     if form == "auto" and named:
         form = "conll"
     if form == "auto" and suffix in (".csv", ".tsv", ".tab"):

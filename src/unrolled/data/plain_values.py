@@ -145,16 +145,16 @@ def from_numpy(value: np.ndarray | np.generic, depth: int = 0) -> Any:
         return _fields(value, depth)
     if value.dtype.kind == "c":
         raise NoPlaceError("real numbers", f"{value.dtype}")
-    found = value
+    found: Any = value
     if value.dtype.kind == "M":
         found = value.astype("datetime64[us]")
-        if np.datetime_data(value.dtype)[0] in ("D", "W", "M", "Y"):
+        if np.datetime_data(str(value.dtype))[0] in ("D", "W", "M", "Y"):
             found = value.astype("datetime64[D]")
     if value.dtype.kind == "m":
-        found = np.where(np.isnat(value), np.nan, value / np.timedelta64(1, "s")) if value.ndim else _seconds(value)
+        found = np.array([_seconds(one) for one in np.ravel(value)], dtype=object).reshape(value.shape)
     if value.dtype.kind == "T":
         found = found.astype(object)
-    listed = found.tolist() if isinstance(found, np.ndarray | np.generic) else found
+    listed = found.tolist()
     if value.dtype.kind in "OSV":
         return plain_list(listed, depth + 1) if value.ndim else plain_list([listed], depth)[0]
     return listed

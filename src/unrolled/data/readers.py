@@ -1,13 +1,14 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, refuse_packed, unreadable, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
@@ -18,6 +19,7 @@ from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.ts import parse_ts
 from unrolled.data.handed import Handed
 from unrolled.data.in_memory import frame_of, hand_in
+from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.plain_values import DEEPEST
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, message, unknown
@@ -26,6 +28,7 @@ from unrolled.places import local_path
 Place = str | Path
 
 
+@from_anywhere()
 def read_csv(
     path: Place, time: str | None = None, group: str | None = None, separator: str = ",", **dialect: Unpack[Written]
 ) -> Table:
@@ -59,6 +62,7 @@ def read_csv(
     return _table(_delimited(path, Dialect(separator, **dialect)), path, time, group)
 
 
+@from_anywhere()
 def read_tsv(path: Place, time: str | None = None, group: str | None = None, **dialect: Unpack[Written]) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
@@ -74,6 +78,7 @@ def read_tsv(path: Place, time: str | None = None, group: str | None = None, **d
     return _table(_delimited(path, Dialect("\t", quote=None, **dialect)), path, time, group)
 
 
+@from_anywhere()
 def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
     """Read one JSON object per line; lists become sequences.
 
@@ -111,6 +116,7 @@ def _deep(record: dict[str, Any]) -> bool:
     return True
 
 
+@from_anywhere()
 def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
 
@@ -120,6 +126,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None)
     return _table(_polars(pl.read_parquet, path), path, time, group)
 
 
+@from_anywhere()
 def scan_parquet(path: Place) -> ParquetStream:
     """Read Parquet lazily, in batches of rows, so that memory stays constant.
 
@@ -129,6 +136,7 @@ def scan_parquet(path: Place) -> ParquetStream:
     return ParquetStream(local_path(path))
 
 
+@from_anywhere()
 def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
     """Read plain text lazily.
 
@@ -152,6 +160,7 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
     return Documents([place], kind or "document", column)
 
 
+@from_anywhere()
 def read_fasta(path: Place) -> Table:
     """Read FASTA: columns id, description and sequence.
 
@@ -161,6 +170,7 @@ def read_fasta(path: Place) -> Table:
     return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
 
 
+@from_anywhere()
 def read_ts(path: Place) -> Table:
     """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
 
@@ -170,6 +180,7 @@ def read_ts(path: Place) -> Table:
     return Table(parse_ts(whole_text(local_path(path)), Path(path)))
 
 
+@from_anywhere()
 def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
     """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
 
@@ -202,29 +213,37 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 }
 
 
-def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
+def read(path: Anywhere, time: str | None = None, group: str | None = None) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
-        path: the file; a last `.gz` does not count as the suffix.
+        path: the file; a pattern such as "data/*.csv", or a list of files, which are one table together; an address
+            such as https://host/prices.csv or s3://bucket/prices.csv; or an open file with a name. A suffix of a
+            packed file, such as `.gz` or `.zip`, does not count.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
 
     Raises:
-        DataError: an unknown suffix, or an error of the reader.
+        DataError: an unknown suffix, files of several kinds, or an error of the reader.
     """
-    place = local_path(path)
-    if place.is_dir():
+    places = places_of(path)
+    if len(places) == 1 and isinstance(places[0], str | os.PathLike) and Path(places[0]).is_dir():
+        place = local_path(places[0])
         if holds_media(place):
             return read_folder(place)
         return read_po(place) if holds_catalogues(place) else read_text(place)
-    suffix = plain_suffix(place)
-    reader = _BY_SUFFIX.get(suffix)
-    if reader is None:
-        raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
-    if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
-        return reader(place, time=time, group=group)
-    return reader(place)
+    suffixes = list(dict.fromkeys(map(suffix_of, places)))
+    readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
+    if None in readers:
+        unread = suffixes[readers.index(None)] or shown_place(places[0])
+        raise unknown("file type", unread, _BY_SUFFIX, DataError)
+    if len(set(readers)) > 1:
+        received = ", ".join(suffixes)
+        raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
+    (reader, *_) = readers
+    given = places[0] if len(places) == 1 else places
+    times = {"time": time, "group": group} if reader in (read_csv, read_tsv, read_jsonl, read_parquet) else {}
+    return reader(given, **times)  # type: ignore[misc]
 
 
 def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
