@@ -76,14 +76,14 @@ def _numbers(arrays: list[np.ndarray]) -> pl.DataFrame:
         )
     (rest,) = shapes
     if not rest:
-        return pl.DataFrame({X: pl.Series([array.reshape(-1) for array in arrays], dtype=pl.List(pl.Float64))})
+        return pl.DataFrame([_lists(X, [array.reshape(-1) for array in arrays])])
     arrays = [array if array.ndim == _MATRIX else array.reshape(0, rest[0]) for array in arrays]
-    return pl.DataFrame(
-        {
-            f"{X}_{place}": pl.Series([array[:, place] for array in arrays], dtype=pl.List(pl.Float64))
-            for place in range(rest[0])
-        }
-    )
+    return pl.DataFrame([_lists(f"{X}_{place}", [array[:, place] for array in arrays]) for place in range(rest[0])])
+
+
+def _lists(name: str, arrays: list[np.ndarray]) -> pl.Series:
+    """Return a column of lists; of arrays of one length polars makes a kind of their own."""
+    return pl.Series(name, arrays).cast(pl.List(pl.Float64))
 
 
 def _structured(array: np.ndarray) -> Handed:

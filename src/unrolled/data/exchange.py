@@ -1,4 +1,4 @@
-"""Tables of other libraries, by the ways in which they hand over their data: Arrow first, as it copies nothing."""
+"""Tables of other libraries, by the ways in which they pass their data on: Arrow first, as it copies nothing."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ _METHODS = (
 
 
 def from_exchange(data: Any) -> Handed | None:
-    """Return the table of an object that hands it over as Arrow; None for anything else.
+    """Return the table of an object that passes it on as Arrow; None for anything else.
 
     Args:
         data: anything.

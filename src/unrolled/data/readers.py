@@ -250,7 +250,7 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
     """Convert the user's data to a Source.
 
     Args:
-        data: a Source; a table of polars, pandas, pyarrow or of any library that hands over Arrow tables, arrays or
+        data: a Source; a table of polars, pandas, pyarrow or of any library that passes on Arrow tables, arrays or
             frames; a list or generator of records (dictionaries, dataclasses, named tuples, models with `model_dump`);
             a mapping of columns; or sequences: a list of texts, of arrays (T,) or (T, F) of unequal lengths, or one
             array or tensor (B, T) or (B, T, F). They become the column "x", or "x_0", "x_1", ... for several features.

@@ -34,10 +34,9 @@ def join(
     """
     takes = signature(reader).parameters
     apart = {name: None for name in OF_TIME if name in takes}
-    found = [(shown, read(place, **apart)) for shown, place in places]
-    first: Any = found[0][1]
-    if isinstance(first, Documents) and all(isinstance(one, Documents) for _, one in found):
-        return first.around([span for _, one in found for span in one.spans])
+    found: list[tuple[str, Any]] = [(shown, read(place, **apart)) for shown, place in places]
+    if all(isinstance(one, Documents) for _, one in found):
+        return found[0][1].around([span for _, one in found for span in one.spans])
     tables: list[tuple[str, pl.DataFrame]] = []
     for shown, one in found:  # Documents beside tables, or a lazy table
         if not isinstance(one, Table):
@@ -45,12 +44,12 @@ def join(
             raise DataError(
                 message(shown, expected="one file, where it is read lazily", received="several", remedy=remedy)
             )
-        tables.append((shown, _same_columns(one.frame, first.frame, shown, found[0][0])))
+        tables.append((shown, _same_columns(one.frame, found[0][1].frame, shown, found[0][0])))
     frames = [frame for _, frame in tables]
     if any(one.kind is Parameter.VAR_KEYWORD for one in takes.values()):  # those that take `texts`
         frame = _of_texts(read, places, frames, {**options, **apart})
     else:
-        frame = _stacked(frames, {name: _widest(name, tables) for name in first.columns})
+        frame = _stacked(frames, {name: _widest(name, tables) for name in frames[0].columns})
     table = Table(frame, **{name: options[name] for name in OF_TIME if options.get(name) is not None})
     folders = {one.folder for _, one in found}
     table.folder = folders.pop() if len(folders) == 1 else None
