@@ -298,7 +298,6 @@ def test_numbers_of_two_kinds_share_a_column_and_missing_ones_stay():
         (["a", 1], None, "data|column|x"),
         ([1, 2, 3], None, "data|column|x"),
         ([object()], None, "data|column|x"),
-        ([[1, "a"]], None, "data|column|x"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(data, y, words):

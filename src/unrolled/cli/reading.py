@@ -3,7 +3,6 @@
 from typing import Any
 
 from unrolled.errors import unknown
-from unrolled.places import local_path
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", "fasta", "ts", "conll", "po", "folder")
 
@@ -22,7 +21,7 @@ def read_data(
     """Return the Source of a path.
 
     Args:
-        path: file or folder.
+        path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
         form: one of `FORMATS`; auto chooses by the suffix.
         time: column of timestamps, for long-format tables.
         group: column that identifies the series.
@@ -31,6 +30,7 @@ def read_data(
             `unrolled.read_csv`; `missing` may be one text of marks between commas.
     """
     from unrolled.data import readers
+    from unrolled.data.opened import suffix_of
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
@@ -39,7 +39,7 @@ def read_data(
     written = {name: how for name, how in dialect.items() if how not in ("", None)}
     if isinstance(written.get("missing"), str):
         written["missing"] = written["missing"].split(",")
-    suffix = local_path(path, "data").suffix.lower()
+    suffix = suffix_of(path)
     if form == "auto" and named:
         form = "conll"
     if form == "auto" and suffix in (".csv", ".tsv", ".tab"):

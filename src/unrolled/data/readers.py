@@ -1,13 +1,14 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, refuse_packed, unreadable, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
@@ -16,7 +17,9 @@ from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.ts import parse_ts
-from unrolled.data.in_memory import frame_of
+from unrolled.data.handed import Handed
+from unrolled.data.in_memory import frame_of, hand_in
+from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
@@ -24,6 +27,7 @@ from unrolled.places import local_path
 Place = str | Path
 
 
+@from_anywhere()
 def read_csv(
     path: Place,
     time: str | None = None,
@@ -67,6 +71,7 @@ def read_csv(
     return _table(_delimited(path, dialect), path, time, group)
 
 
+@from_anywhere()
 def read_tsv(
     path: Place,
     time: str | None = None,
@@ -95,6 +100,7 @@ def read_tsv(
     return _table(_delimited(path, dialect), path, time, group)
 
 
+@from_anywhere()
 def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
     """Read one JSON object per line; lists become sequences.
 
@@ -121,6 +127,7 @@ def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
         yield record
 
 
+@from_anywhere()
 def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
 
@@ -130,6 +137,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None)
     return _table(_polars(pl.read_parquet, path), path, time, group)
 
 
+@from_anywhere()
 def scan_parquet(path: Place) -> ParquetStream:
     """Read Parquet lazily, in batches of rows, so that memory stays constant.
 
@@ -139,6 +147,7 @@ def scan_parquet(path: Place) -> ParquetStream:
     return ParquetStream(local_path(path))
 
 
+@from_anywhere()
 def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
     """Read plain text lazily.
 
@@ -162,6 +171,7 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
     return Documents([place], kind or "document", column)
 
 
+@from_anywhere()
 def read_fasta(path: Place) -> Table:
     """Read FASTA: columns id, description and sequence.
 
@@ -171,6 +181,7 @@ def read_fasta(path: Place) -> Table:
     return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
 
 
+@from_anywhere()
 def read_ts(path: Place) -> Table:
     """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
 
@@ -180,6 +191,7 @@ def read_ts(path: Place) -> Table:
     return Table(parse_ts(whole_text(local_path(path)), Path(path)))
 
 
+@from_anywhere()
 def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
     """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
 
@@ -212,41 +224,52 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 }
 
 
-def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
+def read(path: Anywhere, time: str | None = None, group: str | None = None) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
-        path: the file; a last `.gz` does not count as the suffix.
+        path: the file; a pattern such as "data/*.csv", or a list of files, which are one table together; an address
+            such as https://host/prices.csv or s3://bucket/prices.csv; or an open file with a name. A suffix of a
+            packed file, such as `.gz` or `.zip`, does not count.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
 
     Raises:
-        DataError: an unknown suffix, or an error of the reader.
+        DataError: an unknown suffix, files of several kinds, or an error of the reader.
     """
-    place = local_path(path)
-    if place.is_dir():
+    places = places_of(path)
+    if len(places) == 1 and isinstance(places[0], str | os.PathLike) and Path(places[0]).is_dir():
+        place = local_path(places[0])
         if holds_media(place):
             return read_folder(place)
         return read_po(place) if holds_catalogues(place) else read_text(place)
-    suffix = plain_suffix(place)
-    reader = _BY_SUFFIX.get(suffix)
-    if reader is None:
-        raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
-    if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
-        return reader(place, time=time, group=group)
-    return reader(place)
+    suffixes = list(dict.fromkeys(map(suffix_of, places)))
+    readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
+    if None in readers:
+        unread = suffixes[readers.index(None)] or shown_place(places[0])
+        raise unknown("file type", unread, _BY_SUFFIX, DataError)
+    if len(set(readers)) > 1:
+        received = ", ".join(suffixes)
+        raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
+    (reader, *_) = readers
+    given = places[0] if len(places) == 1 else places
+    times = {"time": time, "group": group} if reader in (read_csv, read_tsv, read_jsonl, read_parquet) else {}
+    return reader(given, **times)  # type: ignore[misc]
 
 
 def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
     """Convert the user's data to a Source.
 
     Args:
-        data: a Source; a table of polars, pandas or pyarrow; a list of records; a mapping of columns; or sequences: a
-            list of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become
-            the column "x", or "x_0", "x_1", ... for several features.
+        data: a Source; a table of polars, pandas, pyarrow or of any library that passes on Arrow tables, arrays or
+            frames; a list or generator of records (dictionaries, dataclasses, named tuples, models with `model_dump`);
+            a mapping of columns; or sequences: a list of texts, of arrays (T,) or (T, F) of unequal lengths, or one
+            array or tensor (B, T) or (B, T, F). They become the column "x", or "x_0", "x_1", ... for several features.
+            A Series is a column "x" of single values. An index of times becomes a column, named as the index or
+            "time", and so do named indexes and every level of several.
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
-        group: in long format, the column that identifies the series.
+        group: in long format, the column that identifies the series; an index of times is then the time.
 
     Raises:
         DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
@@ -262,7 +285,18 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         if y is None:
             return data if time is None else _table(_frame(data), None, time, group)
         return _table(frame_of(list(data), y), None, time, group)
-    return _table(frame_of(data, y), None, time, group)
+    return source_of(hand_in(data, y), time, group)
+
+
+def source_of(handed: Handed, time: str | None = None, group: str | None = None) -> Table:
+    """Return what was handed in as a source; see `as_source` for `time` and `group`.
+
+    Raises:
+        DataError: no row.
+    """
+    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group)
+    table.indexed = handed.time, handed.group
+    return table
 
 
 def _frame(source: Source) -> pl.DataFrame:

@@ -43,6 +43,7 @@ from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
 
 STRATEGIES = ("direct", "recursive")
+TARGET = "y"  # where nobody names a target, a table without it may hold one series in each column
 
 
 class Forecaster(ReadsSeries, Task):
@@ -91,7 +92,7 @@ class Forecaster(ReadsSeries, Task):
 
     def __init__(
         self,
-        target: str = "y",
+        target: str = TARGET,
         horizon: int = 1,
         context_length: int = 0,
         quantiles: Sequence[float] | None = None,
@@ -146,9 +147,11 @@ class Forecaster(ReadsSeries, Task):
             remedy = f"put it in {self.target!r}"
             raise OptionError(message("y", expected="None: a series is its own target", received="y", remedy=remedy))
         panel: Panel | None = getattr(self, "panel_", None)
+        covariates = (*self.past_covariates, *self.future_covariates, *self.static_covariates)
+        wide = self.target == TARGET and not covariates
         if panel is None:
-            return long_table(data, self.target)
-        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group)
+            return long_table(data, self.target, wide=wide)
+        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group, wide)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
