@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, in_utf8, plain_suffix, refuse_packed, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
@@ -17,6 +17,7 @@ from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.ts import parse_ts
 from unrolled.data.in_memory import frame_of
 from unrolled.data.source import Source, Table
+from unrolled.data.spans import unreadable
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
@@ -262,7 +263,7 @@ def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) ->
     place = local_path(path)
     refuse_packed(place, unpacked=() if reader is pl.read_parquet else ("gzip", "zstd"))
     try:
-        return reader(place, **options)
+        return reader(place if reader is pl.read_parquet else in_utf8(place), **options)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
