@@ -107,6 +107,7 @@ READING = {
     "time": "column of timestamps, for a table with one row per time step",
     "group": "column that identifies the series",
     "columns": "names of the fields of a conll file, separated by commas",
+    "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
 }
 
 
@@ -212,6 +213,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
+        "encoding": values.get("encoding") or "",
     }
     source = read_data(values["data"], **reading)
     training_names = {argument.name for argument in arguments_of(TrainingOptions)}

@@ -205,12 +205,13 @@ def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
             raise DataError(message(str(path), expected="an unpacked file", received=f"a {name} file", remedy=remedy))
 
 
-def whole_text(path: Path, encoding: str | None = None) -> str:
+def whole_text(path: Path, encoding: str | None = None, feeds_alone: bool = False) -> str:
     r"""Return a whole small file as text, in which `\n`, `\r\n` and `\r` are all `\n`; `.gz` is unpacked.
 
     Args:
         path: the file.
         encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        feeds_alone: a single `\r` ends no line where there is any `\n`, as in files whose lines are counted.
 
     Raises:
         OptionError: an unknown encoding.
@@ -219,7 +220,8 @@ def whole_text(path: Path, encoding: str | None = None) -> str:
     text = decoded(whole_bytes(path), path, encoding)
     if not text.strip():
         raise DataError(message(str(path), expected="at least one row", received="an empty file"))
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    carriage = "\r" if not feeds_alone or "\n" not in text else "\r\n"
+    return text.replace("\r\n", "\n").replace(carriage, "\n")
 
 
 def in_utf8(path: Path, encoding: str | None = None) -> Path | bytes:

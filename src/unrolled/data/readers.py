@@ -1,7 +1,7 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,9 @@ import polars as pl
 from unrolled.data.documents import KINDS, Documents, in_utf8, plain_suffix, refuse_packed, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
-from unrolled.data.formats.conll import parse_conll
-from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
-from unrolled.data.formats.ts import parse_ts
+from unrolled.data.formats.registry import FORMATS
 from unrolled.data.in_memory import frame_of
 from unrolled.data.source import Source, Table
 from unrolled.data.spans import unreadable
@@ -26,7 +24,12 @@ DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to ma
 
 
 def read_csv(
-    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", header: bool = True
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    separator: str = ",",
+    header: bool = True,
+    encoding: str | None = None,
 ) -> Table:
     """Read comma-separated values; quotes protect commas and line breaks.
 
@@ -36,14 +39,21 @@ def read_csv(
         group: in long format, the column that identifies the series.
         separator: one character between values.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
     """
-    return _table(_csv(path, separator=separator, has_header=header), path, time, group)
+    return _table(_csv(path, encoding, separator=separator, has_header=header), path, time, group)
 
 
-def read_tsv(path: Place, time: str | None = None, group: str | None = None, header: bool = True) -> Table:
+def read_tsv(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    header: bool = True,
+    encoding: str | None = None,
+) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
@@ -51,21 +61,28 @@ def read_tsv(path: Place, time: str | None = None, group: str | None = None, hea
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
     """
-    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group)
+    return _table(_csv(path, encoding, separator="\t", has_header=header, quote_char=None), path, time, group)
 
 
-def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_jsonl(path: Place, time: str | None = None, group: str | None = None, encoding: str | None = None) -> Table:
     """Read one JSON object per line; lists become sequences.
+
+    Args:
+        path: the file; `.gz` is unpacked.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
 
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
     records = []
-    for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
+    for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -113,16 +130,18 @@ def scan_parquet(path: Place) -> ParquetStream:
     return ParquetStream(local_path(path))
 
 
-def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
+def read_text(path: Place, kind: str | None = None, column: str = "text", encoding: str | None = None) -> Documents:
     """Read plain text lazily.
 
     Args:
         path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing or empty; text that is not UTF-8 is refused when it is read.
+        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
+        DataError: missing or empty; text in another encoding is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
@@ -132,39 +151,8 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
         chosen = [file for file in files if file.suffix == ".txt"] or files
         if not chosen:
             raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
-        return Documents(chosen, "files", column)
-    return Documents([place], kind or "document", column)
-
-
-def read_fasta(path: Place) -> Table:
-    """Read FASTA: columns id, description and sequence.
-
-    Raises:
-        DataError: missing, empty, or letters before the first name.
-    """
-    return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
-
-
-def read_ts(path: Place) -> Table:
-    """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
-
-    Raises:
-        DataError: missing, empty or damaged; the message names the line.
-    """
-    return Table(parse_ts(whole_text(local_path(path)), Path(path)))
-
-
-def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
-    """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
-
-    Args:
-        path: the file.
-        columns: names of the fields; default: col_0, col_1, ...
-
-    Raises:
-        DataError: missing, empty, or a line with another number of fields.
-    """
-    return Table(parse_conll(whole_text(local_path(path)), Path(path), columns))
+        return Documents(chosen, "files", column, encoding)
+    return Documents([place], kind or "document", column, encoding)
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -175,15 +163,9 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
     ".ndjson": read_jsonl,
     ".parquet": read_parquet,
     ".txt": read_text,
-    ".fasta": read_fasta,
-    ".fa": read_fasta,
-    ".fna": read_fasta,
-    ".ts": read_ts,
-    ".conll": read_conll,
-    ".conllu": read_conll,
-    ".po": read_po,
-    ".mo": read_po,
+    **{suffix: form.read for form in FORMATS.values() for suffix in form.suffixes},
 }
+_LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in FORMATS.values() if form.tables)}
 
 
 def read(path: Place, time: str | None = None, group: str | None = None) -> Source:
@@ -206,7 +188,7 @@ def read(path: Place, time: str | None = None, group: str | None = None) -> Sour
     reader = _BY_SUFFIX.get(suffix)
     if reader is None:
         raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
-    if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
+    if reader in _LONG:
         return reader(place, time=time, group=group)
     return reader(place)
 
@@ -251,19 +233,21 @@ def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str
     return table
 
 
-def _csv(path: Place, **options: Any) -> pl.DataFrame:
-    frame = _polars(pl.read_csv, path, infer_schema_length=None, **options)
+def _csv(path: Place, encoding: str | None, **options: Any) -> pl.DataFrame:
+    frame = _polars(pl.read_csv, path, encoding, infer_schema_length=None, **options)
     if not options["has_header"]:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     return frame
 
 
-def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
+def _polars(
+    reader: Callable[..., pl.DataFrame], path: Place, encoding: str | None = None, **options: Any
+) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
     refuse_packed(place, unpacked=() if reader is pl.read_parquet else ("gzip", "zstd"))
     try:
-        return reader(place if reader is pl.read_parquet else in_utf8(place), **options)
+        return reader(place if reader is pl.read_parquet else in_utf8(place, encoding), **options)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
