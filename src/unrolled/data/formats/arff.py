@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import number, numbers
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
@@ -136,7 +137,7 @@ def _columns(attributes: Sequence[_Attribute], rows: list[list[Any]], path: str 
     numeric = [place for place, attribute in enumerate(attributes) if attribute.kind == "numeric"]
     stems = {found[1] if (found := _NUMBERED.fullmatch(names[place])) else None for place in numeric}
     if len(numeric) > 1 and len(stems) == 1 and None not in stems:
-        series = pl.Series("dim_0", [[row[place] for place in numeric] for row in rows], dtype=pl.List(pl.Float64))
+        series = list_column([[row[place] for place in numeric] for row in rows], pl.Float64).alias("dim_0")
         rest = [place for place in range(len(names)) if place not in set(numeric)]
         return [series, *(column for place in rest for column in _column(attributes[place], place, rows, path))]
     return [column for place, found in enumerate(attributes) for column in _column(found, place, rows, path)]

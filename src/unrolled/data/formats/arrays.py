@@ -1,8 +1,10 @@
 """NumPy's files: `.npy` with one array, `.npz` with several by name."""
 
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def read_npy(path: str | Path) -> Table:
         raise DataError(message(str(path), expected="an array of NumPy (.npy)", received="a file of another kind"))
     try:
         array = np.array(np.load(place, mmap_mode="r", allow_pickle=False))  # a mapping is never larger than its file
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError, MemoryError) as fault:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
         raise _damaged(path, fault) from fault
     if array.dtype.names is not None:
         columns = [column for name in array.dtype.names for column in _columns(name, array[name], path)]
@@ -84,7 +86,7 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
             found = {name: np.asarray(archive[name]) for name in names}
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TypeError, OverflowError, MemoryError,
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError,
             NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.zlib.error) as fault:  # fmt: skip
         raise _damaged(path, fault) from fault
     lengths = {name: len(array) if array.ndim else 0 for name, array in found.items()}
@@ -113,6 +115,11 @@ def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
         raise DataError(message(str(path), expected=expected, received=f"{name} {array.shape}"))
     if array.dtype.kind == "S":
         array = np.char.decode(array, "latin1")
+    elif array.dtype.kind == "U":
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        codes = array.view(np.uint32) if array.dtype.itemsize else np.zeros(1, np.uint32)
+        if codes.max() > sys.maxunicode or np.any((codes >= 0xD800) & (codes < 0xE000)):
+            raise DataError(message(str(path), expected="texts", received=f"{name} with bytes that are no letters"))
     elif array.dtype.kind == "M":
         array = array.astype("datetime64[us]")
     elif array.dtype.kind == "f":
@@ -135,7 +142,7 @@ def _lists(name: str, array: Any) -> pl.Series:
 
 
 def _damaged(path: str | Path, fault: Exception) -> DataError:
-    reason = str(fault).partition("\n")[0]
+    reason = str(fault).partition("\n")[0][:200]
     if "pickle" in reason or "object" in reason.lower():
         remedy = "save numbers or texts; to read objects would run code from the file"
         return DataError(message(str(path), expected="arrays of numbers", received="Python objects", remedy=remedy))

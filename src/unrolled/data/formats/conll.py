@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.lists import list_column
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
@@ -20,11 +21,6 @@ _UNIVERSAL = 10  # fields of CoNLL-U, of which the first is a number, a range or
 _NUMBER = re.compile(r"\d+(?:-(\d+)|\.\d+)?")
 _NOTE = re.compile(r"#[ \t]*([^=]*?)[ \t]*=[ \t]*(.*)")
 _COLUMNS = "global.columns"  # the comment with which CoNLL-U Plus names its columns
-
-
-class _Line(NamedTuple):
-    number: int
-    text: str
 
 
 class _Sentence(NamedTuple):
@@ -66,9 +62,9 @@ def read_conll(
     """
     if words not in WORDS:
         raise unknown("words", words, WORDS)
-    lines = [_Line(*line) for line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1)]
+    lines = whole_text(local_path(path), encoding).split("\n")
     form = _Form(lines)
-    sentences = [sentence for sentence in _sentences(lines, form, path, words) if sentence.tokens]
+    sentences = list(_sentences(lines, form, path, words))
     if not sentences:
         raise DataError(message(str(path), expected="at least one token", received="none"))
     names = list(columns) if columns is not None else _names(lines, form.width)
@@ -76,7 +72,7 @@ def read_conll(
         received = f"{len(names)}: {', '.join(map(str, [*names, *comments]))}"
         raise DataError(message("columns", expected=f"{form.width} different names for {path}", received=received))
     values = {
-        name: pl.Series([[fields[place] for fields in found.tokens] for found in sentences], dtype=pl.List(pl.String))
+        name: list_column([[fields[place] for fields in found.tokens] for found in sentences], pl.String)
         for place, name in enumerate(names)
     }
     kept = {name: pl.Series([found.notes.get(name) for found in sentences], dtype=pl.String) for name in comments}
@@ -90,17 +86,18 @@ class _Form:
         lines: all lines.
     """
 
-    def __init__(self, lines: Sequence[_Line]) -> None:
-        tokens = [line for line in lines if line.text.strip(" \t") and not line.text.startswith(("#", _DOCUMENT))]
-        marked = [line for line in lines if line.text.startswith("#")]
+    def __init__(self, lines: Sequence[str]) -> None:
+        filled = [line for line in lines if line and line.strip(" \t")]
+        tokens = [line for line in filled if not line.startswith(("#", _DOCUMENT))]
+        marked = [line for line in filled if line.startswith("#")]
         # where every line begins with #, those with a tab are tokens
-        first = next((line.text for line in tokens or marked if tokens or "\t" in line.text), "")
+        first = next((line for line in tokens or marked if tokens or "\t" in line), "")
         self.tabs = "\t" in first
         self.width = len(self.fields(first)) if first else 0
-        numbered = [_NUMBER.fullmatch(self.fields(line.text)[0]) is not None for line in tokens[:100]]
-        named = any(_COLUMNS in line.text for line in marked[:1])
+        numbered = [_NUMBER.fullmatch(self.fields(line)[0]) is not None for line in tokens[:100]]
+        named = any(_COLUMNS in line for line in marked[:1])
         self.universal = self.tabs and (self.width == _UNIVERSAL or named) and 2 * sum(numbered) > len(numbered)
-        self.labels = set() if self.universal else {self.fields(line.text)[-1] for line in tokens}
+        self.labels = set() if self.universal or not marked else {self.fields(line)[-1] for line in tokens}
 
     def fields(self, text: str) -> list[str]:
         """Return the fields of a line."""
@@ -118,39 +115,42 @@ class _Form:
         return not within or text.startswith("# ")
 
 
-def _sentences(lines: Sequence[_Line], form: _Form, path: str | Path, words: str) -> Iterator[_Sentence]:
+def _sentences(lines: Sequence[str], form: _Form, path: str | Path, words: str) -> Iterator[_Sentence]:
     sentence, covered = _Sentence([], {}), 0
-    for line in lines:
-        if not line.text.strip(" \t"):
-            yield sentence
-            sentence, covered = _Sentence([], {}), 0
+    for number, line in enumerate(lines, 1):
+        if not line or not line.strip(" \t"):
+            if sentence.tokens:
+                yield sentence
+            if sentence.tokens or sentence.notes:
+                sentence, covered = _Sentence([], {}), 0
             continue
-        if line.text.startswith("#") and form.is_comment(line.text, bool(sentence.tokens)):
-            if note := _NOTE.fullmatch(line.text):
+        if line.startswith("#") and form.is_comment(line, bool(sentence.tokens)):
+            if note := _NOTE.fullmatch(line):
                 sentence.notes[note[1]] = note[2]
             continue
-        fields = form.fields(line.text)
+        fields = form.fields(line)
         if fields[0] == _DOCUMENT:
             continue
         if len(fields) != form.width or form.width > MOST_FIELDS:
             expected = f"{form.width} fields" if form.width <= MOST_FIELDS else f"at most {MOST_FIELDS:,} fields"
-            raise DataError(message(f"{path}, line {line.number}", expected=expected, received=len(fields)))
+            raise DataError(message(f"{path}, line {number}", expected=expected, received=len(fields)))
         if form.universal:
             found = _NUMBER.fullmatch(fields[0])
             if found is None:
                 expected = "the number of a word, such as 1, or a range such as 1-2"
-                raise DataError(message(f"{path}, line {line.number}", expected=expected, received=repr(fields[0])))
+                raise DataError(message(f"{path}, line {number}", expected=expected, received=repr(fields[0])))
             if "." in fields[0] or (found[1] and words == "syntactic"):
                 continue
             if found[1]:
-                covered = int(found[1])
-            elif words == "surface" and int(fields[0]) <= covered:
+                covered = int(found[1][:9])
+            elif words == "surface" and int(fields[0][:9]) <= covered:
                 continue
         sentence.tokens.append(fields)
-    yield sentence
+    if sentence.tokens:
+        yield sentence
 
 
-def _names(lines: Sequence[_Line], width: int) -> list[str]:
-    note = _NOTE.fullmatch(lines[0].text)
+def _names(lines: Sequence[str], width: int) -> list[str]:
+    note = _NOTE.fullmatch(lines[0])
     named = _BLANKS.split(note[2].strip(" \t")) if note and note[1] == _COLUMNS else []
     return named or [f"col_{place}" for place in range(width)]

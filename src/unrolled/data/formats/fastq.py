@@ -7,6 +7,7 @@ import polars as pl
 
 from unrolled.data.documents import whole_text
 from unrolled.data.formats.fasta import split_name
+from unrolled.data.formats.lists import list_column
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError, message
 from unrolled.places import local_path
@@ -52,9 +53,12 @@ def read_fastq(path: str | Path, offset: int = 33, encoding: str | None = None) 
             raise DataError(message(f"{path}, line {stop}", expected=expected, received=repr(signs[:40])))
         rows.append((*split_name(lines[place][1:]), letters, codes))
         place = stop
-    names = ("id", "description", "sequence", "quality")
-    kinds = (pl.String, pl.String, pl.String, pl.List(pl.Int64))
-    return Table(pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row"))
+    if not rows:
+        raise DataError(message(str(path), expected="at least one read", received="none"))
+    *texts, qualities = zip(*rows, strict=True)
+    columns = dict(zip(("id", "description", "sequence"), texts, strict=True))
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return Table(frame.with_columns(list_column(qualities, pl.Int64).alias("quality")))
 
 
 def _read(lines: Sequence[str], start: int, path: str | Path) -> tuple[str, str, int]:

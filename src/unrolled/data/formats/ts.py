@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import MISSING, number, numbers
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
@@ -67,7 +68,7 @@ def read_ts(path: str | Path, encoding: str | None = None) -> Table:
             channels[place].append(values)
     if not channels:
         raise DataError(message(str(path), expected="at least one series after @data", received="none"))
-    columns = {f"dim_{place}": pl.Series(values, dtype=pl.List(pl.Float64)) for place, values in enumerate(channels)}
+    columns = {f"dim_{place}": list_column(values, pl.Float64) for place, values in enumerate(channels)}
     if head.stamped:
         columns |= _time_columns(times)
     if head.label:
@@ -141,16 +142,16 @@ def _same_number(one: str, other: str) -> bool:
 
 def _split(text: str, path: str | Path, line: int) -> list[str]:
     """Split a line with time stamps at the colons that are not inside parentheses."""
-    parts = [""]
+    parts: list[list[str]] = [[]]
     for piece in _PIECE.findall(text.strip()):
         if piece in ("(", ")"):
             expected = "(time,value) pairs between commas"
             raise DataError(message(f"{path}, line {line}", expected=expected, received=f"a single {piece}"))
         if piece == ":":
-            parts.append("")
+            parts.append([])
         else:
-            parts[-1] += piece
-    return parts
+            parts[-1].append(piece)
+    return ["".join(pieces) for pieces in parts]
 
 
 def _stamped(part: str, path: str | Path, line: int) -> tuple[list[str], Values]:
@@ -171,7 +172,7 @@ def _time_columns(times: list[list[list[str]]]) -> dict[str, pl.Series]:
     same = all(other == times[0] for other in times[1:])
     columns = {}
     for place, rows in enumerate(times[:1] if same else times):
-        values = pl.Series(rows, dtype=pl.List(pl.String))
+        values = list_column(rows, pl.String)
         as_numbers = values.cast(pl.List(pl.Float64), strict=False)
         whole = as_numbers.explode().null_count() == values.explode().null_count()
         columns["time" if same else f"time_{place}"] = as_numbers if whole else values

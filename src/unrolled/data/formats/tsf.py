@@ -20,7 +20,7 @@ SECONDS = {"seconds": 1, "secondly": 1, "minutely": 60, "minutes": 60, "half_hou
            "hours": 3600, "daily": 86_400, "days": 86_400, "weekly": 604_800, "weeks": 604_800}  # fmt: skip
 MONTHS = {"monthly": 1, "months": 1, "quarterly": 3, "quarters": 3, "yearly": 12, "years": 12}
 KINDS = {"string": pl.String, "numeric": pl.Float64, "date": pl.Datetime("us")}
-MOST_ATTRIBUTES = 100  # each is repeated for every value of its series
+MOST_ATTRIBUTES, LONGEST = 100, 1000  # attributes, and characters of each; they are repeated for every value
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d)[-:](\d\d)[-:](\d\d))?")
 _STEP = re.compile(r"(?:(\d+)_)?(\w+)")
 
@@ -128,6 +128,9 @@ def _attribute(word: str, kind: str, path: str | Path, line: int) -> Any:
     if kind == "numeric":
         return number(word, path, line)
     if kind == "string":
+        if len(word) > LONGEST:
+            expected = f"at most {LONGEST:,} characters of an attribute"
+            raise DataError(message(f"{path}, line {line}", expected=expected, received=f"{len(word):,}"))
         return word
     if word.lower() in MISSING:
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import numbers
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
@@ -51,7 +52,7 @@ def read_ucr(path: str | Path, encoding: str | None = None) -> Table:
             found.pop()
         labels.append(_plain(word.strip()))
         series.append(found)
-    columns = {"dim_0": pl.Series(series, dtype=pl.List(pl.Float64)), "label": pl.Series(labels, dtype=pl.String)}
+    columns = {"dim_0": list_column(series, pl.Float64), "label": pl.Series(labels, dtype=pl.String)}
     return Table(pl.DataFrame(columns))
 
 
