@@ -110,6 +110,7 @@ READING = {
     "separator": "characters between the values of a csv file, such as ';', '::' or tab",
     "decimal": "sign before the decimals in a csv or tsv file: . or ,",
     "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
+    "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
 }
 
 
@@ -215,7 +216,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
-        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing")},
+        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing", "encoding")},
     }
     source = read_data(values["data"], **reading)
     training_names = {argument.name for argument in arguments_of(TrainingOptions)}

@@ -82,6 +82,7 @@ class Table(Source):
         folder: folder of the file that the table was read from, None for a table in memory.
         indexed: the columns that an index held in memory, of times and of series, each None where there was none;
             forecasters and detectors use them where no `time` is named.
+        notes: sentences about what a reader changed, such as letters that it made upper case.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -101,6 +102,7 @@ class Table(Source):
         self.report: TimeReport | None = None
         self.folder: Path | None = None
         self.indexed: tuple[str | None, str | None] = (None, None)
+        self.notes: tuple[str, ...] = ()
         if group is not None:
             self.require(group)
         if time is not None:
@@ -130,7 +132,8 @@ class Table(Source):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {kind}" for name, kind in self.frame.schema.items())
-        return f"Table({len(self)} rows; {shown})"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"Table({len(self)} rows; {shown}{notes})"
 
     def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
         """Return the given rows, in that order."""
@@ -144,6 +147,7 @@ class Table(Source):
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.indexed = self.indexed
+        table.notes = self.notes
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
 
