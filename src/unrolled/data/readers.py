@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -20,7 +20,10 @@ from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table
 from unrolled.data.spans import unreadable
-from unrolled.errors import DataError, message, unknown
+from unrolled.data.time_forms import TimeForm
+from unrolled.data.time_options import TimeOptions
+from unrolled.data.time_words import TimeWords, times_from
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
@@ -38,6 +41,7 @@ def read_csv(
     missing: Collection[str] | None = None,
     texts: Collection[str] = (),
     encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     r"""Read comma-separated values; quotes protect commas and line breaks.
 
@@ -55,6 +59,7 @@ def read_csv(
             columns of numbers only.
         texts: names of columns that are text whatever is in them.
         encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, damaged or in another encoding.
@@ -69,7 +74,7 @@ def read_csv(
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
     dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect, encoding), path, time, group)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -83,6 +88,7 @@ def read_tsv(
     missing: Collection[str] | None = None,
     texts: Collection[str] = (),
     encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
@@ -95,16 +101,23 @@ def read_tsv(
         missing: texts that stand for a missing value in every column, as in `read_csv`.
         texts: names of columns that are text whatever is in them.
         encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, damaged or in another encoding.
     """
     dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect, encoding), path, time, group)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
-def read_jsonl(path: Place, time: str | None = None, group: str | None = None, encoding: str | None = None) -> Table:
+def read_jsonl(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
+) -> Table:
     """Read one JSON object per line; lists become sequences.
 
     Args:
@@ -112,11 +125,12 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None, e
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    return _table(frame_of(list(_json_lines(path, encoding))), path, time, group)
+    return _table(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
 
 
 def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
@@ -137,13 +151,19 @@ def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
 
 
 @from_anywhere()
-def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_parquet(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
+
+    Args:
+        path: the file.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing or no Parquet.
     """
-    return _table(_polars(pl.read_parquet, path), path, time, group)
+    return _table(_polars(pl.read_parquet, path), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -195,7 +215,7 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 _LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in FORMATS.values() if form.tables)}
 
 
-def read(path: Anywhere, time: str | None = None, group: str | None = None) -> Source:
+def read(path: Anywhere, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
@@ -204,8 +224,11 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None) -> S
             packed file, such as `.gz` or `.zip`, does not count.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
+            `time_form`, the form of another table.
 
     Raises:
+        OptionError: options of times for a file that is no table.
         DataError: an unknown suffix, files of several kinds, or an error of the reader.
     """
     places = places_of(path)
@@ -224,11 +247,19 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None) -> S
         raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
     (reader, *_) = readers
     given = places[0] if len(places) == 1 else places
-    times = {"time": time, "group": group} if reader in _LONG else {}
-    return reader(given, **times)  # type: ignore[misc]
+    assert reader is not None
+    if reader in _LONG:
+        return reader(given, time=time, group=group, **times)
+    refused = [name for name, value in times.items() if value is not None and name != "time_form"]
+    if refused:
+        expected = f"a table, as {refused[0]} is given"
+        raise OptionError(message("path", expected=expected, received=f"a file ending in {suffixes[0]}"))
+    return reader(given)
 
 
-def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
+def as_source(
+    data: Any, y: Any = None, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Source:
     """Convert the user's data to a Source.
 
     Args:
@@ -241,6 +272,8 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series; an index of times is then the time.
+        times: how the times of that column are read: `day_first`, `time_format`, `unit` and `zone`, as in
+            `TimeOptions`; or `time_form`, the form of another table.
 
     Raises:
         DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
@@ -254,18 +287,26 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         local_path(data, "data")
     if isinstance(data, Source):
         if y is None:
-            return data if time is None else _table(_frame(data), None, time, group)
-        return _table(frame_of(list(data), y), None, time, group)
-    return source_of(hand_in(data, y), time, group)
+            given = times_from(times) if times or not isinstance(data, Table) else data.times
+            if time is None:
+                return data if not times else _table(_frame(data), None, data.time, data.group, given)
+            return _table(_frame(data), None, time, group, given)
+        return _table(frame_of(list(data), y), None, time, group, times_from(times))
+    return source_of(hand_in(data, y), time, group, times_from(times))
 
 
-def source_of(handed: Handed, time: str | None = None, group: str | None = None) -> Table:
-    """Return what was handed in as a source; see `as_source` for `time` and `group`.
+def source_of(
+    handed: Handed,
+    time: str | None = None,
+    group: str | None = None,
+    times: TimeOptions | TimeForm | None = None,
+) -> Table:
+    """Return what was handed in as a source; see `as_source` for `time` and `group`, and `Table` for `times`.
 
     Raises:
         DataError: no row.
     """
-    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group)
+    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group, times)
     table.indexed = handed.time, handed.group
     return table
 
@@ -274,10 +315,12 @@ def _frame(source: Source) -> pl.DataFrame:
     return source.frame if isinstance(source, Table) else frame_of(list(source))
 
 
-def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None) -> Table:
+def _table(
+    frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None, times: TimeOptions | TimeForm | None
+) -> Table:
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
     return table
 

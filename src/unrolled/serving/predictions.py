@@ -60,4 +60,4 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
             raise Fault("length", message(f"column {name[:80]!r}", expected=f"at most {bounds.length:,} characters",
                                           received=f"{longest:,}"))  # fmt: skip
     said = model.describe()
-    return Table(frame, said.time, said.group)
+    return Table(frame, said.time, said.group, model.time_form_)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unrolled.codecs.base import Codec
+from unrolled.data.time_forms import TimeForm
 from unrolled.tasks.description import Ability, Column, Described, Kind
 from unrolled.tasks.series.long_table import STEP
 
@@ -116,6 +117,10 @@ class ReadsEvents(Described):
     def _classes(self: Any) -> Sequence[Any]:
         return self.classes_
 
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return None if self.times_ is None else self.times_.form
+
 
 class ReadsVisits(ReadsEvents):
     """A task that reads visits to places and answers with the next place; a place may be given by its position."""
@@ -147,6 +152,10 @@ class ReadsSeries(Described):
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.panel_.time == STEP else self.panel_.time), self.panel_.group
 
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return self.panel_.time_form
+
 
 class ReadsWatched(Described):
     """A task that reads series in long format, and monitors them."""
@@ -163,6 +172,10 @@ class ReadsWatched(Described):
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.watched_.time == STEP else self.watched_.time), self.watched_.group
+
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return self.watched_.time_form
 
 
 def _of_series(time: str | None, group: str | None) -> Iterable[Column]:

@@ -1,6 +1,7 @@
 """Arrow's files: IPC, also called Feather, as a file or as a stream."""
 
 from pathlib import Path
+from typing import Unpack
 
 import polars as pl
 
@@ -9,6 +10,7 @@ from unrolled.data.forks import check_fork
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.data.spans import open_file, unreadable
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message
 from unrolled.places import local_path
 
@@ -16,13 +18,16 @@ _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 
 
 @from_anywhere(unpacks=False)
-def read_arrow(path: str | Path, time: str | None = None, group: str | None = None) -> Table:
+def read_arrow(
+    path: str | Path, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Table:
     """Read a table of Arrow: .arrow, .ipc or .feather, as a file or as a stream; kinds of columns are those stored.
 
     Args:
         path: the file.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, damaged, or Feather of version 1.
@@ -51,6 +56,6 @@ def read_arrow(path: str | Path, time: str | None = None, group: str | None = No
         raise DataError(message(str(path), expected="a table of Arrow", received=received)) from fault
     if not frame.height or not frame.width:
         raise DataError(message(str(path), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times_from(times))
     table.folder = Path(path).parent
     return table

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Unpack
 
 import polars as pl
 
@@ -9,13 +10,19 @@ from unrolled.data.forks import check_fork
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.data.spans import open_file
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, UnsupportedError, message
 from unrolled.places import local_path
 
 
 @from_anywhere(unpacks=False)
 def read_excel(
-    path: str | Path, sheet: str | None = None, time: str | None = None, group: str | None = None, header: bool = True
+    path: str | Path,
+    sheet: str | None = None,
+    time: str | None = None,
+    group: str | None = None,
+    header: bool = True,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read a sheet of a workbook; its first row names the columns.
 
@@ -25,6 +32,7 @@ def read_excel(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         header: whether the first row names the columns; without, they are column_1, column_2, ...
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         UnsupportedError: fastexcel is not installed; `pip install 'unrolled[excel]'`.
@@ -46,6 +54,6 @@ def read_excel(
         raise DataError(message(str(path), expected="at least one row", received="none"))
     if not header:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times_from(times))
     table.folder = Path(path).parent
     return table

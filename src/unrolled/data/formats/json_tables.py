@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from unrolled.data.documents import whole_text
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
@@ -23,6 +24,7 @@ def read_json(
     time: str | None = None,
     group: str | None = None,
     encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read a table from one JSON value; lists within it become sequences.
 
@@ -36,6 +38,7 @@ def read_json(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, no JSON, or a value that is no table.
@@ -57,7 +60,7 @@ def read_json(
     frame = frame_of(_records(value, path))
     if not frame.height or not frame.width:
         raise DataError(message(str(path), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times_from(times))
     table.folder = Path(path).parent
     return table
 

@@ -120,7 +120,8 @@ class Detector(ReadsWatched, Task):
         watched: Watched | None = getattr(self, "watched_", None)
         if watched is None:
             return long_table(data, self.target if isinstance(self.target, str) else next(iter(self.target), "value"))
-        return long_table(data, watched.columns[0], None if watched.time == STEP else watched.time, watched.group)
+        time = None if watched.time == STEP else watched.time
+        return long_table(data, watched.columns[0], time, watched.group, form=watched.time_form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series; None if it would be too short to be of use."""

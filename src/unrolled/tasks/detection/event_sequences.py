@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.tables.category import Categories
+from unrolled.data.time_zones import local_times
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
 from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, cycles_of
@@ -27,6 +28,7 @@ class EventPlan:
         codec: their categories; those that training never saw share the first class.
         pause: the usual time between two events.
         cycles: cycles of the calendar to read, in days.
+        zone: zone of the times, by whose clocks days and weeks begin.
     """
 
     kind: ClassVar[str] = "events"
@@ -34,6 +36,7 @@ class EventPlan:
     codec: Categories = field(default_factory=lambda: Categories("event"))
     pause: float = 1.0
     cycles: list[int] = field(default_factory=list)
+    zone: str | None = None
 
     @property
     def codecs(self) -> list[Codec]:
@@ -97,7 +100,7 @@ class EventPlan:
         known = times if history.time is None else np.concatenate([np.array([history.time], times.dtype), times])
         gaps = np.diff(_ticks(known), prepend=_ticks(known[:1]))[len(known) - len(times) :]
         pauses = np.clip(np.log1p(gaps / self.pause), 0, LONGEST)[:, None]
-        features = np.concatenate([pauses, calendar(self.cycles, times)], 1).astype(np.float32)
+        features = np.concatenate([pauses, calendar(self.cycles, local_times(times, self.zone))], 1).astype(np.float32)
         inputs = {"steps": features, "event": np.nan_to_num(before).astype(np.int64)}
         targets = np.where(missing, IGNORED, places).astype(np.int64)
         after = History(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
@@ -157,12 +160,15 @@ class EventPlan:
             "codec": self.codec.to_json(),
             "pause": self.pause,
             "cycles": self.cycles,
+            "zone": self.zone,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"])
+        return cls(
+            data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"], data.get("zone")
+        )
 
 
 def _ticks(times: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
+from unrolled.data.time_zones import local_times
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
@@ -44,6 +45,7 @@ class SeriesPlan:
         cycles: cycles of the calendar to read, in days.
         centers: typical values of each series, (V,) each, by name; "" for a series that training never saw.
         spreads: the units of those values.
+        zone: zone of the times, by whose clocks days and weeks begin.
     """
 
     kind: ClassVar[str] = "series"
@@ -55,6 +57,7 @@ class SeriesPlan:
     cycles: list[int] = field(default_factory=list)
     centers: dict[str, list[float]] = field(default_factory=dict)
     spreads: dict[str, list[float]] = field(default_factory=dict)
+    zone: str | None = None
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class SeriesPlan:
             known = ~np.isnan(then) & ~np.isnan(earlier)
             parts += [np.where(known, then - anchors, 0) / SHRINK, np.where(known, then - earlier, 0)]
             parts.append(known.astype(float))
-        features = np.concatenate([*parts, calendar(self.cycles, times)], 1)
+        features = np.concatenate([*parts, calendar(self.cycles, local_times(times, self.zone))], 1)
         features = np.clip(np.nan_to_num(features), -LARGEST, LARGEST).astype(np.float32)
         targets = np.clip(scaled - anchors, -FURTHEST, FURTHEST).astype(np.float32)
         given = np.zeros(len(times), dtype=bool)

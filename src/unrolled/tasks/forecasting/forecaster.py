@@ -151,7 +151,8 @@ class Forecaster(ReadsSeries, Task):
         wide = self.target == TARGET and not covariates
         if panel is None:
             return long_table(data, self.target, wide=wide)
-        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group, wide)
+        time = None if panel.time == STEP else panel.time
+        return long_table(data, self.target, time, panel.group, wide, panel.time_form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
@@ -324,7 +325,7 @@ class Forecaster(ReadsSeries, Task):
         self._fitted()
         stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
-        edge = None if start is None else read_time(start, self.panel_.form)
+        edge = None if start is None else read_time(start, self.panel_)
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
         origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)

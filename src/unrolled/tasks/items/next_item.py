@@ -76,7 +76,8 @@ class NextItemTask(ReadsEvents, Task):
         """Name of the column that holds the items."""
 
     def _log(self, source: Source, empty: bool = False) -> EventLog:
-        return event_log(source, self.user, self._item, self.time, empty)
+        form = None if self.times_ is None else self.times_.form
+        return event_log(source, self.user, self._item, self.time, empty, form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off whole users, because the order of a user's events must stay whole."""
@@ -90,9 +91,10 @@ class NextItemTask(ReadsEvents, Task):
             return source, None
         assert isinstance(held, Table)
         mine = table.frame[self.user].is_in(held.frame[self.user].implode())
-        return Table(table.frame.filter(~mine)), Table(table.frame.filter(mine))
+        return Table(table.frame.filter(~mine), times=table.times), Table(table.frame.filter(mine), times=table.times)
 
     def _learn(self, source: Source) -> None:
+        self.times_ = None  # those of an earlier fit
         log = self._log(source)
         self.catalogue_ = Catalogue().fit(log.items)
         choose_loss(self.loss, self.catalogue_.size)

@@ -7,6 +7,7 @@ import polars as pl
 
 from unrolled.data.handed import X
 from unrolled.data.source import Source, Table
+from unrolled.data.time_forms import TimeForm
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
@@ -15,7 +16,14 @@ MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several ser
 STEP = "step"  # name of the time column of data without one: steps count from 0
 
 
-def long_table(data: Any, target: str, time: str | None = None, group: str | None = None, wide: bool = False) -> Table:
+def long_table(
+    data: Any,
+    target: str,
+    time: str | None = None,
+    group: str | None = None,
+    wide: bool = False,
+    form: TimeForm | None = None,
+) -> Table:
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
@@ -29,6 +37,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
         wide: whether a table without the target holds one series in each of its columns, all of them numbers, or one
             in each row where the columns are named by numbers that follow each other. The long table names the series
             in "series".
+        form: the form of the timestamps, if it was learnt.
 
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
@@ -36,7 +45,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
     source = data if isinstance(data, Source) else table_in_memory(data, target, time, group)
     if not isinstance(source, Table):
         raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
-    source = _ordered(source, time, group)
+    source = _ordered(source, time, group, form)
     if wide and target not in source.columns and source.group is None:
         source = _long(source, target)
     if source.time is not None:
@@ -45,7 +54,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
     return _numbered(source)
 
 
-def _ordered(source: Table, time: str | None, group: str | None) -> Table:
+def _ordered(source: Table, time: str | None, group: str | None, form: TimeForm | None) -> Table:
     """Return a table that is ordered by the named time, or else by the index of times that the data had."""
     if source.time is not None:
         return source
@@ -54,7 +63,7 @@ def _ordered(source: Table, time: str | None, group: str | None) -> Table:
     group = source.group or (own_group if group is None else group)
     if group == SERIES and SERIES not in source.columns:  # of a wide table, or one series where training had several
         group = None
-    return source if time is None and group is None else Table(source.frame, time, group)
+    return source if time is None and group is None else Table(source.frame, time, group, form or source.times)
 
 
 def _numbered(source: Table) -> Table:

@@ -13,6 +13,7 @@ from unrolled.codecs.tables.category import Categories
 from unrolled.codecs.tables.numeric import Numbers
 from unrolled.codecs.tables.time import TimeFeatures
 from unrolled.data.source import Table
+from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message
 from unrolled.ragged import Ragged
@@ -83,6 +84,7 @@ class Panel:
     time: str = ""
     group: str | None = None
     form: str = ""  # form of the time column: number, date or datetime
+    time_form: TimeForm | None = None  # how its times are written; None in models of earlier versions
     clock: Clock = field(default_factory=lambda: Clock("number", 1.0))
     codecs: dict[str, list[Codec]] = field(default_factory=dict)
     calendar: TimeFeatures | None = None
@@ -103,7 +105,8 @@ class Panel:
             record = _record(self._statics(frame)[1] if kind == "static" else frame, codecs)
             for codec in codecs:
                 codec.fit([record])
-        times, self.form = _read_times(frame[self.time])
+        self.time_form = source.time_form
+        times, self.form = _read_times(frame[self.time], "", self.time_form)
         groups = _groups(frame, self.group)
         self.clock = infer_clock([times[rows] for _, rows in groups])
         self._learn_calendar(times, self._values(frame), groups)
@@ -145,7 +148,8 @@ class Panel:
         """
         if future is not None:
             rows = future.frame.drop(self.target, strict=False)
-            source = Table(pl.concat([source.frame, rows], how="diagonal_relaxed"), self.time, self.group)
+            together = pl.concat([source.frame, rows], how="diagonal_relaxed")
+            source = Table(together, self.time, self.group, self.time_form)
         frame = source.frame
         self._require(frame)
         self.counts = {"filled gaps": 0, "irregular series": 0}
@@ -153,7 +157,7 @@ class Panel:
         blocks = {kind: _encode(frame, self.codecs[kind]) for kind in ("past", "future")}
         names, statics = self._statics(frame)
         static = dict(zip(names, _encode(statics, self.codecs["static"]), strict=True))
-        times, _ = _read_times(frame[self.time], self.form)
+        times, _ = _read_times(frame[self.time], self.form, self.time_form)
         series = []
         for name, rows in _groups(frame, self.group):
             past, known = blocks["past"][rows], blocks["future"][rows]
@@ -209,7 +213,7 @@ class Panel:
     def with_future(self, series: Series, rows: Table, horizon: int) -> Series:
         """Return a series with the covariates of the steps after it, up to the first gap in the rows."""
         frame = rows.frame
-        times, _ = _read_times(frame[self.time], self.form)
+        times, _ = _read_times(frame[self.time], self.form, self.time_form)
         known = _encode(frame, self.codecs["future"])
         found: dict[Any, int] = {}
         for name, places in _groups(frame, self.group):
@@ -265,13 +269,9 @@ class Panel:
         if np.isinf(values).any():
             row = int(np.flatnonzero(np.isinf(values))[0])
             raise DataError(
-                message(
-                    f"column {self.target!r}",
-                    expected="finite numbers",
-                    received=f"{values[row]} in row {row}",
-                    remedy="write missing values as null",
-                )
-            )
+                message(f"column {self.target!r}", expected="finite numbers", received=f"{values[row]} in row {row}",
+                        remedy="write missing values as null")
+            )  # fmt: skip
         return values
 
     def _statics(self, frame: pl.DataFrame) -> tuple[list[Any], pl.DataFrame]:
@@ -288,6 +288,7 @@ class Panel:
             "time": self.time,
             "group": self.group,
             "form": self.form,
+            "time_form": None if self.time_form is None else self.time_form.to_json(),
             "clock": self.clock.to_json(),
             "codecs": {kind: [codec.to_json() for codec in codecs] for kind, codecs in self.codecs.items()},
             "calendar": None if self.calendar is None else self.calendar.to_json(),
@@ -306,6 +307,7 @@ class Panel:
             time=data["time"],
             group=data["group"],
             form=data["form"],
+            time_form=saved_form(data.get("time_form"), data["form"] == "number"),
             clock=Clock.from_json(data["clock"]),
             codecs=codecs,
             calendar=calendar,
@@ -327,18 +329,18 @@ def _groups(frame: pl.DataFrame, group: str | None) -> list[tuple[Any, np.ndarra
     ]
 
 
-def read_time(time: Any, form: str) -> Any:
+def read_time(time: Any, panel: Panel) -> Any:
     """Return one time in the form that the arrays of a panel have."""
-    return _read_times(parse_times(pl.Series("start", [time])), form)[0][0]
+    return _read_times(series_of_one("start", time), panel.form, panel.time_form)[0][0]
 
 
-def _read_times(column: pl.Series, form: str = "") -> tuple[np.ndarray, str]:
+def _read_times(column: pl.Series, form: str, known: TimeForm | None) -> tuple[np.ndarray, str]:
     """Return times as datetime64[us] or numbers, and their form."""
     name = column.name
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(message(f"column {name!r}", expected="a time in every row", received=f"null in row {row}"))
-    column = parse_times(column)  # a table that was read without the name of its time column has text there
+    column = parse_times(column) if known is None else known.parse(column)
     if column.dtype.is_numeric():
         found, times = "number", _numbers(column)
     else:
