@@ -15,7 +15,7 @@ import polars as pl
 from unrolled.data.forks import check_fork
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.timestamps import TimeReport, parse_times, report_times
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import OptionError, lacking, message
 
 
 class Source(ABC):
@@ -47,7 +47,7 @@ class Source(ABC):
         """Refuse a column that does not exist, and suggest the nearest name."""
         for column in columns:
             if column not in self.columns:
-                raise unknown("column", column, self.columns, DataError)
+                raise lacking(column, self.columns)
 
 
 def as_table(source: Source) -> "Table":

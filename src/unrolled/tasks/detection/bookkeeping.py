@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
 from unrolled.forms import check_form
+from unrolled.reading_report import uncounted
 from unrolled.tasks.detection.alarms import calm_threshold
 from unrolled.tasks.detection.detections import Answers, answer, first_state
 from unrolled.tasks.detection.likelihood import Usual, pooled, unknown_usual
@@ -75,7 +76,8 @@ class Keeping:
     def plain(self, one: Rows) -> np.ndarray:
         """Return the input of the baselines: the remembered rows and then the given ones, as numbers, (T, V)."""
         history = self.state_before(one).history
-        reading = self.plan.read(one.name, one.times, one.values, history)
+        with uncounted():  # the same rows as the model reads
+            reading = self.plan.read(one.name, one.times, one.values, history)
         return np.concatenate([history.values, reading.values[reading.given]])
 
     # ---- continuing -------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def search(
     Args:
         network: the model, in evaluation mode.
         target: the text that the network writes.
-        examples: the encoded records, one row per record.
+        examples: the encoded records, one row per record; an empty source has an empty answer.
         options: from `search_options`.
         max_length: maximum number of pieces of an answer; 0 = 1.5 times the longest training text.
         prefixes: for each record, the tokens that its answers begin with.
@@ -86,9 +86,12 @@ def search(
         raise OptionError(message("coverage_penalty", expected=expected, received=options.coverage_penalty))
     limit = max_length or target.longest * 3 // 2 + 1
     _check_room(prefixes or [], limit)
-    found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
+    read = next(iter(examples.sources.values()), None)
+    full = torch.ones(examples.batch_size, dtype=torch.bool) if read is None else read.lengths > 0
+    found = [[_nothing(prefixes[row] if prefixes else [])] for row in range(examples.batch_size)]
     trace = None if network.decoder.attention is None else lambda state: state.weights
-    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+    order = torch.argsort(examples.sizes, stable=True)
+    for rows in order[full[order]].split(SEARCHED):
         batch = examples.select(rows)
         with torch.no_grad():
             state, shared = network.first_state(batch)
@@ -115,6 +118,11 @@ def search(
         for row, answer in zip(rows.tolist(), answers, strict=True):
             found[row] = answer
     return found
+
+
+def _nothing(prefix: Sequence[int]) -> Hypothesis:
+    """Return the answer to an empty source: nothing, or the prefix that every answer begins with."""
+    return Hypothesis(list(prefix), 0.0, 0.0, finished=True)
 
 
 def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:
