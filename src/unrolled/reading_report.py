@@ -4,7 +4,7 @@ The counts belong to the call, not to the model or its codecs: they are kept in 
 within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Share:
         return self.unknown / self.tokens if self.tokens else 0.0
 
     def learn(self, examples: Sequence[Any], known: Callable[[Any], bool]) -> None:
-        """Add examples of unknown values; `known` says whether the vocabulary has a value."""
+        """Add examples of unknown values; `known` returns whether the vocabulary has a value."""
         for value in examples[: LOOKED_AT - self.cases[2]]:
             shown = str(value)[:LONGEST]
             if len(self.examples) < SHOWN and shown not in self.examples:
@@ -148,22 +148,22 @@ def note(what: str, count: int) -> None:
         tally.counts[what] += int(count)
 
 
-def note_tokens(column: str, unit: str, tokens: int, unknown: Sequence[Any], known: Collection[Any] = ()) -> None:
+def note_tokens(column: str, unit: str, tokens: int, unknown: int, examples: Sequence[Any]) -> None:
     """Count the tokens of a column that no codec reads, such as items; without effect outside of a call.
 
     Args:
         column: its name.
         unit: what a token is.
         tokens: number of tokens.
-        unknown: the unknown ones, each as often as it occurs.
-        known: the vocabulary.
+        unknown: number of unknown ones.
+        examples: some of the unknown values.
     """
     tally = current()
     if tally is not None:
         share = tally.share(column, unit, column)
         share.tokens += tokens
-        share.unknown += len(unknown)
-        share.learn(unknown[:LOOKED_AT], known.__contains__)
+        share.unknown += unknown
+        share.learn(examples, bool)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ one row per time step instead, and names its `time` and, for several series, its
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.timestamps import TimeReport, parse_times, report_times
 from unrolled.errors import OptionError, lacking, message
@@ -91,6 +93,8 @@ class Table(Source):
             frame = frame.with_columns(parse_times(frame[time]))
             frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
             self.report = report_times(frame, time, group)
+            if self.report.duplicates > MAX_DUPLICATES * frame.height:
+                self.report = replace(self.report, separated_by=separating_columns(frame, time, group))
             keys = [time] if group is None else [group, time]
             self.frame = frame.unique(subset=keys, keep="last", maintain_order=True)
 

@@ -11,6 +11,7 @@ from unrolled.serving.bounds import Bounds
 from unrolled.serving.csv_bodies import marked
 from unrolled.serving.errors import STUMBLES, Fault, unreadable
 from unrolled.serving.strict_json import plain
+from unrolled.tasks.shared.reported import report_of
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
         data: records, or a Table.
         probabilities: also return the probability of each class.
 
+    Returns:
+        "predictions"; "report", what these records held that the model does not know; with probabilities "classes"
+        and "probabilities".
+
     Raises:
         DataError: records that the model cannot read.
         UnsupportedError: probabilities of a task without classes.
@@ -29,13 +34,14 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     if said is not None and "probabilities" not in said.abilities:
         raise UnsupportedError(f"probabilities: a {said.task} has no classes")
     try:
-        answers = model.predict(data)
-        shares = None if said is None else model.predict_proba(data)
+        answers, report = report_of(model.predict, data)
+        shares = None if said is None else report_of(model.predict_proba, data)[0]
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
-    found: dict[str, Any] = {"predictions": answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers}
+    rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
+    found: dict[str, Any] = {"predictions": rows, "report": report}
     if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}
     return plain(found)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
 from unrolled.forms import check_form
-from unrolled.reading_report import uncounted
+from unrolled.reading_report import note, uncounted
 from unrolled.tasks.detection.alarms import calm_threshold
 from unrolled.tasks.detection.detections import Answers, answer, first_state
 from unrolled.tasks.detection.likelihood import Usual, pooled, unknown_usual
@@ -56,6 +56,10 @@ class Keeping:
     def first_state(self) -> DetectorState:
         """Return the state before the first step of a series."""
         return first_state(self.plan, self.network, self.warm_up, self.prior)
+
+    def note_unseen(self, rows: Sequence[Rows]) -> None:
+        """Count the series that were not read before, for the report of the call."""
+        note("unseen series", sum(one.name not in self.states for one in rows))
 
     def state_before(self, one: Rows) -> DetectorState:
         """Return the state before the given rows: the series' own if they follow it in time, else the first state."""

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.mixtures import MAX_DUPLICATES
 from unrolled.data.readers import as_source
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
+from unrolled.reading_report import note
 
-MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
 STEP = "step"  # name of the time column of data without one: steps count from 0
 SERIES = "series"  # name of the group column of a list of series
 
@@ -36,25 +37,35 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
     if not isinstance(source, Table):
         raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
     if source.time is not None:
-        _refuse_mixture(source)
+        _refuse_mixture(source, target)
         return source
     count = pl.int_range(pl.len(), dtype=pl.Int64)
     steps = count if source.group is None else count.over(source.group)
     return Table(source.frame.with_columns(steps.alias(STEP)), STEP, source.group)
 
 
-def _refuse_mixture(source: Table) -> None:
+def _refuse_mixture(source: Table, target: str) -> None:
     """Refuse a table with many repeated times, which are several series read as one."""
     repeated = source.report.duplicates if source.report else 0
     if repeated > MAX_DUPLICATES * (len(source) + repeated):
+        assert source.report is not None
+        columns = [repr(name) for name in source.report.separated_by if name != target]
+        if not columns:
+            remedy = "name the column that identifies the series with group=, or aggregate the rows"
+        elif len(columns) == 1 and source.group is None:
+            remedy = f"column {columns[0]} tells the series apart: give group={columns[0]}, or aggregate the rows"
+        else:
+            joined = " and ".join([*([] if source.group is None else [repr(source.group)]), *columns])
+            remedy = f"columns {joined} together tell the series apart: join them into one and name it with group="
         raise DataError(
             message(
                 f"column {source.time!r}",
                 expected="each time once per series",
-                received=f"{repeated} rows with a time that occurred before",
-                remedy="name the column that identifies the series with group=, or aggregate the rows",
+                received=f"{repeated:,} rows with a time that occurred before",
+                remedy=remedy,
             )
         )
+    note("rows left out", repeated)
 
 
 def _is_arrays(data: Any) -> bool:

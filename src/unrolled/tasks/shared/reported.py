@@ -6,11 +6,10 @@ way in which scikit-learn wraps `transform` for `set_output`, `sklearn.utils._se
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from unrolled.codecs.base import Codec
 from unrolled.errors import UnrolledWarning
 from unrolled.metrics.scores import Scores
 from unrolled.reading_report import Tally, counted, current, is_quiet, uncounted
