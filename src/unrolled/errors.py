@@ -27,10 +27,6 @@ class UnrolledError(Exception):
     """Root of the tree: catch this to catch every error that unrolled raises on purpose."""
 
 
-class UnrolledWarning(UserWarning):
-    """A warning that unrolled gives on purpose, such as that much of what a model was asked is unknown to it."""
-
-
 class InputError(UnrolledError, ValueError):
     """Wrong input from the user."""
 

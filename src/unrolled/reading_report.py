@@ -17,6 +17,10 @@ LONGEST = 40  # characters of an unknown value that are shown
 COUNTED = ("missing values", "gaps filled", "unseen series", "rows left out", "times that did not fit")
 
 
+class UnrolledWarning(UserWarning):
+    """A warning that unrolled gives on purpose: much of what a model was asked is unknown to it."""
+
+
 @dataclass
 class Share:
     """The tokens of one column, and those of them that are unknown.
@@ -148,7 +152,9 @@ def note(what: str, count: int) -> None:
         tally.counts[what] += int(count)
 
 
-def note_tokens(column: str, unit: str, tokens: int, unknown: int, examples: Sequence[Any]) -> None:
+def note_tokens(
+    column: str, unit: str, tokens: int, unknown: int, examples: Sequence[Any], known: Callable[[Any], bool]
+) -> None:
     """Count the tokens of a column that no codec reads, such as items; without effect outside of a call.
 
     Args:
@@ -156,14 +162,15 @@ def note_tokens(column: str, unit: str, tokens: int, unknown: int, examples: Seq
         unit: what a token is.
         tokens: number of tokens.
         unknown: number of unknown ones.
-        examples: some of the unknown values.
+        examples: some of the unknown values, each once.
+        known: returns whether the vocabulary has a value.
     """
     tally = current()
     if tally is not None:
         share = tally.share(column, unit, column)
         share.tokens += tokens
         share.unknown += unknown
-        share.learn(examples, bool)
+        share.learn(examples, known)
 
 
 @contextmanager

@@ -320,7 +320,7 @@ def test_options_of_an_answer_are_checked(backwards):
         backwards.predict(["a"], prefix="aÿ")
     with pytest.raises(OptionError, match="attention"):
         quick(attention="none").fit(*reversal(9)).align(["a"])
-    with pytest.raises(DataError, match="did you mean 'sources'"):
+    with pytest.raises(DataError, match="the nearest is 'sources'"):
         backwards.predict([{"sources": "a"}])
 
 

@@ -7,11 +7,12 @@ import polars as pl
 
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
+from unrolled.reading_report import uncounted
 from unrolled.serving.bounds import Bounds
 from unrolled.serving.csv_bodies import marked
 from unrolled.serving.errors import STUMBLES, Fault, unreadable
 from unrolled.serving.strict_json import plain
-from unrolled.tasks.shared.reported import report_of
+from unrolled.tasks.shared.reported import reading
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:
@@ -34,14 +35,16 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     if said is not None and "probabilities" not in said.abilities:
         raise UnsupportedError(f"probabilities: a {said.task} has no classes")
     try:
-        answers, report = report_of(model.predict, data)
-        shares = None if said is None else report_of(model.predict_proba, data)[0]
+        with reading(model) as tally:
+            answers = model.predict(data)
+        with uncounted():  # the same records again
+            shares = None if said is None else model.predict_proba(data)
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
     rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
-    found: dict[str, Any] = {"predictions": rows, "report": report}
+    found: dict[str, Any] = {"predictions": rows, "report": tally.report()}
     if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}
     return plain(found)

@@ -122,7 +122,7 @@ class SeriesPlan:
         """
         center, spread = self._unit(name)
         place, times = filled_rows(self.clock, times, history.time, self.lookback if self.regular else 0)
-        note("gaps filled", len(times) - len(place))
+        note("gaps filled", int(np.diff(place).sum()) - max(len(place) - 1, 0))  # between the given rows
         scaled = np.full((len(times), self.size), np.nan)
         scaled[place] = (values - center) / spread
         whole = np.concatenate([history.values, scaled])

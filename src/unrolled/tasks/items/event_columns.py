@@ -17,7 +17,7 @@ from unrolled.data.event_log import EventLog
 from unrolled.data.source import Table
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
-from unrolled.reading_report import SHOWN, note, note_tokens
+from unrolled.reading_report import LOOKED_AT, note, note_tokens
 from unrolled.tasks.shared.column_codecs import require
 
 Columns = str | Codec | Sequence[str | Codec] | None
@@ -54,9 +54,10 @@ def encode_columns(record: Record, frame: pl.DataFrame) -> dict[str, Tensor]:
 
 def note_events(log: EventLog, catalogue: Catalogue) -> None:
     """Count the items that are unknown and the rows that were left out, for the report of the call."""
-    unknown = log.items.filter(pl.Series(catalogue.encode(log.items) == catalogue.size, dtype=pl.Boolean))
-    examples = unknown.unique(maintain_order=True).head(SHOWN).to_list()
-    note_tokens(log.item, "items", len(log.items), len(unknown), examples)
+    size = catalogue.size
+    unknown = log.items.filter(pl.Series(catalogue.encode(log.items) == size, dtype=pl.Boolean))
+    examples = unknown.unique(maintain_order=True).head(LOOKED_AT).to_list()
+    note_tokens(log.item, "items", len(log.items), len(unknown), examples, lambda item: catalogue.index_of(item) < size)
     note("rows left out", log.report.duplicates + log.report.incomplete)
 
 

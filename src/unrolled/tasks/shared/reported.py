@@ -6,13 +6,13 @@ way in which scikit-learn wraps `transform` for `set_output`, `sklearn.utils._se
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from unrolled.errors import UnrolledWarning
 from unrolled.metrics.scores import Scores
-from unrolled.reading_report import Tally, counted, current, is_quiet, uncounted
+from unrolled.reading_report import Tally, UnrolledWarning, counted, current, is_quiet, uncounted
 
 REPORTED = ("predict", "predict_proba", "n_best", "detect", "backtest", "score_texts", "score_pairs", "evaluate")
 
@@ -23,8 +23,8 @@ class Reported:
     Attributes:
         report_: what the last call met, as plain numbers: "tokens", "unknown" and "share unknown" in all columns, the
             same by column under "columns", "empty records", "missing values", "gaps filled", "unseen series",
-            "rows left out", "times that did not fit", and "warnings". Where several threads ask one model, take the
-            report of `report_of` instead.
+            "rows left out", "times that did not fit", and "warnings". Where several threads ask one model, use
+            `reading` instead.
     """
 
     report_: Mapping[str, Any] = {}
@@ -33,37 +33,30 @@ class Reported:
         super().__init_subclass__(**options)
         for name in REPORTED:
             method = vars(cls).get(name)
-            if method is not None and not getattr(method, "__isabstractmethod__", False):
+            if method is not None:
                 setattr(cls, name, _reporting(method))
 
 
-def tally_for(task: Any) -> Tally:
-    """Return an empty tally of what a fitted task reads."""
-    return Tally(task, [*task._input_codecs(), *task._answer_codecs()])
+@contextmanager
+def reading(task: Any) -> Iterator[Tally]:
+    """Count what a fitted task reads while the block runs, for this thread alone.
 
-
-def report_of(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
-    """Call a method of a fitted task; return its answer and the report of this call alone.
-
-    Nothing is warned of, and `report_` is unchanged, so that threads may ask one model at the same time.
+    Nothing is warned of, and `report_` is unchanged: so threads may ask one model at the same time.
 
     Args:
-        function: a method of a fitted task, such as `model.predict`.
-        arguments: for the method.
-        options: for the method.
+        task: the fitted task.
 
     Example:
         >>> import unrolled as ur
         >>> model = ur.Classifier(hidden_size=2).fit(["ab", "ba"] * 8, ["x", "y"] * 8, epochs=1)
-        >>> answer, report = report_of(model.predict, ["a?"])
-        >>> report["unknown"], report["columns"]["x"]["examples"]
+        >>> with reading(model) as tally:
+        ...     answer = model.predict(["a?"])
+        >>> tally.report()["unknown"], tally.report()["columns"]["x"]["examples"]
         (1, ['?'])
     """
-    task: Any = getattr(function, "__self__")  # noqa: B009 - a bound method's task; Callable does not declare it
     task._fitted()
-    with counted(tally_for(task)) as tally:
-        answer = function(*arguments, **options)
-    return answer, tally.report()
+    with counted(Tally(task, [*task._input_codecs(), *task._answer_codecs()])) as tally:
+        yield tally
 
 
 def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,8 +71,7 @@ def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
         if outer is not None:  # a rival that is asked for comparison
             with uncounted():
                 return method(self, *arguments, **options)
-        self._fitted()
-        with counted(tally_for(self)) as tally:
+        with reading(self) as tally:
             answer = method(self, *arguments, **options)
         self.report_ = tally.report()
         if not is_quiet():
