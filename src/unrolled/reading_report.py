@@ -106,7 +106,7 @@ class Tally:
         """Return a sentence for each column of which too much is unknown to everything that reads it."""
         least = {column: min(shares, key=lambda one: one.share) for column, shares in self.columns.items()}
         return [
-            f"{_sentence(column, one.to_json())}; answers and scores say little"
+            f"{_sentence(column, one.to_json())}; answers and scores may say little"
             for column, one in least.items()
             if one.share > MOST_UNKNOWN
         ]

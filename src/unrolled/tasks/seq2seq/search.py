@@ -69,16 +69,18 @@ def search(
     options: SearchOptions,
     max_length: int = 0,
     prefixes: Sequence[Sequence[int]] | None = None,
+    empty: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """Return the best token sequences of each record.
 
     Args:
         network: the model, in evaluation mode.
         target: the text that the network writes.
-        examples: the encoded records, one row per record; an empty source has an empty answer.
+        examples: the encoded records, one row per record.
         options: from `search_options`.
         max_length: maximum number of pieces of an answer; 0 = 1.5 times the longest training text.
         prefixes: for each record, the tokens that its answers begin with.
+        empty: rows whose answer is empty, but for its prefix; they are not searched.
     """
     whole_number("max_length", max_length, least=0)
     if options.coverage_penalty and network.decoder.attention is None:
@@ -86,8 +88,8 @@ def search(
         raise OptionError(message("coverage_penalty", expected=expected, received=options.coverage_penalty))
     limit = max_length or target.longest * 3 // 2 + 1
     _check_room(prefixes or [], limit)
-    read = next(iter(examples.sources.values()), None)
-    full = torch.ones(examples.batch_size, dtype=torch.bool) if read is None else read.lengths > 0
+    full = torch.ones(examples.batch_size, dtype=torch.bool)
+    full[list(empty)] = False
     found = [[_nothing(prefixes[row] if prefixes else [])] for row in range(examples.batch_size)]
     trace = None if network.decoder.attention is None else lambda state: state.weights
     order = torch.argsort(examples.sizes, stable=True)
@@ -118,6 +120,12 @@ def search(
         for row, answer in zip(rows.tolist(), answers, strict=True):
             found[row] = answer
     return found
+
+
+def empty_rows(examples: Batch) -> list[int]:
+    """Return the rows whose source is empty."""
+    read = next(iter(examples.sources.values()), None)
+    return [] if read is None else (read.lengths == 0).nonzero().squeeze(1).tolist()
 
 
 def _nothing(prefix: Sequence[int]) -> Hypothesis:
