@@ -4,7 +4,7 @@ The counts belong to the call, not to the model or its codecs: they are kept in 
 within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class Tally:
 
     def __init__(self, owner: Any, codecs: Sequence[Any] = ()) -> None:
         self.owner = owner
-        self.counts = dict.fromkeys(COUNTED, 0)
+        self.counts: dict[str, int] = dict.fromkeys(COUNTED, 0)
         self.columns: dict[str, list[Share]] = {}
         self.empty: dict[Any, int] = {}  # records without a step, by the codec that counted them
         self._codecs = {id(codec): codec for codec in codecs}
@@ -174,7 +174,7 @@ def note_tokens(
 
 
 @contextmanager
-def counted(tally: Tally) -> Iterator[Tally]:
+def counted(tally: Tally) -> Generator[Tally]:
     """Count into a tally while the block runs."""
     token = _current.set(tally)
     try:
@@ -189,7 +189,7 @@ def uncounted() -> AbstractContextManager[Tally]:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def quietly() -> Generator[None]:
     """Give no warnings of unknown values while the block runs; scores and reports still name them."""
     token = _quiet.set(True)
     try:

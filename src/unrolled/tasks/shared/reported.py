@@ -6,7 +6,7 @@ way in which scikit-learn wraps `transform` for `set_output`, `sklearn.utils._se
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ class Reported:
 
 
 @contextmanager
-def reading(task: Any) -> Iterator[Tally]:
+def reading(task: Any) -> Generator[Tally]:
     """Count what a fitted task reads while the block runs, for this thread alone.
 
     Nothing is warned of, and `report_` is unchanged: so threads may ask one model at the same time.
