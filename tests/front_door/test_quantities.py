@@ -18,6 +18,7 @@ QUANTITIES = {
     "numbers of rows": list(range(1000, 1080)),
     "text": [f"{value:.3f}" for value in DRAW.uniform(0, 1, 60)],
     "float32": list(DRAW.uniform(0, 1, 50).astype(np.float32)),
+    "text with whole ones": ["0", "1", *(f"{value:.4f}" for value in DRAW.uniform(0, 1, 60))],
     "negative": (-DRAW.gamma(1, 3, 40)).tolist(),
     "large": (10 ** DRAW.uniform(0, 12, 40)).tolist(),
 }

@@ -58,16 +58,12 @@ def refuse_numbers(codec: Labels, source: Source) -> None:
 
 
 def _as_numbers(labels: Sequence[Any]) -> np.ndarray | None:
-    """Return labels as numbers; None if one is none, is true or false, or is text with a leading zero."""
-    found = []
-    for label in labels:
-        if isinstance(label, bool):
-            return None
-        try:
-            found.append(float(label))
-        except (ValueError, OverflowError):
-            return None
-        if isinstance(label, str) and "." not in label:  # whole numbers as text are names, such as "007"
-            return None
-    numbers = np.array(found)
+    """Return labels as numbers; None if one is none or is true or false, or if all are whole numbers as text."""
+    texts = [label for label in labels if isinstance(label, str)]
+    if any(isinstance(label, bool) for label in labels) or (texts and all(map(str.isalnum, texts))):
+        return None  # such as "007": a name
+    try:
+        numbers = np.array([float(label) for label in labels])
+    except (ValueError, OverflowError):
+        return None
     return numbers if np.isfinite(numbers).all() else None

@@ -10,14 +10,11 @@ from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.record import Record
-from unrolled.codecs.tables.catalogue import Catalogue
 from unrolled.codecs.tables.category import Categories
 from unrolled.codecs.tables.numeric import Numbers
-from unrolled.data.event_log import EventLog
 from unrolled.data.source import Table
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
-from unrolled.reading_report import LOOKED_AT, note, note_tokens
 from unrolled.tasks.shared.column_codecs import require
 
 Columns = str | Codec | Sequence[str | Codec] | None
@@ -50,15 +47,6 @@ def encode_columns(record: Record, frame: pl.DataFrame) -> dict[str, Tensor]:
     """Encode the columns: one row per row of the frame, by the column's name."""
     require(Table(frame), record.columns)
     return dict(record.encode_all(frame.select(record.columns).to_dicts()).statics)
-
-
-def note_events(log: EventLog, catalogue: Catalogue) -> None:
-    """Count the items that are unknown and the rows that were left out, for the report of the call."""
-    size = catalogue.size
-    unknown = log.items.filter(pl.Series(catalogue.encode(log.items) == size, dtype=pl.Boolean))
-    examples = unknown.unique(maintain_order=True).head(LOOKED_AT).to_list()
-    note_tokens(log.item, "items", len(log.items), len(unknown), examples, lambda item: catalogue.index_of(item) < size)
-    note("rows left out", log.report.duplicates + log.report.incomplete)
 
 
 def stepwise(specs: dict[str, Spec]) -> dict[str, Spec]:

@@ -32,14 +32,8 @@ from unrolled.nn.item_vectors import ItemVectors
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
-from unrolled.tasks.items.event_columns import (
-    Columns,
-    before_each,
-    encode_columns,
-    learn_columns,
-    note_events,
-    stepwise,
-)
+from unrolled.tasks.items.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
+from unrolled.tasks.items.event_report import note_events
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.tasks.kinds import ReadsEvents
