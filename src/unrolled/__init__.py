@@ -72,6 +72,8 @@ _HOME = {
     "ProjectedLSTMCell": "unrolled.cells.projected_lstm",
     "Stack": "unrolled.nn.stack",
     "unroll": "unrolled.nn.unroll",
+    # reports
+    "UnrolledWarning": "unrolled.reading_report",
     # training
     "Callback": "unrolled.training.callbacks",
     # streams
@@ -185,6 +187,7 @@ if TYPE_CHECKING:
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged
+    from unrolled.reading_report import UnrolledWarning as UnrolledWarning
     from unrolled.streaming.sessions import Sessions as Sessions
     from unrolled.streaming.state import StreamState as StreamState
     from unrolled.streaming.stores.registry import open_store as open_store

@@ -378,7 +378,7 @@ def test_an_unknown_kind_of_text_suggests_the_nearest(tmp_path):
 
 
 def test_a_missing_time_column_suggests_the_nearest(tmp_path):
-    with pytest.raises(DataError, match="did you mean 'date'"):
+    with pytest.raises(DataError, match="the nearest is 'date'"):
         read(put(tmp_path, "a.csv", "date,x\n2024-01-01,1\n"), time="Dates")
 
 

@@ -6,6 +6,7 @@ one row per time step instead, and names its `time` and, for several series, its
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,12 +14,13 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import OptionError, lacking, message
 
 
 class Source(ABC):
@@ -63,7 +65,7 @@ class Source(ABC):
         """Refuse a column that does not exist, and suggest the nearest name."""
         for column in columns:
             if column not in self.columns:
-                raise unknown("column", column, self.columns, DataError)
+                raise lacking(column, self.columns)
 
 
 def as_table(source: Source) -> "Table":
@@ -128,6 +130,8 @@ class Table(Source):
             frame = frame.with_columns(read)
             frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
             self.report = report_times(frame, time, group)
+            if self.report.duplicates > MAX_DUPLICATES * frame.height:
+                self.report = replace(self.report, separated_by=separating_columns(frame, time, group))
             keys = [time] if group is None else [group, time]
             self.frame = frame.unique(subset=keys, keep="last", maintain_order=True)
 

@@ -136,7 +136,9 @@ class Detector(ReadsWatched, Task):
 
     def _asked_rows(self, data: Any) -> list[Rows]:
         self._fitted()
-        return self._rows(self._source(data))
+        rows = self._rows(self._source(data))
+        self.keeping_.note_unseen(rows)
+        return rows
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -337,6 +339,7 @@ class Detector(ReadsWatched, Task):
         self._fitted()
         source = self._source(data)
         rows = self._rows(source)
+        self.keeping_.note_unseen(rows)
         truth, windows = truth_of(source, rows, y, self.label)
         answers, thresholds = {"": self.keeping_.scores(rows)}, {"": self.threshold_}
         plain = [self.keeping_.plain(one) for one in rows]

@@ -17,6 +17,7 @@ from unrolled.data.time_zones import local_times
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
+from unrolled.reading_report import note
 from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, clock_gaps, cycles_of, filled_rows
 from unrolled.tasks.series.clock import Clock, infer_clock
 from unrolled.tasks.series.season import find_season
@@ -124,6 +125,7 @@ class SeriesPlan:
         """
         center, spread = self._unit(name)
         place, times = filled_rows(self.clock, times, history.time, self.lookback if self.regular else 0)
+        note("gaps filled", int(np.diff(place).sum()) - max(len(place) - 1, 0))  # between the given rows
         scaled = np.full((len(times), self.size), np.nan)
         scaled[place] = (values - center) / spread
         whole = np.concatenate([history.values, scaled])

@@ -21,6 +21,7 @@ from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.reading_report import note
 from unrolled.tasks.base import Task
 from unrolled.tasks.forecasting.backtest import (
     choose_origins,
@@ -163,6 +164,7 @@ class Forecaster(ReadsSeries, Task):
         """Return the series of a table, each with its remembered past in front."""
         assert isinstance(source, Table)
         series = self.panel_.read(source, future, self.horizon)
+        note("unseen series", sum(one.name not in self.tails_ for one in series))
         return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
 
     # ---- learning ---------------------------------------------------------------------------

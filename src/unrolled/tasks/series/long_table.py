@@ -6,13 +6,14 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.handed import X
+from unrolled.data.mixtures import MAX_DUPLICATES
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
+from unrolled.reading_report import note
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
-MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
 STEP = "step"  # name of the time column of data without one: steps count from 0
 
 
@@ -49,7 +50,7 @@ def long_table(
     if wide and target not in source.columns and source.group is None:
         source = _long(source, target)
     if source.time is not None:
-        _refuse_mixture(source)
+        _refuse_mixture(source, target)
         return source
     return _numbered(source)
 
@@ -88,18 +89,28 @@ def _long(source: Table, target: str) -> Table:
     return Table(columns_as_rows(timed.frame, timed.time, target, SERIES), timed.time, SERIES)
 
 
-def _refuse_mixture(source: Table) -> None:
+def _refuse_mixture(source: Table, target: str) -> None:
     """Refuse a table with many repeated times, which are several series read as one."""
     repeated = source.report.duplicates if source.report else 0
     if repeated > MAX_DUPLICATES * (len(source) + repeated):
+        assert source.report is not None
+        columns = [repr(name) for name in source.report.separated_by if name != target]
+        if not columns:
+            remedy = "name the column that identifies the series with group=, or aggregate the rows"
+        elif len(columns) == 1 and source.group is None:
+            remedy = f"column {columns[0]} tells the series apart: give group={columns[0]}, or aggregate the rows"
+        else:
+            joined = " and ".join([*([] if source.group is None else [repr(source.group)]), *columns])
+            remedy = f"columns {joined} together tell the series apart: join them into one and name it with group="
         raise DataError(
             message(
                 f"column {source.time!r}",
                 expected="each time once per series",
-                received=f"{repeated} rows with a time that occurred before",
-                remedy="name the column that identifies the series with group=, or aggregate the rows",
+                received=f"{repeated:,} rows with a time that occurred before",
+                remedy=remedy,
             )
         )
+    note("rows left out", repeated)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:

@@ -17,6 +17,7 @@ from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message
 from unrolled.ragged import Ragged
+from unrolled.reading_report import note
 from unrolled.tasks.series.clock import FARTHEST, Clock, grid, infer_clock
 from unrolled.tasks.series.season import detrended
 from unrolled.tasks.shared.column_codecs import require
@@ -177,11 +178,13 @@ class Panel:
         places = grid(self.clock, series.times)
         if places is None:
             self.counts["irregular series"] += 1
+            note("times that did not fit", len(series))
             return series
         length = int(places[-1]) + 1
         if length == len(series):
             return series
         self.counts["filled gaps"] += length - len(series)
+        note("gaps filled", length - len(series))
         source = np.searchsorted(places, np.arange(length), side="right") - 1  # the row at or before each place
         new = places[source] != np.arange(length)
         times = np.where(new, self.clock.after(series.times[0], np.arange(length)), series.times[source])
@@ -256,9 +259,8 @@ class Panel:
 
     def _require(self, frame: pl.DataFrame) -> None:
         columns = [self.target, self.time, *([self.group] if self.group else [])]
-        for kind in (self.past, self.future, self.static):
-            for item in kind:
-                columns += [item] if isinstance(item, str) else item.columns
+        for item in (*self.past, *self.future, *self.static):
+            columns += [item] if isinstance(item, str) else item.columns
         require(Table(frame), columns)
 
     def _values(self, frame: pl.DataFrame) -> np.ndarray:
