@@ -45,7 +45,7 @@ class TimeReport:
 
 
 def parse_times(values: pl.Series) -> pl.Series:
-    """Convert times to dates, datetimes without zone, or numbers.
+    """Convert times to dates, datetimes, with their zone if they have one, or numbers.
 
     Raises:
         DataError: text in an unknown form; the message shows the first bad value.
@@ -55,7 +55,7 @@ def parse_times(values: pl.Series) -> pl.Series:
     if kind == pl.Date or kind.is_numeric():
         return values
     if isinstance(kind, pl.Datetime):
-        return values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if kind.time_zone else values
+        return values.dt.cast_time_unit("us") if kind.time_zone else values
     if kind == pl.String:
         return _parse_text(values)
     raise DataError(

@@ -24,6 +24,7 @@ from unrolled.tasks.detection.detection_stream import DetectorSteps, judged
 from unrolled.tasks.detection.detections import as_table, read_examples
 from unrolled.tasks.detection.evaluation import detection_scores, truth_of
 from unrolled.tasks.detection.likelihood import QUIET, WARM_UP
+from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.detection.series_state import DetectorState
 from unrolled.tasks.detection.tables import Rows, Target, Watched, parts_of, series_of, watch
 from unrolled.tasks.kinds import ReadsWatched
@@ -135,7 +136,11 @@ class Detector(ReadsWatched, Task):
 
     def _asked_rows(self, data: Any) -> list[Rows]:
         self._fitted()
-        return self._rows(self._source(data))
+        rows = self._rows(self._source(data))
+        if isinstance(self.plan_, SeriesPlan):
+            for one in rows:
+                self.plan_.calendars.of(one.name, one.times)  # refuses another step than that of training
+        return rows
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -205,7 +210,7 @@ class Detector(ReadsWatched, Task):
             "series": examples.batch_size,
             "steps": examples.num_steps,
             "watched": ", ".join(self.plan_.columns),
-            "step": str(self.plan_.clock),
+            "step": self.plan_.step,
             "looks back": ", ".join(map(str, [1, *self.plan_.seasons])) + " steps",
         }
 

@@ -13,7 +13,7 @@ from unrolled.metrics.anomalies.quiet import loudest
 from unrolled.metrics.anomalies.ranges import range_scores, ranges_of
 from unrolled.metrics.anomalies.vus import vus
 from unrolled.metrics.scores import Metrics, Scores, answered
-from unrolled.tasks.detection.tables import Rows, moments
+from unrolled.tasks.detection.tables import Rows, moments, zone_of
 
 LEAST_BUFFER, MOST_BUFFER = 10, 1000  # limits of the number of rows over which labels fade out
 
@@ -48,7 +48,8 @@ def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[l
         odd = set(by_name) - {one.name for one in rows}
         if odd:
             raise DataError(message("y", expected=f"names among {[one.name for one in rows]}", received=sorted(odd)))
-        return [_inside(one, by_name.get(one.name, ())) for one in rows], True
+        zone = zone_of(source.frame[source.time]) if source.time is not None else ""
+        return [_inside(one, by_name.get(one.name, ()), zone) for one in rows], True
     marks = _marks(list(y))
     if len(marks) != ends[-1]:
         raise DataError(message("y", expected=f"a mark for each of {ends[-1]} rows", received=len(marks)))
@@ -117,9 +118,9 @@ def _is_windows(y: Any) -> bool:
     return isinstance(y, list | tuple) and all(isinstance(one, list | tuple) and len(one) == 2 for one in y)
 
 
-def _inside(one: Rows, windows: Sequence[tuple[Any, Any]]) -> np.ndarray:
+def _inside(one: Rows, windows: Sequence[tuple[Any, Any]], zone: str) -> np.ndarray:
     marks = np.zeros(len(one.times), dtype=bool)
     for window in windows:
-        first, last = moments(pl.Series("y", list(window)), one.times.dtype.kind == "M")
+        first, last = moments(pl.Series("y", list(window)), one.times.dtype.kind == "M", zone)
         marks |= (one.times >= first) & (one.times <= last)
     return marks

@@ -14,6 +14,7 @@ from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.forms import some
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
+from unrolled.tasks.series.zones import to_utc
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
@@ -40,6 +41,7 @@ class Watched:
         time: column of timestamps.
         group: column that identifies the series.
         dated: whether times are dates, not numbers.
+        zone: time zone of the times, or ""; times without a zone are read as wall times of it.
     """
 
     columns: Annotated[list[str], some]
@@ -47,10 +49,13 @@ class Watched:
     time: str
     group: str | None
     dated: bool
+    zone: str = ""
 
     def plan(self, components: int) -> SeriesPlan | EventPlan:
         """Return an unfitted plan of the right kind."""
-        return EventPlan(self.columns) if self.events else SeriesPlan(self.columns, components)
+        if self.events:
+            return EventPlan(self.columns, zone=self.zone)
+        return SeriesPlan(self.columns, components, self.zone)
 
     def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
         """Return a saved plan."""
@@ -96,7 +101,8 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
     events = any(_is_event(kind) for kind in kinds.values())
     if events and len(named) > 1:
         raise OptionError(message("target", expected="one column of events, or columns of numbers", received=named))
-    watched = Watched(named, events, source.time, source.group, moments(source.frame[source.time]).dtype.kind == "M")
+    column = source.frame[source.time]
+    watched = Watched(named, events, source.time, source.group, moments(column).dtype.kind == "M", zone_of(column))
     rows = series_of(source, watched)
     longest = max(len(one.times) for one in rows)
     if longest <= warm_up:
@@ -129,10 +135,10 @@ def series_of(source: Table, watched: Watched) -> list[Rows]:
         _check_column(source.frame[name], watched.events)
     if watched.group is not None and source.frame[watched.group].null_count():
         raise DataError(message(f"column {watched.group!r}", expected="a name in every row", received="null"))
-    moments(source.frame[watched.time], watched.dated)
+    moments(source.frame[watched.time], watched.dated, watched.zone)
     found = []
     for name, frame in source.series():
-        times = moments(frame[watched.time], watched.dated)
+        times = moments(frame[watched.time], watched.dated, watched.zone)
         values = _events(frame[watched.columns[0]]) if watched.events else _numbers(frame, watched.columns)
         found.append(Rows("" if name is None else str(name), times, values, frame.select(keys)))
     return found
@@ -191,12 +197,13 @@ def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
     return Rows(name, np.array([time]), values, pl.DataFrame())
 
 
-def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
-    """Return times as datetime64[us] or numbers.
+def moments(column: pl.Series, dated: bool | None = None, zone: str = "") -> np.ndarray:
+    """Return times as datetime64[us] in UTC or numbers.
 
     Args:
         column: column of times.
         dated: whether training had dates; None before training.
+        zone: time zone of times without one.
 
     Raises:
         DataError: a missing time, or numbers where training had dates, or the other way round.
@@ -211,16 +218,22 @@ def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
-    return column.cast(pl.Datetime("us")).to_numpy()
+    times = column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
+    return times if zone_of(column) else to_utc(times, zone)
+
+
+def zone_of(column: pl.Series) -> str:
+    """Return the time zone of a column of times, or ""."""
+    return (column.dtype.time_zone or "") if isinstance(column.dtype, pl.Datetime) else ""
 
 
 def _moment(time: Any, watched: Watched) -> Any:
     """Return one time; the usual types are converted without a table."""
-    if watched.dated and isinstance(time, dt.datetime) and time.tzinfo is None:
+    if watched.dated and not watched.zone and isinstance(time, dt.datetime) and time.tzinfo is None:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
         return np.float64(time)
-    return moments(pl.Series(watched.time, [time]), watched.dated)[0]
+    return moments(pl.Series(watched.time, [time]), watched.dated, watched.zone)[0]
 
 
 def _is_event(kind: pl.DataType) -> bool:
