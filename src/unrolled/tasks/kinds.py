@@ -138,7 +138,7 @@ class ReadsSeries(Described):
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         panel = self.panel_
-        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.calendar] * bool(panel.calendar)
+        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.phases] * bool(panel.phases)
 
     def _described_columns(self: Any) -> Iterable[Column]:
         yield from _of_series(*self._series_columns())
