@@ -1,4 +1,4 @@
-"""The address of a bucket is refused by everything that reads or writes, and never becomes a folder named `s3:`."""
+"""The address of a bucket is refused by everything but readers of data, and never becomes a folder named `s3:`."""
 
 import ast
 import re
@@ -11,7 +11,6 @@ import pytest
 import unrolled as ur
 from unrolled.cli.main import make_app
 from unrolled.cli.predict import WRITERS
-from unrolled.data import readers
 from unrolled.errors import InputError
 from unrolled.export.onnx_model import export_onnx
 from unrolled.places import local_path
@@ -72,11 +71,6 @@ FUNCTIONS: dict[str, Callable[[Any, str], Any]] = {
     "as_source": lambda model, place: ur.as_source(place),
     "a store": lambda model, place: Sessions(model.stream(), f"sqlite:///{place}"),
 }
-FUNCTIONS |= {
-    name: lambda model, place, name=name: getattr(readers, name)(place)
-    for name in vars(readers)
-    if name.startswith("read_") or name in ("read", "scan_parquet")
-}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -87,18 +81,14 @@ def test_every_function_refuses_it(name, model):
 
 COMMANDS = {
     "fit, out": "fit language DATA --out s3://b/m",
-    "fit, data": "fit language s3://b/m.txt --out new",
     "fit, checkpoint": "fit language DATA --out new --checkpoint s3://b/m",
     "fit, tensorboard": "fit language DATA --out new --tensorboard s3://b/m",
     "fit, config": "fit language DATA --out new --config s3://b/m",
     "evaluate, model": "evaluate s3://b/m DATA",
-    "evaluate, data": "evaluate MODEL s3://b/m.txt",
     "predict, model": "predict s3://b/m DATA",
     **{f"predict, out {suffix}": f"predict MODEL DATA --out s3://b/m{suffix}" for suffix in WRITERS},
     "predict, picture": "predict MODEL DATA --picture s3://b/m.svg",
-    "predict, data": "predict MODEL s3://b/m.txt",
     "check, model": "check s3://b/m DATA",
-    "check, data": "check MODEL s3://b/m.txt",
     "generate, model": "generate s3://b/m",
     "generate, out": "generate MODEL --out s3://b/m.svg",
     "stream, model": "stream s3://b/m --key k",
@@ -124,6 +114,28 @@ def test_every_command_refuses_it(name, folder):
         make_app(words)(words, standalone_mode=False)
 
 
+READING = (
+    "fit language s3://b/m.txt --out new",
+    "evaluate MODEL s3://b/m.txt",
+    "predict MODEL s3://b/m.txt",
+    "check MODEL s3://b/m.txt",
+)
+
+
+@pytest.mark.parametrize("command", READING)
+def test_data_at_an_address_is_read_where_its_library_is_there(command, folder):
+    words = [str(folder) if word == "MODEL" else word for word in command.split()]
+    with pytest.raises(InputError, match=r"s3://b/m.txt', which needs s3fs; pip install s3fs"):
+        make_app(words)(words, standalone_mode=False)
+
+
+@pytest.mark.parametrize("reader", [ur.read, ur.read_csv, ur.read_text, ur.scan_parquet], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("place", ["s3://bucket/m.parquet", Path("s3://bucket/m.parquet")], ids=repr)
+def test_a_reader_names_the_library_that_an_address_needs(reader, place):
+    with pytest.raises(InputError, match=re.escape("'s3://bucket/m.parquet', which needs s3fs")):
+        reader(place)
+
+
 # places that no user names, or that pass through `local_path` elsewhere
 OTHERWISE = {
     "places.py",
@@ -136,6 +148,7 @@ OTHERWISE = {
     "data/files.py",
     "data/sound.py",
     "data/documents.py",
+    "data/opened.py",
     "data/readers.py",
     "export/runner.py",
     "serving/reload.py",

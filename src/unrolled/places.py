@@ -3,8 +3,10 @@
 Without this check `Path("s3://bucket/model")` is a folder named `s3:` in the working directory.
 """
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 from unrolled.errors import DataError, InputError, message
 
@@ -12,7 +14,7 @@ from unrolled.errors import DataError, InputError, message
 REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(/|:)")
 
 
-def local_path(place: str | Path, argument: str = "path", error: type[InputError] = DataError) -> Path:
+def local_path(place: Any, argument: str = "path", error: type[InputError] = DataError) -> Path:
     """Return a local path, and refuse an address of something elsewhere; used for all reading and writing.
 
     Args:
@@ -31,6 +33,8 @@ def local_path(place: str | Path, argument: str = "path", error: type[InputError
             ...
         unrolled.errors.DataError: path: expected a path of this machine, received 's3://bucket/letters'; copy it ...
     """
+    if not isinstance(place, str | os.PathLike):
+        raise error(message(argument, expected="a path of this machine", received=type(place).__name__))
     text = str(place)
     if REMOTE.match(text):
         shown = re.sub(r":/(?=[^/])", "://", text, count=1)

@@ -184,7 +184,7 @@ def test_one_series_is_not_dealt_out_at_random():
         ({"test": -3}, "test"),
         ({"stratify": "y", "group": "y"}, "both"),
         ({"stratify": "label"}, "label"),
-        ({"group": "N"}, "did you mean 'n'"),
+        ({"group": "N"}, "the nearest is 'n'"),
     ],
 )
 def test_a_split_that_makes_no_sense_is_refused(options, words):
@@ -257,9 +257,9 @@ def test_rows_are_selected_in_the_order_asked():
 
 
 def test_a_missing_column_suggests_the_nearest():
-    with pytest.raises(DataError, match="did you mean 'review'"):
+    with pytest.raises(DataError, match="the nearest is 'review'"):
         Table(pl.DataFrame({"review": ["a"], "stars": [1]})).require("stars", "reviw")
-    with pytest.raises(DataError, match="did you mean 'shop'"):
+    with pytest.raises(DataError, match="the nearest is 'shop'"):
         Table(pl.DataFrame({"shop": ["a"], "t": [1]}), time="t", group="shops")
 
 

@@ -160,7 +160,7 @@ def test_what_cannot_be_watched_is_refused_in_one_sentence(data, words):
 
 
 def test_other_columns_than_in_training_are_refused(fitted, later):
-    with pytest.raises(DataError, match="a known name"):
+    with pytest.raises(DataError, match="expected in the data"):
         fitted.detect(table(later.rename({"x": "y"})))
     with pytest.raises(DataError, match="numbers, as in training"):
         fitted.detect(table(later.with_columns(x=pl.lit("high"))))

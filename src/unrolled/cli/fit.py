@@ -107,6 +107,10 @@ READING = {
     "time": "column of timestamps, for a table with one row per time step",
     "group": "column that identifies the series",
     "columns": "names of the fields of a conll file, separated by commas",
+    "separator": "characters between the values of a csv file, such as ';', '::' or tab",
+    "decimal": "sign before the decimals in a csv or tsv file: . or ,",
+    "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
+    "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
     "time_format": "format of the timestamps, such as %d.%m.%y (default: recognised)",
     "unit": "what timestamps that are numbers count: s, ms, us, ns, days, excel, or number if they are no times",
     "zone": "zone of the timestamps, such as Europe/Berlin",
@@ -217,6 +221,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
+        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing", "encoding")},
         "times": {flag: values[flag] for flag in TIMES if flag not in known and values.get(flag) not in (None, "")},
     }
     source = read_data(values["data"], **reading)

@@ -1,20 +1,23 @@
-"""Conversion of data in memory to a polars DataFrame."""
+"""Conversion of data in memory to a polars DataFrame: the one door for all objects that hold data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from unrolled.data.arrays import from_array, sequences
+from unrolled.data.exchange import from_exchange, handed_over, refused
 from unrolled.data.forks import check_fork
-from unrolled.errors import DataError, message
+from unrolled.data.handed import Handed, column, refuse_twice
+from unrolled.data.pandas_tables import from_pandas
+from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, tensor_array
+from unrolled.errors import DataError, UnrolledError, message
 
-FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
-PLAIN = {int, float, str, bool, type(None)}  # types whose values are used unchanged
-_PAIR = 2
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
+_FAULTS = (Exception, pl.exceptions.PanicException)
 
 
 def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
@@ -23,51 +26,153 @@ def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
     Raises:
         DataError: another type, or lengths that differ.
     """
+    return hand_in(data, y).frame
+
+
+def hand_in(data: Any, y: Any = None) -> Handed:
+    """Return data of any kind as a table, with targets `y` as column "y"; generators are read once, and kept.
+
+    Faults of the libraries that hold the data become a sentence here, whatever they are.
+
+    Args:
+        data: a table, records or sequences, see `unrolled.as_source`.
+        y: one target per row.
+
+    Raises:
+        DataError: another type, values that no column can hold, or lengths that differ.
+
+    Example:
+        >>> hand_in({"v": np.array([1, 2])}).frame.rows()
+        [(1,), (2,)]
+    """
     check_fork()
-    frame = _frame(data)
-    if y is None:
-        return frame
-    targets = list(y)
-    if len(targets) != frame.height:
-        raise DataError(message("y", expected=f"{frame.height} targets", received=len(targets)))
-    return frame.with_columns(_column("y", targets))
+    with_library = data
+    try:
+        handed = _handed(data)
+        if y is None:
+            return handed
+        with_library = y
+        targets = targets_of(y)
+        if len(targets) != handed.frame.height:
+            raise DataError(message("y", expected=f"{handed.frame.height} targets", received=len(targets)))
+        frame = handed.frame.with_columns(targets.alias("y"))
+        return Handed(frame, handed.time, handed.group, handed.named)
+    except UnrolledError:
+        raise
+    except _FAULTS as fault:
+        said = str(fault).strip().partition("\n")[0][:200]
+        received = f"{type(with_library).__name__} ({type(fault).__name__}: {said})"
+        argument = "data" if with_library is data else "y"
+        raise DataError(message(argument, expected=_ACCEPTED, received=received)) from fault
 
 
-def _frame(data: Any) -> pl.DataFrame:
-    if isinstance(data, pl.DataFrame):
-        return data
-    if isinstance(data, pl.LazyFrame):
-        return data.collect()
-    if isinstance(data, pl.Series):
-        return data.to_frame("x")
-    kind = type(data).__module__.partition(".")[0]
-    if kind == "pandas":
-        return _frame(pl.from_pandas(data))
-    if kind == "pyarrow":
-        return _frame(pl.from_arrow(data))
+def targets_of(y: Any) -> pl.Series:
+    """Return targets, one per row: a list, an array, a tensor, a Series, or a table of one column.
+
+    Raises:
+        DataError: one value instead of many, a set, or a table of several columns.
+    """
+    if isinstance(y, Mapping) or record_of(y) is not None or isinstance(y, str | bytes):
+        raise DataError(message("y", expected="a list of targets, one per row", received=f"one {type(y).__name__}"))
+    if has_no_order(y):
+        received = f"a {type(y).__name__}, which has no order"
+        raise DataError(message("y", expected="a list of targets, one per row", received=received))
+    if isinstance(y, list | tuple):
+        return column("y", list(y))
+    if is_tensor(y):
+        y = _dense(y)
+    if not isinstance(y, np.ndarray):
+        found = from_pandas(y) or from_exchange(y)
+        if found is None and not isinstance(y, Iterable):
+            found = _of_foreign(y)
+        if found is not None:
+            held = (found.time, found.group) if found.named else found.frame.columns[:-1]
+            frame = found.frame.drop([name for name in held if name is not None])
+            if frame.width != 1:
+                raise DataError(message("y", expected="one column of targets", received=f"columns {frame.columns}"))
+            return frame.to_series()
+    if isinstance(y, np.ndarray):
+        if y.ndim == 0:
+            raise DataError(message("y", expected="a list of targets, one per row", received="a single value"))
+        y = y[:, 0] if y.ndim > 1 and y.shape[1:] == (1,) else y  # (B, 1), as many libraries keep targets
+    return column("y", list(y))
+
+
+def _handed(data: Any) -> Handed:
+    found = from_exchange(data) if isinstance(data, pl.DataFrame | pl.LazyFrame | pl.Series) else from_pandas(data)
+    if found is not None:
+        return found
     if isinstance(data, Mapping):
-        return _columns({str(name): list(values) for name, values in data.items()})
+        return Handed(_mapping(data))
+    if is_tensor(data):
+        data = _dense(data)
     if isinstance(data, np.ndarray):
-        if data.ndim == 1 and data.dtype.kind in "OUST":  # texts, or sequences of unequal lengths
-            return _list(data.tolist())
-        return _sequences(list(data)) if data.ndim > 1 else _sequences([data])
-    if hasattr(data, "detach") and hasattr(data, "numpy"):  # a tensor, without importing torch
-        return _frame(data.detach().cpu().numpy())
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return _list(list(data))
-    raise DataError(message("data", expected=_ACCEPTED, received=type(data).__name__))
+        made = from_array(data)
+        return made if isinstance(made, Handed) else _items(made)
+    if isinstance(data, str | bytes | bytearray | memoryview):
+        raise refused(data, _ACCEPTED)
+    if has_no_order(data):
+        received = f"a {type(data).__name__}, which has no order"
+        raise DataError(message("data", expected=_ACCEPTED, received=received, remedy="give a list"))
+    if record_of(data) is not None:
+        remedy = "put a single record in a list"
+        raise DataError(message("data", expected=_ACCEPTED, received=f"one {type(data).__name__}", remedy=remedy))
+    if isinstance(data, Sequence | Iterator) and not _hands_over(data):  # a file yields its lines
+        return _items(list(data))
+    return _of_foreign(data)
 
 
-def _list(items: list[Any]) -> pl.DataFrame:
+def _of_foreign(data: Any) -> Handed:
+    """Return the table of an object of another library."""
+    if type(data).__module__.partition(".")[0] not in ("narwhals", "xarray"):  # they hold an index of their own
+        found = from_exchange(data)
+        if found is not None:
+            return found
+    table = handed_over(data)
+    if table is not None and type(table) is not type(data):
+        return _handed(table)
+    if hasattr(type(data), "__array__"):
+        return _handed(np.asarray(data))
+    is_file = hasattr(type(data), "read") or hasattr(type(data), "__fspath__")
+    if isinstance(data, Iterable) and not is_file and not type(data).__module__.startswith("scipy.sparse"):
+        return _items(list(data))
+    raise refused(data, _ACCEPTED)
+
+
+def _hands_over(data: Any) -> bool:
+    return any(hasattr(type(data), name) for name in ("__arrow_c_stream__", "__dataframe__", "read"))
+
+
+def _dense(tensor: Any) -> np.ndarray:
+    try:
+        return tensor_array(tensor)
+    except NoPlaceError as fault:
+        raise DataError(message("data", expected=fault.expected, received=fault.received)) from fault
+
+
+def _items(items: list[Any]) -> Handed:
     if not items:
         raise DataError(message("data", expected="at least one sequence or record", received="none"))
-    if all(isinstance(item, Mapping) for item in items):
-        names = list(dict.fromkeys(chain.from_iterable(items)))
-        _refuse_sparse(items, len(names))
-        return _columns({name: [item.get(name) for item in items] for name in names})
-    if all(isinstance(item, str) for item in items):
-        return pl.DataFrame({"x": items})
-    return _sequences(items)
+    first = record_of(items[0])
+    if first is None:
+        return sequences(items)
+    records = [first, *map(record_of, items[1:])]
+    for row, record in enumerate(records):
+        if record is None:
+            received = f"{type(items[row]).__name__} in row {row}"
+            raise DataError(message("data", expected="a record in every row", received=received))
+    return Handed(_records([record for record in records if record is not None]))
+
+
+def _records(records: list[Mapping[Any, Any]]) -> pl.DataFrame:
+    names = list(dict.fromkeys(chain.from_iterable(records)))
+    _refuse_sparse(records, len(names))
+    if not names:
+        raise DataError(message("data", expected="records with at least one column", received="empty ones"))
+    titles = refuse_twice(map(str, names))
+    return pl.DataFrame(
+        [column(title, [one.get(name) for one in records]) for title, name in zip(titles, names, strict=True)]
+    )
 
 
 def _refuse_sparse(records: list[Any], width: int) -> None:
@@ -81,60 +186,35 @@ def _refuse_sparse(records: list[Any], width: int) -> None:
         )  # fmt: skip
 
 
-def _sequences(items: list[Any]) -> pl.DataFrame:
-    """Return columns x, or x_0, x_1, ... for several features, of one list per sequence."""
-    if all(isinstance(item, list | tuple) and all(isinstance(step, str) for step in item) for item in items):
-        return pl.DataFrame({"x": pl.Series([list(item) for item in items], dtype=pl.List(pl.String))})
-    if all(isinstance(item, np.ndarray) and item.ndim in FILM for item in items):
-        return pl.DataFrame([_column("x", items)])
-    try:
-        arrays = [np.asarray(item, dtype=np.float64) for item in items]
-    except (TypeError, ValueError) as fault:
-        raise DataError(message("data", expected=_ACCEPTED, received=f"items that are no numbers: {fault}")) from fault
-    shapes = {array.shape[1:] for array in arrays if array.ndim and array.size} or {()}
-    if len(shapes) > 1 or any(array.ndim == 0 for array in arrays) or len(next(iter(shapes))) > 1:
-        shown = sorted({str(array.shape) for array in arrays})[:4]
-        raise DataError(
-            message("data", expected="arrays (T,) or (T, F) with one F", received=f"shapes {', '.join(shown)}")
-        )
-    (rest,) = shapes
-    if not rest:
-        return pl.DataFrame({"x": pl.Series([array.reshape(-1) for array in arrays], dtype=pl.List(pl.Float64))})
-    arrays = [array if array.ndim == 2 else array.reshape(0, rest[0]) for array in arrays]
-    return pl.DataFrame(
-        {
-            f"x_{place}": pl.Series([array[:, place] for array in arrays], dtype=pl.List(pl.Float64))
-            for place in range(rest[0])
-        }
-    )
-
-
-def _columns(values: dict[str, list[Any]]) -> pl.DataFrame:
-    lengths = {name: len(column) for name, column in values.items()}
+def _mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
+    """Return the table of a mapping from columns to their values."""
+    names = refuse_twice(map(str, data))
+    if not names:
+        raise DataError(message("data", expected="at least one column", received="none"))
+    columns = [_one_column(name, values) for name, values in zip(names, data.values(), strict=True)]
+    lengths = {one.name: len(one) for one in columns}
     if len(set(lengths.values())) > 1:
         raise DataError(message("data", expected="columns of one length", received=lengths))
-    return pl.DataFrame([_column(name, column) for name, column in values.items()])
+    return pl.DataFrame(columns)
 
 
-def _column(name: str, values: list[Any]) -> pl.Series:
-    kinds = set(map(type, values))
-    if not kinds <= PLAIN:
-        if any(isinstance(value, np.ndarray) and value.ndim in FILM for value in values):
-            return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
-        values = [_plain(value) for value in values]
-        kinds = set(map(type, values))
-    try:
-        return pl.Series(name, values, strict=kinds - {type(None)} != {int, float})  # mixed numbers become floats
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
+def _one_column(name: str, values: Any) -> pl.Series:
+    """Return one column of a mapping: a list, an array, a Series, or anything that yields values in an order."""
+    single = isinstance(values, str | bytes | int | float | Mapping | type(None))
+    if single or has_no_order(values):
         raise DataError(
-            message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
-        ) from fault
-
-
-def _plain(value: Any) -> Any:
-    """Convert NumPy values to Python's, so that every column gets one polars type."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, tuple) and len(value) == _PAIR and np.ndim(value[1]) == 0 and isinstance(value[0], np.ndarray):
-        return {"array": value[0].tolist(), "sampling_rate": _plain(value[1])}  # a recording and its rate
-    return list(value) if isinstance(value, tuple) else value
+            message(f"column {name!r}", expected="a list of values", received=f"one {type(values).__name__}",
+                    remedy="put a single record in a list; of pandas, give the frame itself")
+        )  # fmt: skip
+    if isinstance(values, list | tuple):
+        return column(name, list(values))
+    if is_tensor(values):
+        values = _dense(values)
+    if isinstance(values, np.ndarray):
+        if values.ndim == 0:
+            raise DataError(message(f"column {name!r}", expected="a list of values", received="a single one"))
+        return column(name, list(values))
+    found = from_pandas(values) or from_exchange(values)
+    if found is None and not isinstance(values, Iterable):
+        found = _of_foreign(values)
+    return column(name, list(values)) if found is None else found.frame[:, -1].alias(name)

@@ -1,22 +1,25 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, plain_suffix, refuse_packed, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
-from unrolled.data.formats.conll import parse_conll
-from unrolled.data.formats.fasta import parse_fasta
+from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
-from unrolled.data.formats.ts import parse_ts
-from unrolled.data.in_memory import frame_of
+from unrolled.data.formats.registry import FORMATS
+from unrolled.data.handed import Handed
+from unrolled.data.in_memory import frame_of, hand_in
+from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table
+from unrolled.data.spans import unreadable
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_words import TimeWords, times_from
@@ -24,35 +27,68 @@ from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
-DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to make with each level
 
 
+@from_anywhere()
 def read_csv(
     path: Place,
     time: str | None = None,
     group: str | None = None,
+    *,
     separator: str = ",",
+    decimal: str = ".",
     header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
+    encoding: str | None = None,
     **times: Unpack[TimeWords],
 ) -> Table:
-    """Read comma-separated values; quotes protect commas and line breaks.
+    r"""Read comma-separated values; quotes protect commas and line breaks.
+
+    The kind of a column is decided over all of its values. Whole numbers with a leading zero, such as 007, are texts.
+    Lines without any value are left out.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
-        separator: one character between values.
+        separator: characters between values: one, or a few such as "::".
+        decimal: sign before the decimals, "." or ",".
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column. By default NA, n/a, - and the like do so in
+            columns of numbers only.
+        texts: names of columns that are text whatever is in them.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
+        OptionError: a separator or decimal sign that cannot be.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "prices.csv"
+        ...     _ = path.write_text("shop;price\n007;1,5\n012;n/a\n")
+        ...     list(read_csv(path, separator=";", decimal=","))
+        [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
-    return _table(_csv(path, separator=separator, has_header=header), path, time, group, times_from(times))
+    dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
+@from_anywhere()
 def read_tsv(
-    path: Place, time: str | None = None, group: str | None = None, header: bool = True, **times: Unpack[TimeWords]
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    *,
+    decimal: str = ".",
+    header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
@@ -60,58 +96,61 @@ def read_tsv(
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        decimal: sign before the decimals, "." or ",".
         header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column, as in `read_csv`.
+        texts: names of columns that are text whatever is in them.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
     """
-    return _table(_csv(path, separator="\t", has_header=header, quote_char=None), path, time, group, times_from(times))
+    dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
-def read_jsonl(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
+@from_anywhere()
+def read_jsonl(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
+) -> Table:
     """Read one JSON object per line; lists become sequences.
 
     Args:
-        path: the file; `.gz` is unpacked.
+        path: the file.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    records = []
-    for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
-        if not line.strip():
+    return _table(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
+
+
+def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
+    decode = json.JSONDecoder().raw_decode
+    for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
+        line = line.strip()
+        if not line:
             continue
         try:
-            record = json.loads(line)
+            record, end = decode(line)
+            if end != len(line):
+                record = json.loads(line)  # which says what is wrong
         except (ValueError, RecursionError) as fault:
             raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
-        if _deep(record):
-            expected = f"at most {DEEPEST} nested lists or objects"
-            raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
-        records.append(record)
-    return _table(frame_of(records), path, time, group, times_from(times))
+        yield record
 
 
-def _deep(record: dict[str, Any]) -> bool:
-    level: list[Any] = [record]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
-
-
+@from_anywhere()
 def read_parquet(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
 
@@ -127,6 +166,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     return _table(_polars(pl.read_parquet, path), path, time, group, times_from(times))
 
 
+@from_anywhere()
 def scan_parquet(path: Place) -> ParquetStream:
     """Read Parquet lazily, in batches of rows, so that memory stays constant.
 
@@ -136,16 +176,19 @@ def scan_parquet(path: Place) -> ParquetStream:
     return ParquetStream(local_path(path))
 
 
-def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
+@from_anywhere()
+def read_text(path: Place, kind: str | None = None, column: str = "text", encoding: str | None = None) -> Documents:
     """Read plain text lazily.
 
     Args:
         path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing or empty; text that is not UTF-8 is refused when it is read.
+        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
+        DataError: missing or empty; text in another encoding is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
@@ -155,39 +198,8 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
         chosen = [file for file in files if file.suffix == ".txt"] or files
         if not chosen:
             raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
-        return Documents(chosen, "files", column)
-    return Documents([place], kind or "document", column)
-
-
-def read_fasta(path: Place) -> Table:
-    """Read FASTA: columns id, description and sequence.
-
-    Raises:
-        DataError: missing, empty, or letters before the first name.
-    """
-    return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
-
-
-def read_ts(path: Place) -> Table:
-    """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
-
-    Raises:
-        DataError: missing, empty or damaged; the message names the line.
-    """
-    return Table(parse_ts(whole_text(local_path(path)), Path(path)))
-
-
-def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
-    """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
-
-    Args:
-        path: the file.
-        columns: names of the fields; default: col_0, col_1, ...
-
-    Raises:
-        DataError: missing, empty, or a line with another number of fields.
-    """
-    return Table(parse_conll(whole_text(local_path(path)), Path(path), columns))
+        return Documents(chosen, "files", column, encoding)
+    return Documents([place], kind or "document", column, encoding)
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -198,46 +210,51 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
     ".ndjson": read_jsonl,
     ".parquet": read_parquet,
     ".txt": read_text,
-    ".fasta": read_fasta,
-    ".fa": read_fasta,
-    ".fna": read_fasta,
-    ".ts": read_ts,
-    ".conll": read_conll,
-    ".conllu": read_conll,
-    ".po": read_po,
-    ".mo": read_po,
+    **{suffix: form.read for form in FORMATS.values() for suffix in form.suffixes},
 }
+_LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in FORMATS.values() if form.tables)}
 
 
-def read(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
+def read(path: Anywhere, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
-        path: the file; a last `.gz` does not count as the suffix.
+        path: the file; a pattern such as "data/*.csv", or a list of files, which are one table together; an address
+            such as https://host/prices.csv or s3://bucket/prices.csv; or an open file with a name. A suffix of a
+            packed file, such as `.gz` or `.zip`, does not count.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
         times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
             `time_form`, the form of another table.
 
     Raises:
-        DataError: an unknown suffix, or an error of the reader.
+        OptionError: options of times for a file that is no table.
+        DataError: an unknown suffix, files of several kinds, or an error of the reader.
     """
-    place = local_path(path)
-    if place.is_dir():
+    places = places_of(path)
+    if len(places) == 1 and isinstance(places[0], str | os.PathLike) and Path(places[0]).is_dir():
+        place = local_path(places[0])
         if holds_media(place):
             return read_folder(place)
         return read_po(place) if holds_catalogues(place) else read_text(place)
-    suffix = plain_suffix(place)
-    reader = _BY_SUFFIX.get(suffix)
-    if reader is None:
-        raise unknown("file type", suffix or str(place), _BY_SUFFIX, DataError)
-    if reader in (read_csv, read_tsv, read_jsonl, read_parquet):
-        return reader(place, time=time, group=group, **times)
+    suffixes = list(dict.fromkeys(map(suffix_of, places)))
+    readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
+    if None in readers:
+        unread = suffixes[readers.index(None)] or shown_place(places[0])
+        raise unknown("file type", unread, _BY_SUFFIX, DataError)
+    if len(set(readers)) > 1:
+        received = ", ".join(suffixes)
+        raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
+    (reader, *_) = readers
+    given = places[0] if len(places) == 1 else places
+    assert reader is not None
+    if reader in _LONG:
+        return reader(given, time=time, group=group, **times)
     refused = [name for name, value in times.items() if value is not None and name != "time_form"]
     if refused:
         expected = f"a table, as {refused[0]} is given"
-        raise OptionError(message(str(path), expected=expected, received=f"a file ending in {suffix}"))
-    return reader(place)
+        raise OptionError(message("path", expected=expected, received=f"a file ending in {suffixes[0]}"))
+    return reader(given)
 
 
 def as_source(
@@ -246,12 +263,15 @@ def as_source(
     """Convert the user's data to a Source.
 
     Args:
-        data: a Source; a table of polars, pandas or pyarrow; a list of records; a mapping of columns; or sequences: a
-            list of texts, of arrays (T,) or (T, F) of unequal lengths, or one array (B, T) or (B, T, F). They become
-            the column "x", or "x_0", "x_1", ... for several features.
+        data: a Source; a table of polars, pandas, pyarrow or of any library that passes on Arrow tables, arrays or
+            frames; a list or generator of records (dictionaries, dataclasses, named tuples, models with `model_dump`);
+            a mapping of columns; or sequences: a list of texts, of arrays (T,) or (T, F) of unequal lengths, or one
+            array or tensor (B, T) or (B, T, F). They become the column "x", or "x_0", "x_1", ... for several features.
+            A Series is a column "x" of single values. An index of times becomes a column, named as the index or
+            "time", and so do named indexes and every level of several.
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
-        group: in long format, the column that identifies the series.
+        group: in long format, the column that identifies the series; an index of times is then the time.
         times: how the times of that column are read: `day_first`, `time_format`, `unit` and `zone`, as in
             `TimeOptions`; or `time_form`, the form of another table.
 
@@ -272,7 +292,23 @@ def as_source(
                 return data if not times else _table(_frame(data), None, data.time, data.group, given)
             return _table(_frame(data), None, time, group, given)
         return _table(frame_of(list(data), y), None, time, group, times_from(times))
-    return _table(frame_of(data, y), None, time, group, times_from(times))
+    return source_of(hand_in(data, y), time, group, times_from(times))
+
+
+def source_of(
+    handed: Handed,
+    time: str | None = None,
+    group: str | None = None,
+    times: TimeOptions | TimeForm | None = None,
+) -> Table:
+    """Return what was handed in as a source; see `as_source` for `time` and `group`, and `Table` for `times`.
+
+    Raises:
+        DataError: no row.
+    """
+    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group, times)
+    table.indexed = handed.time, handed.group
+    return table
 
 
 def _frame(source: Source) -> pl.DataFrame:
@@ -289,30 +325,35 @@ def _table(
     return table
 
 
-def _csv(path: Place, **options: Any) -> pl.DataFrame:
-    frame = _polars(pl.read_csv, path, infer_schema_length=None, **options)
-    if not options["has_header"]:
-        frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    return frame
+def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFrame:
+    def read(place: Path) -> pl.DataFrame:
+        raw = in_utf8(place, encoding)
+        try:
+            return parse_delimited(raw, dialect)
+        except DataError as fault:
+            raise DataError(f"{path}, {fault}") from fault
+
+    return _polars(read, path, ("gzip", "zstd"))
 
 
-def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
+def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Sequence[str] = ()) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place, unpacked=() if reader is pl.read_parquet else ("gzip", "zstd"))
+    refuse_packed(place, unpacked)
     try:
-        return reader(place, **options)
+        return reader(place)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        _refuse_other_encodings(place)
+        if unpacked:
+            _refuse_other_encodings(place)
         raise DataError(
             message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
         ) from fault
 
 
 def _refuse_other_encodings(path: Path) -> None:
-    if path.suffix not in (".gz", ".parquet"):
+    if path.suffix != ".gz":
         whole_text(path)

@@ -5,7 +5,8 @@ one row per time step instead, and names its `time` and, for several series, its
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,11 +14,13 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
+from unrolled.data.schema import Schema
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import OptionError, lacking, message
 
 
 class Source(ABC):
@@ -30,6 +33,19 @@ class Source(ABC):
     @abstractmethod
     def columns(self) -> list[str]:
         """Names of the columns."""
+
+    @property
+    @abstractmethod
+    def kinds(self) -> Mapping[str, Any]:
+        """Kind of each column, as a polars type."""
+
+    @abstractmethod
+    def cast(self, schema: Schema) -> "Source":
+        """Return a source whose columns have the kinds of a schema; further columns pass unchanged.
+
+        Raises:
+            DataError: a value that has no place in the kind of its column; a lazy source raises it while it is read.
+        """
 
     @abstractmethod
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -49,7 +65,7 @@ class Source(ABC):
         """Refuse a column that does not exist, and suggest the nearest name."""
         for column in columns:
             if column not in self.columns:
-                raise unknown("column", column, self.columns, DataError)
+                raise lacking(column, self.columns)
 
 
 def as_table(source: Source) -> "Table":
@@ -71,6 +87,9 @@ class Table(Source):
         report: counts of irregular timestamps (`TimeReport`), None without `time`.
         time_form: how the times are written (`TimeForm`), None without `time`.
         folder: folder of the file that the table was read from, None for a table in memory.
+        indexed: the columns that an index held in memory, of times and of series, each None where there was none;
+            forecasters and detectors use them where no `time` is named.
+        notes: sentences about what a reader changed, such as letters that it made upper case.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -97,6 +116,8 @@ class Table(Source):
         self.times = times
         self.time_form: TimeForm | None = None
         self.folder: Path | None = None
+        self.indexed: tuple[str | None, str | None] = (None, None)
+        self.notes: tuple[str, ...] = ()
         if group is not None:
             self.require(group)
         if time is not None:
@@ -109,12 +130,21 @@ class Table(Source):
             frame = frame.with_columns(read)
             frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
             self.report = report_times(frame, time, group)
+            if self.report.duplicates > MAX_DUPLICATES * frame.height:
+                self.report = replace(self.report, separated_by=separating_columns(frame, time, group))
             keys = [time] if group is None else [group, time]
             self.frame = frame.unique(subset=keys, keep="last", maintain_order=True)
 
     @property
     def columns(self) -> list[str]:
         return self.frame.columns
+
+    @property
+    def kinds(self) -> Mapping[str, Any]:
+        return self.frame.schema
+
+    def cast(self, schema: Schema) -> "Table":
+        return self._around(schema.cast(self.frame)) if schema.differing(self.kinds) else self
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.frame.iter_rows(named=True)
@@ -124,7 +154,8 @@ class Table(Source):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {kind}" for name, kind in self.frame.schema.items())
-        return f"Table({len(self)} rows; {shown})"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"Table({len(self)} rows; {shown}{notes})"
 
     def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
         """Return the given rows, in that order."""
@@ -137,6 +168,8 @@ class Table(Source):
     def _around(self, frame: pl.DataFrame) -> Self:
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
+        table.indexed = self.indexed
+        table.notes = self.notes
         table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table

@@ -19,6 +19,7 @@ class TimeReport:
         duplicates: rows whose group and time occurred before; the last one is kept.
         missing: timestamps that are null.
         series: number of groups.
+        separated_by: where many timestamps are duplicated, the columns that would tell the series apart.
     """
 
     step: Any
@@ -26,6 +27,7 @@ class TimeReport:
     duplicates: int
     missing: int
     series: int
+    separated_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         notes = [

@@ -1,16 +1,18 @@
 """Predictions for records or a CSV file, as plain values."""
 
-import io
 from typing import Any
 
 import polars as pl
 
+from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
+from unrolled.reading_report import uncounted
 from unrolled.serving.bounds import Bounds
 from unrolled.serving.csv_bodies import marked
 from unrolled.serving.errors import STUMBLES, Fault, unreadable
 from unrolled.serving.strict_json import plain
+from unrolled.tasks.shared.reported import reading
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:
@@ -21,6 +23,10 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
         data: records, or a Table.
         probabilities: also return the probability of each class.
 
+    Returns:
+        "predictions"; "report", what these records held that the model does not know; with probabilities "classes"
+        and "probabilities".
+
     Raises:
         DataError: records that the model cannot read.
         UnsupportedError: probabilities of a task without classes.
@@ -29,13 +35,16 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     if said is not None and "probabilities" not in said.abilities:
         raise UnsupportedError(f"probabilities: a {said.task} has no classes")
     try:
-        answers = model.predict(data)
-        shares = None if said is None else model.predict_proba(data)
+        with reading(model) as tally:
+            answers = model.predict(data)
+        with uncounted():  # the same records again
+            shares = None if said is None else model.predict_proba(data)
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
-    found: dict[str, Any] = {"predictions": answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers}
+    rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
+    found: dict[str, Any] = {"predictions": rows, "report": tally.report()}
     if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}
     return plain(found)
@@ -49,7 +58,7 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
         Fault: a text in it that exceeds the bounds.
     """
     try:
-        frame = pl.read_csv(io.BytesIO(marked(data)), infer_schema_length=None)
+        frame = parse_delimited(marked(data), Dialect(texts=model.schema_.texts()))
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         raise DataError(message("body", expected="CSV", received=str(error).splitlines()[0][:200])) from error
     if not frame.height:

@@ -7,6 +7,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     baselines_    the ordinary models fitted on the same data, by name
     scores_       scores on the held-out records next to the baselines' scores, or None
     summary_      a few facts about the training data
+    report_       what the last `predict` or `evaluate` met that the model does not know
     bptt_steps_   number of steps that gradients flow back in training, 0 = to the start
 """
 
@@ -26,17 +27,20 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.readers import as_source
+from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
+from unrolled.reading_report import quietly
 from unrolled.tasks.description import Described
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
 from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
+from unrolled.tasks.shared.reported import Reported
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed
 from unrolled.training.callbacks import Callback
@@ -55,12 +59,13 @@ FLAGS = ("baselines", "rival")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
 
-class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
+class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, scored and saved model; a subclass defines its network and its answers."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
+    schema_: Schema = Schema()  # columns that were learnt from, and their kinds
     reading_: Mapping[str, Any] = {}  # how the command line read the training data
     config_: str = ""  # the run as TOML, where the command line made the model
     training: Mapping[str, Any] | None  # training options stored by the constructor; `fit` may override them
@@ -107,9 +112,21 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         shape = {"num_layers": self.num_layers, "dropout": self.dropout}
         return make_layers(self.cell, size, self.hidden_size, *bidirectional, **shape, **(self.layers or {}))
 
-    def _source(self, data: Any, y: Any = None) -> Source:
+    def _convert(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source."""
         return as_source(data, y)
+
+    def _source(self, data: Any, y: Any = None) -> Source:
+        """Convert the user's data to a Source whose columns have the kinds that were learnt."""
+        return self._convert(data, y).cast(self.schema_)
+
+    def _keep_schema(self) -> None:
+        """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
+        said = self.describe()
+        read = {column.name for column in said.columns}
+        self.schema_ = self.schema_.only(
+            read | {said.target}, optional={said.target} - read | self._names_of_strangers()
+        )
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
@@ -176,7 +193,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         settings = self._agreed({**options, "baselines": baselines, "rival": rival})
         if settings.tensorboard:
             summary_writer()
-        source = self._source(data, y)
+        source = self._convert(data, y)
+        self.schema_ = Schema.of(source.kinds)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:
@@ -192,6 +210,7 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
         self._train(examples, watched, settings, callbacks)
+        self._keep_schema()
         # from here on the model can be saved, even if a rival or a baseline fails
         self.baselines_: dict[str, Baseline] = {}
         self.rival_ = None
@@ -202,7 +221,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             self.rival_ = self._fit_rival(train, held, options)
         if held is not None and baselines:
             try:
-                self.scores_ = self.evaluate(held)
+                with quietly():  # the scores say what is unknown
+                    self.scores_ = self.evaluate(held)
             except UnsupportedError as fault:
                 warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
         return self

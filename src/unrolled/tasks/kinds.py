@@ -108,6 +108,9 @@ class ReadsEvents(Described):
     def _event_columns_read(self: Any) -> Iterable[Column]:
         yield Column(self._item, "value", takes_text=True)
 
+    def _names_of_strangers(self: Any) -> set[str]:
+        return set() if self.user is None else {self.user}
+
     def _answered_column(self: Any) -> str:
         return self._item
 
@@ -135,7 +138,7 @@ class ReadsSeries(Described):
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         panel = self.panel_
-        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.calendar] * bool(panel.calendar)
+        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.phases] * bool(panel.phases)
 
     def _described_columns(self: Any) -> Iterable[Column]:
         yield from _of_series(*self._series_columns())

@@ -1,6 +1,6 @@
 """Parquet read lazily, in batches of records, so that memory stays constant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
 
@@ -21,23 +22,32 @@ class ParquetStream(Source):
     Args:
         path: the file.
         rows: which rows to read, as a boolean array; None = all.
+        schema: kinds of the columns; None = as they are in the file.
     """
 
-    def __init__(self, path: Path, rows: np.ndarray | None = None) -> None:
+    def __init__(self, path: Path, rows: np.ndarray | None = None, schema: Schema | None = None) -> None:
         check_fork()
         self.path = path
         refuse_packed(path)
         try:
             self.scan = pl.scan_parquet(path)
-            self._columns = self.scan.collect_schema().names()
+            self._kinds = self.scan.collect_schema()
             self.total = int(self.scan.select(pl.len()).collect().item())
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
             raise self._damaged(fault) from fault
         self.rows = rows
+        self.schema = schema or Schema()
 
     @property
     def columns(self) -> list[str]:
-        return self._columns
+        return list(self._kinds)
+
+    @property
+    def kinds(self) -> Mapping[str, Any]:
+        return {**self._kinds, **{name: self.schema.kinds[name] for name in self.schema.differing(self._kinds)}}
+
+    def cast(self, schema: Schema) -> "ParquetStream":
+        return ParquetStream(self.path, self.rows, schema)
 
     def __len__(self) -> int:
         return self.total if self.rows is None else int(self.rows.sum())
@@ -51,7 +61,7 @@ class ParquetStream(Source):
                 raise self._damaged(fault) from fault
             if self.rows is not None:
                 batch = batch.filter(pl.Series(self.rows[start : start + BATCH_ROWS]))
-            yield from batch.iter_rows(named=True)
+            yield from self.schema.cast(batch).iter_rows(named=True)
 
     def _damaged(self, fault: Exception) -> DataError:
         shown = f"{self.path} ({str(fault).strip().partition(chr(10))[0]})"
@@ -74,4 +84,4 @@ class ParquetStream(Source):
             raise OptionError(message("test", expected="a share in (0, 1)", received=test))
         mine = np.ones(self.total, dtype=bool) if self.rows is None else self.rows
         held = mine & (np.random.default_rng(seed).random(self.total) < test)
-        return ParquetStream(self.path, mine & ~held), ParquetStream(self.path, held)
+        return ParquetStream(self.path, mine & ~held, self.schema), ParquetStream(self.path, held, self.schema)

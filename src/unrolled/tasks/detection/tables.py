@@ -53,8 +53,8 @@ class Watched:
 
     def plan(self, components: int) -> SeriesPlan | EventPlan:
         """Return an unfitted plan of the right kind."""
-        zone = None if self.time_form is None else self.time_form.zone
-        return EventPlan(self.columns, zone=zone) if self.events else SeriesPlan(self.columns, components, zone=zone)
+        zone = "" if self.time_form is None else self.time_form.zone or ""
+        return EventPlan(self.columns, zone=zone) if self.events else SeriesPlan(self.columns, components, zone)
 
     def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
         """Return a saved plan."""
@@ -217,7 +217,7 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
-    return column.cast(pl.Datetime("us")).to_numpy()
+    return column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
 
 
 def _moment(time: Any, watched: Watched) -> Any:

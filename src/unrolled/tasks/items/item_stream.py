@@ -19,7 +19,7 @@ from unrolled.data.event_log import EventLog, event_log
 from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
-from unrolled.errors import DataError, message, unknown, whole_number
+from unrolled.errors import DataError, lacking, message, whole_number
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
@@ -233,7 +233,7 @@ class ItemReader:
             return {columns.item: event}
         for name in needs:
             if name not in event:
-                raise unknown("column", name, event, DataError)
+                raise lacking(name, event)
         return event
 
     def _seconds(self, record: Mapping[str, Any]) -> float | None:

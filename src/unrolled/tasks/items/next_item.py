@@ -33,6 +33,7 @@ from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.items.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
+from unrolled.tasks.items.event_report import note_events
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.tasks.kinds import ReadsEvents
@@ -274,6 +275,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         k = min(whole_number("k", k, least=1), self.catalogue_.size)
         log = self._log(self._source(data), empty=True)
+        note_events(log, self.catalogue_)
         everybody = np.arange(len(log.lengths))
         filters = item_filters(log, self.catalogue_, everybody, log.lengths, exclude_seen, allowed)
         steps = self._steps(log, whole=True)
@@ -327,6 +329,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         last = whole_number("last", last, 1, MOST_STEPS)
         log = self._log(self._source(data, y))
+        note_events(log, self.catalogue_)
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
         rows, notes = questions(log, items, size, last, after)
         users, before, targets = owners(log)[rows], places(log)[rows], torch.from_numpy(items[rows])

@@ -88,7 +88,7 @@ class Translator(Writer):
 
     # ---- reading ------------------------------------------------------------------------------
 
-    def _source(self, data: Any, y: Any = None) -> Source:
+    def _convert(self, data: Any, y: Any = None) -> Source:
         if isinstance(data, str):
             raise DataError(message("data", expected="a list of texts, or a table", received="one text"))
         if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):

@@ -1,91 +1,116 @@
 """Conversion of the accepted formats of series to one long table with one row per time step."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from unrolled.data.readers import as_source
-from unrolled.data.source import Table
+from unrolled.data.handed import X
+from unrolled.data.mixtures import MAX_DUPLICATES
+from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
+from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
+from unrolled.reading_report import note
+from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
-MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
 STEP = "step"  # name of the time column of data without one: steps count from 0
-SERIES = "series"  # name of the group column of a list of series
 
 
 def long_table(
-    data: Any, target: str, time: str | None = None, group: str | None = None, form: TimeForm | None = None
+    data: Any,
+    target: str,
+    time: str | None = None,
+    group: str | None = None,
+    wide: bool = False,
+    form: TimeForm | None = None,
 ) -> Table:
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
-        data: a Table; a frame or records, of which `time` and `group` are columns; a list of arrays of numbers, one
-            per series; or one array.
+        data: a Table; a frame or records, of which `time` and `group` are columns; a Series, or a list or mapping of
+            them, whose index holds the times; a list of arrays of numbers, one per series; or one array, (T,) or
+            (T, 1).
         target: name of the values' column if the data are arrays.
-        time: column of timestamps; None numbers the rows of each series.
+        time: column of timestamps; None takes the index of times where there is one, and else numbers the rows of
+            each series.
         group: column that identifies the series.
+        wide: whether a table without the target holds one series in each of its columns, all of them numbers, or one
+            in each row where the columns are named by numbers that follow each other. The long table names the series
+            in "series".
         form: the form of the timestamps, if it was learnt.
 
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
     """
-    if _is_arrays(data):
-        alone = group == SERIES and np.ndim(data[0]) == 0  # one array, where training had a list of them
-        source = _table_of_arrays([data] if alone else data, target)
-    else:
-        source = as_source(data) if isinstance(data, Table) else as_source(data, time=time, group=group, time_form=form)
+    source = data if isinstance(data, Source) else table_in_memory(data, target, time, group)
     if not isinstance(source, Table):
         raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
+    source = _ordered(source, time, group, form)
+    if wide and target not in source.columns and source.group is None:
+        source = _long(source, target)
     if source.time is not None:
-        _refuse_mixture(source)
+        _refuse_mixture(source, target)
         return source
+    return _numbered(source)
+
+
+def _ordered(source: Table, time: str | None, group: str | None, form: TimeForm | None) -> Table:
+    """Return a table that is ordered by the named time, or else by the index of times that the data had."""
+    if source.time is not None:
+        return source
+    own_time, own_group = source.indexed
+    time = own_time if time is None or (own_time is not None and time not in source.columns) else time
+    group = source.group or (own_group if group is None else group)
+    if group == SERIES and SERIES not in source.columns:  # of a wide table, or one series where training had several
+        group = None
+    return source if time is None and group is None else Table(source.frame, time, group, form or source.times)
+
+
+def _numbered(source: Table) -> Table:
+    """Return a table whose rows are numbered in each series, in the column "step"."""
     count = pl.int_range(pl.len(), dtype=pl.Int64)
     steps = count if source.group is None else count.over(source.group)
     return Table(source.frame.with_columns(steps.alias(STEP)), STEP, source.group)
 
 
-def _refuse_mixture(source: Table) -> None:
+def _long(source: Table, target: str) -> Table:
+    """Return a wide table as a long one; one that is not wide is returned unchanged."""
+    steps = numbered_columns(source.frame) if source.time is None else []
+    others = [name for name in source.columns if name not in steps]
+    if steps and len(others) <= 1:
+        names = pl.col(others[0]) if others else pl.int_range(pl.len(), dtype=pl.Int64)
+        lists = rows_as_lists(source.frame, steps).select(names.alias(SERIES), pl.col(X).alias(target))
+        return Table(exploded(lists, target), group=SERIES)
+    if not is_wide(source.frame, source.time):
+        return source
+    timed = source if source.time is not None else _numbered(source)
+    assert timed.time is not None
+    return Table(columns_as_rows(timed.frame, timed.time, target, SERIES), timed.time, SERIES)
+
+
+def _refuse_mixture(source: Table, target: str) -> None:
     """Refuse a table with many repeated times, which are several series read as one."""
     repeated = source.report.duplicates if source.report else 0
     if repeated > MAX_DUPLICATES * (len(source) + repeated):
+        assert source.report is not None
+        columns = [repr(name) for name in source.report.separated_by if name != target]
+        if not columns:
+            remedy = "name the column that identifies the series with group=, or aggregate the rows"
+        elif len(columns) == 1 and source.group is None:
+            remedy = f"column {columns[0]} tells the series apart: give group={columns[0]}, or aggregate the rows"
+        else:
+            joined = " and ".join([*([] if source.group is None else [repr(source.group)]), *columns])
+            remedy = f"columns {joined} together tell the series apart: join them into one and name it with group="
         raise DataError(
             message(
                 f"column {source.time!r}",
                 expected="each time once per series",
-                received=f"{repeated} rows with a time that occurred before",
-                remedy="name the column that identifies the series with group=, or aggregate the rows",
+                received=f"{repeated:,} rows with a time that occurred before",
+                remedy=remedy,
             )
         )
-
-
-def _is_arrays(data: Any) -> bool:
-    if isinstance(data, np.ndarray):
-        return True
-    if not isinstance(data, list | tuple) or not len(data) or isinstance(data[0], Mapping):
-        return False
-    return np.ndim(data[0]) > 0 or isinstance(data[0], int | float | np.number)
-
-
-def _table_of_arrays(data: Any, target: str) -> Table:
-    several = len(data) > 0 and np.ndim(data[0]) > 0
-    series = [np.asarray(one, dtype=np.float64) for one in (data if several else [data])]
-    if any(one.ndim != 1 for one in series):
-        raise DataError(
-            message(
-                "data",
-                expected="series of numbers, (T,) each",
-                received="more than one number per step",
-                remedy="give a table with one row per step",
-            )
-        )
-    columns: dict[str, Any] = {target: np.concatenate(series)}
-    if not several:
-        return Table(pl.DataFrame(columns))
-    names = np.repeat(np.arange(len(series)), [len(one) for one in series])
-    return Table(pl.DataFrame({SERIES: names, **columns}), group=SERIES)
+    note("rows left out", repeated)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:

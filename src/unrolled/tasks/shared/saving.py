@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unrolled.artifacts import CARD, CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.registry import baseline_from_state
+from unrolled.data.schema import Schema
 from unrolled.disk import damaged_model, reason
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.forms import check_forms
@@ -44,6 +45,7 @@ class Saved:
         refuse_foreign(folder)
         record, tensors = self._to_record()
         record |= {"saved": time.strftime("%Y-%m-%d %H:%M:%S"), "reading": self.reading_}
+        record |= {"schema": self.schema_.to_json()}
         texts = {CONFIG: self.config_} if self.config_ else {}
         return write_model(folder, record, tensors, write_card(self), texts)
 
@@ -114,6 +116,7 @@ class Saved:
         task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
         task._learnt_from_json(record["learnt"])
         task.reading_ = record.get("reading", {})
+        task.schema_ = Schema.from_json(record["schema"]) if "schema" in record else Schema()
         task.config_ = record.get("texts", {}).get(CONFIG, "")
         task.summary_ = record["summary"]
         task.bptt_steps_ = record.get("bptt_steps", 0)

@@ -1,0 +1,93 @@
+"""What was handed in, as a table: its columns, and which of them held the times and the names of series."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from unrolled.data.kinds import column_of
+from unrolled.data.plain_values import FILM, NoPlaceError, plain_list
+from unrolled.errors import DataError, message
+
+X = "x"  # name of the column of sequences, and of single values without a name
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Data from memory as a table.
+
+    Args:
+        frame: the table.
+        time: column that was an index of times; None = there was none.
+        group: column that was an index of series; None = there was none.
+        named: whether the data named its columns; sequences and single columns of values become "x".
+    """
+
+    frame: pl.DataFrame
+    time: str | None = None
+    group: str | None = None
+    named: bool = True
+
+
+def column(name: str, values: Sequence[Any]) -> pl.Series:
+    """Return a column of values of any type that a cell may have.
+
+    Args:
+        name: name of the column.
+        values: one value per row.
+
+    Raises:
+        DataError: a value that no cell can hold; the message names column and row.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> column("price", [Decimal("1.5"), None]).to_list()
+        [1.5, None]
+    """
+    if any(getattr(value, "ndim", 0) in FILM and type(value).__module__ == "numpy" for value in values):
+        return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
+    try:
+        return column_of(name, plain_list(values))
+    except NoPlaceError as fault:
+        raise _placed(name, values, fault) from fault
+
+
+def refuse_twice(names: Iterable[str]) -> list[str]:
+    """Return the names of columns; two of one name are refused.
+
+    Raises:
+        DataError: a name that occurs twice.
+
+    Example:
+        >>> refuse_twice(["y", "x", "y"])
+        Traceback (most recent call last):
+            ...
+        unrolled.errors.DataError: columns: expected names that occur once, received 'y' twice; rename or drop one
+    """
+    known: set[str] = set()
+    for name in (given := list(names)):
+        if name in known:
+            received = f"{name!r} twice"
+            raise DataError(
+                message("columns", expected="names that occur once", received=received, remedy="rename or drop one")
+            )
+        known.add(name)
+    return given
+
+
+def tidy(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose durations are seconds, as they are when they come in records."""
+    durations = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Duration)]
+    return frame.with_columns(pl.col(durations).dt.total_nanoseconds() / 1e9) if durations else frame
+
+
+def _placed(name: str, values: Sequence[Any], fault: NoPlaceError) -> DataError:
+    """Return the error of a value with its column and row."""
+    for row, value in enumerate(values):
+        try:
+            plain_list([value])
+        except NoPlaceError as found:
+            where = f"column {name!r}, row {row}"
+            return DataError(message(where, expected=found.expected, received=found.received))
+    return DataError(message(f"column {name!r}", expected=fault.expected, received=fault.received))

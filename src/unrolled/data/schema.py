@@ -1,0 +1,312 @@
+"""Schema: the columns that a model learnt from and their kinds; every later table is cast by it or refused."""
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import polars as pl
+
+from unrolled.data.cells import typed
+from unrolled.data.kinds import column_of, kind_from_json, kind_to_json, named, text_of
+from unrolled.data.missing import MARKS
+from unrolled.data.timestamps import parse_times
+from unrolled.errors import ArtifactError, DataError, message
+
+_NUMBERS = (pl.Boolean, pl.Int64, pl.Float64)
+_LONGEST_SHOWN = 60  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Names and kinds of the columns of a table, and the texts that stand for a missing value.
+
+    Args:
+        kinds: kind of each column, as a polars type.
+        missing: texts that stand for a missing value in columns that are no text.
+        optional: columns that a task can do without, such as the target: what cannot be cast there passes unchanged.
+
+    Example:
+        >>> schema = Schema({"shop": pl.String(), "sold": pl.Int64()})
+        >>> schema.cast(pl.DataFrame({"shop": [12], "sold": [2.5]})).rows()
+        [('12', 2.5)]
+        >>> print(schema)
+        shop: text, sold: whole numbers
+    """
+
+    kinds: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = MARKS
+    optional: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kinds: Mapping[str, Any]) -> Self:
+        """Return the schema of columns of some kinds; objects and bytes are left out, as their codecs read them."""
+        plain = {name: plain_kind(kind) for name, kind in kinds.items()}
+        kept = {name: kind for name, kind in plain.items() if kind not in (pl.Object, pl.Binary, pl.Null)}
+        return cls(kept, optional=frozenset(kept))
+
+    def only(self, columns: Collection[str], optional: Collection[str]) -> "Schema":
+        """Return the schema of some of the columns, of which a task can do without those in `optional`."""
+        kept = {name: kind for name, kind in self.kinds.items() if name in columns}
+        return Schema(kept, self.missing, frozenset(optional) & kept.keys())
+
+    def named(self, column: str) -> str:
+        """Return what the kind of a column is called; empty for a column that is not known."""
+        return named(self.kinds[column]) if column in self.kinds else ""
+
+    def texts(self) -> list[str]:
+        """Return the names of the columns of text."""
+        return [name for name, kind in self.kinds.items() if kind == pl.String]
+
+    def differing(self, kinds: Mapping[str, Any]) -> list[str]:
+        """Return the names of known columns that have another kind in `kinds`."""
+        return [name for name, kind in kinds.items() if name in self.kinds and kind != self.kinds[name]]
+
+    def cast(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return a table whose known columns have the kinds that were learnt; further columns pass unchanged.
+
+        Numbers with decimals stay numbers where whole ones were learnt.
+
+        Args:
+            frame: the table.
+
+        Raises:
+            DataError: a value that has no place in the kind that was learnt; the message names column, row and value.
+        """
+        changed = []
+        for name in self.differing(frame.schema):
+            try:
+                changed.append(self._column(frame[name]))
+            except DataError:
+                if name not in self.optional:
+                    raise
+        return frame.with_columns(changed)
+
+    def cast_event(self, event: Any) -> Any:
+        """Return an event of a stream with the kinds that were learnt; one that has them is returned unchanged.
+
+        Columns of lists may hold one step. What cannot be cast passes unchanged: the codec of its column judges it.
+
+        Args:
+            event: values by column; anything else passes unchanged.
+        """
+        if not self._checked or not isinstance(event, Mapping):
+            return event
+        odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
+        return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
+
+    @cached_property
+    def _checked(self) -> list[tuple[str, tuple[type, ...]]]:
+        """Columns whose values are looked at in every event: texts, whole numbers, true and false, and lists of them.
+
+        Numbers are left out: their codecs read every kind of number, and refuse anything else.
+        """
+        found = []
+        for name, kind in self.kinds.items():
+            step = kind.inner if isinstance(kind, pl.List) else kind
+            if step in _PYTHON:
+                found.append((name, (_PYTHON[step], list, type(None)) if step != kind else (_PYTHON[step], type(None))))
+        return found
+
+    def _cast_value(self, name: str, value: Any) -> Any:
+        kind = self.kinds[name]
+        wanted = kind.inner if isinstance(kind, pl.List) and not isinstance(value, list | tuple) else kind
+        try:
+            return _cast(column_of(name, [value]), wanted, self.missing).to_list()[0]
+        except DataError:
+            return value
+
+    def _column(self, column: pl.Series) -> pl.Series:
+        return _cast(column, self.kinds[column.name], self.missing)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        kinds = {name: kind_to_json(kind) for name, kind in self.kinds.items()}
+        return {"columns": kinds, "missing": list(self.missing), "optional": sorted(self.optional)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Restore what `to_json` returned; ArtifactError for damaged data."""
+        try:
+            kinds = {name: kind_from_json(kind) for name, kind in data["columns"].items()}
+            return cls(kinds, tuple(map(str, data["missing"])), frozenset(map(str, data["optional"])))
+        except (KeyError, TypeError, AttributeError, ValueError) as fault:
+            raise ArtifactError(message("schema", expected="columns and marks", received=str(fault))) from fault
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {named(kind)}" for name, kind in self.kinds.items())
+
+
+_PYTHON: dict[Any, type] = {pl.String(): str, pl.Int64(): int, pl.Boolean(): bool}  # values that need no cast
+
+
+def plain_kind(kind: Any) -> Any:
+    """Return the kind that values of a polars type have once their width and encoding are left aside.
+
+    Example:
+        >>> plain_kind(pl.List(pl.UInt8)), plain_kind(pl.Categorical())
+        (List(Int64), String)
+    """
+    if isinstance(kind, pl.List | pl.Array):
+        return pl.List(plain_kind(kind.inner))
+    if isinstance(kind, pl.Struct):
+        return pl.Struct({one.name: plain_kind(one.dtype) for one in kind.fields})
+    if isinstance(kind, pl.Datetime):
+        return pl.Datetime("us", kind.time_zone)
+    if kind.is_integer():
+        return pl.Int64()
+    if kind.is_float() or kind.is_decimal():
+        return pl.Float64()
+    return pl.String() if kind in (pl.Categorical, pl.Enum) else kind
+
+
+def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
+    """Return a column in another kind without changing a value, or refuse it."""
+    have = plain_kind(column.dtype)
+    if column.null_count() == len(column):
+        return column.cast(kind)
+    if have == kind:
+        narrow = column if column.dtype == kind else column.cast(kind, strict=False)
+        lost = narrow.is_null() & column.is_not_null()
+        return narrow if not lost.any() else _refuse(column, kind, lost)
+    if isinstance(kind, pl.List):
+        return _as_lists(column, kind, marks)
+    if isinstance(kind, pl.Struct):
+        return _as_records(column, kind, marks)
+    if isinstance(have, pl.List | pl.Struct):
+        raise _refused(column, kind, 0)
+    if kind == pl.String:
+        return _as_text(column)
+    if kind in _NUMBERS:
+        return _as_numbers(column, kind, marks)
+    return _as_times(column, kind, marks) if kind.is_temporal() else column
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """Return single values as text, as `kinds.text_of` writes them."""
+    if column.dtype.is_float() or column.dtype.is_decimal() or column.dtype == pl.Datetime:
+        texts = [None if value is None else text_of(value) for value in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
+    return column.cast(pl.String)
+
+
+def _as_numbers(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        texts = column.cast(pl.String)
+        column = typed(texts, marks)
+        if column.dtype not in (*_NUMBERS, pl.Null):
+            column = _coded(texts, kind, marks)
+    if column.dtype == pl.Null:
+        return column.cast(kind)
+    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
+        raise _refused(column, kind, 0)
+    if kind == pl.Boolean:
+        numbers = column.cast(pl.Float64)
+        wrong = (numbers != 0) & (numbers != 1)
+        return column.cast(pl.Boolean) if not wrong.any() else _refuse(column, kind, wrong)
+    if kind == pl.Int64 and column.dtype != pl.Boolean and not column.dtype.is_integer():
+        plain = column.cast(pl.Float64)
+        exact = plain.is_nan().fill_null(False) | (plain == plain.round()) & (plain.abs() < 2.0**53)
+        return plain.fill_nan(None).cast(pl.Int64) if exact.fill_null(True).all() else plain
+    return column.cast(kind, strict=False)
+
+
+def _coded(texts: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
+    """Return texts as the numbers that they write, with leading zeros or not; the first one that is none is refused."""
+    found = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    wrong = found.is_null() & texts.is_not_null() & ~texts.str.strip_chars().is_in(list(marks))
+    return found if not wrong.any() else _refuse(texts, kind, wrong)
+
+
+def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
+    if column.dtype == pl.String:
+        column = parse_times(column.set(column.is_in(list(marks)), None))
+    if not column.dtype.is_temporal():
+        raise _refused(column, kind, 0)
+    if kind == pl.Date and isinstance(column.dtype, pl.Datetime):
+        return column.cast(kind) if (column.dt.time() == dt.time()).fill_null(True).all() else column
+    if isinstance(kind, pl.Datetime) and isinstance(column.dtype, pl.Datetime | pl.Date):
+        zone, moments = kind.time_zone, column.cast(pl.Datetime("us"))
+        own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
+        if own is not None:
+            moments = column.dt.cast_time_unit("us")
+            return moments.dt.convert_time_zone(zone or "UTC") if zone else moments
+        return moments.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null") if zone else moments
+    return column
+
+
+def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Series:
+    if column.dtype == pl.String:
+        column = column_of(column.name, [_from_text(text) for text in column.to_list()])
+    if not isinstance(column.dtype, pl.List | pl.Array):
+        raise _refused(column, kind, 0)
+    lists = column.cast(pl.List(column.dtype.inner)) if isinstance(column.dtype, pl.Array) else column
+    lengths = lists.list.len()
+    flat = lists.filter(lengths.fill_null(0) > 0).explode()
+    if plain_kind(flat.dtype) == kind.inner or flat.null_count() == len(flat):
+        return lists.cast(kind)
+    try:
+        inner = _cast(flat.alias(column.name), kind.inner, marks)
+    except DataError as fault:
+        raise _refused(lists, kind, _first_refused(lists, kind, marks)) from fault
+    if inner.dtype.is_numeric() or inner.dtype == pl.Boolean:
+        return lists.cast(pl.List(inner.dtype)) if flat.dtype != pl.String else _regrouped(inner, lengths, column.name)
+    return _regrouped(inner, lengths, column.name)
+
+
+def _first_refused(lists: pl.Series, kind: pl.List, marks: Collection[str]) -> int:
+    for row in range(len(lists)):
+        try:
+            _cast(pl.Series(lists.name, lists[row]), kind.inner, marks)
+        except DataError:
+            return row
+    return 0
+
+
+def _regrouped(flat: pl.Series, lengths: pl.Series, name: str) -> pl.Series:
+    """Return lists of the given lengths, null where the length is null."""
+    values, place, lists = flat.to_list(), 0, []
+    for length in lengths.to_list():
+        lists.append(None if length is None else values[place : place + length])
+        place += length or 0
+    return pl.Series(name, lists, dtype=pl.List(flat.dtype))
+
+
+def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> pl.Series:
+    if not isinstance(column.dtype, pl.Struct):
+        raise _refused(column, kind, 0)
+    given = {one.name for one in column.dtype.fields}
+    fields = [
+        _cast(column.struct.field(one.name), one.dtype, marks)
+        if one.name in given
+        else pl.Series(one.name, [None] * len(column), dtype=one.dtype)
+        for one in kind.fields
+    ]
+    whole = pl.DataFrame(fields).to_struct(column.name)
+    return whole.to_frame().select(pl.when(column.is_not_null()).then(pl.first())).to_series().alias(column.name)
+
+
+def _from_text(text: str | None) -> Any:
+    """Return the list that a text writes in JSON, as tables of text hold lists; any other text passes unchanged."""
+    if text is None or not text.startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(column: pl.Series, kind: Any, wrong: pl.Series) -> pl.Series:
+    raise _refused(column, kind, int(wrong.fill_null(False).arg_max() or 0))
+
+
+def _refused(column: pl.Series, kind: Any, row: int) -> DataError:
+    value = column.drop_nulls()[0] if column[row] is None else column[row]
+    shown = repr(value.to_list() if isinstance(value, pl.Series) else value)
+    shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
+    return DataError(
+        message(f"column {column.name!r}", expected=f"{named(kind)}, as in training",
+                received=f"{shown} in row {row}")
+    )  # fmt: skip
