@@ -60,7 +60,9 @@ def test_the_end_of_a_day_is_the_next_midnight():
         read(["2024-01-15 25:00"])
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2024-02-30", "31/31/2024", "2024-01-15 10:61", "12:00", "2024-W60"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2024-02-30", "0000-01-01", "31/31/2024", "2024-01-15 10:61", "12:00", "2024-W60"]
+)
 def test_what_is_no_time_is_refused_with_its_row(text):
     with pytest.raises(DataError, match=r"column 't': .* in row 0; name the format with time_format="):
         read([text])

@@ -183,13 +183,14 @@ def date_of(parts: Parts, order: str) -> pl.Series:
 
 
 def _full_year(year: pl.Series) -> pl.Expr:
-    """Return years of four digits; two digits are 1969 to 2068."""
-    two = pl.col("year").str.len_bytes() == 2
+    """Return years of four digits, null for the year 0; two digits are 1969 to 2068."""
     number = pl.col("year").cast(pl.Int32, strict=False)
+    full = pl.when(pl.col("year") != "0000").then(pl.col("year"))
+    if year.str.len_bytes().min() != 2:
+        return full
     century = pl.when(number >= _PIVOT).then(pl.lit("19")).otherwise(pl.lit("20"))
-    if year.str.len_bytes().min() == 2:
-        return pl.when(two).then(pl.concat_str(century, "year")).otherwise(pl.col("year"))
-    return pl.col("year")
+    two = pl.col("year").str.len_bytes() == 2
+    return pl.when(two).then(pl.concat_str(century, "year")).otherwise(full)
 
 
 def _month(columns: Sequence[str]) -> pl.Expr:
