@@ -1,6 +1,7 @@
 """How times are read: the form is learnt over the whole column, doubt is refused, later values follow the form."""
 
 import datetime as dt
+import random
 
 import polars as pl
 import pytest
@@ -306,3 +307,33 @@ def test_split_at_compares_local_times():
     for edge in ("2024-01-15 11:00", dt.datetime(2024, 1, 15, 11), "2024-01-15T10:00:00Z"):
         past, recent = table.split_at(edge)
         assert (len(past), len(recent)) == (1, 1)
+
+
+STEPS = {"hours": dt.timedelta(hours=1), "days": dt.timedelta(days=1), "weeks": dt.timedelta(days=7)}
+WRITTEN = ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%y-%m-%d", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d.%m.%y",
+           "%Y%m%d", "%b-%y", "%d %b %Y", "%Y-%j", "%y/%m/%d %H:%M:%S")  # fmt: skip
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_a_column_is_read_as_it_was_written_or_refused_and_never_otherwise(form):
+    rng = random.Random(form)
+    right = 0
+    for _ in range(40):
+        start = dt.datetime(rng.randint(1995, 2030), rng.randint(1, 12), rng.randint(1, 28))
+        count, kind = rng.choice([1, 3, 8, 20, 60]), rng.choice([*STEPS, "months", "quarters", "events"])
+        if kind in STEPS:
+            times = [start + step * STEPS[kind] for step in range(count)]
+        elif kind == "events":
+            times = sorted(start + dt.timedelta(hours=rng.randint(0, 9000)) for _ in range(count))
+        else:
+            months = [start.month - 1 + step * (1 if kind == "months" else 3) for step in range(count)]
+            times = [start.replace(year=start.year + month // 12, month=month % 12 + 1) for month in months]
+        texts = [time.strftime(form) for time in times]
+        want = [dt.datetime.strptime(text, form) for text in texts]
+        try:
+            found = read(texts).cast(pl.Datetime("us")).to_list()
+        except DataError:
+            continue
+        right += 1
+        assert found == want, texts[:3]
+    assert right > 5

@@ -182,7 +182,6 @@ def _orders(
     able = {first: times for first, times in read.items() if _first_miss(times, absent) is None}
     if not able:
         return read
-    able = _without_many_years(able, parts)
     if len(able) == 1:
         return able
     first, *others = able.values()
@@ -191,6 +190,10 @@ def _orders(
     regular = {name: times for name, times in able.items() if steps_of(times, group).regular}
     if len(regular) == 1:
         return regular
+    if not regular:
+        able = _without_many_years(able, parts)
+        if len(able) == 1:
+            return able
     if dotted:  # points are written with the day first wherever they are usual
         return {DAY_FIRST: read[DAY_FIRST]}
     names = list(able)
