@@ -310,8 +310,8 @@ def test_split_at_compares_local_times():
 
 
 STEPS = {"hours": dt.timedelta(hours=1), "days": dt.timedelta(days=1), "weeks": dt.timedelta(days=7)}
-WRITTEN = ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%y-%m-%d", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d.%m.%y",
-           "%Y%m%d", "%b-%y", "%d %b %Y", "%Y-%j", "%y/%m/%d %H:%M:%S")  # fmt: skip
+WRITTEN = ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%y-%m-%d", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p",
+           "%d.%m.%y", "%Y%m%d", "%b-%y", "%d %b %Y", "%Y-%j", "%y/%m/%d %H:%M:%S")  # fmt: skip
 
 
 @pytest.mark.parametrize("form", WRITTEN)
