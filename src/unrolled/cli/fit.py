@@ -107,6 +107,9 @@ READING = {
     "time": "column of timestamps, for a table with one row per time step",
     "group": "column that identifies the series",
     "columns": "names of the fields of a conll file, separated by commas",
+    "separator": "characters between the values of a csv file, such as ';', '::' or tab",
+    "decimal": "sign before the decimals in a csv or tsv file: . or ,",
+    "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
 }
 
 
@@ -212,6 +215,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
+        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing")},
     }
     source = read_data(values["data"], **reading)
     training_names = {argument.name for argument in arguments_of(TrainingOptions)}

@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from unrolled.data.documents import KINDS, Documents, refuse_packed, unreadable,
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.conll import parse_conll
-from unrolled.data.formats.delimited import Dialect, Written, parse_delimited
+from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
@@ -20,7 +20,6 @@ from unrolled.data.formats.ts import parse_ts
 from unrolled.data.handed import Handed
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
-from unrolled.data.plain_values import DEEPEST
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
@@ -30,9 +29,17 @@ Place = str | Path
 
 @from_anywhere()
 def read_csv(
-    path: Place, time: str | None = None, group: str | None = None, separator: str = ",", **dialect: Unpack[Written]
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    *,
+    separator: str = ",",
+    decimal: str = ".",
+    header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
 ) -> Table:
-    """Read comma-separated values; quotes protect commas and line breaks.
+    r"""Read comma-separated values; quotes protect commas and line breaks.
 
     The kind of a column is decided over all of its values. Whole numbers with a leading zero, such as 007, are texts.
     Lines without any value are left out.
@@ -42,10 +49,11 @@ def read_csv(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         separator: characters between values: one, or a few such as "::".
-        dialect: `header`, whether the first line names the columns (without, they are column_1, column_2, ...);
-            `decimal`, the sign before decimals, "." or ","; `missing`, texts that stand for a missing value in every
-            column, instead of NA, n/a, - and the like, which count in columns of numbers only; `texts`, names of
-            columns that are text whatever is in them.
+        decimal: sign before the decimals, "." or ",".
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column. By default NA, n/a, - and the like do so in
+            columns of numbers only.
+        texts: names of columns that are text whatever is in them.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
@@ -55,27 +63,41 @@ def read_csv(
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder) / "prices.csv"
-        ...     _ = path.write_text("shop;price\\n007;1,5\\n012;n/a\\n")
+        ...     _ = path.write_text("shop;price\n007;1,5\n012;n/a\n")
         ...     list(read_csv(path, separator=";", decimal=","))
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
-    return _table(_delimited(path, Dialect(separator, **dialect)), path, time, group)
+    dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect), path, time, group)
 
 
 @from_anywhere()
-def read_tsv(path: Place, time: str | None = None, group: str | None = None, **dialect: Unpack[Written]) -> Table:
+def read_tsv(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    *,
+    decimal: str = ".",
+    header: bool = True,
+    missing: Collection[str] | None = None,
+    texts: Collection[str] = (),
+) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
     Args:
         path: the file; `.gz` is unpacked.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
-        dialect: `header`, `decimal`, `missing` and `texts`, as in `read_csv`.
+        decimal: sign before the decimals, "." or ",".
+        header: whether the first line names the columns; without, they are column_1, column_2, ...
+        missing: texts that stand for a missing value in every column, as in `read_csv`.
+        texts: names of columns that are text whatever is in them.
 
     Raises:
         DataError: missing, empty, damaged or not UTF-8.
     """
-    return _table(_delimited(path, Dialect("\t", quote=None, **dialect)), path, time, group)
+    dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
+    return _table(_delimited(path, dialect), path, time, group)
 
 
 @from_anywhere()
@@ -85,35 +107,24 @@ def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    records = []
+    return _table(frame_of(list(_json_lines(path))), path, time, group)
+
+
+def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
+    decode = json.JSONDecoder().raw_decode
     for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
-        if not line.strip():
+        line = line.strip()
+        if not line:
             continue
         try:
-            record = json.loads(line)
+            record, end = decode(line)
+            if end != len(line):
+                record = json.loads(line)  # which says what is wrong
         except (ValueError, RecursionError) as fault:
             raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
         if not isinstance(record, dict):
             raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
-        if _deep(record):
-            expected = f"at most {DEEPEST} nested lists or objects"
-            raise DataError(message(f"{path}, line {number}", expected=expected, received="more"))
-        records.append(record)
-    return _table(frame_of(records), path, time, group)
-
-
-def _deep(record: dict[str, Any]) -> bool:
-    level: list[Any] = [record]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+        yield record
 
 
 @from_anywhere()
@@ -314,6 +325,8 @@ def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) ->
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
+    except DataError as fault:
+        raise DataError(f"{place}, {fault}") from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         _refuse_other_encodings(place)
         raise DataError(

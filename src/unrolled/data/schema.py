@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import polars as pl
@@ -32,7 +33,7 @@ class Schema:
         >>> schema.cast(pl.DataFrame({"shop": [12], "sold": [2.5]})).rows()
         [('12', 2.5)]
         >>> print(schema)
-        shop: text, sold: whole number
+        shop: text, sold: whole numbers
     """
 
     kinds: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,10 @@ class Schema:
         """Return the schema of some of the columns, of which a task can do without those in `optional`."""
         kept = {name: kind for name, kind in self.kinds.items() if name in columns}
         return Schema(kept, self.missing, frozenset(optional) & kept.keys())
+
+    def named(self, column: str) -> str:
+        """Return what the kind of a column is called; empty for a column that is not known."""
+        return named(self.kinds[column]) if column in self.kinds else ""
 
     def texts(self) -> list[str]:
         """Return the names of the columns of text."""
@@ -79,27 +84,39 @@ class Schema:
                     raise
         return frame.with_columns(changed)
 
-    def cast_event(self, event: Mapping[str, Any], steps: Collection[str] = ()) -> Mapping[str, Any]:
-        """Return one record or event with the kinds that were learnt; one that has them already is returned itself.
+    def cast_event(self, event: Any) -> Any:
+        """Return an event of a stream with the kinds that were learnt; one that has them is returned unchanged.
+
+        Columns of lists may hold one step. What cannot be cast passes unchanged: the codec of its column judges it.
 
         Args:
-            event: values by column.
-            steps: columns of which an event holds one step where a record holds a list.
-
-        Raises:
-            DataError: a value that has no place in the kind that was learnt.
+            event: values by column; anything else passes unchanged.
         """
-        changed = {}
-        for name, value in event.items():
-            kind = self.kinds.get(name)
-            if kind is None or value is None or type(value) in _PYTHON.get(kind.base_type(), ()):
-                continue
-            single = name in steps and isinstance(kind, pl.List) and not isinstance(value, list | tuple)
-            wanted = kind.inner if single else kind
-            if type(value) in _PYTHON.get(wanted.base_type(), ()):
-                continue
-            changed[name] = _cast(column_of(name, [value]), wanted, self.missing).to_list()[0]
-        return {**event, **changed} if changed else event
+        if not self._checked or not isinstance(event, Mapping):
+            return event
+        odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
+        return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
+
+    @cached_property
+    def _checked(self) -> list[tuple[str, tuple[type, ...]]]:
+        """Columns whose values are looked at in every event: texts, whole numbers, true and false, and lists of them.
+
+        Numbers are left out: their codecs read every kind of number, and refuse anything else.
+        """
+        found = []
+        for name, kind in self.kinds.items():
+            step = kind.inner if isinstance(kind, pl.List) else kind
+            if step in _PYTHON:
+                found.append((name, (_PYTHON[step], list, type(None)) if step != kind else (_PYTHON[step], type(None))))
+        return found
+
+    def _cast_value(self, name: str, value: Any) -> Any:
+        kind = self.kinds[name]
+        wanted = kind.inner if isinstance(kind, pl.List) and not isinstance(value, list | tuple) else kind
+        try:
+            return _cast(column_of(name, [value]), wanted, self.missing).to_list()[0]
+        except DataError:
+            return value
 
     def _column(self, column: pl.Series) -> pl.Series:
         return _cast(column, self.kinds[column.name], self.missing)
@@ -122,14 +139,7 @@ class Schema:
         return ", ".join(f"{name}: {named(kind)}" for name, kind in self.kinds.items())
 
 
-_PYTHON: dict[Any, tuple[type, ...]] = {  # values that need no cast
-    pl.String: (str,),
-    pl.Int64: (int,),
-    pl.Float64: (float, int),
-    pl.Boolean: (bool,),
-    pl.Date: (dt.date,),
-    pl.Datetime: (dt.datetime,),
-}
+_PYTHON: dict[Any, type] = {pl.String(): str, pl.Int64(): int, pl.Boolean(): bool}  # values that need no cast
 
 
 def plain_kind(kind: Any) -> Any:
@@ -155,8 +165,12 @@ def plain_kind(kind: Any) -> Any:
 def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
     """Return a column in another kind without changing a value, or refuse it."""
     have = plain_kind(column.dtype)
-    if have == kind or column.null_count() == len(column):
-        return column if have == kind == column.dtype else column.cast(kind)
+    if column.null_count() == len(column):
+        return column.cast(kind)
+    if have == kind:
+        narrow = column if column.dtype == kind else column.cast(kind, strict=False)
+        lost = narrow.is_null() & column.is_not_null()
+        return narrow if not lost.any() else _refuse(column, kind, lost)
     if isinstance(kind, pl.List):
         return _as_lists(column, kind, marks)
     if isinstance(kind, pl.Struct):
@@ -294,5 +308,5 @@ def _refused(column: pl.Series, kind: Any, row: int) -> DataError:
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
     return DataError(
         message(f"column {column.name!r}", expected=f"{named(kind)}, as in training",
-                received=f"{shown} ({named(column.dtype)}) in row {row}")
+                received=f"{shown} in row {row}")
     )  # fmt: skip

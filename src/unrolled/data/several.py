@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from inspect import Parameter, signature
+from inspect import signature
 from typing import Any
 
 import polars as pl
@@ -46,7 +46,7 @@ def join(
             )
         tables.append((shown, _same_columns(one.frame, found[0][1].frame, shown, found[0][0])))
     frames = [frame for _, frame in tables]
-    if any(one.kind is Parameter.VAR_KEYWORD for one in takes.values()):  # those that take `texts`
+    if "texts" in takes:
         frame = _of_texts(read, places, frames, {**options, **apart})
     else:
         frame = _stacked(frames, {name: _widest(name, tables) for name in frames[0].columns})

@@ -1,10 +1,10 @@
 """Predictions for records or a CSV file, as plain values."""
 
-import io
 from typing import Any
 
 import polars as pl
 
+from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
 from unrolled.serving.bounds import Bounds
@@ -49,7 +49,7 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
         Fault: a text in it that exceeds the bounds.
     """
     try:
-        frame = pl.read_csv(io.BytesIO(marked(data)), infer_schema_length=None)
+        frame = parse_delimited(marked(data), Dialect(texts=model.schema_.texts()))
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         raise DataError(message("body", expected="CSV", received=str(error).splitlines()[0][:200])) from error
     if not frame.height:

@@ -143,6 +143,7 @@ class ModelInfo(Strict):
     can: list[str] = Field(description="what the model supports: step, predict, probabilities, generate, unfold")
     why_no_steps: str = Field(description="why /v1/step is refused; else empty")
     columns: list[str] = Field(description="columns that the model reads")
+    kinds: dict[str, str] = Field(description="kind of the values of each column in training, such as lists of numbers")
     texts: list[str] = Field(description="those of them that hold texts; the others hold numbers or lists")
     target: str | None = Field(description="the column that is predicted")
     time: str | None = Field(description="for series: the column of times")

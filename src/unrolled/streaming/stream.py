@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import ArtifactError, ShapeError, UnrolledError, message, unknown
 from unrolled.state_forms import Form
@@ -51,6 +52,7 @@ class Stream:
     Args:
         stepping: the task's part.
         fingerprint: of the model, 16 hexadecimal digits.
+        schema: kinds of the columns that the model learnt from; events are cast by it.
 
     Example:
         >>> import unrolled as ur
@@ -61,8 +63,9 @@ class Stream:
         ('c', 'a')
     """
 
-    def __init__(self, stepping: Stepping, fingerprint: str) -> None:
+    def __init__(self, stepping: Stepping, fingerprint: str, schema: Schema | None = None) -> None:
         self._stepping, self.fingerprint = stepping, fingerprint
+        self._cast = (schema or Schema()).cast_event
 
     def initial_state(self) -> StreamState:
         """Return the state before the first event."""
@@ -81,7 +84,7 @@ class Stream:
         Raises:
             DataError: an event that the model cannot read; the state is still valid.
         """
-        return self._stepping.step(event, self._stepping.initial_state() if state is None else state)
+        return self._stepping.step(self._cast(event), self._stepping.initial_state() if state is None else state)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise") -> Answers:
         """Read one event of each of many streams in one batch; the answers equal those of `step`.
@@ -97,7 +100,7 @@ class Stream:
         """
         if len(events) != len(states):
             raise ShapeError(message("states", expected=f"{len(events)}, one for each event", received=len(states)))
-        outputs, after = self._stepping.step_many(events, self._begun(states))
+        outputs, after = self._stepping.step_many(list(map(self._cast, events)), self._begun(states))
         if errors == "raise":
             for output in outputs:
                 if isinstance(output, UnrolledError):
@@ -117,7 +120,8 @@ class Stream:
             history: events in order.
             state: of the stream; None = a new stream.
         """
-        return self._stepping.feed(list(history), self._stepping.initial_state() if state is None else state)
+        events = list(map(self._cast, history))
+        return self._stepping.feed(events, self._stepping.initial_state() if state is None else state)
 
     def finish(self, state: StreamState) -> Answer:
         """End a sequence: read held-back input, such as a last word that could have continued, and answer.

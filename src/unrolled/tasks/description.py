@@ -1,7 +1,7 @@
 """Descriptions of tasks: what a task reads and answers, for servers, pages and the command line."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from unrolled.codecs.base import Codec
@@ -32,12 +32,14 @@ class Column:
             picture or film; "time" and "group" of tables in long format.
         takes_text: whether a plain text may be given.
         opens_files: whether a text in it may name a file.
+        holds: kind of its values in training, such as "text" or "lists of numbers"; empty if it was not kept.
     """
 
     name: str
     kind: Kind
     takes_text: bool = False
     opens_files: bool = False
+    holds: str = ""
 
     @classmethod
     def of(cls, codec: Codec, per_step: bool) -> "list[Column]":
@@ -73,7 +75,7 @@ class Description:
         >>> model = ur.Classifier(hidden_size=2).fit(["ab", "ba"] * 8, ["x", "y"] * 8, epochs=1)
         >>> found = model.describe()
         >>> found.columns, found.target, found.answer
-        ((Column(name='x', kind='text', takes_text=True, opens_files=False),), 'y', 'label')
+        ((Column(name='x', kind='text', takes_text=True, opens_files=False, holds='text'),), 'y', 'label')
     """
 
     task: str
@@ -118,7 +120,8 @@ class Described:
         columns: dict[str, Column] = {}
         for column in self._described_columns():
             known = columns.get(column.name)
-            columns[column.name] = column if known is None or column.takes_text else known
+            if known is None or column.takes_text:
+                columns[column.name] = replace(column, holds=self.schema_.named(column.name))
         time, group = self._series_columns()
         return Description(
             type(self).__name__,
@@ -171,6 +174,10 @@ class Described:
     def _answered_column(self) -> str:
         """Return the column that is predicted; empty if answers belong to none."""
         return next((column for codec in self._answer_codecs() for column in codec.columns), "")
+
+    def _names_of_strangers(self) -> set[str]:
+        """Return the columns whose values tell sequences apart and mean nothing else, so that any name will do."""
+        return set()
 
     def _classes(self) -> Sequence[Any] | None:
         """Return the classes that answers are chosen from."""

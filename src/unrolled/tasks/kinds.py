@@ -107,6 +107,9 @@ class ReadsEvents(Described):
     def _event_columns_read(self: Any) -> Iterable[Column]:
         yield Column(self._item, "value", takes_text=True)
 
+    def _names_of_strangers(self: Any) -> set[str]:
+        return set() if self.user is None else {self.user}
+
     def _answered_column(self: Any) -> str:
         return self._item
 

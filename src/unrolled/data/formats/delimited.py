@@ -1,18 +1,24 @@
 """Tables of separated values: CSV, TSV and their many dialects, read as text and then typed over all values."""
 
+import csv
 import io
+import re
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import polars as pl
 
 from unrolled.data.cells import numeric_names, typed_columns
+from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip and zstd, which polars unpacks
+_HEAD = 1 << 16  # bytes that show how lines end
+_SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SAMPLE = 1000  # rows that decide which columns are read as numbers at once
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
@@ -20,10 +26,10 @@ _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the values of a table of text are written.
+    r"""How the values of a table of text are written.
 
     Args:
-        separator: characters between values: one, or several such as "::"; "\\\\t" and "tab" stand for a tab.
+        separator: characters between values: one, or several such as "::"; "\t" and "tab" stand for a tab.
         decimal: sign before the decimals, "." or ","; with "," a point between groups of three digits is left out.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
         quote: character around values that hold separators; None = none.
@@ -61,15 +67,6 @@ class Dialect:
         return replace(self, separator=separator)
 
 
-class Written(TypedDict, total=False):
-    """Keywords of readers of tables of text that `Dialect` explains."""
-
-    header: bool
-    decimal: str
-    missing: Collection[str]
-    texts: Collection[str]
-
-
 def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     """Return a table of separated values, with the kind of each column decided over all of its values.
 
@@ -83,27 +80,79 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         OptionError: a dialect that cannot be.
         polars.exceptions.PolarsError: a table that cannot be read.
     """
-    dialect = dialect.checked()
+    data, dialect = _with_plain_lines(data, dialect.checked())
     if len(dialect.separator.encode()) > 1:
         data, dialect = _with_stand_in(data, dialect)
     marks = MARKS if dialect.missing is None else tuple(dialect.missing)
-    frame = _typed_early(data, dialect, marks)
+    try:
+        frame = _typed_early(data, dialect, marks)
+    except pl.exceptions.ComputeError:
+        _refuse_longer_lines(data, dialect)
+        raise
     if dialect.header:
         frame = frame.rename(str.strip)
-        if numeric_names(frame.columns):
-            first = dialect.separator.join(frame.columns)
-            warnings.warn(
-                f"the first line names the columns, and all names are numbers: {first[:60]}; "
-                "if it holds values, give header=False",
-                stacklevel=4,
-            )
+        _warn_of_names(frame, dialect)
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    frame = typed_columns(frame, marks, dialect.decimal, dialect.texts)
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
     if dialect.missing is not None:
         text = pl.col(pl.String)
         frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return _without_blank_lines(frame)
+    return _without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
+
+
+def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
+    """Warn of a first line that hardly names columns: all numbers, or one name that holds other separators."""
+    shown = dialect.separator.join(frame.columns)[:LONGEST_SHOWN]
+    if numeric_names(frame.columns):
+        warnings.warn(
+            f"the first line names the columns, and all names are numbers: {shown}; "
+            "if it holds values, give header=False",
+            stacklevel=6,
+        )
+    other = next((sign for sign in _SEPARATORS if sign in shown), None) if frame.width == 1 else None
+    if other is not None and frame.height and frame.select(pl.first().str.contains(other, literal=True).all()).item():
+        warnings.warn(
+            f"the table has one column, {shown!r}; if {other!r} stands between values, give separator={other!r}",
+            stacklevel=6,
+        )
+
+
+def _with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes, Dialect]:
+    r"""Replace lines that end in `\r` alone, and follow a first line such as `sep=;`, as Excel writes it."""
+    if isinstance(data, Path):
+        with data.open("rb") as file:
+            start = file.read(_HEAD)
+    else:
+        start = data[:_HEAD]
+    if start.startswith(_PACKED):
+        return data, dialect
+    if b"\r" in start and b"\n" not in start:
+        raw = data.read_bytes() if isinstance(data, Path) else data
+        data = start = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    said = re.match(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n])"?\r?\n', start)
+    if said:
+        raw = data.read_bytes() if isinstance(data, Path) else data
+        return raw[said.end() :], replace(dialect, separator=said[1].decode())
+    return data, dialect
+
+
+def _refuse_longer_lines(data: Path | bytes, dialect: Dialect) -> None:
+    """Refuse a table in which a line has more values than the first one, and say which; else return."""
+    text = io.StringIO((data.read_bytes() if isinstance(data, Path) else data).decode(errors="replace"), newline="")
+    quotes: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
+    lines = csv.reader(text, delimiter=dialect.separator, **quotes)
+    try:
+        first = next(lines, [])
+        width, other = len(first), next((sign for sign in _SEPARATORS if any(sign in name for name in first)), None)
+        remedy = "" if other is None else f"if {other!r} stands between values, give separator={other!r}"
+        remedy += ", and decimal=',' for numbers such as 1,5" if other == ";" else ""
+        for values in lines:
+            if len(values) > width:
+                raise DataError(message(f"line {lines.line_num}", expected=f"{width} values, as in the first line",
+                                        received=f"{len(values)}", remedy=remedy))  # fmt: skip
+    except csv.Error:
+        return
 
 
 def _typed_early(data: Path | bytes, dialect: Dialect, marks: Collection[str]) -> pl.DataFrame:
@@ -158,12 +207,10 @@ def _with_stand_in(data: Path | bytes, dialect: Dialect) -> tuple[bytes, Dialect
     return raw.replace(dialect.separator.encode(), stand_in.encode()), replace(dialect, separator=stand_in)
 
 
-def _without_blank_lines(frame: pl.DataFrame) -> pl.DataFrame:
-    """Leave out rows without any value; in a table of one column of numbers only those at the end."""
-    empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    if not empty.any():
+def _without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
+    """Leave out lines without any value; in a table of one column of numbers only those at the end."""
+    if not blank.any():
         return frame
-    if frame.width == 1 and frame.dtypes[0] != pl.String and not empty.all():
-        last = int((~empty).arg_true()[-1])
-        return frame.head(last + 1)
-    return frame.filter(~empty)
+    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
+        return frame.head(int((~blank).arg_true()[-1]) + 1)
+    return frame.filter(~blank)

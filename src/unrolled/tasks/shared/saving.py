@@ -12,8 +12,8 @@ from torch import Tensor
 
 from unrolled.artifacts import CARD, CONFIG, read_model, refuse_foreign, write_model
 from unrolled.baselines.registry import baseline_from_state
-from unrolled.disk import damaged_model, reason
 from unrolled.data.schema import Schema
+from unrolled.disk import damaged_model, reason
 from unrolled.errors import ArtifactError, OptionError, message
 from unrolled.forms import check_forms
 from unrolled.metrics.scores import Scores
