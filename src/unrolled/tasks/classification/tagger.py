@@ -27,6 +27,7 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.given_examples import name_of, require_lists
 
 
 class Tagger(ReadsSteps, Task):
@@ -82,13 +83,18 @@ class Tagger(ReadsSteps, Task):
 
     # ---- learning ---------------------------------------------------------------------------
 
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        return self.words if self.inputs is None else name_of(self.inputs), name_of(self.target) or "tags"
+
     def _learn(self, source: Source) -> None:
         target = Labels(self.target) if isinstance(self.target, str) else copy.deepcopy(self.target)
         if not isinstance(target, Labels):
             raise OptionError(message("target", expected="a column or Labels", received=repr(target)))
         require(source, target.columns)
+        require_lists(source, target.columns, "labels")
         if self.inputs is None:
             require(source, [self.words])
+            require_lists(source, [self.words], "words")
             codecs: list[Codec] = [Words(self.words, lowercase=True), WordCharacters(self.words)]
         else:
             codecs = resolve_inputs(self.inputs, source)
@@ -111,6 +117,8 @@ class Tagger(ReadsSteps, Task):
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
+        if self.inputs is None:
+            require_lists(source, self.codecs_.columns, "words")
         records = list(source)
         examples = self.codecs_.encode_all(records)
         if not targets:

@@ -37,6 +37,7 @@ from unrolled.tasks.items.item_ranking import item_filters, owners, places, quer
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.tasks.kinds import ReadsEvents
 from unrolled.tasks.shared.column_codecs import require
+from unrolled.tasks.shared.given_examples import sessions_of
 from unrolled.tasks.shared.online_learning import joined
 from unrolled.tasks.shared.option_checks import MOST_STEPS, check_flag
 from unrolled.tasks.shared.replay import Replay
@@ -77,6 +78,9 @@ class NextItemTask(ReadsEvents, Task):
 
     def _log(self, source: Source, empty: bool = False) -> EventLog:
         return event_log(source, self.user, self._item, self.time, empty)
+
+    def _convert(self, data: Any, y: Any = None) -> Source:
+        return super()._convert(data, y) if y is not None else sessions_of(data, self._item, self.user)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off whole users, because the order of a user's events must stay whole."""

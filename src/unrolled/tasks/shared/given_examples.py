@@ -1,0 +1,139 @@
+"""Examples as users give them: sequences and targets as two lists, under the names of the columns of a task."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.codecs.base import Codec
+from unrolled.data.handed import Handed, X
+from unrolled.data.in_memory import hand_in
+from unrolled.data.readers import source_of
+from unrolled.data.source import Source, as_table
+from unrolled.data.wide import numbered_columns, rows_as_lists
+from unrolled.errors import DataError, OptionError, message
+
+_SHOWN = 40  # characters of a value in a message
+
+
+def examples_of(data: Any, y: Any = None, reads: str | None = None, writes: str | None = "y") -> Source:
+    """Return data as a source; sequences without a name get that of the column that a task reads.
+
+    Args:
+        data: a Source, a table, records or sequences.
+        y: one target per sequence or row.
+        reads: name of the column of sequences; None leaves "x".
+        writes: name of the column of targets; None refuses them.
+
+    Raises:
+        OptionError: targets for a task that takes none.
+        DataError: data that cannot be read, or another number of targets.
+
+    Example:
+        >>> examples_of(["to be"], ["sein"], "source", "target").columns
+        ['source', 'target']
+    """
+    if y is not None and writes is None:
+        raise OptionError(message("y", expected="None: the data are their own target", received=type(y).__name__))
+    if isinstance(data, Source) and y is None:
+        return data
+    handed = hand_in(as_table(data).frame if isinstance(data, Source) else data, y, str(writes))
+    frame = handed.frame
+    if not handed.named and reads is not None and X in frame.columns:
+        frame = frame.rename({X: reads})
+    return source_of(Handed(frame, handed.time, handed.group, handed.named))
+
+
+def name_of(column: Any) -> str | None:
+    """Return the name of the one column that an option names: a name, a codec, or a list of one; else None.
+
+    Example:
+        >>> name_of("text"), name_of(["text"]), name_of(["a", "b"])
+        ('text', 'text', None)
+    """
+    if isinstance(column, list | tuple) and len(column) == 1:
+        return name_of(column[0])
+    if isinstance(column, Codec):
+        return column.columns[0] if len(column.columns) == 1 else None
+    return column if isinstance(column, str) else None
+
+
+def sessions_of(data: Any, item: str, user: str | None) -> Source:
+    """Return events as a source; lists of items without names are one user each, numbered from 0.
+
+    Args:
+        data: a Source, a table, records, or lists of items.
+        item: the column of items.
+        user: the column of users; None for a table of sessions.
+
+    Raises:
+        DataError: single items where lists are needed.
+    """
+    if isinstance(data, Source):
+        return data
+    handed = hand_in(data)
+    if handed.named:
+        return source_of(handed)
+    lists = handed.frame[X] if X in handed.frame.columns else None
+    if lists is None or not isinstance(lists.dtype, pl.List | pl.Array):
+        received = "single values" if lists is not None else "several numbers for each event"
+        raise DataError(message("data", expected="a list of items for each user", received=received))
+    if lists.dtype == pl.List(pl.Float64) and (lists.explode() == lists.explode().round()).all():
+        lists = lists.cast(pl.List(pl.Int64))  # whole numbers are names of items
+    users = [] if user is None else [pl.Series(user, np.arange(len(lists)))]
+    return source_of(Handed(pl.DataFrame([*users, lists.alias(item)])))
+
+
+def frames_of(data: Any, column: str) -> Source:
+    """Return sequences of vectors as a source with one column of lists of vectors.
+
+    Args:
+        data: a Source, a table, records, or arrays (T,) or (T, V), one per sequence.
+        column: name of the column.
+    """
+    if isinstance(data, Source):
+        return data
+    handed = hand_in(data)
+    if handed.named:
+        return source_of(handed)
+    rows = [np.stack(list(map(np.asarray, row)), axis=1).tolist() for row in handed.frame.iter_rows()]
+    return source_of(Handed(pl.DataFrame({column: pl.Series(rows, dtype=pl.List(pl.List(pl.Float64)))})))
+
+
+def with_sequences(source: Source, apart: str | None) -> Source:
+    """Return a table of numbered columns of numbers as one with a column "x" of lists; any other is unchanged.
+
+    Args:
+        source: the data.
+        apart: the column of targets.
+    """
+    kinds = dict(source.kinds)
+    if any(not kind.is_numeric() for name, kind in kinds.items() if name != apart):
+        return source
+    table = as_table(source)
+    steps = numbered_columns(table.frame, () if apart is None else (apart,))
+    if not steps or set(table.columns) - set(steps) - {apart}:
+        return source
+    return source_of(Handed(rows_as_lists(table.frame, steps)))
+
+
+def require_lists(source: Source, columns: Sequence[str], of: str) -> None:
+    """Refuse a column of texts where each row needs a list.
+
+    Args:
+        source: the data.
+        columns: the columns.
+        of: what the lists hold, such as "words".
+
+    Raises:
+        DataError: names the column, and shows its first text.
+    """
+    for name in columns:
+        if source.kinds.get(name) == pl.String:
+            row, value = next(((row, one[name]) for row, one in enumerate(source) if one[name] is not None), (0, ""))
+            shown = repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "...")
+            raise DataError(
+                message(f"column {name!r}", expected=f"a list of {of} in each row", received=f"the text {shown} in row {row}",
+                        remedy="split it, for example with text.split()")
+            )  # fmt: skip
