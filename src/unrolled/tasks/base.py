@@ -236,8 +236,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         Args:
             options: the arguments of `fit` other than the data.
         """
-        self._check()
         self.set_params(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
+        self._check()
         for name in FLAGS:
             check_flag(name, options.get(name, False))
         given = {name: value for name, value in options.items() if name not in OF_FIT}

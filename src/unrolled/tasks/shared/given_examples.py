@@ -97,6 +97,9 @@ def frames_of(data: Any, column: str) -> Source:
     handed = hand_in(data)
     if handed.named:
         return source_of(handed)
+    lists = handed.frame.get_column(X, default=pl.Series())
+    if isinstance(lists.dtype, pl.List | pl.Array) and isinstance(lists.explode().dtype, pl.List | pl.Array):
+        return source_of(Handed(pl.DataFrame([lists.alias(column)])))  # vectors already
     rows = [np.stack(list(map(np.asarray, row)), axis=1).tolist() for row in handed.frame.iter_rows()]
     return source_of(Handed(pl.DataFrame({column: pl.Series(rows, dtype=pl.List(pl.List(pl.Float64)))})))
 
@@ -118,13 +121,16 @@ def with_sequences(source: Source, apart: str | None) -> Source:
     return source_of(Handed(rows_as_lists(table.frame, steps)))
 
 
-def require_lists(source: Source, columns: Sequence[str], of: str) -> None:
+def require_lists(
+    source: Source, columns: Sequence[str], of: str, remedy: str = "split it, for example with text.split()"
+) -> None:
     """Refuse a column of texts where each row needs a list.
 
     Args:
         source: the data.
         columns: the columns.
         of: what the lists hold, such as "words".
+        remedy: what to do.
 
     Raises:
         DataError: names the column, and shows its first text.
@@ -133,7 +139,5 @@ def require_lists(source: Source, columns: Sequence[str], of: str) -> None:
         if source.kinds.get(name) == pl.String:
             row, value = next(((row, one[name]) for row, one in enumerate(source) if one[name] is not None), (0, ""))
             shown = repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "...")
-            raise DataError(
-                message(f"column {name!r}", expected=f"a list of {of} in each row", received=f"the text {shown} in row {row}",
-                        remedy="split it, for example with text.split()")
-            )  # fmt: skip
+            expected, received = f"a list of {of} in each row", f"the text {shown} in row {row}"
+            raise DataError(message(f"column {name!r}", expected=expected, received=received, remedy=remedy))
