@@ -109,6 +109,19 @@ def test_one_series_in_each_row_of_a_frame_is_classified():
         ur.Classifier(hidden_size=4).fit(rows.rename(columns={3: "age"}), LABELS, **TINY)
 
 
+def test_labels_of_rows_are_no_inputs_unless_they_are_named():
+    days = pd.date_range("2024-01-01", periods=16, name="day")
+    plain = pd.DataFrame({"text": TEXTS, "y": LABELS})
+    want = ur.Classifier(hidden_size=4).fit(plain, **TINY).predict_proba(plain).tolist()
+    for index in (days, days[[0] * 16], pd.Index([f"row {place}" for place in range(16)], name="id")):
+        frame = plain.set_index(index)
+        model = ur.Classifier(hidden_size=4).fit(frame, **TINY)
+        assert model.predict_proba(frame).tolist() == want
+        assert model.predict_proba(plain).tolist() == want
+    named = ur.Classifier([ur.Characters("text"), "day"], hidden_size=4).fit(plain.set_index(days), **TINY)
+    assert named.codecs_.columns == ("text", "day")
+
+
 # ---- lists of words ------------------------------------------------------------------------------
 
 

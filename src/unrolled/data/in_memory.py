@@ -1,6 +1,7 @@
 """Conversion of data in memory to a polars DataFrame: the one door for all objects that hold data."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -57,7 +58,7 @@ def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
         if len(targets) != handed.frame.height:
             raise DataError(message("y", expected=f"{handed.frame.height} targets", received=len(targets)))
         frame = handed.frame.with_columns(targets.alias(target))
-        return Handed(frame, handed.time, handed.group, handed.named)
+        return replace(handed, frame=frame)
     except UnrolledError:
         raise
     except _FAULTS as fault:

@@ -295,7 +295,7 @@ def source_of(handed: Handed, time: str | None = None, group: str | None = None)
         DataError: no row.
     """
     table = _table(handed.frame, None, time or (handed.time if group is not None else None), group)
-    table.indexed = handed.time, handed.group
+    table.indexed, table.row_labels = (handed.time, handed.group), handed.labels
     return table
 
 

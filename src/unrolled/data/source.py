@@ -82,6 +82,7 @@ class Table(Source):
         folder: folder of the file that the table was read from, None for a table in memory.
         indexed: the columns that an index held in memory, of times and of series, each None where there was none;
             forecasters and detectors use them where no `time` is named.
+        row_labels: all columns that an index held; they are no inputs of a model unless they are named.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -101,6 +102,7 @@ class Table(Source):
         self.report: TimeReport | None = None
         self.folder: Path | None = None
         self.indexed: tuple[str | None, str | None] = (None, None)
+        self.row_labels: tuple[str, ...] = ()
         if group is not None:
             self.require(group)
         if time is not None:
@@ -143,7 +145,7 @@ class Table(Source):
     def _around(self, frame: pl.DataFrame) -> Self:
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
-        table.indexed = self.indexed
+        table.indexed, table.row_labels = self.indexed, self.row_labels
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
 

@@ -31,7 +31,7 @@ from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
 from unrolled.tasks.kinds import ReadsRecords
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
-from unrolled.tasks.shared.given_examples import name_of, with_sequences
+from unrolled.tasks.shared.given_examples import name_of, row_labels, with_sequences
 
 
 class Classifier(ReadsRecords, ClassifierMixin, Task):
@@ -107,7 +107,9 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         if not isinstance(target, Labels | MultiLabels):
             raise OptionError(message("target", expected="a column, Labels or MultiLabels", received=repr(target)))
         require(source, target.columns)
-        self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=target.columns)).fit(source)
+        self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=[*target.columns, *row_labels(source)])).fit(
+            source
+        )
         if not any(spec.per_step for spec in self.codecs_.specs.values()):
             raise DataError(
                 message(

@@ -1,6 +1,7 @@
 """Examples as users give them: sequences and targets as two lists, under the names of the columns of a task."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from unrolled.codecs.base import Codec
 from unrolled.data.handed import Handed, X
 from unrolled.data.in_memory import hand_in
 from unrolled.data.readers import source_of
-from unrolled.data.source import Source, as_table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.data.wide import numbered_columns, rows_as_lists
 from unrolled.errors import DataError, OptionError, message
 
@@ -42,7 +43,7 @@ def examples_of(data: Any, y: Any = None, reads: str | None = None, writes: str 
     frame = handed.frame
     if not handed.named and reads is not None and X in frame.columns:
         frame = frame.rename({X: reads})
-    return source_of(Handed(frame, handed.time, handed.group, handed.named))
+    return source_of(replace(handed, frame=frame))
 
 
 def name_of(column: Any) -> str | None:
@@ -57,6 +58,11 @@ def name_of(column: Any) -> str | None:
     if isinstance(column, Codec):
         return column.columns[0] if len(column.columns) == 1 else None
     return column if isinstance(column, str) else None
+
+
+def row_labels(source: Source) -> tuple[str, ...]:
+    """Return the columns that were an index in memory: labels of rows are no inputs unless they are named."""
+    return source.row_labels if isinstance(source, Table) else ()
 
 
 def sessions_of(data: Any, item: str, user: str | None) -> Source:

@@ -57,7 +57,7 @@ def check_options(owner: Any) -> None:
             continue
         if name in NAMED and not isinstance(value, Mapping):
             raise OptionError(message(name, expected="options by name", received=value))
-        alternatives = get_args(forms.get(name)) or (forms.get(name),)
+        alternatives: tuple[Any, ...] = get_args(forms.get(name)) or (forms.get(name),)
         if str in alternatives and not any(map(get_origin, alternatives)) and not isinstance(value, alternatives):
             raise OptionError(message(name, expected="a name", received=value))
         if bool in parts:
