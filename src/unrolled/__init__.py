@@ -19,18 +19,29 @@ _HOME = {
     "Table": "unrolled.data.source",
     "as_source": "unrolled.data.readers",
     "read": "unrolled.data.readers",
-    "read_conll": "unrolled.data.readers",
+    "read_arff": "unrolled.data.formats.arff",
+    "read_arrow": "unrolled.data.formats.arrow",
+    "read_conll": "unrolled.data.formats.conll",
     "read_csv": "unrolled.data.readers",
-    "read_fasta": "unrolled.data.readers",
+    "read_excel": "unrolled.data.formats.excel",
+    "read_fasta": "unrolled.data.formats.fasta",
+    "read_fastq": "unrolled.data.formats.fastq",
     "read_folder": "unrolled.data.formats.folders",
+    "read_json": "unrolled.data.formats.json_tables",
     "read_jsonl": "unrolled.data.readers",
-    "read_parquet": "unrolled.data.readers",
+    "read_npy": "unrolled.data.formats.arrays",
+    "read_npz": "unrolled.data.formats.arrays",
     "read_parallel": "unrolled.data.formats.parallel",
+    "read_parquet": "unrolled.data.readers",
     "read_po": "unrolled.data.formats.catalogues",
     "read_sql": "unrolled.data.sql",
+    "read_subtitles": "unrolled.data.formats.subtitles",
     "read_text": "unrolled.data.readers",
-    "read_ts": "unrolled.data.readers",
+    "read_ts": "unrolled.data.formats.ts",
+    "read_tsf": "unrolled.data.formats.tsf",
     "read_tsv": "unrolled.data.readers",
+    "read_ucr": "unrolled.data.formats.ucr",
+    "read_xes": "unrolled.data.formats.xes",
     "scan_parquet": "unrolled.data.readers",
     "stay_points": "unrolled.data.trajectories",
     # codecs
@@ -62,6 +73,8 @@ _HOME = {
     "ProjectedLSTMCell": "unrolled.cells.projected_lstm",
     "Stack": "unrolled.nn.stack",
     "unroll": "unrolled.nn.unroll",
+    # reports
+    "UnrolledWarning": "unrolled.reading_report",
     # training
     "Callback": "unrolled.training.callbacks",
     # streams
@@ -129,18 +142,29 @@ if TYPE_CHECKING:
     from unrolled.codecs.text.word_characters import WordCharacters as WordCharacters
     from unrolled.codecs.text.words import Words as Words
     from unrolled.data.documents import Documents as Documents
+    from unrolled.data.formats.arff import read_arff as read_arff
+    from unrolled.data.formats.arrays import read_npy as read_npy
+    from unrolled.data.formats.arrays import read_npz as read_npz
+    from unrolled.data.formats.arrow import read_arrow as read_arrow
     from unrolled.data.formats.catalogues import read_po as read_po
+    from unrolled.data.formats.conll import read_conll as read_conll
+    from unrolled.data.formats.excel import read_excel as read_excel
+    from unrolled.data.formats.fasta import read_fasta as read_fasta
+    from unrolled.data.formats.fastq import read_fastq as read_fastq
     from unrolled.data.formats.folders import read_folder as read_folder
+    from unrolled.data.formats.json_tables import read_json as read_json
     from unrolled.data.formats.parallel import read_parallel as read_parallel
+    from unrolled.data.formats.subtitles import read_subtitles as read_subtitles
+    from unrolled.data.formats.ts import read_ts as read_ts
+    from unrolled.data.formats.tsf import read_tsf as read_tsf
+    from unrolled.data.formats.ucr import read_ucr as read_ucr
+    from unrolled.data.formats.xes import read_xes as read_xes
     from unrolled.data.readers import as_source as as_source
     from unrolled.data.readers import read as read
-    from unrolled.data.readers import read_conll as read_conll
     from unrolled.data.readers import read_csv as read_csv
-    from unrolled.data.readers import read_fasta as read_fasta
     from unrolled.data.readers import read_jsonl as read_jsonl
     from unrolled.data.readers import read_parquet as read_parquet
     from unrolled.data.readers import read_text as read_text
-    from unrolled.data.readers import read_ts as read_ts
     from unrolled.data.readers import read_tsv as read_tsv
     from unrolled.data.readers import scan_parquet as scan_parquet
     from unrolled.data.source import Table as Table
@@ -165,6 +189,7 @@ if TYPE_CHECKING:
     from unrolled.nn.stack import Stack as Stack
     from unrolled.nn.unroll import unroll as unroll
     from unrolled.ragged import Ragged as Ragged
+    from unrolled.reading_report import UnrolledWarning as UnrolledWarning
     from unrolled.streaming.sessions import Sessions as Sessions
     from unrolled.streaming.state import StreamState as StreamState
     from unrolled.streaming.stores.registry import open_store as open_store

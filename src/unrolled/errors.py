@@ -103,6 +103,26 @@ def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputE
     return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))
 
 
+def lacking(column: str, columns: Iterable[str]) -> DataError:
+    """Make the error for data without a column that is needed, with the nearest of its own columns suggested.
+
+    >>> str(lacking("review", ["reviw", "stars"]))
+    "column 'review': expected in the data, received the columns 'reviw', 'stars'; the nearest is 'reviw'"
+    """
+    have = [str(one) for one in columns]
+    close = get_close_matches(column.casefold(), [one.casefold() for one in have], n=1, cutoff=0.6)
+    near = next((one for one in have if close and one.casefold() == close[0]), "")
+    shown = ", ".join(map(repr, have[:12])) + (", ..." if len(have) > 12 else "")
+    return DataError(
+        message(
+            f"column {column!r}",
+            expected="in the data",
+            received=f"the columns {shown}" if have else "no column",
+            remedy=f"the nearest is {near!r}" if near else "",
+        )
+    )
+
+
 def finite_number(argument: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
     """Return a number that is finite and within its bounds, or refuse it: NaN and infinity are in no range.
 

@@ -209,8 +209,8 @@ def test_info_says_which_kernel_runs(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--text", "revew", "--label", "liked"], "did you mean 'review'?"),
-        (["--text", "review", "--label", "like"], "did you mean 'liked'?"),
+        (["--text", "revew", "--label", "liked"], "the nearest is 'review'"),
+        (["--text", "review", "--label", "like"], "the nearest is 'liked'"),
         (["--text", "review", "--label", "liked", "--cell", "lsmt"], "did you mean 'lstm'?"),
         (["--text", "review", "--label", "liked", "--epochs", "many"], "--epochs: expected an integer"),
         (["--text", "review", "--label", "liked", "--dropout", "1.5"], "dropout"),

@@ -272,7 +272,7 @@ def test_indices_with_unknowns_name_the_unknown(case: Case, fitted: Codec) -> No
 def test_a_missing_column_is_named_with_the_nearest(case: Case, fitted: Codec) -> None:
     column = fitted.columns[0]
     for use in (fresh(case.codec).fit, fitted.encode):
-        with pytest.raises(DataError, match=f"did you mean '{column}1'"):
+        with pytest.raises(DataError, match=f"the nearest is '{column}1'"):
             use([{f"{column}1": 0, "g": 0}])
 
 

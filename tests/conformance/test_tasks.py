@@ -524,9 +524,9 @@ def test_a_missing_column_suggests_the_nearest(name, fitted):
     data = [{**record, column + "s": record[column]} for record in CASES[name].data[:9]]
     for record in data:
         del record[column]
-    with pytest.raises(InputError, match=f"did you mean '{column}s'"):
+    with pytest.raises(InputError, match=f"the nearest is '{column}s'"):
         fitted.predict(data)
-    with pytest.raises(InputError, match=f"did you mean '{column}s'"):
+    with pytest.raises(InputError, match=f"the nearest is '{column}s'"):
         CASES[name].make().fit(data)
 
 

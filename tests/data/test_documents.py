@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from unrolled.batch import Batch
-from unrolled.data.documents import BLOCK_BYTES, Documents
+from unrolled.data.documents import Documents
 from unrolled.data.readers import read_text
+from unrolled.data.spans import BLOCK_BYTES
 from unrolled.data.text_lanes import StreamLanes
 from unrolled.errors import DataError, OptionError
 from unrolled.ragged import Ragged

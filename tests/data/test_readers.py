@@ -10,16 +10,16 @@ import pyarrow as pa
 import pytest
 import torch
 
+from unrolled.data.formats.conll import read_conll
+from unrolled.data.formats.fasta import read_fasta
+from unrolled.data.formats.ts import read_ts
 from unrolled.data.readers import (
     as_source,
     read,
-    read_conll,
     read_csv,
-    read_fasta,
     read_jsonl,
     read_parquet,
     read_text,
-    read_ts,
     read_tsv,
     scan_parquet,
 )
@@ -158,7 +158,7 @@ def test_ts_with_windows_line_ends(tmp_path):
         ("@data\n", "at least one series"),
         ("@data\n1,2\n1,x\n", "line 3.*'x'"),
         ("@classLabel true a\n@data\n1:2:a\n1:a\n", "line 4.*2 channels.*1"),
-        ("@timestamps true\n@data\n(1,2)\n", "timeStamps"),
+        ("@timestamps true\n@data\n1,2\n", "line 3.*time,value"),
         ("@targetlabel true\n@data\n1,2:high\n", "line 3.*'high'"),
     ],
 )
@@ -196,7 +196,7 @@ def test_conll_with_tabs_keeps_blanks_inside_fields_and_hashes_as_tokens(tmp_pat
 def test_a_ragged_conll_line_is_named(tmp_path):
     with pytest.raises(DataError, match=r"line 3.*2 fields.*3"):
         read_conll(put(tmp_path, "a.conll", "a b\nc d\ne f g\n"))
-    with pytest.raises(DataError, match="2 names"):
+    with pytest.raises(DataError, match="2 different names"):
         read_conll(put(tmp_path, "b.conll", "a b\n"), columns=["words"])
 
 
@@ -367,7 +367,7 @@ def test_a_file_that_is_no_gzip_or_parquet_is_one_sentence(tmp_path):
 
 def test_an_unknown_suffix_suggests_the_nearest(tmp_path):
     with pytest.raises(DataError, match=r"did you mean '.jsonl'"):
-        read(put(tmp_path, "a.json", "{}"))
+        read(put(tmp_path, "a.jsonll", "{}"))
     with pytest.raises(DataError, match="file type"):
         read(put(tmp_path, "noname", "x"))
 
@@ -378,7 +378,7 @@ def test_an_unknown_kind_of_text_suggests_the_nearest(tmp_path):
 
 
 def test_a_missing_time_column_suggests_the_nearest(tmp_path):
-    with pytest.raises(DataError, match="did you mean 'date'"):
+    with pytest.raises(DataError, match="the nearest is 'date'"):
         read(put(tmp_path, "a.csv", "date,x\n2024-01-01,1\n"), time="Dates")
 
 

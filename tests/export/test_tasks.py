@@ -148,6 +148,7 @@ def test_a_model_of_one_text_writes_on_without_end(tmp_path):
     assert len(numpy_model(task, tmp_path).write("ab", 30)) == 30
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_numpy_reads_records_as_the_codecs_do(tmp_path):
     inputs = [
         Characters("review", lowercase=True, max_size=12),

@@ -133,6 +133,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # others are unknown on purpose
 @pytest.mark.parametrize("name", ODD)
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)

@@ -11,16 +11,26 @@ from unrolled.serving.service import Service
 from unrolled.serving.settings import Settings
 from unrolled.streaming.sessions import Sessions
 from unrolled.tasks.description import Column, Description
+from unrolled.tasks.shared.reported import Reported
 
 HOST = "http://127.0.0.1"
 STREAM = "ws://127.0.0.1/v1/stream"
 
 
-class ToyModel:
+class ToyModel(Reported):
     """Doubles numbers, and streams as the toy does."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+
+    def _fitted(self):
+        return self
+
+    def _input_codecs(self):
+        return ()
+
+    def _answer_codecs(self):
+        return ()
 
     def describe(self):
         columns = (Column("x", "value"),)

@@ -54,7 +54,7 @@ def test_columns_grow_and_single_values_stay():
     assert pieces.rest(memory)[0] == {"load": [], "site": "north"}
     with pytest.raises(DataError, match="'site': expected a value in the first event"):
         pieces.take({"load": 5.0}, pieces.initial())
-    with pytest.raises(DataError, match="received load; did you mean 'laod'"):
+    with pytest.raises(DataError, match=r"'load': expected in the data.*the nearest is 'laod'"):
         pieces.take({"laod": 5.0, "site": "north"}, pieces.initial())
 
 

@@ -10,6 +10,7 @@ from unrolled.codecs.tables.numeric import Numbers
 from unrolled.codecs.text.characters import Characters
 from unrolled.codecs.text.words import Words
 from unrolled.errors import DataError, InputError
+from unrolled.reading_report import UnrolledWarning
 from unrolled.tasks.classification.classifier import Classifier
 from unrolled.tasks.classification.tagger import Tagger
 
@@ -78,7 +79,8 @@ def test_unseen_characters_categories_and_words_are_counted():
         inputs = [codec] if codec.columns != ("c",) else [Characters("x"), codec]
         model = Classifier(inputs, hidden_size=4).fit(rows, epochs=1)
         (column,) = codec.columns
-        shares = model.predict_proba([{**rows[0], column: odd}])
+        with pytest.warns(UnrolledWarning, match=column):
+            shares = model.predict_proba([{**rows[0], column: odd}])
         assert shares.sum() == pytest.approx(1, abs=1e-5)
         assert sum(model.codecs_.report().values()) == (3 if column == "x" else 1)
         model.predict_proba(rows[:1])
@@ -97,10 +99,10 @@ def test_sequences_without_a_step_are_answered_but_not_all_of_them_learnt_from(m
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"inputs": "reviw"}, "did you mean 'review'"),
-        ({"inputs": Words("Review")}, "did you mean 'review'"),
-        ({"target": "star"}, "did you mean 'stars'"),
-        ({"target": Labels("star")}, "did you mean 'stars'"),
+        ({"inputs": "reviw"}, "the nearest is 'review'"),
+        ({"inputs": Words("Review")}, "the nearest is 'review'"),
+        ({"target": "star"}, "the nearest is 'stars'"),
+        ({"target": Labels("star")}, "the nearest is 'stars'"),
         ({"target": Words("stars")}, "target"),
         ({"inputs": []}, "inputs"),
         ({"inputs": ["stars"]}, "sequence"),

@@ -105,8 +105,8 @@ def test_files_beside_their_table_are_found_again_after_loading(tmp_path):
     [
         (lambda: Captioner(decoder={"copy": True}).fit(scenes(9)), "no words to copy"),
         (lambda: Captioner(Words("caption")).fit(scenes(9)), "Pictures or Frames"),
-        (lambda: Captioner("pictur").fit(scenes(9)), "did you mean 'picture'"),
-        (lambda: Captioner(target="captions").fit(scenes(9)), "did you mean 'caption'"),
+        (lambda: Captioner("pictur").fit(scenes(9)), "the nearest is 'picture'"),
+        (lambda: Captioner(target="captions").fit(scenes(9)), "the nearest is 'caption'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(act, words):

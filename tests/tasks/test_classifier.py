@@ -51,6 +51,7 @@ def test_without_inputs_everything_but_the_target_is_read():
     assert set(model.classes_) == {"math", "science"}
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_labels_keep_their_type_and_probabilities_their_order():
     for labels in (["a", "b"], [3, 7], [True, False]):
         model = Classifier(hidden_size=4).fit(["xx", "yy"] * 8, labels * 8, epochs=1)

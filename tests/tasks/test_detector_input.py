@@ -77,7 +77,7 @@ def test_time_zones_may_be_mixed_where_every_time_has_one(later):
     detector = small().fit(table(frame()), baselines=False)
     same(detector.detect(table(later.with_columns(hour=pl.Series(mixed)))), detector.detect(table(later)))
     half = [text if row % 2 else text[:-6] for row, text in enumerate(zoned)]
-    with pytest.raises(DataError, match="times such as"):
+    with pytest.raises(DataError, match="all have a zone, or none"):
         detector.detect(table(later.with_columns(hour=pl.Series(half))))
 
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_watched_is_refused_in_one_sentence(data, words):
 
 
 def test_other_columns_than_in_training_are_refused(fitted, later):
-    with pytest.raises(DataError, match="a known name"):
+    with pytest.raises(DataError, match="expected in the data"):
         fitted.detect(table(later.rename({"x": "y"})))
     with pytest.raises(DataError, match="numbers, as in training"):
         fitted.detect(table(later.with_columns(x=pl.lit("high"))))

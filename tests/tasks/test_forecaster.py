@@ -299,7 +299,7 @@ def test_illegal_options_are_refused(past: Table, options: dict[str, object], wo
 
 
 def test_bad_data_is_refused_with_the_column_named(past: Table) -> None:
-    with pytest.raises(DataError, match="did you mean 'load'"):
+    with pytest.raises(DataError, match="the nearest is 'load'"):
         Forecaster("laod").fit(past)
     with pytest.raises(DataError, match="column 'site': expected numbers"):
         Forecaster("site").fit(past)

@@ -221,8 +221,8 @@ def test_empty_documents_are_documents():
     [
         ({"unit": "word"}, "did you mean 'words'"),
         ({"unit": Words("body")}, "'text'"),
-        ({"text": "txt"}, "did you mean 'text'"),
-        ({"given": ["langs"]}, "did you mean 'lang'"),
+        ({"text": "txt"}, "the nearest is 'text'"),
+        ({"given": ["langs"]}, "the nearest is 'lang'"),
     ],
 )
 def test_illegal_options_are_refused_by_name(options, words):

@@ -124,6 +124,7 @@ def test_only_allowed_items_are_answered(shop):
         shop.predict(sessions(5), allowed=["never seen"])
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_items_and_users_that_nobody_knows_are_read_without_harm(shop):
     answers = shop.predict([["door 3", "never seen", "till"]], k=1)
     assert answers["x"].to_list() == ["gift 3"]

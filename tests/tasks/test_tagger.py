@@ -29,6 +29,7 @@ def verbs_and_adverbs(count, seed=0):
     return rows
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_unseen_words_are_tagged_by_their_characters():
     model = Tagger(hidden_size=12, dropout=0.1).fit(verbs_and_adverbs(60), **{**FAST, "epochs": 8})
     unseen = verbs_and_adverbs(30, seed=9)

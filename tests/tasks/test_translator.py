@@ -89,6 +89,7 @@ def test_answers_go_on_from_the_prefix_that_is_forced(backwards):
     assert [mixed[0][0], mixed[1], mixed[2][0]] == ["f", free[1][0].text, "d"]
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_a_prefix_may_be_copied_from_the_source_or_be_a_list_of_words():
     model = quick(unit="words", target=Words("target", min_count=2), decoder={"copy": True}).fit(commands(60))
     fresh = [{"source": "please drop zyxwv now"}]
@@ -174,6 +175,7 @@ def commands(count: int, seed: int = 0) -> list[dict[str, str]]:
     return [{"source": f"please drop {name} now", "target": f"remove {name}"} for name in names]
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_names_that_were_never_seen_are_copied():
     model = Translator(unit="words", hidden_size=32, dropout=0.0, decoder={"copy": True})
     model.source, model.target = Words("source", min_count=2), Words("target", min_count=2)
@@ -242,10 +244,12 @@ def test_tables_lists_and_missing_values_are_read():
     assert model.evaluate(frame).n == 16
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_characters_never_seen_and_empty_sources_are_answered(backwards):
     assert len(backwards.predict(["ÿ日", "", "aÿb"])) == 3
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_a_source_of_ten_thousand_words_is_answered(backwards):
     (answer,) = backwards.predict(["ab " * 10_000], beam_size=2)
     assert len(answer) <= backwards.target_.longest * 3 // 2 + 1
@@ -320,7 +324,7 @@ def test_options_of_an_answer_are_checked(backwards):
         backwards.predict(["a"], prefix="aÿ")
     with pytest.raises(OptionError, match="attention"):
         quick(attention="none").fit(*reversal(9)).align(["a"])
-    with pytest.raises(DataError, match="did you mean 'sources'"):
+    with pytest.raises(DataError, match="the nearest is 'sources'"):
         backwards.predict([{"sources": "a"}])
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unrolled.cli.notes import warn_of
 from unrolled.cli.reading import read_data, reading_of
 
 
@@ -20,6 +21,7 @@ def evaluate(
 ) -> None:
     """Score a model on data, next to its baselines; the output says so when a baseline is better."""
     from unrolled.errors import OptionError, UnsupportedError, message
+    from unrolled.reading_report import quietly
     from unrolled.tasks.registry import load
 
     task = load(model)
@@ -31,7 +33,9 @@ def evaluate(
     if given and "rank" not in abilities:
         flag = f"--{next(iter(given))}"
         raise OptionError(message(flag, expected="a recommender", received=f"a {type(task).__name__}"))
-    scores = task.evaluate(source, **given)
+    with quietly():  # it is shown below
+        scores = task.evaluate(source, **given)
+    warn_of(scores.report)
     matrix = task.confusion(source) if confusion else None
     if as_json:
         more = {} if matrix is None else {"confusion": matrix.to_json()}

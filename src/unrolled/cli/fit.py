@@ -12,7 +12,7 @@ from unrolled.cli.arguments import Argument, arguments_of, parse
 from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
 from unrolled.cli.output import INTERRUPTED
-from unrolled.cli.reading import FORMATS, read_data
+from unrolled.cli.reading import FORMATS, TIMES, read_data
 from unrolled.errors import OptionError, message
 
 
@@ -110,6 +110,14 @@ READING = {
     "separator": "characters between the values of a csv file, such as ';', '::' or tab",
     "decimal": "sign before the decimals in a csv or tsv file: . or ,",
     "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
+    "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
+    "time_format": "format of the timestamps, such as %d.%m.%y (default: recognised)",
+    "unit": "what timestamps that are numbers count: s, ms, us, ns, days, excel, or number if they are no times",
+    "zone": "zone of the timestamps, such as Europe/Berlin",
+}
+SWITCHES = {
+    "header": "the first line of a csv or tsv file names the columns",
+    "day_first": "01/02/2021 is February 1; with --no-day-first it is January 2 (default: decided by all values)",
 }
 
 
@@ -148,9 +156,7 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
             for flag, text in READING.items()
             if flag not in {argument.name for argument in model}
         ),
-        _option(
-            Argument("header", bool, bool, None, "the first line of a csv or tsv file names the columns"), "Reading"
-        ),
+        *(_option(Argument(flag, bool, bool, None, text), "Reading") for flag, text in SWITCHES.items()),
         *(_option(argument, "Model") for argument in model),
         *(_option(argument, "Training") for argument in [*training, rival]),
     ]
@@ -184,7 +190,7 @@ def _short(value: Any) -> str:
 
 
 def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Callable[..., None]:
-    plain = ["data", "out", *kind.flags, *kind.own, *READING, "header"]
+    plain = ["data", "out", *kind.flags, *kind.own, *READING, *SWITCHES]
     mappings = [argument.name for argument in known.values() if argument.kind is dict]
 
     def run(config: str | None, **given: str | bool | None) -> None:
@@ -215,7 +221,8 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
         "columns": values.get("columns", ""),
         "header": values.get("header") is not False,
-        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing")},
+        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing", "encoding")},
+        "times": {flag: values[flag] for flag in TIMES if flag not in known and values.get(flag) not in (None, "")},
     }
     source = read_data(values["data"], **reading)
     training_names = {argument.name for argument in arguments_of(TrainingOptions)}

@@ -10,14 +10,17 @@ long as learnt attributes end in `_`, hold plain JSON values and are set through
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+
 from unrolled.batch import Nested
 from unrolled.errors import NotFittedError, message
 from unrolled.ragged import Ragged
+from unrolled.reading_report import LOOKED_AT, current
 
 Record = Mapping[str, Any]
 Kind = Literal["index", "vector", "nested", "spectrum", "picture"]
@@ -60,6 +63,7 @@ class Codec(ABC):
 
     name: ClassVar[str]
     opens_files: ClassVar[bool]  # whether a raw value may name a file; every codec sets it
+    unit: ClassVar[str] = "values"  # what one token of the column is, in reports
     media: ClassVar[bool] = False  # a raw value is a recording, picture or film: baselines read its encoding instead
     version: ClassVar[int] = 1  # version of the JSON form; increased when a codec changes its form
     may_open: bool = False  # whether a named file is opened now; never before `allow_files(True)`
@@ -154,6 +158,36 @@ class Codec(ABC):
     def _count(self, **met: Any) -> None:
         """Store the counts of this `encode`, for `report`."""
         self._met = {what: int(count) for what, count in met.items() if count}
+
+    def _tell(
+        self,
+        lengths: np.ndarray,
+        tokens: int = 0,
+        unknown: np.ndarray | None = None,
+        value_at: Callable[[int], Any] = int,
+        knows: Callable[[Any], bool] = bool,
+        missing: int = 0,
+    ) -> None:
+        """Tell the call that runs, if it counts, what was read: see `unrolled.reading_report`.
+
+        Args:
+            lengths: steps of each record, (B,).
+            tokens: number of tokens.
+            unknown: places of the unknown ones among all tokens; None for a codec without a vocabulary.
+            value_at: returns the value at a place.
+            knows: returns whether the vocabulary has a value.
+            missing: number of missing values, which are no unknown ones.
+        """
+        tally = current()
+        if tally is None or not tally.counts_for(self):
+            return
+        tally.empty[id(self)] = tally.empty.get(id(self), 0) + int((np.asarray(lengths) == 0).sum())
+        tally.counts["missing values"] += int(missing)
+        if unknown is not None:
+            share = tally.share(self.columns[0], self.unit, id(self))
+            share.tokens += tokens
+            share.unknown += len(unknown)
+            share.learn(list(dict.fromkeys(map(value_at, unknown[:LOOKED_AT].tolist()))), knows)
 
 
 def _is_learnt(attribute: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.codecs.base import Record
-from unrolled.errors import DataError, message, unknown
+from unrolled.errors import DataError, lacking, message
 
 
 def chunks(records: Iterable[Record], size: int = 1024) -> Iterator[tuple[int, list[Record]]]:
@@ -24,7 +24,7 @@ def value_of(record: Record, column: str) -> Any:
     try:
         return record[column]
     except KeyError:
-        raise unknown("column", column, record.keys(), DataError) from None
+        raise lacking(column, record.keys()) from None
 
 
 def values_of(records: Sequence[Record], column: str) -> list[Any]:

@@ -1,6 +1,5 @@
 """Documents: texts that are read lazily, so that memory stays constant however long they are."""
 
-import codecs
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, decoded, encoding_of
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
+from unrolled.data.spans import Span, aligned, lines_of, open_file, unreadable, whole_span
 from unrolled.errors import DataError, OptionError, message
 
 KINDS = ("document", "lines", "files")
-BLOCK_BYTES = 1 << 16
 LONGEST_WORD = 1000
 PACKED = {
     b"\x1f\x8b": "gzip",
@@ -27,48 +27,6 @@ PACKED = {
 }
 
 
-class Span:
-    """A range of bytes of one file, cut between characters.
-
-    Args:
-        path: the file.
-        start: first byte.
-        stop: byte after the last one.
-    """
-
-    __slots__ = ("path", "start", "stop")
-
-    def __init__(self, path: Path, start: int, stop: int) -> None:
-        self.path, self.start, self.stop = path, start, stop
-
-    def pieces(self) -> Iterator[str]:
-        """Yield the text in pieces of bounded size.
-
-        Raises:
-            DataError: bytes that are not UTF-8; the message names file and byte.
-        """
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        with open_file(self.path) as file:
-            file.seek(self.start)
-            place = self.start
-            while place < self.stop:
-                block = file.read(min(BLOCK_BYTES, self.stop - place))
-                if not block:
-                    break
-                try:
-                    text = decoder.decode(block)
-                except UnicodeDecodeError as fault:
-                    held = len(decoder.getstate()[0])
-                    raise not_text(self.path, place - held + fault.start) from fault
-                if not place:
-                    text = text.removeprefix("\ufeff")  # a byte order mark is not text
-                place += len(block)
-                if text:
-                    yield text
-        if decoder.getstate()[0]:
-            raise not_text(self.path, self.stop - len(decoder.getstate()[0]))
-
-
 class Documents(Source):
     """Texts from files, never in memory as a whole; each record is {"text": str}.
 
@@ -76,17 +34,21 @@ class Documents(Source):
         paths: the files.
         kind: "document" (each file is one text), "lines" (each line is one) or "files" (like "document", for a folder).
         column: name of the text column.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
+        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
         DataError: no file, or only empty ones.
     """
 
-    def __init__(self, paths: Sequence[Path], kind: str = "document", column: str = "text") -> None:
+    def __init__(
+        self, paths: Sequence[Path], kind: str = "document", column: str = "text", encoding: str | None = None
+    ) -> None:
         if kind not in KINDS:
             raise OptionError(message("kind", expected=f"one of {KINDS}", received=kind))
         for path in paths:
             refuse_packed(path)
-        spans = [Span(path, 0, size_of(path)) for path in paths]
+        spans = [whole_span(path, encoding) for path in paths]
         self._set(spans, kind, column)
         if not self.len_bytes:
             raise DataError(
@@ -128,7 +90,7 @@ class Documents(Source):
         """Yield every document as an iterator of pieces of bounded size."""
         if self.kind == "lines":
             for span in self.spans:
-                yield from ((line,) for line in _lines(span))  # type: ignore[misc]
+                yield from ((line,) for line in lines_of(span))  # type: ignore[misc]
         else:  # the spans of one file are one text
             for _, spans in groupby(self.spans, key=lambda span: span.path):
                 yield chain.from_iterable(span.pieces() for span in spans)
@@ -195,10 +157,10 @@ class Documents(Source):
             size = span.stop - span.start
             left, right = max(0, start - place), min(size, stop - place)
             if left < right or (right > 0 and left < size):
-                first = _align(span, span.start + left, self.kind == "lines")
-                last = _align(span, span.start + right, self.kind == "lines")
+                first = aligned(span, span.start + left, self.kind == "lines")
+                last = aligned(span, span.start + right, self.kind == "lines")
                 if first < last:
-                    spans.append(Span(span.path, first, last))
+                    spans.append(Span(span.path, first, last, span.encoding))
             place += size
         return spans
 
@@ -210,54 +172,6 @@ def stretches_of(length: int, share: float, stretches: int) -> list[tuple[int, i
         for part in range(stretches)
     ]
     return [(start, stop) for start, stop in edges if start < stop]
-
-
-def _align(span: Span, place: int, lines: bool) -> int:
-    """Return the next byte at or after `place` at which a character, or a line, begins."""
-    if place <= span.start:
-        return span.start
-    if place >= span.stop:
-        return span.stop
-    with open_file(span.path) as file:
-        if lines:
-            file.seek(place - 1)
-            file.readline()
-            return min(file.tell(), span.stop)
-        file.seek(place)
-        following = file.read(4)
-    at_end = len(following) if len(following) < 4 else 0
-    ahead = next((offset for offset, byte in enumerate(following) if byte & 0xC0 != 0x80), at_end)
-    return min(place + ahead, span.stop)
-
-
-def _lines(span: Span) -> Iterator[str]:
-    """Yield the lines without their ends; empty lines are left out."""
-    rest = ""
-    for piece in span.pieces():
-        *whole, rest = (rest + piece).split("\n")
-        yield from (line.rstrip("\r") for line in whole if line.rstrip("\r"))
-    if rest.rstrip("\r"):
-        yield rest.rstrip("\r")
-
-
-def not_text(path: Path, place: int) -> DataError:
-    """Return the error for bytes that are not UTF-8."""
-    return DataError(
-        message(
-            str(path),
-            expected="text in UTF-8",
-            received=f"other bytes at position {place}",
-            remedy="convert it, for example with iconv -f latin1 -t utf8",
-        )
-    )
-
-
-def open_file(path: Path) -> Any:
-    """Open a file for reading bytes; a missing or locked file gives a clear error."""
-    try:
-        return path.open("rb")
-    except OSError as fault:
-        raise unreadable(path, fault) from fault
 
 
 def whole_bytes(path: Path) -> bytes:
@@ -300,39 +214,50 @@ def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
             raise DataError(message(str(path), expected="an unpacked file", received=f"a {name} file", remedy=remedy))
 
 
-def whole_text(path: Path) -> str:
-    """Return a whole small file as text, with Unix line ends; `.gz` is unpacked.
+def whole_text(path: Path, encoding: str | None = None, feeds_alone: bool = False) -> str:
+    r"""Return a whole small file as text, in which `\n`, `\r\n` and `\r` are all `\n`; `.gz` is unpacked.
+
+    Args:
+        path: the file.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        feeds_alone: a single `\r` ends no line where there is any `\n`, as in files whose lines are counted.
 
     Raises:
-        DataError: missing, empty or not UTF-8.
+        OptionError: an unknown encoding.
+        DataError: missing, empty or in another encoding.
     """
-    raw = whole_bytes(path)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise not_text(path, fault.start) from fault
+    text = decoded(whole_bytes(path), path, encoding)
     if not text.strip():
         raise DataError(message(str(path), expected="at least one row", received="an empty file"))
-    return text.replace("\r\n", "\n")
+    carriage = "\r" if not feeds_alone or "\n" not in text else "\r\n"
+    return text.replace("\r\n", "\n").replace(carriage, "\n")
+
+
+def in_utf8(path: Path, encoding: str | None = None) -> Path | bytes:
+    """Return a file for a reader that knows UTF-8 alone: the path itself, or its unpacked or converted bytes.
+
+    Args:
+        path: the file.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+
+    Raises:
+        OptionError: an unknown encoding.
+        DataError: missing, or in another encoding.
+    """
+    with open_file(path) as file:
+        start = file.read(SAMPLE_BYTES)
+    packed = start.startswith(b"\x1f\x8b")
+    if not packed and encoding_of(start, path, encoding).name == UTF_8.name:
+        return path
+    raw = whole_bytes(path)
+    plain = packed and encoding_of(raw[:SAMPLE_BYTES], path, encoding).name == UTF_8.name
+    return raw if plain else decoded(raw, path, encoding).encode()
 
 
 def plain_suffix(path: Path) -> str:
     """Return the suffix of a file name in lower case, without a last `.gz`."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
-
-
-def size_of(path: Path) -> int:
-    """Return the size of a file in bytes."""
-    try:
-        return path.stat().st_size
-    except OSError as fault:
-        raise unreadable(path, fault) from fault
-
-
-def unreadable(path: Path, fault: OSError) -> DataError:
-    """Return the error for a file that cannot be opened."""
-    return DataError(message("file", expected="one that can be read", received=f"{path} ({fault.strerror or fault})"))
 
 
 def at_spaces(pieces: Iterator[str]) -> Iterator[str]:

@@ -1,21 +1,19 @@
 """Event logs with one row per event (user, item, time): sorted by user and time, with a report of irregularities."""
 
 import time as clock
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Source, as_table
-from unrolled.data.timestamps import parse_times
+from unrolled.data.source import Source, Table, as_table
+from unrolled.data.time_forms import TimeForm, read_times
+from unrolled.data.time_options import NUMBER, TimeOptions
+from unrolled.data.time_zones import local_seconds
 from unrolled.errors import DataError, message
 
 USER = "user"  # name of the user column of a list of sessions
 _ROW, _FIRST, _TIME = "row number", "first row", "seconds"
-# numbers this large are times since 1970 in a smaller unit than seconds, as they would mean the year 5138
-_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-_CALENDAR = 1e8  # from here on numbers are dates in seconds since 1970; smaller numbers only give the order
 _TOMORROW = 86_400.0
 
 
@@ -58,6 +56,7 @@ class EventLog:
         seconds: time of each event, in seconds since 1970 (UTC) or in the log's own numbers, (N,); None if the
             log has no time.
         report: counts of irregularities.
+        form: the form of the times, None if the log has no time.
     """
 
     frame: pl.DataFrame
@@ -66,6 +65,7 @@ class EventLog:
     lengths: np.ndarray
     seconds: np.ndarray | None
     report: EventReport
+    form: TimeForm | None = None
 
     @property
     def items(self) -> pl.Series:
@@ -75,7 +75,13 @@ class EventLog:
     @property
     def calendar(self) -> bool:
         """Whether the times are dates, with hours and weekdays."""
-        return self.seconds is not None and len(self.seconds) > 0 and float(self.seconds.min()) >= _CALENDAR
+        return self.form is not None and self.form.kind != NUMBER
+
+    @property
+    def local_seconds(self) -> np.ndarray | None:
+        """Return the time of each event by the clocks of the log's zone, as if they showed UTC, (N,)."""
+        zone = None if self.form is None else self.form.zone
+        return None if self.seconds is None else local_seconds(self.seconds, zone)
 
     def rows_of(self, users: np.ndarray) -> np.ndarray:
         """Return the row numbers of some users, one user after the other."""
@@ -88,10 +94,18 @@ class EventLog:
         """Return the events of some users, in that order."""
         rows = self.rows_of(users)
         seconds = None if self.seconds is None else self.seconds[rows]
-        return EventLog(self.frame[rows], self.item, self.users[users], self.lengths[users], seconds, self.report)
+        return replace(self, frame=self.frame[rows], users=self.users[users], lengths=self.lengths[users],
+                       seconds=seconds)  # fmt: skip
 
 
-def event_log(data: Source, user: str | None, item: str, time: str | None = None, empty: bool = False) -> EventLog:
+def event_log(
+    data: Source,
+    user: str | None,
+    item: str,
+    time: str | None = None,
+    empty: bool = False,
+    form: TimeForm | None = None,
+) -> EventLog:
     """Sort events by user and time.
 
     Args:
@@ -100,6 +114,7 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         item: the column that names the item.
         time: the column of times: dates, times, text or numbers; None if the rows are in order already.
         empty: keep users without a complete event, with no events.
+        form: the form of the times that was learnt; None to learn it, by the table's own options.
 
     Raises:
         DataError: columns that do not exist, times that cannot be read, or no complete event.
@@ -111,7 +126,8 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         >>> log.items.to_list(), log.lengths.tolist(), str(log.report)
         ([3, 1, 2], [2, 1], '1 out of order (sorted)')
     """
-    frame = as_table(data).frame
+    table = as_table(data)
+    frame = table.frame
     data.require(*(column for column in (item, user, time) if column is not None))
     sessions = isinstance(frame[item].dtype, pl.List | pl.Array)
     if user is None and sessions:
@@ -132,7 +148,8 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
     rows = frame.height
     frame = frame.with_columns(pl.int_range(pl.len()).alias(_ROW))
     if time is not None:
-        frame = frame.with_columns(seconds_of(frame[time]).alias(_TIME))
+        found, form = _times(table, frame[time], frame[user], form)
+        frame = frame.with_columns(seconds_of(found).alias(_TIME))
     frame = frame.drop_nulls([user, item, *([_TIME] if time is not None else [])])
     incomplete = rows - frame.height
     if not (everybody if empty else frame).height:
@@ -150,13 +167,22 @@ def event_log(data: Source, user: str | None, item: str, time: str | None = None
         sizes = sizes.with_columns(pl.col("events").fill_null(0))
     seconds = frame[_TIME].to_numpy().astype(np.float64) if time is not None else None
     future = (
-        0
-        if seconds is None or not len(seconds) or seconds.min() < _CALENDAR
-        else int((seconds > clock.time() + _TOMORROW).sum())
+        0 if seconds is None or form is None or form.kind == NUMBER else int((seconds > clock.time() + _TOMORROW).sum())
     )
     report = EventReport(int(late), before - frame.height, incomplete, future)
     kept = frame.drop([_ROW, _FIRST, *([_TIME] if time is not None else [])])
-    return EventLog(kept, item, sizes[user], sizes["events"].to_numpy().astype(np.int64), seconds, report)
+    return EventLog(kept, item, sizes[user], sizes["events"].to_numpy().astype(np.int64), seconds, report,
+                    None if time is None else form)  # fmt: skip
+
+
+def _times(table: Table, values: pl.Series, user: pl.Series, form: TimeForm | None) -> tuple[pl.Series, TimeForm]:
+    """Return the times of a log, and the form in which they were read."""
+    if form is None and table.time == values.name:
+        form = table.time_form
+    known = form or (table.times if isinstance(table.times, TimeForm) else None)
+    if known is not None:
+        return known.parse(values, user), known
+    return read_times(values, table.times if isinstance(table.times, TimeOptions) else None, user)
 
 
 def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
@@ -174,13 +200,10 @@ def _exploded(frame: pl.DataFrame, item: str, time: str | None) -> pl.DataFrame:
 
 
 def seconds_of(times: pl.Series) -> pl.Series:
-    """Return seconds since 1970, from any usual form; numbers that are no dates stay unchanged."""
-    parsed = parse_times(times)
-    if parsed.dtype.is_temporal():
-        return parsed.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
-    numbers = parsed.cast(pl.Float64).fill_nan(None)
+    """Return parsed times in seconds since 1970 (UTC); numbers stay unchanged."""
+    if times.dtype.is_temporal():
+        return times.cast(pl.Datetime("us")).to_physical().cast(pl.Float64) / 1e6
+    numbers = times.cast(pl.Float64).fill_nan(None)
     if numbers.is_infinite().any():
         raise DataError(message(f"column {times.name!r}", expected="finite times", received="an infinite one"))
-    largest: Any = numbers.max()
-    unit = next((unit for least, unit in _UNITS if largest is not None and largest > least), 1.0)
-    return numbers / unit
+    return numbers

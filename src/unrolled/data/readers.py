@@ -4,24 +4,26 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, refuse_packed, unreadable, whole_text
+from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
-from unrolled.data.formats.conll import parse_conll
 from unrolled.data.formats.delimited import Dialect, parse_delimited
-from unrolled.data.formats.fasta import parse_fasta
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
-from unrolled.data.formats.ts import parse_ts
+from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table
-from unrolled.errors import DataError, message, unknown
+from unrolled.data.spans import unreadable
+from unrolled.data.time_forms import TimeForm
+from unrolled.data.time_options import TimeOptions
+from unrolled.data.time_words import TimeWords, times_from
+from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
 Place = str | Path
@@ -38,6 +40,8 @@ def read_csv(
     header: bool = True,
     missing: Collection[str] | None = None,
     texts: Collection[str] = (),
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     r"""Read comma-separated values; quotes protect commas and line breaks.
 
@@ -54,9 +58,11 @@ def read_csv(
         missing: texts that stand for a missing value in every column. By default NA, n/a, - and the like do so in
             columns of numbers only.
         texts: names of columns that are text whatever is in them.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
         OptionError: a separator or decimal sign that cannot be.
 
     Example:
@@ -68,7 +74,7 @@ def read_csv(
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
     dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect), path, time, group)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -81,6 +87,8 @@ def read_tsv(
     header: bool = True,
     missing: Collection[str] | None = None,
     texts: Collection[str] = (),
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read tab-separated values; quotes are ordinary characters, because texts may contain single ones.
 
@@ -92,27 +100,42 @@ def read_tsv(
         header: whether the first line names the columns; without, they are column_1, column_2, ...
         missing: texts that stand for a missing value in every column, as in `read_csv`.
         texts: names of columns that are text whatever is in them.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
-        DataError: missing, empty, damaged or not UTF-8.
+        DataError: missing, empty, damaged or in another encoding.
     """
     dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect), path, time, group)
+    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
-def read_jsonl(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_jsonl(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    encoding: str | None = None,
+    **times: Unpack[TimeWords],
+) -> Table:
     """Read one JSON object per line; lists become sequences.
+
+    Args:
+        path: the file.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    return _table(frame_of(list(_json_lines(path))), path, time, group)
+    return _table(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
 
 
-def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
+def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
     decode = json.JSONDecoder().raw_decode
-    for number, line in enumerate(whole_text(local_path(path)).split("\n"), 1):
+    for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
         line = line.strip()
         if not line:
             continue
@@ -128,13 +151,19 @@ def _json_lines(path: Place) -> Iterator[dict[str, Any]]:
 
 
 @from_anywhere()
-def read_parquet(path: Place, time: str | None = None, group: str | None = None) -> Table:
+def read_parquet(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
+
+    Args:
+        path: the file.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: missing or no Parquet.
     """
-    return _table(_polars(pl.read_parquet, path), path, time, group)
+    return _table(_polars(pl.read_parquet, path), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -148,16 +177,18 @@ def scan_parquet(path: Place) -> ParquetStream:
 
 
 @from_anywhere()
-def read_text(path: Place, kind: str | None = None, column: str = "text") -> Documents:
+def read_text(path: Place, kind: str | None = None, column: str = "text", encoding: str | None = None) -> Documents:
     """Read plain text lazily.
 
     Args:
         path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing or empty; text that is not UTF-8 is refused when it is read.
+        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
+        DataError: missing or empty; text in another encoding is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
@@ -167,42 +198,8 @@ def read_text(path: Place, kind: str | None = None, column: str = "text") -> Doc
         chosen = [file for file in files if file.suffix == ".txt"] or files
         if not chosen:
             raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
-        return Documents(chosen, "files", column)
-    return Documents([place], kind or "document", column)
-
-
-@from_anywhere()
-def read_fasta(path: Place) -> Table:
-    """Read FASTA: columns id, description and sequence.
-
-    Raises:
-        DataError: missing, empty, or letters before the first name.
-    """
-    return Table(parse_fasta(whole_text(local_path(path)), Path(path)))
-
-
-@from_anywhere()
-def read_ts(path: Place) -> Table:
-    """Read the UCR/aeon format: one list column per channel, dim_0, dim_1, ..., and `label`.
-
-    Raises:
-        DataError: missing, empty or damaged; the message names the line.
-    """
-    return Table(parse_ts(whole_text(local_path(path)), Path(path)))
-
-
-@from_anywhere()
-def read_conll(path: Place, columns: Sequence[str] | None = None) -> Table:
-    """Read one token per line, a blank line after each sentence: one row per sentence, list columns.
-
-    Args:
-        path: the file.
-        columns: names of the fields; default: col_0, col_1, ...
-
-    Raises:
-        DataError: missing, empty, or a line with another number of fields.
-    """
-    return Table(parse_conll(whole_text(local_path(path)), Path(path), columns))
+        return Documents(chosen, "files", column, encoding)
+    return Documents([place], kind or "document", column, encoding)
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -213,18 +210,12 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
     ".ndjson": read_jsonl,
     ".parquet": read_parquet,
     ".txt": read_text,
-    ".fasta": read_fasta,
-    ".fa": read_fasta,
-    ".fna": read_fasta,
-    ".ts": read_ts,
-    ".conll": read_conll,
-    ".conllu": read_conll,
-    ".po": read_po,
-    ".mo": read_po,
+    **{suffix: form.read for form in FORMATS.values() for suffix in form.suffixes},
 }
+_LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in FORMATS.values() if form.tables)}
 
 
-def read(path: Anywhere, time: str | None = None, group: str | None = None) -> Source:
+def read(path: Anywhere, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
 
     Args:
@@ -233,8 +224,11 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None) -> S
             packed file, such as `.gz` or `.zip`, does not count.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
+            `time_form`, the form of another table.
 
     Raises:
+        OptionError: options of times for a file that is no table.
         DataError: an unknown suffix, files of several kinds, or an error of the reader.
     """
     places = places_of(path)
@@ -253,11 +247,19 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None) -> S
         raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
     (reader, *_) = readers
     given = places[0] if len(places) == 1 else places
-    times = {"time": time, "group": group} if reader in (read_csv, read_tsv, read_jsonl, read_parquet) else {}
-    return reader(given, **times)  # type: ignore[misc]
+    assert reader is not None
+    if reader in _LONG:
+        return reader(given, time=time, group=group, **times)
+    refused = [name for name, value in times.items() if value is not None and name != "time_form"]
+    if refused:
+        expected = f"a table, as {refused[0]} is given"
+        raise OptionError(message("path", expected=expected, received=f"a file ending in {suffixes[0]}"))
+    return reader(given)
 
 
-def as_source(data: Any, y: Any = None, time: str | None = None, group: str | None = None) -> Source:
+def as_source(
+    data: Any, y: Any = None, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Source:
     """Convert the user's data to a Source.
 
     Args:
@@ -270,6 +272,8 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series; an index of times is then the time.
+        times: how the times of that column are read: `day_first`, `time_format`, `unit` and `zone`, as in
+            `TimeOptions`; or `time_form`, the form of another table.
 
     Raises:
         DataError: data that cannot be read as sequences, or `data` and `y` of different lengths.
@@ -283,18 +287,26 @@ def as_source(data: Any, y: Any = None, time: str | None = None, group: str | No
         local_path(data, "data")
     if isinstance(data, Source):
         if y is None:
-            return data if time is None else _table(_frame(data), None, time, group)
-        return _table(frame_of(list(data), y), None, time, group)
-    return source_of(hand_in(data, y), time, group)
+            given = times_from(times) if times or not isinstance(data, Table) else data.times
+            if time is None:
+                return data if not times else _table(_frame(data), None, data.time, data.group, given)
+            return _table(_frame(data), None, time, group, given)
+        return _table(frame_of(list(data), y), None, time, group, times_from(times))
+    return source_of(hand_in(data, y), time, group, times_from(times))
 
 
-def source_of(handed: Handed, time: str | None = None, group: str | None = None) -> Table:
-    """Return what was handed in as a source; see `as_source` for `time` and `group`.
+def source_of(
+    handed: Handed,
+    time: str | None = None,
+    group: str | None = None,
+    times: TimeOptions | TimeForm | None = None,
+) -> Table:
+    """Return what was handed in as a source; see `as_source` for `time` and `group`, and `Table` for `times`.
 
     Raises:
         DataError: no row.
     """
-    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group)
+    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group, times)
     table.indexed, table.row_labels = (handed.time, handed.group), handed.labels
     return table
 
@@ -303,37 +315,45 @@ def _frame(source: Source) -> pl.DataFrame:
     return source.frame if isinstance(source, Table) else frame_of(list(source))
 
 
-def _table(frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None) -> Table:
+def _table(
+    frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None, times: TimeOptions | TimeForm | None
+) -> Table:
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group)
+    table = Table(frame, time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
     return table
 
 
-def _delimited(path: Place, dialect: Dialect) -> pl.DataFrame:
-    return _polars(parse_delimited, path, dialect=dialect)
+def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFrame:
+    def read(place: Path) -> pl.DataFrame:
+        raw = in_utf8(place, encoding)
+        try:
+            return parse_delimited(raw, dialect)
+        except DataError as fault:
+            raise DataError(f"{path}, {fault}") from fault
+
+    return _polars(read, path, ("gzip", "zstd"))
 
 
-def _polars(reader: Callable[..., pl.DataFrame], path: Place, **options: Any) -> pl.DataFrame:
+def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Sequence[str] = ()) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place, unpacked=() if reader is pl.read_parquet else ("gzip", "zstd"))
+    refuse_packed(place, unpacked)
     try:
-        return reader(place, **options)
+        return reader(place)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
-    except DataError as fault:
-        raise DataError(f"{place}, {fault}") from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        _refuse_other_encodings(place)
+        if unpacked:
+            _refuse_other_encodings(place)
         raise DataError(
             message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
         ) from fault
 
 
 def _refuse_other_encodings(path: Path) -> None:
-    if path.suffix not in (".gz", ".parquet"):
+    if path.suffix != ".gz":
         whole_text(path)

@@ -13,6 +13,7 @@ from unrolled.data.kinds import named, wider
 from unrolled.data.missing import MARKS
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message, nearest
 
 OF_TIME = ("time", "group")  # options that belong to the whole table, and not to one file
@@ -50,7 +51,9 @@ def join(
         frame = _of_texts(read, places, frames, {**options, **apart})
     else:
         frame = _stacked(frames, {name: _widest(name, tables) for name in frames[0].columns})
-    table = Table(frame, **{name: options[name] for name in OF_TIME if options.get(name) is not None})
+    columns = {name: options[name] for name in OF_TIME if options.get(name) is not None}
+    times = times_from({name: how for name, how in options.items() if name in TimeWords.__annotations__})
+    table = Table(frame, **columns, times=times)
     folders = {one.folder for _, one in found}
     table.folder = folders.pop() if len(folders) == 1 else None
     return table

@@ -6,6 +6,7 @@ one row per time step instead, and names its `time` and, for several series, its
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,10 +14,13 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
-from unrolled.data.timestamps import TimeReport, parse_times, report_times
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.data.time_forms import TimeForm, read_times
+from unrolled.data.time_options import TimeOptions
+from unrolled.data.timestamps import TimeReport, report_times
+from unrolled.errors import OptionError, lacking, message
 
 
 class Source(ABC):
@@ -61,7 +65,7 @@ class Source(ABC):
         """Refuse a column that does not exist, and suggest the nearest name."""
         for column in columns:
             if column not in self.columns:
-                raise unknown("column", column, self.columns, DataError)
+                raise lacking(column, self.columns)
 
 
 def as_table(source: Source) -> "Table":
@@ -76,13 +80,17 @@ class Table(Source):
         frame: the data; it is never changed.
         time: in long format, the column of timestamps: dates, datetimes, ISO text or numbers. Rows are sorted by it.
         group: in long format, the column that identifies the series.
+        times: options of the reading of times, or the form that was learnt from another table; they also hold for a
+            column of times that only a task names.
 
     Attributes:
         report: counts of irregular timestamps (`TimeReport`), None without `time`.
+        time_form: how the times are written (`TimeForm`), None without `time`.
         folder: folder of the file that the table was read from, None for a table in memory.
         indexed: the columns that an index held in memory, of times and of series, each None where there was none;
             forecasters and detectors use them where no `time` is named.
         row_labels: all columns that an index held; they are no inputs of a model unless they are named.
+        notes: sentences about what a reader changed, such as letters that it made upper case.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -94,22 +102,38 @@ class Table(Source):
         [1.0, 2.0]
     """
 
-    def __init__(self, frame: pl.DataFrame, time: str | None = None, group: str | None = None) -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        time: str | None = None,
+        group: str | None = None,
+        times: TimeOptions | TimeForm | None = None,
+    ) -> None:
         check_fork()
         self.frame = frame
         self.time = time
         self.group = group
         self.report: TimeReport | None = None
+        self.times = times
+        self.time_form: TimeForm | None = None
         self.folder: Path | None = None
         self.indexed: tuple[str | None, str | None] = (None, None)
         self.row_labels: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         if group is not None:
             self.require(group)
         if time is not None:
             self.require(time)
-            frame = frame.with_columns(parse_times(frame[time]))
+            names = None if group is None else frame[group]
+            if isinstance(times, TimeForm):
+                read, self.time_form = times.parse(frame[time], names), times
+            else:
+                read, self.time_form = read_times(frame[time], times, names)
+            frame = frame.with_columns(read)
             frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
             self.report = report_times(frame, time, group)
+            if self.report.duplicates > MAX_DUPLICATES * frame.height:
+                self.report = replace(self.report, separated_by=separating_columns(frame, time, group))
             keys = [time] if group is None else [group, time]
             self.frame = frame.unique(subset=keys, keep="last", maintain_order=True)
 
@@ -132,7 +156,8 @@ class Table(Source):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {kind}" for name, kind in self.frame.schema.items())
-        return f"Table({len(self)} rows; {shown})"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"Table({len(self)} rows; {shown}{notes})"
 
     def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
         """Return the given rows, in that order."""
@@ -146,6 +171,8 @@ class Table(Source):
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.indexed, table.row_labels = self.indexed, self.row_labels
+        table.notes = self.notes
+        table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
 
@@ -199,7 +226,7 @@ class Table(Source):
             raise OptionError(
                 message("split_at", expected="a table with a time column", received="none", remedy="read it with time=")
             )
-        past = time_split(self.frame[self.time], time)
+        past = time_split(self.frame[self.time], time, self.time_form)
         frame = self.frame
         return self._around(frame.filter(past)), self._around(frame.filter(~past))
 

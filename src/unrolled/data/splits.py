@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from unrolled.data.timestamps import parse_times
+from unrolled.data.time_forms import TimeForm, as_datetimes
 from unrolled.errors import DataError, OptionError, message
 
 
@@ -45,28 +46,44 @@ def group_split(groups: Sequence[Hashable], test: float, seed: int) -> pl.Series
     return pl.Series(np.array([name in chosen for name in groups], dtype=bool))
 
 
-def time_split(times: pl.Series, edge: Any) -> pl.Series:
+def time_split(times: pl.Series, edge: Any, form: TimeForm | None = None) -> pl.Series:
     """Return which rows lie before a time, True = past.
 
     Args:
         times: parsed times of the rows, in order.
-        edge: a time in any form that a time column may have.
+        edge: a time in any form that a time column may have; without a zone it is local time in that of `times`.
+        form: the form of the column; None to recognise that of `edge`.
 
     Raises:
         DataError: a time of another kind, or no rows on one side of it.
     """
-    parsed = parse_times(pl.Series(times.name, [edge]))
-    kept, limit = times, parsed
-    if times.dtype.is_temporal() and parsed.dtype.is_temporal():  # a date means its midnight
-        kept, limit = times.cast(pl.Datetime("us")), parsed.cast(pl.Datetime("us"))
-    try:
-        past = (kept < limit[0]).fill_null(False)
-    except (TypeError, NotImplementedError, pl.exceptions.PolarsError) as fault:
-        raise DataError(message("split_at", expected=f"a time like {times[0]}", received=edge)) from fault
+    limit = edge_of(times, edge, form, "split_at")
+    past = (as_datetimes(times, None) < limit).fill_null(False)
     if past.all() or not past.any():
         expected = f"a time between {times.min()} and {times.max()}"
-        raise DataError(message("split_at", expected=expected, received=str(limit[0])))
+        raise DataError(message("split_at", expected=expected, received=str(limit)))
     return past
+
+
+def edge_of(times: pl.Series, edge: Any, form: TimeForm | None, argument: str) -> Any:
+    """Return a time that values of a column can be compared with; a date is its midnight.
+
+    Args:
+        times: parsed times.
+        edge: a time in any form that a time column may have.
+        form: the form of the column; None to recognise that of `edge`.
+        argument: what `edge` is called in messages.
+
+    Raises:
+        DataError: a time of another kind.
+    """
+    zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
+    kind: Literal["number", "datetime"] = "datetime" if times.dtype.is_temporal() else "number"
+    form = replace(form or TimeForm("datetime"), kind=kind, zone=zone)
+    try:
+        return form.parse_one(edge, argument)
+    except DataError as fault:
+        raise DataError(message(argument, expected=f"a time like {times[0]}", received=repr(edge))) from fault
 
 
 def _count(total: int, test: float, unit: str) -> int:

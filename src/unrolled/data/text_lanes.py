@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
-from unrolled.data.documents import Documents, Span, at_spaces
+from unrolled.data.documents import Documents, at_spaces
+from unrolled.data.spans import Span
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
 
@@ -65,7 +66,8 @@ class StreamLanes:
     def __len__(self) -> int:
         if self._density is None:
             text = next((piece for text in self.documents.texts() for piece in text), "")
-            self._density = len(self.encode(text)) / max(1, len(text.encode()))
+            name = next((span.encoding.name for span in self.documents.spans), "utf-8")
+            self._density = len(self.encode(text)) / max(1, len(text.encode(name)))
         return max(1, ceil(self._density * self.documents.len_bytes / self.lanes / self.steps))
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:

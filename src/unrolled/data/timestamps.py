@@ -1,4 +1,4 @@
-"""Time columns: reading of any usual form, and a report of irregular timestamps."""
+"""Time columns: their reading without options, and a report of irregular timestamps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,7 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.forks import check_fork
-from unrolled.errors import DataError, message
-
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%m/%d/%Y")
-_DATETIMES = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y/%m/%d %H:%M:%S")
-_MONTHS = ("%Y-%m", "%b %Y", "%B %Y", "%b %d %Y")
+from unrolled.data.time_forms import read_times
 
 
 @dataclass(frozen=True)
@@ -23,6 +19,7 @@ class TimeReport:
         duplicates: rows whose group and time occurred before; the last one is kept.
         missing: timestamps that are null.
         series: number of groups.
+        separated_by: where many timestamps are duplicated, the columns that would tell the series apart.
     """
 
     step: Any
@@ -30,6 +27,7 @@ class TimeReport:
     duplicates: int
     missing: int
     series: int
+    separated_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         notes = [
@@ -45,49 +43,13 @@ class TimeReport:
 
 
 def parse_times(values: pl.Series) -> pl.Series:
-    """Convert times to dates, datetimes without zone, or numbers.
+    """Convert times to dates, datetimes (which keep their zone), or numbers.
 
     Raises:
-        DataError: text in an unknown form; the message shows the first bad value.
+        DataError: a value that cannot be read, or an order of day and month that is open.
     """
     check_fork()
-    kind = values.dtype
-    if kind == pl.Date or kind.is_numeric():
-        return values
-    if isinstance(kind, pl.Datetime):
-        return values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if kind.time_zone else values
-    if kind == pl.String:
-        return _parse_text(values)
-    raise DataError(
-        message(f"column {values.name!r}", expected="dates, datetimes, ISO text or numbers", received=str(kind))
-    )
-
-
-def _parse_text(values: pl.Series) -> pl.Series:
-    known = values.drop_nulls()
-    for form in _DATES:
-        if known.str.to_date(form, strict=False).null_count() == 0:
-            return values.str.to_date(form, strict=False)
-    for form in _DATETIMES:
-        if known.str.to_datetime(form, strict=False).null_count() == 0:
-            return values.str.to_datetime(form, strict=False)
-    for form in _MONTHS:
-        day = pl.lit(" 1") if "%d" not in form else pl.lit("")
-        dated = known.to_frame().select(pl.concat_str(pl.first(), day)).to_series()
-        if dated.str.to_date(form + (" %d" if "%d" not in form else ""), strict=False).null_count() == 0:
-            whole = values.to_frame().select(pl.concat_str(pl.first(), day)).to_series()
-            return whole.str.to_date(form + (" %d" if "%d" not in form else ""), strict=False).alias(values.name)
-    zoned = known.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_zone="UTC")
-    if zoned.null_count() == 0:
-        whole = values.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_zone="UTC")
-        return whole.dt.replace_time_zone(None)
-    odd = known
-    for form in (*_DATES, *_DATETIMES):
-        odd = odd.filter(odd.str.to_datetime(form, strict=False).is_null())
-    bad = odd[0] if len(odd) else known[0]
-    raise DataError(
-        message(f"column {values.name!r}", expected="times such as 2024-01-31 or 2024-01-31 12:00", received=repr(bad))
-    )
+    return read_times(values)[0]
 
 
 def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeReport:

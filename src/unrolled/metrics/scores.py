@@ -6,12 +6,13 @@ nothing to score, a metric is NaN. Each score's docstring names the program or t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from unrolled.errors import DataError, message
+from unrolled.reading_report import lines_of
 
 IGNORED = -100  # a label that is not scored
 UNSEEN = -1  # a true label that training never saw
@@ -31,6 +32,7 @@ class Scores:
         leading: name of the metric that decides.
         higher_is_better: whether a higher value of it is better.
         notes: details needed to reproduce the scores, such as a library's signature; shown below the table.
+        report: what the scored data held that the model does not know, see `unrolled.reading_report`; shown as well.
 
     Example:
         >>> scores = Scores(10, "sequences", {"accuracy": 0.9}, {"majority": {"accuracy": 0.6}}, "accuracy", True)
@@ -45,6 +47,7 @@ class Scores:
     leading: str
     higher_is_better: bool
     notes: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def best_baseline(self) -> str | None:
@@ -79,6 +82,9 @@ class Scores:
         if np.isnan(self.difference):
             return f"The model LOSES to a simple baseline: it has no {self.leading.replace('_', ' ')}, and {best} has."
         size = f"{abs(self.difference):.4f} {self.leading.replace('_', ' ')}"
+        alarms = self.report.get("warnings", ())
+        if self.wins and alarms:
+            return f"No verdict, as too much is unknown to the model: {alarms[0]}."
         if self.wins:
             return f"The model beats the best baseline ({best}) by {size}."
         if self.difference == 0:
@@ -96,7 +102,7 @@ class Scores:
             lines.append(
                 f"{name:<{first}}" + "".join(f"  {c:>{widths[m]}}" for c, m in zip(cells, metrics, strict=True))
             )
-        return "\n".join([*lines, *self.notes, self.summary])
+        return "\n".join([*lines, *self.notes, *lines_of(self.report), self.summary])
 
     @property
     def summary(self) -> str:
@@ -109,6 +115,7 @@ class Scores:
         record["model"] = _no_nan(self.model)
         record["baselines"] = {name: _no_nan(values) for name, values in self.baselines.items()}
         record["notes"] = list(self.notes)
+        record["report"] = dict(self.report)
         return record
 
     @classmethod

@@ -53,7 +53,8 @@ def draw_alarms(
     if data.time is None:
         raise OptionError(message("data", expected="a table with a time column", received="one without"))
     frame, found, title = _chosen(data, found, series)
-    times = parse_times(frame[data.time]).to_numpy()
+    column = parse_times(frame[data.time])
+    times = (column.dt.replace_time_zone(None) if isinstance(column.dtype, pl.Datetime) else column).to_numpy()
     shown = list(columns)[:MOST]
     height = ABOVE + len(shown) * (HIGH + BETWEEN) + LOW + BELOW
     figure = new_figure(WIDTH, height, theme)

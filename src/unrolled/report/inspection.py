@@ -16,6 +16,7 @@ from unrolled.plots.saliency import draw_saliency
 from unrolled.plots.states import draw_gates, draw_states, draw_tracking
 from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
+from unrolled.reading_report import lines_of
 from unrolled.report.attention_sections import looking_sections
 from unrolled.report.page import Grid, Picture, Section
 from unrolled.training.history import History
@@ -87,7 +88,7 @@ def _scores(found: Inspection) -> Section:
     rows = [("this model", *map(_number, table["model"].values()))]
     for name, scores in table["baselines"].items():
         rows.append((name, *(_number(scores.get(metric)) for metric in names)))
-    text = (found.scores.summary, *found.scores.notes)
+    text = (found.scores.summary, *found.scores.notes, *lines_of(found.scores.report))
     recall = Picture(
         "recall", "How often the true item is among the first k recommendations", partial(draw_recall, found.scores)
     )

@@ -7,10 +7,12 @@ import polars as pl
 from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
+from unrolled.reading_report import uncounted
 from unrolled.serving.bounds import Bounds
 from unrolled.serving.csv_bodies import marked
 from unrolled.serving.errors import STUMBLES, Fault, unreadable
 from unrolled.serving.strict_json import plain
+from unrolled.tasks.shared.reported import reading
 
 
 def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str, Any]:
@@ -21,6 +23,10 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
         data: records, or a Table.
         probabilities: also return the probability of each class.
 
+    Returns:
+        "predictions"; "report", what these records held that the model does not know; with probabilities "classes"
+        and "probabilities".
+
     Raises:
         DataError: records that the model cannot read.
         UnsupportedError: probabilities of a task without classes.
@@ -29,13 +35,16 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     if said is not None and "probabilities" not in said.abilities:
         raise UnsupportedError(f"probabilities: a {said.task} has no classes")
     try:
-        answers = model.predict(data)
-        shares = None if said is None else model.predict_proba(data)
+        with reading(model) as tally:
+            answers = model.predict(data)
+        with uncounted():  # the same records again
+            shares = None if said is None else model.predict_proba(data)
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
-    found: dict[str, Any] = {"predictions": answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers}
+    rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
+    found: dict[str, Any] = {"predictions": rows, "report": tally.report()}
     if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}
     return plain(found)
@@ -60,4 +69,4 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
             raise Fault("length", message(f"column {name[:80]!r}", expected=f"at most {bounds.length:,} characters",
                                           received=f"{longest:,}"))  # fmt: skip
     said = model.describe()
-    return Table(frame, said.time, said.group)
+    return Table(frame, said.time, said.group, model.time_form_)

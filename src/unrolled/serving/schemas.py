@@ -98,10 +98,40 @@ class Records(Strict):
     probabilities: bool = Field(False, description="also return the probability of each class (classification only)")
 
 
+class ColumnReport(Strict):
+    """The tokens of one column that was read."""
+
+    tokens: int
+    unit: str = Field(description="what a token is: characters, words, values or items")
+    unknown: int = Field(description="number of tokens that training never saw")
+    share: float = Field(description="their share")
+    examples: list[str] = Field(description="some of them")
+    hint: str = Field(description="the case in which most would be known; else empty")
+
+
+class Report(Strict):
+    """What the records of this request held that the model does not know."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+    tokens: int
+    unknown: int = Field(description="number of tokens that training never saw")
+    share_unknown: float = Field(alias="share unknown", description="their share")
+    columns: dict[str, ColumnReport]
+    empty_records: int = Field(alias="empty records")
+    missing_values: int = Field(alias="missing values")
+    gaps_filled: int = Field(alias="gaps filled", description="missing rows of series")
+    unseen_series: int = Field(alias="unseen series", description="series that training never saw")
+    rows_left_out: int = Field(alias="rows left out", description="such as those with a repeated time")
+    times_that_did_not_fit: int = Field(alias="times that did not fit", description="that do not follow the clock")
+    warnings: list[str] = Field(description="a sentence for each column of which more than a fifth is unknown")
+
+
 class Predictions(Strict):
     """One prediction per record, or per series and step of a forecast."""
 
     predictions: list[Any]
+    report: Report
     classes: list[Any] | None = Field(None, description="classes, in the order of the columns of probabilities")
     probabilities: list[Any] | None = None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from unrolled.codecs.base import Codec
 from unrolled.codecs.holding import Holder, holder_of, value_columns
-from unrolled.errors import DataError, message, unknown
+from unrolled.errors import DataError, lacking, message
 from unrolled.state_forms import Also, Form, Maybe, Parts, Plain
 
 Memory = tuple[Any, ...]  # held-back input of each column, then the single values in the order of their columns
@@ -72,7 +72,7 @@ class Pieces:
         held: list[Any] = []
         for (column, holder), before in zip(self._holders.items(), memory, strict=False):
             if column not in event:
-                raise unknown("column", column, event, DataError)
+                raise lacking(column, event)
             record[column], after = holder.push(event[column], before)
             held.append(after)
         for column, before in zip(self._single, memory[len(held) :], strict=True):

@@ -7,6 +7,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     baselines_    the ordinary models fitted on the same data, by name
     scores_       scores on the held-out records next to the baselines' scores, or None
     summary_      a few facts about the training data
+    report_       what the last `predict` or `evaluate` met that the model does not know
     bptt_steps_   number of steps that gradients flow back in training, 0 = to the start
 """
 
@@ -32,12 +33,14 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
+from unrolled.reading_report import quietly
 from unrolled.tasks.description import Described
 from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
 from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
+from unrolled.tasks.shared.reported import Reported
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed
 from unrolled.training.callbacks import Callback
@@ -56,7 +59,7 @@ FLAGS = ("baselines", "rival")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
 
-class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
+class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, scored and saved model; a subclass defines its network and its answers."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
@@ -222,7 +225,8 @@ class Task(Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             self.rival_ = self._fit_rival(train, held, options)
         if held is not None and baselines:
             try:
-                self.scores_ = self.evaluate(held)
+                with quietly():  # the scores say what is unknown
+                    self.scores_ = self.evaluate(held)
             except UnsupportedError as fault:
                 warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
         return self

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from unrolled.codecs.base import Codec
+from unrolled.data.time_forms import TimeForm
 
 Kind = Literal["text", "sequence", "value", "media", "time", "group"]
 Answer = Literal["label", "labels", "text", "token", "items", "frames", "forecast", "scores"]
@@ -190,6 +191,11 @@ class Described:
     def _given_columns(self) -> tuple[str, ...]:
         """Return the columns that start a text."""
         return ()
+
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        """How the times of the training data were written; None for a task without times."""
+        return None
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         """Return the columns of times and of groups, as they were named in training."""

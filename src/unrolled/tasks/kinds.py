@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unrolled.codecs.base import Codec
+from unrolled.data.source import Source
+from unrolled.data.time_forms import TimeForm
 from unrolled.tasks.description import Ability, Column, Described, Kind
 from unrolled.tasks.series.long_table import STEP
+from unrolled.tasks.shared.given_examples import sessions_of
 
 
 class ReadsRecords(Described):
@@ -97,6 +100,9 @@ class ReadsEvents(Described):
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return [codec for columns in (self.features_, self.item_features_) if columns for codec in columns.codecs]
 
+    def _convert(self: Any, data: Any, y: Any = None) -> Source:
+        return sessions_of(data, y, self._item, self.user)
+
     def _described_columns(self: Any) -> Iterable[Column]:
         kinds: tuple[tuple[str | None, Kind], ...] = ((self.user, "group"), (self.time, "time"))
         yield from (Column(name, kind) for name, kind in kinds if name is not None)
@@ -116,6 +122,10 @@ class ReadsEvents(Described):
     def _classes(self: Any) -> Sequence[Any]:
         return self.classes_
 
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return None if self.times_ is None else self.times_.form
+
 
 class ReadsVisits(ReadsEvents):
     """A task that reads visits to places and answers with the next place; a place may be given by its position."""
@@ -133,7 +143,7 @@ class ReadsSeries(Described):
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         panel = self.panel_
-        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.calendar] * bool(panel.calendar)
+        return [codec for codecs in panel.codecs.values() for codec in codecs] + [panel.phases] * bool(panel.phases)
 
     def _described_columns(self: Any) -> Iterable[Column]:
         yield from _of_series(*self._series_columns())
@@ -146,6 +156,10 @@ class ReadsSeries(Described):
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.panel_.time == STEP else self.panel_.time), self.panel_.group
+
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return self.panel_.time_form
 
 
 class ReadsWatched(Described):
@@ -163,6 +177,10 @@ class ReadsWatched(Described):
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.watched_.time == STEP else self.watched_.time), self.watched_.group
+
+    @property
+    def time_form_(self: Any) -> TimeForm | None:
+        return self.watched_.time_form
 
 
 def _of_series(time: str | None, group: str | None) -> Iterable[Column]:

@@ -79,7 +79,11 @@ class Categories(Codec):
         self._require_fit()
         values, lengths, _ = plain_values(records, self.column, 0, self.per_step_)
         indices = look_up(self._index, values)
-        self._count(unknown=np.count_nonzero(indices == UNKNOWN))
+        unknown = np.flatnonzero(indices == UNKNOWN)
+        self._count(unknown=len(unknown))
+        named = unknown[[values[place] is not None for place in unknown.tolist()]]
+        missing = len(unknown) - len(named)
+        self._tell(lengths, len(values), named, values.__getitem__, self._index.__contains__, missing)
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:

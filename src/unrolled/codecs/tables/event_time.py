@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 
 from unrolled.data.event_log import EventLog
+from unrolled.data.time_forms import TimeForm, saved_form
+from unrolled.data.time_zones import local_seconds
 
 _DAY, _WEEK = 86_400.0, 7 * 86_400.0
 _MONDAY = 3 * _DAY  # the first of January 1970 was a Thursday
@@ -15,9 +17,10 @@ class EventTimes:
     """The times of a log's events as vectors.
 
     Attributes:
-        calendar: whether the times are dates, so that hours and weekdays are features too.
+        calendar: whether the times are dates, so that hours and weekdays are features too; by the clocks of their zone.
         centre: mean of log(1 + seconds) between neighbours in time.
         spread: standard deviation of the same values.
+        form: the form of the times.
 
     Example:
         >>> import polars as pl
@@ -28,15 +31,17 @@ class EventTimes:
         (2, 1)
     """
 
-    def __init__(self, calendar: bool, centre: float, spread: float) -> None:
-        self.calendar, self.centre, self.spread = calendar, centre, spread
+    def __init__(self, calendar: bool, centre: float, spread: float, form: TimeForm) -> None:
+        self.calendar, self.centre, self.spread, self.form = calendar, centre, spread, form
 
     @classmethod
     def learnt(cls, log: EventLog) -> Self:
         """Learn the features of the times of a log."""
         gaps, first = _gaps(log)
         inner = gaps[~first]
-        return cls(log.calendar, float(inner.mean()) if len(inner) else 0.0, float(inner.std()) if len(inner) else 1.0)
+        assert log.form is not None
+        centre, spread = (float(inner.mean()), float(inner.std())) if len(inner) else (0.0, 1.0)
+        return cls(log.calendar, centre, spread, log.form)
 
     @property
     def size(self) -> int:
@@ -58,18 +63,21 @@ class EventTimes:
         """
         columns = [np.where(first, 0.0, (gaps - self.centre) / max(self.spread, 1e-3))]
         if self.calendar:
-            for shares in (seconds % _DAY / _DAY, (seconds + _MONDAY) % _WEEK / _WEEK):
+            local = local_seconds(seconds, self.form.zone)
+            for shares in (local % _DAY / _DAY, (local + _MONDAY) % _WEEK / _WEEK):
                 columns += [np.sin(2 * np.pi * shares), np.cos(2 * np.pi * shares)]
         return np.stack(columns, 1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return vars(self)
+        return {**vars(self), "form": self.form.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(**data)
+        # models of earlier versions kept no form, and read all times as UTC
+        form = saved_form(data.get("form"), not data["calendar"]) or TimeForm("datetime", zone="UTC")
+        return cls(**{**data, "form": form})
 
 
 def _gaps(log: EventLog) -> tuple[np.ndarray, np.ndarray]:

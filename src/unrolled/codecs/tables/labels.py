@@ -16,6 +16,7 @@ from unrolled.codecs.values import chunks, nothing_to_learn, unflatten
 from unrolled.errors import DataError, InputError, message, unknown
 from unrolled.metrics.scores import UNSEEN
 from unrolled.ragged import Ragged
+from unrolled.reading_report import note
 
 IGNORED = -100  # index of a label to leave out of loss and score; torch's `ignore_index`
 
@@ -85,6 +86,7 @@ class Labels(Codec):
         if len(unseen) and self.unseen == "error":
             raise self._unseen(values, lengths, int(unseen[0]))
         self._count(unknown=len(unseen))
+        note("rows left out", len(unseen))
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
     def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any]]:

@@ -105,6 +105,7 @@ class Numbers(Codec):
         unforeseen = absent.sum(0)
         unforeseen[self.indicated_] = 0
         self._count(missing=unforeseen.sum(), unseen_group=unseen)
+        self._tell(lengths, missing=int(unforeseen.sum()))
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged, records: Sequence[Record] | None = None) -> list[Any]:

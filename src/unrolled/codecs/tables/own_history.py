@@ -26,8 +26,9 @@ def recalled(log: EventLog, items: np.ndarray, nothing: int) -> dict[str, np.nda
     owners = np.repeat(np.arange(len(log.lengths)), log.lengths)
     found = {AFTER: _followed(owners, items, items, nothing), MOST: _most(owners, items)}
     if log.calendar:
-        assert log.seconds is not None
-        hours = (log.seconds // HOUR_SECONDS).astype(np.int64) % WEEK_HOURS
+        local = log.local_seconds
+        assert local is not None
+        hours = (local // HOUR_SECONDS).astype(np.int64) % WEEK_HOURS
         found[HOUR] = _followed(owners, hours, items, nothing)
     return found
 

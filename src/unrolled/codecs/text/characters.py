@@ -1,6 +1,6 @@
 """Text as characters: one index per Unicode code point, looked up in bulk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -39,6 +39,7 @@ class Characters(Codec):
 
     name = "characters"
     opens_files = False
+    unit = "characters"
     characters_: str
 
     def __init__(
@@ -77,8 +78,11 @@ class Characters(Codec):
 
     def encode(self, records: Sequence[Record]) -> Ragged:
         self._require_fit()
-        values, lengths = look_up(self._table, list(self._cased(texts_of(records, self.column))))
-        self._count(unknown=np.count_nonzero(values == UNKNOWN))
+        texts = list(self._cased(texts_of(records, self.column)))
+        values, lengths = look_up(self._table, texts)
+        unknown = np.flatnonzero(values == UNKNOWN)
+        self._count(unknown=len(unknown))
+        self._tell(lengths, len(values), unknown, character_at(texts, lengths), self.characters_.__contains__)
         return Ragged(torch.from_numpy(values), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[str]:
@@ -139,6 +143,17 @@ def look_up(table: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.nda
         table.take(_code_points(block), mode="clip", out=values[start:stop])
         start = stop
     return values, lengths
+
+
+def character_at(texts: Sequence[str], lengths: np.ndarray) -> Callable[[int], str]:
+    """Return the function from a place in the texts, end to end, to its character."""
+    ends = np.cumsum(lengths)
+
+    def character(place: int) -> str:
+        row = int(np.searchsorted(ends, place, side="right"))
+        return texts[row][place - int(ends[row])]  # counted from the end of the text
+
+    return character
 
 
 def spell(characters: str, indices: np.ndarray) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from unrolled.batch import Nested
 from unrolled.codecs.base import Codec, Record, Spec
-from unrolled.codecs.text.characters import UNKNOWN, choose_characters, look_up, lookup_table, spell
+from unrolled.codecs.text.characters import UNKNOWN, character_at, choose_characters, look_up, lookup_table, spell
 from unrolled.codecs.text.words import join_words, tokens_of
 from unrolled.codecs.values import chunks, nothing_to_learn, unflatten
 from unrolled.ragged import Ragged
@@ -34,6 +34,7 @@ class WordCharacters(Codec):
 
     name = "word_characters"
     opens_files = False
+    unit = "characters"
     characters_: str
     lists_: bool
 
@@ -76,7 +77,9 @@ class WordCharacters(Codec):
         seen: dict[str, int] = {}
         index = np.fromiter((seen.setdefault(word, len(seen)) for word in words), dtype=np.int64, count=len(words))
         values, sizes = look_up(self._table, list(seen))
-        self._count(unknown=np.count_nonzero(values == UNKNOWN))
+        unknown = np.flatnonzero(values == UNKNOWN)
+        self._count(unknown=len(unknown))
+        self._tell(lengths, len(values), unknown, character_at(list(seen), sizes), self.characters_.__contains__)
         return Nested(
             Ragged(torch.from_numpy(index), torch.from_numpy(lengths)),
             Ragged(torch.from_numpy(values), torch.from_numpy(sizes)),

@@ -43,6 +43,7 @@ class Words(Codec):
 
     name = "words"
     opens_files = False
+    unit = "words"
     words_: list[str]
     lists_: bool
     spacing_: Spacing = {}  # the value in a codec saved by an earlier version
@@ -94,7 +95,11 @@ class Words(Codec):
         self._require_fit()
         tokens, lengths, _ = tokens_of(records, self.column, 0, self.lists_, self.lowercase)
         values = look_up(self._index, tokens)
-        self._count(unknown=np.count_nonzero(values == UNKNOWN))
+        unknown = np.flatnonzero(values == UNKNOWN)
+        self._count(unknown=len(unknown))
+        named = unknown[[tokens[place] is not None for place in unknown.tolist()]]
+        missing = len(unknown) - len(named)
+        self._tell(lengths, len(values), named, tokens.__getitem__, self._index.__contains__, missing)
         return Ragged(torch.from_numpy(values), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:

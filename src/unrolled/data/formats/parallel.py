@@ -10,15 +10,16 @@ from unrolled.errors import DataError, message
 from unrolled.places import local_path
 
 
-def read_parallel(source: str | Path, target: str | Path) -> Table:
+def read_parallel(source: str | Path, target: str | Path, encoding: str | None = None) -> Table:
     r"""Read two files line by line: columns `source` and `target`. Pairs of two empty lines are left out.
 
     Args:
         source: input texts, one per line; `.gz` is unpacked.
         target: their answers, in the same form.
+        encoding: of both, such as "latin1"; None = UTF-8, or what a byte order mark says.
 
     Raises:
-        DataError: missing, empty, not UTF-8, or files with different numbers of lines.
+        DataError: missing, empty, in another encoding, or files with different numbers of lines.
 
     Example:
         >>> import tempfile
@@ -28,7 +29,8 @@ def read_parallel(source: str | Path, target: str | Path) -> Table:
         >>> list(read_parallel(folder / "a.en", folder / "a.de"))
         [{'source': 'yes', 'target': 'ja'}, {'source': 'no', 'target': 'nein'}]
     """
-    sides = [whole_text(local_path(path)).removesuffix("\n").split("\n") for path in (source, target)]
+    texts = [whole_text(local_path(path), encoding, feeds_alone=True) for path in (source, target)]
+    sides = [text.removesuffix("\n").split("\n") for text in texts]
     counts = [len(lines) for lines in sides]
     if counts[0] != counts[1]:
         raise DataError(

@@ -36,7 +36,7 @@ async function answer(event) {
   const body = { records: [recordFrom("field", model)], probabilities: shares };
   const found = await doing(at("ask-status"), "Predicting …", () => ask("/v1/predict", { body }));
   if (!found) return;
-  at("ask-status").textContent = "";
+  at("ask-status").textContent = found.report.warnings.join(" ");
   const said = found.predictions[0];
   at("answer").hidden = false;
   at("answer").textContent = typeof said === "string" ? said : JSON.stringify(said, null, 1);
@@ -50,14 +50,14 @@ async function many(file) {
   const found = await doing(at("ask-status"), `Reading ${file.name} …`, async () => {
     const text = await file.text();
     const answered = await ask("/v1/predict/csv", { body: text, type: "text/csv" });
-    return { rows: parseCsv(text), said: answered.predictions };
+    return { rows: parseCsv(text), said: answered.predictions, warnings: answered.report.warnings };
   });
   if (!found) return;
-  const { rows, said } = found;
+  const { rows, said, warnings } = found;
   const own = said.map((one, place) =>
     one !== null && typeof one === "object" && !Array.isArray(one) ? one : { ...rows[place], prediction: one },
   );
-  at("ask-status").textContent = "";
+  at("ask-status").textContent = warnings.join(" ");
   at("answer").hidden = true;
   at("shares").replaceChildren();
   showTable(at("answers"), own, `${own.length} predictions for ${file.name}`);

@@ -27,6 +27,7 @@ from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
+from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
 from unrolled.tasks.kinds import ReadsRecords
@@ -119,6 +120,8 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
                 )
             )
         self.target_codec_ = copy.deepcopy(target).fit(source)
+        if isinstance(self.target_codec_, Labels):
+            refuse_numbers(self.target_codec_, source)
         self.classes_ = _array(self.target_codec_.classes_)
         self.class_weights_ = self._weights(source)
 
@@ -170,6 +173,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
             return super()._split(source, share, seed)
         column = self.target if isinstance(self.target, str) else self.target.columns[0]
         require(source, [column])
+        refuse_numbers(Labels(column, unseen="ignore").fit(source), source)  # which could not be stratified
         return source.split(test=share, seed=seed, stratify=column)
 
     # ---- answers ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
+from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
@@ -109,6 +110,7 @@ class Tagger(ReadsSteps, Task):
                     remedy="use Classifier for one label for a whole sequence",
                 )
             )
+        refuse_numbers(self.target_codec_, source)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
 from unrolled.forms import check_form
+from unrolled.reading_report import note, uncounted
 from unrolled.tasks.detection.alarms import calm_threshold
 from unrolled.tasks.detection.detections import Answers, answer, first_state
 from unrolled.tasks.detection.likelihood import Usual, pooled, unknown_usual
@@ -56,6 +57,10 @@ class Keeping:
         """Return the state before the first step of a series."""
         return first_state(self.plan, self.network, self.warm_up, self.prior)
 
+    def note_unseen(self, rows: Sequence[Rows]) -> None:
+        """Count the series that were not read before, for the report of the call."""
+        note("unseen series", sum(one.name not in self.states for one in rows))
+
     def state_before(self, one: Rows) -> DetectorState:
         """Return the state before the given rows: the series' own if they follow it in time, else the first state."""
         state = self.states.get(one.name)
@@ -75,7 +80,8 @@ class Keeping:
     def plain(self, one: Rows) -> np.ndarray:
         """Return the input of the baselines: the remembered rows and then the given ones, as numbers, (T, V)."""
         history = self.state_before(one).history
-        reading = self.plan.read(one.name, one.times, one.values, history)
+        with uncounted():  # the same rows as the model reads
+            reading = self.plan.read(one.name, one.times, one.values, history)
         return np.concatenate([history.values, reading.values[reading.given]])
 
     # ---- continuing -------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unrolled.tasks.series.clock import DAY, Clock
+from unrolled.tasks.series.calendar import Calendar
+from unrolled.tasks.series.grids import DAY, MonthDays, WeekSlots
 
 CYCLES = (1, 7)  # days in a cycle of the calendar
 CYCLES_SEEN = 1.5  # a cycle is read if the training data cover it at least this many times
@@ -30,49 +31,57 @@ class Reading(NamedTuple):
     history: History  # after them
 
 
-def clock_gaps(clock: Clock, times: np.ndarray) -> np.ndarray:
-    """Return the steps of the clock between each row and the one before, at least 1; (T,) with 1 for the first row.
+def row_gaps(calendar: Calendar, times: np.ndarray) -> np.ndarray:
+    """Return the steps between each row and the one before, at least 1; (T,) with 1 for the first row.
 
     Each gap depends on two neighbouring rows only, so that it does not matter where a table begins.
     """
-    if clock.kind in ("time", "number"):
-        ticks = times.astype(np.int64) if times.dtype.kind == "M" else times.astype(np.float64)
-        gaps = np.rint(np.diff(ticks) / clock.size).astype(np.int64)
-    else:
-        gaps = np.array([int(clock.positions(times[i : i + 2])[-1]) for i in range(len(times) - 1)], dtype=np.int64)
-    return np.concatenate([np.ones(min(len(times), 1), dtype=np.int64), np.maximum(gaps, 1)])
+    return np.concatenate([np.ones(min(len(times), 1), dtype=np.int64), np.maximum(calendar.gaps(times), 1)])
 
 
-def filled_rows(clock: Clock, times: np.ndarray, before: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
+def filled_rows(calendar: Calendar, times: np.ndarray, before: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the place of each row once missing ones are filled in, (T,), and the times of all rows.
 
     Args:
-        clock: clock of the series.
+        calendar: calendar of the series.
         times: times of the rows, (T,).
         before: time of the row before them; None for the first.
         most: maximum number of rows to fill in between two rows; a longer gap is cut short.
     """
     known = times if before is None else np.concatenate([np.array([before], dtype=times.dtype), times])
-    holes = np.minimum(clock_gaps(clock, known)[len(known) - len(times) :] - 1, most)
+    holes = np.minimum(row_gaps(calendar, known)[len(known) - len(times) :] - 1, most)
     if not holes.any():
         return np.arange(len(times)), times
     place = np.cumsum(holes + 1) - 1
     whole = np.repeat(times, holes + 1)
     for row in np.flatnonzero(holes):
         count = int(holes[row])
-        whole[place[row] - count : place[row]] = clock.after(times[row], np.arange(-count, 0))
+        whole[place[row] - count : place[row]] = calendar.after(times[row], np.arange(-count, 0))
     return place, whole
 
 
-def cycles_of(clock: Clock, series: Sequence[np.ndarray]) -> list[int]:
-    """Return the calendar cycles, in days, that the steps can resolve and that the series are long enough to show."""
-    if clock.kind != "time" or series[0].dtype.kind != "M":
+def cycles_of(usual: Calendar, series: Sequence[np.ndarray]) -> list[int]:
+    """Return the cycles of days and weeks, in days, that the steps can resolve and that the series are long enough for.
+
+    Args:
+        usual: the most common calendar.
+        series: times of each series.
+    """
+    if isinstance(usual.grid, MonthDays) or not usual.dated:
         return []
     longest = max(float((times[-1] - times[0]) / np.timedelta64(1, "us")) for times in series if len(times))
-    return [days for days in CYCLES if 2 * clock.size <= days * DAY and longest >= CYCLES_SEEN * days * DAY]
+    return [days for days in CYCLES if 2 * usual.grid.size <= days * DAY and longest >= CYCLES_SEEN * days * DAY]
 
 
-def calendar(cycles: Sequence[int], times: np.ndarray) -> np.ndarray:
+def steps_of_cycle(usual: Calendar, days: int) -> int:
+    """Return the steps of the calendar in a day or a week."""
+    if isinstance(usual.grid, WeekSlots):
+        open_days = len({slot * usual.grid.size // DAY for slot in usual.grid.slots})
+        return round(len(usual.grid.slots) / (open_days if days == 1 else 1))
+    return round(days * DAY / usual.grid.size)
+
+
+def day_phases(cycles: Sequence[int], times: np.ndarray) -> np.ndarray:
     """Return the phase of each time in each cycle: sine and cosine, and for weeks whether it is a weekend, (T, C)."""
     parts = [np.zeros((len(times), 0))]
     for days in cycles:

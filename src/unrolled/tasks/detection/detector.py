@@ -24,6 +24,7 @@ from unrolled.tasks.detection.detection_stream import DetectorSteps, judged
 from unrolled.tasks.detection.detections import as_table, read_examples
 from unrolled.tasks.detection.evaluation import detection_scores, truth_of
 from unrolled.tasks.detection.likelihood import QUIET, WARM_UP
+from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.detection.series_state import DetectorState
 from unrolled.tasks.detection.tables import Rows, Target, Watched, parts_of, series_of, watch
 from unrolled.tasks.kinds import ReadsWatched
@@ -120,7 +121,13 @@ class Detector(ReadsWatched, Task):
         watched: Watched | None = getattr(self, "watched_", None)
         if watched is None:
             return long_table(data, self.target if isinstance(self.target, str) else next(iter(self.target), "value"))
-        return long_table(data, watched.columns[0], None if watched.time == STEP else watched.time, watched.group)
+        time = None if watched.time == STEP else watched.time
+        return long_table(data, watched.columns[0], time, watched.group, form=watched.time_form)
+
+    def _source(self, data: Any, y: Any = None) -> Table:
+        table = super()._source(data, y)
+        assert isinstance(table, Table)
+        return table
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series; None if it would be too short to be of use."""
@@ -135,7 +142,12 @@ class Detector(ReadsWatched, Task):
 
     def _asked_rows(self, data: Any) -> list[Rows]:
         self._fitted()
-        return self._rows(self._source(data))
+        rows = self._rows(self._source(data))
+        self.keeping_.note_unseen(rows)
+        if isinstance(self.plan_, SeriesPlan):
+            for one in rows:
+                self.plan_.calendars.of(one.name, one.times)  # refuses another step than that of training
+        return rows
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -205,7 +217,7 @@ class Detector(ReadsWatched, Task):
             "series": examples.batch_size,
             "steps": examples.num_steps,
             "watched": ", ".join(self.plan_.columns),
-            "step": str(self.plan_.clock),
+            "step": self.plan_.step,
             "looks back": ", ".join(map(str, [1, *self.plan_.seasons])) + " steps",
         }
 
@@ -336,6 +348,7 @@ class Detector(ReadsWatched, Task):
         self._fitted()
         source = self._source(data)
         rows = self._rows(source)
+        self.keeping_.note_unseen(rows)
         truth, windows = truth_of(source, rows, y, self.label)
         answers, thresholds = {"": self.keeping_.scores(rows)}, {"": self.threshold_}
         plain = [self.keeping_.plain(one) for one in rows]

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.source import Table
+from unrolled.data.time_forms import TimeForm
 from unrolled.errors import DataError, message
 from unrolled.metrics.anomalies.nab import ScoredFile, nab_score
 from unrolled.metrics.anomalies.quiet import loudest
@@ -48,7 +49,7 @@ def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[l
         odd = set(by_name) - {one.name for one in rows}
         if odd:
             raise DataError(message("y", expected=f"names among {[one.name for one in rows]}", received=sorted(odd)))
-        return [_inside(one, by_name.get(one.name, ())) for one in rows], True
+        return [_inside(one, by_name.get(one.name, ()), source.time_form) for one in rows], True
     marks = _marks(list(y))
     if len(marks) != ends[-1]:
         raise DataError(message("y", expected=f"a mark for each of {ends[-1]} rows", received=len(marks)))
@@ -117,9 +118,9 @@ def _is_windows(y: Any) -> bool:
     return isinstance(y, list | tuple) and all(isinstance(one, list | tuple) and len(one) == 2 for one in y)
 
 
-def _inside(one: Rows, windows: Sequence[tuple[Any, Any]]) -> np.ndarray:
+def _inside(one: Rows, windows: Sequence[tuple[Any, Any]], form: TimeForm | None) -> np.ndarray:
     marks = np.zeros(len(one.times), dtype=bool)
     for window in windows:
-        first, last = moments(pl.Series("y", list(window)), one.times.dtype.kind == "M")
+        first, last = moments(pl.Series("y", list(window)), one.times.dtype.kind == "M", form)
         marks |= (one.times >= first) & (one.times <= last)
     return marks

@@ -12,8 +12,10 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.tables.category import Categories
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
-from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, cycles_of
-from unrolled.tasks.series.clock import Clock, infer_clock
+from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases
+from unrolled.tasks.series.calendar import Calendar
+from unrolled.tasks.series.grids import EvenSteps
+from unrolled.tasks.series.zones import to_wall
 
 LONGEST = 8.0  # maximum of the logarithm of a pause in units of the usual pause; larger ones are clipped
 
@@ -27,6 +29,8 @@ class EventPlan:
         codec: their categories; those that training never saw share the first class.
         pause: the usual time between two events.
         cycles: cycles of the calendar to read, in days.
+        zone: time zone of the times, or "".
+        dated: whether times are dates, not numbers.
     """
 
     kind: ClassVar[str] = "events"
@@ -34,6 +38,8 @@ class EventPlan:
     codec: Categories = field(default_factory=lambda: Categories("event"))
     pause: float = 1.0
     cycles: list[int] = field(default_factory=list)
+    zone: str = ""
+    dated: bool = False
 
     @property
     def codecs(self) -> list[Codec]:
@@ -56,9 +62,13 @@ class EventPlan:
         return []
 
     @property
-    def clock(self) -> Clock:
-        """Clock whose step is the usual pause."""
-        return Clock("number", self.pause)
+    def step(self) -> str:
+        """The usual pause, in words."""
+        return str(self._usual)
+
+    @property
+    def _usual(self) -> Calendar:
+        return Calendar(EvenSteps(self.pause), irregular=True, dated=self.dated)
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -69,7 +79,8 @@ class EventPlan:
         times = [one for one, _ in series.values()]
         gaps = np.concatenate([np.diff(_ticks(one)) for one in times])
         self.pause = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 1.0
-        self.cycles = cycles_of(infer_clock(times), times)
+        self.dated = times[0].dtype.kind == "M"
+        self.cycles = cycles_of(self._usual, times)
         return self
 
     # ---- reading ----------------------------------------------------------------------------
@@ -97,7 +108,7 @@ class EventPlan:
         known = times if history.time is None else np.concatenate([np.array([history.time], times.dtype), times])
         gaps = np.diff(_ticks(known), prepend=_ticks(known[:1]))[len(known) - len(times) :]
         pauses = np.clip(np.log1p(gaps / self.pause), 0, LONGEST)[:, None]
-        features = np.concatenate([pauses, calendar(self.cycles, times)], 1).astype(np.float32)
+        features = np.concatenate([pauses, day_phases(self.cycles, to_wall(times, self.zone))], 1).astype(np.float32)
         inputs = {"steps": features, "event": np.nan_to_num(before).astype(np.int64)}
         targets = np.where(missing, IGNORED, places).astype(np.int64)
         after = History(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
@@ -108,7 +119,7 @@ class EventPlan:
     def specs(self) -> dict[str, Spec]:
         """Return the specs of the network's inputs."""
         event = self.codec.spec
-        width = 1 + calendar(self.cycles, np.zeros(0, "M8[us]")).shape[1]
+        width = 1 + day_phases(self.cycles, np.zeros(0, "M8[us]")).shape[1]
         return {"steps": Spec("vector", width), "event": Spec("index", event.size + 1, event.embedding_size)}
 
     def output(self) -> Output:
@@ -157,12 +168,15 @@ class EventPlan:
             "codec": self.codec.to_json(),
             "pause": self.pause,
             "cycles": self.cycles,
+            "zone": self.zone,
+            "dated": self.dated,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"])
+        later = {name: data[name] for name in ("zone", "dated") if name in data}  # older models have none
+        return cls(data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"], **later)
 
 
 def _ticks(times: np.ndarray) -> np.ndarray:

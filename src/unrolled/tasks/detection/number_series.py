@@ -5,7 +5,7 @@ is all that has to be kept between steps, and reading row by row equals reading 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,9 +16,12 @@ from unrolled.codecs.base import Codec, Spec
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
-from unrolled.tasks.detection.clocked_rows import History, Reading, calendar, clock_gaps, cycles_of, filled_rows
-from unrolled.tasks.series.clock import Clock, infer_clock
+from unrolled.reading_report import note
+from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases, filled_rows, steps_of_cycle
+from unrolled.tasks.series.calendar import Calendar
+from unrolled.tasks.series.calendars import Calendars
 from unrolled.tasks.series.season import find_season
+from unrolled.tasks.series.zones import to_wall
 
 LARGEST = 8.0  # features are clipped to this, in spreads
 FURTHEST = 100.0  # targets are clipped to this, in spreads
@@ -27,7 +30,6 @@ FLOOR = 0.03  # spreads; a difference smaller than this is no surprise
 WHOLE_SEASONS = 1.2  # a season is used if the training data are at least this many times longer
 MOST_SEASON = 5000  # steps
 ALIKE = 0.05  # two seasons whose lengths differ by less than this share are one
-IRREGULAR = 0.1  # if a larger share of rows would have to be filled in, rows are read as they come
 INTERVAL = (0.05, 0.5, 0.95)  # quantiles of the expected value: the median and a 90 % interval
 
 
@@ -38,8 +40,8 @@ class SeriesPlan:
     Args:
         columns: the variables, V of them.
         components: Gaussians in the density of the next value.
-        clock: the length of one step.
-        regular: whether rows keep that clock, so that missing rows can be recognised.
+        zone: time zone of the times, or "".
+        calendars: which times follow each other in each series, so that missing rows can be recognised.
         seasons: lags, in steps, to read besides the last step.
         cycles: cycles of the calendar to read, in days.
         centers: typical values of each series, (V,) each, by name; "" for a series that training never saw.
@@ -49,8 +51,8 @@ class SeriesPlan:
     kind: ClassVar[str] = "series"
     columns: list[str]
     components: int
-    clock: Clock = field(default_factory=lambda: Clock("number", 1.0))
-    regular: bool = False
+    zone: str = ""
+    calendars: Calendars = field(default_factory=Calendars)
     seasons: list[int] = field(default_factory=list)
     cycles: list[int] = field(default_factory=list)
     centers: dict[str, list[float]] = field(default_factory=dict)
@@ -66,10 +68,8 @@ class SeriesPlan:
             season: season length in steps; 0 finds it, 1 means none.
         """
         times = [one for one, _ in series.values()]
-        self.clock = infer_clock(times)
-        rows = sum(map(len, times))
-        self.regular = sum(int(clock_gaps(self.clock, one).sum()) for one in times) <= (1 + IRREGULAR) * rows
-        self.cycles = cycles_of(self.clock, times)
+        self.calendars = Calendars.learn({name: np.unique(one) for name, (one, _) in series.items()}, self.zone)
+        self.cycles = cycles_of(self.calendars.common, times)
         found = [season] if season else self._find_seasons([values for _, values in series.values()])
         longest = min(MOST_SEASON, max(map(len, times)) / WHOLE_SEASONS)
         self.seasons = sorted({one for one in found if 1 < one <= longest})
@@ -81,14 +81,19 @@ class SeriesPlan:
         return self
 
     def _find_seasons(self, series: list[np.ndarray]) -> list[int]:
-        """Return the season lengths: a day and a week if the clock has them, and the lag that the data repeat after."""
-        calendar_has = [round(days * 86_400e6 / self.clock.size) for days in self.cycles]
+        """Return the season lengths: a day and a week of the calendar, and the lag after which the data repeat."""
+        calendar_has = [steps_of_cycle(self.calendars.common, days) for days in self.cycles]
         columns = [values[:, v] for values in series for v in range(values.shape[1])]
         own = find_season([one for one in columns if np.isfinite(one).any()])
         near = any(abs(own - one) <= ALIKE * one for one in calendar_has)
         return calendar_has if near else [own, *calendar_has]
 
     # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def step(self) -> str:
+        """The calendars, in words."""
+        return str(self.calendars)
 
     @property
     def codecs(self) -> list[Codec]:
@@ -111,7 +116,7 @@ class SeriesPlan:
         return History(None, nothing, nothing)
 
     def read(self, name: str, times: np.ndarray, values: np.ndarray, history: History) -> Reading:
-        """Convert the next rows of a series to numbers; rows missing from a regular clock are filled in.
+        """Convert the next rows of a series to numbers; rows missing from a regular calendar are filled in.
 
         Args:
             name: name of the series.
@@ -120,7 +125,9 @@ class SeriesPlan:
             history: the end of the series before these rows.
         """
         center, spread = self._unit(name)
-        place, times = filled_rows(self.clock, times, history.time, self.lookback if self.regular else 0)
+        calendar = self.calendars.learnt(name)
+        place, times = filled_rows(calendar, times, history.time, 0 if calendar.irregular else self.lookback)
+        note("gaps filled", int(np.diff(place).sum()) - max(len(place) - 1, 0))  # between the given rows
         scaled = np.full((len(times), self.size), np.nan)
         scaled[place] = (values - center) / spread
         whole = np.concatenate([history.values, scaled])
@@ -134,7 +141,7 @@ class SeriesPlan:
             known = ~np.isnan(then) & ~np.isnan(earlier)
             parts += [np.where(known, then - anchors, 0) / SHRINK, np.where(known, then - earlier, 0)]
             parts.append(known.astype(float))
-        features = np.concatenate([*parts, calendar(self.cycles, times)], 1)
+        features = np.concatenate([*parts, day_phases(self.cycles, to_wall(times, self.zone))], 1)
         features = np.clip(np.nan_to_num(features), -LARGEST, LARGEST).astype(np.float32)
         targets = np.clip(scaled - anchors, -FURTHEST, FURTHEST).astype(np.float32)
         given = np.zeros(len(times), dtype=bool)
@@ -151,7 +158,7 @@ class SeriesPlan:
 
     def specs(self) -> dict[str, Spec]:
         """Return the specs of the network's inputs."""
-        width = self.size * (3 + 3 * len(self.seasons)) + calendar(self.cycles, np.zeros(0, "M8[us]")).shape[1]
+        width = self.size * (3 + 3 * len(self.seasons)) + day_phases(self.cycles, np.zeros(0, "M8[us]")).shape[1]
         return {"steps": Spec("vector", width)}
 
     def output(self) -> Output:
@@ -205,13 +212,18 @@ class SeriesPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"kind": self.kind, **asdict(self)}
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {"kind": self.kind, **plain, "calendars": self.calendars.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        plain = {name: value for name, value in data.items() if name != "kind"}
-        plan = cls(**{**plain, "clock": Clock.from_json(plain["clock"])})
+        plain = {name: value for name, value in data.items() if name not in ("kind", "clock", "regular", "calendars")}
+        if "clock" in data:  # saved before each series had its own calendar
+            calendars = Calendars([replace(Calendar.from_clock(data["clock"]), irregular=not data["regular"])])
+        else:
+            calendars = Calendars.from_json(data["calendars"])
+        plan = cls(**plain, calendars=calendars)
         for units in (plan.centers, plan.spreads):
             if "" not in units or any(len(unit) != plan.size for unit in units.values()):
                 raise ArtifactError(message("units", expected=f"{plan.size} numbers for each series", received=units))

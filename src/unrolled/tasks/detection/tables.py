@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.source import Table
+from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.forms import some
@@ -40,6 +41,7 @@ class Watched:
         time: column of timestamps.
         group: column that identifies the series.
         dated: whether times are dates, not numbers.
+        time_form: how the times are written; None in models of earlier versions.
     """
 
     columns: Annotated[list[str], some]
@@ -47,10 +49,12 @@ class Watched:
     time: str
     group: str | None
     dated: bool
+    time_form: TimeForm | None = None
 
     def plan(self, components: int) -> SeriesPlan | EventPlan:
         """Return an unfitted plan of the right kind."""
-        return EventPlan(self.columns) if self.events else SeriesPlan(self.columns, components)
+        zone = "" if self.time_form is None else self.time_form.zone or ""
+        return EventPlan(self.columns, zone=zone) if self.events else SeriesPlan(self.columns, components, zone)
 
     def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
         """Return a saved plan."""
@@ -63,7 +67,7 @@ class Watched:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(**data)
+        return cls(**{**data, "time_form": saved_form(data.get("time_form"), not data["dated"])})
 
 
 def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
@@ -96,7 +100,8 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
     events = any(_is_event(kind) for kind in kinds.values())
     if events and len(named) > 1:
         raise OptionError(message("target", expected="one column of events, or columns of numbers", received=named))
-    watched = Watched(named, events, source.time, source.group, moments(source.frame[source.time]).dtype.kind == "M")
+    dated = moments(source.frame[source.time], None, source.time_form).dtype.kind == "M"
+    watched = Watched(named, events, source.time, source.group, dated, source.time_form)
     rows = series_of(source, watched)
     longest = max(len(one.times) for one in rows)
     if longest <= warm_up:
@@ -129,10 +134,10 @@ def series_of(source: Table, watched: Watched) -> list[Rows]:
         _check_column(source.frame[name], watched.events)
     if watched.group is not None and source.frame[watched.group].null_count():
         raise DataError(message(f"column {watched.group!r}", expected="a name in every row", received="null"))
-    moments(source.frame[watched.time], watched.dated)
+    moments(source.frame[watched.time], watched.dated, watched.time_form)
     found = []
     for name, frame in source.series():
-        times = moments(frame[watched.time], watched.dated)
+        times = moments(frame[watched.time], watched.dated, watched.time_form)
         values = _events(frame[watched.columns[0]]) if watched.events else _numbers(frame, watched.columns)
         found.append(Rows("" if name is None else str(name), times, values, frame.select(keys)))
     return found
@@ -149,7 +154,7 @@ def parts_of(source: Table, every: int) -> Iterator[Table]:
     number = number if source.group is None else number.over(source.group)
     numbered = source.frame.with_columns((number // every).alias(PART)).sort(PART, maintain_order=True)
     for part in numbered.partition_by(PART, maintain_order=True, include_key=False):
-        yield Table(part, source.time, source.group)
+        yield Table(part, source.time, source.group, source.time_form)
 
 
 def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
@@ -191,12 +196,13 @@ def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
     return Rows(name, np.array([time]), values, pl.DataFrame())
 
 
-def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
-    """Return times as datetime64[us] or numbers.
+def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.ndarray:
+    """Return times as datetime64[us] in UTC, or numbers.
 
     Args:
         column: column of times.
         dated: whether training had dates; None before training.
+        form: how the times are written; None to recognise it.
 
     Raises:
         DataError: a missing time, or numbers where training had dates, or the other way round.
@@ -205,22 +211,23 @@ def moments(column: pl.Series, dated: bool | None = None) -> np.ndarray:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(message(where, expected="a time in every row", received=f"null in row {row}"))
-    column = parse_times(column)
+    column = parse_times(column) if form is None else form.parse(column)
     if dated is not None and column.dtype.is_numeric() == dated:
         wanted = "dates and times, as in training" if dated else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
-    return column.cast(pl.Datetime("us")).to_numpy()
+    return column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
 
 
 def _moment(time: Any, watched: Watched) -> Any:
     """Return one time; the usual types are converted without a table."""
-    if watched.dated and isinstance(time, dt.datetime) and time.tzinfo is None:
+    naive = watched.time_form is None or watched.time_form.zone is None
+    if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
         return np.float64(time)
-    return moments(pl.Series(watched.time, [time]), watched.dated)[0]
+    return moments(series_of_one(watched.time, time), watched.dated, watched.time_form)[0]
 
 
 def _is_event(kind: pl.DataType) -> bool:

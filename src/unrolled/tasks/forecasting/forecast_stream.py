@@ -70,7 +70,7 @@ class ForecastSteps:
         most = back + self._plan.context_length
         number = Array(["int64", "float64", "int32", "float32", "uint32", "uint64"], [None], most)
         moment = Array(["int64"], [None], most, -LONGEST_TIME, LONGEST_TIME)
-        times = number if panel.form == "number" else moment
+        times = number if panel.form.kind == "number" else moment
         name = Exactly(None) if panel.group is None else Either(Chars(MOST_NAME), Whole(-(2**63), 2**63))
         covariates = [Array(["float32"], [None, widths[kind]], most, missing=True) for kind in ("past", "future")]
         static = Array(["float32"], [widths["static"]], missing=True)
@@ -108,7 +108,7 @@ class ForecastSteps:
             try:
                 one, after = self._read([event], state)
                 if one is not None:
-                    self._panel.require_startable([one], self._horizon)
+                    self._panel.startable([one], self._horizon)
                     series[place] = one
                 found[place] = after
             except UnrolledError as fault:
@@ -137,7 +137,7 @@ class ForecastSteps:
         if len(read) != 1:
             names = [one.name for one in read]
             raise DataError(message("event", expected="rows of one series in a stream", received=repr(names)))
-        older = self._tails.get(read[0].name) if kept.tail is None else _opened(kept.tail, read[0], panel.form)
+        older = self._tails.get(read[0].name) if kept.tail is None else _opened(kept.tail, read[0], panel)
         first = read[0].times[:1]
         if kept.tail is not None and older is not None and len(first) and first[0] <= older.times[-1]:
             raise DataError(
@@ -171,10 +171,10 @@ class ForecastSteps:
             raise DataError(
                 message("event", expected="a record with one value for each column", received=received)
             ) from fault
-        return Table(frame, self._panel.time, self._panel.group)
+        return Table(frame, self._panel.time, self._panel.group, self._panel.time_form)
 
     def _answer(self, series: Series, answer: np.ndarray) -> dict[str, Any]:
-        times = self._panel.clock.after(series.times[-1], np.arange(1, self._horizon + 1))
+        times = series.calendar.after(series.times[-1], np.arange(1, self._horizon + 1))
         written = [time if isinstance(time, int | float) else str(time) for time in self._panel.write_times(times)]
         columns = answer_columns(answer[None], self._quantiles)
         return {self._panel.time: written, **{name: values.tolist() for name, values in columns.items()}}
@@ -205,9 +205,10 @@ def _closed(series: Series) -> tuple[Any, ...]:
     return series.name, times, series.values, series.past, series.known, series.static, series.unread
 
 
-def _opened(tail: tuple[Any, ...], like: Series, form: str) -> Series:
+def _opened(tail: tuple[Any, ...], like: Series, panel: Panel) -> Series:
     name, times, values, past, known, static, unread = tail
     if name != like.name:
         raise DataError(message("event", expected=f"rows of series {name!r}", received=f"series {like.name!r}"))
-    times = times if form == "number" else times.astype("M8[us]")
-    return Series(name, times, values, past, known, static, like.future[:0], unread)
+    times = times if panel.form.kind == "number" else times.astype("M8[us]")
+    calendar = panel.calendars.of(name, times[-1:] if name in panel.calendars.places else times)
+    return Series(name, calendar, times, values, past, known, static, like.future[:0], unread)

@@ -21,6 +21,7 @@ from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.reading_report import note
 from unrolled.tasks.base import Task
 from unrolled.tasks.forecasting.backtest import (
     choose_origins,
@@ -31,13 +32,15 @@ from unrolled.tasks.forecasting.backtest import (
     with_names,
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
-from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, point_of
+from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to_tensors
 from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
+from unrolled.tasks.series.holidays import read_holidays
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
-from unrolled.tasks.series.panel import Panel, Series, read_time
+from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
@@ -50,8 +53,8 @@ class Forecaster(ReadsSeries, Task):
     """A forecaster trained on many series at once; it corrects the best naive forecast.
 
     The network's answer is a correction to the naive forecast (last value, mean, season, season with a shift) that
-    is best on the training data. Season, logarithms and scales are found in the training data. Missing values are
-    marked as missing and add no loss; missing rows of a regular clock are filled in as missing values.
+    is best on the training data, where season, logarithms and scales are found. Missing values add no loss. Each series
+    has its own calendar (daily, Monday to Saturday): missing rows are filled in, forecasts are at its next times.
 
     Args:
         target: the column to forecast.
@@ -64,6 +67,7 @@ class Forecaster(ReadsSeries, Task):
         strategy: "direct" answers for all steps at once; "recursive" one step at a time from its own answers, with
             past covariates kept at their last values.
         season: season length in steps; 0 finds it, 1 means none.
+        holidays: a country such as "DE" (package `holidays`), or ISO dates; no steps of series without rows then.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
@@ -101,6 +105,7 @@ class Forecaster(ReadsSeries, Task):
         static_covariates: Sequence[str | Codec] = (),
         strategy: str = "direct",
         season: int = 0,
+        holidays: str | Sequence[str] | None = None,
         cell: str = "gru",
         hidden_size: int = 32,
         num_layers: int = 1,
@@ -117,6 +122,7 @@ class Forecaster(ReadsSeries, Task):
         self.static_covariates = static_covariates
         self.strategy = strategy
         self.season = season
+        self.holidays = holidays
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -151,7 +157,13 @@ class Forecaster(ReadsSeries, Task):
         wide = self.target == TARGET and not covariates
         if panel is None:
             return long_table(data, self.target, wide=wide)
-        return long_table(data, self.target, None if panel.time == STEP else panel.time, panel.group, wide)
+        time = None if panel.time == STEP else panel.time
+        return long_table(data, self.target, time, panel.group, wide, panel.time_form)
+
+    def _source(self, data: Any, y: Any = None) -> Table:
+        table = super()._source(data, y)
+        assert isinstance(table, Table)
+        return table
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
@@ -162,6 +174,7 @@ class Forecaster(ReadsSeries, Task):
         """Return the series of a table, each with its remembered past in front."""
         assert isinstance(source, Table)
         series = self.panel_.read(source, future, self.horizon)
+        note("unseen series", sum(one.name not in self.tails_ for one in series))
         return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
 
     # ---- learning ---------------------------------------------------------------------------
@@ -172,8 +185,8 @@ class Forecaster(ReadsSeries, Task):
         The most recent part of each series is used for validation and not learnt from (`validation`, a share).
 
         Args:
-            data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays
-                of numbers, one per series; or one array.
+            data: a table in long format, read with `time=` and, for several series, `group=`; or a list of arrays of
+                numbers, one per series; or one array.
             y: not used; a series is its own target.
             validation_data: rows for validation that follow the data, instead of its most recent part.
             options: `callbacks`, `baselines`, `rival`, and training options, see
@@ -201,7 +214,8 @@ class Forecaster(ReadsSeries, Task):
 
     def _learn(self, source: Source) -> None:
         assert isinstance(source, Table)
-        panel = Panel(self.target, self.past_covariates, self.future_covariates, self.static_covariates)
+        kinds = (self.past_covariates, self.future_covariates, self.static_covariates)
+        panel = Panel(self.target, *kinds, holidays=read_holidays(self.holidays))
         self.panel_ = panel.fit(source)
         every = panel.read(source)
         horizon = 1 if self.strategy == "recursive" else self.horizon
@@ -245,7 +259,7 @@ class Forecaster(ReadsSeries, Task):
         return {
             **{name: count for name, count in self.counts_.items() if count},
             "steps": examples.num_steps,
-            "step": str(self.panel_.clock),
+            "step": str(self.panel_.calendars),
             "season": plan.season,
             "learnt on": "logarithms" if plan.log else "values",
             "corrects the naive forecast": plan.anchor,
@@ -275,7 +289,8 @@ class Forecaster(ReadsSeries, Task):
             future: a table with time, group and future covariates of the steps to forecast.
 
         Returns:
-            One row per series and step: the group, the time, and `forecast`, or one column `q0.1` per quantile.
+            One row per series and step: the group, the time, and `forecast`, or one column `q0.1` per quantile; null,
+            with a warning, for those of several series that cannot be forecast.
 
         Raises:
             DataError: no known value to start from, or future covariates that are missing.
@@ -288,12 +303,9 @@ class Forecaster(ReadsSeries, Task):
             series = list(self.tails_.values())
             if rows is not None:
                 series = [self.panel_.with_future(one, rows, self.horizon) for one in series]
-        self.panel_.require_startable(series, self.horizon)
-        answers = self._after_end(series, remembered=data is None)
-        steps = np.arange(1, self.horizon + 1)
-        times = np.concatenate([self.panel_.clock.after(one.times[-1], steps) for one in series])
-        columns = {self.panel_.time: self.panel_.write_times(times)} | answer_columns(answers, self.quantiles)
-        return with_names(self.panel_, series, np.repeat(np.arange(len(series)), self.horizon), columns)
+        ready = self.panel_.startable(series, self.horizon)
+        answers = self._after_end([series[index] for index in ready], remembered=data is None)
+        return forecast_table(self.panel_, series, ready, answers, self.quantiles)
 
     def _after_end(self, series: Sequence[Series], remembered: bool = False) -> np.ndarray:
         ends = np.array([len(one) - 1 for one in series])
@@ -395,5 +407,5 @@ class Forecaster(ReadsSeries, Task):
     @classmethod
     def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         task = super()._from_record(record, tensors)
-        task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_.form)
+        task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_)
         return task

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor, nn
 
 from unrolled.batch import Batch
+from unrolled.tasks.forecasting.backtest import with_names
 from unrolled.tasks.forecasting.step_features import Plan, Steps
 from unrolled.tasks.series.panel import Panel, Series
 
@@ -28,7 +30,7 @@ def forecast_after(
 
     Args:
         network: a DirectForecast for `plan.horizon` steps; when that is less than `horizon`, its answers are fed back.
-        panel: the calendar and the clock.
+        panel: gives the features of times.
         plan: how series are converted to numbers.
         series: the series.
         scales: the unit of each series.
@@ -53,7 +55,7 @@ def forecast_after(
         steps = Steps(panel, plan, pieces, units)
         answer = forecast_rows(network, steps, steps.starts + steps.lengths - 1)[:, 0]  # (M,)
         answers.append(answer)
-        pieces = [_longer(piece, value, panel) for piece, value in zip(pieces, answer.tolist(), strict=True)]
+        pieces = [_longer(piece, value) for piece, value in zip(pieces, answer.tolist(), strict=True)]
     return np.stack(answers, 1)
 
 
@@ -85,12 +87,43 @@ def point_of(answers: np.ndarray, quantiles: Sequence[float] | None) -> np.ndarr
     return answers[..., int(np.argmin([abs(level - 0.5) for level in quantiles]))]
 
 
-def _longer(series: Series, value: float, panel: Panel) -> Series:
+def forecast_table(
+    panel: Panel, series: Sequence[Series], ready: Sequence[int], answers: np.ndarray, quantiles: Sequence[float] | None
+) -> pl.DataFrame:
+    """Return forecasts as a table with one row per series and step; null for series that are not ready.
+
+    Args:
+        panel: writes times.
+        series: the series.
+        ready: index of the series of each forecast, in order.
+        answers: numbers (M, horizon), or quantiles (M, horizon, Q).
+        quantiles: quantiles of the answers, or None.
+    """
+    horizon = answers.shape[1]
+    dated = [index for index, one in enumerate(series) if len(one)]
+    after = [series[index].calendar.after(series[index].times[-1], np.arange(1, horizon + 1)) for index in dated]
+    written = panel.write_times(np.concatenate(after))
+    columns = {panel.time: _spread(written, dated, len(series), horizon)}
+    for name, values in answer_columns(answers, quantiles).items():
+        columns[name] = _spread(pl.Series(values), ready, len(series), horizon)
+    return with_names(panel, series, np.repeat(np.arange(len(series)), horizon), columns)
+
+
+def _spread(column: pl.Series, owners: Sequence[int], count: int, horizon: int) -> pl.Series:
+    """Return `horizon` rows for each of `count` series, null for those that own none."""
+    if len(owners) == count:
+        return column
+    rows = np.full((count, horizon), -1)
+    rows[list(owners)] = np.arange(len(owners) * horizon).reshape(-1, horizon)
+    return column.gather(pl.Series(rows.reshape(-1)).replace(-1, None))
+
+
+def _longer(series: Series, value: float) -> Series:
     """Return a series with its own forecast as one more step; past covariates keep their last values."""
     known = series.future[:1] if len(series.future) else series.known[-1:]
     return replace(
         series,
-        times=np.append(series.times, panel.clock.after(series.times[-1], [1])),
+        times=np.append(series.times, series.calendar.after(series.times[-1], [1])),
         values=np.append(series.values, value),
         past=np.concatenate([series.past, series.past[-1:]]),
         known=np.concatenate([series.known, known]),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unrolled.ragged import Ragged
-from unrolled.tasks.series.panel import Series
+from unrolled.tasks.series.panel import Panel, Series
 
 FIELDS = ("values", "past", "known")
 
@@ -24,19 +24,23 @@ def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, 
     return list(tails), tensors
 
 
-def tails_from_tensors(names: Sequence[Any], tensors: Mapping[str, Tensor], form: str) -> dict[Any, Series]:
+def tails_from_tensors(names: Sequence[Any], tensors: Mapping[str, Tensor], panel: Panel) -> dict[Any, Series]:
     """Restore what `tails_to_tensors` returned.
 
     Args:
         names: names of the series.
         tensors: the saved tensors.
-        form: form of the time column: number, date or datetime.
+        panel: gives the form of the times and the calendars; series without one, of a model saved before series had
+            calendars, get theirs here.
     """
     lengths = tensors["lengths"]
     columns = {field: list(Ragged(tensors[field], lengths)) for field in ("times", *FIELDS)}
     tails = {}
     for index, name in enumerate(names):
         times, values, past, known = (columns[field][index].numpy() for field in ("times", *FIELDS))
-        clock = times if form == "number" else times.astype("M8[us]")
-        tails[name] = Series(name, clock, values, past, known, tensors["static"][index].numpy(), known[:0])
+        times = times if panel.form.kind == "number" else times.astype("M8[us]")
+        if name not in panel.calendars.places and len(times) > 1:
+            panel.calendars.adopt(name, times[-1])
+        calendar = panel.calendars.of(name, times[-1:])
+        tails[name] = Series(name, calendar, times, values, past, known, tensors["static"][index].numpy(), known[:0])
     return tails

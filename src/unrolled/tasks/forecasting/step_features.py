@@ -103,7 +103,7 @@ def make_plan(
         quantiles: which quantiles of the errors to store.
     """
     values = [one.values for one in series]
-    season = season or find_season(values, panel.clock.seasons())
+    season = season or find_season(values, panel.calendars.common.seasons())
     plan = Plan(horizon, context_length or choose_context(season, horizon, [len(v) for v in values]), season)
     plan.log = wants_logarithms(values, season)
     plan.floor = float(min(np.nanmin(v) for v in values if np.isfinite(v).any())) / 10 if plan.log else 0.0
@@ -181,7 +181,7 @@ class Steps:
     """Series end to end with `horizon` empty rows after each, and all inputs of the network.
 
     Args:
-        panel: gives the calendar.
+        panel: gives the features of times.
         plan: how to transform and scale; parts that are not learnt yet are left out.
         series: the series.
         scales: unit of each series' answers; None = those of the plan, with the common one for unknown series.
@@ -333,11 +333,11 @@ def _covariates(panel: Panel, series: Sequence[Series], horizon: int) -> tuple[n
     """Return known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last if unknown."""
     known, past, static = [], [], []
     for one in series:
-        calendar = panel.calendar_of(one, horizon)  # (T + horizon, C)
+        phases = panel.phases_of(one, horizon)  # (T + horizon, C)
         given = np.concatenate([one.known, one.future[:horizon]])
         missing = len(one) + horizon - len(given)
         last = given[-1:] if len(given) else np.zeros((1, one.known.shape[1]), dtype=np.float32)
-        known.append(np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), calendar], 1))
+        known.append(np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), phases], 1))
         past.append(np.concatenate([one.past, np.zeros((horizon, one.past.shape[1]), dtype=np.float32)]))
         static.append(one.static)
     if not series:

@@ -12,9 +12,7 @@ from unrolled.arrangements.next_item import NextItem
 from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
 from unrolled.codecs.tables.catalogue import Catalogue
-from unrolled.data.event_log import EventLog, event_log
-from unrolled.data.source import Table
-from unrolled.data.timestamps import parse_times
+from unrolled.data.event_log import EventLog
 from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
 from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.metrics.ranking import Ranked
@@ -92,12 +90,9 @@ def owners(log: EventLog) -> np.ndarray:
 
 def since(log: EventLog, after: Any) -> np.ndarray:
     """Return which events are at or after a time, (N,)."""
-    if log.seconds is None:
+    if log.seconds is None or log.form is None:
         raise OptionError(message("after", expected="a log with a time column", received=after, remedy="give time="))
-    single = pl.DataFrame({"user": [0], "item": [0]}).with_columns(parse_times(pl.Series("time", [after])))
-    edge = event_log(Table(single), "user", "item", "time").seconds
-    assert edge is not None
-    return log.seconds >= edge[0]
+    return log.seconds >= log.form.seconds_of_one(after, "after")
 
 
 def item_filters(

@@ -15,11 +15,11 @@ from unrolled.codecs.tables.catalogue import Catalogue
 from unrolled.codecs.tables.event_time import EventTimes
 from unrolled.codecs.tables.habits import Habits
 from unrolled.codecs.tables.places import Places
-from unrolled.data.event_log import EventLog, event_log, seconds_of
+from unrolled.data.event_log import EventLog, event_log
 from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
-from unrolled.errors import DataError, message, unknown, whole_number
+from unrolled.errors import DataError, lacking, message, whole_number
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
@@ -30,8 +30,7 @@ from unrolled.tasks.shared.stream_events import events_of_log
 
 TIMES = "times"  # the input that holds the time of the event before
 DISTANCE = "distance"  # the input that holds the distance from the place before
-_SECONDS = 1e11  # larger numbers are times since 1970 in a smaller unit than seconds
-_LATEST = 1e12  # seconds; no calendar has a later time, or an earlier one than minus this
+_LATEST = 2.0**63  # seconds, or numbers in the log's own unit
 _PAIR = 2
 
 
@@ -63,7 +62,9 @@ class EventColumns:
 
     def log(self, source: Source) -> EventLog:
         """Return a table as an event log in order, each user's events one after the other."""
-        return event_log(source if self.places is None else self.places.table(source), self.user, self.item, self.time)
+        table = source if self.places is None else self.places.table(source)
+        form = None if self.times is None else self.times.form
+        return event_log(table, self.user, self.item, self.time, form=form)
 
 
 class _Kept(NamedTuple):
@@ -147,7 +148,9 @@ class ItemReader:
         item = columns.catalogue.index_of(record[columns.item])
         habits, recalled = kept.habits, {}
         if columns.recalled:
-            dated = seconds if columns.times is not None and columns.times.calendar else None
+            dated = None
+            if seconds is not None and columns.times is not None and columns.times.calendar:
+                dated = columns.times.form.local_second(seconds)
             now = Habits.from_values(kept.habits).with_event(item, dated)
             habits, recalled = tuple(now), now.recalled(nothing=columns.catalogue.size + 1)
         point = self._point(record)
@@ -230,20 +233,14 @@ class ItemReader:
             return {columns.item: event}
         for name in needs:
             if name not in event:
-                raise unknown("column", name, event, DataError)
+                raise lacking(name, event)
         return event
 
     def _seconds(self, record: Mapping[str, Any]) -> float | None:
         name = self._columns.time
         if name is None or self._columns.times is None:
             return None
-        value = record[name]
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SECONDS:
-            return float(value)
-        found = seconds_of(pl.Series(name, [value]))[0]
-        if found is None:
-            raise DataError(message(f"column {name!r}", expected="a time", received=repr(value)))
-        return float(found)
+        return self._columns.times.form.seconds_of_one(record[name], name)
 
     def _point(self, record: Mapping[str, Any]) -> tuple[float, float] | None:
         if self._columns.position is None:

@@ -33,11 +33,11 @@ from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.items.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
+from unrolled.tasks.items.event_report import note_events
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
 from unrolled.tasks.kinds import ReadsEvents
 from unrolled.tasks.shared.column_codecs import require
-from unrolled.tasks.shared.given_examples import sessions_of
 from unrolled.tasks.shared.online_learning import joined
 from unrolled.tasks.shared.option_checks import MOST_STEPS, check_flag
 from unrolled.tasks.shared.replay import Replay
@@ -77,10 +77,8 @@ class NextItemTask(ReadsEvents, Task):
         """Name of the column that holds the items."""
 
     def _log(self, source: Source, empty: bool = False) -> EventLog:
-        return event_log(source, self.user, self._item, self.time, empty)
-
-    def _convert(self, data: Any, y: Any = None) -> Source:
-        return super()._convert(data, y) if y is not None else sessions_of(data, self._item, self.user)
+        form = None if self.times_ is None else self.times_.form
+        return event_log(source, self.user, self._item, self.time, empty, form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off whole users, because the order of a user's events must stay whole."""
@@ -94,9 +92,10 @@ class NextItemTask(ReadsEvents, Task):
             return source, None
         assert isinstance(held, Table)
         mine = table.frame[self.user].is_in(held.frame[self.user].implode())
-        return Table(table.frame.filter(~mine)), Table(table.frame.filter(mine))
+        return Table(table.frame.filter(~mine), times=table.times), Table(table.frame.filter(mine), times=table.times)
 
     def _learn(self, source: Source) -> None:
+        self.times_ = None  # those of an earlier fit
         log = self._log(source)
         self.catalogue_ = Catalogue().fit(log.items)
         choose_loss(self.loss, self.catalogue_.size)
@@ -276,6 +275,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         k = min(whole_number("k", k, least=1), self.catalogue_.size)
         log = self._log(self._source(data), empty=True)
+        note_events(log, self.catalogue_)
         everybody = np.arange(len(log.lengths))
         filters = item_filters(log, self.catalogue_, everybody, log.lengths, exclude_seen, allowed)
         steps = self._steps(log, whole=True)
@@ -329,6 +329,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         last = whole_number("last", last, 1, MOST_STEPS)
         log = self._log(self._source(data, y))
+        note_events(log, self.catalogue_)
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
         rows, notes = questions(log, items, size, last, after)
         users, before, targets = owners(log)[rows], places(log)[rows], torch.from_numpy(items[rows])

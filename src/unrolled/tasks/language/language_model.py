@@ -39,7 +39,8 @@ from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsTexts
 from unrolled.tasks.language.long_texts import ROWS, read_to_the_end
 from unrolled.tasks.language.text_stream import TextReader
-from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, with_edges
+from unrolled.tasks.language.texts import LazyText, check_given, chunks_of, hold_out, parts_of, spread, with_edges
+from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.training.options import TrainingOptions
@@ -256,7 +257,9 @@ class LanguageModel(ReadsTexts, Task):
             texts: one text or several; for a model with `given` columns, use `evaluate` or records instead.
         """
         self._fitted()
-        return -self._nats(self._encode(self._source(texts)))
+        source = self._source(texts)
+        examples = self._encode(source)
+        return -self._nats(examples) - UnknownTokens(self.codec_).nats(list(source), examples.targets)
 
     def generate(
         self,
@@ -286,7 +289,7 @@ class LanguageModel(ReadsTexts, Task):
         network = self._fitted().eval()
         generator = generator_of(seed)
         record = {**(given or {}), self.text: prompt}
-        self._check_given(record)
+        check_given(record, self.text, () if self.given_ is None else self.given_.columns)
         with torch.no_grad():
             logits, state = self._read(record)
 
@@ -305,15 +308,6 @@ class LanguageModel(ReadsTexts, Task):
 
     def _spell(self, tokens: Tensor) -> str:
         return self.codec_.decode(Ragged(tokens, torch.tensor([len(tokens)])))[0] if len(tokens) else ""
-
-    def _check_given(self, record: Mapping[str, Any]) -> None:
-        columns = () if self.given_ is None else self.given_.columns
-        missing = [column for column in columns if column not in record]
-        extra = [column for column in record if column not in (*columns, self.text)]
-        if missing:
-            raise OptionError(message("given", expected=f"a value for {missing[0]!r}", received=sorted(record)))
-        if extra:
-            raise unknown("given", extra[0], columns)
 
     def _read(self, record: Mapping[str, Any]) -> tuple[Tensor, Any]:
         """Return the predictions after one text, (1, V), and the state."""
@@ -348,27 +342,29 @@ class LanguageModel(ReadsTexts, Task):
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Return nats per token, perplexity and bits per character, next to those of the baselines.
 
+        An unknown token costs all of them its spelling besides: see `unrolled.tasks.language.unknown_tokens`.
+
         Args:
             data: what `fit` takes.
             y: not used; the next token is the target.
         """
         self._fitted()
         source = self._source(data)
-        totals = {"model": 0.0}
-        steps = characters = 0
+        totals: dict[str, float] = {}
+        steps, characters, unknown_tokens = 0, 0, UnknownTokens(self.codec_)
         for records in chunks_of(source, CHUNK_CHARACTERS, self.text):
             table = as_source(records)
             examples = self._encode(table)
             assert isinstance(examples.targets, Ragged)
             steps += examples.num_steps
             characters += sum(len(record[self.text] or "") for record in records)
-            totals["model"] += float(self._nats(examples).sum())
             ids = [sequence.numpy() for sequence in examples.targets]
-            for baseline in self.baselines_.values():
-                totals[baseline.name] = totals.get(baseline.name, 0.0) + float(np.sum(baseline.predict(ids)))
+            found = {"model": self._nats(examples)} | {one.name: one.predict(ids) for one in self.baselines_.values()}
             if self.rival_ is not None:
-                name = "causal convolution net of the same size"
-                totals[name] = totals.get(name, 0.0) + float(self.rival_._nats(examples).sum())
+                found["causal convolution net of the same size"] = self.rival_._nats(examples)
+            spelt = unknown_tokens.nats(records, examples.targets)
+            for name, nats in found.items():
+                totals[name] = totals.get(name, 0.0) + float(np.sum(nats + spelt))
         return language_scores(totals, steps=steps, characters=characters)
 
     def _stepping(self, top: int = 5) -> NetworkSteps:

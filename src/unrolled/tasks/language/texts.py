@@ -1,6 +1,6 @@
 """Texts in the forms that language models read and score: with boundaries, in parts, in chunks, or lazily."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unrolled.data.documents import Documents, stretches_of
 from unrolled.data.source import Source
+from unrolled.errors import OptionError, message, unknown
 from unrolled.ragged import Ragged
 
 PART_STEPS = 8192  # a longer text is scored in parallel parts, each after WARM_UP steps that do not count
@@ -71,6 +72,16 @@ def with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
     """Add one token to every sequence, in front or behind: edge (B,)."""
     rows = [torch.cat([row, end] if after else [end, row]) for row, end in zip(tokens, edge.split(1), strict=True)]
     return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
+
+
+def check_given(record: Mapping[str, Any], text: str, columns: Sequence[str]) -> None:
+    """Refuse a record that starts a text but lacks a column that the model was trained with, or has others."""
+    missing = [column for column in columns if column not in record]
+    extra = [column for column in record if column not in (*columns, text)]
+    if missing:
+        raise OptionError(message("given", expected=f"a value for {missing[0]!r}", received=sorted(record)))
+    if extra:
+        raise unknown("given", extra[0], columns)
 
 
 def chunks_of(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:

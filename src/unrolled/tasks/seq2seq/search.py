@@ -69,6 +69,7 @@ def search(
     options: SearchOptions,
     max_length: int = 0,
     prefixes: Sequence[Sequence[int]] | None = None,
+    empty: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """Return the best token sequences of each record.
 
@@ -79,6 +80,7 @@ def search(
         options: from `search_options`.
         max_length: maximum number of pieces of an answer; 0 = 1.5 times the longest training text.
         prefixes: for each record, the tokens that its answers begin with.
+        empty: rows whose answer is empty, but for its prefix; they are not searched.
     """
     whole_number("max_length", max_length, least=0)
     if options.coverage_penalty and network.decoder.attention is None:
@@ -86,9 +88,12 @@ def search(
         raise OptionError(message("coverage_penalty", expected=expected, received=options.coverage_penalty))
     limit = max_length or target.longest * 3 // 2 + 1
     _check_room(prefixes or [], limit)
-    found: list[list[Hypothesis]] = [[] for _ in range(examples.batch_size)]
+    full = torch.ones(examples.batch_size, dtype=torch.bool)
+    full[list(empty)] = False
+    found = [[_nothing(prefixes[row] if prefixes else [])] for row in range(examples.batch_size)]
     trace = None if network.decoder.attention is None else lambda state: state.weights
-    for rows in torch.argsort(examples.sizes, stable=True).split(SEARCHED):
+    order = torch.argsort(examples.sizes, stable=True)
+    for rows in order[full[order]].split(SEARCHED):
         batch = examples.select(rows)
         with torch.no_grad():
             state, shared = network.first_state(batch)
@@ -115,6 +120,17 @@ def search(
         for row, answer in zip(rows.tolist(), answers, strict=True):
             found[row] = answer
     return found
+
+
+def empty_rows(examples: Batch) -> list[int]:
+    """Return the rows whose source is empty."""
+    read = next(iter(examples.sources.values()), None)
+    return [] if read is None else (read.lengths == 0).nonzero().squeeze(1).tolist()
+
+
+def _nothing(prefix: Sequence[int]) -> Hypothesis:
+    """Return the answer to an empty source: nothing, or the prefix that every answer begins with."""
+    return Hypothesis(list(prefix), 0.0, 0.0, finished=True)
 
 
 def _attended(state: DecoderState, shared: Shared) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from unrolled.arrangements.encoder_decoder import COPY, TARGET, EncoderDecoder
@@ -19,7 +18,7 @@ from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.source import Source
 from unrolled.decoding.options import SearchOptions
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
+from unrolled.errors import OptionError, finite_number, message, whole_number
 from unrolled.inspection.alignment import Alignment, Working
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.scores import Scores
@@ -28,10 +27,12 @@ from unrolled.ragged import Ragged
 from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsSources
 from unrolled.tasks.seq2seq.inspect_writer import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
+from unrolled.tasks.seq2seq.lengths import LONGEST, answers_nothing, short_pairs
 from unrolled.tasks.seq2seq.search import (
     BEAM,
     LENGTH_PENALTY,
     Answer,
+    empty_rows,
     prefix_tokens,
     score_targets,
     search,
@@ -46,7 +47,6 @@ from unrolled.training.teacher_forcing import TeacherForcing
 
 READ = "source"  # name of the input, among a batch's sources or statics
 LARGEST_BATCH, FEWEST_BATCHES = 64, 16
-LONGEST = 1000  # maximum steps of source or target; longer pairs are left out of training
 DECODER = {
     "input_feeding": False,
     "coverage": False,
@@ -163,15 +163,10 @@ class Writer(ReadsSources, Task):
         )
 
     def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
-        sizes = [examples.lengths, *(value.lengths for value in examples.sources.values())]
-        short = torch.stack(sizes).amax(0) <= LONGEST
-        if not bool(short.any()):
-            raise DataError(
-                message("data", expected=f"pairs of at most {LONGEST:,} steps", received=f"{len(short)} longer ones")
-            )
-        if not bool(short.all()):
-            self.summary_["left out"] = f"{int((~short).sum())} records of more than {LONGEST} steps"
-            examples = examples.select(short.nonzero().squeeze(1))
+        examples, left_out = short_pairs(examples)
+        if left_out:
+            self.summary_["left out"] = f"{left_out} records of more than {LONGEST} steps"
+        self.answers_nothing_ = answers_nothing(examples)
         last = self._options()["teacher_forcing"]
         own = [TeacherForcing(last)] if last < 1 else []
         super()._train(examples, watched, settings, [*own, *callbacks])
@@ -305,7 +300,8 @@ class Writer(ReadsSources, Task):
         max_length: int = 0,
         prefixes: Sequence[Sequence[int]] | None = None,
     ) -> list[list[Hypothesis]]:
-        return search(self._fitted().eval(), self.target_, examples, options, max_length, prefixes)
+        empty = [] if self.answers_nothing_ else empty_rows(examples)
+        return search(self._fitted().eval(), self.target_, examples, options, max_length, prefixes, empty)
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
         """Return the scores of the written texts next to the baselines'.
@@ -389,10 +385,12 @@ class Writer(ReadsSources, Task):
         return super()._parameters_to_json() | named
 
     def _learnt_to_json(self) -> dict[str, Any]:
-        return {"target": self.target_.to_json(), "reader": self.reader_.to_json(), "copies": self.copies_}
+        own = {"copies": self.copies_, "answers nothing": self.answers_nothing_}
+        return {"target": self.target_.to_json(), "reader": self.reader_.to_json(), **own}
 
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.target_ = TargetText.from_json(data["target"])
         self.reader_ = codec_from_json(data["reader"])
         said = (self.decoder or {}).get("copy")  # where older models have it
         self.copies_ = bool(data.get("copies", said is True))
+        self.answers_nothing_ = bool(data.get("answers nothing", False))  # older models lack it

@@ -51,8 +51,8 @@ def table_in_memory(data: Any, target: str, time: str | None = None, group: str 
     for own, name in ((handed.time, time), (handed.group, group)):  # an index may have another name than in training
         if own and name and own in frame.columns and name not in frame.columns and own != SERIES:
             frame = frame.rename({own: name})
-            renamed = {own: name}
-            handed = Handed(frame, *(renamed.get(str(one), one) for one in (handed.time, handed.group)), named=True)
+            time_now, group_now = (name if one == own else one for one in (handed.time, handed.group))
+            handed = Handed(frame, time_now, group_now)
     return source_of(Handed(frame, handed.time, handed.group))
 
 

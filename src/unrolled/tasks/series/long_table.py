@@ -6,16 +6,25 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.handed import X
+from unrolled.data.mixtures import MAX_DUPLICATES
 from unrolled.data.source import Source, Table
+from unrolled.data.time_forms import TimeForm
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
+from unrolled.reading_report import note
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
-MAX_DUPLICATES = 0.05  # a larger share of repeated times means that several series were read as one
 STEP = "step"  # name of the time column of data without one: steps count from 0
 
 
-def long_table(data: Any, target: str, time: str | None = None, group: str | None = None, wide: bool = False) -> Table:
+def long_table(
+    data: Any,
+    target: str,
+    time: str | None = None,
+    group: str | None = None,
+    wide: bool = False,
+    form: TimeForm | None = None,
+) -> Table:
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
@@ -29,6 +38,7 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
         wide: whether a table without the target holds one series in each of its columns, all of them numbers, or one
             in each row where the columns are named by numbers that follow each other. The long table names the series
             in "series".
+        form: the form of the timestamps, if it was learnt.
 
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
@@ -36,16 +46,16 @@ def long_table(data: Any, target: str, time: str | None = None, group: str | Non
     source = data if isinstance(data, Source) else table_in_memory(data, target, time, group)
     if not isinstance(source, Table):
         raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
-    source = _ordered(source, time, group)
+    source = _ordered(source, time, group, form)
     if wide and target not in source.columns and source.group is None:
         source = _long(source, target)
     if source.time is not None:
-        _refuse_mixture(source)
+        _refuse_mixture(source, target)
         return source
     return _numbered(source)
 
 
-def _ordered(source: Table, time: str | None, group: str | None) -> Table:
+def _ordered(source: Table, time: str | None, group: str | None, form: TimeForm | None) -> Table:
     """Return a table that is ordered by the named time, or else by the index of times that the data had."""
     if source.time is not None:
         return source
@@ -54,7 +64,7 @@ def _ordered(source: Table, time: str | None, group: str | None) -> Table:
     group = source.group or (own_group if group is None else group)
     if group == SERIES and SERIES not in source.columns:  # of a wide table, or one series where training had several
         group = None
-    return source if time is None and group is None else Table(source.frame, time, group)
+    return source if time is None and group is None else Table(source.frame, time, group, form or source.times)
 
 
 def _numbered(source: Table) -> Table:
@@ -79,18 +89,28 @@ def _long(source: Table, target: str) -> Table:
     return Table(columns_as_rows(timed.frame, timed.time, target, SERIES), timed.time, SERIES)
 
 
-def _refuse_mixture(source: Table) -> None:
+def _refuse_mixture(source: Table, target: str) -> None:
     """Refuse a table with many repeated times, which are several series read as one."""
     repeated = source.report.duplicates if source.report else 0
     if repeated > MAX_DUPLICATES * (len(source) + repeated):
+        assert source.report is not None
+        columns = [repr(name) for name in source.report.separated_by if name != target]
+        if not columns:
+            remedy = "name the column that identifies the series with group=, or aggregate the rows"
+        elif len(columns) == 1 and source.group is None:
+            remedy = f"column {columns[0]} tells the series apart: give group={columns[0]}, or aggregate the rows"
+        else:
+            joined = " and ".join([*([] if source.group is None else [repr(source.group)]), *columns])
+            remedy = f"columns {joined} together tell the series apart: join them into one and name it with group="
         raise DataError(
             message(
                 f"column {source.time!r}",
                 expected="each time once per series",
-                received=f"{repeated} rows with a time that occurred before",
-                remedy="name the column that identifies the series with group=, or aggregate the rows",
+                received=f"{repeated:,} rows with a time that occurred before",
+                remedy=remedy,
             )
         )
+    note("rows left out", repeated)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:

@@ -1,6 +1,6 @@
 """Properties of a set of series: the season, and whether the spread grows with the level."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.signal import find_peaks
@@ -17,6 +17,8 @@ MOST_SERIES = 32
 MOST_STEPS = 10_000
 ALL_UP_TO = 60  # steps; of longer periods only the most likely are tested
 MOST_PEAKS = 20
+PARTS = (2, 3, 4)  # of a likely long period, which are tested as well
+INEXACT = 0.01  # a period is a multiple of another if it differs from one by at most this share
 NEAR = 0.05  # a season that differs from one of the clock by less than this share is that of the clock
 GROWTH = 0.5  # if spread ~ level ** GROWTH or steeper, logarithms are taken
 LEVELS = 1.3  # but only if levels differ by this factor
@@ -32,7 +34,7 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
     significantly less, and at least a tenth less, of the variance: hourly data that differ by the day of the week have
     the season 168, which contains the 24. A season of the clock is preferred to one next to it.
 
-    Uses 32 series and the last 10,000 steps of each, and at most 180 periods besides those suggested.
+    Uses 32 series and the last 10,000 steps of each, and at most 200 periods besides those suggested.
 
     Args:
         series: one array per series, NaN where missing.
@@ -53,14 +55,25 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
             found[period] = min(enough, key=lambda fit: fit.cost)
     if not found:
         return 1
-    best = min(found.values(), key=lambda fit: fit.cost)
+    best = _shortest(known, found, min(found.values(), key=lambda fit: fit.cost), longest)
     near = [period for period in likely if period in found and abs(period - best.period) <= max(1, NEAR * period)]
-    best = found[min(near, key=lambda period: abs(period - best.period), default=best.period)]
+    if not near or best.period in near:
+        return best.period
+    return _shortest(known, found, found[min(near, key=lambda period: abs(period - best.period))], longest).period
+
+
+def _shortest(series: Sequence[Known], found: Mapping[int, Fit], best: Fit, longest: int) -> Fit:
+    """Return the shortest season that a season is a multiple of and adds little to; else that season itself."""
     for shorter in sorted(found):
+        if not _is_multiple(best.period, shorter):
+            continue
+        beside = [fit for fit in found.values() if abs(fit.period - shorter) <= INEXACT * shorter]
+        fit = min(beside, key=lambda fit: fit.cost)
         level = float(np.log(NESTED * shorter / longest))  # shared among its multiples
-        if best.period % shorter == 0 and not adds(known, best, found[shorter], level, LEAST_GAIN):
-            return shorter
-    return best.period
+        contained = best.period % fit.period == 0 or (1 - LEAST_GAIN) * fit.variance <= best.variance
+        if contained and not adds(series, best, fit, level, LEAST_GAIN):
+            return fit
+    return best
 
 
 def _known(values: np.ndarray) -> Known | None:
@@ -94,8 +107,16 @@ def _candidates(series: Sequence[Known], longest: int) -> list[int]:
         peaks = find_peaks(total)[0]
         peaks = peaks[(peaks > ALL_UP_TO) & (peaks <= longest)]
         highest = peaks[np.argsort(-total[peaks], kind="stable")[:MOST_PEAKS]].tolist()
-        chosen |= {lag // part for lag in highest for part in (1, 2, 3) if lag % part == 0}
+        # a peak may be two or three seasons of 365.25 days, whose parts are no whole numbers
+        chosen |= {whole for lag in highest for part in (1, *PARTS) for whole in (lag // part, -(-lag // part))}
     return every + sorted(chosen - set(every))
+
+
+def _is_multiple(longer: int, shorter: int) -> bool:
+    """Return whether a period is a multiple of another; 731 days are two times 365, give or take a hundredth."""
+    times = round(longer / shorter)
+    away = abs(longer - times * shorter)
+    return times > 1 and (away == 0 or (times in PARTS and away <= INEXACT * longer))
 
 
 def chosen_evenly(series: Sequence[np.ndarray], most: int) -> list[np.ndarray]:

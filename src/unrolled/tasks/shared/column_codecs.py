@@ -8,7 +8,7 @@ from unrolled.codecs.infer import infer_codecs
 from unrolled.codecs.tables.category import Categories
 from unrolled.codecs.text.characters import Characters
 from unrolled.data.source import Source
-from unrolled.errors import DataError, message, unknown
+from unrolled.errors import DataError, lacking, message
 
 Inputs = str | Codec | Sequence[str | Codec] | None
 
@@ -53,4 +53,4 @@ def require(source: Source, columns: Sequence[str]) -> None:
     """Refuse a column that does not exist, and suggest the nearest name."""
     for column in columns:
         if column not in source.columns:
-            raise unknown("column", column, source.columns, DataError)
+            raise lacking(column, source.columns)

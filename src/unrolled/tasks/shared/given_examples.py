@@ -65,19 +65,21 @@ def row_labels(source: Source) -> tuple[str, ...]:
     return source.row_labels if isinstance(source, Table) else ()
 
 
-def sessions_of(data: Any, item: str, user: str | None) -> Source:
+def sessions_of(data: Any, y: Any, item: str, user: str | None) -> Source:
     """Return events as a source; lists of items without names are one user each, numbered from 0.
 
     Args:
         data: a Source, a table, records, or lists of items.
+        y: targets, which are refused: the next item is the target.
         item: the column of items.
         user: the column of users; None for a table of sessions.
 
     Raises:
         DataError: single items where lists are needed.
+        OptionError: targets.
     """
-    if isinstance(data, Source):
-        return data
+    if isinstance(data, Source) or y is not None:
+        return examples_of(data, y, writes=None)
     handed = hand_in(data)
     if handed.named:
         return source_of(handed)

@@ -1,0 +1,21 @@
+"""Notes on standard error: what the data held that the model does not know."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from unrolled.reading_report import lines_of
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """Print the warnings of a report, and then what else it counts."""
+    warn_of(report)
+    for line in lines_of(report):
+        if not any(alarm.startswith(line) for alarm in report["warnings"]):
+            print(f"note: {line}", file=sys.stderr)
+
+
+def warn_of(report: Mapping[str, Any]) -> None:
+    """Print the warnings of a report."""
+    for alarm in report["warnings"]:
+        print(f"warning: {alarm}", file=sys.stderr)

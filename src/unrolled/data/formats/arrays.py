@@ -1,0 +1,152 @@
+"""NumPy's files: `.npy` with one array, `.npz` with several by name."""
+
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.opened import from_anywhere
+from unrolled.data.source import Table
+from unrolled.data.spans import open_file
+from unrolled.errors import DataError, InputError, message, unknown
+from unrolled.places import local_path
+
+MOST_FEATURES = 10_000  # a table of more columns than that would take more memory than its file
+_MAGIC = b"\x93NUMPY"
+
+
+@from_anywhere()
+def read_npy(path: str | Path) -> Table:
+    """Read one array: (N, T) gives N series in column `x`, (N, T, F) gives x_0, x_1, ...; (T,) is a single series.
+
+    An array with named fields gives a column per field. Arrays of Python objects are refused: to read them would run
+    code from the file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: missing, damaged, or an array of objects or of another number of axes.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "waves.npy"
+        >>> np.save(file, [[1.0, 2.0], [3.0, 4.0]])
+        >>> list(read_npy(file))
+        [{'x': [1.0, 2.0]}, {'x': [3.0, 4.0]}]
+    """
+    place = local_path(path)
+    with open_file(place) as file:
+        start = file.read(len(_MAGIC))
+    if start != _MAGIC:
+        raise DataError(message(str(path), expected="an array of NumPy (.npy)", received="a file of another kind"))
+    try:
+        array = np.array(np.load(place, mmap_mode="r", allow_pickle=False))  # a mapping is never larger than its file
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
+        raise _damaged(path, fault) from fault
+    if array.dtype.names is not None:
+        columns = [column for name in array.dtype.names for column in _columns(name, array[name], path)]
+        return Table(pl.DataFrame(columns))
+    if array.ndim == 1 and array.dtype.kind not in "US":
+        array = array.reshape(1, -1)  # a single series
+    return Table(pl.DataFrame(_columns("x", array, path)))
+
+
+@from_anywhere(unpacks=False)
+def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
+    """Read arrays of one length as columns by their names: (N,) values, (N, T) series, (N, T, F) columns of features.
+
+    Args:
+        path: the file.
+        arrays: names of the arrays to read, such as ["x_train", "y_train"]; None = all.
+
+    Raises:
+        OptionError: a name that is not there.
+        DataError: missing, damaged, arrays of objects, or arrays of different lengths.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "waves.npz"
+        >>> np.savez(file, x=[[1.0, 2.0], [3.0, 4.0]], y=["up", "down"])
+        >>> list(read_npz(file))
+        [{'x': [1.0, 2.0], 'y': 'up'}, {'x': [3.0, 4.0], 'y': 'down'}]
+    """
+    place = local_path(path)
+    open_file(place).close()
+    try:
+        with np.load(place, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds one array")
+            names = archive.files if arrays is None else list(arrays)
+            missing = next((name for name in names if name not in archive.files), None)
+            if missing is not None:
+                raise unknown("arrays", missing, archive.files)
+            found = {name: np.asarray(archive[name]) for name in names}
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError,
+            NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.zlib.error) as fault:  # fmt: skip
+        raise _damaged(path, fault) from fault
+    lengths = {name: len(array) if array.ndim else 0 for name, array in found.items()}
+    if len(set(lengths.values())) != 1:
+        shown = ", ".join(f"{name} {found[name].shape}" for name in list(lengths)[:8]) or "none"
+        remedy = f"choose some with arrays=, such as arrays={_alike(lengths)}"
+        raise DataError(message(str(path), expected="arrays of one length", received=shown, remedy=remedy))
+    columns = [column for name, array in found.items() for column in _columns(name, array, path)]
+    return Table(pl.DataFrame(columns))
+
+
+def _alike(lengths: dict[str, int]) -> list[str]:
+    """Return the names of the longest arrays of one length."""
+    longest = max(lengths.values(), default=0)
+    return [name for name, length in lengths.items() if length == longest]
+
+
+def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
+    """Return an array as one column, or as one per feature."""
+    if array.dtype.kind not in "biufUSM" or array.ndim not in (1, 2, 3) or not array.size:
+        expected = "an array (N,), (N, T) or (N, T, F) of numbers, texts or times"
+        received = f"{name} {array.shape} of {'objects' if array.dtype.kind == 'O' else array.dtype}"
+        raise DataError(message(str(path), expected=expected, received=received))
+    if array.ndim > 2 and array.shape[2] > MOST_FEATURES:
+        expected = f"at most {MOST_FEATURES:,} features"
+        raise DataError(message(str(path), expected=expected, received=f"{name} {array.shape}"))
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "latin1")
+    elif array.dtype.kind == "U":
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        codes = array.view(np.uint32) if array.dtype.itemsize else np.zeros(1, np.uint32)
+        if codes.max() > sys.maxunicode or np.any((codes >= 0xD800) & (codes < 0xE000)):
+            raise DataError(message(str(path), expected="texts", received=f"{name} with bytes that are no letters"))
+    elif array.dtype.kind == "M":
+        array = array.astype("datetime64[us]")
+    elif array.dtype.kind == "f":
+        array = array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32)  # in the machine's byte order
+    elif array.dtype.kind in "iu":
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.ndim == 1:
+        return [pl.Series(name, array)]
+    if array.ndim == 2:
+        return [_lists(name, array)]
+    return [_lists(f"{name}_{place}", array[:, :, place]) for place in range(array.shape[2])]
+
+
+def _lists(name: str, array: Any) -> pl.Series:
+    rows, steps = array.shape
+    if not steps:
+        return pl.Series(name, [[]] * rows, dtype=pl.List(pl.Float64))
+    flat = pl.Series(name, np.ascontiguousarray(array).reshape(-1))
+    return flat.reshape((rows, steps)).arr.to_list()
+
+
+def _damaged(path: str | Path, fault: Exception) -> DataError:
+    reason = str(fault).partition("\n")[0][:200]
+    if "pickle" in reason or "object" in reason.lower():
+        remedy = "save numbers or texts; to read objects would run code from the file"
+        return DataError(message(str(path), expected="arrays of numbers", received="Python objects", remedy=remedy))
+    return DataError(message(str(path), expected="arrays of NumPy", received=f"a damaged file ({reason})"))

@@ -1,0 +1,61 @@
+"""Arrow's files: IPC, also called Feather, as a file or as a stream."""
+
+from pathlib import Path
+from typing import Unpack
+
+import polars as pl
+
+from unrolled.data.documents import refuse_packed
+from unrolled.data.forks import check_fork
+from unrolled.data.opened import from_anywhere
+from unrolled.data.source import Table
+from unrolled.data.spans import open_file, unreadable
+from unrolled.data.time_words import TimeWords, times_from
+from unrolled.errors import DataError, message
+from unrolled.places import local_path
+
+_FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
+
+
+@from_anywhere(unpacks=False)
+def read_arrow(
+    path: str | Path, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Table:
+    """Read a table of Arrow: .arrow, .ipc or .feather, as a file or as a stream; kinds of columns are those stored.
+
+    Args:
+        path: the file.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
+
+    Raises:
+        DataError: missing, empty, damaged, or Feather of version 1.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "table.arrow"
+        >>> pl.DataFrame({"text": ["to be"], "values": [[1.0, 2.0]]}).write_ipc(file)
+        >>> list(read_arrow(file))
+        [{'text': 'to be', 'values': [1.0, 2.0]}]
+    """
+    check_fork()
+    place = local_path(path)
+    refuse_packed(place)
+    with open_file(place) as file:
+        start = file.read(len(_FILE))
+    if start.startswith(_FEATHER_1):
+        remedy = "read it with pyarrow.feather and write it again"
+        raise DataError(message(str(path), expected="Feather of version 2", received="version 1", remedy=remedy))
+    try:
+        frame = pl.read_ipc(place) if start == _FILE else pl.read_ipc_stream(place)
+    except OSError as fault:
+        raise unreadable(place, fault) from fault
+    except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        received = str(fault).strip().partition("\n")[0] or "a damaged file"
+        raise DataError(message(str(path), expected="a table of Arrow", received=received)) from fault
+    if not frame.height or not frame.width:
+        raise DataError(message(str(path), expected="at least one row", received="none"))
+    table = Table(frame, time=time, group=group, times=times_from(times))
+    table.folder = Path(path).parent
+    return table

@@ -1,0 +1,182 @@
+"""XES, the IEEE's format of event logs of processes: one row per event."""
+
+import datetime as dt
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import polars as pl
+
+from unrolled.data.documents import refuse_packed
+from unrolled.data.in_memory import FEW_CELLS, SPARSEST
+from unrolled.data.opened import from_anywhere
+from unrolled.data.source import Table
+from unrolled.data.spans import open_file, unreadable
+from unrolled.errors import DataError, message
+from unrolled.places import local_path
+
+DEEPEST = 64  # nested elements
+NAMES = ("concept:name", "time:timestamp")  # attributes of events that get a plain name
+_KINDS = ("string", "date", "int", "float", "boolean", "id")
+_LOGICAL = {"true": True, "1": True, "false": False, "0": False}
+_LARGEST = 2**63 - 1
+_TRACE = ("log", "trace")
+_EVENTS = (("log", "event"), (*_TRACE, "event"))
+
+
+@from_anywhere()
+def read_xes(path: str | Path) -> Table:
+    r"""Read an event log: one row per event, with `case`, `activity`, `time` and a column per further attribute.
+
+    `case` is the name of the event's trace (or trace 1, trace 2, ... where they have none), `activity` and `time` are
+    its concept:name and time:timestamp. Other attributes keep their names; those of traces begin with `case:`. Times
+    with a zone are in UTC. Lists, and attributes of attributes, are left out. Nothing outside the file is read.
+
+    Args:
+        path: the file: .xes; `.gz` is unpacked.
+
+    Raises:
+        DataError: missing, no XES, a value that is not of its kind, or a document type; the message names the line.
+
+    Source: https://xes-standard.org.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "shop.xes"
+        >>> time = '<date key="time:timestamp" value="2024-01-31T12:00:00Z"/>'
+        >>> event = f'<event><string key="concept:name" value="pay"/>{time}</event>'
+        >>> _ = file.write_text(f"<log><trace>{event}</trace></log>")
+        >>> [(row["case"], row["activity"], str(row["time"])) for row in read_xes(file)]
+        [('trace 1', 'pay', '2024-01-31 12:00:00+00:00')]
+    """
+    place = local_path(path)
+    refuse_packed(place, unpacked=("gzip",))
+    log = _Log(place)
+    try:
+        with open_file(place) as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            log.parse(gzip.GzipFile(fileobj=file) if packed else file)
+    except (IsADirectoryError, PermissionError) as fault:
+        raise unreadable(place, fault) from fault
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(message(str(path), expected="a whole gzip file", received=str(fault))) from fault
+    if not log.events:
+        raise DataError(message(str(path), expected="at least one event", received="none"))
+    return Table(_frame(log, path))
+
+
+class _Log:
+    """What was read of a log so far.
+
+    Args:
+        path: for error messages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.open: tuple[str, ...] = ()  # names of the elements that have begun and not ended
+        self.traces: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.places: list[int | None] = []  # of the trace of each event; None outside of one
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.StartDoctypeDeclHandler = self._refuse_doctype
+
+    def parse(self, file: Any) -> None:
+        """Read a whole file, piece by piece."""
+        try:
+            self.parser.ParseFile(file)
+        except (expat.ExpatError, ValueError, LookupError) as fault:
+            if isinstance(fault, DataError):
+                raise
+            raise self._wrong("an event log in XML", str(fault).partition(": line")[0]) from fault
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name, inside = name.rpartition(":")[2], self.open
+        if not inside and name != "log":
+            raise self._wrong("an event log, whose first element is <log>", f"<{name[:40]}>")
+        if len(inside) >= DEEPEST:
+            raise self._wrong(f"at most {DEEPEST} nested elements", "more")
+        self.open = (*inside, name)
+        if self.open == _TRACE:
+            self.traces.append({})
+        elif self.open in _EVENTS:
+            self.events.append({})
+            self.places.append(len(self.traces) - 1 if inside == _TRACE else None)
+        elif name in _KINDS and (inside == _TRACE or inside in _EVENTS):
+            key, value = attributes.get("key"), attributes.get("value")
+            if key is None or value is None:
+                raise self._wrong(f"a key and a value of <{name}>", ", ".join(attributes) or "none")
+            (self.traces if inside == _TRACE else self.events)[-1][key] = self._value(name, value)
+
+    def _end(self, _: str) -> None:
+        self.open = self.open[:-1]
+
+    def _value(self, kind: str, value: str) -> Any:
+        try:
+            if kind == "date":
+                return dt.datetime.fromisoformat(value.strip())
+            if kind == "int":
+                whole = int(value[:40])
+                return whole if abs(whole) <= _LARGEST else int("")
+            if kind == "float":
+                return float(value)
+            return _LOGICAL[value.strip().lower()] if kind == "boolean" else value
+        except (ValueError, KeyError):
+            raise self._wrong(f"a value of kind {kind}", repr(value[:40])) from None
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise self._wrong("XML without a document type", "one; it could name other files, or grow without end")
+
+    def _wrong(self, expected: str, received: str) -> DataError:
+        where = f"{self.path}, line {self.parser.CurrentLineNumber}"
+        return DataError(message(where, expected=expected, received=received))
+
+
+def _frame(log: _Log, path: str | Path) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {"case": [], "activity": [], "time": []}
+    given = sum(map(len, log.events)) + sum(map(len, log.traces))
+    names = {key for event in log.events for key in event} - set(NAMES)
+    owned = {key for trace in log.traces for key in trace} - {"concept:name"}
+    if (len(names) + len(owned)) * len(log.events) > SPARSEST * given + FEW_CELLS:
+        received = f"{len(names) + len(owned):,} different attributes of {len(log.events):,} events"
+        raise DataError(message(str(path), expected="events that share their attributes", received=received))
+    cases = [trace.get("concept:name", f"trace {number}") for number, trace in enumerate(log.traces, 1)]
+    columns["case"] = [None if place is None else _name(cases[place]) for place in log.places]
+    columns["activity"] = [_name(event.get("concept:name")) for event in log.events]
+    columns["time"] = [event.get("time:timestamp") for event in log.events]
+    for key in dict.fromkeys(key for event in log.events for key in event if key in names):
+        columns[f"event:{key}" if key in columns else key] = [event.get(key) for event in log.events]
+    for key in dict.fromkeys(key for trace in log.traces for key in trace if key in owned):
+        found = [trace.get(key) for trace in log.traces]
+        columns[f"case:{key}"] = [None if place is None else found[place] for place in log.places]
+    return pl.DataFrame([_column(name, values) for name, values in columns.items()])
+
+
+def _name(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    """Return values of one kind as that kind, times in UTC, numbers of two kinds as decimals, and others as text."""
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds and name == "time":
+        return pl.Series(name, values, dtype=pl.Datetime("us"))
+    if kinds == {dt.datetime}:
+        zoned = {value.tzinfo is not None for value in values if value is not None}
+        if zoned == {True}:
+            plain = [value and value.astimezone(dt.UTC).replace(tzinfo=None) for value in values]
+            return pl.Series(name, plain, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")
+        if zoned == {False}:
+            return pl.Series(name, values, dtype=pl.Datetime("us"))
+    if len(kinds) <= 1 and kinds != {dt.datetime}:
+        kind = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}.get(next(iter(kinds), str))
+        return pl.Series(name, values, dtype=kind)
+    if kinds == {int, float}:
+        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+    texts = [value.isoformat() if isinstance(value, dt.datetime) else value for value in values]
+    return pl.Series(name, [None if text is None else str(text) for text in texts], dtype=pl.String)

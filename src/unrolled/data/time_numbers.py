@@ -1,0 +1,120 @@
+"""Numbers that are times: seconds, milliseconds and so on since 1970, days of a spreadsheet, digits of dates."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from unrolled.data.time_options import NUMBER
+from unrolled.errors import DataError, message
+
+_1990, _2100 = 631_152_000, 4_102_444_800  # in seconds since 1970
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_SHARE = 0.9  # share of values that look like times, from which on the others are refused
+_DAY = 86_400_000_000
+_SPREADSHEET = -25_569  # days from 1970 to the first day of a spreadsheet, 1899-12-30
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
+
+
+class Epoch(NamedTuple):
+    """Numbers as times.
+
+    Args:
+        times: dates, or datetimes in UTC (those of a spreadsheet have no zone).
+        unit: what the numbers count.
+    """
+
+    times: pl.Series
+    unit: str
+
+
+def finite(values: pl.Series) -> pl.Series:
+    """Return numbers with NaN as null."""
+    return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def usual(value: float, unit: str) -> bool:
+    """Return whether a number is a time of the years 1990 to 2100 in a unit."""
+    return _1990 <= value / PER_SECOND[unit] <= _2100
+
+
+def unit_of(values: pl.Series) -> str:
+    """Return the unit in which all numbers are times of the years 1990 to 2100, or "number".
+
+    Raises:
+        DataError: most numbers are such times, but not all of one unit; the message shows two rows.
+
+    Example:
+        >>> unit_of(pl.Series([1_700_000_000, 1_700_003_600])), unit_of(pl.Series([1, 2, 3]))
+        ('s', 'number')
+    """
+    known = finite(values)
+    count = len(known) - known.null_count()
+    rows: dict[str, int] = {}
+    inside = 0
+    for unit, size in PER_SECOND.items():
+        fits = known.is_between(_1990 * size, _2100 * size).fill_null(False)
+        hits = int(fits.sum())
+        if hits and hits == count:
+            return unit
+        if hits:
+            rows[unit], inside = int(fits.arg_max() or 0), inside + hits
+    if not rows or inside < _SHARE * count:
+        return NUMBER
+    (unit, row), *others = sorted(rows.items(), key=lambda found: found[1])
+    if others:
+        other, place = others[0]
+        received = (
+            f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place} ({_NAMES[other]})"
+        )
+    else:
+        odd = ~known.is_between(_1990 * PER_SECOND[unit], _2100 * PER_SECOND[unit])
+        place = int(odd.fill_null(False).arg_max() or 0)
+        received = f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place}"
+    raise DataError(
+        message(f"column {values.name!r}", expected="times since 1970 in one unit", received=received,
+                remedy='write missing times as null, or give unit="number" if these are no times')
+    )  # fmt: skip
+
+
+def times_of(values: pl.Series, unit: str) -> pl.Series:
+    """Return numbers of a unit as dates, or as datetimes: in UTC, or without a zone if the unit is days.
+
+    Raises:
+        DataError: a number outside the years 1 to 9999; the message shows the row.
+    """
+    known = finite(values).rename(values.name)
+    if unit in PER_SECOND:
+        seconds = known.cast(pl.Float64) / PER_SECOND[unit]
+    else:
+        days = known.cast(pl.Float64) + (_SPREADSHEET if unit == "excel" else 0)
+        seconds = days * 86_400
+    wrong = ~seconds.is_between(_FIRST, _LAST)
+    if wrong.any():
+        row = int(wrong.fill_null(False).arg_max() or 0)
+        meaning = f"{_NAMES[unit]} since 1970" if unit in _NAMES else "days of the years 1 to 9999"
+        raise DataError(message(f"column {values.name!r}", expected=meaning, received=f"{values[row]} in row {row}"))
+    if unit in PER_SECOND:
+        size = PER_SECOND[unit]
+        whole = known.dtype.is_integer()
+        ticks = (
+            known.cast(pl.Int64) * (10**6 // size) if whole and size <= 10**6
+            else known.cast(pl.Int64) // (size // 10**6) if whole
+            else (known.cast(pl.Float64) * (10**6 / size)).round()
+        )  # fmt: skip
+        return ticks.cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    ticks = (seconds * 1e3).round().cast(pl.Int64) * 1000  # a day's fraction is exact to about a millisecond
+    moments = ticks.cast(pl.Datetime("us"))
+    return moments.cast(pl.Date) if bool((ticks % _DAY == 0).all()) else moments
+
+
+def refuse_other_unit(values: pl.Series, unit: str) -> None:
+    """Refuse later numbers that are times in another unit than the learnt one."""
+    if unit not in PER_SECOND or not len(values.drop_nulls()):
+        return
+    found = unit_of(values)
+    if found not in (unit, NUMBER):
+        raise DataError(
+            message(f"column {values.name!r}", expected=f"{_NAMES[unit]} since 1970, as in training",
+                    received=f"{values.drop_nulls()[0]}, which looks like {_NAMES[found]}")
+        )  # fmt: skip

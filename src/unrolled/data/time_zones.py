@@ -1,0 +1,129 @@
+"""Times and their zones: offsets become a zone, local times are placed in one."""
+
+import numpy as np
+import polars as pl
+
+from unrolled.errors import DataError, message
+
+_UNCHANGING = {  # zones of offsets that are no whole hours, and whose clocks do not change today
+    330: "Asia/Kolkata", 345: "Asia/Kathmandu", 270: "Asia/Kabul", 210: "Asia/Tehran", 390: "Asia/Yangon",
+    570: "Australia/Darwin", 525: "Australia/Eucla", -570: "Pacific/Marquesas",
+}  # fmt: skip
+_HOUR, _MOST_HOURS = 60, 12
+_MINUTE = 60_000_000  # microseconds
+US = pl.Datetime("us")
+
+
+def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | None) -> pl.Series:
+    """Return times that bear offsets, in one zone: the given or named one, that of a single offset, or UTC.
+
+    Args:
+        naive: datetimes as they are written.
+        offsets: minutes east of Greenwich, null where a value bears none.
+        places: names of zones that the values bear.
+        zone: the zone asked for; times without an offset are local times there.
+
+    Raises:
+        DataError: times with and without an offset, without a zone asked for.
+    """
+    bare = offsets.is_null() & naive.is_not_null()
+    if bare.any() and zone is None:
+        row, other = int(bare.arg_max() or 0), int(offsets.is_not_null().arg_max() or 0)
+        raise DataError(
+            message(f"column {naive.name!r}", expected="times that all have a zone, or none",
+                    received=f"row {row} without one and row {other} with one",
+                    remedy='give the zone of the others with zone=, such as zone="Europe/Berlin"')
+        )  # fmt: skip
+    instants = _instants(naive, offsets)
+    if zone is not None and bare.any():
+        local = localised(naive.set(~bare, None), zone).dt.convert_time_zone("UTC")
+        instants = instants.zip_with(~bare, local)
+    distinct = offsets.drop_nulls().unique()
+    single = zone_of(int(distinct[0])) if len(distinct) == 1 else "UTC"
+    return instants.dt.convert_time_zone(zone or (places[0] if len(places) == 1 else single))
+
+
+def _instants(naive: pl.Series, offsets: pl.Series) -> pl.Series:
+    ticks = naive.cast(US).to_physical() - offsets.cast(pl.Int64) * _MINUTE
+    return ticks.alias(naive.name).cast(US).dt.replace_time_zone("UTC")
+
+
+def zone_of(minutes: int) -> str:
+    """Return a zone with an unchanging offset, "UTC" for an offset that no such zone has.
+
+    Example:
+        >>> zone_of(0), zone_of(60), zone_of(330)
+        ('UTC', 'Etc/GMT-1', 'Asia/Kolkata')
+    """
+    hours, rest = divmod(minutes, _HOUR)
+    if rest == 0 and hours and abs(hours) <= _MOST_HOURS:
+        return f"Etc/GMT{-hours:+d}"  # these names count westwards
+    return _UNCHANGING.get(minutes, "UTC")
+
+
+def localised(naive: pl.Series, zone: str, group: pl.Series | None = None) -> pl.Series:
+    """Return local times of a zone; an hour that the clocks repeat is the earlier one at first, then the later one.
+
+    Args:
+        naive: datetimes without a zone.
+        zone: name of the zone.
+        group: the series of each time; None for a single one.
+
+    Raises:
+        DataError: a time that the clocks leave out.
+    """
+    naive = naive.cast(US)
+    plain = naive.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    if plain.null_count() == naive.null_count():
+        return plain
+    left_out = (
+        naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").is_null() & naive.is_not_null()
+    )
+    if left_out.any():
+        row = int(left_out.arg_max() or 0)
+        raise DataError(
+            message(f"column {naive.name!r}", expected=f"local times of {zone}",
+                    received=f"{naive[row]} in row {row}, which the clocks leave out",
+                    remedy="give the zone in which the times were written with zone=")
+        )  # fmt: skip
+    names = [naive.name] if group is None else ["series", naive.name]
+    frame = naive.to_frame() if group is None else pl.DataFrame([group.alias("series"), naive])
+    again = frame.select(pl.int_range(pl.len()).over(names) > 0).to_series()
+    side = (
+        pl.Series(["earliest"])
+        .new_from_index(0, len(naive))
+        .zip_with(~again, pl.Series(["latest"]).new_from_index(0, len(naive)))
+    )
+    return naive.dt.replace_time_zone(zone, ambiguous=side)
+
+
+def unified(times: pl.Series, zone: str | None, group: pl.Series | None = None) -> pl.Series:
+    """Return dates and datetimes in microseconds, in a zone if one is given; dates stay dates."""
+    if times.dtype == pl.Date:
+        return times
+    own = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
+    times = times.cast(pl.Datetime("us", own))
+    if zone is None:
+        return times
+    return times.dt.convert_time_zone(zone) if own else localised(times, zone, group)
+
+
+def local_seconds(seconds: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return seconds since 1970 by the clocks of a zone, as if they showed UTC; unchanged without a zone.
+
+    Example:
+        >>> local_seconds(np.array([0.0]), "Asia/Tokyo").tolist()
+        [32400.0]
+    """
+    if zone in (None, "UTC"):
+        return seconds
+    whole = np.floor(seconds).astype("M8[s]").astype("M8[us]")
+    return seconds + (local_times(whole, zone) - whole) / np.timedelta64(1, "s")
+
+
+def local_times(times: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return times in UTC, datetime64[us], as the clocks of a zone show them; unchanged without a zone."""
+    if zone in (None, "UTC"):
+        return times
+    moments = pl.Series("time", times.astype("M8[us]").astype(np.int64)).cast(US).dt.replace_time_zone("UTC")
+    return moments.dt.convert_time_zone(str(zone)).dt.replace_time_zone(None).to_numpy()

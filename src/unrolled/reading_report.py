@@ -1,0 +1,215 @@
+"""The reading report: what one call of `predict` or `evaluate` met that its model does not know.
+
+The counts belong to the call, not to the model or its codecs: they are kept in a `Tally` that only the code which runs
+within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_UNKNOWN = 0.2  # share of unknown tokens above which answers and scores say little
+SHOWN = 3  # unknown values that are named
+LOOKED_AT = 64  # unknown values of which those are chosen, and whose other case is looked up
+LONGEST = 40  # characters of an unknown value that are shown
+COUNTED = ("missing values", "gaps filled", "unseen series", "rows left out", "times that did not fit")
+
+
+class UnrolledWarning(UserWarning):
+    """A warning that unrolled gives on purpose: much of what a model was asked is unknown to it."""
+
+
+@dataclass
+class Share:
+    """The tokens of one column, and those of them that are unknown.
+
+    Args:
+        unit: what a token is: characters, words, values, items.
+        tokens: number of tokens.
+        unknown: number of unknown ones.
+        examples: some of the unknown values, each once, as text.
+        cases: how many of the values looked at would be known in lower and in upper case, and how many were looked at.
+    """
+
+    unit: str
+    tokens: int = 0
+    unknown: int = 0
+    examples: list[str] = field(default_factory=list)
+    cases: list[int] = field(default_factory=lambda: [0, 0, 0])
+
+    @property
+    def share(self) -> float:
+        """Unknown share of the tokens; 0 without tokens."""
+        return self.unknown / self.tokens if self.tokens else 0.0
+
+    def learn(self, examples: Sequence[Any], known: Callable[[Any], bool]) -> None:
+        """Add examples of unknown values; `known` returns whether the vocabulary has a value."""
+        for value in examples[: LOOKED_AT - self.cases[2]]:
+            shown = str(value)[:LONGEST]
+            if len(self.examples) < SHOWN and shown not in self.examples:
+                self.examples.append(shown)
+            text = isinstance(value, str)
+            self.cases[0] += text and known(value.lower())
+            self.cases[1] += text and known(value.upper())
+            self.cases[2] += 1
+
+    @property
+    def hint(self) -> str:
+        """The case in which more than half of the unknown values would be known; empty if neither."""
+        lower, upper, looked_at = self.cases
+        if not looked_at or 2 * max(lower, upper) <= looked_at:
+            return ""
+        return f"most are known in {'upper' if upper > lower else 'lower'} case"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain values."""
+        return {
+            "tokens": self.tokens,
+            "unit": self.unit,
+            "unknown": self.unknown,
+            "share": self.share,
+            "examples": list(self.examples),
+            "hint": self.hint,
+        }
+
+
+class Tally:
+    """The counts of one call.
+
+    Args:
+        owner: the task that is asked.
+        codecs: its codecs; those of its baselines are not counted.
+    """
+
+    def __init__(self, owner: Any, codecs: Sequence[Any] = ()) -> None:
+        self.owner = owner
+        self.counts: dict[str, int] = dict.fromkeys(COUNTED, 0)
+        self.columns: dict[str, list[Share]] = {}
+        self.empty: dict[Any, int] = {}  # records without a step, by the codec that counted them
+        self._codecs = {id(codec): codec for codec in codecs}
+        self._shares: dict[Any, Share] = {}
+
+    def counts_for(self, codec: Any) -> bool:
+        """Return whether a codec is one of the task's own."""
+        return id(codec) in self._codecs
+
+    def share(self, column: str, unit: str, key: Any) -> Share:
+        """Return the counts of one reader of a column, such as a codec; `key` identifies it."""
+        if key not in self._shares:
+            self._shares[key] = Share(unit)
+            self.columns.setdefault(column, []).append(self._shares[key])
+        return self._shares[key]
+
+    def alarms(self) -> list[str]:
+        """Return a sentence for each column of which too much is unknown to everything that reads it."""
+        least = {column: min(shares, key=lambda one: one.share) for column, shares in self.columns.items()}
+        return [
+            f"{_sentence(column, one.to_json())}; answers and scores may say little"
+            for column, one in least.items()
+            if one.share > MOST_UNKNOWN
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return the counts as plain values."""
+        columns = {
+            column + (f" ({one.unit})" if place else ""): one.to_json()
+            for column, shares in self.columns.items()
+            for place, one in enumerate(shares)
+        }
+        tokens, unknown = (sum(one[name] for one in columns.values()) for name in ("tokens", "unknown"))
+        totals = {"tokens": tokens, "unknown": unknown, "share unknown": unknown / tokens if tokens else 0.0}
+        empty = {"empty records": max(self.empty.values(), default=0)}
+        return {**totals, "columns": columns, **empty, **self.counts, "warnings": self.alarms()}
+
+
+_current: ContextVar[Tally | None] = ContextVar("tally", default=None)
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+def current() -> Tally | None:
+    """Return the tally of the call that runs; None outside of one."""
+    return _current.get()
+
+
+def is_quiet() -> bool:
+    """Return whether warnings are left to the caller, see `quietly`."""
+    return _quiet.get()
+
+
+def note(what: str, count: int) -> None:
+    """Add to one of the counts in `COUNTED`; without effect outside of a call.
+
+    Example:
+        >>> with counted(Tally(None)) as tally:
+        ...     note("gaps filled", 3)
+        >>> tally.report()["gaps filled"]
+        3
+    """
+    tally = current()
+    if tally is not None:
+        tally.counts[what] += int(count)
+
+
+def note_tokens(
+    column: str, unit: str, tokens: int, unknown: int, examples: Sequence[Any], known: Callable[[Any], bool]
+) -> None:
+    """Count the tokens of a column that no codec reads, such as items; without effect outside of a call.
+
+    Args:
+        column: its name.
+        unit: what a token is.
+        tokens: number of tokens.
+        unknown: number of unknown ones.
+        examples: some of the unknown values, each once.
+        known: returns whether the vocabulary has a value.
+    """
+    tally = current()
+    if tally is not None:
+        share = tally.share(column, unit, column)
+        share.tokens += tokens
+        share.unknown += unknown
+        share.learn(examples, known)
+
+
+@contextmanager
+def counted(tally: Tally) -> Generator[Tally]:
+    """Count into a tally while the block runs."""
+    token = _current.set(tally)
+    try:
+        yield tally
+    finally:
+        _current.reset(token)
+
+
+def uncounted() -> AbstractContextManager[Tally]:
+    """Count nothing while the block runs, such as where a baseline reads the same values again."""
+    return counted(Tally(None))
+
+
+@contextmanager
+def quietly() -> Generator[None]:
+    """Give no warnings of unknown values while the block runs; scores and reports still name them."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def lines_of(report: Mapping[str, Any]) -> list[str]:
+    """Return a report as sentences: the columns with unknown values, and the counts that are not 0.
+
+    Example:
+        >>> lines_of({"columns": {}, "gaps filled": 2, "rows left out": 0})
+        ['gaps filled: 2']
+    """
+    found = [_sentence(name, one) for name, one in report.get("columns", {}).items() if one["unknown"]]
+    return found + [f"{name}: {report[name]:,}" for name in ("empty records", *COUNTED) if report.get(name)]
+
+
+def _sentence(column: str, one: Mapping[str, Any]) -> str:
+    shown = ", such as " + ", ".join(map(repr, one["examples"])) if one["examples"] else ""
+    hint = f"; {one['hint']}" if one["hint"] else ""
+    return f"column {column!r}: {one['share']:.1%} of {one['tokens']:,} {one['unit']} are unknown{shown}{hint}"

@@ -1,0 +1,228 @@
+"""Calendars of the series of a table: one for each series, and the most common one for series without rows enough."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from unrolled.errors import DataError, message
+from unrolled.tasks.series.calendar import Calendar, Found
+from unrolled.tasks.series.calendar_search import infer_calendar, measured
+from unrolled.tasks.series.calendar_words import duration_words, step_words
+from unrolled.tasks.series.grids import DAY, EvenSteps
+from unrolled.tasks.series.holidays import Holidays
+from unrolled.tasks.series.step_search import SHARE
+
+LONG = 10  # rows; a shorter series first tries the calendars of the others
+COMPARED = 8  # most common calendars that a series is compared with
+COARSE = 0.01  # probability of rows this far apart if only chance leaves rows out
+ALIKE = 0.01  # steps whose lengths differ by less than this share are one
+_NAMED = 3  # series that a warning names, and calendars that are described
+
+
+@dataclass
+class Calendars:
+    """Calendars of the series of a table.
+
+    Args:
+        known: the different calendars, those of most series first, with counts over all their series.
+        places: index of each series' calendar, by name.
+        zone: time zone of new series.
+        holidays: public holidays that new series may leave out.
+    """
+
+    known: list[Calendar] = field(default_factory=lambda: [Calendar(EvenSteps(1), dated=False)])
+    places: dict[Any, int] = field(default_factory=dict)
+    zone: str = ""
+    holidays: Holidays | None = None
+
+    @classmethod
+    def learn(cls, series: Mapping[Any, np.ndarray], zone: str = "", holidays: Holidays | None = None) -> Self:
+        """Learn the calendar of each series, and warn of times that do not fit.
+
+        Args:
+            series: distinct times, sorted, datetime64[us] in UTC or numbers, by name.
+            zone: time zone of the times, or "".
+            holidays: public holidays that series may leave out.
+        """
+        found: dict[Any, Calendar] = {}
+        totals: dict[Calendar, Found] = {}
+        count: dict[Calendar, int] = {}
+        common: list[Calendar] = []
+        for name, times in sorted(series.items(), key=lambda item: len(item[1]) < LONG):  # long series first
+            calendar = _learnt(times, common, zone, holidays)
+            if calendar is None:
+                continue
+            found[name] = calendar
+            totals[calendar] = totals.get(calendar, Found()) + calendar.found
+            count[calendar] = count.get(calendar, 0) + 1
+            if calendar not in common:
+                common = [*common, calendar][-COMPARED:]
+            common.sort(key=count.__getitem__, reverse=True)
+        known = [replace(one, found=totals[one]) for one in sorted(count, key=count.__getitem__, reverse=True)]
+        if not known:
+            dated = any(times.dtype.kind == "M" for times in series.values())
+            known = [Calendar(EvenSteps(DAY if dated else 1), zone, dated=dated)]
+        warn_of_misfits(found)
+        place = {calendar: index for index, calendar in enumerate(known)}
+        return cls(known, {name: place[calendar] for name, calendar in found.items()}, zone, holidays)
+
+    @property
+    def common(self) -> Calendar:
+        """The calendar of most series."""
+        return self.known[0]
+
+    @cached_property
+    def _steps(self) -> list[Calendar]:
+        """One calendar for each step."""
+        return list({(calendar.irregular, calendar.step): calendar for calendar in self.known}.values())
+
+    def learnt(self, name: Any) -> Calendar:
+        """Return the calendar of a series of training; the most common one for any other."""
+        return self.known[self.places.get(name, 0)]
+
+    def of(self, name: Any, times: np.ndarray) -> Calendar:
+        """Return the calendar of a series with these times.
+
+        Args:
+            name: name of the series.
+            times: distinct times, sorted.
+
+        Raises:
+            DataError: times at another step than that of the series in training, or of any series for a new one.
+        """
+        place = self.places.get(name)
+        if place is None:
+            return self._of_new(name, times)
+        learnt = self.known[place]
+        if len(times) < 2 or learnt.irregular:
+            return learnt
+        gaps = learnt.gaps(times)
+        if (gaps <= 0).mean() >= 1 / 3:
+            raise _other_step(name, learnt, times, self.zone)
+        off = measured(learnt, times).found.outside > (1 - SHARE) * len(times)
+        if not off and not _coarser(learnt, gaps):
+            return learnt
+        own = self._inferred(times)
+        if own.irregular or len(times) < 3:
+            return learnt
+        if not _same_step(own, learnt):
+            raise _other_step(name, learnt, times, self.zone)
+        return own if off else learnt
+
+    def _of_new(self, name: Any, times: np.ndarray) -> Calendar:
+        if not len(times):
+            return self.common
+        common = [calendar.anchored(times[0]) for calendar in self.known[:COMPARED]]
+        if len(times) == 1:
+            return common[0]
+        own = self._inferred(times)
+        like = any(_same_step(own, calendar) for calendar in self._steps)
+        if like and len(times) >= LONG and not own.irregular:
+            return own
+        for calendar in common:
+            if not calendar.irregular and _suits(calendar, times):
+                return calendar
+        if like or any(calendar.irregular for calendar in common):
+            return own
+        if own.irregular and (common[0].gaps(times) <= 0).mean() < 1 / 3:
+            return own
+        raise _other_step(name, self.common, times, self.zone)
+
+    def _inferred(self, times: np.ndarray) -> Calendar:
+        own = infer_calendar(times, self.zone, self.holidays)
+        assert own is not None, "two times have a distance"
+        return own
+
+    def adopt(self, name: Any, start: Any) -> None:
+        """Give a series without a calendar the most common one, counted from one of its times."""
+        calendar = self.common.anchored(start)
+        if calendar not in self.known:
+            self.known.append(calendar)
+        self.places[name] = self.known.index(calendar)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "known": [calendar.to_json() for calendar in self.known],
+            "names": list(self.places),
+            "places": list(self.places.values()),
+            "zone": self.zone,
+            "holidays": None if self.holidays is None else self.holidays.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Restore what `to_json` returned."""
+        known = [Calendar.from_json(calendar) for calendar in data["known"]]
+        holidays = None if data["holidays"] is None else Holidays.from_json(data["holidays"])
+        return cls(known, dict(zip(data["names"], data["places"], strict=True)), data["zone"], holidays)
+
+    def __str__(self) -> str:
+        if len(self.known) == 1:
+            return str(self.common)
+        counts = np.bincount(list(self.places.values()), minlength=len(self.known)).tolist()
+        parts = [f"{count} series {calendar}" for calendar, count in zip(self.known, counts, strict=True)]
+        more = len(parts) - _NAMED
+        return "; ".join(parts[:_NAMED]) + (f"; and {more} other calendars" if more > 0 else "")
+
+
+def warn_of_misfits(found: Mapping[Any, Calendar]) -> None:
+    """Warn of series with times that do not fit their calendar, by name."""
+    odd = {name: calendar for name, calendar in found.items() if calendar.found.outside}
+    if odd:
+        named = [("the times are " if name is None else f"series {name!r}: ") + str(odd[name]) for name in odd]
+        more = f"; and {len(odd) - _NAMED} more series" if len(odd) > _NAMED else ""
+        warnings.warn("; ".join(named[:_NAMED]) + more, stacklevel=3)
+
+
+def _learnt(times: np.ndarray, common: list[Calendar], zone: str, holidays: Holidays | None) -> Calendar | None:
+    """Return the calendar of one series; another's if that fits every row, and, for a long one, has no gap."""
+    if len(times) < 2:
+        return None
+    for calendar in common:
+        if calendar.irregular:
+            continue
+        fitted = measured(calendar, times)
+        whole = fitted.found.rows == fitted.found.steps or len(times) < LONG
+        if whole and not fitted.found.outside and not _coarser(calendar, calendar.gaps(times)):
+            return fitted
+    return infer_calendar(times, zone, holidays)
+
+
+def _suits(calendar: Calendar, times: np.ndarray) -> bool:
+    found = measured(calendar, times).found
+    return found.outside <= (1 - SHARE) * len(times) and not _coarser(calendar, calendar.gaps(times))
+
+
+def _coarser(calendar: Calendar, gaps: np.ndarray) -> bool:
+    """Return whether no two rows are neighbours, although rows of this calendar are rarely missing."""
+    found = calendar.found
+    present = min(0.99, found.rows / found.steps) if found.steps else 0.0
+    return bool(len(gaps) and gaps.min() >= 2 and (1 - present) ** len(gaps) < COARSE)
+
+
+def _same_step(one: Calendar, other: Calendar) -> bool:
+    if one.irregular or other.irregular:
+        return one.irregular and other.irregular
+    (kind, size), (other_kind, other_size) = one.step, other.step
+    return kind == other_kind and abs(size - other_size) <= ALIKE * other_size
+
+
+def _other_step(name: Any, learnt: Calendar, times: np.ndarray, zone: str) -> DataError:
+    own = infer_calendar(times, zone)
+    assert own is not None, "two times have a distance"
+    given = (
+        f"times {duration_words(own.step[1])} apart" if own.irregular and own.dated else step_words(own.grid, own.dated)
+    )
+    return DataError(
+        message(
+            "data" if name is None else f"series {name!r}",
+            expected=f"the step of training: {step_words(learnt.grid, learnt.dated)}",
+            received=f"{given}, from {times[0]} on",
+            remedy="give rows at the step of training, or train a model on these rows",
+        )
+    )

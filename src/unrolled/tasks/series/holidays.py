@@ -1,0 +1,90 @@
+"""Public holidays: of a country, from the optional package `holidays`, or given as dates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+
+from unrolled.errors import OptionError, UnsupportedError, message
+
+_LONGEST = 300  # years; the rules of no country reach further
+
+
+@dataclass(frozen=True)
+class Holidays:
+    """Dates on which a series has no steps.
+
+    Args:
+        country: a code such as DE, or DE-BY for a part of the country; empty where the dates are given.
+        days: ISO dates.
+    """
+
+    country: str = ""
+    days: tuple[str, ...] = ()
+
+    def dates(self, first: int, last: int) -> np.ndarray:
+        """Return the dates from the first to the last year, sorted, datetime64[D]."""
+        if self.country:
+            return _of_country(self.country, first, min(last, first + _LONGEST))
+        return np.unique(np.array(self.days, dtype="M8[D]"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"country": self.country, "days": list(self.days)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Restore what `to_json` returned."""
+        return cls(data["country"], tuple(data["days"]))
+
+
+def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
+    """Return the holidays of an option: a country's code, or ISO dates; None without any.
+
+    Raises:
+        OptionError: an unknown country, or a date that cannot be read.
+        UnsupportedError: a country, if the package `holidays` is not installed.
+
+    Example:
+        >>> read_holidays(["2024-12-25", "2024-12-26"]).dates(2024, 2024)
+        array(['2024-12-25', '2024-12-26'], dtype='datetime64[D]')
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        found = Holidays(given)
+        found.dates(2000, 2000)
+        return found
+    days = tuple(str(day) for day in given)
+    for day in days:
+        try:
+            np.array(day, dtype="M8[D]")
+        except ValueError as fault:
+            expected = "a country such as 'DE', or dates such as '2024-12-25'"
+            raise OptionError(message("holidays", expected=expected, received=repr(day))) from fault
+    return Holidays("", days)
+
+
+@lru_cache(maxsize=64)
+def _of_country(country: str, first: int, last: int) -> np.ndarray:
+    try:
+        import holidays
+    except ImportError as fault:
+        raise UnsupportedError(
+            message(
+                "holidays",
+                expected="the package holidays, for the holidays of a country",
+                received="not installed",
+                remedy="pip install 'unrolled[holidays]', or give the dates themselves",
+            )
+        ) from fault
+    name, _, part = country.partition("-")
+    try:
+        found = holidays.country_holidays(name, subdiv=part or None, years=range(first, last + 1))
+    except NotImplementedError as fault:
+        raise OptionError(
+            message("holidays", expected="the code of a country, such as DE or DE-BY", received=repr(country))
+        ) from fault
+    return np.unique(np.array(list(found), dtype="M8[D]"))

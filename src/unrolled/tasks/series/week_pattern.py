@@ -1,0 +1,66 @@
+"""Which slots of the week a series has: its weekdays, its hours of the day, and its hours by weekday."""
+
+from math import lgamma, log
+
+import numpy as np
+from scipy.stats import binom
+
+from unrolled.tasks.series.grids import DAY, MONDAY, WeekSlots
+
+LEVEL = 0.002  # probability that slots are called closed although their rows are missing at random
+RARE = 0.05  # a slot that occurs less often than this share of the usual is closed, and its rows do not fit
+MOST_LOST = 0.03  # share of rows
+
+
+def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
+    """Return the slots of the week that occur; None if no slot is left out.
+
+    A slot is left out only if its rows are so rare that chance does not explain it, given how often the rows of other
+    slots are missing.
+
+    Args:
+        ticks: distinct wall times of one series in microseconds, sorted, (T,).
+        size: microseconds of one slot; it divides the day.
+        phase: one of the times of the grid.
+    """
+    phase %= size
+    per_day = DAY // size
+    slot = np.unique(np.floor_divide(ticks - MONDAY - phase + size // 2, size))
+    day, hour = np.divmod(slot, per_day)
+    every_day = np.arange(day[0], day[-1] + 1)
+    visited = np.unique(day)
+    open_days = _open(np.bincount(visited % 7, minlength=7), np.bincount(every_day % 7, minlength=7))
+    kept = open_days[day % 7]
+    visited = visited[open_days[visited % 7]]
+    if not len(visited):
+        return None
+    edges = np.zeros((2, 7, per_day), np.int64)  # slots before the first row, and after the last, have no chance
+    for edge, outside in ((0, np.arange(per_day) < hour[0]), (1, np.arange(per_day) > hour[-1])):
+        end = day[-edge]
+        if open_days[end % 7]:
+            edges[edge, end % 7] = outside
+    chances = np.bincount(visited % 7, minlength=7)[:, None] - edges.sum(0)  # (7, slots of a day)
+    counts = np.bincount((day[kept] % 7) * per_day + hour[kept], minlength=7 * per_day).reshape(7, per_day)
+    open_hours = _open(counts.sum(0), chances.sum(0))
+    grid = open_days[:, None] & open_hours
+    if per_day > 1:
+        grid[grid] = _open(counts[grid], chances[grid])
+    slots = np.flatnonzero(grid)
+    if not len(slots) or len(slots) == 7 * per_day:
+        return None
+    return WeekSlots(size, tuple(slots.tolist()), phase)
+
+
+def _open(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Return which slots occur, given how often each did and could, (S,)."""
+    pairs = float((counts * (counts - 1)).sum())
+    usual = pairs / (float((counts * (chances - 1)).sum()) + 1)  # share of the other times of a slot that has rows
+    for rare in (counts <= RARE * usual * chances, counts == 0):
+        rare &= chances > 0
+        size, left_out = len(counts), int(rare.sum())
+        if not 0 < left_out < size or counts[rare].sum() > MOST_LOST * counts.sum():
+            continue
+        choices = lgamma(size + 1) - lgamma(left_out + 1) - lgamma(size - left_out + 1)
+        if choices + binom.logcdf(counts[rare], chances[rare], usual).sum() < log(LEVEL):
+            return ~rare
+    return np.ones(len(counts), dtype=bool)
