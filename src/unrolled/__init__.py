@@ -34,6 +34,7 @@ _HOME = {
     "read_parallel": "unrolled.data.formats.parallel",
     "read_parquet": "unrolled.data.readers",
     "read_po": "unrolled.data.formats.catalogues",
+    "read_sql": "unrolled.data.sql",
     "read_subtitles": "unrolled.data.formats.subtitles",
     "read_text": "unrolled.data.readers",
     "read_ts": "unrolled.data.formats.ts",
@@ -167,6 +168,7 @@ if TYPE_CHECKING:
     from unrolled.data.readers import read_tsv as read_tsv
     from unrolled.data.readers import scan_parquet as scan_parquet
     from unrolled.data.source import Table as Table
+    from unrolled.data.sql import read_sql as read_sql
     from unrolled.data.trajectories import stay_points as stay_points
     from unrolled.inspection.checks import batch_mates_matter as batch_mates_matter
     from unrolled.inspection.checks import forgets_state_between_calls as forgets_state_between_calls

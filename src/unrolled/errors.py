@@ -139,6 +139,7 @@ def finite_number(argument: str, value: Any, least: float = -math.inf, most: flo
         >>> finite_number("temperature", 1, least=0)
         1.0
     """
+    value = single(value)
     try:
         found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:  # a whole number that is larger than any float
@@ -158,6 +159,7 @@ def share_number(argument: str, value: Any) -> float:
         >>> share_number("dropout", 0)
         0.0
     """
+    value = single(value)
     if isinstance(value, Real) and not isinstance(value, bool) and 0 <= (found := float(max(-1, min(value, 1)))) < 1:
         return found
     raise OptionError(message(argument, expected="a number in [0, 1)", received=value))
@@ -173,9 +175,25 @@ def whole_number(argument: str, value: Any, least: float = -math.inf, most: floa
         >>> whole_number("length", 3, least=0)
         3
     """
+    value = single(value)
     if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most:
         return int(value)
     raise OptionError(message(argument, expected=f"an integer{_bounds(least, most)}", received=value))
+
+
+def single(value: Any) -> Any:
+    """Return a single number of NumPy or torch as one of Python, and anything else unchanged.
+
+    Args:
+        value: an option, such as `numpy.int64(8)`, an array without axes, or `numpy.bool_(True)`.
+
+    Example:
+        >>> import numpy
+        >>> single(numpy.array(3)), single(numpy.bool_(True)), single("a")
+        (3, True, 'a')
+    """
+    has_item = getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None))
+    return value.item() if has_item else value
 
 
 def _bounds(least: float, most: float) -> str:

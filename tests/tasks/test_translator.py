@@ -294,7 +294,7 @@ def test_a_beam_may_be_wider_than_the_vocabulary(backwards):
         (lambda: quick(unit="letters").fit(*reversal(9)), "unit"),
         (lambda: quick(attention="aditive").fit(*reversal(9)), "additive"),
         (lambda: quick(target=Words("other")).fit(*reversal(9)).fit([{"source": "a", "target": "b"}] * 9), "other"),
-        (lambda: quick().fit(["a"] * 9, ["b"] * 8), "y: expected 9 texts, received 8"),
+        (lambda: quick().fit(["a"] * 9, ["b"] * 8), "y: expected 9 targets, received 8"),
         (lambda: quick().fit(["a"] * 9, [""] * 9), "nothing|at least one|some text"),
         (lambda: quick().fit(*reversal(9), bptt_steps=5), "bptt_steps"),
         (lambda: quick().fit("abc"), "a list of texts"),

@@ -21,6 +21,7 @@ class Handed:
         frame: the table.
         time: column that was an index of times; None = there was none.
         group: column that was an index of series; None = there was none.
+        labels: columns that were an index, and so are no inputs unless they are named as such.
         named: whether the data named its columns; sequences and single columns of values become "x".
     """
 
@@ -28,6 +29,7 @@ class Handed:
     time: str | None = None
     group: str | None = None
     named: bool = True
+    labels: tuple[str, ...] = ()
 
 
 def column(name: str, values: Sequence[Any]) -> pl.Series:

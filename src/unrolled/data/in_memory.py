@@ -1,6 +1,7 @@
 """Conversion of data in memory to a polars DataFrame: the one door for all objects that hold data."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -29,14 +30,15 @@ def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
     return hand_in(data, y).frame
 
 
-def hand_in(data: Any, y: Any = None) -> Handed:
-    """Return data of any kind as a table, with targets `y` as column "y"; generators are read once, and kept.
+def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
+    """Return data of any kind as a table, with targets `y` as a column; generators are read once, and kept.
 
     Faults of the libraries that hold the data become a sentence here, whatever they are.
 
     Args:
         data: a table, records or sequences, see `unrolled.as_source`.
         y: one target per row.
+        target: name of the column of targets.
 
     Raises:
         DataError: another type, values that no column can hold, or lengths that differ.
@@ -55,8 +57,8 @@ def hand_in(data: Any, y: Any = None) -> Handed:
         targets = targets_of(y)
         if len(targets) != handed.frame.height:
             raise DataError(message("y", expected=f"{handed.frame.height} targets", received=len(targets)))
-        frame = handed.frame.with_columns(targets.alias("y"))
-        return Handed(frame, handed.time, handed.group, handed.named)
+        frame = handed.frame.with_columns(targets.alias(target))
+        return replace(handed, frame=frame)
     except UnrolledError:
         raise
     except _FAULTS as fault:

@@ -145,7 +145,7 @@ def _with_index(pandas: Any, index: Any, columns: list[pl.Series], named: bool) 
     refuse_twice([*(one.name for one in held), *taken])
     if not columns and not held:
         raise DataError(message("data", expected="at least one column", received="none"))
-    return Handed(pl.DataFrame([*held, *columns]), time, group, named)
+    return Handed(pl.DataFrame([*held, *columns]), time, group, named, tuple(one.name for one in held))
 
 
 def _is_time(pandas: Any, kind: Any) -> bool:

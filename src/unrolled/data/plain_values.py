@@ -15,10 +15,9 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 
-from unrolled.data.kinds import PLAIN
+from unrolled.data.kinds import DEEPEST, PLAIN
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
-DEEPEST = 16  # nested lists or objects; a column's type takes ever longer to make with each level
 _PAIR = 2
 _WRITTEN = (UUID, PurePath, IPv4Address, IPv6Address)  # kept as their text
 _VIEWS = (type({}.keys()), type({}.items()))  # sets that keep an order
@@ -48,7 +47,7 @@ def plain_list(values: Iterable[Any], depth: int = 0) -> list[Any]:
         [0.5, '00000000-0000-0000-0000-000000000007', None]
     """
     if depth > DEEPEST:
-        raise NoPlaceError(f"at most {DEEPEST} nested lists or objects", "more")
+        raise NoPlaceError(f"at most {DEEPEST} nested lists or objects", f"more than {DEEPEST} lists inside each other")
     given = values if isinstance(values, list) else list(values)
     kinds = set(map(type, given))
     if not kinds <= PLAIN:

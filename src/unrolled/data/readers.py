@@ -307,7 +307,7 @@ def source_of(
         DataError: no row.
     """
     table = _table(handed.frame, None, time or (handed.time if group is not None else None), group, times)
-    table.indexed = handed.time, handed.group
+    table.indexed, table.row_labels = (handed.time, handed.group), handed.labels
     return table
 
 

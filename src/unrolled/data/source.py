@@ -89,6 +89,7 @@ class Table(Source):
         folder: folder of the file that the table was read from, None for a table in memory.
         indexed: the columns that an index held in memory, of times and of series, each None where there was none;
             forecasters and detectors use them where no `time` is named.
+        row_labels: all columns that an index held; they are no inputs of a model unless they are named.
         notes: sentences about what a reader changed, such as letters that it made upper case.
 
     Raises:
@@ -117,6 +118,7 @@ class Table(Source):
         self.time_form: TimeForm | None = None
         self.folder: Path | None = None
         self.indexed: tuple[str | None, str | None] = (None, None)
+        self.row_labels: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         if group is not None:
             self.require(group)
@@ -168,7 +170,7 @@ class Table(Source):
     def _around(self, frame: pl.DataFrame) -> Self:
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
-        table.indexed = self.indexed
+        table.indexed, table.row_labels = self.indexed, self.row_labels
         table.notes = self.notes
         table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)

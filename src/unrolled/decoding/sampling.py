@@ -48,7 +48,8 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
     """
     temperature = finite_number("temperature", temperature, least=0)
     top_k = whole_number("top_k", top_k, least=0)
-    if not 0 < finite_number("top_p", top_p) <= 1:
+    top_p = finite_number("top_p", top_p)
+    if not 0 < top_p <= 1:
         raise OptionError(message("top_p", expected="a number in (0, 1]", received=top_p))
     if temperature == 0:
         return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)

@@ -26,7 +26,6 @@ from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
-from unrolled.data.readers import as_source
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
@@ -36,6 +35,7 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.reading_report import quietly
 from unrolled.tasks.description import Described
+from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
@@ -114,7 +114,11 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
     def _convert(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source."""
-        return as_source(data, y)
+        return examples_of(data, y, *self._columns_of_lists())
+
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        """Return the columns that sequences and targets without names become; None where there is no such column."""
+        return None, None
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source whose columns have the kinds that were learnt."""
@@ -236,8 +240,8 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         Args:
             options: the arguments of `fit` other than the data.
         """
-        self._check()
         self.set_params(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
+        self._check()
         for name in FLAGS:
             check_flag(name, options.get(name, False))
         given = {name: value for name, value in options.items() if name not in OF_FIT}

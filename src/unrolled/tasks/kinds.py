@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unrolled.codecs.base import Codec
+from unrolled.data.source import Source
 from unrolled.data.time_forms import TimeForm
 from unrolled.tasks.description import Ability, Column, Described, Kind
 from unrolled.tasks.series.long_table import STEP
+from unrolled.tasks.shared.given_examples import sessions_of
 
 
 class ReadsRecords(Described):
@@ -97,6 +99,9 @@ class ReadsEvents(Described):
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         return [codec for columns in (self.features_, self.item_features_) if columns for codec in columns.codecs]
+
+    def _convert(self: Any, data: Any, y: Any = None) -> Source:
+        return sessions_of(data, y, self._item, self.user)
 
     def _described_columns(self: Any) -> Iterable[Column]:
         kinds: tuple[tuple[str | None, Kind], ...] = ((self.user, "group"), (self.time, "time"))

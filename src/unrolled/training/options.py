@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any
 
-from unrolled.errors import OptionError, finite_number, message, share_number, unknown, whole_number
+from unrolled.errors import OptionError, finite_number, message, share_number, single, unknown, whole_number
 from unrolled.places import local_path
 from unrolled.training.schedules import SCHEDULES
 
@@ -133,6 +133,7 @@ class TrainingOptions:
 
 def _typed(name: str, wanted: Any, value: Any) -> Any:
     """Return the value in the option's type, or refuse it: a whole number may be a float, but a text is no number."""
+    value = single(value)
     if wanted is bool:
         if not isinstance(value, bool):
             raise OptionError(message(name, expected="True or False", received=value))

@@ -32,6 +32,7 @@ from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
 from unrolled.tasks.kinds import ReadsRecords
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.given_examples import name_of, row_labels, with_sequences
 
 
 class Classifier(ReadsRecords, ClassifierMixin, Task):
@@ -89,8 +90,12 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     # ---- learning ---------------------------------------------------------------------------
 
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        return name_of(self.inputs), name_of(self.target) or "y"
+
     def _convert(self, data: Any, y: Any = None) -> Source:
-        return find_files(super()._convert(data, y))
+        source = super()._convert(data, y)
+        return find_files(with_sequences(source, name_of(self.target)) if self.inputs is None else source)
 
     def _check(self) -> None:
         super()._check()
@@ -103,7 +108,9 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         if not isinstance(target, Labels | MultiLabels):
             raise OptionError(message("target", expected="a column, Labels or MultiLabels", received=repr(target)))
         require(source, target.columns)
-        self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=target.columns)).fit(source)
+        self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=[*target.columns, *row_labels(source)])).fit(
+            source
+        )
         if not any(spec.per_step for spec in self.codecs_.specs.values()):
             raise DataError(
                 message(

@@ -1,7 +1,7 @@
 """Tagger: predicts a label for every step, such as a part of speech for every word."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +28,7 @@ from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.given_examples import name_of, require_lists
 
 
 class Tagger(ReadsSteps, Task):
@@ -83,16 +84,21 @@ class Tagger(ReadsSteps, Task):
 
     # ---- learning ---------------------------------------------------------------------------
 
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        return self.words if self.inputs is None else name_of(self.inputs), name_of(self.target) or "tags"
+
     def _learn(self, source: Source) -> None:
         target = Labels(self.target) if isinstance(self.target, str) else copy.deepcopy(self.target)
         if not isinstance(target, Labels):
             raise OptionError(message("target", expected="a column or Labels", received=repr(target)))
         require(source, target.columns)
+        require_lists(source, target.columns, "labels", "use Classifier for one label for a whole sequence")
         if self.inputs is None:
             require(source, [self.words])
             codecs: list[Codec] = [Words(self.words, lowercase=True), WordCharacters(self.words)]
         else:
             codecs = resolve_inputs(self.inputs, source)
+        require_lists(source, _word_columns(codecs), "words")
         self.codecs_ = Record(codecs).fit(source)
         self.target_codec_ = target.fit(source)
         if not self.target_codec_.spec.per_step:
@@ -113,6 +119,7 @@ class Tagger(ReadsSteps, Task):
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
+        require_lists(source, _word_columns(self.codecs_.codecs), "words")
         records = list(source)
         examples = self.codecs_.encode_all(records)
         if not targets:
@@ -194,3 +201,8 @@ class Tagger(ReadsSteps, Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.codecs_ = Record.from_json(data["inputs"])
         self.target_codec_ = Labels.from_json(data["target"])
+
+
+def _word_columns(codecs: Sequence[Codec]) -> list[str]:
+    """Return the columns that are read word by word, with one label for each."""
+    return [column for codec in codecs if isinstance(codec, Words | WordCharacters) for column in codec.columns]

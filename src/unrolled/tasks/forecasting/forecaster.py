@@ -16,7 +16,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.source import Source, Table
-from unrolled.errors import OptionError, message, unknown, whole_number
+from unrolled.errors import OptionError, message, single, unknown, whole_number
 from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
@@ -336,7 +336,7 @@ class Forecaster(ReadsSeries, Task):
         self._fitted()
         stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
-        edge = None if start is None else read_time(start, self.panel_.form)
+        edge = None if start is None else read_time(single(start), self.panel_.form)
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
         origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)

@@ -42,6 +42,7 @@ from unrolled.tasks.language.text_stream import TextReader
 from unrolled.tasks.language.texts import LazyText, check_given, chunks_of, hold_out, parts_of, spread, with_edges
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.training.options import TrainingOptions
 
 TEXT = "text"
@@ -117,9 +118,7 @@ class LanguageModel(ReadsTexts, Task):
             return read_text(data)
         if isinstance(data, str):
             return as_source([{self.text: data}])
-        if isinstance(data, list | tuple) and data and all(isinstance(item, str) for item in data):
-            return as_source([{self.text: item} for item in data])
-        return as_source(data)
+        return examples_of(data, y, self.text, None)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         if isinstance(source, Documents):

@@ -22,6 +22,7 @@ from unrolled.nn.vision import LEAST, ConvNet
 from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.writer import READ, Writer
 from unrolled.tasks.shared.column_codecs import resolve_inputs
+from unrolled.tasks.shared.given_examples import name_of
 
 
 class Captioner(Writer):
@@ -95,6 +96,9 @@ class Captioner(Writer):
         if options["copy"] is True:
             raise OptionError(message("copy", expected="False: a picture has no words to copy", received=True))
         return options
+
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        return name_of(self.picture), name_of(self.target)
 
     def _learn_to_read(self, source: Source) -> Codec:
         (codec,) = resolve_inputs(self.picture, source, sequence=False)

@@ -11,7 +11,6 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.text.characters import Characters
 from unrolled.codecs.text.pieces import Copies, PieceCodec, share_found
-from unrolled.data.readers import as_source
 from unrolled.data.source import Source
 from unrolled.errors import DataError, message
 from unrolled.metrics.scores import Scores
@@ -91,14 +90,10 @@ class Translator(Writer):
     def _convert(self, data: Any, y: Any = None) -> Source:
         if isinstance(data, str):
             raise DataError(message("data", expected="a list of texts, or a table", received="one text"))
-        if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
-            read, written = self._column(self.source), self._column(self.target)
-            if y is None:
-                return as_source([{read: text} for text in data])
-            if len(y) != len(data):
-                raise DataError(message("y", expected=f"{len(data)} texts", received=len(y)))
-            return as_source([{read: text, written: other} for text, other in zip(data, y, strict=True)])
-        return as_source(data)
+        return super()._convert(data, y)
+
+    def _columns_of_lists(self) -> tuple[str | None, str | None]:
+        return self._column(self.source), self._column(self.target)
 
     def _column(self, named: str | Codec) -> str:
         return named.columns[0] if isinstance(named, Codec) else named

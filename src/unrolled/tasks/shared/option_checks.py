@@ -5,12 +5,12 @@ which options are numbers and flags; the tables give the ranges.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import numpy as np
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, message, share_number, unknown, whole_number
+from unrolled.errors import OptionError, message, share_number, single, unknown, whole_number
 from unrolled.forms import annotations_of
 from unrolled.nn.layers import CONV, OPTIONS
 from unrolled.nn.stack import MOST_LAYERS
@@ -49,13 +49,17 @@ def check_options(owner: Any) -> None:
             ...
         unrolled.errors.OptionError: dropout: expected a number in [0, 1), received nan
     """
-    given, forms = owner.get_params(deep=False), annotations_of(type(owner))
+    given = {name: plain(value) for name, value in owner.get_params(deep=False).items()}
+    forms = annotations_of(type(owner))
     for name, value in given.items():
         parts = {forms.get(name), *get_args(forms.get(name))}
         if value is None and type(None) in parts:
             continue
         if name in NAMED and not isinstance(value, Mapping):
             raise OptionError(message(name, expected="options by name", received=value))
+        alternatives: tuple[Any, ...] = get_args(forms.get(name)) or (forms.get(name),)
+        if str in alternatives and not any(map(get_origin, alternatives)) and not isinstance(value, alternatives):
+            raise OptionError(message(name, expected="a name", received=value))
         if bool in parts:
             check_flag(name, value)
         elif int in parts:
@@ -93,14 +97,22 @@ def check_flag(name: str, value: Any) -> None:
     Raises:
         OptionError: names the option.
     """
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(single(value), bool):
         raise OptionError(message(name, expected="True or False", received=value))
 
 
 def plain(value: Any) -> Any:
-    """Convert a number of NumPy, such as a search over options gives, to one of Python; return others unchanged.
+    """Convert numbers and arrays of NumPy, such as a search over options gives, to Python's; return others unchanged.
 
-    >>> plain(np.int64(3))
-    3
+    >>> plain(np.int64(3)), plain({"zoneout": np.float64(0.5)}), plain(np.array([1, 2]))
+    (3, {'zoneout': 0.5}, [1, 2])
     """
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value.tolist()
+    if type(value) in (dict, list, tuple):
+        inside = list(value.values() if type(value) is dict else value)
+        found = [plain(one) for one in inside]
+        if all(one is other for one, other in zip(inside, found, strict=True)):
+            return value  # the object that the user gave
+        return dict(zip(value, found, strict=True)) if type(value) is dict else type(value)(found)
+    return single(value)

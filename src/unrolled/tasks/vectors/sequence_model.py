@@ -30,6 +30,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsFrames
 from unrolled.tasks.shared.column_codecs import require
+from unrolled.tasks.shared.given_examples import frames_of, name_of
 from unrolled.tasks.vectors.densities import density_answers, in_own_units, scores_in_own_units
 from unrolled.tasks.vectors.frame_stream import FrameReader
 from unrolled.tasks.vectors.sequence_sampling import draw, ended, started, step
@@ -95,6 +96,11 @@ class SequenceModel(ReadsFrames, Task):
         self.components = components
 
     # ---- learning ---------------------------------------------------------------------------
+
+    def _convert(self, data: Any, y: Any = None) -> Source:
+        if y is not None:
+            return super()._convert(data, y)
+        return frames_of(data, name_of(self.frames) or "frames")
 
     def _learn(self, source: Source) -> None:
         if self.output not in OUTPUTS:

@@ -1,0 +1,89 @@
+"""Tables from databases: the rows that a query returns."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import polars as pl
+
+from unrolled.data.forks import check_fork
+from unrolled.data.handed import Handed, column, refuse_twice, tidy
+from unrolled.data.readers import source_of
+from unrolled.data.source import Table
+from unrolled.errors import DataError, OptionError, message
+
+_SQLITE = "sqlite:///"
+_CONNECTION = "an open connection, a cursor, an engine of SQLAlchemy, or an address such as sqlite:///shop.db"
+
+
+def read_sql(query: str, connection: Any, time: str | None = None, group: str | None = None) -> Table:
+    """Read the rows that a query returns; the kind of each column is decided over all of its values.
+
+    Args:
+        query: the query, in the database's own language.
+        connection: an open connection of any Python driver, a cursor, an engine of SQLAlchemy, or the address of a
+            database: sqlite:///path, or one that polars reads with the libraries that it asks for.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+
+    Raises:
+        DataError: the database refuses the query, two columns of one name, or no row.
+        OptionError: a query that is no text, or something that is no connection.
+
+    Example:
+        >>> import sqlite3
+        >>> connection = sqlite3.connect(":memory:")
+        >>> list(read_sql("select 1 as n, 'a' as name", connection))
+        [{'n': 1, 'name': 'a'}]
+        >>> connection.close()
+    """
+    check_fork()
+    if not isinstance(query, str) and not hasattr(type(query), "compile"):  # SQLAlchemy's own queries
+        raise OptionError(message("query", expected="a text", received=type(query).__name__))
+    if isinstance(connection, str) and connection.startswith(_SQLITE):
+        frame = _of_sqlite(query, connection.removeprefix(_SQLITE))
+    elif isinstance(connection, str):
+        frame = _guarded(lambda: pl.read_database_uri(query, connection))
+    elif callable(getattr(connection, "cursor", None)) and isinstance(query, str):
+        frame = _guarded(lambda: _rows(query, connection))
+    elif callable(getattr(connection, "execute", None)) or callable(getattr(connection, "connect", None)):
+        frame = _guarded(lambda: pl.read_database(query, connection, infer_schema_length=None))
+    else:
+        raise OptionError(message("connection", expected=_CONNECTION, received=type(connection).__name__))
+    return source_of(Handed(tidy(frame)), time, group)
+
+
+def _of_sqlite(query: str, path: str) -> pl.DataFrame:
+    """Read from a file of SQLite, which is opened for reading only: a misspelt name makes no empty database."""
+    address = f"file:{path.replace('?', '%3f').replace('#', '%23')}?mode=ro"
+    try:
+        opened = sqlite3.connect(address, uri=True)
+    except sqlite3.Error as fault:
+        raise DataError(message("connection", expected="a database", received=f"{path} ({fault})")) from fault
+    with closing(opened) as connection:
+        return _guarded(lambda: _rows(query, connection))
+
+
+def _rows(query: str, connection: Any) -> pl.DataFrame:
+    """Return the rows of a query through the common interface of Python's drivers."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        if cursor.description is None:
+            raise DataError(message("query", expected="one that returns rows", received="one that returns none"))
+        names = refuse_twice(str(about[0]) for about in cursor.description)
+        rows = cursor.fetchall()
+        if not rows:
+            raise DataError(message("query", expected="at least one row", received="none"))
+    return pl.DataFrame([column(name, [row[place] for row in rows]) for place, name in enumerate(names)])
+
+
+def _guarded(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """Return what is read; a fault of the driver, each of which has its own, becomes one sentence."""
+    try:
+        return read()
+    except DataError:
+        raise
+    except Exception as fault:
+        said = str(fault).strip().partition("\n")[0][:300]
+        raise DataError(message("query", expected="rows", received=f"{type(fault).__name__}: {said}")) from fault
