@@ -47,7 +47,7 @@ class Scores:
     leading: str
     higher_is_better: bool
     notes: tuple[str, ...] = ()
-    report: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def best_baseline(self) -> str | None:

@@ -41,6 +41,7 @@ from unrolled.tasks.seq2seq.search import (
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import check_named
+from unrolled.tasks.shared.reported import reading
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
@@ -359,16 +360,17 @@ class Writer(ReadsSources, Task):
         self._fitted()
         row = whole_number("row", row, least=0)
         source = self._source(data, y)
-        records, examples, copies = self._prepared(source, targets=True)
-        check_row(examples, row)
-        scores, answers = self._scored(source, records, examples, copies)
+        with reading(self) as tally:
+            records, examples, copies = self._prepared(source, targets=True)
+            check_row(examples, row)
+            scores, answers = self._scored(source, records, examples, copies)
         read, _ = self._places(records)
         shown = some_rows(row, len(records))
         workings = self.workings([records[place] for place in shown])
         return look_inside_writer(
             self.network_,
             examples,
-            scores,
+            replace(scores, report=tally.report()),
             Spelling(self.target_, read, copies),
             text_mistakes(self._score_encoded, examples, self._shown_texts(records), self._truth(records), answers),
             [replace(one, row=place) for one, place in zip(workings, shown, strict=True)],
