@@ -217,14 +217,14 @@ def _several_days(dates: np.ndarray) -> Iterator[tuple[MonthDay, ...]]:
 
 
 def _with_holidays(calendar: Calendar, times: np.ndarray, holidays: Holidays | None) -> Calendar:
-    """Leave holidays out if the series has hardly any rows on them."""
+    """Leave holidays out unless the series has rows on them."""
     daily = isinstance(calendar.grid, WeekSlots) or (isinstance(calendar.grid, EvenSteps) and calendar.grid.size == DAY)
     if holidays is None or not daily or calendar.irregular:
         return calendar
     closing = measured(replace(calendar, holidays=holidays), times)
     left_out = calendar.found.steps - closing.found.steps
     lost = closing.found.outside - calendar.found.outside
-    return closing if left_out > 0 and lost <= 0.1 * left_out else calendar
+    return closing if lost <= 0.1 * left_out else calendar
 
 
 def _numbered(times: np.ndarray) -> Calendar:

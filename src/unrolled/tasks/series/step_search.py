@@ -19,7 +19,7 @@ ROUND_STEPS = sorted(
     + [count * DAY for count in (1, 2, 3, 5, 7, 10, 14, 28)]
 )
 ROUND_UNITS = (DAY, HOUR, 30 * _MINUTE, 15 * _MINUTE, _MINUTE, _SECOND)
-_MOST_TIMES = 20_000  # times that are compared with each step
+_MOST_TIMES = 20_000  # last times, that are compared with each step
 _COMMON = 8  # most common distances that are tried
 
 
@@ -48,7 +48,7 @@ def likely_steps(ticks: np.ndarray, round_steps: Sequence[int] = ROUND_STEPS) ->
         round_steps: steps to try besides those that the distances suggest.
     """
     gaps = np.diff(ticks)
-    few = ticks[np.linspace(0, len(ticks) - 1, min(len(ticks), _MOST_TIMES)).astype(np.int64)]
+    few = ticks[-_MOST_TIMES:]
     found: list[Step] = []
     for size in sorted(_sizes(gaps, round_steps), reverse=True):
         step = _fit(few, size)
@@ -99,7 +99,8 @@ def _fit(ticks: np.ndarray, size: int) -> Step:
     off = np.abs(rest - phase)
     off = np.minimum(off, size - off)
     near = off <= jitter(size, len(ticks))
-    return Step(size, phase, float(near.mean()), float(off[near].mean()) / size if near.any() else 1.0)
+    rows = len(np.unique((ticks[near] - phase + size // 2) // size))  # several times of one step do not fit
+    return Step(size, phase, rows / len(ticks), float(off[near].mean()) / size if near.any() else 1.0)
 
 
 def _better(one: Step, other: Step) -> bool:
