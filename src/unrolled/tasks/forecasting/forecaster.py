@@ -36,9 +36,9 @@ from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to
 from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
-from unrolled.tasks.series.holidays import read_holidays
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.public_holidays import read_holidays
 from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions

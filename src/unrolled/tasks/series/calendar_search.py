@@ -8,8 +8,8 @@ import numpy as np
 
 from unrolled.tasks.series.calendar import Calendar, Found
 from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots
-from unrolled.tasks.series.holidays import Holidays
 from unrolled.tasks.series.month_days import MonthDay, rules_like
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
 from unrolled.tasks.series.week_pattern import week_slots
 from unrolled.tasks.series.zones import to_wall

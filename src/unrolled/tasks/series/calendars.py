@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.errors import DataError, message
+from unrolled.errors import ArtifactError, DataError, message
 from unrolled.tasks.series.calendar import Calendar, Found
 from unrolled.tasks.series.calendar_search import infer_calendar, measured
 from unrolled.tasks.series.calendar_words import duration_words, step_words
 from unrolled.tasks.series.grids import DAY, EvenSteps
-from unrolled.tasks.series.holidays import Holidays
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import SHARE
 
 LONG = 10  # rows; a shorter series first tries the calendars of the others
@@ -161,7 +161,10 @@ class Calendars:
         """Restore what `to_json` returned."""
         known = [Calendar.from_json(calendar) for calendar in data["known"]]
         holidays = None if data["holidays"] is None else Holidays.from_json(data["holidays"])
-        return cls(known, dict(zip(data["names"], data["places"], strict=True)), data["zone"], holidays)
+        places = dict(zip(data["names"], data["places"], strict=True))
+        if not known or any(type(place) is not int or not 0 <= place < len(known) for place in places.values()):
+            raise ArtifactError(message("calendars", expected="one for each series", received=str(places)[:80]))
+        return cls(known, places, data["zone"], holidays)
 
     def __str__(self) -> str:
         if len(self.known) == 1:

@@ -52,6 +52,17 @@ class MonthDay:
             return np.busday_offset(dates, 0, roll=roll, holidays=closed)
         return dates
 
+    def is_sound(self) -> bool:
+        """Return whether kind and number are those of a day; a saved model may hold anything."""
+        if self.kind == "working day" or self.kind in WEEKDAYS:
+            return self.number in _COUNTED
+        return (
+            self.kind in ("day", "next", "previous", "usual")
+            and type(self.number) is int
+            and self.number in range(-31, 32)
+            and self.number != 0
+        )
+
     def __str__(self) -> str:
         if self.kind == "working day" or self.kind in WEEKDAYS:
             return f"the {_COUNTED[self.number]} {self.kind}"

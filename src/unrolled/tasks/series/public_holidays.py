@@ -37,7 +37,9 @@ class Holidays:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(data["country"], tuple(data["days"]))
+        found = cls(str(data["country"]), tuple(map(str, data["days"])))
+        np.array(found.days, dtype="M8[D]")  # refuses what is no date
+        return found
 
 
 def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
@@ -70,7 +72,7 @@ def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
 @lru_cache(maxsize=64)
 def _of_country(country: str, first: int, last: int) -> np.ndarray:
     try:
-        import holidays
+        import holidays  # pyright: ignore[reportMissingImports]
     except ImportError as fault:
         raise UnsupportedError(
             message(
