@@ -56,12 +56,8 @@ class MonthDay:
         """Return whether kind and number are those of a day; a saved model may hold anything."""
         if self.kind == "working day" or self.kind in WEEKDAYS:
             return self.number in _COUNTED
-        return (
-            self.kind in ("day", "next", "previous", "usual")
-            and type(self.number) is int
-            and self.number in range(-31, 32)
-            and self.number != 0
-        )
+        number = type(self.number) is int and 1 <= abs(self.number) <= 31
+        return number and self.kind in ("day", "next", "previous", "usual")
 
     def __str__(self) -> str:
         if self.kind == "working day" or self.kind in WEEKDAYS:
