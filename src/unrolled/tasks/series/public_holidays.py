@@ -43,7 +43,7 @@ class Holidays:
 
 
 def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
-    """Return the holidays of an option: a country's code, or ISO dates; None without any.
+    """Return the holidays of an option: a country, or ISO dates, also in one text with commas; None without any.
 
     Raises:
         OptionError: an unknown country, or a date that cannot be read.
@@ -55,11 +55,11 @@ def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
     """
     if given is None:
         return None
-    if isinstance(given, str):
+    if isinstance(given, str) and not given[:1].isdigit():
         found = Holidays(given)
         found.dates(2000, 2000)
         return found
-    days = tuple(str(day) for day in given)
+    days = tuple(str(day).strip() for day in (given.split(",") if isinstance(given, str) else given))
     for day in days:
         try:
             np.array(day, dtype="M8[D]")
