@@ -53,6 +53,8 @@ def infer_calendar(times: np.ndarray, zone: str = "", holidays: Holidays | None 
         worth = fitted.found.rows / fitted.found.steps * (1 - fitted.found.outside / len(times))
         if worth > value + 0.01:  # of two that are equal, the first
             best, value = fitted, worth
+        if value == 1.0:
+            break  # every place has its row
     if best is None:
         return irregular(times, EvenSteps(usual_step(np.diff(times).astype(np.int64))), zone)
     return _with_holidays(best, times, holidays)

@@ -20,6 +20,7 @@ ROUND_STEPS = sorted(
 )
 ROUND_UNITS = (DAY, HOUR, 30 * _MINUTE, 15 * _MINUTE, _MINUTE, _SECOND)
 _MOST_TIMES = 20_000  # last times, that are compared with each step
+_PARTS, _NARROW, _WIDE = 40, 4, 9  # of the circle of a step: a tenth, and all that jitter reaches
 _COMMON = 8  # most common distances that are tried
 
 
@@ -92,10 +93,13 @@ def _refined(gaps: np.ndarray, size: int) -> int:
 
 def _fit(ticks: np.ndarray, size: int) -> Step:
     rest = ticks % size
+    parts = np.bincount((rest * (_PARTS / size)).astype(np.int64) % _PARTS, minlength=_PARTS)
+    if _fullest(parts, _WIDE).max() < SHARE * len(ticks):
+        return Step(size, None, 0.0)  # no part of the circle holds most times
     distinct, counts = np.unique(rest, return_counts=True)
     phase = int(distinct[counts.argmax()])
     if 2 * counts.max() < len(ticks):
-        phase = _middle(rest, size)
+        phase = _middle(rest, size, int(_fullest(parts, _NARROW).argmax()))
     off = np.abs(rest - phase)
     off = np.minimum(off, size - off)
     near = off <= jitter(size, len(ticks))
@@ -108,11 +112,15 @@ def _better(one: Step, other: Step) -> bool:
     return abs(one.size - other.size) <= JITTER * other.size and (one.off, one.size) < (other.off, other.size)
 
 
-def _middle(rest: np.ndarray, size: int) -> int:
+def _fullest(parts: np.ndarray, width: int) -> np.ndarray:
+    """Return the times in `width` parts of the circle, by the first of them."""
+    total = np.cumsum(np.concatenate([[0], parts, parts[: width - 1]]))
+    return total[width:] - total[:-width]
+
+
+def _middle(rest: np.ndarray, size: int, fullest: int) -> int:
     """Return the middle of the fullest part of the circle, as a round time where one is near."""
-    parts = np.bincount((rest * (40 / size)).astype(np.int64) % 40, minlength=40)
-    window = parts + np.roll(parts, -1) + np.roll(parts, -2) + np.roll(parts, -3)
-    start = window.argmax() * size / 40
+    start = fullest * size / _PARTS
     inside = (rest - start) % size
     middle = start + float(np.median(inside[inside <= size / 10]))
     for unit in ROUND_UNITS:
