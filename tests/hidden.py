@@ -14,6 +14,7 @@ EXTRAS = {
     "video": ("av", "PIL"),
     "serve": ("fastapi", "uvicorn", "websockets", "redis", "prometheus_client"),
     "export": ("onnx", "onnxruntime"),
+    "holidays": ("holidays",),
     "demo": ("vega_datasets",),
     "bench": ("jax", "keras"),
 }

@@ -120,7 +120,7 @@ def test_irregular_times_are_taken_as_they_come():
     gaps = np.random.default_rng(4).integers(1, 5_000_000, STEPS)
     times = np.datetime64("2024-01-01", "us") + np.cumsum(gaps).astype("m8[us]")
     detector = small().fit(table(frame().with_columns(hour=pl.Series(times))))
-    assert not detector.plan_.regular
+    assert detector.plan_.calendars.common.irregular
     assert len(detector.detect(table(frame()))) == STEPS
 
 

@@ -37,9 +37,9 @@ from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to
 from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
-from unrolled.tasks.series.holidays import read_holidays
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.public_holidays import read_holidays
 from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
@@ -204,7 +204,11 @@ class Forecaster(ReadsSeries, Task):
             delattr(self, name)
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
-        super().fit(source, validation_data=recent, **options)
+        self._whole: Table | None = source  # the times of validation belong to the calendar
+        try:
+            super().fit(source, validation_data=recent, **options)
+        finally:
+            self._whole = None
         parts: list[Series] = []
         for table in (source, recent):
             self._remember(series := [] if table is None else self._read(table))
@@ -216,7 +220,7 @@ class Forecaster(ReadsSeries, Task):
         assert isinstance(source, Table)
         kinds = (self.past_covariates, self.future_covariates, self.static_covariates)
         panel = Panel(self.target, *kinds, holidays=read_holidays(self.holidays))
-        self.panel_ = panel.fit(source)
+        self.panel_ = panel.fit(source, self._whole)
         every = panel.read(source)
         horizon = 1 if self.strategy == "recursive" else self.horizon
         least = max(self.context_length, 3) + self.horizon
@@ -277,6 +281,10 @@ class Forecaster(ReadsSeries, Task):
         shape = (self.plan_.horizon, ahead_size, RIVALS)
         return DirectForecast(inputs, layers, self._output(), *shape, self.dropout, self.plan_.bias)
 
+    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
+        series = [one.values for one in self._read(source)]
+        return {key: one.fit(series, []) for key, one in forecast_baselines(self.horizon, self.season_).items()}
+
     # ---- answers ----------------------------------------------------------------------------
 
     def predict(self, data: Any = None, future: Any = None) -> pl.DataFrame:
@@ -300,9 +308,8 @@ class Forecaster(ReadsSeries, Task):
         if data is not None:
             series = self._read(self._source(data), rows)
         else:
-            series = list(self.tails_.values())
-            if rows is not None:
-                series = [self.panel_.with_future(one, rows, self.horizon) for one in series]
+            tails = self.tails_.values()
+            series = [one if rows is None else self.panel_.with_future(one, rows, self.horizon) for one in tails]
         ready = self.panel_.startable(series, self.horizon)
         answers = self._after_end([series[index] for index in ready], remembered=data is None)
         return forecast_table(self.panel_, series, ready, answers, self.quantiles)
@@ -367,17 +374,10 @@ class Forecaster(ReadsSeries, Task):
             points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
             rivals["causal convolution net of the same size"] = points
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
-        units = mase_units(series, origins, self.season_, self.naive_errors_)
-        points = point_of(answers, self.quantiles)
+        units, points = mase_units(series, origins, self.season_, self.naive_errors_), point_of(answers, self.quantiles)
         fitted: Any = self.baselines_.values()
         spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
         return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
-
-    # ---- baselines --------------------------------------------------------------------------
-
-    def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
-        series = [one.values for one in self._read(source)]
-        return {key: one.fit(series, []) for key, one in forecast_baselines(self.horizon, self.season_).items()}
 
     # ---- saving -----------------------------------------------------------------------------
 

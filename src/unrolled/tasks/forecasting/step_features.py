@@ -273,17 +273,21 @@ class Steps:
         cycles = (ahead + season - 1) // season  # seasons to go back
         last = self.level[rows][:, None].expand(-1, len(ahead))
         mean = self.mean[rows][:, None].expand(-1, len(ahead))
-        once = self._at(rows, rows[:, None] + ahead - season * cycles)
+        once = self._at(rows, rows[:, None] + ahead - season * cycles, season)
         twice = self._at(rows, rows[:, None] + ahead - season * (cycles + 1))
         shifted = once + cycles * self.shift[rows][:, None]
         moved = once + self.moved[rows][:, None]
         return torch.stack([last, mean, once, shifted, moved, twice], 2)
 
-    def _at(self, rows: Tensor, places: Tensor) -> Tensor:
-        """Return the last known value at each place, NaN before the series."""
-        inside = places >= self.first[rows][:, None]
-        found = self.level[places.clamp(min=0)]
-        return torch.where(inside, found, torch.nan)
+    def _at(self, rows: Tensor, places: Tensor, season: int = 0) -> Tensor:
+        """Return the value at each place, or a season before, or the last known one; NaN before the series."""
+        first = self.first[rows][:, None]
+        found = torch.where(places >= first, self.level[places.clamp(min=0)], torch.nan)
+        for back in (season, 0) if season else ():  # the last known value is that of another day
+            earlier = places - back
+            exact = self.values[earlier.clamp(min=0)]
+            found = torch.where((earlier >= first) & ~exact.isnan(), exact, found)
+        return found
 
     def anchor(self, candidates: Tensor) -> Tensor:
         """Return the naive forecast to correct, (N, horizon); the last value where no season lies before it."""

@@ -1,1 +1,1 @@
-"""Time series: tables in long format, their clock and their season; for forecasting and detection."""
+"""Time series: tables in long format, their calendars and their season; for forecasting and detection."""

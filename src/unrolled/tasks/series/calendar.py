@@ -6,10 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from unrolled.errors import ArtifactError, message
 from unrolled.tasks.series.calendar_words import duration_words, step_words, unit_words
-from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots, grid_from_json
-from unrolled.tasks.series.holidays import Holidays
+from unrolled.tasks.series.grids import DAY, FARTHEST, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots, grid_from_json
 from unrolled.tasks.series.month_days import MonthDay
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.zones import to_utc, to_wall
 
 LONGEST_SEASON = 5000  # steps
@@ -33,6 +34,11 @@ class Found:
     steps: int = 0
     outside: int = 0
     example: str = ""
+
+    def is_sound(self) -> bool:
+        """Return whether counts are counts; a saved model may hold anything."""
+        counts = all(type(one) is int and 0 <= one < FARTHEST for one in (self.rows, self.steps, self.outside))
+        return counts and isinstance(self.example, str)
 
     def __add__(self, other: "Found") -> "Found":
         return Found(
@@ -208,6 +214,11 @@ class Calendar:
         """Restore what `to_json` returned."""
         holidays = None if data["holidays"] is None else Holidays.from_json(data["holidays"])
         grid, found = grid_from_json(data["grid"]), Found(*data["found"])
+        to_wall(np.zeros(1, "M8[us]"), data["zone"])  # an unknown zone is refused here
+        if not (type(data["irregular"]) is bool and type(data["dated"]) is bool and found.is_sound()):
+            raise ArtifactError(message("calendar", expected="a calendar", received=str(dict(data))[:80]))
+        if not data["dated"] and not isinstance(grid, EvenSteps):
+            raise ArtifactError(message("calendar", expected="even steps of numbers", received=str(grid)[:80]))
         return cls(grid, data["zone"], holidays, data["irregular"], data["dated"], found)
 
     @classmethod

@@ -8,8 +8,8 @@ import numpy as np
 
 from unrolled.tasks.series.calendar import Calendar, Found
 from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots
-from unrolled.tasks.series.holidays import Holidays
 from unrolled.tasks.series.month_days import MonthDay, rules_like
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
 from unrolled.tasks.series.week_pattern import week_slots
 from unrolled.tasks.series.zones import to_wall
@@ -53,6 +53,8 @@ def infer_calendar(times: np.ndarray, zone: str = "", holidays: Holidays | None 
         worth = fitted.found.rows / fitted.found.steps * (1 - fitted.found.outside / len(times))
         if worth > value + 0.01:  # of two that are equal, the first
             best, value = fitted, worth
+        if value == 1.0:
+            break  # every place has its row
     if best is None:
         return irregular(times, EvenSteps(usual_step(np.diff(times).astype(np.int64))), zone)
     return _with_holidays(best, times, holidays)
@@ -217,14 +219,14 @@ def _several_days(dates: np.ndarray) -> Iterator[tuple[MonthDay, ...]]:
 
 
 def _with_holidays(calendar: Calendar, times: np.ndarray, holidays: Holidays | None) -> Calendar:
-    """Leave holidays out if the series has hardly any rows on them."""
+    """Leave holidays out unless the series has rows on them."""
     daily = isinstance(calendar.grid, WeekSlots) or (isinstance(calendar.grid, EvenSteps) and calendar.grid.size == DAY)
     if holidays is None or not daily or calendar.irregular:
         return calendar
     closing = measured(replace(calendar, holidays=holidays), times)
     left_out = calendar.found.steps - closing.found.steps
     lost = closing.found.outside - calendar.found.outside
-    return closing if left_out > 0 and lost <= 0.1 * left_out else calendar
+    return closing if lost <= 0.1 * left_out else calendar
 
 
 def _numbered(times: np.ndarray) -> Calendar:

@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.errors import DataError, message
+from unrolled.errors import ArtifactError, DataError, message
 from unrolled.tasks.series.calendar import Calendar, Found
 from unrolled.tasks.series.calendar_search import infer_calendar, measured
 from unrolled.tasks.series.calendar_words import duration_words, step_words
 from unrolled.tasks.series.grids import DAY, EvenSteps
-from unrolled.tasks.series.holidays import Holidays
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import SHARE
 
 LONG = 10  # rows; a shorter series first tries the calendars of the others
@@ -32,16 +32,18 @@ class Calendars:
         places: index of each series' calendar, by name.
         zone: time zone of new series.
         holidays: public holidays that new series may leave out.
+        misfits: the calendars of series of training with times that do not fit, by name; not saved.
     """
 
     known: list[Calendar] = field(default_factory=lambda: [Calendar(EvenSteps(1), dated=False)])
     places: dict[Any, int] = field(default_factory=dict)
     zone: str = ""
     holidays: Holidays | None = None
+    misfits: dict[Any, Calendar] = field(default_factory=dict)
 
     @classmethod
     def learn(cls, series: Mapping[Any, np.ndarray], zone: str = "", holidays: Holidays | None = None) -> Self:
-        """Learn the calendar of each series, and warn of times that do not fit.
+        """Learn the calendar of each series.
 
         Args:
             series: distinct times, sorted, datetime64[us] in UTC or numbers, by name.
@@ -66,9 +68,9 @@ class Calendars:
         if not known:
             dated = any(times.dtype.kind == "M" for times in series.values())
             known = [Calendar(EvenSteps(DAY if dated else 1), zone, dated=dated)]
-        warn_of_misfits(found)
         place = {calendar: index for index, calendar in enumerate(known)}
-        return cls(known, {name: place[calendar] for name, calendar in found.items()}, zone, holidays)
+        misfits = {name: calendar for name, calendar in found.items() if calendar.found.outside}
+        return cls(known, {name: place[calendar] for name, calendar in found.items()}, zone, holidays, misfits)
 
     @property
     def common(self) -> Calendar:
@@ -159,7 +161,10 @@ class Calendars:
         """Restore what `to_json` returned."""
         known = [Calendar.from_json(calendar) for calendar in data["known"]]
         holidays = None if data["holidays"] is None else Holidays.from_json(data["holidays"])
-        return cls(known, dict(zip(data["names"], data["places"], strict=True)), data["zone"], holidays)
+        places = dict(zip(data["names"], data["places"], strict=True))
+        if not known or any(type(place) is not int or not 0 <= place < len(known) for place in places.values()):
+            raise ArtifactError(message("calendars", expected="one for each series", received=str(places)[:80]))
+        return cls(known, places, data["zone"], holidays)
 
     def __str__(self) -> str:
         if len(self.known) == 1:
@@ -172,11 +177,18 @@ class Calendars:
 
 def warn_of_misfits(found: Mapping[Any, Calendar]) -> None:
     """Warn of series with times that do not fit their calendar, by name."""
-    odd = {name: calendar for name, calendar in found.items() if calendar.found.outside}
-    if odd:
-        named = [("the times are " if name is None else f"series {name!r}: ") + str(odd[name]) for name in odd]
-        more = f"; and {len(odd) - _NAMED} more series" if len(odd) > _NAMED else ""
+    if found:
+        named = [("the times are " if name is None else f"series {name!r}: ") + str(one) for name, one in found.items()]
+        more = f"; and {len(found) - _NAMED} more series" if len(found) > _NAMED else ""
         warnings.warn("; ".join(named[:_NAMED]) + more, stacklevel=3)
+
+
+def warn_of_dropped(name: Any, calendar: Calendar, count: int, first: Any) -> None:
+    """Warn of rows that are left out because another row of the series is nearer to their step."""
+    where = "" if name is None else f"series {name!r}: "
+    step = step_words(calendar.grid, calendar.dated)
+    rows = f"rows left out, as another row is nearer to their step ({step}): {count}"
+    warnings.warn(f"{where}{rows}, the first is {first}", stacklevel=4)
 
 
 def _learnt(times: np.ndarray, common: list[Calendar], zone: str, holidays: Holidays | None) -> Calendar | None:

@@ -14,6 +14,16 @@ from unrolled.ragged import Ragged
 
 
 def covariate_codecs(frame: pl.DataFrame, wanted: Sequence[str | Codec], kind: str) -> list[Codec]:
+    """Return a codec for each covariate, unfitted.
+
+    Args:
+        frame: the table.
+        wanted: columns, or codecs.
+        kind: past, future or static; for messages.
+
+    Raises:
+        OptionError: a column or codec of another kind than numbers or text.
+    """
     codecs: list[Codec] = []
     for item in wanted:
         if isinstance(item, Codec):
@@ -35,6 +45,7 @@ def covariate_codecs(frame: pl.DataFrame, wanted: Sequence[str | Codec], kind: s
 
 
 def record_of(frame: pl.DataFrame, codecs: Sequence[Codec]) -> dict[str, list[Any]]:
+    """Return the columns that the codecs read, as lists."""
     columns = dict.fromkeys(column for codec in codecs for column in codec.columns)
     return {column: frame[column].to_list() for column in columns}
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 
+from unrolled.errors import ArtifactError, message
 from unrolled.tasks.series.month_days import MonthDay
 
 HOUR = 3_600_000_000  # microseconds, the unit of all times here that are dates
 DAY = 24 * HOUR
 WEEK = 7 * DAY
+MOST_MONTHS = 12_000  # from one step to the next
 FARTHEST = 2.0**62  # steps; a time farther away has no place
 MONDAY = 4 * DAY  # 1970-01-05, the first Monday after the start of all counts
 _NO_DAYS = np.zeros(0, "M8[D]")
@@ -125,10 +128,30 @@ class MonthDays:
 
 
 def grid_from_json(data: Mapping[str, Any]) -> EvenSteps | WeekSlots | MonthDays:
-    """Restore what `to_json` of a grid returned."""
+    """Restore what `to_json` of a grid returned.
+
+    Raises:
+        ArtifactError: values that no grid has.
+    """
     plain = {name: value for name, value in data.items() if name != "kind"}
     if data["kind"] == "even":
-        return EvenSteps(**plain)
-    if data["kind"] == "week":
-        return WeekSlots(**{**plain, "slots": tuple(plain["slots"])})
-    return MonthDays(**{**plain, "days": tuple(MonthDay(kind, number) for kind, number in plain["days"])})
+        grid: EvenSteps | WeekSlots | MonthDays = EvenSteps(**plain)
+        sound = _is_number(grid.size) and grid.size > 0 and (grid.phase is None or _is_number(grid.phase))
+    elif data["kind"] == "week":
+        grid = WeekSlots(**{**plain, "slots": tuple(plain["slots"])})
+        whole = all(type(one) is int for one in (grid.size, grid.phase, *grid.slots)) and grid.size > 0
+        sound = whole and DAY % grid.size == 0 and 0 <= grid.phase < grid.size and len(grid.slots) > 0
+        sound = sound and all(0 <= one < WEEK // grid.size for one in grid.slots)
+        sound = sound and all(one < other for one, other in pairwise(grid.slots))
+    else:
+        grid = MonthDays(**{**plain, "days": tuple(MonthDay(kind, number) for kind, number in plain["days"])})
+        whole = all(type(one) is int for one in (grid.size, grid.first, grid.into)) and grid.size > 0
+        sound = whole and grid.size <= MOST_MONTHS and 0 <= grid.first < grid.size and 0 <= grid.into < DAY
+        sound = sound and len(grid.days) > 0 and all(day.is_sound() for day in grid.days)
+    if not sound:
+        raise ArtifactError(message("calendar", expected="a grid of times", received=str(dict(data))[:80]))
+    return grid
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= FARTHEST

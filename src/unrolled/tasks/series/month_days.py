@@ -52,6 +52,13 @@ class MonthDay:
             return np.busday_offset(dates, 0, roll=roll, holidays=closed)
         return dates
 
+    def is_sound(self) -> bool:
+        """Return whether kind and number are those of a day; a saved model may hold anything."""
+        if self.kind == "working day" or self.kind in WEEKDAYS:
+            return self.number in _COUNTED
+        number = type(self.number) is int and 1 <= abs(self.number) <= 31
+        return number and self.kind in ("day", "next", "previous", "usual")
+
     def __str__(self) -> str:
         if self.kind == "working day" or self.kind in WEEKDAYS:
             return f"the {_COUNTED[self.number]} {self.kind}"

@@ -17,9 +17,9 @@ from unrolled.errors import DataError, message
 from unrolled.reading_report import note
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendar_search import MOST_GRID
-from unrolled.tasks.series.calendars import Calendars
+from unrolled.tasks.series.calendars import Calendars, warn_of_dropped, warn_of_misfits
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
-from unrolled.tasks.series.holidays import Holidays
+from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.season import detrended
 from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
 from unrolled.tasks.series.zones import to_wall
@@ -107,8 +107,13 @@ class Panel:
 
     # ---- learning ---------------------------------------------------------------------------
 
-    def fit(self, source: Table) -> Self:
-        """Learn the columns, the calendars and the encoding of covariates from a table."""
+    def fit(self, source: Table, whole: Table | None = None) -> Self:
+        """Learn the columns, the calendars and the encoding of covariates from a table.
+
+        Args:
+            source: the table to learn from.
+            whole: a table with more rows of the series, whose times the calendars are learnt from.
+        """
         assert source.time is not None, "a table without time gets its step numbers first"
         self.time, self.group = source.time, source.group
         frame = source.frame
@@ -121,8 +126,11 @@ class Panel:
                 codec.fit([record])
         times, self.form = read_times(frame[self.time], written=source.time_form)
         groups = group_rows(frame, self.group)
-        distinct = {name: np.unique(times[rows]) for name, rows in groups}
+        every = source if whole is None else whole
+        moments, _ = read_times(every.frame[self.time], self.form)
+        distinct = {name: np.unique(moments[rows]) for name, rows in group_rows(every.frame, self.group)}
         self.calendars = Calendars.learn(distinct, self.form.zone or "", self.holidays)
+        warn_of_misfits(self.calendars.misfits)
         self._learn_phases(to_wall(times, self.form.zone or ""), self._values(frame), groups)
         return self
 
@@ -172,12 +180,15 @@ class Panel:
         names, statics = self._statics(frame)
         static = dict(zip(names, encode_covariates(statics, self.codecs["static"]), strict=True))
         times, _ = read_times(frame[self.time], self.form)
-        series = []
+        series, misfits = [], {}
         for name, rows in group_rows(frame, self.group):
             past, known = blocks["past"][rows], blocks["future"][rows]
             calendar = self.calendars.of(name, times[rows])
+            if name not in self.calendars.places and calendar.found.outside and calendar not in self.calendars.known:
+                misfits[name] = calendar
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
             series.append(self._split_future(self._filled(one), horizon))
+        warn_of_misfits(misfits)
         return series
 
     def _split_future(self, series: Series, horizon: int) -> Series:
@@ -214,7 +225,10 @@ class Panel:
         )
         order = np.lexsort([off, np.isnan(series.values), places])
         kept = order[np.unique(places[order], return_index=True)[1]]  # the best row of each place
-        self.counts["rows off the calendar"] += len(series) - len(kept)
+        if len(kept) < len(series):
+            self.counts["rows off the calendar"] += len(series) - len(kept)
+            dropped = np.setdiff1d(order, kept)
+            warn_of_dropped(series.name, calendar, len(dropped), self.write_times(series.times[dropped[:1]])[0])
         self.counts["filled gaps"] += length - len(kept)
         note("gaps filled", length - len(kept))
         note("times that did not fit", len(series) - len(kept))
@@ -312,7 +326,7 @@ class Panel:
     def phases_of(self, series: Series, ahead: int) -> np.ndarray:
         """Return features of the time of every step and of `ahead` steps after the last, (T + ahead, C)."""
         if self.phases is None or not len(series):
-            return np.zeros((len(series) + ahead, 0), dtype=np.float32)
+            return np.zeros((len(series) + ahead, len(self.cycles)), dtype=np.float32)
         after = series.calendar.after(series.times[-1], np.arange(1, ahead + 1))
         times = to_wall(np.concatenate([series.times, after]), self.form.zone or "")
         return self.phases.encode([{"time": list(times)}]).values.numpy()[:, self.cycles]

@@ -19,7 +19,8 @@ ROUND_STEPS = sorted(
     + [count * DAY for count in (1, 2, 3, 5, 7, 10, 14, 28)]
 )
 ROUND_UNITS = (DAY, HOUR, 30 * _MINUTE, 15 * _MINUTE, _MINUTE, _SECOND)
-_MOST_TIMES = 20_000  # times that are compared with each step
+_MOST_TIMES = 20_000  # last times, that are compared with each step
+_PARTS, _NARROW, _WIDE = 40, 4, 9  # of the circle of a step: a tenth, and all that jitter reaches
 _COMMON = 8  # most common distances that are tried
 
 
@@ -48,7 +49,7 @@ def likely_steps(ticks: np.ndarray, round_steps: Sequence[int] = ROUND_STEPS) ->
         round_steps: steps to try besides those that the distances suggest.
     """
     gaps = np.diff(ticks)
-    few = ticks[np.linspace(0, len(ticks) - 1, min(len(ticks), _MOST_TIMES)).astype(np.int64)]
+    few = ticks[-_MOST_TIMES:]
     found: list[Step] = []
     for size in sorted(_sizes(gaps, round_steps), reverse=True):
         step = _fit(few, size)
@@ -92,14 +93,18 @@ def _refined(gaps: np.ndarray, size: int) -> int:
 
 def _fit(ticks: np.ndarray, size: int) -> Step:
     rest = ticks % size
+    parts = np.bincount((rest * (_PARTS / size)).astype(np.int64) % _PARTS, minlength=_PARTS)
+    if _fullest(parts, _WIDE).max() < SHARE * len(ticks):
+        return Step(size, None, 0.0)  # no part of the circle holds most times
     distinct, counts = np.unique(rest, return_counts=True)
     phase = int(distinct[counts.argmax()])
     if 2 * counts.max() < len(ticks):
-        phase = _middle(rest, size)
+        phase = _middle(rest, size, int(_fullest(parts, _NARROW).argmax()))
     off = np.abs(rest - phase)
     off = np.minimum(off, size - off)
     near = off <= jitter(size, len(ticks))
-    return Step(size, phase, float(near.mean()), float(off[near].mean()) / size if near.any() else 1.0)
+    rows = len(np.unique((ticks[near] - phase + size // 2) // size))  # several times of one step do not fit
+    return Step(size, phase, rows / len(ticks), float(off[near].mean()) / size if near.any() else 1.0)
 
 
 def _better(one: Step, other: Step) -> bool:
@@ -107,11 +112,15 @@ def _better(one: Step, other: Step) -> bool:
     return abs(one.size - other.size) <= JITTER * other.size and (one.off, one.size) < (other.off, other.size)
 
 
-def _middle(rest: np.ndarray, size: int) -> int:
+def _fullest(parts: np.ndarray, width: int) -> np.ndarray:
+    """Return the times in `width` parts of the circle, by the first of them."""
+    total = np.cumsum(np.concatenate([[0], parts, parts[: width - 1]]))
+    return total[width:] - total[:-width]
+
+
+def _middle(rest: np.ndarray, size: int, fullest: int) -> int:
     """Return the middle of the fullest part of the circle, as a round time where one is near."""
-    parts = np.bincount((rest * (40 / size)).astype(np.int64) % 40, minlength=40)
-    window = parts + np.roll(parts, -1) + np.roll(parts, -2) + np.roll(parts, -3)
-    start = window.argmax() * size / 40
+    start = fullest * size / _PARTS
     inside = (rest - start) % size
     middle = start + float(np.median(inside[inside <= size / 10]))
     for unit in ROUND_UNITS:

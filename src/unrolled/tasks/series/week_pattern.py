@@ -45,6 +45,7 @@ def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
     grid = open_days[:, None] & open_hours
     if per_day > 1:
         grid[grid] = _open(counts[grid], chances[grid])
+        grid |= _chance_holes(grid, counts, chances)
     slots = np.flatnonzero(grid)
     if not len(slots) or len(slots) == 7 * per_day:
         return None
@@ -53,8 +54,7 @@ def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
 
 def _open(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
     """Return which slots occur, given how often each did and could, (S,)."""
-    pairs = float((counts * (counts - 1)).sum())
-    usual = pairs / (float((counts * (chances - 1)).sum()) + 1)  # share of the other times of a slot that has rows
+    usual = _usual(counts, chances)
     for rare in (counts <= RARE * usual * chances, counts == 0):
         rare &= chances > 0
         size, left_out = len(counts), int(rare.sum())
@@ -64,3 +64,17 @@ def _open(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
         if choices + binom.logcdf(counts[rare], chances[rare], usual).sum() < log(LEVEL):
             return ~rare
     return np.ones(len(counts), dtype=bool)
+
+
+def _chance_holes(grid: np.ndarray, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Return the closed slots between two open ones of a day that chance may explain one by one, (7, slots)."""
+    closed = np.zeros_like(grid)
+    closed[:, 1:-1] = ~grid[:, 1:-1] & grid[:, :-2] & grid[:, 2:]
+    likely = (1 - _usual(counts[grid], chances[grid])) ** np.maximum(chances, 0) * grid.sum() > LEVEL
+    used = grid.any(0)  # a pause at noon is closed on all days
+    return closed & likely & used
+
+
+def _usual(counts: np.ndarray, chances: np.ndarray) -> float:
+    """Return the share of the other times of a slot that have rows, for slots with rows."""
+    return float((counts * (counts - 1)).sum()) / (float((counts * (chances - 1)).sum()) + 1)

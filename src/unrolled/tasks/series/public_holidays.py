@@ -37,11 +37,13 @@ class Holidays:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        return cls(data["country"], tuple(data["days"]))
+        found = cls(str(data["country"]), tuple(map(str, data["days"])))
+        np.array(found.days, dtype="M8[D]")  # refuses what is no date
+        return found
 
 
 def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
-    """Return the holidays of an option: a country's code, or ISO dates; None without any.
+    """Return the holidays of an option: a country, or ISO dates, also in one text with commas; None without any.
 
     Raises:
         OptionError: an unknown country, or a date that cannot be read.
@@ -53,11 +55,11 @@ def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
     """
     if given is None:
         return None
-    if isinstance(given, str):
+    if isinstance(given, str) and not given[:1].isdigit():
         found = Holidays(given)
         found.dates(2000, 2000)
         return found
-    days = tuple(str(day) for day in given)
+    days = tuple(str(day).strip() for day in (given.split(",") if isinstance(given, str) else given))
     for day in days:
         try:
             np.array(day, dtype="M8[D]")
@@ -70,7 +72,7 @@ def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
 @lru_cache(maxsize=64)
 def _of_country(country: str, first: int, last: int) -> np.ndarray:
     try:
-        import holidays
+        import holidays  # pyright: ignore[reportMissingImports]
     except ImportError as fault:
         raise UnsupportedError(
             message(
