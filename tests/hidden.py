@@ -12,6 +12,7 @@ EXTRAS = {
     "audio": ("soundfile", "soxr"),
     "image": ("PIL",),
     "video": ("av", "PIL"),
+    "excel": ("fastexcel",),
     "serve": ("fastapi", "uvicorn", "websockets", "redis", "prometheus_client"),
     "export": ("onnx", "onnxruntime"),
     "holidays": ("holidays",),

@@ -11,7 +11,7 @@ import tomllib
 from pins import ROOT, write_pins
 
 LOWEST = ROOT / "constraints-lowest.txt"
-EXTRAS = ("track", "metrics", "audio", "image", "video", "serve", "export", "demo")
+EXTRAS = ("track", "metrics", "audio", "image", "video", "excel", "serve", "export", "demo")
 TOOLS = (
     "beartype",
     "httpx",

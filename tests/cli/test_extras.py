@@ -61,6 +61,7 @@ def place(tmp_path_factory) -> Path:
         (place / f"{row}.mp4").write_bytes(b"not looked at")
     pl.DataFrame(PAIRS).write_csv(place / "pairs.csv")
     (place / "data.txt").write_text("abcabc" * 60, encoding="utf-8")
+    (place / "table.xlsx").write_bytes(b"PK")
     (place / "events.jsonl").write_text('{"key": "a", "text": "a"}\n', encoding="utf-8")
     fast = {"epochs": 1, "device": "cpu", "validation": 0.0}
     ur.LanguageModel(hidden_size=4, dropout=0.0).fit("abcabc" * 60, **fast).save(place / "letters")
@@ -88,6 +89,7 @@ NEEDS = [
     ("image", "Pillow", "inspect image image.csv --out NEW"),
     ("image", "Pillow", "generate captioner --prompt 0.png"),
     ("video", "PyAV", "fit classify video.csv --video file --label label --out NEW QUICK"),
+    ("excel", "fastexcel", "fit classify table.xlsx --text text --label label --out NEW QUICK"),
     ("metrics", "sacrebleu", "fit translate pairs.csv --out NEW QUICK --validation 0.25"),
     ("metrics", "sacrebleu", "fit caption image.csv --picture file --out NEW QUICK --validation 0.45"),
     ("metrics", "sacrebleu", "evaluate translator pairs.csv"),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.blanks import words
 from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import number, numbers
 from unrolled.data.opened import from_anywhere
@@ -18,7 +19,7 @@ from unrolled.places import local_path
 NUMERIC = ("numeric", "real", "integer")
 MOST_CHANNELS = 10_000  # a table of more columns than that would take more memory than its file
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE | re.DOTALL)
+_ATTRIBUTE = re.compile(rf"@attribute[ \t]+({_QUOTED}|[^ \t{{]+)[ \t]*(.*)", re.IGNORECASE | re.DOTALL)
 _VALUE = re.compile(rf"[ \t]*({_QUOTED}|[^,'\"]*?)[ \t]*(,|$)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -63,11 +64,11 @@ def read_arff(path: str | Path, encoding: str | None = None) -> Table:
         if text.lstrip().startswith("{"):
             expected = "a value for each attribute"
             raise DataError(message(f"{path}, line {line}", expected=expected, received="a sparse row in { }"))
-        words = _words(text, path, line)
-        if len(words) != len(attributes):
+        values = _values(text, path, line)
+        if len(values) != len(attributes):
             expected = f"{len(attributes)} values"
-            raise DataError(message(f"{path}, line {line}", expected=expected, received=len(words)))
-        rows.append([_cell(*pair, path, line) for pair in zip(words, attributes, strict=True)])
+            raise DataError(message(f"{path}, line {line}", expected=expected, received=len(values)))
+        rows.append([_cell(*pair, path, line) for pair in zip(values, attributes, strict=True)])
     if not rows:
         raise DataError(message(str(path), expected="at least one row after @data", received="none"))
     return Table(pl.DataFrame(_columns(attributes, rows, path)))
@@ -78,17 +79,17 @@ def _head(lines: Sequence[str], path: str | Path) -> tuple[list[_Attribute], int
     attributes: list[_Attribute] = []
     relation = ""  # name of the relational attribute whose parts follow
     for line, text in enumerate(lines, 1):
-        tag = text.split(maxsplit=1)[0].lower() if text.strip() else "%"
+        tag = next(iter(words(text)), "%").lower()
         if tag == "@data" and attributes:
             return attributes, line
         if tag == "@end":
             relation = ""
         elif tag == "@attribute":
-            found = _ATTRIBUTE.fullmatch(text.strip())
+            found = _ATTRIBUTE.fullmatch(text.strip(" \t"))
             if found is None or not found[2]:
                 expected = "@attribute, a name and a kind"
                 raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(text.strip()[:40])))
-            name, kind = _plain(found[1]), found[2].split()[0].lower()
+            name, kind = _plain(found[1]), words(found[2])[0].lower()
             if relation:
                 continue
             relation = name if kind == "relational" else ""
@@ -102,17 +103,17 @@ def _head(lines: Sequence[str], path: str | Path) -> tuple[list[_Attribute], int
     raise DataError(message(str(path), expected="an .arff file with attributes and a line @data", received="none"))
 
 
-def _words(text: str, path: str | Path, line: int) -> list[str]:
-    words, place = [], 0
+def _values(text: str, path: str | Path, line: int) -> list[str]:
+    values, place = [], 0
     while True:
         found = _VALUE.match(text, place)
         if found is None:
             expected = "values between commas, with quotes that end"
             raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(text[place : place + 40])))
-        words.append(found[1])
+        values.append(found[1])
         place = found.end()
         if not found[2]:
-            return words
+            return values
 
 
 def _cell(word: str, attribute: _Attribute, path: str | Path, line: int) -> Any:

@@ -1,8 +1,11 @@
 """NumPy's files: `.npy` with one array, `.npz` with several by name."""
 
 import sys
+import warnings
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.documents import refuse_packed
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.data.spans import open_file
@@ -41,12 +45,16 @@ def read_npy(path: str | Path) -> Table:
         [{'x': [1.0, 2.0]}, {'x': [3.0, 4.0]}]
     """
     place = local_path(path)
+    refuse_packed(place)
     with open_file(place) as file:
         start = file.read(len(_MAGIC))
     if start != _MAGIC:
         raise DataError(message(str(path), expected="an array of NumPy (.npy)", received="a file of another kind"))
     try:
-        array = np.array(np.load(place, mmap_mode="r", allow_pickle=False))  # a mapping is never larger than its file
+        with _quiet():
+            array = np.array(
+                np.load(place, mmap_mode="r", allow_pickle=False)
+            )  # a mapping is never larger than its file
     except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
         raise _damaged(path, fault) from fault
     if array.dtype.names is not None:
@@ -77,11 +85,9 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
         [{'x': [1.0, 2.0], 'y': 'up'}, {'x': [3.0, 4.0], 'y': 'down'}]
     """
     place = local_path(path)
-    open_file(place).close()
+    refuse_packed(place, unpacked=("zip",))
     try:
-        with np.load(place, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array")
+        with open_file(place) as file, _quiet(), np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
             names = archive.files if arrays is None else list(arrays)
             missing = next((name for name in names if name not in archive.files), None)
             if missing is not None:
@@ -90,7 +96,7 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
     except InputError:
         raise
     except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError,
-            NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.zlib.error) as fault:  # fmt: skip
+            NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as fault:  # fmt: skip
         raise _damaged(path, fault) from fault
     lengths = {name: len(array) if array.ndim else 0 for name, array in found.items()}
     if len(set(lengths.values())) != 1:
@@ -99,6 +105,14 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
         raise DataError(message(str(path), expected="arrays of one length", received=shown, remedy=remedy))
     columns = [column for name, array in found.items() for column in _columns(name, array, path)]
     return Table(pl.DataFrame(columns))
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Leave out NumPy's remark about headers that Python 2 wrote; they are read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _alike(lengths: dict[str, int]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats import blanks
 from unrolled.data.formats.lists import list_column
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
@@ -16,7 +17,6 @@ from unrolled.places import local_path
 
 WORDS = ("syntactic", "surface")
 MOST_FIELDS = 1000  # a table of more columns than that would take more memory than its file
-_BLANKS = re.compile(r"[ \t]+")
 _DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line between documents
 _UNIVERSAL = 10  # fields of CoNLL-U, of which the first is a number, a range or the number of an empty node
 _NUMBER = re.compile(r"\d+(?:-(\d+)|\.\d+)?")
@@ -103,7 +103,7 @@ class _Form:
 
     def fields(self, text: str) -> list[str]:
         """Return the fields of a line."""
-        return text.split("\t") if self.tabs else _BLANKS.split(text.strip(" \t"))
+        return text.split("\t") if self.tabs else blanks.words(text)
 
     def is_comment(self, text: str, within: bool) -> bool:
         """Return whether a line that begins with # is a comment; `within` says whether a sentence has begun."""
@@ -154,5 +154,5 @@ def _sentences(lines: Sequence[str], form: _Form, path: str | Path, words: str) 
 
 def _names(lines: Sequence[str], width: int) -> list[str]:
     note = _NOTE.fullmatch(lines[0])
-    named = _BLANKS.split(note[2].strip(" \t")) if note and note[1] == _COLUMNS else []
+    named = blanks.words(note[2]) if note and note[1] == _COLUMNS else []
     return named or [f"col_{place}" for place in range(width)]

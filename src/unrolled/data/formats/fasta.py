@@ -6,13 +6,13 @@ from pathlib import Path
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.blanks import BLANKS
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 MASKED = ("upper", "keep")
-_BLANKS = re.compile(r"[ \t]+")
 
 
 @from_anywhere()
@@ -51,7 +51,7 @@ def read_fasta(path: str | Path, soft_masked: str = "upper", encoding: str | Non
                 raise DataError(
                     message(f"{path}, line {number}", expected="a line that begins with >", received=line[:40])
                 )
-            rows[-1][2].append(_BLANKS.sub("", text))
+            rows[-1][2].append(BLANKS.sub("", text))
     if not rows:
         raise DataError(message(str(path), expected="at least one sequence", received="none"))
     names, descriptions, parts = zip(*rows, strict=True)
@@ -64,7 +64,7 @@ def read_fasta(path: str | Path, soft_masked: str = "upper", encoding: str | Non
 
 def split_name(text: str) -> tuple[str, str]:
     """Return the name and the description of a sequence: what stands before and after the first blank or tab."""
-    name, *description = _BLANKS.split(text.strip(" \t"), maxsplit=1)
+    name, *description = BLANKS.split(text.strip(" \t"), maxsplit=1)
     return name, "".join(description)
 
 

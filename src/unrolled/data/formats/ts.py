@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.blanks import words
 from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import MISSING, number, numbers
 from unrolled.data.opened import from_anywhere
@@ -98,27 +99,27 @@ class _Head:
 def _head(lines: Sequence[str], path: str | Path) -> _Head:
     tags: dict[str, list[str]] = {}
     for place, line in enumerate(lines, 1):
-        words = line.split()
-        if words and words[0].lower() == "@data":
+        found = words(line)
+        if found and found[0].lower() == "@data":
             label = next((name for name in (_CLASS, _TARGET) if _true(tags.get(name))), "")
             classes = {word.lower(): word for word in tags[label][1:]} if label == _CLASS else {}
             return _Head(place, label, classes, _true(tags.get("@timestamps")))
-        if words and words[0].startswith("@"):
-            tags[words[0].lower()] = words[1:]
-        elif words and not words[0].startswith(("#", "%")):
+        if found and found[0].startswith("@"):
+            tags[found[0].lower()] = found[1:]
+        elif found and not found[0].startswith(("#", "%")):
             expected = "a comment, a line that begins with @, or @data"
             raise DataError(message(f"{path}, line {place}", expected=expected, received=repr(line.strip()[:40])))
     raise DataError(message(str(path), expected="a .ts file with a line @data", received="none"))
 
 
-def _true(words: list[str] | None) -> bool:
-    return bool(words) and words[0].lower() == "true"
+def _true(tag: list[str] | None) -> bool:
+    return bool(tag) and tag[0].lower() == "true"
 
 
 def _label(parts: list[str], head: _Head, path: str | Path, line: int) -> str | float | None:
     """Take the label, which is the last part, from the others."""
     where = f"{path}, line {line}"
-    word = parts.pop().strip() if len(parts) > 1 else ""
+    word = parts.pop().strip(" \t") if len(parts) > 1 else ""
     if not word or "," in word or "(" in word:
         remedy = "write ? for a label that is not known"
         raise DataError(message(where, expected="a label after the last colon", received="none", remedy=remedy))

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.blanks import words
 from unrolled.data.formats.numbers import MISSING, number, numbers
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
@@ -66,7 +67,7 @@ def read_tsf(path: str | Path, encoding: str | None = None) -> Table:
         if not found:
             raise DataError(message(f"{path}, line {line}", expected="at least one value", received="none"))
         pairs = zip(attributes, head.attributes.values(), strict=True)
-        rows.append([_attribute(word.strip(), kind, path, line) for word, kind in pairs])
+        rows.append([_attribute(word.strip(" \t"), kind, path, line) for word, kind in pairs])
         series.append(found)
     if not series:
         raise DataError(message(str(path), expected="at least one series after @data", received="none"))
@@ -94,35 +95,35 @@ def _head(lines: Sequence[str], path: str | Path) -> _Head:
     attributes: dict[str, str] = {}
     seconds = months = 0
     for line, text in enumerate(lines, 1):
-        words = text.split()
-        if not words or words[0].startswith("#"):
+        found = words(text)
+        if not found or found[0].startswith("#"):
             continue
-        tag, where = words[0].lower(), f"{path}, line {line}"
+        tag, where = found[0].lower(), f"{path}, line {line}"
         if tag == "@data":
             return _Head(line, attributes, seconds, months)
         if tag == "@attribute":
-            kind = words[-1].lower()
-            name = " ".join(words[1:-1])
+            kind = found[-1].lower()
+            name = " ".join(found[1:-1])
             if not name or kind not in KINDS or name in attributes or len(attributes) >= MOST_ATTRIBUTES:
                 expected = f"a new name and one of {', '.join(KINDS)}; at most {MOST_ATTRIBUTES} attributes"
                 raise DataError(message(where, expected=expected, received=repr(text.strip()[:40])))
             attributes[name] = kind
         elif tag == "@frequency":
-            seconds, months = _step(words[1:], where)
+            seconds, months = _step(found[1:], where)
         elif not tag.startswith("@"):
             expected = "a comment, a line that begins with @, or @data"
             raise DataError(message(where, expected=expected, received=repr(text.strip()[:40])))
     raise DataError(message(str(path), expected="a .tsf file with a line @data", received="none"))
 
 
-def _step(words: list[str], where: str) -> tuple[int, int]:
+def _step(written: list[str], where: str) -> tuple[int, int]:
     """Return the seconds and the months of a frequency such as 10_minutes or monthly."""
-    found = _STEP.fullmatch("_".join(words).lower())
+    found = _STEP.fullmatch("_".join(written).lower())
     count, unit = (int((found[1] or "1")[:6]), found[2]) if found else (0, "")
     if not count or unit not in SECONDS | MONTHS:
         remedy = nearest(unit, [*SECONDS, *MONTHS])
         expected = "a frequency such as daily or 10_minutes"
-        raise DataError(message(where, expected=expected, received=" ".join(words) or "none", remedy=remedy))
+        raise DataError(message(where, expected=expected, received=" ".join(written) or "none", remedy=remedy))
     return count * SECONDS.get(unit, 0), count * MONTHS.get(unit, 0)
 
 

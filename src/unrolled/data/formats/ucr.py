@@ -1,19 +1,17 @@
 """The UCR archive's tables: one series per line, its label first, values after it."""
 
-import re
 from pathlib import Path
 
 import polars as pl
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.blanks import words
 from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import numbers
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message
 from unrolled.places import local_path
-
-_BLANKS = re.compile(r"[ \t]+")
 
 
 @from_anywhere()
@@ -44,7 +42,7 @@ def read_ucr(path: str | Path, encoding: str | None = None) -> Table:
     for line, text in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
         if not text.strip():
             continue
-        commas = text if "," in text else _BLANKS.sub(",", text.strip(" \t"))
+        commas = text if "," in text else ",".join(words(text))
         word, comma, values = commas.partition(",")
         if not comma:
             expected = "a label and values, between tabs, commas or blanks"
