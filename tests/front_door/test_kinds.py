@@ -76,7 +76,7 @@ def test_lists_inside_lists_have_a_bound():
     deep = 1
     for _ in range(500):
         deep = [deep]
-    with pytest.raises(DataError, match="more than 16|at most 16"):
+    with pytest.raises(DataError, match=r"more than 16|at most 16"):
         as_source([{"v": deep}])
 
 
