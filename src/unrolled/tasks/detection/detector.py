@@ -124,11 +124,6 @@ class Detector(ReadsWatched, Task):
         time = None if watched.time == STEP else watched.time
         return long_table(data, watched.columns[0], time, watched.group, form=watched.time_form)
 
-    def _source(self, data: Any, y: Any = None) -> Table:
-        table = super()._source(data, y)
-        assert isinstance(table, Table)
-        return table
-
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series; None if it would be too short to be of use."""
         assert isinstance(source, Table)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Table
+from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
 from unrolled.errors import DataError, message
 from unrolled.metrics.anomalies.nab import ScoredFile, nab_score
@@ -19,7 +19,7 @@ from unrolled.tasks.detection.tables import Rows, moments
 LEAST_BUFFER, MOST_BUFFER = 10, 1000  # limits of the number of rows over which labels fade out
 
 
-def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[list[np.ndarray], bool]:
+def truth_of(source: Source, rows: Sequence[Rows], y: Any, label: str) -> tuple[list[np.ndarray], bool]:
     """Return whether each row of each series is labelled, and whether the labels were given as windows.
 
     Args:
@@ -32,6 +32,7 @@ def truth_of(source: Table, rows: Sequence[Rows], y: Any, label: str) -> tuple[l
     Raises:
         DataError: no labels, or labels that do not fit the rows.
     """
+    assert isinstance(source, Table)
     ends = np.cumsum([len(one.times) for one in rows])
     if y is None:
         if label not in source.columns:

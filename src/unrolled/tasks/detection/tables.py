@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, Self
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Table
+from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message, whole_number
@@ -143,12 +143,13 @@ def series_of(source: Table, watched: Watched) -> list[Rows]:
     return found
 
 
-def parts_of(source: Table, every: int) -> Iterator[Table]:
+def parts_of(source: Source, every: int) -> Iterator[Table]:
     """Yield tables of `every` rows of each series, one after the other.
 
     Raises:
         OptionError: every < 1.
     """
+    assert isinstance(source, Table)
     every = whole_number("every", every, 1, MOST_STEPS)
     number = pl.int_range(pl.len())
     number = number if source.group is None else number.over(source.group)

@@ -10,7 +10,8 @@ import polars as pl
 from unrolled.errors import DataError, message, whole_number
 from unrolled.metrics.scores import mean
 from unrolled.tasks.forecasting.step_features import Plan
-from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.panel import Panel
+from unrolled.tasks.series.series import Series
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 

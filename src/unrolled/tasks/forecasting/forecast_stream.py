@@ -19,7 +19,8 @@ from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecasting.forecasts import answer_columns
 from unrolled.tasks.forecasting.step_features import Plan
 from unrolled.tasks.series.long_table import STEP
-from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.panel import Panel
+from unrolled.tasks.series.series import Series
 from unrolled.tasks.shared.stream_events import events_of_table
 
 LARGEST = 3.4e38  # maximum of a value: the largest float32

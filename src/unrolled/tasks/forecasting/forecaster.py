@@ -1,7 +1,6 @@
 """Forecaster: forecasts the next steps of many series at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -33,13 +32,14 @@ from unrolled.tasks.forecasting.backtest import (
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
 from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
-from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to_tensors
+from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_of, tails_to_tensors
 from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
-from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.public_holidays import read_holidays
+from unrolled.tasks.series.series import Series
 from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
@@ -160,19 +160,15 @@ class Forecaster(ReadsSeries, Task):
         time = None if panel.time == STEP else panel.time
         return long_table(data, self.target, time, panel.group, wide, panel.time_form)
 
-    def _source(self, data: Any, y: Any = None) -> Table:
-        table = super()._source(data, y)
-        assert isinstance(table, Table)
-        return table
-
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
         assert isinstance(source, Table)
         return recent_part(source, share, self.horizon, self.context_length)
 
-    def _read(self, source: Source, future: Table | None = None) -> list[Series]:
+    def _read(self, source: Source, future: Source | None = None) -> list[Series]:
         """Return the series of a table, each with its remembered past in front."""
         assert isinstance(source, Table)
+        assert future is None or isinstance(future, Table)
         series = self.panel_.read(source, future, self.horizon)
         note("unseen series", sum(one.name not in self.tails_ for one in series))
         return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
@@ -204,14 +200,15 @@ class Forecaster(ReadsSeries, Task):
             delattr(self, name)
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
-        self._whole: Table | None = source  # the times of validation belong to the calendar
+        self._whole: Source | None = source  # the times of validation belong to the calendar
         try:
             super().fit(source, validation_data=recent, **options)
         finally:
             self._whole = None
         parts: list[Series] = []
         for table in (source, recent):
-            self._remember(series := [] if table is None else self._read(table))
+            series = [] if table is None else self._read(table)
+            self.tails_ |= tails_of(series, self.plan_)
             parts += series
         self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of the validation steps
         return self
@@ -234,15 +231,7 @@ class Forecaster(ReadsSeries, Task):
         self.season_ = self.plan_.season
         self.naive_errors_ = mean_naive_errors(every, self.season_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
-        self.tails_: dict[Any, Series] = {}
-        self._remember(every)
-
-    def _remember(self, series: Sequence[Series]) -> None:
-        """Keep as much of each series' end as later forecasts need."""
-        keep = self.plan_.lookback + self.plan_.context_length
-        for one in series:
-            if len(one):
-                self.tails_[one.name] = replace(one.cut(max(0, len(one) - keep)), unread=0)
+        self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         assert isinstance(source, Table)

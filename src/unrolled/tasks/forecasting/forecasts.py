@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from unrolled.batch import Batch
 from unrolled.tasks.forecasting.backtest import with_names
 from unrolled.tasks.forecasting.step_features import Plan, Steps
-from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.series.panel import Panel
+from unrolled.tasks.series.series import Series
 
 FORECAST_BATCH = 1024
 

@@ -1,6 +1,7 @@
 """Conversion of the ends of the training series, which a saved forecaster keeps, to tensors and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,17 @@ import torch
 from torch import Tensor
 
 from unrolled.ragged import Ragged
-from unrolled.tasks.series.panel import Panel, Series
+from unrolled.tasks.forecasting.step_features import Plan
+from unrolled.tasks.series.panel import Panel
+from unrolled.tasks.series.series import Series
 
 FIELDS = ("values", "past", "known")
+
+
+def tails_of(series: Sequence[Series], plan: Plan) -> dict[Any, Series]:
+    """Return as much of the end of each series as later forecasts need, by name."""
+    keep = plan.lookback + plan.context_length
+    return {one.name: replace(one.cut(max(0, len(one) - keep)), unread=0) for one in series if len(one)}
 
 
 def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, Tensor]]:

@@ -11,7 +11,7 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.tables.time import TimeFeatures
-from unrolled.data.source import Table
+from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, saved_form
 from unrolled.errors import DataError, message
 from unrolled.reading_report import note
@@ -21,6 +21,7 @@ from unrolled.tasks.series.calendars import Calendars, warn_of_dropped, warn_of_
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
 from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.season import detrended
+from unrolled.tasks.series.series import Series
 from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
 from unrolled.tasks.series.zones import to_wall
 from unrolled.tasks.shared.column_codecs import require
@@ -30,48 +31,6 @@ SPARE_GRID = 100  # places of a grid that a short series may have besides
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
 MIN_EXPLAINED = 0.01  # least share of the variance that a cycle must explain to be used
 WHOLE_CYCLES = 1.5  # a cycle is learnt only if the data cover it this many times
-
-
-@dataclass(frozen=True)
-class Series:
-    """One series, oldest step first.
-
-    Args:
-        name: value of the group column; None where there is none.
-        calendar: which times follow each other.
-        times: datetime64[us] in UTC or numbers, (T,).
-        values: the target, NaN where missing, (T,) float64.
-        past: encoded covariates known only up to now, (T, P).
-        known: encoded covariates known in advance, (T, K).
-        static: encoded covariates of the whole series, (S,).
-        future: `known` of the steps after the last, (<= horizon, K).
-        unread: number of steps at the front that came from an earlier table.
-    """
-
-    name: Any
-    calendar: Calendar
-    times: np.ndarray
-    values: np.ndarray
-    past: np.ndarray
-    known: np.ndarray
-    static: np.ndarray
-    future: np.ndarray
-    unread: int = 0
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def cut(self, start: int, stop: int | None = None) -> "Series":
-        """Return the steps start <= t < stop, without a future."""
-        return replace(
-            self,
-            times=self.times[start:stop],
-            values=self.values[start:stop],
-            past=self.past[start:stop],
-            known=self.known[start:stop],
-            future=self.future[:0],
-            unread=max(0, self.unread - start),
-        )
 
 
 @dataclass
@@ -107,7 +66,7 @@ class Panel:
 
     # ---- learning ---------------------------------------------------------------------------
 
-    def fit(self, source: Table, whole: Table | None = None) -> Self:
+    def fit(self, source: Table, whole: Source | None = None) -> Self:
         """Learn the columns, the calendars and the encoding of covariates from a table.
 
         Args:
@@ -127,6 +86,7 @@ class Panel:
         times, self.form = read_times(frame[self.time], written=source.time_form)
         groups = group_rows(frame, self.group)
         every = source if whole is None else whole
+        assert isinstance(every, Table)
         moments, _ = read_times(every.frame[self.time], self.form)
         distinct = {name: np.unique(moments[rows]) for name, rows in group_rows(every.frame, self.group)}
         self.calendars = Calendars.learn(distinct, self.form.zone or "", self.holidays)
@@ -276,8 +236,9 @@ class Panel:
             unread=len(rows),
         )
 
-    def with_future(self, series: Series, rows: Table, horizon: int) -> Series:
+    def with_future(self, series: Series, rows: Source, horizon: int) -> Series:
         """Return a series with the covariates of the steps after it, up to the first gap in the rows."""
+        assert isinstance(rows, Table)
         frame = rows.frame
         times, _ = read_times(frame[self.time], self.form)
         known = encode_covariates(frame, self.codecs["future"])
