@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unrolled.tasks.series.season import find_season
+from unrolled.tasks.season import find_season
 
 NOTTINGHAM = [39.7, 39.2, 42.2, 46.3, 52.6, 58.0, 61.9, 60.5, 56.5, 49.5, 42.6, 39.5]  # mean of each month, Fahrenheit
 

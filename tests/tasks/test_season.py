@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unrolled.tasks.series.season import find_season
+from unrolled.tasks.season import find_season
 
 SHAPES = {
     "sine": lambda phase: np.sin(2 * np.pi * phase),

@@ -18,9 +18,9 @@ from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
 from unrolled.reading_report import note
 from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases, filled_rows, steps_of_cycle
+from unrolled.tasks.season import find_season
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendars import Calendars
-from unrolled.tasks.series.season import find_season
 from unrolled.tasks.series.zones import to_wall
 
 LARGEST = 8.0  # features are clipped to this, in spreads

@@ -15,9 +15,9 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.errors import ArtifactError, message
 from unrolled.ragged import Ragged
+from unrolled.tasks.season import find_season, wants_logarithms
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
-from unrolled.tasks.series.season import find_season, wants_logarithms
 from unrolled.tasks.series.series import Series
 
 ANCHORS = (

@@ -15,12 +15,12 @@ from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, saved_form
 from unrolled.errors import DataError, message
 from unrolled.reading_report import note
+from unrolled.tasks.season import detrended
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendar_search import MOST_GRID
 from unrolled.tasks.series.calendars import Calendars, warn_of_dropped, warn_of_misfits
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
 from unrolled.tasks.series.public_holidays import Holidays
-from unrolled.tasks.series.season import detrended
 from unrolled.tasks.series.series import Series
 from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
 from unrolled.tasks.series.zones import to_wall

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.signal import find_peaks
 
-from unrolled.tasks.series.season_significance import CYCLES, Fit, Known, adds, season_fit, shapes
+from unrolled.tasks.season_significance import CYCLES, Fit, Known, adds, season_fit, shapes
 
 LEVEL = 0.05  # probability that noise is taken for a season
 NESTED = 0.005  # probability that a season is taken for its multiple
