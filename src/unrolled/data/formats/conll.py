@@ -98,7 +98,7 @@ class _Form:
         self.width = len(self.fields(first)) if first else 0
         numbered = [_NUMBER.fullmatch(self.fields(line)[0]) is not None for line in tokens[:100]]
         named = any(_COLUMNS in line for line in marked[:1])
-        self.universal = self.tabs and (self.width == _UNIVERSAL or named) and 2 * sum(numbered) > len(numbered)
+        self.universal = self.tabs and (self.width == _UNIVERSAL or named) and 2 * sum(numbered) >= len(numbered)
         self.labels = set() if self.universal or not marked else {self.fields(line)[-1] for line in tokens}
 
     def fields(self, text: str) -> list[str]:

@@ -54,7 +54,8 @@ def numbers(text: str, path: str | Path, line: int) -> list[float | None]:
         return []
     words = text.split(",")
     try:  # by far the commonest case, at three times the speed
-        found = list(map(float, words))
+        found: list[float | None] = [float(word) for word in words]
     except ValueError:
         return [number(word, path, line) for word in words]
-    return found if all(map(math.isfinite, found)) and "_" not in text else [number(word, path, line) for word in words]
+    plain = "_" not in text and all(value is not None and math.isfinite(value) for value in found)
+    return found if plain else [number(word, path, line) for word in words]

@@ -139,14 +139,11 @@ def _attribute(word: str, kind: str, path: str | Path, line: int) -> Any:
         return None
     found = _TIME.fullmatch(word)
     try:
-        return dt.datetime(*(int(part or 0) for part in found.groups())) if found else _no_date(word)
+        year, month, day, *clock = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+        return dt.datetime.combine(dt.date(year, month, day), dt.time(*clock[:3]))  # ValueError without a match too
     except ValueError as fault:
         expected = "a date such as 2024-01-31 00-00-00"
         raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(word[:40]))) from fault
-
-
-def _no_date(word: str) -> dt.datetime:
-    raise ValueError(word)
 
 
 def _long(head: _Head, rows: list[list[Any]], series: list[list[float | None]], path: str | Path) -> Table:
