@@ -139,8 +139,9 @@ def _attribute(word: str, kind: str, path: str | Path, line: int) -> Any:
         return None
     found = _TIME.fullmatch(word)
     try:
-        year, month, day, *clock = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-        return dt.datetime.combine(dt.date(year, month, day), dt.time(*clock[:3]))  # ValueError without a match too
+        parts = [0] * 6 if found is None else [int(part or 0) for part in found.groups()]
+        year, month, day, hour, minute, second = parts
+        return dt.datetime(year, month, day, hour, minute, second)  # a ValueError without a match as well
     except ValueError as fault:
         expected = "a date such as 2024-01-31 00-00-00"
         raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(word[:40]))) from fault
