@@ -11,6 +11,7 @@ import tomllib
 from pins import ROOT, write_pins
 
 LOWEST = ROOT / "constraints-lowest.txt"
+# without "holidays", which wants an older python-dateutil than the pins of everything else
 EXTRAS = ("track", "metrics", "audio", "image", "video", "excel", "serve", "export", "demo")
 TOOLS = (
     "beartype",

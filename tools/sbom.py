@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("track", "metrics", "audio", "image", "video", "serve", "export", "demo")
+# without "holidays", which wants an older python-dateutil than the pins of everything else
+EXTRAS = ("track", "metrics", "audio", "image", "video", "excel", "serve", "export", "demo")
 
 
 def needed(package: str, extras: tuple[str, ...], found: set[str]) -> set[str]:
