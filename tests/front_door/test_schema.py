@@ -102,7 +102,7 @@ def test_the_columns_that_are_read_are_kept_with_their_kinds(name, tmp_path):
 def test_a_damaged_schema_is_refused():
     schema = fitted("numbers and codes").schema_
     assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
-    for damaged in ({}, {"columns": {"a": "what"}, "missing": [], "optional": []}, {"columns": 3}):
+    for damaged in ({}, {"columns": {"a": "what"}, "missing": [], "optional": [], "left": []}, {"columns": 3}):
         with pytest.raises(ArtifactError):
             Schema.from_json(damaged)
 

@@ -22,6 +22,7 @@ PLAIN = {int, float, str, bool, type(None)}  # types whose values are used uncha
 DEEPEST = 16  # nested lists or dictionaries; a column's type takes ever longer to make with each level
 LONGEST_SHOWN = 60  # characters of a value in a message
 PLAIN_NUMBERS = PLAIN - {str}
+LARGEST_FLOAT = 10**308
 LARGEST = 2**63  # whole numbers beyond 64 bits are names, which are kept as text
 MOST_FIELDS = 100_000  # of a dictionary inside a record, over all records
 _LOOKED_AT = (int, str, list, tuple, Mapping, dt.datetime)  # types whose kind depends on the values
@@ -109,8 +110,9 @@ def kind_of(values: Iterable[Any], marks: frozenset[str] = frozenset(), depth: i
     if moments := of(dt.datetime):
         kind = wider(kind, _moments(moments))
     if whole := of(int):
-        large = min(whole) < -LARGEST or max(whole) >= LARGEST
-        kind = wider(kind, pl.Int64() if not large else pl.Float64() if kind == pl.Float64 else pl.String())
+        largest = max(abs(min(whole)), max(whole) + 1)
+        beyond = pl.Float64() if kind == pl.Float64 and largest < LARGEST_FLOAT else pl.String()
+        kind = wider(kind, pl.Int64() if largest <= LARGEST else beyond)
     if (texts := of(str)) and not (kind in _NUMBERS and marks.issuperset(texts)):
         kind = wider(kind, pl.String())
     if lists := of(list, tuple):
@@ -264,7 +266,10 @@ def _fitted(values: Sequence[Any], kind: Any) -> Sequence[Any]:
         return [None if value is None else _fitted(list(value), kind.inner) for value in values]
     if isinstance(kind, pl.Struct):
         kinds = {field.name: field.dtype for field in kind.fields}
-        columns = {name: _fitted([_field(value, name) for value in values], inner) for name, inner in kinds.items()}
+        columns = {
+            name: _of_floats(_fitted([_field(value, name) for value in values], inner), inner)
+            for name, inner in kinds.items()
+        }
         rows = zip(*columns.values(), strict=True) if columns else ((),) * len(values)
         return [
             None if value is None else dict(zip(kinds, row, strict=True))
@@ -278,6 +283,15 @@ def _fitted(values: Sequence[Any], kind: Any) -> Sequence[Any]:
             return values
         return [_number(value) if isinstance(value, texts) else value for value in values]
     return values
+
+
+def _of_floats(values: Sequence[Any], kind: Any) -> Sequence[Any]:
+    """Return lists of a column of lists of numbers with floats alone, as polars wants them within dictionaries."""
+    if kind == pl.Float64:
+        return [None if value is None else float(value) for value in values]
+    if not isinstance(kind, pl.List):
+        return values
+    return [None if value is None else _of_floats(value, kind.inner) for value in values]
 
 
 def _wants_care(kind: Any) -> bool:

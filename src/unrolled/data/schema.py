@@ -12,6 +12,7 @@ import polars as pl
 from unrolled.data.cells import typed
 from unrolled.data.kinds import column_of, kind_from_json, kind_to_json, named, text_of
 from unrolled.data.missing import MARKS
+from unrolled.data.time_zones import localised
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import ArtifactError, DataError, message
 
@@ -27,6 +28,7 @@ class Schema:
         kinds: kind of each column, as a polars type.
         missing: texts that stand for a missing value in columns that are no text.
         optional: columns that a task can do without, such as the target: what cannot be cast there passes unchanged.
+        left: columns that are never cast, as the task reads them itself: times, by the form that was learnt.
 
     Example:
         >>> schema = Schema({"shop": pl.String(), "sold": pl.Int64()})
@@ -39,6 +41,7 @@ class Schema:
     kinds: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = MARKS
     optional: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, kinds: Mapping[str, Any]) -> Self:
@@ -47,10 +50,10 @@ class Schema:
         kept = {name: kind for name, kind in plain.items() if kind not in (pl.Object, pl.Binary, pl.Null)}
         return cls(kept, optional=frozenset(kept))
 
-    def only(self, columns: Collection[str], optional: Collection[str]) -> "Schema":
-        """Return the schema of some of the columns, of which a task can do without those in `optional`."""
+    def only(self, columns: Collection[str], optional: Collection[str], left: Collection[str] = ()) -> "Schema":
+        """Return the schema of some of the columns; see the class for `optional` and `left`."""
         kept = {name: kind for name, kind in self.kinds.items() if name in columns}
-        return Schema(kept, self.missing, frozenset(optional) & kept.keys())
+        return Schema(kept, self.missing, frozenset(optional) & kept.keys(), frozenset(left) & kept.keys())
 
     def named(self, column: str) -> str:
         """Return what the kind of a column is called; empty for a column that is not known."""
@@ -62,7 +65,11 @@ class Schema:
 
     def differing(self, kinds: Mapping[str, Any]) -> list[str]:
         """Return the names of known columns that have another kind in `kinds`."""
-        return [name for name, kind in kinds.items() if name in self.kinds and kind != self.kinds[name]]
+        return [
+            name
+            for name, kind in kinds.items()
+            if name in self.kinds and kind != self.kinds[name] and name not in self.left
+        ]
 
     def cast(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return a table whose known columns have the kinds that were learnt; further columns pass unchanged.
@@ -105,6 +112,8 @@ class Schema:
         """
         found = []
         for name, kind in self.kinds.items():
+            if name in self.left:
+                continue
             step = kind.inner if isinstance(kind, pl.List) else kind
             if step in _PYTHON:
                 found.append((name, (_PYTHON[step], list, type(None)) if step != kind else (_PYTHON[step], type(None))))
@@ -124,14 +133,20 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         kinds = {name: kind_to_json(kind) for name, kind in self.kinds.items()}
-        return {"columns": kinds, "missing": list(self.missing), "optional": sorted(self.optional)}
+        return {
+            "columns": kinds,
+            "missing": list(self.missing),
+            "optional": sorted(self.optional),
+            "left": sorted(self.left),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned; ArtifactError for damaged data."""
         try:
             kinds = {name: kind_from_json(kind) for name, kind in data["columns"].items()}
-            return cls(kinds, tuple(map(str, data["missing"])), frozenset(map(str, data["optional"])))
+            columns = (frozenset(map(str, data[name])) for name in ("optional", "left"))
+            return cls(kinds, tuple(map(str, data["missing"])), *columns)
         except (KeyError, TypeError, AttributeError, ValueError) as fault:
             raise ArtifactError(message("schema", expected="columns and marks", received=str(fault))) from fault
 
@@ -233,7 +248,7 @@ def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series
         if own is not None:
             moments = column.dt.cast_time_unit("us")
             return moments.dt.convert_time_zone(zone or "UTC") if zone else moments
-        return moments.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null") if zone else moments
+        return localised(moments, zone) if zone else moments
     return column
 
 

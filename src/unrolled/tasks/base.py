@@ -128,9 +128,9 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
         said = self.describe()
         read = {column.name for column in said.columns}
-        self.schema_ = self.schema_.only(
-            read | {said.target}, optional={said.target} - read | self._names_of_strangers()
-        )
+        optional = {said.target} - read | self._names_of_strangers()
+        left = set() if said.time is None else {said.time}
+        self.schema_ = self.schema_.only(read | {said.target}, optional, left)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
