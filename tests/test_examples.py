@@ -70,6 +70,7 @@ def test_every_example_is_tested() -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in BOUNDS]
 )
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # reviews hold words of their own
 def test_an_example_reaches_its_score(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

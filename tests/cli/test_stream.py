@@ -92,7 +92,7 @@ def test_bad_lines_are_named_and_the_stream_goes_on(folder, tmp_path, capsys):
         3: "[1, 2]",
         4: '{"text": "no user"}',
         5: '{"user": 1.5, "text": "a"}',
-        6: '{"user": "a", "text": 7}',
+        6: '{"user": "a", "text": {"a": 7}}',
         7: '{"user": "a", "txt": "a"}',
         8: '{"user": "a", "text": NaN}',
         9: '{"user": "", "text": "a"}',
@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(folder, tmp_path, capsys):
 
 
 def test_strict_stops_at_the_first_bad_line_and_steps_nothing_after_it(folder, stream, tmp_path, capsys):
-    path = write(tmp_path / "log.jsonl", [event("a", "the"), event("b", 7), event("c", "the")])
+    path = write(tmp_path / "log.jsonl", [event("a", "the"), event("b", {"a": 7}), event("c", "the")])
     address = f"sqlite:///{tmp_path}/s.db"
     with pytest.raises(DataError, match="line 2"):
         call("stream", folder, path, "--key", "user", "--strict", "--store", address)

@@ -25,6 +25,7 @@ from unrolled.nn.pooling import POOLINGS
 from unrolled.ragged import Ragged
 from unrolled.tasks.registry import TASKS
 
+pytestmark = pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # some items are unknown
 TOLERANCE = 2e-5
 SMALL = {"epochs": 1, "validation": 0.0, "baselines": False, "device": "cpu"}
 

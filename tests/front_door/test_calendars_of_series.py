@@ -230,7 +230,7 @@ def test_times_without_a_zone_are_those_of_the_zone_of_training() -> None:
 
 
 def test_a_zone_that_training_did_not_have_is_refused() -> None:
-    with pytest.raises(DataError, match="without a time zone, as in training"):
+    with pytest.raises(DataError, match="times without a zone or in UTC, as in training"):
         fitted(table(days(60)), horizon=1).predict(table(every("1d", "2024-03-01", "2024-04-01")))
 
 

@@ -63,7 +63,8 @@ def check(machine: Machine, cell: Cell, inputs: Ragged, state: Any, least: float
     for part, tensor in exact.items():
         error = float((got[part] - tensor).norm() / tensor.norm().clamp(min=least))
         usual = float((rounded[part] - tensor).norm() / tensor.norm().clamp(min=least)) if part in rounded else 0.0
-        assert error <= max(TOLERANCE, factor * usual), f"{part}: relative error {error:.1e}"
+        bound = TOLERANCE if not factor else 2 * TOLERANCE  # torch's own error may be small by chance
+        assert error <= max(bound, factor * usual), f"{part}: relative error {error:.1e}"
 
 
 def guarded(log: list[tuple[Tensor, Tensor]]) -> Any:

@@ -143,7 +143,7 @@ def reads_media(door, name, streams):
         return "LanguageModel" in name
     if door is by_probabilities:
         return "Classifier" in name or "Tagger" in name
-    return door is not by_state and not (door is by_csv and "Tagger of words" in name)  # CSV holds no lists of words
+    return door is not by_state
 
 
 @pytest.mark.parametrize("door", [door for doors in DOORS.values() for door in doors], ids=lambda door: door.__name__)

@@ -5,6 +5,7 @@ import math
 from starlette.testclient import TestClient
 
 from streaming.toy import toy_stream
+from unrolled.data.schema import Schema
 from unrolled.errors import DataError, message
 from unrolled.serving.application import make_app
 from unrolled.serving.service import Service
@@ -19,6 +20,9 @@ STREAM = "ws://127.0.0.1/v1/stream"
 
 class ToyModel(Reported):
     """Doubles numbers, and streams as the toy does."""
+
+    schema_ = Schema()
+    time_form_ = None
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed

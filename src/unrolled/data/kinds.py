@@ -330,12 +330,12 @@ def _mixed(name: str, values: Sequence[Any], marks: frozenset[str], fault: TypeE
         except TypeError as found:
             return DataError(
                 message(f"column {name!r}", expected="values of one kind",
-                        received=f"{found} in row {row}: {_shown(value)}",
+                        received=f"{found} in row {row}{_after(value)}",
                         remedy="give lists in every row or in none" if "lists of" in str(found) else "")
             )  # fmt: skip
     return DataError(message(f"column {name!r}", expected="values of one kind", received=str(fault)))
 
 
-def _shown(value: Any) -> str:
-    text = reprlib.repr(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+def _after(value: Any) -> str:
+    """Return a single value as the end of a message; nothing for lists and dictionaries, which say little in short."""
+    return "" if isinstance(value, list | tuple | Mapping) else f": {reprlib.repr(value)}"

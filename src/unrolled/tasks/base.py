@@ -129,8 +129,8 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         said = self.describe()
         read = {column.name for column in said.columns}
         optional = {said.target} - read | self._names_of_strangers()
-        left = set() if said.time is None else {said.time}
-        self.schema_ = self.schema_.only(read | {said.target}, optional, left)
+        left = {said.time} | {column.name for column in said.columns if column.kind == "media" or column.opens_files}
+        self.schema_ = self.schema_.only(read | {said.target}, optional, left - {None})
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""

@@ -1,7 +1,7 @@
 """Tagger: predicts a label for every step, such as a part of speech for every word."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,10 +95,10 @@ class Tagger(ReadsSteps, Task):
         require_lists(source, target.columns, "labels", "use Classifier for one label for a whole sequence")
         if self.inputs is None:
             require(source, [self.words])
+            require_lists(source, [self.words], "words")
             codecs: list[Codec] = [Words(self.words, lowercase=True), WordCharacters(self.words)]
         else:
             codecs = resolve_inputs(self.inputs, source)
-        require_lists(source, _word_columns(codecs), "words")
         self.codecs_ = Record(codecs).fit(source)
         self.target_codec_ = target.fit(source)
         if not self.target_codec_.spec.per_step:
@@ -119,7 +119,6 @@ class Tagger(ReadsSteps, Task):
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
-        require_lists(source, _word_columns(self.codecs_.codecs), "words")
         records = list(source)
         examples = self.codecs_.encode_all(records)
         if not targets:
@@ -201,8 +200,3 @@ class Tagger(ReadsSteps, Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.codecs_ = Record.from_json(data["inputs"])
         self.target_codec_ = Labels.from_json(data["target"])
-
-
-def _word_columns(codecs: Sequence[Codec]) -> list[str]:
-    """Return the columns that are read word by word, with one label for each."""
-    return [column for codec in codecs if isinstance(codec, Words | WordCharacters) for column in codec.columns]
