@@ -54,13 +54,13 @@ def days_of_years(seed):
 
 SERIES = [
     (weekends, (7, 365), 7, 40),
-    (weekends, (), 7, 40),
+    (weekends, (), 7, 15),
     (months, (12,), 12, 40),
-    (months, (), 12, 40),
+    (months, (), 12, 15),
     (growing_months, (12,), 12, 20),
     (hours, (24, 168), 24, 10),
     (hours, (), 24, 10),
-    (quarters, (4,), 4, 40),
+    (quarters, (4,), 4, 15),
     (weeks_of_years, (), 52, 10),
     (days_of_years, (7, 365), 365, 5),
 ]
