@@ -129,8 +129,8 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         said = self.describe()
         read = {column.name for column in said.columns}
         optional = {said.target} - read | self._names_of_strangers()
-        left = {said.time} | {column.name for column in said.columns if column.kind == "media" or column.opens_files}
-        self.schema_ = self.schema_.only(read | {said.target}, optional, left - {None})
+        left = {column.name for column in said.columns if column.kind in ("media", "time") or column.opens_files}
+        self.schema_ = self.schema_.only(read | {said.target}, optional, left)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
