@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unrolled.data.time_zones import to_utc, to_wall
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendar_search import infer_calendar
 from unrolled.tasks.series.month_days import MonthDay, weekday
-from unrolled.tasks.series.zones import to_utc, to_wall
 
 ZONES = ("", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 AHEAD = 12

@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.lists import regrouped
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, message
 
 PLAIN = {int, float, str, bool, type(None)}  # types whose values are used unchanged
 DEEPEST = 16  # nested lists or dictionaries; a column's type takes ever longer to make with each level
 LONGEST_SHOWN = 60  # characters of a value in a message
-PLAIN_NUMBERS = PLAIN - {str}
+PLAINNUMBERS = PLAIN - {str}
 LARGEST_FLOAT = 10**308
 LARGEST = 2**63  # whole numbers beyond 64 bits are names, which are kept as text
 MOST_FIELDS = 100_000  # of a dictionary inside a record, over all records
 _LOOKED_AT = (int, str, list, tuple, Mapping, dt.datetime)  # types whose kind depends on the values
-_NUMBERS = (pl.Boolean, pl.Int64, pl.Float64)  # each holds every value of those before it
+NUMBERS = (pl.Boolean, pl.Int64, pl.Float64)  # each holds every value of those before it
 _SIMPLE: dict[type, Any] = {
     bool: pl.Boolean,
     float: pl.Float64,
@@ -70,10 +71,8 @@ def column_of(name: str, values: Sequence[Any], marks: Iterable[str] = MARKS) ->
         [[1.0, 2.0, 3.0], [0.4, None]]
     """
     marks = frozenset(marks)
-    if not PLAIN.issuperset(map(type, values)):
-        values = [_without_arrays(value) for value in values]
     try:
-        kind = kind_of(list(values), marks)
+        kind = kind_of(values, marks)
     except TypeError as fault:
         raise _mixed(name, values, marks, fault) from None
     if isinstance(kind, pl.List) and kind.inner in (pl.Int64, pl.Float64):
@@ -113,7 +112,7 @@ def kind_of(values: Iterable[Any], marks: frozenset[str] = frozenset(), depth: i
         largest = max(abs(min(whole)), max(whole) + 1)
         beyond = pl.Float64() if kind == pl.Float64 and largest < LARGEST_FLOAT else pl.String()
         kind = wider(kind, pl.Int64() if largest <= LARGEST else beyond)
-    if (texts := of(str)) and not (kind in _NUMBERS and marks.issuperset(texts)):
+    if (texts := of(str)) and not (kind in NUMBERS and marks.issuperset(texts)):
         kind = wider(kind, pl.String())
     if lists := of(list, tuple):
         kind = wider(kind, pl.List(kind_of(list(chain.from_iterable(lists)), marks, depth + 1)))
@@ -123,31 +122,10 @@ def kind_of(values: Iterable[Any], marks: frozenset[str] = frozenset(), depth: i
 
 
 def _lists_of_numbers(name: str, values: Sequence[Any], kind: Any) -> pl.Series:
-    """Return a column of lists of numbers; faster than polars' own conversion, which looks at one list at a time."""
     lengths = np.fromiter((0 if one is None else len(one) for one in values), dtype=np.int64, count=len(values))
     flat = list(chain.from_iterable(one for one in values if one is not None))
-    inner = pl.Series("values", _fitted(flat, kind), dtype=kind, strict=False)
-    rows = pl.Series("row", np.repeat(np.arange(len(values)), lengths)).set_sorted()
-    filled = pl.DataFrame([rows, inner]).group_by("row", maintain_order=True).agg("values")["values"]
-    if len(filled) == len(values):
-        return filled.alias(name)
-    pool = pl.concat([filled, pl.Series("values", [[]], dtype=pl.List(kind))])
-    places = np.where(lengths > 0, np.cumsum(lengths > 0) - 1, len(filled))
-    given = pl.Series([one is not None for one in values])
-    return pool.gather(pl.Series(places).set(~given, None)).alias(name)
-
-
-def _without_arrays(value: Any, depth: int = 0) -> Any:
-    """Return a value with NumPy's arrays and numbers in it converted to Python's, at every depth."""
-    if depth > DEEPEST:
-        return value  # refused later, with its row
-    if isinstance(value, np.ndarray | np.generic):
-        return _without_arrays(value.tolist()) if value.dtype == object else value.tolist()
-    if isinstance(value, list | tuple):
-        return list(value) if PLAIN.issuperset(map(type, value)) else [_without_arrays(one, depth + 1) for one in value]
-    if isinstance(value, Mapping):
-        return {name: _without_arrays(one, depth + 1) for name, one in value.items()}
-    return value
+    inner = pl.Series(name, _fitted(flat, kind), dtype=kind, strict=False)
+    return regrouped(inner, lengths, pl.Series([one is not None for one in values]))
 
 
 def wider(first: Any, second: Any) -> Any:
@@ -164,8 +142,8 @@ def wider(first: Any, second: Any) -> Any:
         return first
     if first == pl.Null:
         return second
-    if first in _NUMBERS and second in _NUMBERS:
-        return max(first, second, key=_NUMBERS.index)
+    if first in NUMBERS and second in NUMBERS:
+        return max(first, second, key=NUMBERS.index)
     if isinstance(first, pl.List) and isinstance(second, pl.List):
         return pl.List(wider(first.inner, second.inner))
     if isinstance(first, pl.Struct) and isinstance(second, pl.Struct):
@@ -230,7 +208,7 @@ def kind_from_json(data: Any) -> Any:
 
 
 def _has_text(kind: Any) -> bool:
-    return kind == pl.String or kind in _NUMBERS or kind.is_temporal()
+    return kind == pl.String or kind in NUMBERS or kind.is_temporal()
 
 
 def _simple(kind: type) -> Any:
@@ -277,9 +255,9 @@ def _fitted(values: Sequence[Any], kind: Any) -> Sequence[Any]:
         ]
     if kind == pl.String:
         return [value if value is None or type(value) is str else text_of(value) for value in values]
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         texts = (str, Decimal)
-        if PLAIN_NUMBERS.issuperset(map(type, values)):
+        if PLAINNUMBERS.issuperset(map(type, values)):
             return values
         return [_number(value) if isinstance(value, texts) else value for value in values]
     return values

@@ -18,7 +18,7 @@ from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, Table, table_of
 from unrolled.data.spans import unreadable
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
@@ -74,7 +74,7 @@ def read_csv(
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
     dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
+    return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -107,7 +107,7 @@ def read_tsv(
         DataError: missing, empty, damaged or in another encoding.
     """
     dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
-    return _table(_delimited(path, dialect, encoding), path, time, group, times_from(times))
+    return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -130,7 +130,7 @@ def read_jsonl(
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    return _table(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
+    return table_of(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
 
 
 def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
@@ -163,7 +163,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    return _table(_polars(pl.read_parquet, path), path, time, group, times_from(times))
+    return table_of(_polars(pl.read_parquet, path), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -289,9 +289,9 @@ def as_source(
         if y is None:
             given = times_from(times) if times or not isinstance(data, Table) else data.times
             if time is None:
-                return data if not times else _table(_frame(data), None, data.time, data.group, given)
-            return _table(_frame(data), None, time, group, given)
-        return _table(frame_of(list(data), y), None, time, group, times_from(times))
+                return data if not times else table_of(_frame(data), None, data.time, data.group, given)
+            return table_of(_frame(data), None, time, group, given)
+        return table_of(frame_of(list(data), y), None, time, group, times_from(times))
     return source_of(hand_in(data, y), time, group, times_from(times))
 
 
@@ -306,23 +306,13 @@ def source_of(
     Raises:
         DataError: no row.
     """
-    table = _table(handed.frame, None, time or (handed.time if group is not None else None), group, times)
+    table = table_of(handed.frame, None, time or (handed.time if group is not None else None), group, times)
     table.indexed, table.row_labels = (handed.time, handed.group), handed.labels
     return table
 
 
 def _frame(source: Source) -> pl.DataFrame:
     return source.frame if isinstance(source, Table) else frame_of(list(source))
-
-
-def _table(
-    frame: pl.DataFrame, path: Place | None, time: str | None, group: str | None, times: TimeOptions | TimeForm | None
-) -> Table:
-    if not frame.height or not frame.width:
-        raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group, times=times)
-    table.folder = None if path is None else Path(path).parent
-    return table
 
 
 def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFrame:

@@ -10,14 +10,22 @@ from typing import Any, Self
 import polars as pl
 
 from unrolled.data.cells import typed
-from unrolled.data.kinds import column_of, kind_from_json, kind_to_json, named, text_of
+from unrolled.data.handed import column
+from unrolled.data.kinds import (
+    LONGEST_SHOWN,
+    NUMBERS,
+    column_of,
+    kind_from_json,
+    kind_to_json,
+    named,
+    text_of,
+)
+from unrolled.data.lists import regrouped
 from unrolled.data.missing import MARKS
-from unrolled.data.time_zones import localised
+from unrolled.data.time_forms import as_datetimes
+from unrolled.data.time_zones import unified
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import ArtifactError, DataError, message
-
-_NUMBERS = (pl.Boolean, pl.Int64, pl.Float64)
-_LONGEST_SHOWN = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -99,10 +107,15 @@ class Schema:
         Args:
             event: values by column; anything else passes unchanged.
         """
-        if not self._checked or not isinstance(event, Mapping):
+        if isinstance(event, str) or not isinstance(event, Mapping):
             return event
         odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
         return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
+
+    @property
+    def checks_events(self) -> bool:
+        """Whether `cast_event` can change an event."""
+        return bool(self._checked)
 
     @cached_property
     def _checked(self) -> list[tuple[str, tuple[type, ...]]]:
@@ -123,7 +136,7 @@ class Schema:
         kind = self.kinds[name]
         wanted = kind.inner if isinstance(kind, pl.List) and not isinstance(value, list | tuple) else kind
         try:
-            return _cast(column_of(name, [value]), wanted, self.missing).to_list()[0]
+            return _cast(column(name, [value]), wanted, self.missing).to_list()[0]
         except DataError:
             return value
 
@@ -194,7 +207,7 @@ def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
         raise _refused(column, kind, 0)
     if kind == pl.String:
         return _as_text(column)
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return _as_numbers(column, kind, marks)
     return _as_times(column, kind, marks) if kind.is_temporal() else column
 
@@ -211,7 +224,7 @@ def _as_numbers(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Seri
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
         texts = column.cast(pl.String)
         column = typed(texts, marks)
-        if column.dtype not in (*_NUMBERS, pl.Null):
+        if column.dtype not in (*NUMBERS, pl.Null):
             column = _coded(texts, kind, marks)
     if column.dtype == pl.Null:
         return column.cast(kind)
@@ -243,12 +256,7 @@ def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series
     if kind == pl.Date and isinstance(column.dtype, pl.Datetime):
         return column.cast(kind) if (column.dt.time() == dt.time()).fill_null(True).all() else column
     if isinstance(kind, pl.Datetime) and isinstance(column.dtype, pl.Datetime | pl.Date):
-        zone, moments = kind.time_zone, column.cast(pl.Datetime("us"))
-        own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
-        if own is not None:
-            moments = column.dt.cast_time_unit("us")
-            return moments.dt.convert_time_zone(zone or "UTC") if zone else moments
-        return localised(moments, zone) if zone else moments
+        return unified(as_datetimes(column, kind.time_zone), kind.time_zone)
     return column
 
 
@@ -266,9 +274,7 @@ def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Se
         inner = _cast(flat.alias(column.name), kind.inner, marks)
     except DataError as fault:
         raise _refused(lists, kind, _first_refused(lists, kind, marks)) from fault
-    if inner.dtype.is_numeric() or inner.dtype == pl.Boolean:
-        return lists.cast(pl.List(inner.dtype)) if flat.dtype != pl.String else _regrouped(inner, lengths, column.name)
-    return _regrouped(inner, lengths, column.name)
+    return regrouped(inner, lengths.fill_null(0).to_numpy(), lists.is_not_null())
 
 
 def _first_refused(lists: pl.Series, kind: pl.List, marks: Collection[str]) -> int:
@@ -278,15 +284,6 @@ def _first_refused(lists: pl.Series, kind: pl.List, marks: Collection[str]) -> i
         except DataError:
             return row
     return 0
-
-
-def _regrouped(flat: pl.Series, lengths: pl.Series, name: str) -> pl.Series:
-    """Return lists of the given lengths, null where the length is null."""
-    values, place, lists = flat.to_list(), 0, []
-    for length in lengths.to_list():
-        lists.append(None if length is None else values[place : place + length])
-        place += length or 0
-    return pl.Series(name, lists, dtype=pl.List(flat.dtype))
 
 
 def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> pl.Series:
@@ -320,7 +317,7 @@ def _refuse(column: pl.Series, kind: Any, wrong: pl.Series) -> pl.Series:
 def _refused(column: pl.Series, kind: Any, row: int) -> DataError:
     value = column.drop_nulls()[0] if column[row] is None else column[row]
     shown = repr(value.to_list() if isinstance(value, pl.Series) else value)
-    shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
+    shown = shown if len(shown) <= LONGEST_SHOWN else shown[: LONGEST_SHOWN - 3] + "..."
     return DataError(
         message(f"column {column.name!r}", expected=f"{named(kind)}, as in training",
                 received=f"{shown} in row {row}")

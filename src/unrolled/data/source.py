@@ -20,7 +20,7 @@ from unrolled.data.splits import group_split, random_split, stratified_split, ti
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
-from unrolled.errors import OptionError, lacking, message
+from unrolled.errors import DataError, OptionError, lacking, message
 
 
 class Source(ABC):
@@ -237,3 +237,29 @@ class Table(Source):
             return
         for (key,), frame in self.frame.group_by([self.group], maintain_order=True):
             yield key, frame
+
+
+def table_of(
+    frame: pl.DataFrame,
+    path: str | Path | None,
+    time: str | None = None,
+    group: str | None = None,
+    times: TimeOptions | TimeForm | None = None,
+) -> Table:
+    """Return a table that was read from a file, or from memory.
+
+    Args:
+        frame: the rows.
+        path: the file, whose folder the table keeps; None = from memory.
+        time: in long format, the column of timestamps.
+        group: in long format, the column that identifies the series.
+        times: options of the reading of times, or a form that was learnt.
+
+    Raises:
+        DataError: no row or no column.
+    """
+    if not frame.height or not frame.width:
+        raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
+    table = Table(frame, time=time, group=group, times=times)
+    table.folder = None if path is None else Path(path).parent
+    return table

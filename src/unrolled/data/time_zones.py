@@ -12,6 +12,7 @@ _UNCHANGING = {  # zones of offsets that are no whole hours, and whose clocks do
 _HOUR, _MOST_HOURS = 60, 12
 _MINUTE = 60_000_000  # microseconds
 US = pl.Datetime("us")
+_HOURS = (1, 24)  # a change of the clocks skips at most an hour; a change of the date line skips a day
 
 
 def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | None) -> pl.Series:
@@ -118,12 +119,42 @@ def local_seconds(seconds: np.ndarray, zone: str | None) -> np.ndarray:
     if zone in (None, "UTC"):
         return seconds
     whole = np.floor(seconds).astype("M8[s]").astype("M8[us]")
-    return seconds + (local_times(whole, zone) - whole) / np.timedelta64(1, "s")
+    return seconds + (to_wall(whole, zone) - whole) / np.timedelta64(1, "s")
 
 
-def local_times(times: np.ndarray, zone: str | None) -> np.ndarray:
-    """Return times in UTC, datetime64[us], as the clocks of a zone show them; unchanged without a zone."""
-    if zone in (None, "UTC"):
+def to_wall(times: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return the wall times of moments in UTC, datetime64[us] of any shape; unchanged without a zone.
+
+    Example:
+        >>> to_wall(np.array(["2024-03-31T00:00", "2024-03-31T01:00"], "M8[us]"), "Europe/Berlin").astype("M8[h]")
+        array(['2024-03-31T01', '2024-03-31T03'], dtype='datetime64[h]')
+    """
+    if not zone:
         return times
-    moments = pl.Series("time", times.astype("M8[us]").astype(np.int64)).cast(US).dt.replace_time_zone("UTC")
-    return moments.dt.convert_time_zone(str(zone)).dt.replace_time_zone(None).to_numpy()
+    flat = pl.Series(times.reshape(-1)).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return flat.dt.replace_time_zone(None).to_numpy().reshape(times.shape)
+
+
+def to_utc(walls: np.ndarray, zone: str | None) -> np.ndarray:
+    """Return the moments in UTC of wall times, datetime64[us]; unchanged without a zone.
+
+    A wall time that occurs twice is the earlier moment; one that the clocks skip is moved on by what they skip.
+
+    Example:
+        >>> to_utc(np.array(["2024-03-31T02:30", "2024-10-27T02:30"], "M8[us]"), "Europe/Berlin").astype("M8[m]")
+        array(['2024-03-31T01:30', '2024-10-27T00:30'], dtype='datetime64[m]')
+    """
+    if not zone:
+        return walls
+    found = _moments_of(pl.Series(walls.reshape(-1)), zone)
+    for hours in _HOURS:
+        if not found.null_count():
+            break
+        later = _moments_of(pl.Series(walls.reshape(-1) + np.timedelta64(hours, "h")), zone)
+        found = pl.select(pl.coalesce(found, later)).to_series()
+    return found.dt.replace_time_zone(None).to_numpy().reshape(walls.shape)
+
+
+def _moments_of(walls: pl.Series, zone: str) -> pl.Series:
+    local = walls.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")

@@ -65,7 +65,7 @@ class Stream:
 
     def __init__(self, stepping: Stepping, fingerprint: str, schema: Schema | None = None) -> None:
         self._stepping, self.fingerprint = stepping, fingerprint
-        self._cast = (schema or Schema()).cast_event
+        self._cast = None if schema is None or not schema.checks_events else schema.cast_event
 
     def initial_state(self) -> StreamState:
         """Return the state before the first event."""
@@ -84,7 +84,10 @@ class Stream:
         Raises:
             DataError: an event that the model cannot read; the state is still valid.
         """
-        return self._stepping.step(self._cast(event), self._stepping.initial_state() if state is None else state)
+        return self._stepping.step(
+            event if self._cast is None else self._cast(event),
+            self._stepping.initial_state() if state is None else state,
+        )
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState | None], errors: str = "raise") -> Answers:
         """Read one event of each of many streams in one batch; the answers equal those of `step`.
@@ -100,12 +103,15 @@ class Stream:
         """
         if len(events) != len(states):
             raise ShapeError(message("states", expected=f"{len(events)}, one for each event", received=len(states)))
-        outputs, after = self._stepping.step_many(list(map(self._cast, events)), self._begun(states))
+        outputs, after = self._stepping.step_many(self._as_learnt(events), self._begun(states))
         if errors == "raise":
             for output in outputs:
                 if isinstance(output, UnrolledError):
                     raise output
         return outputs, after
+
+    def _as_learnt(self, events: Sequence[Any]) -> Sequence[Any]:
+        return events if self._cast is None else list(map(self._cast, events))
 
     def _begun(self, states: Sequence[StreamState | None]) -> Sequence[StreamState]:
         if isinstance(states, StreamStates):
@@ -120,8 +126,9 @@ class Stream:
             history: events in order.
             state: of the stream; None = a new stream.
         """
-        events = list(map(self._cast, history))
-        return self._stepping.feed(events, self._stepping.initial_state() if state is None else state)
+        return self._stepping.feed(
+            self._as_learnt(list(history)), self._stepping.initial_state() if state is None else state
+        )
 
     def finish(self, state: StreamState) -> Answer:
         """End a sequence: read held-back input, such as a last word that could have continued, and answer.

@@ -8,7 +8,7 @@ import polars as pl
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
 from unrolled.data.opened import from_anywhere
-from unrolled.data.source import Table
+from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file, unreadable
 from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message
@@ -54,8 +54,4 @@ def read_arrow(
     except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         received = str(fault).strip().partition("\n")[0] or "a damaged file"
         raise DataError(message(str(path), expected="a table of Arrow", received=received)) from fault
-    if not frame.height or not frame.width:
-        raise DataError(message(str(path), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group, times=times_from(times))
-    table.folder = Path(path).parent
-    return table
+    return table_of(frame, path, time, group, times_from(times))

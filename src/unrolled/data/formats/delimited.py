@@ -16,7 +16,6 @@ from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip and zstd, which polars unpacks
 _HEAD = 1 << 16  # bytes that show how lines end
 _SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SAMPLE = 1000  # rows that decide which columns are read as numbers at once
@@ -125,21 +124,21 @@ def _with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | byte
             start = file.read(_HEAD)
     else:
         start = data[:_HEAD]
-    if start.startswith(_PACKED):
-        return data, dialect
     if b"\r" in start and b"\n" not in start:
-        raw = data.read_bytes() if isinstance(data, Path) else data
-        data = start = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        data = start = _whole(data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     said = re.match(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n])"?\r?\n', start)
     if said:
-        raw = data.read_bytes() if isinstance(data, Path) else data
-        return raw[said.end() :], replace(dialect, separator=said[1].decode())
+        return _whole(data)[said.end() :], replace(dialect, separator=said[1].decode())
     return data, dialect
+
+
+def _whole(data: Path | bytes) -> bytes:
+    return data.read_bytes() if isinstance(data, Path) else data
 
 
 def _refuse_longer_lines(data: Path | bytes, dialect: Dialect) -> None:
     """Refuse a table in which a line has more values than the first one, and say which; else return."""
-    text = io.StringIO((data.read_bytes() if isinstance(data, Path) else data).decode(errors="replace"), newline="")
+    text = io.StringIO(_whole(data).decode(errors="replace"), newline="")
     quotes: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
     lines = csv.reader(text, delimiter=dialect.separator, **quotes)
     try:
@@ -200,7 +199,7 @@ def _without_leading_blanks(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _with_stand_in(data: Path | bytes, dialect: Dialect) -> tuple[bytes, Dialect]:
     """Replace a separator of several bytes by one that occurs nowhere."""
-    raw = data if isinstance(data, bytes) else data.read_bytes()
+    raw = _whole(data)
     stand_in = next((sign for sign in _STAND_INS if sign.encode() not in raw), None)
     if stand_in is None:
         raise DataError(message("separator", expected="text without control characters", received="a table with them"))

@@ -8,7 +8,7 @@ import polars as pl
 
 from unrolled.data.forks import check_fork
 from unrolled.data.opened import from_anywhere
-from unrolled.data.source import Table
+from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file
 from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, UnsupportedError, message
@@ -50,10 +50,6 @@ def read_excel(
     except (library.FastExcelError, OSError, ValueError, pl.exceptions.PolarsError) as fault:
         received = str(fault).strip().partition("\n")[0] or "a damaged file"
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
-    if not frame.height or not frame.width:
-        raise DataError(message(str(path), expected="at least one row", received="none"))
     if not header:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    table = Table(frame, time=time, group=group, times=times_from(times))
-    table.folder = Path(path).parent
-    return table
+    return table_of(frame, path, time, group, times_from(times))

@@ -7,7 +7,7 @@ import polars as pl
 
 from unrolled.data.documents import whole_text
 from unrolled.data.formats.fasta import split_name
-from unrolled.data.formats.lists import list_column
+from unrolled.data.lists import list_column
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError, message

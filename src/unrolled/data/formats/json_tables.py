@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from unrolled.data.documents import whole_text
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
 from unrolled.data.opened import from_anywhere
-from unrolled.data.source import Table
+from unrolled.data.source import Table, table_of
 from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
@@ -58,11 +58,7 @@ def read_json(
             raise unknown("field", field, value if isinstance(value, dict) else [], DataError)
         value = value[field]
     frame = frame_of(_records(value, path))
-    if not frame.height or not frame.width:
-        raise DataError(message(str(path), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group, times=times_from(times))
-    table.folder = Path(path).parent
-    return table
+    return table_of(frame, path, time, group, times_from(times))
 
 
 def _value(text: str, path: str | Path) -> Any:

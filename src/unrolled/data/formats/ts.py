@@ -9,8 +9,8 @@ import polars as pl
 
 from unrolled.data.documents import whole_text
 from unrolled.data.formats.blanks import words
-from unrolled.data.formats.lists import list_column
 from unrolled.data.formats.numbers import MISSING, number, numbers
+from unrolled.data.lists import list_column
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message

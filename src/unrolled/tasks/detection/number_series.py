@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
+from unrolled.data.time_zones import to_wall
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
@@ -21,7 +22,6 @@ from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, d
 from unrolled.tasks.season import find_season
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendars import Calendars
-from unrolled.tasks.series.zones import to_wall
 
 LARGEST = 8.0  # features are clipped to this, in spreads
 FURTHEST = 100.0  # targets are clipped to this, in spreads

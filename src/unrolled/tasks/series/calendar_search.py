@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from unrolled.data.time_zones import to_wall
 from unrolled.tasks.series.calendar import Calendar, Found
 from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots
 from unrolled.tasks.series.month_days import MonthDay, rules_like
 from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
 from unrolled.tasks.series.week_pattern import week_slots
-from unrolled.tasks.series.zones import to_wall
 
 MOST_GRID = 10  # places of a grid for each row; a grid with more is none
 SMALLEST_SLOT = 60_000_000  # microseconds; shorter steps have no hours of the day

@@ -13,6 +13,7 @@ from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.tables.time import TimeFeatures
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, saved_form
+from unrolled.data.time_zones import to_wall
 from unrolled.errors import DataError, message
 from unrolled.reading_report import note
 from unrolled.tasks.season import detrended
@@ -23,7 +24,6 @@ from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates
 from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.series import Series
 from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
-from unrolled.tasks.series.zones import to_wall
 from unrolled.tasks.shared.column_codecs import require
 
 MOST_NAMED = 3  # series that a warning names

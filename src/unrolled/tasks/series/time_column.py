@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.time_forms import TimeForm, series_of_one
+from unrolled.data.time_zones import to_utc
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, message
 from unrolled.tasks.series.grids import FARTHEST
-from unrolled.tasks.series.zones import to_utc
 
 
 @dataclass(frozen=True)
