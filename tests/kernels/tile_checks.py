@@ -1,5 +1,6 @@
 """What the tests of the tiles share: cells, the comparison with the exact reference, buffers in the midst of NaN."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.registry import CELLS, make_cell
 from unrolled.kernels import reference
 from unrolled.kernels.cpu import autograd, calls
+from unrolled.kernels.cpu.arguments import Argument, Value, addresses
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.cpu.pointwise.registry import name_of
 from unrolled.ragged import Ragged
@@ -72,25 +74,24 @@ def _relative(found: Tensor, exact: Tensor, least: float) -> float:
     return float((found - exact).norm() / exact.norm().clamp(min=least))
 
 
-def guarded(log: list[tuple[Tensor, Tensor]]) -> Any:
-    """An `_addresses` that hands out copies of every buffer, in the midst of NaN on both sides."""
+def guarded(log: list[tuple[Tensor, Tensor]]) -> Callable[..., list[int]]:
+    """An `addresses` that passes copies of every buffer, in the midst of NaN on both sides."""
     fence = 64
 
-    def addresses(names: Any, given: Any) -> list[int]:
-        answer, rooms = [], {}
-        for name in names:
-            value = given[name]
+    def fenced(arguments: Sequence[Argument], given: Mapping[Argument, Value]) -> list[int]:
+        copies, rooms = {}, {}
+        for argument, value in given.items():
+            copies[argument] = value
             if isinstance(value, Tensor) and value.is_floating_point():
                 if id(value) not in rooms:  # two names of one buffer stay one
                     room = torch.full((value.numel() + 2 * fence,), torch.nan, dtype=value.dtype)
                     room[fence : fence + value.numel()] = value.reshape(-1)
                     log.append((room, value))
                     rooms[id(value)] = room
-                value = rooms[id(value)][fence:]
-            answer.append(value if isinstance(value, int) else value.data_ptr())
-        return answer
+                copies[argument] = rooms[id(value)][fence:]
+        return addresses(arguments, copies)
 
-    return addresses
+    return fenced
 
 
 def look_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +107,6 @@ def look_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
             value.copy_(room[64:-64].view_as(value))
         log.clear()
 
-    monkeypatch.setattr(calls, "_addresses", guarded(log))
+    monkeypatch.setattr(calls, "addresses", guarded(log))
     monkeypatch.setattr(calls, "run_all", run_and_look)
     monkeypatch.setattr(calls, "threads_for", lambda work, least: 1)

@@ -1,223 +1,280 @@
 """The backward pass of one chunk of sequences, block by block through time, with a block's gradients in cache."""
 
-from enum import IntEnum, auto
+from typing import NamedTuple
 
 from llvmlite import ir
 
+from unrolled.kernels.cpu.arguments import BACKWARD, Argument, Given
 from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
-from unrolled.kernels.cpu.pairing import narrow_rows, pair_left, pair_slots
+from unrolled.kernels.cpu.pairing import Pairing
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
 from unrolled.kernels.cpu.products import Back, Outer
 from unrolled.kernels.cpu.row import Row
-from unrolled.kernels.cpu.rows import Address, before_row, cell_rows, fill_addresses, user_key, user_row, zero_rows
+from unrolled.kernels.cpu.rows import (
+    Address,
+    before_row,
+    cell_rows,
+    fill_addresses,
+    tables_of,
+    user_key,
+    user_row,
+    zero_rows,
+)
 from unrolled.kernels.cpu.zoneout import Zoneout
-
-
-class Backward(IntEnum):
-    """Indices of the arguments, as in `Forward`."""
-
-    blocks = 0
-    num_blocks = auto()
-    offsets = auto()
-    firsts = auto()
-    table = auto()  # space for nine addresses and a key per row of a block
-    table_rows = auto()
-    groups = auto()
-    input_size = auto()
-    input_stride = auto()
-    left_stride = auto()
-    hidden_size = auto()
-    padded_size = auto()
-    shown_size = auto()
-    output_size = auto()  # values per row of outputs
-    inputs = auto()
-    outputs = auto()
-    sequences = auto()
-    hidden = auto()
-    left = auto()
-    left_hidden = auto()
-    gates = auto()  # kept by forward; becomes the gradients of the sums
-    cells = auto()
-    num_sequences = auto()
-    d_outputs = auto()  # (N, shown_size)
-    d_hidden = auto()  # (B, shown_size) of the last state in, of the first state out
-    d_cells = auto()  # (B, padded_size), likewise
-    d_inputs = auto()  # (N, padded_inputs); address 0 if not wanted
-    padded_inputs = auto()
-    input_weights = auto()  # (columns of inputs / tile, groups, input slots, tile)
-    recurrent_weights = auto()  # (columns of hidden / tile, groups, recurrent slots, tile)
-    d_input_weights = auto()  # (groups, input_size, input slots), added to
-    d_recurrent_weights = auto()  # (groups, hidden_size, recurrent slots), added to
-    d_bias = auto()  # (groups, slots), added to
-    own = auto()  # (groups * panels, own numbers, width)
-    d_own = auto()  # as own, added to
-    narrow = auto()  # pairs only: a block's slots in bfloat16, (block rows, groups, slots)
-    left_pairs = auto()  # space for rows of `pair_left`, (block rows / 2, 2 * the longer stride)
-    slot_pairs = auto()  # (block rows / 2, groups, slots) words
-    raw = auto()  # with a projection: the hidden states before it
-    d_raw = auto()  # space for a block of their gradients, (block rows, padded_size)
-    d_shown = auto()  # space for a block of gradients of the outputs, (block rows, shown_size)
-    projection = auto()  # (columns of units / tile, shown_size, tile)
-    d_projection = auto()  # (groups, output_size, units), added to
-    row_keys = auto()
-    unit_keys = auto()
-    shared = auto()
-    factors = auto()
-    d_left = auto()  # (B, shown_size) zeros; at the end the gradient of the first recurrent product's input
 
 
 def write_backward(module: ir.Module, plan: Plan) -> None:
     """Write the function `kernel`."""
-    machine, width = plan.machine, plan.machine.width
-    recurrent_begin = plan.recurrent_start * width
-    cell = plan.cell
-    unstep = _row(module, plan, cell) if isinstance(cell, Rowwise) else _pointwise(module, plan, cell)
-    add_bias = None if isinstance(cell, Rowwise) else _column_sums(module, plan)
-    narrow, pair, pair_rows = (
-        (narrow_rows(module, plan), pair_slots(module, plan), pair_left(module, plan))
-        if plan.pairs
-        else (None, None, None)
-    )
-    counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
-    back = {
-        count: Back(module, plan, f"back_{count}", plan.terms(count * width), plan.terms(plan.width))
-        for count in counts
-    }
-    outer = {count: Outer(module, plan, count, plan.width) for count in counts}
-    unproject = Back(module, plan.unpaired, "unproject", width, width) if plan.projected else None
-    outer_projection = None
-    if plan.projected:
-        outer_projection = Outer(module, plan.unpaired, plan.panels, plan.units, "outer_projection")
+    _Backward(module, plan).write()
 
-    code = Code(module, machine, "kernel", 1, internal=False)
-    given = code.pointer(code.arguments[0])
-    a = {name: given.entry(int(name)) for name in Backward}
-    at = {name: code.pointer(value) for name, value in a.items()}
-    blocks, offsets, firsts = at[Backward.blocks], at[Backward.offsets], at[Backward.firsts]
-    groups, padded, sequences = a[Backward.groups], a[Backward.padded_size], a[Backward.num_sequences]
-    row_width = groups * plan.width + plan.tail
-    room = a[Backward.table_rows] * 8
-    inputs_at, before_at, after_at, d_after_at, d_inputs_at, d_hidden_at, left_at, d_raw_at, d_shown_at, keys_at = (
-        code.pointer(a[Backward.table] + room * index) for index in range(10)
-    )
-    shown = a[Backward.shown_size]
 
-    def rows_of(base: Backward, size: Backward) -> Address:
-        return user_row(a[base], a[size], firsts)
+class _Tables(NamedTuple):
+    """Tables with one address per row of a block, and one with a key."""
 
-    outputs_row, chosen = rows_of(Backward.outputs, Backward.shown_size), at[Backward.sequences]
-    addresses = [
-        (inputs_at, rows_of(Backward.inputs, Backward.input_stride)),
-        (before_at, before_row(code, a[Backward.hidden], shown, chosen, outputs_row)),
-        (after_at, outputs_row),
-        (d_after_at, rows_of(Backward.d_outputs, Backward.shown_size)),
-        (d_inputs_at, rows_of(Backward.d_inputs, Backward.padded_inputs)),
-    ]
-    if plan.zones:
-        addresses.append((keys_at, user_key(code, a[Backward.row_keys], firsts)))
-    if plan.copies_hidden:
-        narrow_row, stride = rows_of(Backward.left, Backward.left_stride), a[Backward.left_stride]
-        addresses.append((left_at, before_row(code, a[Backward.left_hidden], stride, chosen, narrow_row)))
-    else:
-        left_at = before_at
-    d_after = d_raw_at if plan.projected else d_after_at
-    # with dropout the product's part of a hidden state's gradient is kept separately; there is no projection then
-    d_left_at = d_raw_at if plan.drops else d_hidden_at
-    with code.loop(0, sequences) as row:
-        d_hidden_at.set_entry(row.index, a[Backward.d_hidden] + chosen.entry(row.index) * shown * BYTES)
-        if plan.drops:
-            d_left_at.set_entry(row.index, a[Backward.d_left] + chosen.entry(row.index) * shown * BYTES)
-    if plan.projected:
-        with code.loop(0, a[Backward.table_rows]) as row:
-            d_raw_at.set_entry(row.index, a[Backward.d_raw] + row.index * padded * BYTES)
-            d_shown_at.set_entry(row.index, a[Backward.d_shown] + row.index * shown * BYTES)
+    inputs: Pointer
+    before: Pointer  # the hidden state
+    after: Pointer
+    d_after: Pointer
+    d_inputs: Pointer
+    d_hidden: Pointer  # by sequence
+    left: Pointer  # what the recurrent product read
+    d_raw: Pointer  # with dropout, by sequence: the gradient of what the product read
+    d_shown: Pointer
+    keys: Pointer
 
-    with code.loop(0, a[Backward.num_blocks]) as turn:
-        number = a[Backward.num_blocks] - 1 - turn.index
+
+class _Block(NamedTuple):
+    """Some steps whose rows fit into a core's cache."""
+
+    begin: Number  # its steps
+    end: Number
+    origin: Number  # its first row in time-major order
+    rows: Number
+    gates: Pointer
+    left: Pointer  # the gradients of the sums, as the products along the slots read them
+    left_width: Number
+
+
+class _Step(NamedTuple):
+    """One step of all sequences that have it."""
+
+    rows: Number  # their number
+    local: Number  # its first row in the block
+    gates: Pointer
+    earlier: Number  # the first row of the cells before it
+    later: Number  # and after it
+
+
+class _Backward:
+    """The writer of the backward pass: `write` is its table of contents."""
+
+    def __init__(self, module: ir.Module, plan: Plan) -> None:
+        width, cell, self.plan = plan.machine.width, plan.cell, plan
+        self.unstep = _row(module, plan, cell) if isinstance(cell, Rowwise) else _pointwise(module, plan, cell)
+        self.add_bias = None if isinstance(cell, Rowwise) else _column_sums(module, plan)
+        self.pairing = Pairing(module, plan) if plan.pairs else None
+        counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
+        self.back = {
+            count: Back(module, plan, f"back_{count}", plan.terms(count * width), plan.terms(plan.width))
+            for count in counts
+        }
+        self.outer = {count: Outer(module, plan, count, plan.width) for count in counts}
+        self.unproject = self.outer_projection = None
+        if plan.projected:
+            self.unproject = Back(module, plan.unpaired, "unproject", width, width)
+            self.outer_projection = Outer(module, plan.unpaired, plan.panels, plan.units, "outer_projection")
+        self.code = Code(module, plan.machine, "kernel", 1, internal=False)
+        self.given = given = Given(self.code, BACKWARD)
+        self.groups, self.padded = given.size(Argument.groups), given.size(Argument.padded_size)
+        self.shown, self.num_sequences = given.size(Argument.shown_size), given.size(Argument.num_sequences)
+        self.offsets, self.chosen = given.at(Argument.offsets), given.at(Argument.sequences)
+        self.row_width = self.groups * plan.width + plan.tail
+        tables = _Tables(*tables_of(self.code, given, len(_Tables._fields)))
+        self.tables = tables if plan.copies_hidden else tables._replace(left=tables.before)
+        # with dropout the product's part of a hidden state's gradient is kept separately; there is no projection then
+        self.d_left = tables.d_raw if plan.drops else tables.d_hidden
+        self.addresses = self._addresses()
+
+    def write(self) -> None:
+        """Write the pass: block by block, from the last step to the first, then the products over its rows."""
+        code, num_blocks = self.code, self.given.size(Argument.num_blocks)
+        self._fill_fixed_tables()
+        with code.loop(0, num_blocks) as turn:
+            block = self._block(num_blocks - 1 - turn.index)
+            with code.loop(0, block.end - block.begin) as turn_back:
+                step = self._step(block, block.end - 1 - turn_back.index)
+                self._unproject(step)
+                self._unstep_rows(step)
+                self._to_step_before(block, step)
+            self._to_inputs(block)
+            self._to_weights(block)
+            self._to_projection(block)
+            self._to_bias(block)
+        code.done()
+
+    def _addresses(self) -> list[tuple[Pointer, Address]]:
+        """Return the tables that each block fills, and the address of a row in each."""
+        code, given, tables, plan = self.code, self.given, self.tables, self.plan
+        firsts = given.at(Argument.firsts)
+
+        def rows_of(base: Argument, width: Number) -> Address:
+            return user_row(given.address(base), width, firsts)
+
+        outputs = rows_of(Argument.outputs, self.shown)
+        found = [
+            (tables.inputs, rows_of(Argument.inputs, given.size(Argument.input_stride))),
+            (tables.before, before_row(code, given.address(Argument.hidden), self.shown, self.chosen, outputs)),
+            (tables.after, outputs),
+            (tables.d_after, rows_of(Argument.d_outputs, self.shown)),
+            (tables.d_inputs, rows_of(Argument.d_inputs, given.size(Argument.padded_inputs))),
+        ]
+        if plan.zones:
+            found.append((tables.keys, user_key(code, given.address(Argument.row_keys), firsts)))
+        if plan.copies_hidden:
+            stride = given.size(Argument.left_stride)
+            left, first = rows_of(Argument.left, stride), given.address(Argument.left_hidden)
+            found.append((tables.left, before_row(code, first, stride, self.chosen, left)))
+        return found
+
+    def _fill_fixed_tables(self) -> None:
+        """Fill the tables that are the same for all blocks: gradients by sequence, and space for a block."""
+        code, given, tables = self.code, self.given, self.tables
+        with code.loop(0, self.num_sequences) as row:
+            place = self.chosen.entry(row.index) * self.shown * BYTES
+            tables.d_hidden.set_entry(row.index, given.address(Argument.d_hidden) + place)
+            if self.plan.drops:
+                self.d_left.set_entry(row.index, given.address(Argument.d_left) + place)
+        if self.plan.projected:
+            with code.loop(0, given.size(Argument.table_rows)) as row:
+                tables.d_raw.set_entry(row.index, given.address(Argument.d_raw) + row.index * self.padded * BYTES)
+                tables.d_shown.set_entry(row.index, given.address(Argument.d_shown) + row.index * self.shown * BYTES)
+
+    def _block(self, number: Number) -> _Block:
+        """Fill the tables for a block."""
+        given, blocks = self.given, self.given.at(Argument.blocks)
         begin, end = blocks.entry(number), blocks.entry(number + 1)
-        origin = offsets.entry(begin)
-        rows = offsets.entry(end) - origin
-        for table, address in addresses:
-            fill_addresses(code, table, begin, end, offsets, address)
-        gates = at[Backward.gates] + origin * row_width
-        left, left_width = gates, row_width  # of the products along the slots
-        if narrow is not None:
-            left, left_width = at[Backward.narrow], groups * plan.terms(plan.width)
+        origin = self.offsets.entry(begin)
+        rows = self.offsets.entry(end) - origin
+        for table, address in self.addresses:
+            fill_addresses(self.code, table, begin, end, self.offsets, address)
+        gates = given.at(Argument.gates) + origin * self.row_width
+        if self.pairing is None:
+            return _Block(begin, end, origin, rows, gates, gates, self.row_width)
+        words = self.groups * self.plan.terms(self.plan.width)
+        return _Block(begin, end, origin, rows, gates, given.at(Argument.narrow), words)
 
-        with code.loop(0, end - begin) as turn_back:
-            step = end - 1 - turn_back.index
-            first_row = offsets.entry(step)
-            count = offsets.entry(step + 1) - first_row
-            local = first_row - origin
-            step_gates = gates + local * row_width
-            earlier, later = cell_rows(code, step, offsets, sequences)
-            if unproject is not None:
-                sizes = (shown, a[Backward.output_size])
-                _collect(code, count, d_after_at, d_hidden_at, d_shown_at, local, *sizes)
-                into, d_shown = code.pointer(d_raw_at.address + local * 8), at[Backward.d_shown] + local * shown
-                zero_rows(code, into, count, padded)
-                weights, segments = at[Backward.projection], shown // width
-                unproject.emit(code, count, d_shown, shown, weights, segments, into, padded)
-            with code.loop(0, count) as row:
-                cells = [at[Backward.cells] + (first + row.index) * padded for first in (earlier, later)]
-                noise = []
-                if plan.zones:
-                    key = keys_at.entry(local + row.index)
-                    noise += [key, padded, a[Backward.unit_keys], a[Backward.shared]]
-                if plan.drops:
-                    noise += [(at[Backward.factors] + row.index * padded).address, d_left_at.entry(row.index)]
-                code.call(
-                    unstep,
-                    *(table.entry(local + row.index) for table in (before_at, after_at, d_after)),
-                    (step_gates + row.index * row_width).address,
-                    *(cell.address for cell in cells),
-                    d_hidden_at.entry(row.index),
-                    (at[Backward.d_cells] + chosen.entry(row.index) * padded).address,
-                    groups,
-                    a[Backward.hidden_size],
-                    a[Backward.own],
-                    a[Backward.d_own],
-                    *noise,
-                )
-            step_left = left + local * left_width
-            if narrow is not None:
-                code.call(narrow, step_gates.address, count, row_width, step_left.address, groups)
-            if plan.recurrent_vectors:
-                sums, weights = step_left + plan.terms(recurrent_begin), at[Backward.recurrent_weights]
-                back[plan.recurrent_vectors].emit(code, count, sums, left_width, weights, groups, d_left_at, shown)
+    def _step(self, block: _Block, step: Number) -> _Step:
+        """Find a step's rows."""
+        first = self.offsets.entry(step)
+        count = self.offsets.entry(step + 1) - first
+        local = first - block.origin
+        gates = block.gates + local * self.row_width
+        return _Step(count, local, gates, *cell_rows(self.code, step, self.offsets, self.num_sequences))
 
-        with code.when(a[Backward.d_inputs].compare("!=", 0)):
-            weights, size = at[Backward.input_weights], a[Backward.padded_inputs]
-            zero_rows(code, d_inputs_at, rows, size)
-            back[plan.input_vectors].emit(code, rows, left, left_width, weights, groups, d_inputs_at, size)
+    def _unproject(self, step: _Step) -> None:
+        """Compute the gradients of a step's hidden states from those of its outputs, where there is a projection."""
+        if self.unproject is None:
+            return
+        code, given, tables, local = self.code, self.given, self.tables, step.local
+        size = given.size(Argument.output_size)
+        _collect(code, step.rows, tables.d_after, tables.d_hidden, tables.d_shown, local, self.shown, size)
+        into, d_shown = code.pointer(tables.d_raw.address + local * 8), given.at(Argument.d_shown) + local * self.shown
+        zero_rows(code, into, step.rows, self.padded)
+        weights, segments = given.at(Argument.projection), self.shown // self.plan.machine.width
+        self.unproject.emit(code, step.rows, d_shown, self.shown, weights, segments, into, self.padded)
 
-        right, right_width, terms = gates, row_width, rows
-        if pair is not None:
-            right, right_width, terms = at[Backward.slot_pairs], groups * plan.width, (rows + 1) // 2
-            code.call(pair, gates.address, rows, row_width, right.address, groups)
+    def _unstep_rows(self, step: _Step) -> None:
+        """Turn what a step's slots kept into the gradients of its sums."""
+        code, given, tables, plan = self.code, self.given, self.tables, self.plan
+        d_after = tables.d_raw if plan.projected else tables.d_after
+        with code.loop(0, step.rows) as row:
+            cells = [
+                given.at(Argument.cells) + (first + row.index) * self.padded for first in (step.earlier, step.later)
+            ]
+            noise = []
+            if plan.zones:
+                key = tables.keys.entry(step.local + row.index)
+                noise += [key, self.padded, given.address(Argument.unit_keys), given.address(Argument.shared)]
+            if plan.drops:
+                factors = given.at(Argument.factors) + row.index * self.padded
+                noise += [factors.address, self.d_left.entry(row.index)]
+            d_cells = given.at(Argument.d_cells) + self.chosen.entry(row.index) * self.padded
+            code.call(
+                self.unstep,
+                *(table.entry(step.local + row.index) for table in (tables.before, tables.after, d_after)),
+                (step.gates + row.index * self.row_width).address,
+                *(cell.address for cell in cells),
+                tables.d_hidden.entry(row.index),
+                d_cells.address,
+                self.groups,
+                given.size(Argument.hidden_size),
+                given.address(Argument.own),
+                given.address(Argument.d_own),
+                *noise,
+            )
+
+    def _to_step_before(self, block: _Block, step: _Step) -> None:
+        """Add the recurrent product's part of the gradients of the hidden states before a step."""
+        code, plan = self.code, self.plan
+        left = block.left + step.local * block.left_width
+        if self.pairing is not None:
+            code.call(self.pairing.narrow, step.gates.address, step.rows, self.row_width, left.address, self.groups)
+        if plan.recurrent_vectors:
+            sums = left + plan.terms(plan.recurrent_start * plan.machine.width)
+            weights, back = self.given.at(Argument.recurrent_weights), self.back[plan.recurrent_vectors]
+            back.emit(code, step.rows, sums, block.left_width, weights, self.groups, self.d_left, self.shown)
+
+    def _to_inputs(self, block: _Block) -> None:
+        """Compute the gradients of a block's inputs, if they are wanted."""
+        code, given, table = self.code, self.given, self.tables.d_inputs
+        with code.when(given.address(Argument.d_inputs).compare("!=", 0)):
+            weights, size = given.at(Argument.input_weights), given.size(Argument.padded_inputs)
+            zero_rows(code, table, block.rows, size)
+            back = self.back[self.plan.input_vectors]
+            back.emit(code, block.rows, block.left, block.left_width, weights, self.groups, table, size)
+
+    def _to_weights(self, block: _Block) -> None:
+        """Add a block's part of the gradients of both weights."""
+        code, given, plan = self.code, self.given, self.plan
+        right, right_width, terms = block.gates, self.row_width, block.rows
+        if self.pairing is not None:
+            right, terms = given.at(Argument.slot_pairs), (block.rows + 1) // 2
+            right_width = self.groups * plan.width
+            code.call(self.pairing.slots, block.gates.address, block.rows, self.row_width, right.address, self.groups)
 
         def outer_product(
-            vectors: int, table: Pointer, stride: Number, size: Number, begin: int, into: Pointer
+            vectors: int, table: Pointer, stride: Number, size: Number, gradients: Pointer, into: Pointer
         ) -> None:
             source = table
-            if pair_rows is not None:
-                source = at[Backward.left_pairs]
-                code.call(pair_rows, table.address, rows, stride, source.address)
-            outer[vectors].emit(code, terms, source, stride * 2, size, right + begin, right_width, into, groups)
+            if self.pairing is not None:
+                source = given.at(Argument.left_pairs)
+                code.call(self.pairing.left, table.address, block.rows, stride, source.address)
+            outer = self.outer[vectors]
+            outer.emit(code, terms, source, stride * 2, size, gradients, right_width, into, self.groups)
 
-        size, stride, into = a[Backward.input_size], a[Backward.input_stride], at[Backward.d_input_weights]
-        outer_product(plan.input_vectors, inputs_at, stride, size, 0, into)
+        stride, size = given.size(Argument.input_stride), given.size(Argument.input_size)
+        into = given.at(Argument.d_input_weights)
+        outer_product(plan.input_vectors, self.tables.inputs, stride, size, right, into)
         if plan.recurrent_vectors:
-            size, stride, into = a[Backward.output_size], a[Backward.left_stride], at[Backward.d_recurrent_weights]
-            outer_product(plan.recurrent_vectors, left_at, stride, size, recurrent_begin, into)
-        if outer_projection is not None:
-            right, into = at[Backward.raw] + origin * padded, at[Backward.d_projection]
-            nowhere, size = code.integer(0), a[Backward.output_size]
-            outer_projection.emit(code, rows, d_shown_at, nowhere, size, right, padded, into, groups)
-        if add_bias is not None:
-            code.call(add_bias, gates.address, rows, row_width, a[Backward.d_bias], groups)
-    code.done()
+            stride, size = given.size(Argument.left_stride), given.size(Argument.output_size)
+            begin, into = plan.recurrent_start * plan.machine.width, given.at(Argument.d_recurrent_weights)
+            outer_product(plan.recurrent_vectors, self.tables.left, stride, size, right + begin, into)
+
+    def _to_projection(self, block: _Block) -> None:
+        """Add a block's part of the gradient of the projection."""
+        if self.outer_projection is None:
+            return
+        code, given = self.code, self.given
+        right, into = given.at(Argument.raw) + block.origin * self.padded, given.at(Argument.d_projection)
+        nowhere, size, table = code.integer(0), given.size(Argument.output_size), self.tables.d_shown
+        self.outer_projection.emit(code, block.rows, table, nowhere, size, right, self.padded, into, self.groups)
+
+    def _to_bias(self, block: _Block) -> None:
+        """Add a block's part of the gradient of the bias."""
+        if self.add_bias is not None:
+            total = self.given.address(Argument.d_bias)
+            self.code.call(self.add_bias, block.gates.address, block.rows, self.row_width, total, self.groups)
 
 
 def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:

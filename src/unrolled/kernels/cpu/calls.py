@@ -1,18 +1,17 @@
 """Calling the compiled kernels: buffers, addresses and threads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from unrolled.kernels.cpu import compiler
-from unrolled.kernels.cpu.backward import Backward, write_backward
+from unrolled.kernels.cpu.arguments import BACKWARD, FORWARD, Argument, Value, addresses
+from unrolled.kernels.cpu.backward import write_backward
 from unrolled.kernels.cpu.draws import NONE, Draws, draw
-from unrolled.kernels.cpu.forward import Forward, write_forward
+from unrolled.kernels.cpu.forward import write_forward
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.layout import Chunk, chunks_of
 from unrolled.kernels.cpu.memory import keep_freed_memory
@@ -79,22 +78,22 @@ def forward(
     for chunk in chunks:
         part = _part(layer, chunk, keep, draws)
         parts.append(part)
-        given: dict[Any, Any] = _common(Forward, layer, part, read, outputs, left, first[0], left_hidden)
+        given = _common(layer, part, read, outputs, left, first[0], left_hidden)
         given |= {
-            Forward.lengths: chunk.addresses["lengths"],
-            Forward.first_cells: first[1] if layer.plan.cell.has_cell else 0,
-            Forward.last_hidden: last[0],
-            Forward.last_cells: last[1] if layer.plan.cell.has_cell else 0,
-            Forward.input_terms: plan.terms(layer.input_size),
-            Forward.recurrent_terms: plan.terms(layer.output_size),
-            Forward.bias: layer.bias,
-            Forward.input_weights: weights[0],
-            Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
-            Forward.own: layer.own,
-            Forward.projection: projection,
+            Argument.lengths: chunk.places["lengths"],
+            Argument.first_cells: first[1] if layer.plan.cell.has_cell else None,
+            Argument.last_hidden: last[0],
+            Argument.last_cells: last[1] if layer.plan.cell.has_cell else None,
+            Argument.input_terms: plan.terms(layer.input_size),
+            Argument.recurrent_terms: plan.terms(layer.output_size),
+            Argument.bias: layer.bias,
+            Argument.input_weights: weights[0],
+            Argument.recurrent_weights: weights[1] if len(weights) > 1 else None,
+            Argument.own: layer.own,
+            Argument.projection: projection,
         }
         tasks.append(given)
-    run_all(kernel, [_addresses(Forward, given) for given in tasks], _work(layer, len(inputs)))
+    run_all(kernel, [addresses(FORWARD, given) for given in tasks], _work(layer, len(inputs)))
     return outputs, last, parts
 
 
@@ -138,29 +137,29 @@ def backward(
         for given, field, width in zip(d_final, state, (layer.shown, layer.padded), strict=False)
     ]
     for part, total in zip(parts, totals, strict=False):
-        given: dict[Any, Any] = _common(Backward, layer, part, read, outputs, left, hidden, left_hidden)
+        given = _common(layer, part, read, outputs, left, hidden, left_hidden)
         given |= _room(layer, part)
         given |= {
-            Backward.input_size: layer.input_size,
-            Backward.output_size: layer.output_size,
-            Backward.projection: projection,
-            Backward.d_projection: total.projection,
-            Backward.d_outputs: d_outputs,
-            Backward.d_hidden: d_state[0],
-            Backward.d_cells: d_state[1] if layer.plan.cell.has_cell else 0,
-            Backward.d_inputs: 0 if d_inputs is None else d_inputs,
-            Backward.padded_inputs: layer.padded_inputs,
-            Backward.input_weights: weights[0],
-            Backward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
-            Backward.d_input_weights: total.input_weights,
-            Backward.d_recurrent_weights: total.recurrent_weights,
-            Backward.d_bias: total.bias,
-            Backward.own: layer.own,
-            Backward.d_own: total.own,
-            Backward.d_left: d_left,
+            Argument.input_size: layer.input_size,
+            Argument.output_size: layer.output_size,
+            Argument.projection: projection,
+            Argument.d_projection: total.projection,
+            Argument.d_outputs: d_outputs,
+            Argument.d_hidden: d_state[0],
+            Argument.d_cells: d_state[1] if layer.plan.cell.has_cell else None,
+            Argument.d_inputs: d_inputs,
+            Argument.padded_inputs: layer.padded_inputs,
+            Argument.input_weights: weights[0],
+            Argument.recurrent_weights: weights[1] if len(weights) > 1 else None,
+            Argument.d_input_weights: total.input_weights,
+            Argument.d_recurrent_weights: total.recurrent_weights,
+            Argument.d_bias: total.bias,
+            Argument.own: layer.own,
+            Argument.d_own: total.own,
+            Argument.d_left: d_left,
         }
         tasks.append(given)
-    run_all(kernel, [_addresses(Backward, given) for given in tasks], _work(layer, len(inputs)))
+    run_all(kernel, [addresses(BACKWARD, given) for given in tasks], _work(layer, len(inputs)))
     if draws.factors is not None:
         d_state[0].addcmul_(d_left, draws.factors)
     return (
@@ -243,7 +242,6 @@ def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
 
 
 def _common(
-    names: Any,
     layer: Layer,
     part: Part,
     inputs: Tensor,
@@ -251,60 +249,55 @@ def _common(
     left: Tensor,
     hidden: Tensor,
     left_hidden: Tensor,
-) -> dict[Any, Tensor | int]:
+) -> dict[Argument, Value]:
     """Return the arguments that both passes have."""
     chunk = part.chunk
     return {
-        names.blocks: chunk.addresses["blocks"],
-        names.num_blocks: len(chunk.blocks) - 1,
-        names.offsets: chunk.addresses["offsets"],
-        names.firsts: chunk.addresses["firsts"],
-        names.table: part.table,
-        names.table_rows: chunk.block_rows,
-        names.groups: layer.groups,
-        names.input_stride: layer.input_stride,
-        names.left_stride: layer.left_stride,
-        names.hidden_size: layer.hidden_size,
-        names.padded_size: layer.padded,
-        names.shown_size: layer.shown,
-        names.inputs: inputs,
-        names.outputs: outputs,
-        names.sequences: chunk.addresses["sequences"],
-        names.hidden: hidden,
-        names.left: left,
-        names.left_hidden: left_hidden,
-        names.gates: part.gates,
-        names.cells: part.cells,
-        names.num_sequences: len(chunk.sequences),
-        names.raw: part.raw,
-        names.row_keys: part.draws.row_keys,
-        names.unit_keys: part.draws.unit_keys,
-        names.shared: part.draws.shared,
-        names.factors: part.draws.factors_of(chunk),
+        Argument.blocks: chunk.places["blocks"],
+        Argument.num_blocks: len(chunk.blocks) - 1,
+        Argument.offsets: chunk.places["offsets"],
+        Argument.firsts: chunk.places["firsts"],
+        Argument.table: part.table,
+        Argument.table_rows: chunk.block_rows,
+        Argument.groups: layer.groups,
+        Argument.input_stride: layer.input_stride,
+        Argument.left_stride: layer.left_stride,
+        Argument.hidden_size: layer.hidden_size,
+        Argument.padded_size: layer.padded,
+        Argument.shown_size: layer.shown,
+        Argument.inputs: inputs,
+        Argument.outputs: outputs,
+        Argument.sequences: chunk.places["sequences"],
+        Argument.hidden: hidden,
+        Argument.left: left,
+        Argument.left_hidden: left_hidden,
+        Argument.gates: part.gates,
+        Argument.cells: part.cells,
+        Argument.num_sequences: len(chunk.sequences),
+        Argument.raw: part.raw,
+        Argument.row_keys: part.draws.row_keys,
+        Argument.unit_keys: part.draws.unit_keys,
+        Argument.shared: part.draws.shared,
+        Argument.factors: part.draws.factors_of(chunk),
     }
 
 
-def _room(layer: Layer, part: Part) -> dict[Any, Tensor | int]:
+def _room(layer: Layer, part: Part) -> dict[Argument, Value]:
     """Allocate the backward pass's buffers for a block: gradients on both sides of a projection, and pairs."""
     rows, width, new = part.chunk.block_rows, layer.groups * layer.plan.width, layer.bias.new_empty
     projected = rows if layer.plan.projected else 0
-    room: dict[Any, Tensor | int] = {
-        Backward.d_raw: new(projected, layer.padded),
-        Backward.d_shown: new(projected, layer.shown),
+    room: dict[Argument, Value] = {
+        Argument.d_raw: new(projected, layer.padded),
+        Argument.d_shown: new(projected, layer.shown),
     }
     if not layer.plan.pairs:
-        return room | dict.fromkeys((Backward.narrow, Backward.left_pairs, Backward.slot_pairs), 0)
+        return room | dict.fromkeys((Argument.narrow, Argument.left_pairs, Argument.slot_pairs), None)
     longer = max(layer.input_stride, layer.left_stride)
     return room | {
-        Backward.narrow: new(rows, layer.plan.terms(width)),
-        Backward.left_pairs: new(-(-rows // 2), 2 * longer),
-        Backward.slot_pairs: new(-(-rows // 2), width),
+        Argument.narrow: new(rows, layer.plan.terms(width)),
+        Argument.left_pairs: new(-(-rows // 2), 2 * longer),
+        Argument.slot_pairs: new(-(-rows // 2), width),
     }
-
-
-def _addresses(names: type[IntEnum], given: Mapping[Any, Tensor | int]) -> list[int]:
-    values = [given[name] for name in names]
-    return [value if isinstance(value, int) else value.data_ptr() for value in values]
 
 
 @cache

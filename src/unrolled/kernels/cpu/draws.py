@@ -16,22 +16,22 @@ class Draws:
     """Keys of draws, and the masks of dropout; zoneout is drawn where it is used, in both passes.
 
     Args:
-        row_keys: of every step, (N,) int64; empty without zoneout.
-        unit_keys: words, (fields of the state, padded); empty without zoneout.
-        shared: numbers that all draws of zoneout share, in the order of `zoneout`; empty without zoneout.
+        row_keys: of every step, (N,) int64; None = without zoneout.
+        unit_keys: words, (fields of the state, padded); None = without zoneout.
+        shared: numbers that all draws of zoneout share, in the order of `zoneout`; None = without zoneout.
         factors: of the hidden state in the recurrent product, (B, padded); None = without dropout.
         lengths: steps of each sequence, (B,).
     """
 
-    row_keys: Tensor
-    unit_keys: Tensor
-    shared: Tensor
+    row_keys: Tensor | None
+    unit_keys: Tensor | None
+    shared: Tensor | None
     factors: Tensor | None
     lengths: Tensor
 
-    def factors_of(self, chunk: Chunk) -> Tensor | int:
-        """Return the factors of a chunk's sequences, (C, padded); 0 without dropout."""
-        return 0 if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
+    def factors_of(self, chunk: Chunk) -> Tensor | None:
+        """Return the factors of a chunk's sequences, (C, padded); None without dropout."""
+        return None if self.factors is None else self.factors[torch.from_numpy(chunk.sequences)]
 
     def read_before(self, hidden: Tensor) -> Tensor:
         """Return the initial hidden states, (B, padded), as the recurrent product reads them."""
@@ -42,8 +42,7 @@ class Draws:
         return outputs if self.factors is None else self.factors.repeat_interleave(self.lengths, 0).mul_(outputs)
 
 
-_NOTHING = torch.empty(0, dtype=torch.float32)
-NONE = Draws(_NOTHING, _NOTHING, _NOTHING, None, _NOTHING)
+NONE = Draws(None, None, None, None, torch.empty(0, dtype=torch.int64))
 
 
 def draw(layer: Layer, lengths: Tensor) -> Draws:
@@ -55,7 +54,7 @@ def draw(layer: Layer, lengths: Tensor) -> Draws:
         factors = noise.factors(torch.zeros(len(lengths), layer.hidden_size, dtype=torch.float32))
         factors = torch.nn.functional.pad(factors, (0, padded - layer.hidden_size))
     if not noise.zones:
-        return Draws(_NOTHING, _NOTHING, _NOTHING, factors, lengths)
+        return Draws(None, None, None, factors, lengths)
     keys = torch.stack([unit_keys(field, padded) for field in range(layer.plan.fields)])
     rows = Ragged(torch.empty(int(lengths.sum()), 0), lengths)
     return Draws(noise.row_keys(rows), _words(keys), _shared(noise), factors, lengths)

@@ -1,69 +1,29 @@
 """The forward pass of one chunk of sequences, in training (everything is kept) and inference (only the state)."""
 
-from enum import IntEnum, auto
+from typing import NamedTuple
 
 from llvmlite import ir
 
+from unrolled.kernels.cpu.arguments import FORWARD, Argument, Given
 from unrolled.kernels.cpu.emit import Code, Number, Pointer
+from unrolled.kernels.cpu.forward_tiles import Advance, input_product, recurrent_product
 from unrolled.kernels.cpu.pairs import store_narrow
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
 from unrolled.kernels.cpu.products import Back
 from unrolled.kernels.cpu.row import Row
 from unrolled.kernels.cpu.rows import (
+    Address,
     before_row,
     cell_rows,
     copy_row,
     fill_addresses,
+    tables_of,
     tiled,
     user_key,
     user_row,
     zero_rows,
 )
-from unrolled.kernels.cpu.tile import by_rows
-from unrolled.kernels.cpu.zoneout import Zoneout
-
-
-class Forward(IntEnum):
-    """Indices of the arguments; sizes in float32 values, the rest addresses."""
-
-    blocks = 0  # steps at which each block begins, then the last step
-    num_blocks = auto()
-    offsets = auto()  # see `rows`
-    firsts = auto()
-    table = auto()  # space for six addresses and a key per row of a block
-    table_rows = auto()
-    groups = auto()
-    input_terms = auto()  # of the input product, see `Plan.terms`
-    input_stride = auto()
-    recurrent_terms = auto()
-    left_stride = auto()
-    hidden_size = auto()
-    padded_size = auto()  # values of a row of units
-    shown_size = auto()  # values of a row of outputs: the same, except with a projection
-    inputs = auto()  # (N, input_stride)
-    outputs = auto()  # (N, shown_size)
-    sequences = auto()  # (C,) indices of the chunk's sequences among all B
-    lengths = auto()  # (C,)
-    hidden = auto()  # (B, shown_size) before the first step
-    left = auto()  # (N, left_stride) input of the recurrent product: `outputs`, or a copy in bfloat16 or with dropout
-    left_hidden = auto()  # (B, left_stride), likewise
-    gates = auto()  # (rows, groups, slots), all rows in training, one block's in inference
-    cells = auto()  # training: (C + rows, padded_size), the first C before the first step; inference: (C, ...)
-    num_sequences = auto()  # C
-    first_cells = auto()  # (B, padded_size) before the first step; address 0 where `cells` has them already
-    last_hidden = auto()  # (B, shown_size) after each sequence's last step; address 0 if not wanted
-    last_cells = auto()  # (B, padded_size), likewise
-    bias = auto()  # (groups, slots)
-    input_weights = auto()  # (groups, input_size, input slots)
-    recurrent_weights = auto()  # (groups, hidden_size, recurrent slots); address 0 without a recurrent product
-    own = auto()  # (groups * panels, own numbers, width)
-    raw = auto()  # hidden states before a projection, (rows, padded_size), as many rows as gates
-    projection = auto()  # (columns of outputs / tile, padded_size, tile)
-    row_keys = auto()  # (N,) of 64 bits, see `draws`; address 0 without such noise, likewise the next ones
-    unit_keys = auto()  # (fields of the state, padded_size)
-    shared = auto()
-    factors = auto()  # (C, padded_size)
 
 
 def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
@@ -74,216 +34,242 @@ def write_forward(module: ir.Module, plan: Plan, keep: bool) -> None:
         plan: the cell's layout.
         keep: for training: keep in the slots and cells the values that the backward pass needs.
     """
-    machine, width = plan.machine, plan.machine.width
-    input_tile, recurrent_tile = machine.tile_rows(plan.input_vectors), machine.tile_rows(plan.recurrent_vectors)
-    drive = {rows: _input_product(module, plan, rows) for rows in range(1, input_tile + 1)}
-    advance = {rows: _recurrent_product(module, plan, rows, keep) for rows in range(1, recurrent_tile + 1)}
+    _Forward(module, plan, keep).write()
 
-    projection = Back(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
-    settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
 
-    code = Code(module, machine, "kernel", 1, internal=False)
-    given = code.pointer(code.arguments[0])
-    a = {name: given.entry(int(name)) for name in Forward}
-    at = {name: code.pointer(value) for name, value in a.items()}
-    blocks, offsets, firsts = at[Forward.blocks], at[Forward.offsets], at[Forward.firsts]
-    groups, padded, sequences = a[Forward.groups], a[Forward.padded_size], a[Forward.num_sequences]
-    row_width = groups * plan.width + plan.tail
-    room = a[Forward.table_rows] * 8
-    inputs_at, before_at, after_at, left_at, narrow_at, shown_at, keys_at = (
-        code.pointer(a[Forward.table] + room * index) for index in range(7)
-    )
-    shown = a[Forward.shown_size]
-    chosen = at[Forward.sequences]
-    outputs_row = user_row(a[Forward.outputs], shown, firsts)
-    addresses = [
-        (inputs_at, user_row(a[Forward.inputs], a[Forward.input_stride], firsts)),
-        (before_at, before_row(code, a[Forward.hidden], shown, chosen, outputs_row)),
-        (shown_at if plan.projected else after_at, outputs_row),
-    ]
-    if plan.zones:
-        addresses.append((keys_at, user_key(code, a[Forward.row_keys], firsts)))
-    if plan.copies_hidden:
-        narrow_row = user_row(a[Forward.left], a[Forward.left_stride], firsts)
-        before = before_row(code, a[Forward.left_hidden], a[Forward.left_stride], chosen, narrow_row)
-        addresses += [(left_at, before), (narrow_at, narrow_row)]
-    else:
-        left_at = before_at
+class _Tables(NamedTuple):
+    """Tables with one address per row of a block, and one with a key."""
 
-    if plan.cell.has_cell:
-        with code.when(a[Forward.first_cells].compare("!=", 0)), code.loop(0, sequences) as row:
-            source = at[Forward.first_cells] + chosen.entry(row.index) * padded
-            copy_row(code, source, at[Forward.cells] + row.index * padded, padded)
+    inputs: Pointer
+    before: Pointer  # the hidden state
+    after: Pointer
+    left: Pointer  # what the recurrent product reads
+    narrow: Pointer  # where the next step's product reads
+    shown: Pointer  # the outputs of a projection
+    keys: Pointer
 
-    with code.loop(0, a[Forward.num_blocks]) as block:
-        begin, end = blocks.entry(block.index), blocks.entry(block.index + 1)
-        origin = offsets.entry(begin)
-        for table, address in addresses:
-            fill_addresses(code, table, begin, end, offsets, address)
-        first_kept = origin if keep else code.integer(0)
-        gates, raw = at[Forward.gates] + first_kept * row_width, at[Forward.raw] + first_kept * padded
-        if projection is not None:
-            with code.loop(0, offsets.entry(end) - origin) as row:
-                after_at.set_entry(row.index, (raw + row.index * padded).address)
 
-        with code.loop(0, groups) as group:
-            depth = a[Forward.input_terms]
-            weights = at[Forward.input_weights] + group.index * depth * (plan.input_vectors * width)
-            bias = at[Forward.bias] + group.index * plan.width
-            place = gates + group.index * plan.width
+class _Block(NamedTuple):
+    """Some steps whose rows fit into a core's cache."""
+
+    begin: Number  # its steps
+    end: Number
+    origin: Number  # its first row in time-major order
+    rows: Number
+    gates: Pointer
+    raw: Pointer
+
+
+class _Step(NamedTuple):
+    """One step of all sequences that have it."""
+
+    rows: Number  # their number
+    local: Number  # its first row in the block
+    earlier: Number  # the first row of the cells before it
+    later: Number  # and after it
+
+
+class _Forward:
+    """The writer of the forward pass: `write` is its table of contents."""
+
+    def __init__(self, module: ir.Module, plan: Plan, keep: bool) -> None:
+        machine, self.plan, self.keep = plan.machine, plan, keep
+        self.input_tile = machine.tile_rows(plan.input_vectors)
+        self.recurrent_tile = machine.tile_rows(plan.recurrent_vectors)
+        self.drive = {rows: input_product(module, plan, rows) for rows in range(1, self.input_tile + 1)}
+        self.advance = {rows: recurrent_product(module, plan, rows, keep) for rows in range(1, self.recurrent_tile + 1)}
+        self.projection = Back(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
+        self.settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
+        self.code = Code(module, machine, "kernel", 1, internal=False)
+        self.given = given = Given(self.code, FORWARD)
+        self.groups, self.padded = given.size(Argument.groups), given.size(Argument.padded_size)
+        self.shown, self.num_sequences = given.size(Argument.shown_size), given.size(Argument.num_sequences)
+        self.offsets, self.firsts = given.at(Argument.offsets), given.at(Argument.firsts)
+        self.row_width = self.groups * plan.width + plan.tail
+        self.outputs_row = user_row(given.address(Argument.outputs), self.shown, self.firsts)
+        tables = _Tables(*tables_of(self.code, given, len(_Tables._fields)))
+        self.tables = tables if plan.copies_hidden else tables._replace(left=tables.before)
+        self.addresses = self._addresses()
+
+    def write(self) -> None:
+        """Write the pass: block by block the inputs' product, then step by step the rest."""
+        code, given = self.code, self.given
+        self._copy_first_cells()
+        with code.loop(0, given.size(Argument.num_blocks)) as turn:
+            block = self._block(turn.index)
+            self._project_inputs(block)
+            with code.loop(block.begin, block.end) as index:
+                step = self._step(block, index.index)
+                self._advance_rows(block, step)
+                self._project_outputs(block, step)
+                self._settle_rows(block, step)
+        with code.when(given.address(Argument.last_hidden).compare("!=", 0)):
+            self._copy_last_states()
+        code.done()
+
+    def _addresses(self) -> list[tuple[Pointer, Address]]:
+        """Return the tables that each block fills, and the address of a row in each."""
+        code, given, tables, plan = self.code, self.given, self.tables, self.plan
+        chosen = given.at(Argument.sequences)
+        inputs = user_row(given.address(Argument.inputs), given.size(Argument.input_stride), self.firsts)
+        before = before_row(code, given.address(Argument.hidden), self.shown, chosen, self.outputs_row)
+        found = [
+            (tables.inputs, inputs),
+            (tables.before, before),
+            (tables.shown if plan.projected else tables.after, self.outputs_row),
+        ]
+        if plan.zones:
+            found.append((tables.keys, user_key(code, given.address(Argument.row_keys), self.firsts)))
+        if plan.copies_hidden:
+            stride = given.size(Argument.left_stride)
+            narrow = user_row(given.address(Argument.left), stride, self.firsts)
+            left = before_row(code, given.address(Argument.left_hidden), stride, chosen, narrow)
+            found += [(tables.left, left), (tables.narrow, narrow)]
+        return found
+
+    def _copy_first_cells(self) -> None:
+        """Write the given cells before the cells of the chunk's steps."""
+        code, given = self.code, self.given
+        if not self.plan.cell.has_cell:
+            return
+        wanted = given.address(Argument.first_cells).compare("!=", 0)
+        with code.when(wanted), code.loop(0, self.num_sequences) as row:
+            sequence = given.at(Argument.sequences).entry(row.index)
+            source = given.at(Argument.first_cells) + sequence * self.padded
+            copy_row(code, source, given.at(Argument.cells) + row.index * self.padded, self.padded)
+
+    def _block(self, index: Number) -> _Block:
+        """Fill the tables for a block."""
+        code, given, blocks = self.code, self.given, self.given.at(Argument.blocks)
+        begin, end = blocks.entry(index), blocks.entry(index + 1)
+        origin = self.offsets.entry(begin)
+        for table, address in self.addresses:
+            fill_addresses(code, table, begin, end, self.offsets, address)
+        first = origin if self.keep else code.integer(0)
+        gates = given.at(Argument.gates) + first * self.row_width
+        raw = given.at(Argument.raw) + first * self.padded
+        rows = self.offsets.entry(end) - origin
+        if self.projection is not None:
+            with code.loop(0, rows) as row:
+                self.tables.after.set_entry(row.index, (raw + row.index * self.padded).address)
+        return _Block(begin, end, origin, rows, gates, raw)
+
+    def _project_inputs(self, block: _Block) -> None:
+        """Set every slot of a block to the bias plus the inputs' product."""
+        code, given, plan = self.code, self.given, self.plan
+        depth = given.size(Argument.input_terms)
+        with code.loop(0, self.groups) as group:
+            span = depth * (plan.input_vectors * plan.machine.width)
+            weights = given.at(Argument.input_weights) + group.index * span
+            bias = given.at(Argument.bias) + group.index * plan.width
+            place = block.gates + group.index * plan.width
 
             def project(rows: int, first: Number) -> None:
-                rows_at, into = inputs_at.address + first * 8, place + first * row_width
-                code.call(drive[rows], rows_at, depth, weights.address, bias.address, into.address, row_width)
+                table, into = self.tables.inputs.address + first * 8, place + first * self.row_width
+                code.call(self.drive[rows], table, depth, weights.address, bias.address, into.address, self.row_width)
 
-            tiled(code, offsets.entry(end) - origin, input_tile, project)
+            tiled(code, block.rows, self.input_tile, project)
 
-        with code.loop(begin, end) as step:
-            count = offsets.entry(step.index + 1) - offsets.entry(step.index)
-            local = offsets.entry(step.index) - origin
-            earlier, later = code.integer(0), code.integer(0)
-            if keep:
-                earlier, later = cell_rows(code, step.index, offsets, sequences)
-            with code.loop(0, groups) as group:
-                depth, unit = a[Forward.recurrent_terms], group.index * plan.units
-                weights = at[Forward.recurrent_weights] + group.index * depth * (plan.recurrent_vectors * width)
-                place = gates + local * row_width + group.index * plan.width
+    def _step(self, block: _Block, step: Number) -> _Step:
+        """Find a step's rows."""
+        code, offsets = self.code, self.offsets
+        count = offsets.entry(step + 1) - offsets.entry(step)
+        local = offsets.entry(step) - block.origin
+        earlier, later = code.integer(0), code.integer(0)
+        if self.keep:
+            earlier, later = cell_rows(code, step, offsets, self.num_sequences)
+        return _Step(count, local, earlier, later)
 
-                def advance_rows(rows: int, first: Number) -> None:
-                    cells = [at[Forward.cells] + (row + first) * padded + unit for row in (earlier, later)]
-                    noise = []
-                    if plan.zones:
-                        noise += [keys_at.address + (local + first) * 8, a[Forward.unit_keys], a[Forward.shared]]
-                    if plan.drops:
-                        noise.append((at[Forward.factors] + first * padded + unit).address)
-                    code.call(
-                        advance[rows],
-                        left_at.address + (local + first) * 8,
-                        before_at.address + (local + first) * 8,
-                        narrow_at.address + (local + first) * 8,
-                        after_at.address + (local + first) * 8,
-                        depth,
-                        weights.address,
-                        (place + first * row_width).address,
-                        row_width,
-                        *(cell.address for cell in cells),
-                        padded,
-                        unit,
-                        a[Forward.hidden_size],
-                        (at[Forward.own] + unit * plan.cell.num_own).address,
-                        *noise,
-                    )
+    def _advance_rows(self, block: _Block, step: _Step) -> None:
+        """Add the recurrent product; a pointwise cell's arithmetic follows at once."""
+        code, given, plan, tables = self.code, self.given, self.plan, self.tables
+        depth = given.size(Argument.recurrent_terms)
+        with code.loop(0, self.groups) as group:
+            unit = group.index * plan.units
+            span = depth * (plan.recurrent_vectors * plan.machine.width)
+            weights = given.at(Argument.recurrent_weights) + group.index * span
+            slots = block.gates + step.local * self.row_width + group.index * plan.width
 
-                tiled(code, count, recurrent_tile, advance_rows)
-            if projection is not None:
-                into = code.pointer(shown_at.address + local * 8)
-                zero_rows(code, into, count, shown)
-                left = raw + local * padded
-                projection.emit(code, count, left, padded, at[Forward.projection], groups, into, shown)
-                if plan.copies_hidden:
-                    _narrow_shown(code, count, into, narrow_at, local, shown)
-            if settle is not None:
-                with code.loop(0, count) as row:
-                    code.call(
-                        settle,
-                        before_at.entry(local + row.index),
-                        narrow_at.entry(local + row.index) if plan.copies_hidden else 0,
-                        after_at.entry(local + row.index),
-                        (gates + (local + row.index) * row_width).address,
-                        *((at[Forward.cells] + (first + row.index) * padded).address for first in (earlier, later)),
-                        groups,
-                        a[Forward.hidden_size],
-                        a[Forward.own],
-                    )
-
-    with code.when(a[Forward.last_hidden].compare("!=", 0)), code.loop(0, sequences) as row:
-        step, sequence = at[Forward.lengths].entry(row.index) - 1, chosen.entry(row.index)
-        source = code.pointer(outputs_row(step, row.index))
-        copy_row(code, source, at[Forward.last_hidden] + sequence * shown, shown)
-        if plan.cell.has_cell:
-            last = row.index + (cell_rows(code, step, offsets, sequences)[1] if keep else 0)
-            copy_row(code, at[Forward.cells] + last * padded, at[Forward.last_cells] + sequence * padded, padded)
-    code.done()
-
-
-def _input_product(module: ir.Module, plan: Plan, rows: int) -> Code:
-    """Write: slots = bias, plus the inputs' product where the cell has one."""
-    code = Code(module, plan.machine, f"input_{rows}", 6)
-    table, depth, weights, bias, place, row_width = code.arguments
-    bias, place, vector = code.pointer(bias), code.pointer(place), plan.machine.width
-    starts = [(bias + index * vector).vector() for index in range(plan.vectors)]
-    left = [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
-    begin = [starts[: plan.input_vectors] for _ in range(rows)]
-    sums = by_rows(code, begin, left, code.pointer(weights), depth, pairs=plan.pairs)
-    for row in range(rows):
-        for index, number in enumerate([*sums[row], *starts[plan.input_vectors :]]):
-            (place + row_width * row + index * vector).store(number)
-    code.done()
-    return code
-
-
-def _recurrent_product(module: ir.Module, plan: Plan, rows: int, keep: bool) -> Code:
-    """Write: slots += the recurrent product; then a pointwise cell's arithmetic, while the sums are in registers."""
-    code = Code(module, plan.machine, f"recurrent_{rows}", 14 + 3 * plan.zones + plan.drops)
-    left, before, narrow, after, depth, weights, place, row_width, cells, next_cells, padded, unit, size, own_at = (
-        code.arguments[:14]
-    )
-    noise = code.arguments[14:]
-    vector, cell = plan.machine.width, plan.cell
-    place, cells, next_cells = code.pointer(place), code.pointer(cells), code.pointer(next_cells)
-
-    def rows_at(table: Number) -> list[Pointer]:
-        return [code.pointer(code.pointer(table).entry(row)) for row in range(rows)]
-
-    left_rows, before_rows, after_rows = rows_at(left), rows_at(before), rows_at(after)
-    narrow_rows = rows_at(narrow) if plan.copies_hidden and not plan.projected else []
-    begin: list[list[Number]] = [
-        [(place + row_width * row + index * vector).vector() for index in range(plan.recurrent_start, plan.vectors)]
-        for row in range(rows)
-    ]
-    if plan.recurrent_vectors:
-        sums = by_rows(code, begin, left_rows, code.pointer(weights), depth, pairs=plan.pairs)
-    else:
-        sums = begin
-    for row in range(rows):
-        slots_at: Pointer = place + row_width * row
-        if isinstance(cell, Rowwise):
-            for index, number in enumerate(sums[row], plan.recurrent_start):
-                (slots_at + index * vector).store(number)
-            continue
-        untouched = [(slots_at + index * vector).vector() for index in range(plan.recurrent_start)]
-        slots = [*untouched, *sums[row]]
-        for panel in range(plan.panels):
-            own = slots[panel * cell.slots : (panel + 1) * cell.slots]
-            at = unit + panel * vector
-            old = (cells + padded * row + panel * vector).vector() if cell.has_cell else code.number(0.0)
-            hidden_before = (before_rows[row] + at).vector()
-            numbers = [
-                (code.pointer(own_at) + (panel * cell.num_own + index) * vector).vector()
-                for index in range(cell.num_own)
-            ]
-            kept, hidden, new = cell.forward(own, hidden_before, old, numbers)
-            if plan.zones:
-                keys, units, shared = noise[:3]
-                zoneout = Zoneout(
-                    code, code.pointer(keys).entry(row), code.pointer(units), padded, code.pointer(shared)
+            def advance(rows: int, first: Number) -> None:
+                row = (step.local + first) * 8
+                cells = [
+                    given.at(Argument.cells) + (at + first) * self.padded + unit for at in (step.earlier, step.later)
+                ]
+                called = Advance(
+                    left=tables.left.address + row,
+                    before=tables.before.address + row,
+                    narrow=tables.narrow.address + row,
+                    after=tables.after.address + row,
+                    depth=depth,
+                    weights=weights.address,
+                    slots=(slots + first * self.row_width).address,
+                    row_width=self.row_width,
+                    cells=cells[0].address,
+                    next_cells=cells[1].address,
+                    padded=self.padded,
+                    unit=unit,
+                    hidden_size=given.size(Argument.hidden_size),
+                    own=(given.at(Argument.own) + unit * plan.cell.num_own).address,
                 )
-                hidden, new = zoneout.forward(at, hidden_before, hidden, old, new)
-            if narrow_rows or plan.projected:  # products read these units up to a whole word or vector
-                hidden = code.choose(code.lanes_below(size - at), hidden, code.number(0.0))
-            (after_rows[row] + at).store(hidden)
-            if narrow_rows:
-                read = hidden
+                if plan.zones:
+                    called = called._replace(
+                        keys=tables.keys.address + row,
+                        unit_keys=given.address(Argument.unit_keys),
+                        shared=given.address(Argument.shared),
+                    )
                 if plan.drops:
-                    read = hidden * (code.pointer(noise[-1]) + padded * row + panel * vector).vector()
-                _store_read(plan, read, narrow_rows[row], at)
-            if new is not None:
-                (next_cells + padded * row + panel * vector).store(new)
-            if keep:
-                for index, number in enumerate(kept):
-                    (slots_at + (panel * cell.slots + index) * vector).store(number)
-    code.done()
-    return code
+                    factors = given.at(Argument.factors) + first * self.padded + unit
+                    called = called._replace(factors=factors.address)
+                code.call(self.advance[rows], *called)
+
+            tiled(code, step.rows, self.recurrent_tile, advance)
+
+    def _project_outputs(self, block: _Block, step: _Step) -> None:
+        """Compute a step's outputs from its hidden states, where the cell has a projection."""
+        if self.projection is None:
+            return
+        code, tables = self.code, self.tables
+        into = code.pointer(tables.shown.address + step.local * 8)
+        zero_rows(code, into, step.rows, self.shown)
+        left, weights = block.raw + step.local * self.padded, self.given.at(Argument.projection)
+        self.projection.emit(code, step.rows, left, self.padded, weights, self.groups, into, self.shown)
+        if self.plan.copies_hidden:
+            _narrow_shown(code, step.rows, into, tables.narrow, step.local, self.shown)
+
+    def _settle_rows(self, block: _Block, step: _Step) -> None:
+        """Do the arithmetic of a cell that needs its whole row."""
+        if self.settle is None:
+            return
+        code, given, tables = self.code, self.given, self.tables
+        with code.loop(0, step.rows) as row:
+            at = step.local + row.index
+            cells = [
+                given.at(Argument.cells) + (first + row.index) * self.padded for first in (step.earlier, step.later)
+            ]
+            code.call(
+                self.settle,
+                tables.before.entry(at),
+                tables.narrow.entry(at) if self.plan.copies_hidden else 0,
+                tables.after.entry(at),
+                (block.gates + at * self.row_width).address,
+                *(cell.address for cell in cells),
+                self.groups,
+                given.size(Argument.hidden_size),
+                given.address(Argument.own),
+            )
+
+    def _copy_last_states(self) -> None:
+        """Write the states after each sequence's last step."""
+        code, given = self.code, self.given
+        with code.loop(0, self.num_sequences) as row:
+            step = given.at(Argument.lengths).entry(row.index) - 1
+            sequence = given.at(Argument.sequences).entry(row.index)
+            source = code.pointer(self.outputs_row(step, row.index))
+            copy_row(code, source, given.at(Argument.last_hidden) + sequence * self.shown, self.shown)
+            if self.plan.cell.has_cell:
+                last = row.index + (cell_rows(code, step, self.offsets, self.num_sequences)[1] if self.keep else 0)
+                source = given.at(Argument.cells) + last * self.padded
+                copy_row(code, source, given.at(Argument.last_cells) + sequence * self.padded, self.padded)
 
 
 def _narrow_shown(code: Code, count: Number, shown: Pointer, narrow: Pointer, local: Number, width: Number) -> None:
@@ -307,11 +293,3 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
         )
     code.done()
     return code
-
-
-def _store_read(plan: Plan, hidden: Number, row: Pointer, unit: Number) -> None:
-    """Write hidden units into the row that the next step's product reads."""
-    if plan.pairs:
-        store_narrow(hidden, row + unit // 2)
-    else:
-        (row + unit).store(hidden)

@@ -89,10 +89,10 @@ class Layer:
             for (weight, gates), columns in zip(self._products(), widths, strict=False)
         ]
 
-    def projection(self, keep: bool) -> Tensor | int:
-        """Pack the projection for a product whose left side is the hidden state; 0 without one."""
+    def projection(self, keep: bool) -> Tensor | None:
+        """Pack the projection for a product whose left side is the hidden state; None without one."""
         if not self.plan.projected:
-            return 0
+            return None
 
         def pack(weight: Tensor) -> Tensor:
             return packing.along_depth(weight.T, (0,), self.plan.unpaired, self.hidden_size, self.shown)
@@ -100,10 +100,10 @@ class Layer:
         weight = self.weights["weight_hr"]
         return pack(weight) if keep else packing.kept(weight, self.plan, pack)
 
-    def projection_back(self) -> Tensor | int:
-        """Pack the projection for a product whose left side is the gradient of the output; 0 without one."""
+    def projection_back(self) -> Tensor | None:
+        """Pack the projection for a product whose left side is the gradient of the output; None without one."""
         if not self.plan.projected:
-            return 0
+            return None
         weight, plan = self.weights["weight_hr"], self.plan.unpaired
         return packing.along_depth(weight, (0,), plan, self.output_size, self.padded)
 

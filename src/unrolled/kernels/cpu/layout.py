@@ -1,11 +1,13 @@
 """The assignment of sequences to threads, and the order of their steps in memory."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from unrolled.kernels.cpu.arguments import Place, place_of
 
 Integers = NDArray[np.int64]
 
@@ -36,11 +38,16 @@ class Chunk:
         return int(self.offsets[-1])
 
     @cached_property
-    def addresses(self) -> dict[str, int]:
-        """Return the address of each of its arrays."""
-        return {
-            field.name: getattr(self, field.name).ctypes.data for field in fields(self) if field.name != "block_rows"
+    def places(self) -> dict[str, Place]:
+        """Return the place of each of its arrays."""
+        arrays = {
+            "sequences": self.sequences,
+            "firsts": self.firsts,
+            "lengths": self.lengths,
+            "offsets": self.offsets,
+            "blocks": self.blocks,
         }
+        return {name: place_of(array) for name, array in arrays.items()}
 
 
 def chunks_of(lengths: Tensor, threads: int, block_rows: int) -> list[Chunk]:

@@ -9,6 +9,20 @@ from unrolled.kernels.cpu.pairs import crossed, joined, store_narrow
 from unrolled.kernels.cpu.plan import Plan
 
 
+class Pairing:
+    """The three conversions of a backward pass whose products are in pairs.
+
+    Args:
+        module: where they go.
+        plan: the cell's layout.
+    """
+
+    def __init__(self, module: ir.Module, plan: Plan) -> None:
+        self.narrow = narrow_rows(module, plan)
+        self.slots = pair_slots(module, plan)
+        self.left = pair_left(module, plan)
+
+
 def narrow_rows(module: ir.Module, plan: Plan) -> Code:
     """Write the conversion to bfloat16 for products along the slots: (slots, rows, row width, into, groups)."""
     code = Code(module, plan.machine, "narrow_rows", 5)

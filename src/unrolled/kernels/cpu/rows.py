@@ -7,9 +7,16 @@ user's inputs and outputs.
 
 from collections.abc import Callable
 
+from unrolled.kernels.cpu.arguments import Argument, Given
 from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
 
 Address = Callable[[Number, Number], Number]  # from a step and one of its rows
+
+
+def tables_of(code: Code, given: Given, count: int) -> list[Pointer]:
+    """Divide the space for tables among `count` of them, each with an entry per row of the largest block."""
+    room = given.size(Argument.table_rows) * 8
+    return [code.pointer(given.address(Argument.table) + room * index) for index in range(count)]
 
 
 def fill_addresses(code: Code, table: Pointer, begin: Number, end: Number, offsets: Pointer, address: Address) -> None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, UnsupportedError, message
+from unrolled.kernels.cpu.arguments import FORWARD, Argument, Value, addresses
 from unrolled.kernels.cpu.autograd import weights_of
 from unrolled.kernels.cpu.calls import THREAD_WORK, forward_kernel
-from unrolled.kernels.cpu.forward import Forward
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine, host
 from unrolled.kernels.cpu.pointwise.registry import name_of
@@ -152,43 +152,43 @@ class Stepper:
         layer, weights, count = self._layer, self._weights, stop - start
         offsets = np.array([0, count], dtype=np.int64)
         self._held.append(offsets)
-        values = {
-            Forward.blocks: self._blocks,
-            Forward.num_blocks: 1,
-            Forward.offsets: offsets,
-            Forward.firsts: self._numbers,
-            Forward.sequences: self._numbers,
-            Forward.lengths: 0,
-            Forward.first_cells: 0,
-            Forward.last_hidden: 0,
-            Forward.last_cells: 0,
-            Forward.table: self._table[6 * start :],
-            Forward.table_rows: count,
-            Forward.groups: layer.groups,
-            Forward.input_terms: layer.input_size,
-            Forward.input_stride: layer.input_stride,
-            Forward.recurrent_terms: layer.output_size,
-            Forward.left_stride: layer.left_stride,
-            Forward.hidden_size: layer.hidden_size,
-            Forward.padded_size: layer.padded,
-            Forward.shown_size: layer.shown,
-            Forward.inputs: self.inputs[start:],
-            Forward.outputs: self._hidden[1 - turn][start:],
-            Forward.hidden: self._hidden[turn][start:],
-            Forward.left: self._hidden[1 - turn][start:],
-            Forward.left_hidden: self._hidden[turn][start:],
-            Forward.gates: self._gates[start:],
-            Forward.cells: self._cells[start:],
-            Forward.num_sequences: count,
-            Forward.bias: layer.bias,
-            Forward.input_weights: weights[0],
-            Forward.recurrent_weights: weights[1] if len(weights) > 1 else 0,
-            Forward.own: layer.own,
-            Forward.raw: self._raw[start:],
-            Forward.projection: self._projection,
-            **dict.fromkeys((Forward.row_keys, Forward.unit_keys, Forward.shared, Forward.factors), 0),
+        values: dict[Argument, Value] = {
+            Argument.blocks: self._blocks,
+            Argument.num_blocks: 1,
+            Argument.offsets: offsets,
+            Argument.firsts: self._numbers,
+            Argument.sequences: self._numbers,
+            Argument.lengths: None,
+            Argument.first_cells: None,
+            Argument.last_hidden: None,
+            Argument.last_cells: None,
+            Argument.table: self._table[6 * start :],
+            Argument.table_rows: count,
+            Argument.groups: layer.groups,
+            Argument.input_terms: layer.input_size,
+            Argument.input_stride: layer.input_stride,
+            Argument.recurrent_terms: layer.output_size,
+            Argument.left_stride: layer.left_stride,
+            Argument.hidden_size: layer.hidden_size,
+            Argument.padded_size: layer.padded,
+            Argument.shown_size: layer.shown,
+            Argument.inputs: self.inputs[start:],
+            Argument.outputs: self._hidden[1 - turn][start:],
+            Argument.hidden: self._hidden[turn][start:],
+            Argument.left: self._hidden[1 - turn][start:],
+            Argument.left_hidden: self._hidden[turn][start:],
+            Argument.gates: self._gates[start:],
+            Argument.cells: self._cells[start:],
+            Argument.num_sequences: count,
+            Argument.bias: layer.bias,
+            Argument.input_weights: weights[0],
+            Argument.recurrent_weights: weights[1] if len(weights) > 1 else None,
+            Argument.own: layer.own,
+            Argument.raw: self._raw[start:],
+            Argument.projection: self._projection,
+            **dict.fromkeys((Argument.row_keys, Argument.unit_keys, Argument.shared, Argument.factors)),
         }
-        return [_address(values[name]) for name in Forward]
+        return addresses(FORWARD, values)
 
 
 class Passing:
@@ -217,9 +217,3 @@ class Passing:
             self._second[:] = state[self._edge :]
         self._run(self._address)
         return np.concatenate(self._left) if self._whole is None else self._whole.copy()
-
-
-def _address(value: Any) -> int:
-    if isinstance(value, torch.Tensor):
-        return value.data_ptr()
-    return int(value) if isinstance(value, int) else int(value.ctypes.data)
