@@ -28,8 +28,8 @@ from unrolled.export.runner import Model
 from unrolled.nn.heads import NumberOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Stack
-from unrolled.nn.unroll import state_tensors
 from unrolled.ragged import Ragged
+from unrolled.state import state_tensors
 
 FEATURES, ROWS, LAYERS, TIMED = 16, 8, 2, 200
 

@@ -26,8 +26,8 @@ from unrolled.nn.heads import ClassOutput, NumberOutput, QuantilesOutput, TokenO
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.item_vectors import ItemVectors
 from unrolled.nn.pooling import POOLINGS
-from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
+from unrolled.state import map_state, state_tensors
 
 F, S, V, AHEAD, ITEMS, D = 3, 2, 5, 3, 7, 4
 Layers = Callable[[int], Any]  # from the features of a step to a sequence layer

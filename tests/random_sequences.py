@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from unrolled.cells.base import Cell
-from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 Run = Callable[[Cell, Ragged, Any], tuple[Ragged, Any]]
 seeds = st.integers(0, 2**16)

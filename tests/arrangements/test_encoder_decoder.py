@@ -16,8 +16,8 @@ from unrolled.nn.decoder import AttendingDecoder
 from unrolled.nn.heads import IGNORED
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.stack import Stack
-from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 V, SOURCES, D, H = 7, 9, 6, 8
 START = V - 1

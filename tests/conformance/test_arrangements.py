@@ -22,8 +22,8 @@ from unrolled.nn.heads import ClassOutput, NumberOutput, QuantilesOutput, TokenO
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.pooling import POOLINGS
 from unrolled.nn.stack import Stack
-from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 F, S, H, V, AHEAD = 3, 2, 4, 5, 3
 WEIGHTS = [0.5, 1.0, 2.0, 0.25, 4.0]

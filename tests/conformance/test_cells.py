@@ -22,8 +22,9 @@ from unrolled.cells.registry import CELLS, make_cell
 from unrolled.errors import OptionError, ShapeError, UnsupportedError
 from unrolled.kernels import native, reference
 from unrolled.kernels.choose import KERNELS
-from unrolled.nn.unroll import map_state, unroll
+from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 F = 3
 cells = pytest.mark.parametrize("name", CELLS)

@@ -16,8 +16,8 @@ from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.layers import BothWays, count_weights, lstm_weights, make_layers
 from unrolled.nn.pooling import POOLINGS, make_pooling
 from unrolled.nn.stack import Stack
-from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 F, H = 3, 4
 CAUSAL: dict[str, Callable[[], Any]] = {

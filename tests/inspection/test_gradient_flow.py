@@ -20,8 +20,9 @@ from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.trace import ALL, stretches, trace
 from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.stack import Recurrent, Stack
-from unrolled.nn.unroll import map_state, unroll
+from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 F, H = 3, 4
 

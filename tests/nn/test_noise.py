@@ -16,8 +16,8 @@ from unrolled.errors import OptionError, UnsupportedError
 from unrolled.kernels.choose import KERNELS
 from unrolled.nn.layers import make_layers
 from unrolled.nn.stack import Stack
-from unrolled.nn.unroll import map_state
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 F, H = 3, 5
 SHARES = ["recurrent_dropout", "zoneout"]

@@ -2,23 +2,20 @@
 
 import contextlib
 import errno
-import json
 import os
 import random
 import signal
-import sys
 import time
 
 import pytest
 import torch
 
 from training.children import Child, die_while_writing, run_resumable
-from training.toy import RESUMABLE, Dealt, Toy, ToyState, examples, resumable, same, toy, train
-from unrolled.errors import ArtifactError, UnsupportedError
+from training.toy import RESUMABLE, Dealt, Toy, examples, resumable, same, toy, train
+from unrolled.errors import ArtifactError
 from unrolled.training import checkpoints
 from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
-from unrolled.training.resume import pack, unpack
 
 
 def read_newest(folder):
@@ -259,30 +256,3 @@ def test_foreign_damaged_and_newer_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(ArtifactError, match="saved by a newer unrolled"):
         read_newest(tmp_path)
-
-
-# ---- carried states ---------------------------------------------------------------------------------
-
-
-def test_nested_states_survive_being_packed():
-    state = {"a": ToyState(torch.ones(2), (torch.zeros(1), None)), "b": [1, (2.5, "x")]}
-    parts = []
-    structure = json.loads(json.dumps(pack(state, parts)))
-    again = unpack(structure, dict(enumerate(parts)))
-    assert isinstance(again["a"], ToyState)
-    assert torch.equal(again["a"].hidden, state["a"].hidden)
-    assert again["a"].steps[1] is None
-    assert again["b"] == [1, (2.5, "x")]
-
-
-@pytest.mark.parametrize("named", [["os", "system"], ["not.imported", "State"], ["builtins", "dict"]])
-def test_a_file_cannot_name_a_class_that_is_not_a_state(named):
-    assert "not" not in sys.modules
-    with pytest.raises(ArtifactError, match="a state of a class in use"):
-        unpack({"named": named, "items": [{"value": "touch x"}]}, {})
-    assert "not" not in sys.modules
-
-
-def test_a_state_that_cannot_be_stored_is_refused():
-    with pytest.raises(UnsupportedError, match="received set"):
-        pack({1, 2}, [])

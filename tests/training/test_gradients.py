@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from training.toy import Dealt, chunks, examples, gap, same, toy, train, weights
 from unrolled.batch import Batch, LossSum
 from unrolled.ragged import Ragged
-from unrolled.training.bptt import detach, map_tensors
+from unrolled.state import map_state
+from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
 from unrolled.training.clipping import clip_gradients, total_norm
 
@@ -130,7 +131,7 @@ def test_detach_keeps_the_nesting_and_cuts_every_tensor():
     assert not cut["a"][0].requires_grad
     assert not cut["a"][1][0].requires_grad
     assert torch.equal(cut["a"][0], grown)
-    assert map_tensors(lambda t: t, None) is None
+    assert map_state(lambda t: t, None) is None
 
 
 def test_chunks_of_a_toy_batch_hold_every_step_once():

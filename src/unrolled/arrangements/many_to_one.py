@@ -11,8 +11,8 @@ from unrolled.errors import UnsupportedError
 from unrolled.nn.heads import Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.pooling import make_pooling
-from unrolled.nn.unroll import choose_rows
 from unrolled.ragged import Ragged
+from unrolled.state import choose_rows
 
 
 class ManyToOneState(NamedTuple):

@@ -23,7 +23,7 @@ from unrolled.decoding.paths import Hypothesis, Paths
 from unrolled.decoding.penalties import Coverage, Penalties, length_divisor
 from unrolled.decoding.scores import advance, best, forced_scores
 from unrolled.decoding.sentences import SearchStep, Sentences, begin
-from unrolled.nn.unroll import map_state
+from unrolled.state import map_state
 
 
 def beam_search(

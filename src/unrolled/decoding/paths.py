@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.nn.unroll import map_state
+from unrolled.state import map_state
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import OptionError, ShapeError, message
-from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
+from unrolled.state import map_state, state_tensors
 
 # tokens (R,), state of R rows, shared of B rows -> logits or log-probabilities (R, V), state of R rows
 SearchStep = Callable[[Tensor, Any, Any], tuple[Tensor, Any]]

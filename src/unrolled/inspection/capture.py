@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from unrolled.batch import LossSum
 from unrolled.cells.base import State
 from unrolled.inspection.visits import Visit, joined, not_recurrent, visiting
-from unrolled.nn.unroll import map_state
 from unrolled.nn.watching import Pass
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 Loss = Callable[[nn.Module, Any], LossSum | Tensor]
 

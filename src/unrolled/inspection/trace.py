@@ -17,8 +17,9 @@ from unrolled.cells.base import Cell, State
 from unrolled.inspection.names import BACKWARD
 from unrolled.inspection.visits import Visit
 from unrolled.kernels.noise import Noise, step
-from unrolled.nn.unroll import map_state, reset_backwards, restarting
+from unrolled.nn.unroll import reset_backwards, restarting
 from unrolled.ragged import Ragged, TimeMajor
+from unrolled.state import map_state
 
 ALL = -1  # in place of the step of a single loss: the whole loss
 

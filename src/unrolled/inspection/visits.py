@@ -17,10 +17,10 @@ from unrolled.errors import UnsupportedError
 from unrolled.inspection.names import BACKWARD, FORWARD, Place, layer_name, places
 from unrolled.kernels.noise import SILENCE, Noise
 from unrolled.nn.drop_in import DropIn
-from unrolled.nn.unroll import map_state
 from unrolled.nn.watching import Part, Pass, watching
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
+from unrolled.state import map_state
 
 
 @dataclass(frozen=True, eq=False)

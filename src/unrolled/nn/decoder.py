@@ -19,9 +19,9 @@ from unrolled.errors import OptionError, message
 from unrolled.nn.attention import KINDS, Attention, Memory
 from unrolled.nn.layers import make_layers
 from unrolled.nn.starting import state_from, state_size
-from unrolled.nn.unroll import map_state
 from unrolled.nn.watching import going_through, watched
 from unrolled.ragged import Ragged
+from unrolled.state import map_state
 
 NONE = "none"  # no attention: the summary of the source is the context of every step
 

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from unrolled.cells.base import Cell, State
 from unrolled.errors import ShapeError, message
@@ -16,6 +15,7 @@ from unrolled.nn.recompute import in_stretches, outgrows
 from unrolled.nn.watching import Pass, show
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
+from unrolled.state import choose_rows, map_state
 
 
 def unroll(
@@ -149,38 +149,6 @@ def restarting(
     last = torch.zeros(inputs.batch_size, dtype=torch.int64)
     last = last.scatter_reduce(0, rows, torch.arange(len(rows)), "amax")
     return inputs.with_values(outputs.values), map_state(lambda field: field[last.to(field.device)], after)
-
-
-def map_state(function: Callable[..., Tensor], *states: Any) -> Any:
-    """Apply a function to the tensors of states, nested in tuples and NamedTuples, keeping the nesting and None."""
-    first = states[0]
-    if first is None:
-        return None
-    if isinstance(first, Tensor):
-        return function(*states)
-    fields = [map_state(function, *parts) for parts in zip(*states, strict=True)]
-    return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
-
-
-def state_tensors(state: Any) -> list[Tensor]:
-    """List every tensor of a nested state, in order."""
-    found: list[Tensor] = []
-
-    def note(field: Tensor) -> Tensor:
-        found.append(field)
-        return field
-
-    map_state(note, state)
-    return found
-
-
-def choose_rows(condition: Tensor, chosen: Any, other: Any) -> Any:
-    """Combine two states: rows of `chosen` where the condition (B,) holds, and of `other` elsewhere."""
-
-    def choose_field(yes: Tensor, no: Tensor) -> Tensor:
-        return torch.where(condition.to(yes.device).view(-1, *[1] * (yes.ndim - 1)), yes, no)
-
-    return map_state(choose_field, chosen, other)
 
 
 def check_reset(reset: Reset, inputs: Ragged) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor
 from unrolled.arrangements.many_to_one import ManyToOne, ManyToOneState
 from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
-from unrolled.nn.unroll import choose_rows
 from unrolled.ragged import Ragged
+from unrolled.state import choose_rows
 from unrolled.streaming.flat_state import Layout
 
 

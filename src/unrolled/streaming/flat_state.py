@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled.nn.unroll import map_state, state_tensors
+from unrolled.state import state_tensors, with_tensors
 
 
 class Layout:
@@ -36,6 +36,5 @@ class Layout:
 
     def nested(self, rows: np.ndarray) -> Any:
         """Restore nested states from rows (B, S)."""
-        parts = iter(torch.from_numpy(rows).split(self._sizes, 1))
-        shapes = iter(self._shapes)
-        return map_state(lambda _: next(parts).reshape(len(rows), *next(shapes)).contiguous(), self._pattern)
+        parts = zip(torch.from_numpy(rows).split(self._sizes, 1), self._shapes, strict=True)
+        return with_tensors(self._pattern, (part.reshape(len(rows), *shape).contiguous() for part, shape in parts))

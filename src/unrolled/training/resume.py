@@ -5,7 +5,6 @@ every process, the position in the data, and the history.
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.errors import ArtifactError, UnsupportedError, message
+from unrolled.errors import ArtifactError, message
+from unrolled.state import state_from_plain, state_to_plain
 from unrolled.training.history import History
 from unrolled.training.position import Position, Tally
 from unrolled.training.run_state import RunState
@@ -28,7 +28,7 @@ def capture(trainer: RunState) -> tuple[dict[str, Any], dict[str, Tensor]] | Non
     """Return everything a resumed run needs; None except in the first process, but all processes must call this."""
     parts: list[Tensor] = []
     mine = {
-        "state": pack(trainer.state, parts),
+        "state": state_to_plain(trainer.state, parts),
         "parts": [part.cpu() for part in parts],
         "rng": torch.get_rng_state(),
         "rng_cuda": torch.cuda.get_rng_state(trainer.device) if trainer.device.type == "cuda" else None,
@@ -86,7 +86,7 @@ def restore(trainer: RunState, record: Mapping[str, Any], tensors: Mapping[str, 
     trainer.history = History.from_json(record["history"])
     rank = trainer.processes.rank
     parts = {int(number): part.to(trainer.device) for number, part in under(f"rank.{rank}.state.", tensors).items()}
-    trainer.state = unpack(record["states"][rank], parts)
+    trainer.state = state_from_plain(record["states"][rank], parts)
     torch.set_rng_state(tensors[f"rank.{rank}.rng"])
     if trainer.device.type == "cuda" and f"rank.{rank}.rng_cuda" in tensors:
         torch.cuda.set_rng_state(tensors[f"rank.{rank}.rng_cuda"], trainer.device)
@@ -119,59 +119,3 @@ def _check(now: Mapping[str, Any], then: Mapping[str, Any], file: object) -> Non
     for name, meaning in (("batches", "batches per epoch"), ("processes", "processes")):
         if now[name] != then[name]:
             raise refuse(f"a run with {now[name]} {meaning}", f"{then[name]}")
-
-
-def pack(state: Any, parts: list[Tensor]) -> Any:
-    """Return the nesting of a state as plain values; its tensors are appended to `parts`.
-
-    Example:
-        >>> parts = []
-        >>> pack((torch.zeros(2), None), parts), len(parts)
-        ({'tuple': [{'tensor': 0}, {'value': None}]}, 1)
-    """
-    if isinstance(state, Tensor):
-        parts.append(state)
-        return {"tensor": len(parts) - 1}
-    if state is None or isinstance(state, bool | int | float | str):
-        return {"value": state}
-    if isinstance(state, tuple) and hasattr(state, "_fields"):
-        kind = type(state)
-        return {"named": [kind.__module__, kind.__qualname__], "items": [pack(item, parts) for item in state]}
-    if isinstance(state, tuple):
-        return {"tuple": [pack(item, parts) for item in state]}
-    if isinstance(state, list):
-        return {"list": [pack(item, parts) for item in state]}
-    if isinstance(state, dict) and all(isinstance(key, str) for key in state):
-        return {"dict": {key: pack(item, parts) for key, item in state.items()}}
-    raise UnsupportedError(
-        message(
-            "checkpoint",
-            expected="a carried state of tensors in (named) tuples, lists or dicts",
-            received=type(state).__name__,
-        )
-    )
-
-
-def unpack(structure: Mapping[str, Any], parts: Mapping[int, Tensor]) -> Any:
-    """Restore what `pack` returned.
-
-    The class of a named tuple is looked up among the loaded modules; a file can cause no import.
-    """
-    if "tensor" in structure:
-        return parts[structure["tensor"]]
-    if "value" in structure:
-        return structure["value"]
-    if "tuple" in structure:
-        return tuple(unpack(item, parts) for item in structure["tuple"])
-    if "list" in structure:
-        return [unpack(item, parts) for item in structure["list"]]
-    if "dict" in structure:
-        return {key: unpack(item, parts) for key, item in structure["dict"].items()}
-    module, name = structure["named"]
-    kind: Any = sys.modules.get(module)
-    for part in name.split("."):
-        kind = getattr(kind, part, None)
-    items = [unpack(item, parts) for item in structure["items"]]
-    if not (isinstance(kind, type) and issubclass(kind, tuple) and len(getattr(kind, "_fields", ())) == len(items)):
-        raise ArtifactError(message("checkpoint", expected="a state of a class in use", received=f"{module}.{name}"))
-    return kind(*items)

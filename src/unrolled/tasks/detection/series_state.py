@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.nn.unroll import map_state, state_tensors
 from unrolled.ragged import Ragged
+from unrolled.state import state_tensors, with_tensors
 from unrolled.tasks.detection.clocked_rows import History
 from unrolled.tasks.detection.likelihood import Usual
 
@@ -56,13 +56,13 @@ def states_from_tensors(
     recent = list(Ragged(tensors["recent"], judged))
     states = {}
     for row, (name, one) in enumerate(plain.items()):
-        leaves = iter([tensors[f"network.{number}"][row : row + 1] for number in range(len(state_tensors(network)))])
+        leaves = [tensors[f"network.{number}"][row : row + 1] for number in range(len(state_tensors(network)))]
         time = time_from_plain(one["time"], dated)
         stacked = {field: tensors[field][row].numpy() for field in STACKED}
         peaks = tuple((age, score) for age, score in one["peaks"])
         usual = Usual(one["steps"], recent=recent[row].numpy(), peaks=peaks, warm_up=one["warm_up"], **stacked)
         history = History(time, values[row].numpy(), filled[row].numpy())
-        states[name] = DetectorState(history, map_state(lambda _, left=leaves: next(left), network), usual)
+        states[name] = DetectorState(history, with_tensors(network, leaves), usual)
     return states
 
 
