@@ -102,12 +102,15 @@ class Argument(Enum):
     kind: Kind
     passes: tuple[str, ...]
     optional: bool
+    types: frozenset[Any]  # of its values in memory
+
+    __hash__ = object.__hash__  # that of an enumeration is as slow as the whole look-up
 
     def __new__(cls, kind: Kind, passes: tuple[str, ...], optional: bool = False) -> "Argument":
         """Give each member its own value: its place in the table."""
         member = object.__new__(cls)
         member._value_ = len(cls.__members__)
-        member.kind, member.passes, member.optional = kind, passes, optional
+        member.kind, member.passes, member.optional, member.types = kind, passes, optional, _TYPES[kind]
         return member
 
 
@@ -153,23 +156,22 @@ def addresses(arguments: Sequence[Argument], given: Mapping[Argument, Value]) ->
 
 
 def _word(argument: Argument, value: Value) -> int:
-    kind = argument.kind
     if isinstance(value, Tensor):
-        if value.dtype in _TYPES[kind]:
+        if value.dtype in argument.types:
             return value.data_ptr()
-    elif isinstance(value, Place):
-        if value.kind is kind:
-            return value.address
-    elif isinstance(value, np.ndarray):
-        if value.dtype in _TYPES[kind]:
-            return value.ctypes.data
+    elif isinstance(value, int):
+        if argument.kind is Kind.size:
+            return value
     elif value is None:
         if argument.optional:
             return 0
-    elif kind is Kind.size and isinstance(value, int):
-        return value
+    elif isinstance(value, Place):
+        if value.kind is argument.kind:
+            return value.address
+    elif isinstance(value, np.ndarray) and value.dtype in argument.types:
+        return value.ctypes.data
     received = f"memory of {value.dtype}" if isinstance(value, Tensor | np.ndarray) else repr(value)
-    raise TypeError(f"kernel argument {argument.name}: expected {kind.value}, received {received}")
+    raise TypeError(f"kernel argument {argument.name}: expected {argument.kind.value}, received {received}")
 
 
 class Given:
