@@ -49,7 +49,7 @@ def make_app(words: list[str]) -> "typer.Typer":
     app.command("inspect")(inspect.inspect)
     app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
-    app.command("serve")(serve.serve)
+    app.command("serve")(serve.serve_command())
     return app
 
 

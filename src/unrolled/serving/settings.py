@@ -34,38 +34,40 @@ class Settings:
     """The options of `unrolled serve`.
 
     Args:
-        model: folder of the model.
-        store: address of the store of sessions: sqlite:///file or redis://host; empty = in this process.
-        host: address to listen on; loopback by default.
-        port: port to listen on; 0 = any free one.
-        token: secret that clients must send; empty = anybody may send requests.
+        model: model folder.
+        store: where sessions are stored: sqlite:///sessions.db or redis://host; in the memory of the process by
+            default.
+        host: address to listen on; 0.0.0.0 accepts other machines.
+        port: port to listen on; 0 = any free port.
+        token: secret that clients have to send; empty = anybody may send requests. A file or the environment hides it
+            from ps.
         state_key: secrets that exported states are signed with, one per line, the newest first; empty = the token is
             used, and without a token states are not signed.
-        open_to_all: allow listening without a token on an address that other machines can reach.
-        workers: number of processes.
+        open_to_all: listen without a token on an address that other machines can reach.
+        workers: number of processes; more than one needs a store.
         max_body: maximum bytes of a request.
-        max_length: maximum characters of a text, items of a list, and tokens to write.
+        max_length: maximum characters of a text, items of a list, and tokens to generate.
         max_items: maximum values of a JSON body.
-        max_cells: maximum cells (rows times columns) of a CSV body, or of the probabilities in a response.
-        max_columns: maximum columns of a table, or different names in the objects of a body.
+        max_cells: maximum cells (rows times columns) of a CSV body, and of the probabilities of an answer.
+        max_columns: maximum columns of a table, and different names in the objects of a body.
         max_depth: maximum depth of nested lists and objects.
-        max_events: maximum events in one request.
-        max_sessions: maximum number of sessions; the least recently used is deleted first. 0 = no limit; None = a
-            million in this process, and no limit in a store.
-        other_model: for a session that another model left in the store: "refuse" its events, or "restart" it.
-        max_session_bytes: memory of a process for sessions; the least recently used is removed first.
+        max_events: maximum events of a request.
+        max_sessions: maximum number of sessions; the least recently used are removed first; 0 = no limit. By default a
+            million in memory, and no limit in a store.
+        max_session_bytes: maximum bytes of the sessions of a process; the least recently used are removed first.
         remembered_events: answers kept per session, for events that are sent again with the same id.
-        remembered_ids: text ids remembered per session; numbers have no such limit.
+        remembered_ids: text ids remembered per session; there is no limit for ids that are growing numbers.
         remembered_bytes: maximum bytes of the answers kept per session.
+        other_model: for a session of another model in the store: refuse its events, or restart it.
         ttl: seconds after which an unused session is deleted; 0 = never.
         timeout: maximum seconds of a request, and of a client that does not read its answers.
-        min_rate: minimum bytes per second at which a client sends its body or reads its response.
-        max_requests: maximum requests answered at once; further ones get status 429.
-        max_sockets: maximum number of open WebSockets.
-        max_batch: maximum events per batch.
+        min_rate: minimum bytes per second that a client sends of its body or reads of its answer.
+        max_requests: maximum requests at once; further ones get status 429.
+        max_sockets: maximum WebSocket connections at once.
+        max_batch: maximum events in a batch.
         max_wait: maximum seconds that an event waits to be batched.
-        reload_every: seconds between two checks whether the model's folder changed; 0 = reload only on SIGHUP.
-        ping_every: seconds between two pings of a WebSocket; one that does not reply within this time is closed.
+        reload_every: seconds between two checks whether the model's folder has changed; 0 = only on SIGHUP.
+        ping_every: seconds between two pings of a WebSocket; one that does not answer within this time is closed.
     """
 
     model: str
