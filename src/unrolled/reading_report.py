@@ -14,7 +14,14 @@ MOST_UNKNOWN = 0.2  # share of unknown tokens above which answers and scores say
 SHOWN = 3  # unknown values that are named
 LOOKED_AT = 64  # unknown values of which those are chosen, and whose other case is looked up
 LONGEST = 40  # characters of an unknown value that are shown
-COUNTED = ("missing values", "gaps filled", "unseen series", "rows left out", "times that did not fit")
+COUNTED = (
+    "missing values",
+    "gaps filled",
+    "unseen series",
+    "unseen labels",
+    "rows left out",
+    "times that did not fit",
+)
 
 
 class UnrolledWarning(UserWarning):
@@ -43,6 +50,11 @@ class Share:
     def share(self) -> float:
         """Unknown share of the tokens; 0 without tokens."""
         return self.unknown / self.tokens if self.tokens else 0.0
+
+    @property
+    def alarming(self) -> bool:
+        """Whether too much is unknown; a single unknown token counts only if nothing else was read."""
+        return self.share > MOST_UNKNOWN and (self.unknown > 1 or self.tokens == 1)
 
     def learn(self, examples: Sequence[Any], known: Callable[[Any], bool]) -> None:
         """Add examples of unknown values; `known` returns whether the vocabulary has a value."""
@@ -87,9 +99,14 @@ class Tally:
         self.owner = owner
         self.counts: dict[str, int] = dict.fromkeys(COUNTED, 0)
         self.columns: dict[str, list[Share]] = {}
+        self.labels: dict[str, Share] = {}  # true labels by column: they are no tokens that the model reads
         self.empty: dict[Any, int] = {}  # records without a step, by the codec that counted them
-        self._codecs = {id(codec): codec for codec in codecs}
         self._shares: dict[Any, Share] = {}
+        self.read_by(codecs)
+
+    def read_by(self, codecs: Sequence[Any]) -> None:
+        """Count for these codecs from now on."""
+        self._codecs = {id(codec): codec for codec in codecs}
 
     def counts_for(self, codec: Any) -> bool:
         """Return whether a codec is one of the task's own."""
@@ -102,13 +119,27 @@ class Tally:
             self.columns.setdefault(column, []).append(self._shares[key])
         return self._shares[key]
 
+    @property
+    def unknown(self) -> int:
+        """Number of unknown tokens in all columns."""
+        return sum(share.unknown for share in list(self._shares.values()))
+
+    def unknown_lines(self) -> list[str]:
+        """Return a sentence for each column with unknown tokens: their number and examples, without a share."""
+        return [
+            f"column {column!r}: {one.unknown:,} unknown {one.unit}, such as {', '.join(map(repr, one.examples))}"
+            for column, shares in list(self.columns.items())
+            for one in shares
+            if one.unknown
+        ]
+
     def alarms(self) -> list[str]:
         """Return a sentence for each column of which too much is unknown to everything that reads it."""
-        least = {column: min(shares, key=lambda one: one.share) for column, shares in self.columns.items()}
+        least = [(column, min(shares, key=lambda one: one.share)) for column, shares in self.columns.items()]
         return [
             f"{_sentence(column, one.to_json())}; answers and scores may say little"
-            for column, one in least.items()
-            if one.share > MOST_UNKNOWN
+            for column, one in (*least, *self.labels.items())
+            if one.alarming
         ]
 
     def report(self) -> dict[str, Any]:
@@ -171,6 +202,24 @@ def note_tokens(
         share.tokens += tokens
         share.unknown += unknown
         share.learn(examples, known)
+
+
+def note_labels(column: str, labels: int, unseen: Sequence[Any], known: Callable[[Any], bool]) -> None:
+    """Count the true labels of a column, and those that training never saw; without effect outside of a call.
+
+    Args:
+        column: its name.
+        labels: number of labels.
+        unseen: those that training never saw, one for each occurrence.
+        known: returns whether training saw a label.
+    """
+    tally = current()
+    if tally is not None and labels:
+        share = tally.labels.setdefault(column, Share("labels"))
+        share.tokens += labels
+        share.unknown += len(unseen)
+        share.learn(list(dict.fromkeys(unseen)), known)
+        tally.counts["unseen labels"] += len(unseen)
 
 
 @contextmanager

@@ -148,7 +148,7 @@ def test_a_text_is_written_token_by_token_as_generate_writes_it(language):
         answer = client.post("/v1/generate", json=body)
     assert answer.headers["content-type"].startswith("text/event-stream")
     found = events_of(answer)
-    assert found[-1] == ("done", {"stopped": "end"})
+    assert (found[-1][0], found[-1][1]["stopped"]) == ("done", "end")
     tokens = [value for name, value in found if name == "token"]
     written = [token for token in tokens if not token["read"]]
     assert "".join(token["text"] for token in written) == language.generate("ab", 20, 1.5, seed=3)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from unrolled.cli.drawing import generate_sequences
+from unrolled.cli.notes import noted
 from unrolled.errors import OptionError, message
 from unrolled.places import local_path
 
@@ -59,12 +60,14 @@ def generate(
         drawing = {"--temperature": temperature is not None, "--seed": seed is not None}
         more = {"--top-k": top_k, "--top-p": top_p != 1.0, "--given": given, "--out": out, "--offsets": offsets}
         _refuse("a language or sequence model, which draw", drawing | more)
-        _answer(task, prompt, length, count)
+        with noted(task):
+            _answer(task, prompt, length, count)
         return
     limit = 500 if length is None else length
     if "continue" in abilities:
         _refuse(f"a {type(task).__name__}", {"--top-k": top_k, "--top-p": top_p != 1.0, "--given": given})
-        generate_sequences(task, prompt, limit, temperature, seed, count, out, offsets)
+        with noted(task):
+            generate_sequences(task, prompt, limit, temperature, seed, count, out, offsets)
         return
     if "generate" not in abilities:
         expected = "a language model, translator, captioner or sequence model"
@@ -72,9 +75,10 @@ def generate(
     _refuse("a language model", {"--out": out, "--offsets": offsets})
     warmth = 0.8 if temperature is None else temperature
     start = {column: value for column, _, value in (pair.partition("=") for pair in given or [])}
-    for number in range(count):
-        own = None if seed is None else seed + number
-        print(prompt + task.generate(prompt, limit, warmth, top_k, top_p, own, start or None))
+    with noted(task):
+        for number in range(count):
+            own = None if seed is None else seed + number
+            print(prompt + task.generate(prompt, limit, warmth, top_k, top_p, own, start or None))
 
 
 def _answer(task: Any, prompt: str, length: int | None, count: int) -> None:

@@ -1,10 +1,19 @@
 """Notes on standard error: what the data held that the model does not know."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from unrolled.reading_report import lines_of
+from unrolled.reading_report import lines_of, quietly
+
+
+@contextmanager
+def noted(task: Any) -> Generator[None]:
+    """Print the report of what a task is asked while the block runs, in place of Python's warnings."""
+    with quietly():
+        yield
+    show_report(task.report_)
 
 
 def show_report(report: Mapping[str, Any]) -> None:

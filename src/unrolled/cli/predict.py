@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unrolled.cli.notes import show_report
+from unrolled.cli.notes import noted
 from unrolled.cli.reading import read_data, reading_of
 from unrolled.errors import ArtifactError, OptionError, message, unknown
 from unrolled.places import local_path
@@ -61,7 +61,6 @@ def predict(
     picture: Annotated[str, typer.Option(help="detectors: draw the alarms into this file: .svg, .png or .pdf")] = "",
 ) -> None:
     """Predict every record; the predictions are added to the columns of the data."""
-    from unrolled.reading_report import quietly
     from unrolled.tasks.registry import load
 
     target = local_path(out, "--out", OptionError) if out else None
@@ -90,9 +89,8 @@ def predict(
             message("--picture", expected="a Detector, whose alarms are drawn", received=type(task).__name__)
         )
     source = read_data(data, **reading_of(task))
-    with quietly():  # it is shown below
+    with noted(task):
         frame = answers(task, source, probabilities, given)
-    show_report(task.report_)
     if picture:
         from unrolled.plots.alarms import draw_alarms
 

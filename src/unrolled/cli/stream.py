@@ -68,6 +68,8 @@ def stream(
     warn_of_password(store)
     with Sessions(asked, store, max_batch=1024, ttl=ttl, precision=precision) as sessions:
         bad = _run(sessions, data, key, event_id, follow, strict)
+        for line in sessions.unknown:
+            print(f"note: {line}", file=sys.stderr)
     if bad:
         raise DataError(message(data if data != "-" else "standard input", expected="only lines that can be answered",
                                 received=f"{bad:,} that cannot, named above"))  # fmt: skip

@@ -167,6 +167,7 @@ class Codec(ABC):
         value_at: Callable[[int], Any] = int,
         knows: Callable[[Any], bool] = bool,
         missing: int = 0,
+        column: str = "",
     ) -> None:
         """Tell the call that runs, if it counts, what was read: see `unrolled.reading_report`.
 
@@ -177,6 +178,7 @@ class Codec(ABC):
             value_at: returns the value at a place.
             knows: returns whether the vocabulary has a value.
             missing: number of missing values, which are no unknown ones.
+            column: the column of the tokens; empty for the codec's first.
         """
         tally = current()
         if tally is None or not tally.counts_for(self):
@@ -184,7 +186,7 @@ class Codec(ABC):
         tally.empty[id(self)] = tally.empty.get(id(self), 0) + int((np.asarray(lengths) == 0).sum())
         tally.counts["missing values"] += int(missing)
         if unknown is not None:
-            share = tally.share(self.columns[0], self.unit, id(self))
+            share = tally.share(column or self.columns[0], self.unit, id(self))
             share.tokens += tokens
             share.unknown += len(unknown)
             share.learn(list(dict.fromkeys(map(value_at, unknown[:LOOKED_AT].tolist()))), knows)

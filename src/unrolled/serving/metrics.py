@@ -22,6 +22,7 @@ COUNTED = {
     "restarted": "sessions of another model that were restarted",
     "unavailable": "events that failed as the store was unavailable",
     "refused": "events the model could not read",
+    "unknown_tokens": "characters, words, values and items in events that training never saw",
 }
 MEASURED = {
     "largest_batch": "events of the largest batch",

@@ -122,9 +122,12 @@ class Report(Strict):
     missing_values: int = Field(alias="missing values")
     gaps_filled: int = Field(alias="gaps filled", description="missing rows of series")
     unseen_series: int = Field(alias="unseen series", description="series that training never saw")
+    unseen_labels: int = Field(alias="unseen labels", description="true labels that training never saw")
     rows_left_out: int = Field(alias="rows left out", description="such as those with a repeated time")
     times_that_did_not_fit: int = Field(alias="times that did not fit", description="that do not follow the clock")
-    warnings: list[str] = Field(description="a sentence for each column of which more than a fifth is unknown")
+    warnings: list[str] = Field(
+        description="a sentence for each column of which more than a fifth is unknown, and more than one of several"
+    )
 
 
 class Predictions(Strict):

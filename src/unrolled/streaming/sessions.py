@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.reading_report import Tally, counted
 from unrolled.streaming.durable import Ledger
 from unrolled.streaming.event_batching import Waiting, Work
 from unrolled.streaming.event_ids import EventId, Window
@@ -90,6 +91,7 @@ class Sessions:
         if max_sessions is not None and max_sessions < 1:
             raise OptionError(message("max_sessions", expected="an integer >= 1, or None", received=max_sessions))
         self._stream = stream
+        self._tally = Tally(self, stream.codecs)
         if precision == "float32" and (store is None or store == "memory:"):
             self._ledger: Ledger | Live = Live(ttl, max_sessions, window, max_bytes)
         else:
@@ -229,6 +231,7 @@ class Sessions:
         """
         with self._serving:
             self._stream = stream
+            self._tally.read_by(stream.codecs)
             self._ledger.swapped(stream)
 
     @property
@@ -243,12 +246,21 @@ class Sessions:
 
     @property
     def statistics(self) -> dict[str, int]:
-        """Counters since the start, the number of `waiting` events, and the `session_bytes` of this process."""
+        """Counters since the start, the number of `waiting` events, and the `session_bytes` of this process.
+
+        `unknown_tokens` are characters, words, values and items in events that training never saw.
+        """
         return {
             **asdict(self._ledger.counts),
+            "unknown_tokens": self._tally.unknown,
             "waiting": len(self._waiting),
             "session_bytes": self._ledger.held_bytes,
         }
+
+    @property
+    def unknown(self) -> list[str]:
+        """A sentence for each column of the events so far with tokens that training never saw, with examples."""
+        return self._tally.unknown_lines()
 
     def close(self) -> None:
         """Answer waiting events, accept no more, and close the store."""
@@ -270,7 +282,7 @@ class Sessions:
         swept = time.monotonic()
         while (works := self._waiting.take(SWEEP)) is not None:
             if works:
-                with self._serving:
+                with self._serving, counted(self._tally):
                     self._ledger.answer(self._stream, works)
                 self._waiting.done(works)
             if (now := time.monotonic()) - swept >= SWEEP:

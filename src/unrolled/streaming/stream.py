@@ -53,6 +53,7 @@ class Stream:
         stepping: the task's part.
         fingerprint: of the model, 16 hexadecimal digits.
         schema: kinds of the columns that the model learnt from; events are cast by it.
+        codecs: of the model, whose unknown tokens `Sessions` count.
 
     Example:
         >>> import unrolled as ur
@@ -63,8 +64,10 @@ class Stream:
         ('c', 'a')
     """
 
-    def __init__(self, stepping: Stepping, fingerprint: str, schema: Schema | None = None) -> None:
-        self._stepping, self.fingerprint = stepping, fingerprint
+    def __init__(
+        self, stepping: Stepping, fingerprint: str, schema: Schema | None = None, codecs: Sequence[Any] = ()
+    ) -> None:
+        self._stepping, self.fingerprint, self.codecs = stepping, fingerprint, codecs
         self._cast = None if schema is None or not schema.checks_events else schema.cast_event
 
     def initial_state(self) -> StreamState:

@@ -16,7 +16,7 @@ from unrolled.codecs.values import chunks, nothing_to_learn, unflatten
 from unrolled.errors import DataError, InputError, message, unknown
 from unrolled.metrics.scores import UNSEEN
 from unrolled.ragged import Ragged
-from unrolled.reading_report import note
+from unrolled.reading_report import note, note_labels
 
 IGNORED = -100  # index of a label to leave out of loss and score; torch's `ignore_index`
 
@@ -87,6 +87,7 @@ class Labels(Codec):
             raise self._unseen(values, lengths, int(unseen[0]))
         self._count(unknown=len(unseen))
         note("rows left out", len(unseen))
+        self._tell_labels(values, unseen)
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 
     def truth(self, records: Sequence[Record]) -> tuple[Ragged, Counter[Any]]:
@@ -106,7 +107,9 @@ class Labels(Codec):
         if None in values:
             raise self._unseen(values, lengths, values.index(None))
         indices = look_up(self._index, values, UNSEEN)
-        found = Counter(values[place] for place in np.flatnonzero(indices == UNSEEN).tolist())
+        unseen = np.flatnonzero(indices == UNSEEN)
+        self._tell_labels(values, unseen)
+        found = Counter(values[place] for place in unseen.tolist())
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths)), found
 
     def decode(self, encoded: Ragged) -> list[Any]:
@@ -116,6 +119,10 @@ class Labels(Codec):
         """Return the label of each index (M,); an ignored one becomes None."""
         self._require_fit()
         return [None if index == IGNORED else self.classes_[index] for index in np.asarray(indices).tolist()]
+
+    def _tell_labels(self, values: list[Any], unseen: np.ndarray) -> None:
+        named = [values[place] for place in unseen.tolist() if values[place] is not None]
+        note_labels(self.column, len(values), named, self._index.__contains__)
 
     def _unseen(self, values: list[Any], lengths: np.ndarray, step: int, start: int = 0) -> InputError:
         row = start + int(np.searchsorted(np.cumsum(lengths), step, side="right"))
@@ -200,6 +207,8 @@ class MultiLabels(Codec):
         vectors = np.zeros((len(records), len(self.classes_)), dtype=np.float32)  # (B, V)
         known = indices != IGNORED
         vectors[rows[known], indices[known]] = 1.0
+        strange = [values[place] for place in np.flatnonzero(~known).tolist()]
+        note_labels(self.column, len(values), strange, self._index.__contains__)
         unseen = [] if self.unseen == "ignore" else np.flatnonzero(~known).tolist()
         counts = np.bincount(rows[unseen], minlength=len(records)) if unseen else np.zeros(len(records), np.int64)
         whole = Ragged(torch.from_numpy(vectors), torch.ones(len(records), dtype=torch.int64))

@@ -1,7 +1,7 @@
 """`/v1/predict` and `/v1/generate`: predictions for whole records, and generated text as a stream."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -18,6 +18,7 @@ from unrolled.serving.sse import EventStream, event
 from unrolled.serving.strict_json import dumps_long
 from unrolled.tasks.language.language_model import LanguageModel
 from unrolled.tasks.language.live_generation import write_on
+from unrolled.tasks.shared.reported import reading
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
 CSV = "text/csv"
@@ -25,7 +26,7 @@ SLICE = 0.05  # seconds of writing between two checks that the client is still c
 CSV_BODY: Any = {"requestBody": {"content": {CSV: {"schema": {"type": "string"}, "example": "day,kwh\n1,2.5\n"}}}}
 STREAM: Any = {
     200: {
-        "description": "events `token` with text, expected, units and read; then `done`, or `error`",
+        "description": "events `token` with text, expected, units, read; then `done` with stopped, report; or `error`",
         "content": {
             "text/event-stream": {
                 "schema": {
@@ -70,15 +71,15 @@ async def generate(service: Asked, body: Annotated[Prompt, Body()], request: Req
     """Continue a prompt, token by token, as server-sent events; disconnecting ends it.
 
     The last event says why it stopped: `end`, `draining` where the server stops, or `busy` where the text has used up
-    its time and other requests wait.
+    its time and other requests wait; and, as `report`, what the prompt held that the model does not know.
     """
     if service.draining:
         raise Fault("draining", "this server is stopping")
     most = service.settings.max_length
     if body.length > most:
         raise Fault("length", message("length", expected=f"at most {most:,} tokens", received=f"{body.length:,}"))
-    steps = await service.ask(_begun, service.model, body)
-    return EventStream(_events(service, steps, request))
+    steps, report = await service.ask(_begun, service.model, body)
+    return EventStream(_events(service, steps, report, request))
 
 
 def _of_records(service: Service, body: Records) -> str:
@@ -95,18 +96,23 @@ def _of_csv(service: Service, data: bytes) -> str:
     return dumps_long(predictions(service.model, table_of_csv(service.model, data, service.bounds)))
 
 
-def _begun(model: Any, body: Prompt) -> Iterator[Any]:
+def _begun(model: Any, body: Prompt) -> tuple[Iterator[Any], dict[str, Any]]:
+    """Return the steps of a text, and what its prompt held that the model does not know."""
     if not isinstance(model, LanguageModel):
         raise UnsupportedError(f"a {type(model).__name__} does not generate text: use /v1/predict")
     try:
-        return write_on(model, **body.model_dump())
+        with reading(model) as tally:
+            steps = write_on(model, **body.model_dump())
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("prompt", error) from error
+    return steps, tally.report()
 
 
-async def _events(service: Service, steps: Iterator[Any], request: Request) -> AsyncIterator[str]:
+async def _events(
+    service: Service, steps: Iterator[Any], report: Mapping[str, Any], request: Request
+) -> AsyncIterator[str]:
     """Yield the steps as events; a thread writes for a moment, then the client is checked."""
     count = 0
     try:
@@ -119,7 +125,8 @@ async def _events(service: Service, steps: Iterator[Any], request: Request) -> A
             count += len(some)
             if not some:
                 break
-        yield event("done", {"stopped": "draining" if service.draining else "busy" if is_wanted() else "end"})
+        stopped = "draining" if service.draining else "busy" if is_wanted() else "end"
+        yield event("done", {"stopped": stopped, "report": report})
     except Exception as error:
         fault = fault_of(error)
         service.metrics.errors.labels(fault.kind).inc()

@@ -17,6 +17,7 @@ from unrolled.errors import OptionError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.scores import Scores
 from unrolled.nn.inputs import InputLayer
+from unrolled.reading_report import uncounted
 from unrolled.tasks.base import Task
 from unrolled.tasks.detection.alarms import threshold_for
 from unrolled.tasks.detection.bookkeeping import Keeping
@@ -283,7 +284,8 @@ class Detector(ReadsWatched, Task):
         tables = []
         for part in parts_of(self._source(data), every):
             tables.append(self.detect(part))
-            self.partial_fit(part, updates=updates)
+            with uncounted():  # the same rows again
+                self.partial_fit(part, updates=updates)
         keys = [name for name in (self.watched_.group, self.watched_.time) if name is not None]
         return pl.concat(tables).sort(keys, maintain_order=True)
 

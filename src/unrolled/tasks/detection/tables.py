@@ -13,6 +13,7 @@ from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, message, whole_number
 from unrolled.forms import some
+from unrolled.reading_report import note
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.shared.column_codecs import require
@@ -139,6 +140,8 @@ def series_of(source: Table, watched: Watched) -> list[Rows]:
     for name, frame in source.series():
         times = moments(frame[watched.time], watched.dated, watched.time_form)
         values = _events(frame[watched.columns[0]]) if watched.events else _numbers(frame, watched.columns)
+        if not watched.events:  # the codec of events counts its own
+            note("missing values", int(np.isnan(values).sum()))
         found.append(Rows("" if name is None else str(name), times, values, frame.select(keys)))
     return found
 

@@ -24,6 +24,7 @@ from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.engine import final
+from unrolled.tasks.items.event_report import note_event
 from unrolled.tasks.items.item_ranking import allowed_items
 from unrolled.tasks.shared.option_checks import check_flag
 from unrolled.tasks.shared.stream_events import events_of_log
@@ -146,6 +147,7 @@ class ItemReader:
                         received=repr(record[columns.time or ""]), remedy="send events in order")
             )  # fmt: skip
         item = columns.catalogue.index_of(record[columns.item])
+        note_event(columns.item, record[columns.item], columns.catalogue)
         habits, recalled = kept.habits, {}
         if columns.recalled:
             dated = None

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,6 +35,7 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.ragged import Ragged
+from unrolled.reading_report import uncounted
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsTexts
@@ -302,7 +304,8 @@ class LanguageModel(ReadsTexts, Task):
                 if len(written) == length or int(token) == self.boundary_:
                     break
                 written.append(int(token))
-        before = self._tokens([prompt]).values
+        with uncounted():  # it was counted where it was read
+            before = self._tokens([prompt]).values
         whole = torch.cat([before, torch.tensor(written, dtype=torch.int64)])
         return self._spell(whole)[len(self._spell(before)) :]
 
@@ -318,7 +321,9 @@ class LanguageModel(ReadsTexts, Task):
         return self._legal(ends), state
 
     def _encode_prompts(self, records: Sequence[Mapping[str, Any]]) -> Batch:
-        tokens = self._tokens([record[self.text] for record in records])
+        texts = [record[self.text] for record in records]
+        with nullcontext() if any(texts) else uncounted():  # a text that starts from nothing is no empty record
+            tokens = self._tokens(texts)
         edges = torch.full((len(records),), self.boundary_)
         statics = {} if self.given_ is None else self.given_.encode_all(records).statics
         return Batch({TEXT: with_edges(edges, tokens, after=False)}, statics)

@@ -14,6 +14,7 @@ from unrolled.decoding.sampling import generator_of, probabilities
 from unrolled.errors import whole_number
 from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
+from unrolled.reading_report import uncounted
 from unrolled.tasks.language.language_model import TEXT, LanguageModel
 from unrolled.tasks.language.texts import check_given
 
@@ -80,7 +81,8 @@ def write_on(
         logits, state = model._read(record)
         probabilities(logits, temperature, top_k, top_p)  # an invalid option is refused now, not at the first step
         drawing = (temperature, top_k, top_p)
-        shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
+        with uncounted():  # the same prompt again
+            shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
     generator = generator_of(seed)
     return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
 
@@ -99,7 +101,8 @@ def _steps(
 ) -> Iterator[Written]:
     yield from shown
     spelling = _Spelling(model)
-    spelling.begin(model._tokens([prompt]).values)
+    with uncounted():
+        spelling.begin(model._tokens([prompt]).values)
     for _ in range(length):
         with torch.no_grad():  # not around the yield: it would also apply to the caller's code
             shares = probabilities(logits, *drawing)

@@ -20,6 +20,7 @@ import numpy as np
 
 from unrolled.codecs.base import Codec
 from unrolled.codecs.text.characters import Characters
+from unrolled.codecs.text.pieces import PieceCodec
 from unrolled.codecs.text.words import Words
 from unrolled.ragged import Ragged
 
@@ -39,7 +40,7 @@ class UnknownTokens:
         (11.951, 11.951)
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec | PieceCodec) -> None:
         self.codec = codec
 
     def nats(self, records: Sequence[Mapping[str, Any]], tokens: Ragged) -> np.ndarray:

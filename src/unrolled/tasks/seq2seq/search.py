@@ -1,6 +1,6 @@
 """Answers: the beam search for the best texts that a network could write, with their scores."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
 from unrolled.nn.decoder import DecoderState
 from unrolled.ragged import Ragged
+from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.seq2seq.target_text import TargetText
 
 BEAM = 4  # hypotheses kept at each step by default
@@ -152,7 +153,7 @@ def writable(logs: Tensor, target: TargetText) -> Tensor:
 
 
 def score_targets(network: EncoderDecoder, target: TargetText, examples: Batch) -> np.ndarray:
-    """Return the log-probability of each record's target in nats, (B,); unknown pieces count nothing.
+    """Return the log-probability of each record's target in nats, (B,); an unknown piece has that of its class.
 
     Args:
         network: in evaluation mode.
@@ -167,9 +168,26 @@ def score_targets(network: EncoderDecoder, target: TargetText, examples: Batch) 
             raw, _ = network(batch)
         logs = writable(raw.values, target).log_softmax(1)
         tokens = batch.targets.values
-        chosen = logs.gather(1, tokens.clamp(min=0)[:, None]).squeeze(1) * (tokens >= 0)
+        chosen = logs.gather(1, tokens.clamp(min=0)[:, None]).squeeze(1)
+        if target.unknown is not None:
+            chosen = torch.where(tokens < 0, raw.values.log_softmax(1)[:, target.unknown], chosen)
         totals[rows.numpy()] = Ragged(chosen, batch.lengths).padded().sum(1).numpy()
     return totals
+
+
+def spelling_nats(target: TargetText, records: Sequence[Mapping[str, Any]], examples: Batch) -> np.ndarray:
+    """Return the nats of spelling the unknown pieces of each record's target, (B,).
+
+    Args:
+        target: the text that the network writes.
+        records: the records.
+        examples: the same, encoded with targets; a piece that can be copied is no unknown one.
+    """
+    assert isinstance(examples.targets, Ragged)
+    tokens = examples.targets.values
+    if target.unknown is not None:
+        tokens = torch.where(tokens < 0, target.unknown, tokens)
+    return UnknownTokens(target.codec).nats(records, examples.targets.with_values(tokens))
 
 
 def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | None) -> list[list[int]]:

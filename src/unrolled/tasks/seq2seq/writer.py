@@ -24,6 +24,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics.scores import Scores
 from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
+from unrolled.reading_report import uncounted
 from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsSources
 from unrolled.tasks.seq2seq.inspect_writer import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
@@ -37,11 +38,12 @@ from unrolled.tasks.seq2seq.search import (
     score_targets,
     search,
     search_options,
+    spelling_nats,
 )
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import check_named
-from unrolled.tasks.shared.reported import reading
+from unrolled.tasks.shared.reported import reported
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
@@ -262,7 +264,6 @@ class Writer(ReadsSources, Task):
             y: true texts, when `data` is a list.
             beam_size: see `predict`.
         """
-        self._fitted()
         options = search_options(beam_size=beam_size)
         source = self._source(data, y)
         records, examples, copies = self._prepared(source, targets=False)
@@ -340,9 +341,9 @@ class Writer(ReadsSources, Task):
         return as_texts([record[self.target_.column] for record in records])
 
     def score_pairs(self, data: Any) -> np.ndarray:
-        """Return the log-probability of each record's target in nats, (B,); unknown pieces are left out."""
-        self._fitted()
-        return self._score_encoded(self._encode(self._source(data)))
+        """Return the log-probability of each record's target in nats, (B,); an unknown piece pays for its spelling."""
+        records, examples, _ = self._prepared(self._source(data), targets=True)
+        return self._score_encoded(examples) - spelling_nats(self.target_, records, examples)
 
     def _score_encoded(self, examples: Batch) -> np.ndarray:
         return score_targets(self._fitted().eval(), self.target_, examples)
@@ -360,13 +361,14 @@ class Writer(ReadsSources, Task):
         self._fitted()
         row = whole_number("row", row, least=0)
         source = self._source(data, y)
-        with reading(self) as tally:
+        with reported(self) as tally:
             records, examples, copies = self._prepared(source, targets=True)
             check_row(examples, row)
             scores, answers = self._scored(source, records, examples, copies)
         read, _ = self._places(records)
         shown = some_rows(row, len(records))
-        workings = self.workings([records[place] for place in shown])
+        with uncounted():  # the same records again
+            workings = self.workings([records[place] for place in shown])
         return look_inside_writer(
             self.network_,
             examples,

@@ -147,13 +147,13 @@ class Panel:
             if name not in self.calendars.places and calendar.found.outside and calendar not in self.calendars.known:
                 misfits[name] = calendar
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
+            note("missing values", int(np.isnan(_until_last_known(one.values)).sum()))
             series.append(self._split_future(self._filled(one), horizon))
         warn_of_misfits(misfits)
         return series
 
     def _split_future(self, series: Series, horizon: int) -> Series:
-        known = np.flatnonzero(~np.isnan(series.values))
-        end = int(known[-1]) + 1 if len(known) else 0
+        end = len(_until_last_known(series.values))
         return replace(series.cut(0, end), future=series.known[end : end + horizon])
 
     def _in_form(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -361,3 +361,9 @@ class Panel:
             phases=found,
             cycles=data["cycles"],
         )
+
+
+def _until_last_known(values: np.ndarray) -> np.ndarray:
+    """Return a series without the missing values at its end, which are the future."""
+    known = np.flatnonzero(~np.isnan(values))
+    return values[: known[-1] + 1] if len(known) else values[:0]

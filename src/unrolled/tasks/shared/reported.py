@@ -14,7 +14,22 @@ from typing import Any
 from unrolled.metrics.scores import Scores
 from unrolled.reading_report import Tally, UnrolledWarning, counted, current, is_quiet, uncounted
 
-REPORTED = ("predict", "predict_proba", "n_best", "detect", "backtest", "score_texts", "score_pairs", "evaluate")
+REPORTED = (
+    "predict",
+    "predict_proba",
+    "n_best",
+    "generate",
+    "draw",
+    "detect",
+    "follow",
+    "backtest",
+    "score_texts",
+    "score_pairs",
+    "confusion",
+    "align",
+    "workings",
+    "evaluate",
+)
 
 
 class Reported:
@@ -59,6 +74,18 @@ def reading(task: Any) -> Generator[Tally]:
         yield tally
 
 
+@contextmanager
+def reported(task: Any) -> Generator[Tally]:
+    """Count what a fitted task reads while the block runs, then set its report and warn, as its methods do.
+
+    Args:
+        task: the fitted task.
+    """
+    with reading(task) as tally:
+        yield tally
+    _say(task, tally)
+
+
 def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a method of a task."""
 
@@ -73,10 +100,15 @@ def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
                 return method(self, *arguments, **options)
         with reading(self) as tally:
             answer = method(self, *arguments, **options)
-        self.report_ = tally.report()
-        if not is_quiet():
-            for alarm in tally.alarms():
-                warnings.warn(alarm, UnrolledWarning, stacklevel=2)
+        _say(self, tally)
         return replace(answer, report=self.report_) if isinstance(answer, Scores) else answer
 
     return reporting
+
+
+def _say(task: Any, tally: Tally) -> None:
+    """Set the report of a task, and warn of what is unknown."""
+    task.report_ = tally.report()
+    if not is_quiet():
+        for alarm in tally.alarms():
+            warnings.warn(alarm, UnrolledWarning, stacklevel=4)

@@ -29,7 +29,8 @@ class Streamed:
         steps = self._stepping(**options)
         given = {name: value for name, value in self.get_params(deep=False).items() if name in SHAPING}
         plain = [type(self).__name__, given, self._learnt_to_json(), options]
-        return Stream(steps, fingerprint(plain, network.state_dict()), self.schema_)
+        codecs = [*self._input_codecs(), *self._answer_codecs()]
+        return Stream(steps, fingerprint(plain, network.state_dict()), self.schema_, codecs)
 
     def check(self: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
         """Check the laws on this model: whole sequences, chunks, single steps, many streams, outputs and gradients.
