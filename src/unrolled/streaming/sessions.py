@@ -270,9 +270,13 @@ class Sessions:
         swept = time.monotonic()
         while (works := self._waiting.take(SWEEP)) is not None:
             if works:
-                with self._serving:
-                    self._ledger.answer(self._stream, works)
-                self._waiting.done(works)
+                short = [work for work in works if not work.is_long]
+                for batch in (short, [work for work in works if work.is_long] if len(short) < len(works) else []):
+                    if batch:
+                        with self._serving:
+                            self._ledger.answer(self._stream, batch)
+                self._waiting.done([work for work in works if work.settled])
+                self._waiting.again([work for work in works if not work.settled])
             if (now := time.monotonic()) - swept >= SWEEP:
                 self._ledger.sweep()
                 swept = now
