@@ -70,7 +70,12 @@ class Waiting:
     Args:
         max_batch: maximum number of events per batch.
         max_wait: maximum number of seconds that a batch waits for more.
+
+    Attributes:
+        has_long: whether the last batch has long events.
     """
+
+    has_long = False
 
     def __init__(self, max_batch: int, max_wait: float) -> None:
         self._max_batch, self._max_wait = max_batch, max_wait
@@ -121,11 +126,16 @@ class Waiting:
             there = len(self._ready)
             if there < self._max_batch and not self._closed and self._rate * self._max_wait >= there:
                 self._rest(min(2 * there, self._max_batch), self._max_wait)
-            works, steps = [], 0
-            while self._ready and len(works) < self._max_batch and steps < self._room:
-                work = self._ready.take()
-                steps += min(work.size, PART)
+            works, steps, next_one, room, self.has_long = [], 0, self._ready.take, self._room, False
+            for _ in range(min(len(self._ready), self._max_batch)):
+                work = next_one()
                 works.append(work)
+                size = work.size
+                if size > PART:
+                    size, self.has_long = PART, True
+                steps += size
+                if steps >= room:
+                    break
             self._waiting -= len(works)
             self._steps = steps
             self._taken_at, self._arrived_at = time.monotonic(), self._arrived

@@ -64,7 +64,8 @@ class Live:
                 heard = self._heard(table, works)
                 new = [work for work in works if work not in heard] if heard else works
                 slots = table.find([work.key for work in new])
-                states, versions = table.states(slots), [table.written(work.key) for work in new if work.is_long]
+                states = table.states(slots)
+                versions = [table.written(work.key) for work in new] if works[0].is_long else ()
             for work, output in heard.items():
                 self.counts.count_repeat(output)
                 work.settle(output)

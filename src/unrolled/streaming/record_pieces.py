@@ -96,18 +96,17 @@ class Pieces:
             event: as for `take`.
             most: maximum number of steps of a part.
         """
-        named: Mapping[str, Any] = event if isinstance(event, Mapping) else dict.fromkeys(self._holders, event)
-        counts = {holder.count(named.get(column)) for column, holder in self._holders.items()}
+        single = not isinstance(event, Mapping)
+        values = dict.fromkeys(self._holders, event) if single else event
+        counts = {holder.count(values.get(column)) for column, holder in self._holders.items()}
         count = counts.pop() if len(counts) == 1 else 1
         pieces = -(-count // most)
         if pieces <= 1:
             return [event]
-        cuts = [count * number // pieces for number in range(pieces + 1)]
-        if named is not event:
-            return [event[start:end] for start, end in pairwise(cuts)]
-        return [
-            {**named, **{column: named[column][start:end] for column in self._holders}} for start, end in pairwise(cuts)
-        ]
+        cuts = pairwise(count * number // pieces for number in range(pieces + 1))
+        if single:
+            return [event[start:end] for start, end in cuts]
+        return [{**event, **{name: event[name][start:end] for name in self._holders}} for start, end in cuts]
 
     def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
         """Return what was held back, as a record, at the end of a sequence."""
