@@ -21,9 +21,10 @@ class Server:
     Args:
         model: the folder.
         options: of the command line.
+        files: how many files it may open; None = as many as this process.
     """
 
-    def __init__(self, model: Path, *options: str) -> None:
+    def __init__(self, model: Path, *options: str, files: int | None = None) -> None:
         command = [
             sys.executable,
             "-W",
@@ -36,6 +37,8 @@ class Server:
             "0",
             *options,
         ]
+        if files is not None:
+            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNROLLED_TOKEN": ""}
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         self.lines: list[str] = []

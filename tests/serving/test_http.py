@@ -164,15 +164,18 @@ class Visitor:
         return self.held
 
 
-def test_a_connection_that_asks_nothing_makes_room_for_one_that_comes():
-    door, idle, busy = Door(2), Visitor(), Visitor()
-    door.rests(busy)
-    door.rests(idle)
+def test_the_connection_that_has_been_quiet_for_the_longest_time_makes_room_for_one_that_comes():
+    door, idle, busy, slow = Door(3), Visitor(), Visitor(), Visitor()
+    for one in (slow, busy, idle):
+        door.rests(one)
     door.asks(busy)
-    assert door.admits(2)
+    door.rests(slow)  # a part of its request has come
     assert door.admits(3)
-    assert (idle.closed, busy.closed) == (True, False)
-    assert not door.admits(3)  # nobody rests
+    assert door.admits(4)
+    assert (idle.closed, busy.closed, slow.closed) == (True, False, False)
+    assert door.admits(4)
+    assert (busy.closed, slow.closed) == (False, True)
+    assert not door.admits(4)  # all of them are answered
 
 
 def test_answers_that_are_not_taken_are_bounded_all_together(monkeypatch):

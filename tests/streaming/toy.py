@@ -54,6 +54,12 @@ class Toy:
             _, state = self.step(event, state)
         return state
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        return [event]
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        return outputs[-1]
+
     def finish(self, state: StreamState) -> Answer:
         return {"count": state.memory[0]}, state
 

@@ -46,6 +46,10 @@ class Holder(Protocol):
         """Return what waited, if nothing follows."""
         ...
 
+    def count(self, piece: Any) -> int:
+        """Return the number of places between which a piece can be cut by slices; 1 where it cannot."""
+        ...
+
 
 class Steps:
     """Values of single steps: a piece is one value, or a list of values.
@@ -61,16 +65,20 @@ class Steps:
         self.vectors = vectors
 
     def push(self, piece: Any, held: Any) -> tuple[Any, Any]:
-        if isinstance(piece, np.ndarray):
-            several = piece.ndim == 1 + self.vectors
-        else:
-            several = isinstance(piece, list | tuple)
-            if several and self.vectors:
-                several = not len(piece) or isinstance(piece[0], list | tuple | np.ndarray)
-        return (piece if several else [piece]), held
+        return (piece if self._are_several(piece) else [piece]), held
 
     def rest(self, held: Any) -> Any:
         return []
+
+    def count(self, piece: Any) -> int:
+        return len(piece) if self._are_several(piece) else 1
+
+    def _are_several(self, piece: Any) -> bool:
+        if isinstance(piece, np.ndarray):
+            return piece.ndim == 1 + self.vectors
+        if not isinstance(piece, list | tuple):
+            return False
+        return not self.vectors or not len(piece) or isinstance(piece[0], list | tuple | np.ndarray)
 
 
 class Text:
@@ -108,6 +116,9 @@ class Text:
     def rest(self, held: Any) -> str:
         half, text = held
         return text + half.decode("utf-8", "replace")
+
+    def count(self, piece: Any) -> int:
+        return len(piece) if isinstance(piece, str | bytes) else 1
 
     def _settled(self, text: str) -> int:
         """Return the number of characters that no later text can change."""

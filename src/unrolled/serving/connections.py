@@ -12,7 +12,7 @@ except ImportError:  # Windows has no such limits
     resource = None
 
 SPARE = 1_000  # HTTP connections in addition to WebSockets
-RESERVED = 64  # file descriptors for the store, the model and the log
+RESERVED = 64  # file descriptors for the store, the model, the log, and connections that are about to be closed
 UNREAD = 64 << 20  # bytes of responses that all clients together have not read
 UNTAKEN = 128 << 20  # bytes of frames that all WebSockets together have sent, not yet read by the application
 FEWEST = 4  # slow clients that are never cut off for memory
@@ -30,7 +30,9 @@ class Held(Protocol):
 
 
 class Door:
-    """The limit on open connections; when it is reached, the oldest idle connection is closed for a new one.
+    """The limit on open connections; when it is reached, one without a complete request is closed for a new one.
+
+    That is the one from which no bytes have arrived for the longest time.
 
     Args:
         most: maximum number of open connections.
@@ -39,7 +41,7 @@ class Door:
     def __init__(self, most: int) -> None:
         self.most = most
         self.untaken = 0
-        self._idle: dict[Held, None] = {}  # connections without a request, the oldest first
+        self._quiet: dict[Held, None] = {}  # connections without a complete request, in order of their last bytes
         self._slow: dict[Held, None] = {}  # connections whose responses wait in our memory, the oldest first
 
     @property
@@ -55,19 +57,20 @@ class Door:
         """
         if there <= self.most:
             return True
-        oldest = next(iter(self._idle), None)
-        if oldest is not None:
-            self.leaves(oldest)
-            oldest.close_now()
-        return oldest is not None
+        quiet = next(iter(self._quiet), None)
+        if quiet is not None:
+            self.leaves(quiet)
+            quiet.close_now()
+        return quiet is not None
 
     def rests(self, connection: Held) -> None:
-        """Note that a connection is idle."""
-        self._idle[connection] = None
+        """Note that a connection has no complete request, and that bytes of one may have arrived."""
+        self._quiet.pop(connection, None)
+        self._quiet[connection] = None
 
     def asks(self, connection: Held) -> None:
-        """Note that a connection has a request."""
-        self._idle.pop(connection, None)
+        """Note that a connection has a complete request."""
+        self._quiet.pop(connection, None)
 
     def waits(self, connection: Held) -> None:
         """Note that a client reads slowly; where slow clients leave too many bytes unread, close the oldest ones."""

@@ -41,6 +41,11 @@ class Sent(Work):
         super().__init__(key, event, event_id, waiter)
         self._waiter, self._hub, self.start = waiter, hub, time.perf_counter()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the connection is open."""
+        return self._waiter in self._hub.waiters
+
     def answer(self, found: Any) -> None:
         """Pass the answer to the hub, from the sessions' thread."""
         self._hub.put(self._waiter, self, found)

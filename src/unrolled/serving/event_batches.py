@@ -61,6 +61,11 @@ class OneOfPart(Work):
         self.start, self.took = time.perf_counter(), 0.0
         self.found: Any = TimeoutError()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the request waits for its answers."""
+        return not self.part.is_over
+
     def answer(self, found: Any) -> None:
         """Keep the answer, in the sessions' thread, and wake the request after the last one."""
         self.found, self.took = found, time.perf_counter() - self.start
@@ -73,6 +78,11 @@ class _Part:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._left = loop, 0
         self._over: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all answers are there, or the request waits no longer."""
+        return self._over.done()
 
     async def put(self, put: Callable[[Sequence[Work]], None], works: Sequence[OneOfPart]) -> None:
         """Queue the valid events, and wait until all of them have their answer."""

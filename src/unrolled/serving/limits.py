@@ -72,6 +72,7 @@ class Bounded:
         self.running = 0
         self.writers: dict[Place, None] = {}  # places of requests that generate text, the oldest first
         self.held = 0  # bytes of large bodies in memory
+        self.waiting = 0  # number of large bodies that wait for their turn
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,12 +122,23 @@ class Bounded:
             oldest.is_wanted = True
 
     async def _turn(self, places: contextlib.ExitStack) -> None:
-        """Wait until a large body may be answered."""
+        """Wait until a large body may be answered.
+
+        Raises:
+            Fault: as many wait as there are places, or it took longer than a request may.
+        """
+        if self.waiting >= self.settings.max_requests:
+            raise Fault(
+                "busy", message("large bodies", expected=f"at most {self.waiting} that wait", received="one more")
+            )
+        self.waiting += 1
         try:
             async with asyncio.timeout(self.settings.timeout):
                 await self._large.acquire()
         except TimeoutError:
             raise Fault("busy", "other large bodies were answered all the time: retry later") from None
+        finally:
+            self.waiting -= 1
         places.callback(self._large.release)
 
     def _leave(self, places: contextlib.ExitStack, owed: list["Future[Any]"]) -> None:

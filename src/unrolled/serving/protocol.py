@@ -168,8 +168,11 @@ class Http(Watched, H11Protocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and not cycle.response_complete:
             self._stop()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+            if cycle.more_body:
+                self._door.rests(self)
+        else:
+            if self._timer is None:
+                self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
             self._door.rests(self)
 
     def _stop(self) -> None:

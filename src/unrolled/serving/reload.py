@@ -21,7 +21,7 @@ async def reload(service: Service) -> bool:
     before = service.fingerprint
     try:
         model = await asyncio.to_thread(load, service.settings.model, False)  # it may take longer than a request
-        await service.ask(service.take, model)
+        await service.look(service.take, model)
     except Exception:
         log.exception("reload failed; the old model is kept")
         service.metrics.reloads.labels("failed").inc()

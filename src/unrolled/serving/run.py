@@ -22,9 +22,9 @@ from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.application:from_environment"
+LOOP = "unrolled.serving.event_loop:Loop"
 SEND_BUFFER = 1 << 18  # bytes that the kernel buffers for a client that does not read
 UNSENT = 1 << 14  # of those, the bytes that may be not yet sent, where the kernel supports this limit
-BACKLOG = 2048  # connections that wait to be accepted: a thousand may arrive at once
 
 
 def run(settings: Settings) -> None:
@@ -49,7 +49,7 @@ def run(settings: Settings) -> None:
             access_log=False,
             server_header=False,
             lifespan="on",
-            backlog=BACKLOG,
+            loop=LOOP,
             http=Http,
             ws=Protocol,
             ws_max_size=settings.max_body,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +87,9 @@ class Service:
         )
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
-        self._workers = ThreadPoolExecutor(4, thread_name_prefix="asked")  # predictions, texts, the store
+        # predictions and texts: each thread that computes makes the event loop wait longer for Python's lock
+        self._workers = ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 1)), thread_name_prefix="asked")
+        self._stored = ThreadPoolExecutor(2, thread_name_prefix="stored")  # sessions and metrics, without a long queue
         self._reader = ThreadPoolExecutor(
             1, thread_name_prefix="reader"
         )  # large bodies: JSON is read under Python's lock
@@ -134,6 +137,14 @@ class Service:
             TimeoutError: it took longer.
         """
         return await self._within(self._workers.submit(function, *arguments))
+
+    async def look(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function that needs no prediction, such as one of the sessions, in a thread of its own pool.
+
+        Raises:
+            TimeoutError: it took longer than a request may.
+        """
+        return await self._within(self._stored.submit(function, *arguments))
 
     async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Parse a large body in a thread, one after the other.
@@ -194,7 +205,7 @@ class Service:
         when, good = self._probed
         if time.monotonic() - when > PROBE:
             try:
-                await self.ask(self._sessions.keys, 1)
+                await self.look(self._sessions.keys, 1)
                 good = True
             except (StoreUnavailable, TimeoutError):
                 good = False
@@ -219,7 +230,7 @@ class Service:
         """Answer waiting events, then stop."""
         if self._sessions is not None:
             self._sessions.close()
-        for pool in (self._workers, self._reader, self._painter):
+        for pool in (self._workers, self._stored, self._reader, self._painter):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

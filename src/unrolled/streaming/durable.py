@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unrolled.errors import AnswerLost, RepeatedEvent, StoreUnavailable, UnrolledError
-from unrolled.streaming.batch_step import stepped
+from unrolled.streaming.batch_step import UNREAD, stepped
 from unrolled.streaming.cache import Cache
 from unrolled.streaming.counters import Counts
 from unrolled.streaming.event_batching import Work
@@ -172,10 +172,12 @@ class Ledger:
     def _step(self, stream: Stream, works: list[Work], before: list[Known], tried: set[str]) -> list[Work]:
         """Step and write; return the events whose session another writer changed meanwhile."""
         states = [known.session and known.session.state for known in before]
-        outputs, after = stepped(stream, [work.event for work in works], states)
+        outputs, after = stepped(stream, works, states, [known.version for known in before])
         writes: list[Write] = []
         written, again = [], []
         for work, known, output, state in zip(works, before, outputs, after, strict=True):
+            if output is UNREAD:
+                continue
             if isinstance(output, Exception):
                 self._refuse(work, output)
                 continue

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from unrolled.errors import ArtifactError, RepeatedEvent, UnrolledError, message
-from unrolled.streaming.batch_step import stepped
+from unrolled.streaming.batch_step import UNREAD, stepped
 from unrolled.streaming.counters import Counts
 from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import FORMLESS, NOTHING, Window
@@ -48,6 +48,7 @@ class Live:
         self._ttl, self._most = math.inf if ttl is None else ttl, math.inf if most is None else most
         self._window, self._most_bytes, self._clock, self._lock = window, most_bytes, clock, Lock()
         self._tables: dict[str, Table] = {}  # by the model's fingerprint
+        self._last = -math.inf  # time of the last write
         self._overtaken: set[str] = set()  # keys that were reset or replaced since the last batch was copied out
 
     # ---- called by the worker thread only ------------------------------------------------------------
@@ -64,15 +65,17 @@ class Live:
                 new = [work for work in works if work not in heard] if heard else works
                 slots = table.find([work.key for work in new])
                 states = table.states(slots)
+                versions = [table.written(work.key) for work in new] if works[0].is_long else ()
             for work, output in heard.items():
                 self.counts.count_repeat(output)
                 work.settle(output)
             if new:
-                outputs, after = stepped(stream, [work.event for work in new], states)
+                outputs, after = stepped(stream, new, states, versions)
                 with self._lock:
                     self._write(table, new, slots, outputs, after)
                 for work, output in zip(new, outputs, strict=True):
-                    work.settle(output)
+                    if output is not UNREAD:
+                        work.settle(output)
         except Exception as fault:  # any error goes to the waiting callers, and the next batch is served
             for work in works:
                 work.settle(fault)
@@ -111,7 +114,7 @@ class Live:
                     message("state", expected=f"{table.width} numbers", received=f"shape {state.network.shape}")
                 )
             self._drop(key)
-            table.write([key], [0], [state.memory], state.network[None], self._clock())
+            table.write([key], [0], [state.memory], state.network[None], self._later())
             self._overtaken.add(key)
             if self._bytes() > self._most_bytes:
                 self._evict()
@@ -158,7 +161,9 @@ class Live:
     ) -> None:
         memories, rows = memories_of(after), rows_of(after)
         heard = self._remembered(table, works, outputs)
-        good = [place for place, output in enumerate(outputs) if not isinstance(output, Exception)]
+        good = [
+            place for place, output in enumerate(outputs) if not isinstance(output, Exception) and output is not UNREAD
+        ]
         self.counts.events += len(good)
         if len(good) < len(works):
             self.counts.refused += sum(isinstance(output, UnrolledError) for output in outputs)
@@ -171,7 +176,7 @@ class Live:
             self.counts.restarted += sum(
                 self._drop(work.key) for work, slot in zip(works, slots, strict=True) if not slot
             )
-        table.write([work.key for work in works], slots, memories, rows, self._clock())
+        table.write([work.key for work in works], slots, memories, rows, self._later())
         for work in works if heard else ():
             if work in heard:
                 table.remember(work.key, heard[work])
@@ -181,7 +186,7 @@ class Live:
         """Return what sessions remember of ids; replace an answer that cannot be stored as bytes by its error."""
         found: dict[Work, bytes] = {}
         for place, work in enumerate(works):
-            if work.event_id is not None and not isinstance(outputs[place], Exception):
+            if work.event_id is not None and not isinstance(outputs[place], Exception) and outputs[place] is not UNREAD:
                 try:
                     before = table.heard.get(work.key, NOTHING)
                     found[work] = self._window.after(before, work.event_id, outputs[place])
@@ -202,6 +207,11 @@ class Live:
                     if again is not None:
                         found[work] = again.answer
         return found
+
+    def _later(self) -> float:
+        """Return the time, later than that of every write before: it also tells whether a session was changed."""
+        self._last = max(self._clock(), math.nextafter(self._last, math.inf))
+        return self._last
 
     def _bytes(self) -> int:
         return sum(table.held_bytes for table in self._tables.values())

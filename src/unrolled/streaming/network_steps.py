@@ -64,6 +64,14 @@ class Reader(Protocol):
         """The form of an answer; used where `repeats`."""
         ...
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        """Cut an event into events of at most `most` steps, if it can be cut."""
+        ...
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        """Return the answer to an event from those to its parts."""
+        ...
+
     def encode(self, pieces: Sequence[Any], fresh: Sequence[bool]) -> Batch:
         """Encode pieces for the network; `fresh` marks those that begin a sequence."""
         ...
@@ -165,6 +173,12 @@ class NetworkSteps:
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
         return self.reader.events(source, rng)
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        return self.reader.parts(event, most)
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        return self.reader.joined(outputs)
+
     def _advance(self, pieces: list[Any], memories: list[Any], states: list[StreamState]) -> list[Answer]:
         if not pieces:
             return []
@@ -181,6 +195,11 @@ class NetworkSteps:
             # a copy of the row: a view would keep the states of all the others alive
             answers.append((output, StreamState(kept, after[row].copy() if read else before.network)))
         return answers
+
+
+def last_of(outputs: Sequence[Any]) -> Any:
+    """Return the last answer; a part without anything to read has none."""
+    return next((output for output in reversed(outputs) if output is not None), None)
 
 
 def end_to_end(batch: Batch) -> Batch:

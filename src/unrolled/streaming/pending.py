@@ -9,13 +9,18 @@ from unrolled.streaming.event_ids import EventId
 
 
 class Asked(Work):
-    """A queued event whose answer goes into a future; it is read even if the future is cancelled."""
+    """A queued event whose answer goes into a future; it is read even if the future is cancelled, unless it is long."""
 
     __slots__ = ("future",)
 
     def __init__(self, key: str, event: Any, event_id: EventId | None) -> None:
         super().__init__(key, event, event_id)
         self.future: Future[Any] = Future()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the future was not cancelled."""
+        return not self.future.cancelled()
 
     def answer(self, found: Any) -> None:
         """Set the result or the exception of the future."""

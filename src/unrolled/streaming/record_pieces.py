@@ -1,6 +1,7 @@
 """Records that arrive in pieces: sequences grow, single values keep their last given value."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from unrolled.codecs.base import Codec
@@ -85,6 +86,27 @@ class Pieces:
             record[column] = value
             held.append(value)
         return record, tuple(held)
+
+    def parts(self, event: Any, most: int) -> list[Any]:
+        """Cut an event into events of at most `most` steps, the last ones as long as the others.
+
+        Columns that grow are cut at the same places; where their lengths differ the event stays whole.
+
+        Args:
+            event: as for `take`.
+            most: maximum number of steps of a part.
+        """
+        single = not isinstance(event, Mapping)
+        values = dict.fromkeys(self._holders, event) if single else event
+        counts = {holder.count(values.get(column)) for column, holder in self._holders.items()}
+        count = counts.pop() if len(counts) == 1 else 1
+        pieces = -(-count // most)
+        if pieces <= 1:
+            return [event]
+        cuts = pairwise(count * number // pieces for number in range(pieces + 1))
+        if single:
+            return [event[start:end] for start, end in cuts]
+        return [{**event, **{name: event[name][start:end] for name in self._holders}} for start, end in cuts]
 
     def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
         """Return what was held back, as a record, at the end of a sequence."""

@@ -42,6 +42,14 @@ class Stepping(Protocol):
 
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]: ...
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        """Cut an event into events of at most `most` steps, if it can be cut."""
+        ...
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        """Return the answer to an event from those to its parts."""
+        ...
+
 
 class Stream:
     """A fitted model that reads raw events one at a time; the caller keeps the state.
@@ -121,6 +129,28 @@ class Stream:
             return states
         first = self._stepping.initial_state()
         return [first if state is None else state for state in states]
+
+    def parts(self, event: Any, most: int) -> list[Any]:
+        """Cut a long event into events that give the same state, one after the other.
+
+        Args:
+            event: as for `step`.
+            most: maximum number of steps of a part: characters of a text, items of lists.
+
+        Returns:
+            The parts in order; only the event where it is short or cannot be cut.
+
+        Example:
+            >>> import unrolled as ur
+            >>> model = ur.LanguageModel(hidden_size=4, dropout=0.0).fit("abcabc" * 100, epochs=1)
+            >>> model.stream().parts("abcab", 2)
+            ['ab', 'ca', 'b']
+        """
+        return self._stepping.parts(event if self._cast is None else self._cast(event), most)
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        """Return the answer to an event from those to its parts, in order."""
+        return self._stepping.joined(outputs)
 
     def feed(self, history: Iterable[Any], state: StreamState | None = None) -> StreamState:
         """Read many events of one stream at once, and return the same state as calls of `step` would.

@@ -72,4 +72,4 @@ async def ready(service: Asked) -> Response:
 @health.get("/metrics", response_class=Response, responses={**TEXT, **errors()})
 async def metrics(service: Asked) -> Response:
     """Return the metrics of this process for Prometheus."""
-    return Response(await service.ask(service.metrics.text), media_type=CONTENT_TYPE_LATEST)
+    return Response(await service.look(service.metrics.text), media_type=CONTENT_TYPE_LATEST)

@@ -117,16 +117,17 @@ async def _events(
     count = 0
     try:
         while not (service.draining or is_wanted() or await request.is_disconnected()):
-            some = await service.ask(_some, steps)
-            for step in some:
-                yield event(
-                    "token", {"text": step.text, "expected": step.expected, "units": step.units, "read": step.read}
-                )
-            count += len(some)
+            some, text = await service.ask(_some, steps)
             if not some:
                 break
+<<<<<<< HEAD
         stopped = "draining" if service.draining else "busy" if is_wanted() else "end"
         yield event("done", {"stopped": stopped, "report": report})
+=======
+            count += some
+            yield text
+        yield event("done", {"stopped": "draining" if service.draining else "busy" if is_wanted() else "end"})
+>>>>>>> doors
     except Exception as error:
         fault = fault_of(error)
         service.metrics.errors.labels(fault.kind).inc()
@@ -135,11 +136,15 @@ async def _events(
         service.metrics.tokens.inc(count)
 
 
-def _some(steps: Iterator[Any]) -> list[Any]:
-    """Return the next steps, as many as `SLICE` seconds give, at least one."""
+def _some(steps: Iterator[Any]) -> tuple[int, str]:
+    """Return the number of the next steps and their events: as many as `SLICE` seconds give, at least one.
+
+    They are written together, here in a thread: one by one they would keep the event loop from other clients.
+    """
     found, stop = [], time.monotonic() + SLICE
     for step in steps:
-        found.append(step)
+        said = {"text": step.text, "expected": step.expected, "units": step.units, "read": step.read}
+        found.append(event("token", said))
         if time.monotonic() > stop:
             break
-    return found
+    return len(found), "".join(found)

@@ -23,8 +23,8 @@ async def sessions(
 ) -> Response:
     """Return the number of sessions, and the keys of some."""
     kept = service.sessions
-    count = await service.ask(len, kept)
-    return as_json({"count": count, "keys": await service.ask(kept.keys, limit)})
+    count = await service.look(len, kept)
+    return as_json({"count": count, "keys": await service.look(kept.keys, limit)})
 
 
 @router.get("/v1/sessions/{key}", response_model=SessionInfo, responses=KNOWN)
@@ -38,7 +38,7 @@ async def session(service: Asked, key: str) -> Response:
 @router.delete("/v1/sessions/{key}", status_code=204, responses=KNOWN)
 async def reset(service: Asked, key: str) -> Response:
     """Delete a session; its next event starts a new one."""
-    if not await service.ask(service.sessions.reset, key_of(key)):
+    if not await service.look(service.sessions.reset, key_of(key)):
         raise _unknown(key_of(key))
     return Response(status_code=204)
 
@@ -61,14 +61,14 @@ async def import_state(service: Asked, key: str, request: Request) -> Response:
     """Start or replace a session with an exported state of this model; a server that signs checks the signature."""
     data = await request.body()
     data = data if service.signer is None else service.signer.opened(data)
-    await service.ask(service.sessions.import_state, key_of(key), data)
+    await service.look(service.sessions.import_state, key_of(key), data)
     return Response(status_code=204)
 
 
 async def _export(service: Service, key: str) -> bytes:
-    if await service.ask(service.sessions.state, key) is None:
+    if await service.look(service.sessions.state, key) is None:
         raise _unknown(key)
-    return await service.ask(service.sessions.export, key)
+    return await service.look(service.sessions.export, key)
 
 
 def _unknown(key: str) -> Fault:

@@ -1,6 +1,7 @@
 """Streams of classifiers and taggers: records that grow event by event."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from unrolled.nn.heads import MultiLabelOutput
 from unrolled.nn.output import Output
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Form, Many, Named, OneOf, Real
+from unrolled.streaming.network_steps import last_of
 from unrolled.streaming.record_pieces import Pieces
 from unrolled.tasks.shared.stream_events import events_of_records
 
@@ -33,7 +35,8 @@ class RecordReader:
         self._codecs, self._output, self._per_step = codecs, output, per_step
         self._labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
         pieces = Pieces(codecs.codecs)
-        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
+        self.initial, self.take, self.rest, self.parts = pieces.initial, pieces.take, pieces.rest, pieces.parts
+        self.joined = _steps_of if per_step else last_of
         self.repeats, self.quick = pieces.waits and not per_step, None
         self.form = pieces.form
 
@@ -75,3 +78,8 @@ class RecordReader:
         spelled = next((codec for codec in self._codecs.codecs if isinstance(codec, Words | Characters)), None)
         words = {} if spelled is None else {"words": spelled.pieces([piece])[0]}
         return words | {"tags": [self._labels[place] for place in best], "probabilities": shares.tolist()}
+
+
+def _steps_of(outputs: Sequence[dict[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Join the answers of parts, which have one entry per step."""
+    return {name: [*chain.from_iterable(output[name] for output in outputs)] for name in outputs[0]}

@@ -108,6 +108,12 @@ class DetectorSteps:
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
         return events_of_table(source)
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        return [event]
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        return outputs[-1]
+
     # ---- conversion between a detector's state and a stream's -------------------------------------
 
     def _record(self, event: Any, state: StreamState) -> tuple[Mapping[str, Any], int]:

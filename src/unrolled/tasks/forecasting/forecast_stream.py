@@ -128,6 +128,12 @@ class ForecastSteps:
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
         return events_of_table(source)
 
+    def parts(self, event: Any, most: int) -> list[Any]:
+        return [event]
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        return outputs[-1]
+
     def _read(self, events: Sequence[Any], state: StreamState) -> tuple[Series | None, StreamState]:
         """Return the series with its new steps, None before its first known value; and its new memory."""
         panel, kept = self._panel, _Kept(*state.memory)

@@ -24,6 +24,7 @@ from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
 from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
 from unrolled.streaming.engine import final
+from unrolled.streaming.network_steps import last_of
 from unrolled.tasks.items.event_report import note_event
 from unrolled.tasks.items.item_ranking import allowed_items
 from unrolled.tasks.shared.option_checks import check_flag
@@ -102,7 +103,7 @@ class ItemReader:
         allowed: answer only with these items; None allows all.
     """
 
-    repeats, quick = False, None
+    repeats, quick, joined = False, None, staticmethod(last_of)
 
     def __init__(
         self,
@@ -167,6 +168,9 @@ class ItemReader:
 
     def rest(self, memory: Any) -> tuple[None, Any]:
         return None, memory
+
+    def parts(self, event: Any, most: int) -> list[Any]:
+        return [event]
 
     def encode(self, pieces: Sequence[_Event | None], fresh: Sequence[bool]) -> Batch:
         """Encode events: a start for a new user, then the event."""

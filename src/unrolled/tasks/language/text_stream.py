@@ -16,7 +16,7 @@ from unrolled.ragged import Ragged
 from unrolled.state_forms import Form, Many, Named, OneOf, Real
 from unrolled.streaming.engine import final
 from unrolled.streaming.fast_step import Quick
-from unrolled.streaming.network_steps import QuickStep, QuickSteps
+from unrolled.streaming.network_steps import QuickStep, QuickSteps, last_of
 from unrolled.streaming.record_pieces import Pieces
 from unrolled.streaming.stacked_states import StreamStates, memories_of, rows_of
 from unrolled.streaming.state import StreamState
@@ -40,7 +40,8 @@ class TextReader:
     def __init__(self, text: str, codec: Any, given: Record | None, boundary: int, ends: bool, top: int) -> None:
         self._text, self._codec, self._given, self._boundary, self._ends = text, codec, given, boundary, ends
         pieces = Pieces([codec, *([] if given is None else given.codecs)])
-        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
+        self.initial, self.take, self.rest, self.parts = pieces.initial, pieces.take, pieces.rest, pieces.parts
+        self.joined = last_of
         self._top = min(whole_number("top", top, least=1), boundary + ends)
         self.repeats, self.form = pieces.waits, pieces.form
         self.quick = self._quick if isinstance(codec, Characters) and not codec.lowercase else None

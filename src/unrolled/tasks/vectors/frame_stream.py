@@ -18,7 +18,7 @@ from unrolled.ragged import Ragged
 from unrolled.state_forms import Exactly
 from unrolled.streaming.engine import final
 from unrolled.streaming.fast_step import Quick
-from unrolled.streaming.network_steps import QuickStep, QuickSteps
+from unrolled.streaming.network_steps import QuickStep, QuickSteps, last_of
 from unrolled.streaming.record_pieces import Pieces
 from unrolled.streaming.stacked_states import StreamStates, rows_of
 from unrolled.streaming.state import StreamState
@@ -47,7 +47,8 @@ class FrameReader:
     ) -> None:
         self._codec, self._output, self._own_units, self._mixture = codec, output, own_units, mixture
         pieces = Pieces([codec])
-        self.initial, self.take, self.rest = pieces.initial, pieces.take, pieces.rest
+        self.initial, self.take, self.rest, self.parts = pieces.initial, pieces.take, pieces.rest, pieces.parts
+        self.joined = last_of
         self.quick = None if mixture else self._quick
         self.form, self.said = pieces.form, Exactly(None)
 
