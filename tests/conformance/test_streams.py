@@ -95,7 +95,7 @@ def language_model(**options: Any) -> Callable[[str], Any]:
 def likely(model: Any, record: dict[str, Any]) -> np.ndarray:
     """The probabilities of what follows a text, the likeliest first."""
     with torch.no_grad():
-        raw, _ = model._read(record)
+        raw, _ = model.writer().read([record])
     return raw.softmax(1)[0].sort(descending=True).values.numpy()[:5]
 
 

@@ -25,7 +25,7 @@ MAKE: dict[str, Callable[[], Any]] = {
         {"frames": [[[0.1 * t, math.sin(t)] for t in range(12)]] * 8}, epochs=1
     ),
 }
-NAMES = ("generate", "draw", "write_on")
+NAMES = ("generate", "draw")
 
 
 def numeric(method: Any) -> list[str]:

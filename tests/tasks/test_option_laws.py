@@ -114,7 +114,7 @@ def test_class_weights_that_are_no_numbers_are_refused(bad):
     refused("class_weights", lambda class_weights: ur.Classifier(class_weights={"a": class_weights}).fit(NOTHING), bad)
 
 
-DRAWN = ("generate", "draw", "write_on")  # see test_numeric_options
+DRAWN = ("generate", "draw")  # see test_numeric_options
 PUBLIC = {
     ("Translator", "n_best"): {"count", "beam_size", "length_penalty", "max_length", "coverage_penalty"},
     ("Captioner", "predict"): {"beam_size", "length_penalty", "max_length", "coverage_penalty"},

@@ -1,7 +1,4 @@
-"""Sampling: tokens one after another from a step function, the only part of a model that decoding needs."""
-
-from collections.abc import Callable, Iterator
-from typing import Any
+"""Distributions to draw tokens from, and generators of random numbers."""
 
 import torch
 from torch import Tensor
@@ -10,7 +7,6 @@ from unrolled.errors import OptionError, finite_number, message, whole_number
 from unrolled.nn.output import COLDEST
 
 MAX_SEED = 2**63 - 1
-StepFunction = Callable[[Tensor, Any], tuple[Tensor, Any]]  # tokens (B,), state -> logits (B, V), state
 
 
 def generator_of(seed: int | None) -> torch.Generator:
@@ -67,34 +63,3 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
         shares = torch.zeros_like(shares).scatter(1, index, ordered * needed)
         shares = shares / shares.sum(1, keepdim=True)
     return shares
-
-
-def sample(
-    step: StepFunction,
-    logits: Tensor,
-    state: Any,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    generator: torch.Generator | None = None,
-) -> Iterator[Tensor]:
-    """Draw tokens for ever, one (B,) tensor at a time; the caller stops.
-
-    Args:
-        step: maps tokens (B,) and a state to logits (B, V) and the next state.
-        logits: the logits of the first token to draw, (B, V).
-        state: the state that goes with `logits`.
-        temperature, top_k, top_p: see `probabilities`.
-        generator: the source of randomness, for reproducible text.
-
-    Example:
-        >>> import torch
-        >>> count_up = lambda token, state: (torch.eye(10)[(token + 1) % 10] * 99, state)
-        >>> tokens = sample(count_up, torch.eye(10)[[3]] * 99, None)
-        >>> [int(next(tokens)) for _ in range(4)]
-        [3, 4, 5, 6]
-    """
-    while True:
-        token = torch.multinomial(probabilities(logits, temperature, top_k, top_p), 1, generator=generator).squeeze(1)
-        yield token
-        logits, state = step(token, state)

@@ -282,28 +282,24 @@ class Sessions:
         swept = time.monotonic()
         while (works := self._waiting.take(SWEEP)) is not None:
             if works:
-<<<<<<< HEAD
-                with self._serving, counted(self._tally):
-                    self._ledger.answer(self._stream, works)
-                self._waiting.done(works)
-=======
                 if self._waiting.has_long:
                     self._answer_long(works)
                 else:
-                    with self._serving:
-                        self._ledger.answer(self._stream, works)
+                    self._answer(works)
                     self._waiting.done(works)
->>>>>>> doors
             if (now := time.monotonic()) - swept >= SWEEP:
                 self._ledger.sweep()
                 swept = now
+
+    def _answer(self, works: list[Work]) -> None:
+        with self._serving, counted(self._tally):
+            self._ledger.answer(self._stream, works)
 
     def _answer_long(self, works: list[Work]) -> None:
         """Answer a batch with long events: the short ones first, then read one part of each long one."""
         for batch in ([work for work in works if not work.is_long], [work for work in works if work.is_long]):
             if batch:
-                with self._serving:
-                    self._ledger.answer(self._stream, batch)
+                self._answer(batch)
         self._waiting.done([work for work in works if work.settled])
         self._waiting.again([work for work in works if not work.settled])
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
+from unrolled.decoding.generate import Sampling
 from unrolled.errors import UnrolledError, UnsupportedError, message
 from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.errors import STUMBLES, Fault, fault_of, unreadable
@@ -17,7 +18,7 @@ from unrolled.serving.service import Service
 from unrolled.serving.sse import EventStream, event
 from unrolled.serving.strict_json import dumps_long
 from unrolled.tasks.language.language_model import LanguageModel
-from unrolled.tasks.language.live_generation import write_on
+from unrolled.tasks.language.live_generation import Shown, write_on
 from unrolled.tasks.shared.reported import reading
 
 router = APIRouter(route_class=StrictRoute, tags=["model"])
@@ -102,7 +103,8 @@ def _begun(model: Any, body: Prompt) -> tuple[Iterator[Any], dict[str, Any]]:
         raise UnsupportedError(f"a {type(model).__name__} does not generate text: use /v1/predict")
     try:
         with reading(model) as tally:
-            steps = write_on(model, **body.model_dump())
+            sampling = Sampling(body.length, body.temperature, body.top_k, body.top_p, body.seed)
+            steps = write_on(model, body.prompt, sampling, body.given, Shown(body.candidates, body.units))
     except UnrolledError:
         raise
     except STUMBLES as error:
@@ -120,14 +122,10 @@ async def _events(
             some, text = await service.ask(_some, steps)
             if not some:
                 break
-<<<<<<< HEAD
-        stopped = "draining" if service.draining else "busy" if is_wanted() else "end"
-        yield event("done", {"stopped": stopped, "report": report})
-=======
             count += some
             yield text
-        yield event("done", {"stopped": "draining" if service.draining else "busy" if is_wanted() else "end"})
->>>>>>> doors
+        stopped = "draining" if service.draining else "busy" if is_wanted() else "end"
+        yield event("done", {"stopped": stopped, "report": report})
     except Exception as error:
         fault = fault_of(error)
         service.metrics.errors.labels(fault.kind).inc()

@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,26 +27,25 @@ from unrolled.data.documents import Documents
 from unrolled.data.readers import as_source, read_text
 from unrolled.data.source import Source
 from unrolled.data.text_lanes import StreamLanes
-from unrolled.decoding.sampling import generator_of, sample
-from unrolled.errors import OptionError, message, unknown, whole_number
+from unrolled.decoding.generate import Sampling
+from unrolled.errors import OptionError, message, unknown
 from unrolled.metrics.number_scores import language_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.ragged import Ragged
-from unrolled.reading_report import uncounted
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsTexts
-from unrolled.tasks.language.long_texts import ROWS, read_to_the_end
+from unrolled.tasks.language.long_texts import ROWS
 from unrolled.tasks.language.text_stream import TextReader
-from unrolled.tasks.language.texts import LazyText, check_given, chunks_of, hold_out, parts_of, spread, with_edges
+from unrolled.tasks.language.text_writer import TEXT, TextWriter
+from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, tokens_of, with_edges
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.training.options import TrainingOptions
 
-TEXT = "text"
 UNITS = {"characters": partial(Characters, embedding_size=128), "words": Words, "subwords": Subwords}
 # texts up to this many bytes are encoded once and kept (about 40 bytes per character); longer ones are read lazily
 IN_MEMORY_BYTES = 8_000_000
@@ -178,17 +176,12 @@ class LanguageModel(ReadsTexts, Task):
         arrangement = NextStep if self.given_ is None else OneToMany
         return arrangement(inputs, layers, TokenOutput(self.boundary_ + 1), self.dropout)
 
-    def _tokens(self, texts: Sequence[str]) -> Ragged:
-        tokens = self.codec_.encode([{self.text: text} for text in texts])
-        assert isinstance(tokens, Ragged)
-        return tokens
-
     def _encode(self, source: Source, targets: bool = True) -> Any:
         require(source, [self.text])
         if isinstance(source, Documents) and source.len_bytes > IN_MEMORY_BYTES:
             return LazyText(source)
         records = list(source)
-        tokens = self._tokens([record[self.text] or "" for record in records])
+        tokens = tokens_of(self.codec_, self.text, [record[self.text] or "" for record in records])
         inputs, answers = self._shifted(tokens)
         statics = {} if self.given_ is None else self.given_.encode_all(records).statics
         return Batch({TEXT: inputs}, statics, answers)
@@ -213,7 +206,7 @@ class LanguageModel(ReadsTexts, Task):
         if isinstance(examples, LazyText):
             return StreamLanes(
                 examples.documents,
-                lambda text: self._tokens([text]).values,
+                lambda text: tokens_of(self.codec_, self.text, [text]).values,
                 self.boundary_,
                 rows,
                 options.bptt_steps,
@@ -287,61 +280,26 @@ class LanguageModel(ReadsTexts, Task):
         Returns:
             The new text, without the prompt.
         """
-        length = whole_number("length", length, least=0)
-        network = self._fitted().eval()
-        generator = generator_of(seed)
-        record = {**(given or {}), self.text: prompt}
-        check_given(record, self.text, () if self.given_ is None else self.given_.columns)
+        writer, sampling = self.writer(), Sampling(length, temperature, top_k, top_p, seed)
         with torch.no_grad():
-            logits, state = self._read(record)
+            logits, state = writer.read([writer.record(prompt, given)])
+        written = [drawn.token for drawn in writer.write(logits, state, sampling)]
+        before = writer.tokens(prompt)
+        return writer.spell(torch.cat([before, *written]))[len(writer.spell(before)) :]
 
-            def step(token: Tensor, state: Any) -> tuple[Tensor, Any]:
-                raw, state = network.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)
-                return self._legal(raw), state
-
-            written: list[int] = []
-            for token in sample(step, logits, state, temperature, top_k, top_p, generator):
-                if len(written) == length or int(token) == self.boundary_:
-                    break
-                written.append(int(token))
-        with uncounted():  # it was counted where it was read
-            before = self._tokens([prompt]).values
-        whole = torch.cat([before, torch.tensor(written, dtype=torch.int64)])
-        return self._spell(whole)[len(self._spell(before)) :]
-
-    def _spell(self, tokens: Tensor) -> str:
-        return self.codec_.decode(Ragged(tokens, torch.tensor([len(tokens)])))[0] if len(tokens) else ""
-
-    def _read(self, record: Mapping[str, Any]) -> tuple[Tensor, Any]:
-        """Return the predictions after one text, (1, V), and the state."""
-        return self._read_all([record])
-
-    def _read_all(self, records: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Any]:
-        ends, state = read_to_the_end(self._fitted(), TEXT, self._encode_prompts(records))
-        return self._legal(ends), state
-
-    def _encode_prompts(self, records: Sequence[Mapping[str, Any]]) -> Batch:
-        texts = [record[self.text] for record in records]
-        with nullcontext() if any(texts) else uncounted():  # a text that starts from nothing is no empty record
-            tokens = self._tokens(texts)
-        edges = torch.full((len(records),), self.boundary_)
-        statics = {} if self.given_ is None else self.given_.encode_all(records).statics
-        return Batch({TEXT: with_edges(edges, tokens, after=False)}, statics)
-
-    def _legal(self, logits: Tensor) -> Tensor:
-        """Exclude the end token if the model was trained on a single text, which has no end token."""
-        return logits if self.many_ else logits.index_fill(1, torch.tensor([self.boundary_]), -torch.inf)
+    def writer(self) -> TextWriter:
+        """Return the parts of the model that read a prompt and write on."""
+        return TextWriter(self._fitted(), self.text, self.codec_, self.given_, self.boundary_, self.many_)
 
     def predict(self, data: Any) -> list[str]:
         """Return the most probable next token of each text, as text; empty if the text most probably ends."""
-        self._fitted().eval()
-        source = self._source(data)
+        writer, source = self.writer(), self._source(data)
         require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
         records, best = list(source), []
         for start in range(0, len(records), ROWS):
             with torch.no_grad():
-                best += self._read_all(records[start : start + ROWS])[0].argmax(1).tolist()
-        spelt = {one: "" if one == self.boundary_ else self._spell(torch.tensor([one])) for one in set(best)}
+                best += writer.read(records[start : start + ROWS])[0].argmax(1).tolist()
+        spelt = {one: "" if one == self.boundary_ else writer.spell(torch.tensor([one])) for one in set(best)}
         return [spelt[one] for one in best]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:

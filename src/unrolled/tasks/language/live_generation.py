@@ -7,16 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.batch import Batch
 from unrolled.codecs.text.characters import REPLACEMENT
 from unrolled.codecs.text.words import Joining, Words
-from unrolled.decoding.sampling import generator_of, probabilities
+from unrolled.decoding.generate import Drawn, Sampling
 from unrolled.errors import whole_number
 from unrolled.inspection.states import states
-from unrolled.ragged import Ragged
 from unrolled.reading_report import uncounted
-from unrolled.tasks.language.language_model import TEXT, LanguageModel
-from unrolled.tasks.language.texts import check_given
+from unrolled.tasks.language.language_model import LanguageModel
+from unrolled.tasks.language.text_writer import TextWriter
 
 LONGEST_SHOWN = 4096  # maximum number of tokens of a prompt whose steps are shown
 LONGEST_READ = 64  # the last steps of a prompt that are shown
@@ -40,27 +38,39 @@ class Written:
     read: bool = False
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of each step besides its text.
+
+    Args:
+        candidates: number of tokens to name with their probabilities.
+        units: number of hidden units; a model without recurrent layers has none.
+    """
+
+    candidates: int = 0
+    units: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "units"):
+            whole_number(name, getattr(self, name), least=0)
+
+
 def write_on(
     model: LanguageModel,
     prompt: str = "",
-    length: int = 200,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    seed: int | None = None,
+    sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     given: Mapping[str, Any] | None = None,
-    candidates: int = 0,
-    units: int = 0,
+    shown: Shown = Shown(),
 ) -> Iterator[Written]:
     """Yield what `model.generate` writes, token by token; the caller may stop at any time.
 
-    With `units` the last steps of a prompt of up to 4,096 tokens come first.
+    With units the last steps of a prompt of up to 4,096 tokens come first.
 
     Args:
         model: a fitted language model.
-        prompt, length, temperature, top_k, top_p, seed, given: as `LanguageModel.generate` takes them.
-        candidates: number of tokens to name at each step with their probabilities.
-        units: number of hidden units to show at each step; a model without recurrent layers has none.
+        prompt, given: as `LanguageModel.generate` takes them.
+        sampling: how tokens are drawn, and how many.
+        shown: what is shown of each step.
 
     Raises:
         OptionError: an invalid option, before the first step.
@@ -68,51 +78,28 @@ def write_on(
     Example:
         >>> import unrolled as ur
         >>> model = ur.LanguageModel(hidden_size=16, dropout=0.0).fit("abcabc" * 100, epochs=12, learning_rate=0.02)
-        >>> steps = list(write_on(model, "ab", length=3, temperature=0, candidates=1))
+        >>> steps = list(write_on(model, "ab", Sampling(length=3, temperature=0), shown=Shown(candidates=1)))
         >>> [step.text for step in steps], steps[0].expected
         (['c', 'a', 'b'], (('c', 1.0),))
     """
-    length, candidates = whole_number("length", length, least=0), whole_number("candidates", candidates, least=0)
-    units = whole_number("units", units, least=0)
-    record = {**(given or {}), model.text: prompt}
-    check_given(record, model.text, () if model.given_ is None else model.given_.columns)
-    model._fitted().eval()
+    writer = model.writer()
+    record = writer.record(prompt, given)
     with torch.no_grad():
-        logits, state = model._read(record)
-        probabilities(logits, temperature, top_k, top_p)  # an invalid option is refused now, not at the first step
-        drawing = (temperature, top_k, top_p)
-        with uncounted():  # the same prompt again
-            shown = _prompt_steps(model, record, drawing, candidates, units) if units else []
-    generator = generator_of(seed)
-    return _steps(model, prompt, shown, logits, state, length, drawing, generator, candidates, units)
+        logits, state = writer.read([record])
+        drawn = writer.write(logits, state, sampling)  # an invalid option is refused now, not at the first step
+        read = _prompt_steps(writer, record, sampling, shown) if shown.units else []
+    return _steps(writer, prompt, read, drawn, shown)
 
 
 def _steps(
-    model: LanguageModel,
-    prompt: str,
-    shown: list[Written],
-    logits: Tensor,
-    state: Any,
-    length: int,
-    drawing: tuple[float, int, float],
-    generator: torch.Generator,
-    candidates: int,
-    units: int,
+    writer: TextWriter, prompt: str, read: list[Written], steps: Iterator[Drawn], shown: Shown
 ) -> Iterator[Written]:
-    yield from shown
-    spelling = _Spelling(model)
-    with uncounted():
-        spelling.begin(model._tokens([prompt]).values)
-    for _ in range(length):
-        with torch.no_grad():  # not around the yield: it would also apply to the caller's code
-            shares = probabilities(logits, *drawing)
-            token = torch.multinomial(shares, 1, generator=generator).squeeze(1)
-            if int(token) == model.boundary_:
-                break
-            raw, state = model.network_.step(Batch({TEXT: Ragged(token, torch.ones_like(token))}), state)
-            logits = model._legal(raw)
-        text = spelling.add(token)
-        yield Written(text, _expected(model, shares, candidates), _units(state, units))
+    yield from read
+    spelling = _Spelling(writer)
+    spelling.begin(writer.tokens(prompt))
+    for drawn in steps:
+        text = spelling.add(drawn.token)
+        yield Written(text, _expected(writer, drawn.shares, shown.candidates), _units(drawn.state, shown.units))
     if rest := spelling.rest():
         yield Written(rest)
 
@@ -121,12 +108,11 @@ class _Spelling:
     """Incremental conversion of tokens to text; tokens of an incomplete character wait for the rest of it.
 
     Args:
-        model: the language model of the tokens.
+        writer: of the tokens.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-        codec = model.codec_
+    def __init__(self, writer: TextWriter) -> None:
+        self._writer, codec = writer, writer.codec
         self._joining = Joining(codec.spacing_) if isinstance(codec, Words) and not codec.lists_ else None
         self._entries = codec.entries if isinstance(codec, Words) else []
         self._tokens = torch.empty(0, dtype=torch.int64)
@@ -158,19 +144,19 @@ class _Spelling:
         if not self._text.endswith(REPLACEMENT):
             self._tokens, self._done = tokens[:0], 0
         self._tokens = torch.cat([self._tokens, tokens])
-        self._text = _spelt(self._model, self._tokens)
+        self._text = _spelt(self._writer, self._tokens)
 
 
-def _spelt(model: LanguageModel, tokens: Tensor) -> str:
-    spelt: Any = model._spell(tokens)
+def _spelt(writer: TextWriter, tokens: Tensor) -> str:
+    spelt: Any = writer.spell(tokens)
     return spelt if isinstance(spelt, str) else "".join(f"{word} " for word in spelt)
 
 
-def _expected(model: LanguageModel, shares: Tensor, count: int) -> tuple[tuple[str, float], ...]:
+def _expected(writer: TextWriter, shares: Tensor, count: int) -> tuple[tuple[str, float], ...]:
     found = shares[0].topk(min(count, shares.shape[1]))
     pairs = [(index, share) for index, share in zip(found.indices, found.values.tolist(), strict=True) if share > 0]
     return tuple(
-        (END if int(index) == model.boundary_ else _spelt(model, index[None]), round(share, 4))
+        (END if int(index) == writer.boundary else _spelt(writer, index[None]), round(share, 4))
         for index, share in pairs
     )
 
@@ -182,22 +168,21 @@ def _units(state: Any, count: int) -> tuple[float, ...]:
     return () if hidden is None else _rounded(hidden[0, :count])
 
 
-def _prompt_steps(
-    model: LanguageModel, record: Mapping[str, Any], drawing: tuple[float, int, float], candidates: int, units: int
-) -> list[Written]:
+def _prompt_steps(writer: TextWriter, record: Mapping[str, Any], sampling: Sampling, shown: Shown) -> list[Written]:
     """Return the last steps of the prompt, with the predictions before each and the hidden units after it."""
-    tokens = model._tokens([record[model.text]]).values
+    tokens = writer.tokens(record[writer.column])
     if not 0 < len(tokens) <= LONGEST_SHOWN:  # the states of all its steps are kept in memory
         return []
-    batch = model._encode_prompts([record])
-    raw, _ = model.network_(batch)
+    with uncounted():  # the prompt was counted where it was read
+        batch = writer.encode([record])
+    raw, _ = writer.network(batch)
     first = max(0, len(tokens) - LONGEST_READ)
-    shares = probabilities(model._legal(raw.values[first:-1]), *drawing)  # (T, V) before each token
-    layer = states(model.network_, batch).layers[-1]
+    shares = sampling.shares(writer.legal(raw.values[first:-1]))  # (T, V) before each token
+    layer = states(writer.network, batch).layers[-1]
     hidden = layer.fields["hidden"].values[1:] if "hidden" in layer.fields else torch.empty(len(tokens), 0)
     return [
-        Written(_spelt(model, token[None]), _expected(model, row[None], candidates), _rounded(remembered), read=True)
-        for token, row, remembered in zip(tokens[first:], shares, hidden[first:, :units], strict=True)
+        Written(_spelt(writer, token[None]), _expected(writer, row[None], shown.candidates), _rounded(units), read=True)
+        for token, row, units in zip(tokens[first:], shares, hidden[first:, : shown.units], strict=True)
     ]
 
 

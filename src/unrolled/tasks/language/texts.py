@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unrolled.codecs.base import Codec
 from unrolled.data.documents import Documents, stretches_of
 from unrolled.data.source import Source
 from unrolled.errors import OptionError, message, unknown
@@ -30,6 +31,13 @@ class LazyText:
         self.num_steps = documents.len_bytes
         self.lengths = torch.tensor([documents.len_bytes])
         self.batch_size = 1
+
+
+def tokens_of(codec: Codec, column: str, texts: Sequence[str]) -> Ragged:
+    """Convert texts to their tokens, (N,) ragged."""
+    tokens = codec.encode([{column: text} for text in texts])
+    assert isinstance(tokens, Ragged)
+    return tokens
 
 
 def hold_out(documents: Documents, share: float, seed: int) -> tuple[Documents, Documents | None]:
