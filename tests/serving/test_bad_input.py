@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+import unrolled as ur
 from serving.toys import ToyModel, client_of, toy_service
 from streaming.toy import Toy
-from unrolled.errors import OptionError
+from unrolled.errors import DataError, OptionError
 from unrolled.serving.settings import Settings
 from unrolled.serving.strict_json import dumps, loads
 from unrolled.streaming.stream import Stream
@@ -278,3 +279,27 @@ def test_the_start_of_a_path_may_be_percent_encoded_and_a_key_is_decoded_once(cl
     for start in ("/v1/sessions", "/%761/sessions", "/v1%2Fsessions", "/v1/%73essions"):
         assert client.get(f"{start}/a%2541").json()["key"] == "a%41"
     assert client.get("/v1/sessions?limit=1").json()["count"] == 1
+
+
+# ---- values that no column of a forecaster can hold ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def series():
+    rows = [{"t": n // 2, "k": "ab"[n % 2], "y": float(n % 7)} for n in range(80)]
+    model = ur.Forecaster(horizon=2, hidden_size=4).fit(
+        ur.as_source(rows, time="t", group="k"), epochs=1, baselines=False
+    )
+    return model
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"future": 5}, {"future": True}, {"future": [5]}, {"future": "ab"}, {"k": [1]}, {"k": [[1]]}, {"k": []},
+     {"t": 10**300}, {"y": 10**100}, {"t": [1]}],
+)  # fmt: skip
+def test_a_row_of_odd_values_is_refused_in_one_sentence_of_ours(series, wrong):
+    stream = series.stream()
+    with pytest.raises(DataError) as caught:
+        stream.step({"t": 40, "k": "a", "y": 1.0, **wrong})
+    assert "\n" not in str(caught.value)

@@ -7,6 +7,7 @@ import random
 import zlib
 from contextlib import suppress
 
+import polars as pl
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from starlette.websockets import WebSocketDisconnect
@@ -14,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from serving.test_bad_input import JSON, Slow, refused, until
 from serving.test_websocket import Talk
 from serving.toys import STREAM, ToyModel, client_of, toy_service
+from unrolled.data.schema import Schema
 from unrolled.errors import DataError
 from unrolled.serving.bounds import Bounds, count_values
 from unrolled.serving.csv_bodies import check_csv
@@ -135,6 +137,9 @@ TABLES = {
     "rows": b"x\n" + b"1\n" * 501,
     "short rows of a wide header": b"a,b,c\n" + b"\n" * 400,
     "lines in quotes": b'x\n"' + b"1\n" * 600,
+    "columns by a separator that the first line names": b"sep=;\n" + b";" * 11 + b"\n1\n",
+    "cells by such a separator": b'\xef\xbb\xbf"sep=|"\r\na|b|c\n' + b"\n" * 400,
+    "lines that end in a carriage return": b"x\r" + b"1\r" * 501,
 }
 
 
@@ -143,6 +148,14 @@ def test_a_table_is_counted_before_it_is_read(table, monkeypatch):
     monkeypatch.setattr("unrolled.serving.predictions.pl.read_csv", lambda *_, **__: pytest.fail("it was read"))
     with client_of(toy_service(max_cells=1000, max_columns=10, max_length=500)) as client:
         refused(client.post("/v1/predict/csv", content=table, headers={"content-type": "text/csv"}), 422, "length")
+
+
+@pytest.mark.parametrize("sign", [bytes([number]) for number in (*range(1, 10), 34, 46, 92, 127, 128, 255)])
+def test_a_first_line_that_names_any_separator_is_read_or_refused(small, sign):
+    body = b"sep=%b\nx%by\n1%b2\n" % (sign, sign, sign)
+    answer = small.post("/v1/predict/csv", content=body, headers={"content-type": "text/csv"})
+    assert answer.status_code in (200, 422), answer.text
+    assert answer.status_code != 200 or answer.json()["predictions"] == [2]
 
 
 def test_columns_of_one_name_are_refused():
@@ -154,11 +167,31 @@ def test_columns_of_one_name_are_refused():
     check_csv(b'a,"b\nc"\n1,"2\n,3"\n', BOUNDS)
 
 
+NESTED = {
+    "lists": "[" + "[]," * 4000 + "[]]",
+    "dictionaries": "[" + "{}," * 4000 + "{}]",
+    "names": "[" + ",".join(f'{{"k{n}":1}}' for n in range(2000)) + "]",
+    "depth": "[" * 15 + "1" + "]" * 15,
+    "more depth": "[" * 900 + "1" + "]" * 900,
+}
+
+
+@pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
+def test_a_list_in_a_table_is_looked_at_no_deeper_than_its_column_is(text, monkeypatch):
+    kinds = []
+    monkeypatch.setattr("unrolled.data.kinds.kind_of", lambda values, *_, **__: kinds.append(values) or pl.String())
+    schema = Schema({"a": pl.List(pl.Int64())})
+    with pytest.raises(DataError, match="expected lists of whole numbers"):
+        schema.cast(pl.DataFrame({"a": [text]}))
+    assert kinds == [[text]]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, lambda data: zlib.compress(data, 1)])
+@pytest.mark.parametrize("start", [b"", b"sep=,\n", b"\xef\xbb\xbfsep=,\n"])
 @pytest.mark.parametrize("size", [100, 1 << 21])
-def test_a_table_that_was_packed_is_not_unpacked(pack, size):
+def test_a_table_that_was_packed_is_not_unpacked(pack, size, start):
     noise = random.Random(0).randbytes(size).hex().encode()  # so that what is packed is as large
-    data = pack(b"x,y\n1," + noise + b"\n" + b"1,2\n" * 100_000)
+    data = start + pack(b"x,y\n1," + noise + b"\n" + b"1,2\n" * 100_000)
     with client_of(toy_service()) as client:
         answer = client.post("/v1/predict/csv", content=data, headers={"content-type": "text/csv"})
     refused(answer, 422, "data")

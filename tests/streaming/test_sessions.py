@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from polars.exceptions import PanicException
 
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError, OptionError, StoreUnavailable
@@ -183,17 +184,20 @@ def test_strange_keys_are_different_sessions(sessions):
     assert sorted(sessions.keys()) == sorted(keys)
 
 
-def test_a_fault_of_a_stream_harms_only_the_event_that_met_it():
+@pytest.mark.parametrize("fault", [ZeroDivisionError("our fault"), PanicException("polars gave up")])
+@pytest.mark.parametrize("others", [1, 0])
+def test_a_fault_of_a_stream_harms_only_the_event_that_met_it(fault, others):
     class Broken(Toy):
         def step_many(self, events, states):
             if 13.0 in events:
-                raise ZeroDivisionError("our fault")
+                raise fault
             return super().step_many(events, states)
 
     with Sessions(Stream(Broken(), "0" * 16)) as sessions:
-        found = sessions.step_many([("a", 1.0), ("b", 13.0), ("c", 2.0)], errors="return")
-        assert (found[0]["sum"], found[2]["sum"]) == (1.0, 2.0)
-        assert isinstance(found[1], ZeroDivisionError)
+        found = sessions.step_many([("b", 13.0), *[("a", 1.0), ("c", 2.0)] * others], errors="return")
+        assert [output["sum"] for output in found[1:]] == [1.0, 2.0] * others
+        assert str(fault) in str(found[0])
+        assert isinstance(found[0], Exception)  # a panic is none
         assert sessions.step("b", 1.0)["count"] == 1
 
 

@@ -262,7 +262,7 @@ def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series
 
 def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Series:
     if column.dtype == pl.String:
-        column = column_of(column.name, [_from_text(text) for text in column.to_list()])
+        column = column_of(column.name, [_from_text(text, kind) for text in column.to_list()])
     if not isinstance(column.dtype, pl.List | pl.Array):
         raise _refused(column, kind, 0)
     lists = column.cast(pl.List(column.dtype.inner)) if isinstance(column.dtype, pl.Array) else column
@@ -300,14 +300,22 @@ def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> p
     return whole.to_frame().select(pl.when(column.is_not_null()).then(pl.first())).to_series().alias(column.name)
 
 
-def _from_text(text: str | None) -> Any:
+def _from_text(text: str | None, kind: pl.List) -> Any:
     """Return the list that a text writes in JSON, as tables of text hold lists; any other text passes unchanged."""
     if text is None or not text.startswith("["):
         return text
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return found if _is_nested_like(found, kind) else text
+
+
+def _is_nested_like(value: list[Any], kind: pl.List) -> bool:
+    """Return whether a list is nested no deeper than a kind: the kind of a deeper one would take long to find."""
+    if isinstance(kind.inner, pl.List):
+        return all(one is None or (isinstance(one, list) and _is_nested_like(one, kind.inner)) for one in value)
+    return isinstance(kind.inner, pl.Struct) or {list, dict}.isdisjoint(map(type, value))
 
 
 def _refuse(column: pl.Series, kind: Any, wrong: pl.Series) -> pl.Series:

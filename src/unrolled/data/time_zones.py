@@ -25,7 +25,7 @@ def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | 
         zone: the zone asked for; times without an offset are local times there.
 
     Raises:
-        DataError: times with and without an offset, without a zone asked for.
+        DataError: times with and without an offset, without a zone asked for; a zone of an unknown name.
     """
     bare = offsets.is_null() & naive.is_not_null()
     if bare.any() and zone is None:
@@ -41,7 +41,14 @@ def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | 
         instants = instants.zip_with(~bare, local)
     distinct = offsets.drop_nulls().unique()
     single = zone_of(int(distinct[0])) if len(distinct) == 1 else "UTC"
-    return instants.dt.convert_time_zone(zone or (places[0] if len(places) == 1 else single))
+    wanted = zone or (places[0] if len(places) == 1 else single)
+    try:
+        return instants.dt.convert_time_zone(wanted)
+    except pl.exceptions.ComputeError as fault:
+        raise DataError(
+            message(f"column {naive.name!r}", expected="names of zones such as [Europe/Berlin]",
+                    received=f"[{wanted[:80]}]")
+        ) from fault  # fmt: skip
 
 
 def _instants(naive: pl.Series, offsets: pl.Series) -> pl.Series:

@@ -11,17 +11,22 @@ HEADER = 1 << 20  # bytes in which the first line has to end
 MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8; polars looks for compressed data only where a file has none
 
 
-def check_csv(data: bytes, bounds: Bounds) -> None:
+def check_csv(data: bytes, bounds: Bounds, separator: str = ",") -> None:
     """Refuse a table that is too wide or too long, or has two columns of one name, without parsing its rows.
 
     Cells are rows times columns, as short rows are filled up to the header. Every line counts as a row, even where it
     is part of a quoted text.
 
+    Args:
+        data: what the parser will read: lines that end in a line feed, without a first line that names the separator.
+        bounds: of the server.
+        separator: of the table.
+
     Raises:
         Fault: more columns, rows or cells than the bounds.
         DataError: a header that cannot be read, or a name that comes twice.
     """
-    names = _header(data)
+    names = _header(data, separator)
     if len(names) > bounds.columns:
         raise _too_many(bounds.columns, "columns", len(names))
     again = next((name for place, name in enumerate(names) if name in names[:place]), None)
@@ -44,15 +49,15 @@ def marked(data: bytes) -> bytes:
     return data if data.startswith(MARK) else MARK + data
 
 
-def _header(data: bytes) -> list[str]:
+def _header(data: bytes, separator: str) -> list[str]:
     try:
         lines = io.StringIO(
             data[:HEADER].decode("utf-8-sig", "strict" if len(data) <= HEADER else "ignore"), newline=""
         )
-        return next(csv.reader(lines), [])
+        return next(csv.reader(lines, delimiter=separator), [])
     except UnicodeDecodeError as error:
         raise DataError(message("body", expected="CSV in UTF-8", received="other bytes")) from error
-    except csv.Error as error:
+    except (csv.Error, ValueError, TypeError) as error:  # the latter two for a separator that cannot be
         raise DataError(message("body", expected="CSV", received=str(error))) from error
 
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
@@ -29,7 +29,16 @@ from unrolled.errors import (
 
 log = logging.getLogger("unrolled.serving")
 # exceptions that a model may raise on malformed values that it does not check for
-STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, PolarsError)
+STUMBLES = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    PolarsError,
+    PanicException,
+)
 LONGEST = 1000  # characters of a message: it may name what was sent, and that may be megabytes
 KIND = "unrolled.fault"  # the kind of the error that was sent, in the scope of a request
 RETRY = {"Retry-After": "1"}

@@ -4,12 +4,12 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.formats.delimited import Dialect, parse_delimited
+from unrolled.data.formats.delimited import Dialect, parse_plain, with_plain_lines
 from unrolled.data.source import Table
 from unrolled.errors import DataError, UnrolledError, UnsupportedError, message
 from unrolled.reading_report import uncounted
 from unrolled.serving.bounds import Bounds
-from unrolled.serving.csv_bodies import marked
+from unrolled.serving.csv_bodies import check_csv, marked
 from unrolled.serving.errors import STUMBLES, Fault, unreadable
 from unrolled.serving.strict_json import plain
 from unrolled.tasks.shared.reported import reading
@@ -55,10 +55,13 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
 
     Raises:
         DataError: not CSV, or without rows.
-        Fault: a text in it that exceeds the bounds.
+        Fault: a table, or a text in it, that exceeds the bounds.
     """
+    lines, dialect = with_plain_lines(data, Dialect(texts=model.schema_.texts()))
+    assert isinstance(lines, bytes)
+    check_csv(lines, bounds, dialect.separator)
     try:
-        frame = parse_delimited(marked(data), Dialect(texts=model.schema_.texts()))
+        frame = parse_plain(marked(lines), dialect)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         raise DataError(message("body", expected="CSV", received=str(error).splitlines()[0][:200])) from error
     if not frame.height:

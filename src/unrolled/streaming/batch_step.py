@@ -4,6 +4,8 @@ from collections.abc import Hashable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
+from polars.exceptions import PanicException
+
 from unrolled.errors import StoreUnavailable
 from unrolled.streaming.event_batching import PART, Work
 from unrolled.streaming.stacked_states import StreamStates
@@ -103,11 +105,13 @@ def _together(stream: Stream, events: Sequence[Any], states: Sequence[StreamStat
     if len(events) > 1:
         try:
             return stream.step_many(events, states, errors="return")
-        except Exception:
+        except (Exception, PanicException):
             alone = [_together(stream, [event], [state]) for event, state in zip(events, states, strict=True)]
             return [outputs[0] for outputs, _ in alone], [after[0] for _, after in alone]
     try:
         output, after = stream.step(events[0], states[0])
-    except Exception as fault:
-        return [fault], [states[0] or stream.initial_state()]
+    except (Exception, PanicException) as fault:
+        # a panic of polars is no Exception, and would end the thread that answers everybody
+        told = fault if isinstance(fault, Exception) else RuntimeError(str(fault))
+        return [told], [states[0] or stream.initial_state()]
     return [output], StreamStates([after.memory], after.network[None])

@@ -79,7 +79,15 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         OptionError: a dialect that cannot be.
         polars.exceptions.PolarsError: a table that cannot be read.
     """
-    data, dialect = _with_plain_lines(data, dialect.checked())
+    data, dialect = with_plain_lines(data, dialect)
+    frame = parse_plain(data, dialect)
+    if dialect.header:
+        _warn_of_names(frame, dialect)
+    return frame
+
+
+def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
+    """Return a table as `parse_delimited` does, of what `with_plain_lines` returned, and without warnings."""
     if len(dialect.separator.encode()) > 1:
         data, dialect = _with_stand_in(data, dialect)
     marks = MARKS if dialect.missing is None else tuple(dialect.missing)
@@ -90,7 +98,6 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         raise
     if dialect.header:
         frame = frame.rename(str.strip)
-        _warn_of_names(frame, dialect)
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
@@ -109,16 +116,22 @@ def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
             "if it holds values, give header=False",
             stacklevel=6,
         )
-    other = next((sign for sign in _SEPARATORS if sign in shown), None) if frame.width == 1 else None
-    if other is not None and frame.height and frame.select(pl.first().str.contains(other, literal=True).all()).item():
+    is_text = frame.width == 1 and frame.height > 0 and frame.dtypes[0] == pl.String
+    other = next((sign for sign in _SEPARATORS if sign in shown), None) if is_text else None
+    if other is not None and frame.select(pl.first().str.contains(other, literal=True).all()).item():
         warnings.warn(
             f"the table has one column, {shown!r}; if {other!r} stands between values, give separator={other!r}",
             stacklevel=6,
         )
 
 
-def _with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes, Dialect]:
-    r"""Replace lines that end in `\r` alone, and follow a first line such as `sep=;`, as Excel writes it."""
+def with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes, Dialect]:
+    r"""Return a table whose lines end in `\n`, and its dialect: a first line such as `sep=;`, of Excel, is followed.
+
+    Raises:
+        OptionError: a dialect that cannot be.
+    """
+    dialect = dialect.checked()
     if isinstance(data, Path):
         with data.open("rb") as file:
             start = file.read(_HEAD)
@@ -126,9 +139,9 @@ def _with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | byte
         start = data[:_HEAD]
     if b"\r" in start and b"\n" not in start:
         data = start = _whole(data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    said = re.match(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n])"?\r?\n', start)
+    said = re.match(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n\x80-\xff])"?\r?\n', start)
     if said:
-        return _whole(data)[said.end() :], replace(dialect, separator=said[1].decode())
+        return _whole(data)[said.end() :], replace(dialect, separator=said[1].decode()).checked()
     return data, dialect
 
 

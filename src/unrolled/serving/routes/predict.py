@@ -8,7 +8,6 @@ from fastapi import APIRouter, Body, Request, Response
 
 from unrolled.decoding.generate import Sampling
 from unrolled.errors import UnrolledError, UnsupportedError, message
-from unrolled.serving.csv_bodies import check_csv
 from unrolled.serving.errors import STUMBLES, Fault, fault_of, unreadable
 from unrolled.serving.limits import is_wanted
 from unrolled.serving.predictions import predictions, table_of_csv
@@ -93,7 +92,6 @@ def _of_records(service: Service, body: Records) -> str:
 
 
 def _of_csv(service: Service, data: bytes) -> str:
-    check_csv(data, service.bounds)
     return dumps_long(predictions(service.model, table_of_csv(service.model, data, service.bounds)))
 
 

@@ -140,7 +140,7 @@ class ForecastSteps:
         rows = [self._row(event, kept.steps + number) for number, event in enumerate(events)]
         source = self._table([*kept.waiting, *rows])
         ahead = events[-1].get(FUTURE) if isinstance(events[-1], Mapping) else None
-        read = panel.read(source, None if ahead is None else self._table(list(ahead)), self._horizon)
+        read = panel.read(source, None if ahead is None else self._ahead(ahead), self._horizon)
         if len(read) != 1:
             names = [one.name for one in read]
             raise DataError(message("event", expected="rows of one series in a stream", received=repr(names)))
@@ -170,10 +170,16 @@ class ForecastSteps:
         row = {name: value for name, value in row.items() if name != FUTURE}
         return {**row, STEP: number} if self._panel.time == STEP else row
 
+    def _ahead(self, rows: Any) -> Table:
+        if not isinstance(rows, list | tuple) or not all(isinstance(row, Mapping) for row in rows):
+            received = type(rows).__name__ if not isinstance(rows, list | tuple) else "a list of other values"
+            raise DataError(message(f"event, {FUTURE!r}", expected="a list of records", received=received))
+        return self._table(list(rows))
+
     def _table(self, rows: list[Row]) -> Table:
         try:
             frame = pl.DataFrame(rows, infer_schema_length=None)
-        except (pl.exceptions.PolarsError, TypeError) as fault:
+        except (pl.exceptions.PolarsError, TypeError, OverflowError) as fault:
             received = str(fault).splitlines()[0]
             raise DataError(
                 message("event", expected="a record with one value for each column", received=received)
