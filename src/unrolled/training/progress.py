@@ -52,7 +52,7 @@ class ProgressLine(Callback):
 
     def on_train_end(self, trainer: RunState) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer))
+            self.bar.update(self.task, completed=trainer.progress)  # its counts are those of the last update
             self.bar.stop()
             self.bar = None
 
