@@ -21,6 +21,7 @@ COUNTED = (
     "unseen labels",
     "rows left out",
     "times that did not fit",
+    "recordings cut off",
 )
 
 

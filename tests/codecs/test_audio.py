@@ -13,6 +13,7 @@ from unrolled.codecs.infer import infer_codecs
 from unrolled.codecs.media.audio import Audio
 from unrolled.codecs.media.spectrum import log_mel, mel_filters, stack_frames
 from unrolled.errors import DataError, OptionError
+from unrolled.reading_report import Tally, counted
 
 
 def oracle(samples: np.ndarray, rate: int, bands: int, size: int) -> np.ndarray:
@@ -124,6 +125,9 @@ def test_a_cut_recording_is_counted() -> None:
     encoded = codec.encode([{"x": tone(440)}, {"x": tone(440, 0.1)}, {"x": tone(440, 9)}])
     assert codec.report() == {"cut_off": 2}
     assert encoded.lengths[0] == encoded.lengths[2] > encoded.lengths[1]
+    with counted(Tally(None, [codec])) as tally:
+        codec.encode([{"x": tone(440)}, {"x": tone(440, 9)}])
+    assert tally.report()["recordings cut off"] == 2
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,14 @@ def test_an_empty_text_is_translated_to_an_empty_one(translator, beam_size):
     assert beside[::2] == translator.predict(["ab", "ba"], beam_size=beam_size)
 
 
+@pytest.mark.parametrize("blank", [" ", "   ", "\t\n", "\u3000"])
+def test_a_text_of_nothing_but_white_space_is_an_empty_one(blank):
+    spaced = [" ".join(text) for text in SOURCES]
+    model = ur.Translator(unit="characters", hidden_size=8).fit(spaced, spaced, **QUIET)
+    assert model.predict([blank, "a b"])[0] == ""
+    assert model.report_["empty records"] == 1
+
+
 def test_a_missing_text_is_an_empty_one(translator):
     assert translator.predict([{"source": None}, {"source": ""}]) == ["", ""]
 

@@ -59,7 +59,7 @@ def test_training_warns_of_nothing_as_its_scores_say_it():
     texts = [f"only{chr(0x400 + row)}{chr(0x500 + row)}{chr(0x600 + row)}" * 2 for row in range(60)]
     model = ur.Classifier(hidden_size=4).fit(texts, KINDS[:2] * 30, validation=0.5, **QUIET)
     assert model.scores_.report["share unknown"] > 0.2
-    assert "No verdict" in str(model.scores_) or "LOSES" in str(model.scores_) or "EQUALS" in str(model.scores_)
+    assert "No verdict" in str(model.scores_) or "loses" in str(model.scores_) or "equals" in str(model.scores_)
 
 
 def test_a_column_is_known_if_one_of_its_readers_knows_it():

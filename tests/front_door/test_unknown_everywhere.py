@@ -41,6 +41,7 @@ def model(kind):
         "genres": lambda: ur.LanguageModel(given=["genre"], **small).fit(
             [{"text": "the cat sat", "genre": "ab"[row % 2]} for row in range(24)], **QUIET
         ),
+        "subwords": lambda: ur.LanguageModel(unit="subwords", **small).fit("the cat sat. " * 30, **QUIET),
         "translator": lambda: ur.Translator(**small).fit(["ab", "ba", "aab", "bba"] * 6, ["ab", "ba"] * 12, **QUIET),
         "words": lambda: ur.Translator(unit="words", **small).fit(["a b", "b a"] * 8, ["le chat", "un"] * 8, **QUIET),
         "forecaster": lambda: ur.Forecaster("kwh", horizon=2, **small).fit(days(VALUES), **QUIET),
@@ -75,6 +76,7 @@ ASKED = [
     ("language", lambda m: m.generate("", length=2, seed=0), {"text": (0, 0)}),
     ("language", lambda m: m.predict(["thЖ"]), {"text": (3, 1)}),
     ("language", lambda m: m.score_texts(["thЖ"]), {"text": (3, 1)}),
+    ("subwords", lambda m: m.predict(["thЖЩ"]), {"text": (4, 2)}),
     ("genres", lambda m: m.generate("", given={"genre": "z"}, length=2, seed=0), {"text": (0, 0), "genre": (1, 1)}),
     ("translator", lambda m: m.n_best(["axx"]), {"source": (3, 2)}),
     ("translator", lambda m: m.align(["axx"]), {"source": (3, 2)}),

@@ -307,15 +307,15 @@ def scores(model: float, higher: bool = True, **rivals: float) -> Scores:
 
 def test_the_verdict_says_who_is_better_and_by_how_much():
     assert scores(0.9, majority=0.5, bag=0.8).verdict == "The model beats the best baseline (bag) by 0.1000 accuracy."
-    assert "LOSES to a simple baseline: bag is better by 0.2000" in scores(0.6, majority=0.5, bag=0.8).verdict
-    assert "EQUALS" in scores(0.8, majority=0.5, bag=0.8).verdict
+    assert "loses to a simple baseline: bag is better by 0.2000" in scores(0.6, majority=0.5, bag=0.8).verdict
+    assert "equals" in scores(0.8, majority=0.5, bag=0.8).verdict
     assert scores(0.9).verdict == "No baseline was run."
 
 
 def test_for_losses_lower_is_better():
     assert scores(0.3, False, a=0.4, b=0.9).best_baseline == "a"
     assert scores(0.3, False, a=0.4).wins
-    assert "LOSES" in scores(0.5, False, a=0.4, b=0.9).verdict
+    assert "loses" in scores(0.5, False, a=0.4, b=0.9).verdict
 
 
 def test_without_baselines_there_is_no_win_and_no_difference():
@@ -365,7 +365,7 @@ def test_nothing_to_score_is_not_an_error():
 def test_a_model_without_the_leading_metric_beats_nobody():
     broken = Scores(1, "steps", {}, {"majority": {"accuracy": 0.1}}, "accuracy", True)
     assert not broken.wins
-    assert "LOSES" in str(broken)
+    assert "loses" in str(broken)
 
 
 @pytest.mark.parametrize("higher", [True, False])
@@ -378,5 +378,5 @@ def test_a_baseline_that_failed_is_not_the_best_one(higher):
 def test_a_model_that_failed_loses_in_words():
     table = scores(float("nan"), majority=0.1)
     assert not table.wins
-    assert "LOSES" in table.verdict
+    assert "loses" in table.verdict
     assert "nan" not in table.verdict

@@ -110,6 +110,15 @@ def test_bad_requests_are_refused(blinking):
     assert blinking.generate(CYCLE[:1], length=0).shape == (0, 4)
 
 
+@pytest.mark.parametrize("ask", ["predict", "evaluate"])
+def test_a_model_of_zeros_and_ones_refuses_other_numbers_and_reads_missing_ones(blinking, ask):
+    zeros = [0.0] * 4
+    with pytest.raises(DataError, match=r"column 'frames', record 1: expected 0 and 1, as in training, received 0\.5"):
+        getattr(blinking, ask)([{"frames": [zeros, zeros]}, {"frames": [zeros, [0.5, 0.0, 0.0, 0.0]]}])
+    getattr(blinking, ask)([{"frames": [zeros, [None, 0.0, 0.0, 0.0]]}])
+    assert blinking.report_["missing values"] == 1
+
+
 def test_missing_numbers_do_not_spread():
     rows = [{"frames": [[float(n), None], [1.0, 2.0], [None, 2.5], [0.5, 1.0]]} for n in range(20)]
     model = SequenceModel(hidden_size=4).fit(rows, epochs=2)

@@ -49,3 +49,5 @@ def test_on_a_terminal_one_line_shows_loss_pace_and_time_left():
     assert "steps/s" in text
     assert "left" in text
     assert "epoch 1  update 3" in text
+    assert "epoch 2/2" in text
+    assert "epoch 3/2" not in text

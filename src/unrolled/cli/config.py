@@ -41,7 +41,7 @@ def read_config(path: str, known: list[str], mappings: list[str], command: str) 
 
 def write_config(values: Mapping[str, Any]) -> str:
     """Return the options as TOML; those that are None are left out, since TOML has no null."""
-    lines = ["# all options of this run: unrolled fit ... --config config.toml repeats it"]
+    lines = [f"# all options of this run: unrolled fit {values.get('command', '...')} --config config.toml repeats it"]
     lines += [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
     return "\n".join(lines) + "\n"
 

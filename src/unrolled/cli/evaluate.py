@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unrolled.cli.notes import warn_of
+from unrolled.cli.notes import on_lines, warn_of
 from unrolled.cli.reading import read_data, reading_of
 
 
@@ -41,6 +41,6 @@ def evaluate(
         more = {} if matrix is None else {"confusion": matrix.to_json()}
         print(json.dumps({**scores.to_json(), **more}, indent=1))
         return
-    print(scores)
+    print(on_lines(str(scores)))
     if matrix is not None:
         print(f"\n{matrix}")

@@ -11,6 +11,7 @@ import typer
 from unrolled.cli.arguments import Argument, arguments_of, parse
 from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
+from unrolled.cli.notes import on_lines
 from unrolled.cli.output import INTERRUPTED
 from unrolled.cli.reading import FORMATS, TIMES, read_data
 from unrolled.errors import OptionError, message
@@ -119,6 +120,16 @@ SWITCHES = {
     "header": "the first line of a csv or tsv file names the columns",
     "day_first": "01/02/2021 is February 1; with --no-day-first it is January 2 (default: decided by all values)",
 }
+# why training ended, by `History.stopped`
+ENDED = {
+    "epochs": "all epochs done",
+    "minutes": "the time is over",
+    "patience": "no longer better",
+    "interrupted": "interrupted",
+    "callback": "stopped by a callback",
+}
+NO_LABELS = "evaluate the model on rows with a label column of 0 and 1"
+TOO_FEW = "no part of the data was held out, or it is too small; evaluate the model on other data"
 
 
 def fit_app(chosen: str) -> typer.Typer:
@@ -140,7 +151,7 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
     from unrolled.training.options import TrainingOptions
 
     task = task_class(kind.task)
-    model = arguments_of(task, ("training", *kind.leave_out))
+    model = [_in_own_words(argument) for argument in arguments_of(task, ("training", *kind.leave_out))]
     training = [argument._replace(default=task.training_defaults.get(argument.name, argument.default))
                 for argument in arguments_of(TrainingOptions)]  # fmt: skip
     rival = Argument("rival", bool, bool, False, "also train a convolutional network of the same size for comparison")
@@ -164,6 +175,14 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _in_own_words(argument: Argument) -> Argument:
+    """Return an argument whose text names no parts of the Python package."""
+    from unrolled.cells.registry import CELLS
+
+    text = argument.text.replace("a name in `unrolled.cells.registry.CELLS`", ", ".join(CELLS))
+    return argument._replace(text=text.replace("`unrolled.nn.stack.Stack`", "the recurrent layers"))
 
 
 def _option(argument: Argument, panel: str) -> inspect.Parameter:
@@ -245,7 +264,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
             print(f"saved without all of its scores: {save()}", file=sys.stderr)
         raise
     folder = save()
-    _report(model, folder, values["data"])
+    _report(model, folder)
     if model.history_.interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -331,15 +350,18 @@ def _is_tokens(path: str) -> bool:
     return path.lower().endswith((".tsv", ".txt", ".conll", ".conllu"))
 
 
-def _report(model: Any, folder: str, data: str) -> None:
+def _report(model: Any, folder: str) -> None:
     history = model.history_
     if history.rows:
         last = history.rows[-1]
-        print(f"trained {last.epoch:.3g} epochs, {last.update:,} updates, {last.seconds:.0f} s ({history.stopped})")
-    if model.scores_ is not None:
-        print(f"\nOn held-out data:\n{model.scores_}")
-    print(f"\nsaved: {folder}")
+        epochs = f"{last.epoch:.3g} epoch{'s' * (last.epoch != 1)}"
+        print(f"trained {epochs}, {last.update:,} updates, {last.seconds:.0f} s; {ENDED[history.stopped]}")
     abilities = model.describe().abilities
+    if model.scores_ is not None:
+        print(on_lines(f"\nOn held-out data:\n{model.scores_}"))
+    else:
+        print("\nNo scores: " + (NO_LABELS if "detect" in abilities else TOO_FEW))
+    print(f"\nsaved: {folder}")
     follow = f"unrolled generate {folder} --prompt ..." if "generate" in abilities else ""
     follow = f"unrolled generate {folder} --count 5" if "draw" in abilities else follow
-    print("next: " + (follow or f"unrolled predict {folder} NEW_DATA   unrolled evaluate {folder} {data}"))
+    print("next: " + (follow or f"unrolled predict {folder} NEW_DATA\n      unrolled evaluate {folder} TEST_DATA"))

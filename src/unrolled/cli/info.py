@@ -36,7 +36,8 @@ def info(
     from unrolled.ragged import Ragged
 
     print(f"unrolled {version('unrolled')}, Python {platform.python_version()}, torch {torch.__version__}")
-    print(f"CPU: {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    print(f"CPU: {torch.backends.cpu.get_cpu_capability()}, {threads} thread{'s' * (threads > 1)}")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use"
     print(f"GPU: {gpu}")
     print(f"Tiles: {host().name}, vectors of {host().width}; compiled code in {described()}\n")

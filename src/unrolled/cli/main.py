@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING
 
 from unrolled.cli.output import INTERRUPTED, Interrupted, OutputLost, guard
@@ -26,7 +27,7 @@ def make_app(words: list[str]) -> "typer.Typer":
     import typer
 
     from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
-    from unrolled.cli.interrupt import Commands
+    from unrolled.cli.commands import Commands
 
     app = typer.Typer(
         name="unrolled",
@@ -56,6 +57,7 @@ def make_app(words: list[str]) -> "typer.Typer":
 def main() -> None:
     """Run the command line and exit with its code."""
     guard()
+    warnings.showwarning = _show_warning
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -94,6 +96,11 @@ def _run(words: list[str]) -> int:
         _say(f"internal error: {name}\nThis is a bug in unrolled. Run again with {DEBUG}=1 and report what it prints.")
         return 1
     return 0
+
+
+def _show_warning(text: Warning | str, *_: object) -> None:
+    """Print a warning without the place in the code that gave it."""
+    _say(f"warning: {text}")
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,8 @@
 """Notes on standard error: what the data held that the model does not know."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,15 @@ def noted(task: Any) -> Generator[None]:
     with quietly():
         yield
     show_report(task.report_)
+
+
+def on_lines(text: str) -> str:
+    """Break sentences between words where they are longer than the terminal; a file or a pipe gets them whole."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    lines = text.splitlines()
+    return "\n".join(line if "  " in line else textwrap.fill(line, width) for line in lines)  # but rows of a table
 
 
 def show_report(report: Mapping[str, Any]) -> None:

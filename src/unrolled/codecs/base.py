@@ -159,6 +159,11 @@ class Codec(ABC):
         """Store the counts of this `encode`, for `report`."""
         self._met = {what: int(count) for what, count in met.items() if count}
 
+    def _is_counted(self) -> bool:
+        """Return whether the call that runs counts what this codec reads."""
+        tally = current()
+        return tally is not None and tally.counts_for(self)
+
     def _tell(
         self,
         lengths: np.ndarray,
@@ -181,7 +186,7 @@ class Codec(ABC):
             column: the column of the tokens; empty for the codec's first.
         """
         tally = current()
-        if tally is None or not tally.counts_for(self):
+        if tally is None or not self._is_counted():
             return
         tally.empty[id(self)] = tally.empty.get(id(self), 0) + int((np.asarray(lengths) == 0).sum())
         tally.counts["missing values"] += int(missing)

@@ -80,7 +80,7 @@ class Scores:
         if best is None:
             return "No baseline was run."
         if np.isnan(self.difference):
-            return f"The model LOSES to a simple baseline: it has no {self.leading.replace('_', ' ')}, and {best} has."
+            return f"The model loses to a simple baseline: it has no {self.leading.replace('_', ' ')}, and {best} has."
         size = f"{abs(self.difference):.4f} {self.leading.replace('_', ' ')}"
         alarms = self.report.get("warnings", ())
         if self.wins and alarms:
@@ -88,8 +88,8 @@ class Scores:
         if self.wins:
             return f"The model beats the best baseline ({best}) by {size}."
         if self.difference == 0:
-            return f"The model only EQUALS a simple baseline: {best}."
-        return f"The model LOSES to a simple baseline: {best} is better by {size}."
+            return f"The model only equals a simple baseline: {best}."
+        return f"The model loses to a simple baseline: {best} is better by {size}."
 
     def __str__(self) -> str:
         rows = {"this model": self.model, **self.baselines}

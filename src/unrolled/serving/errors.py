@@ -188,7 +188,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         if isinstance(error.body, bytes):
-            wrong = Fault("type", message("Content-Type", expected="application/json", received="another"))
+            received = request.headers.get("content-type", "none")[:60]
+            wrong = Fault("type", message("Content-Type", expected="application/json", received=received))
             return told(wrong, request.scope)
         return told(Fault("request", _first(error)), request.scope)
 

@@ -125,6 +125,7 @@ class Report(Strict):
     unseen_labels: int = Field(alias="unseen labels", description="true labels that training never saw")
     rows_left_out: int = Field(alias="rows left out", description="such as those with a repeated time")
     times_that_did_not_fit: int = Field(alias="times that did not fit", description="that do not follow the clock")
+    recordings_cut_off: int = Field(alias="recordings cut off", description="those longer than the model reads")
     warnings: list[str] = Field(
         description="a sentence for each column of which more than a fifth is unknown, and more than one of several"
     )

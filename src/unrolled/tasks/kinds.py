@@ -90,6 +90,10 @@ class ReadsSources(Described):
     def _answer_codecs(self: Any) -> Sequence[Codec]:
         return (self.target_.codec,)
 
+    def _records(self, source: Source) -> list[Any]:
+        """Return the records as the model reads them."""
+        return list(source)
+
 
 class ReadsEvents(Described):
     """A task that reads the events of users and answers with items."""

@@ -52,7 +52,8 @@ class ProgressLine(Callback):
 
     def on_train_end(self, trainer: RunState) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer))
+            said = f"{self._place(trainer)}  {_clock(trainer.at.seconds)}"
+            self.bar.update(self.task, completed=trainer.progress, description=said)
             self.bar.stop()
             self.bar = None
 
@@ -61,8 +62,13 @@ class ProgressLine(Callback):
         pace = tally.steps / max(trainer.at.seconds - tally.since, 1e-9)
         done = trainer.progress
         left = _clock(trainer.at.seconds * (1.0 - done) / done) if done > 0 else "?"
-        limit = f"/{trainer.options.epochs}" if trainer.options.epochs else ""
-        return f"epoch {trainer.at.epoch + 1}{limit}  loss {self.loss:.4f}  {pace:,.0f} steps/s  {left} left"
+        return f"{self._place(trainer)}  {pace:,.0f} steps/s  {left} left"
+
+    def _place(self, trainer: RunState) -> str:
+        most = trainer.options.epochs
+        epoch = trainer.at.epoch + 1  # of the next update; after the last one there is none
+        where = f"{min(epoch, most)}/{most}" if most else str(epoch)
+        return f"epoch {where}  loss {self.loss:.4f}"
 
 
 def _clock(seconds: float) -> str:

@@ -14,6 +14,7 @@ from unrolled.data.file_access import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import OptionError, message
 from unrolled.ragged import Ragged
+from unrolled.reading_report import note
 
 
 class Audio(Codec):
@@ -101,6 +102,9 @@ class Audio(Codec):
             clipped += cut
         self._count(cut_off=clipped)
         lengths = torch.tensor([len(part) for part in parts], dtype=torch.int64)
+        self._tell(lengths.numpy())
+        if self._is_counted():
+            note("recordings cut off", clipped)
         return Ragged(torch.cat([torch.empty(0, self.stack * self.num_mels), *parts]), lengths)
 
     def decode(self, encoded: Ragged) -> list[np.ndarray]:

@@ -108,6 +108,7 @@ class Video(Codec):
         self._require_fit()
         films = [self._read(value, row) for row, value in enumerate(values_of(records, self.column))]
         lengths = [len(film) for film in films]
+        self._tell(np.array(lengths, dtype=np.int64))
         films.append(np.empty((0, *Canvas(self.size, self.channels).shape), dtype=np.uint8))
         return Ragged(torch.from_numpy(np.concatenate(films)), torch.tensor(lengths, dtype=torch.int64))
 

@@ -1,5 +1,6 @@
 """Text as subwords: byte-level pair encoding learnt from the data, without unknown tokens and without loss."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Self
@@ -33,7 +34,10 @@ class Subwords(Codec):
 
     name = "subwords"
     opens_files = False
+    version = 2
+    unit = "characters"  # every text has subwords, so what is unknown is told by its characters
     tokenizer_: str
+    characters_: str = ""  # those of the training texts; empty in models of version 1, which tell nothing unknown
 
     def __init__(self, column: str, size: int = 4000, embedding_size: int = 256) -> None:
         self.column = column
@@ -62,19 +66,18 @@ class Subwords(Codec):
         trainer = trainers.BpeTrainer(
             vocab_size=self.size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
         )
-        seen = 0
+        seen: set[str] = set()
 
         def texts() -> Iterator[str]:
-            nonlocal seen
             for row, record in enumerate(records):
-                text = text_of(value_of(record, self.column), self.column, row)
-                seen += len(text)
-                yield _whole(text)
+                text = _whole(text_of(value_of(record, self.column), self.column, row))
+                seen.update(text)
+                yield text
 
         tokenizer.train_from_iterator(texts(), trainer)
         if not seen:
             raise nothing_to_learn(self.columns, "some text")
-        return self._learn(tokenizer_=tokenizer.to_str())
+        return self._learn(tokenizer_=tokenizer.to_str(), characters_="".join(sorted(seen)))
 
     def encode(self, records: Sequence[Record]) -> Ragged:
         self._require_fit()
@@ -85,7 +88,31 @@ class Subwords(Codec):
             for encoding in self._tokenizer.encode_batch_fast(group, add_special_tokens=False)
         ]
         values = np.concatenate([*rows, np.empty(0, dtype=np.int64)])
-        return Ragged(torch.from_numpy(values), torch.tensor([len(row) for row in rows], dtype=torch.int64))
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        self._tell_characters(texts, lengths)
+        return Ragged(torch.from_numpy(values), torch.from_numpy(lengths))
+
+    def _tell_characters(self, texts: Sequence[str], lengths: np.ndarray) -> None:
+        """Tell the call what was read: characters, and those that training never saw."""
+        if not self._is_counted():
+            return
+        strange: Counter[str] = Counter()
+        for text in texts:
+            if self._known and not self._known.issuperset(text):
+                strange.update(letter for letter in text if letter not in self._known)
+        examples = list(strange)
+        places = np.arange(strange.total())
+        self._tell(
+            lengths,
+            sum(map(len, texts)),
+            places,
+            lambda place: examples[min(place, len(examples) - 1)],
+            self._known.__contains__,
+        )
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.characters_)
 
     def decode(self, encoded: Ragged) -> list[str]:
         self._require_fit()

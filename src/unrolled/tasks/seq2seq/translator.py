@@ -104,6 +104,13 @@ class Translator(Writer):
         unit = self.target_.codec.name if self.unit == "auto" else self.unit  # type: ignore[attr-defined]
         return text_codec(self.source, unit, ()).fit(source)
 
+    def _records(self, source: Source) -> list[Any]:
+        """Return the records; a source of nothing but white space is an empty one."""
+        column = self.reader_.columns[0]
+        return [
+            {**one, column: ""} if isinstance(one[column], str) and one[column].isspace() else one for one in source
+        ]
+
     def _copies(self, records: Sequence[Mapping[str, Any]]) -> Copies | None:
         if not self.copies_:
             return None

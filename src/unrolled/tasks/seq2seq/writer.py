@@ -132,7 +132,7 @@ class Writer(ReadsSources, Task):
     def _prepared(self, source: Source, targets: bool) -> tuple[list[Any], Batch, Copies | None]:
         """Return the records, encoded, and what can be copied from them."""
         require(source, [*self.reader_.columns, *([self.target_.column] if targets else [])])
-        records = list(source)
+        records = self._records(source)
         encoded, copies = self.reader_.encode(records), self._copies(records)
         whole = not self.reader_.spec.per_step  # one vector or picture per record
         statics: dict[str, Tensor] = {READ: encoded.values} if whole else {}

@@ -9,6 +9,7 @@ from unrolled.data.handed import X
 from unrolled.data.mixtures import MAX_DUPLICATES
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
+from unrolled.data.unnamed_times import ask_for_time
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
 from unrolled.reading_report import note
@@ -52,6 +53,8 @@ def long_table(
     if source.time is not None:
         _refuse_mixture(source, target)
         return source
+    if source.group != SERIES:
+        ask_for_time(source.frame, source.group)
     return _numbered(source)
 
 

@@ -13,6 +13,7 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import count_weights
 from unrolled.nn.recompute import is_too_much, stretch_steps
 from unrolled.tasks.shared.free_memory import free_memory
+from unrolled.training.distributed import choose_device
 from unrolled.training.options import TrainingOptions
 
 WEIGHT_COPIES = 5  # weights, gradients, two moments of Adam, the best weights so far
@@ -68,7 +69,7 @@ def check_memory(network: nn.Module, examples: Any, options: TrainingOptions) ->
 
 
 def _on_gpu(options: TrainingOptions) -> bool:
-    return options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
+    return choose_device(options.device).type == "cuda"
 
 
 def _size(count: float) -> str:

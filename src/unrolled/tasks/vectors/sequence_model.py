@@ -135,6 +135,8 @@ class SequenceModel(ReadsFrames, Task):
             read = started(observed.map(lambda frames: frames.nan_to_num(nan=0.0)))
             return Batch({"frames": read}, targets=ended(observed) if targets else None)
         frames = self.codec_.encode(list(source))
+        if self._binary:
+            _need_zeros_and_ones(self.codec_, frames)
         if not targets:
             return Batch({"frames": frames})
         before = frames.slice(0, (frames.lengths - 1).clamp(min=0))
@@ -348,3 +350,15 @@ class SequenceModel(ReadsFrames, Task):
 
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.codec_ = Frames.from_json(data["frames"])
+
+
+def _need_zeros_and_ones(codec: Frames, frames: Ragged) -> None:
+    """Refuse frames with other numbers than those of training, where these were 0 and 1."""
+    odd = ((frames.values != 0) & (frames.values != 1)).nonzero()
+    if len(odd):
+        step, feature = odd[0].tolist()
+        record = int(frames.sequence_ids[step])
+        where = f"column {codec.columns[0]!r}, record {record}"
+        raise DataError(
+            message(where, expected="0 and 1, as in training", received=float(frames.values[step, feature]))
+        )
