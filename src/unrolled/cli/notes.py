@@ -1,10 +1,18 @@
-"""Notes on standard error: what the data held that the model does not know."""
+"""Notes on standard error: what a reader changed or left out, and what the data held that the model does not know."""
 
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from unrolled.reading_report import lines_of
+
+
+def show_notes(source: Any) -> None:
+    """Print what the reader of a table changed or left out; other sources have no notes."""
+    from unrolled.data.source import Table
+
+    for note in source.notes if isinstance(source, Table) else ():
+        print(f"note: {note}", file=sys.stderr)
 
 
 def show_report(report: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ def read_data(
     times: Mapping[str, Any] | None = None,
     **dialect: Any,
 ) -> Any:
-    """Return the Source of a path.
+    """Return the Source of a path; what its reader changed or left out is said on standard error.
 
     Args:
         path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
@@ -51,8 +51,7 @@ def read_data(
         dialect: how a text file is written: `encoding`; and of a csv or tsv file `header`, `separator`, `decimal`,
             `missing` and `texts`, as in `unrolled.read_csv`; `missing` may be one text of marks between commas.
     """
-    from unrolled.data import readers
-    from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
+    from unrolled.cli.notes import show_notes
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
@@ -63,6 +62,15 @@ def read_data(
         written["missing"] = written["missing"].split(",")
     if form == "auto":
         form = "conll" if named else _form(path)
+    source = _read(path, form, table, named, written)
+    show_notes(source)
+    return source
+
+
+def _read(path: str, form: str, table: dict[str, Any], named: list[str] | None, written: dict[str, Any]) -> Any:
+    from unrolled.data import readers
+    from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
+
     single = SINGLE_FORMATS.get(form)
     if "encoding" in written and form not in TEXTS and not (single and single.texts):
         raise OptionError(message("--encoding", expected="a file of text", received=f"the format {form}"))

@@ -107,3 +107,17 @@ def _without(values: pl.Series, marks: Collection[str]) -> pl.Series:
 def numeric_names(names: Collection[str]) -> bool:
     """Return whether all names of columns are numbers, as where a file without a header is read as if it had one."""
     return bool(names) and all(re.fullmatch(r"\s*[+-]?[\d.]+(e[+-]?\d+)?(_duplicated_\d+)?\s*", name) for name in names)
+
+
+def without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
+    """Leave out lines without any value; in a table of one column of numbers only those at the end.
+
+    Args:
+        frame: the table.
+        blank: which of its lines have no value.
+    """
+    if not blank.any():
+        return frame
+    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
+        return frame.head(int((~blank).arg_true()[-1]) + 1)
+    return frame.filter(~blank)

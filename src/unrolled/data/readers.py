@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -323,13 +323,13 @@ def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFr
         except DataError as fault:
             raise DataError(f"{path}, {fault}") from fault
 
-    return _polars(read, path, ("gzip", "zstd"))
+    return _polars(read, path, text=True)
 
 
-def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Sequence[str] = ()) -> pl.DataFrame:
+def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place, unpacked)
+    refuse_packed(place)
     try:
         return reader(place)
     except OSError as fault:
@@ -337,13 +337,8 @@ def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Seque
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        if unpacked:
-            _refuse_other_encodings(place)
+        if text:
+            whole_text(place)  # which refuses other encodings
         raise DataError(
             message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
         ) from fault
-
-
-def _refuse_other_encodings(path: Path) -> None:
-    if path.suffix != ".gz":
-        whole_text(path)

@@ -14,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.documents import refuse_packed
+from unrolled.data.in_memory import FEW_CELLS
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
-from unrolled.data.spans import open_file
+from unrolled.data.spans import open_file, size_of
+from unrolled.data.unpacked_size import most_unpacked, too_large
 from unrolled.errors import DataError, InputError, message, unknown
 from unrolled.places import local_path
 
@@ -52,9 +54,10 @@ def read_npy(path: str | Path) -> Table:
         raise DataError(message(str(path), expected="an array of NumPy (.npy)", received="a file of another kind"))
     try:
         with _quiet():
-            array = np.array(
-                np.load(place, mmap_mode="r", allow_pickle=False)
-            )  # a mapping is never larger than its file
+            mapped = np.load(place, mmap_mode="r", allow_pickle=False)  # a mapping is never larger than its file
+            array = np.array(_sized("the array", mapped, path))
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
         raise _damaged(path, fault) from fault
     if array.dtype.names is not None:
@@ -75,7 +78,8 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
 
     Raises:
         OptionError: a name that is not there.
-        DataError: missing, damaged, arrays of objects, or arrays of different lengths.
+        DataError: missing, damaged, more bytes than a packed file may hold, arrays of objects, or arrays of different
+            lengths.
 
     Example:
         >>> import tempfile
@@ -87,12 +91,17 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
     place = local_path(path)
     refuse_packed(place, unpacked=("zip",))
     try:
+        with zipfile.ZipFile(place) as archive:
+            sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
         with open_file(place) as file, _quiet(), np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
             names = archive.files if arrays is None else list(arrays)
             missing = next((name for name in names if name not in archive.files), None)
             if missing is not None:
                 raise unknown("arrays", missing, archive.files)
-            found = {name: np.asarray(archive[name]) for name in names}
+            most = most_unpacked(size_of(place))
+            if sum(sizes.get(name, 0) for name in names) > most:
+                raise too_large(place, most)
+            found = {name: np.asarray(_sized(name, archive[name], path)) for name in names}
     except InputError:
         raise
     except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError,
@@ -113,6 +122,13 @@ def _quiet() -> Generator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
+
+
+def _sized(name: str, found: Any, path: str | Path) -> Any:
+    """Return an array; one of empty texts, of which a file may say any number, is bounded."""
+    if isinstance(found, np.ndarray) and not found.dtype.itemsize and found.size > FEW_CELLS:
+        raise DataError(message(str(path), expected="texts", received=f"{found.size:,} empty ones in {name}"))
+    return found
 
 
 def _alike(lengths: dict[str, int]) -> list[str]:

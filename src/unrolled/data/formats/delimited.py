@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.cells import numeric_names, typed_columns
+from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
 from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
@@ -97,7 +97,7 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     if dialect.missing is not None:
         text = pl.col(pl.String)
         frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return _without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
+    return without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
 
 
 def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
@@ -204,12 +204,3 @@ def _with_stand_in(data: Path | bytes, dialect: Dialect) -> tuple[bytes, Dialect
     if stand_in is None:
         raise DataError(message("separator", expected="text without control characters", received="a table with them"))
     return raw.replace(dialect.separator.encode(), stand_in.encode()), replace(dialect, separator=stand_in)
-
-
-def _without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
-    """Leave out lines without any value; in a table of one column of numbers only those at the end."""
-    if not blank.any():
-        return frame
-    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
-        return frame.head(int((~blank).arg_true()[-1]) + 1)
-    return frame.filter(~blank)

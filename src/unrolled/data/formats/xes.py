@@ -1,8 +1,6 @@
 """XES, the IEEE's format of event logs of processes: one row per event."""
 
 import datetime as dt
-import gzip
-import zlib
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -52,17 +50,13 @@ def read_xes(path: str | Path) -> Table:
         [('trace 1', 'pay', '2024-01-31 12:00:00+00:00')]
     """
     place = local_path(path)
-    refuse_packed(place, unpacked=("gzip",))
+    refuse_packed(place)
     log = _Log(place)
     try:
         with open_file(place) as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            log.parse(gzip.GzipFile(fileobj=file) if packed else file)
-    except (IsADirectoryError, PermissionError) as fault:
+            log.parse(file)
+    except OSError as fault:
         raise unreadable(place, fault) from fault
-    except (OSError, EOFError, zlib.error) as fault:
-        raise DataError(message(str(path), expected="a whole gzip file", received=str(fault))) from fault
     if not log.events:
         raise DataError(message(str(path), expected="at least one event", received="none"))
     return Table(_frame(log, path))
