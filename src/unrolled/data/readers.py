@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -23,6 +23,7 @@ from unrolled.data.spans import unreadable
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_words import TimeWords, times_from
+from unrolled.data.utf8_copies import with_units
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
@@ -184,10 +185,11 @@ def read_text(path: Place, kind: str | None = None, column: str = "text", encodi
         path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
-        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says. Files in encodings in which characters
+            cannot be found from the middle of a text, such as "cp932", are copied in UTF-8 to a temporary folder.
 
     Raises:
-        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
+        OptionError: an unknown encoding.
         DataError: missing or empty; text in another encoding is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
@@ -198,8 +200,16 @@ def read_text(path: Place, kind: str | None = None, column: str = "text", encodi
         chosen = [file for file in files if file.suffix == ".txt"] or files
         if not chosen:
             raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
-        return Documents(chosen, "files", column, encoding)
-    return Documents([place], kind or "document", column, encoding)
+        return _documents(chosen, "files", column, encoding)
+    return _documents([place], kind or "document", column, encoding)
+
+
+def _documents(paths: Sequence[Path], kind: str, column: str, encoding: str | None) -> Documents:
+    for path in paths:
+        refuse_packed(path)
+    files = [with_units(path, encoding) for path in paths]
+    (found, *_) = (kept for _, kept in files)
+    return Documents([path for path, _ in files], kind, column, found)
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -321,6 +331,7 @@ def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFr
         try:
             return parse_delimited(raw, dialect)
         except DataError as fault:
+            whole_text(place, encoding)  # which refuses other encodings, whose lines are no lines
             raise DataError(f"{path}, {fault}") from fault
 
     return _polars(read, path, text=True)
