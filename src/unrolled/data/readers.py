@@ -15,7 +15,7 @@ from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.registry import FORMATS
-from unrolled.data.handed import Handed
+from unrolled.data.handed import Handed, tidy
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table, table_of
@@ -134,20 +134,24 @@ def read_jsonl(
     return table_of(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
 
 
+_ONE_VALUE = "if the file is one value and not a line for each record, read it with read_json"
+
+
 def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
     decode = json.JSONDecoder().raw_decode
     for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
-        line = line.strip()
+        line, where = line.strip(), f"{path}, line {number}"
         if not line:
             continue
+        remedy = _ONE_VALUE if line == "{" or line.startswith("[") else ""
         try:
             record, end = decode(line)
             if end != len(line):
                 record = json.loads(line)  # which says what is wrong
         except (ValueError, RecursionError) as fault:
-            raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
+            raise DataError(message(where, expected="JSON", received=str(fault), remedy=remedy)) from fault
         if not isinstance(record, dict):
-            raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
+            raise DataError(message(where, expected="a JSON object", received=type(record).__name__, remedy=remedy))
         yield record
 
 
@@ -164,7 +168,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    return table_of(_polars(pl.read_parquet, path), path, time, group, times_from(times))
+    return table_of(tidy(_polars(pl.read_parquet, path)), path, time, group, times_from(times))
 
 
 @from_anywhere()

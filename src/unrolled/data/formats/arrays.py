@@ -1,5 +1,6 @@
 """NumPy's files: `.npy` with one array, `.npz` with several by name."""
 
+import datetime as dt
 import sys
 import warnings
 import zipfile
@@ -60,6 +61,14 @@ def read_npy(path: str | Path) -> Table:
         raise
     except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
         raise _damaged(path, fault) from fault
+    table = _table(array, path)
+    rest = size_of(place) - (mapped.offset + mapped.nbytes if isinstance(mapped, np.memmap) else size_of(place))
+    if rest:
+        table.notes = (f"the file goes on for {rest:,} bytes after its array, which are not read",)
+    return table
+
+
+def _table(array: np.ndarray, path: str | Path) -> Table:
     if array.dtype.names is not None:
         columns = [column for name in array.dtype.names for column in _columns(name, array[name], path)]
         return Table(pl.DataFrame(columns))
@@ -139,7 +148,7 @@ def _alike(lengths: dict[str, int]) -> list[str]:
 
 def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
     """Return an array as one column, or as one per feature."""
-    if array.dtype.kind not in "biufUSM" or array.ndim not in (1, 2, 3) or not array.size:
+    if array.dtype.kind not in "biufUSMm" or array.ndim not in (1, 2, 3) or not array.size:
         expected = "an array (N,), (N, T) or (N, T, F) of numbers, texts or times"
         received = f"{name} {array.shape} of {'objects' if array.dtype.kind == 'O' else array.dtype}"
         raise DataError(message(str(path), expected=expected, received=received))
@@ -154,7 +163,13 @@ def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
         if codes.max() > sys.maxunicode or np.any((codes >= 0xD800) & (codes < 0xE000)):
             raise DataError(message(str(path), expected="texts", received=f"{name} with bytes that are no letters"))
     elif array.dtype.kind == "M":
+        years = array.astype("datetime64[Y]").astype(np.int64)[~np.isnat(array)] + 1970  # NumPy's year 0
+        if years.size and (years.min() < dt.MINYEAR or years.max() > dt.MAXYEAR):
+            expected = f"times of the years {dt.MINYEAR} to {dt.MAXYEAR}"
+            raise DataError(message(str(path), expected=expected, received=f"one of {years.max()} in {name}"))
         array = array.astype("datetime64[us]")
+    elif array.dtype.kind == "m":
+        array = array / np.timedelta64(1, "s")  # durations are seconds everywhere
     elif array.dtype.kind == "f":
         array = array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32)  # in the machine's byte order
     elif array.dtype.kind in "iu":

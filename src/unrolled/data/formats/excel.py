@@ -11,6 +11,7 @@ import polars as pl
 from unrolled.data.cells import typed, without_blank_lines
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.workbook_size import check_workbook
+from unrolled.data.handed import tidy
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file
@@ -122,7 +123,7 @@ class _Sheet(NamedTuple):
         """Return the rows with kinds as everywhere else, and notes."""
         frame = self._load()
         blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series() if frame.width else pl.Series([])
-        frame = pl.DataFrame([self._kind(column) for column in frame])
+        frame = tidy(pl.DataFrame([self._kind(column) for column in frame]))
         notes: list[str] = []
         if not self.header:
             frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
@@ -151,8 +152,6 @@ class _Sheet(NamedTuple):
     def _kind(self, values: pl.Series) -> pl.Series:
         if values.null_count() == len(values):
             return values.cast(pl.Null)
-        if values.dtype == pl.Duration:
-            return (values.dt.total_microseconds() / 1e6).alias(values.name)  # seconds
         if isinstance(values.dtype, pl.Datetime) and values.drop_nulls().dt.date().is_in(_DAY_ZERO).all():
             return values.dt.time()
         if isinstance(values.dtype, pl.Datetime):
