@@ -140,6 +140,25 @@ def test_a_sheet_is_chosen_by_name_and_the_first_one_is_said(tmp_path):
         ur.read_excel(path, sheet="Empty")
 
 
+def test_columns_of_errors_are_missing_and_taken_names_are_left(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", Sheet=sheet([["a", None, "column_2"], ["#N/A", 1, 2], ["#NAME?", 3, 4]]))
+    table = ur.read(path)
+    assert table.frame.rows() == [(None, 1, 2), (None, 3, 4)]
+    assert table.columns == ["a", "column_2_", "column_2"]
+
+
+def test_a_workbook_on_which_its_library_gives_up_is_one_sentence(tmp_path, monkeypatch):
+    class PanicException(BaseException):
+        pass
+
+    def panic(_):
+        raise PanicException("range start index 4 out of range")
+
+    monkeypatch.setattr("fastexcel.read_excel", panic)
+    with pytest.raises(DataError, match=r"a\.xlsx: expected a workbook that can be read, received a damaged one"):
+        ur.read(workbook(tmp_path / "a.xlsx", Sheet=sheet([["a"], [1]])))
+
+
 def test_formulas_without_a_result_are_said(tmp_path):
     table = ur.read(workbook(tmp_path / "a.xlsx", Sheet=sheet([["a", "b"], [1, "=A2*2"], [2, "=A3*2=4"]])))
     assert table.frame["b"].to_list() == [None, 4]

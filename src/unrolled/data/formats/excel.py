@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Unpack
 
 import polars as pl
 
-from unrolled.data.cells import typed, without_blank_lines
+from unrolled.data.cells import typed, typed_columns, without_blank_lines
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.workbook_size import check_workbook
 from unrolled.data.handed import tidy
@@ -64,13 +64,19 @@ def read_excel(
     unsolved = check_workbook(place)
     try:
         book = library.read_excel(place)
-        found = _Sheet(library, book, _chosen(book.sheet_names, sheet, path), header)
+        found = _Sheet(library, book, _chosen(book.sheet_names, sheet), header)
         frame, notes = found.table()
+    except DataError as fault:
+        raise DataError(f"{path}, {fault}") from fault
     except InputError:
         raise
     except (library.FastExcelError, OSError, ValueError, pl.exceptions.PolarsError) as fault:
         received = str(fault).strip().partition("\n")[0] or "a damaged file"
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
+    except BaseException as fault:
+        if type(fault).__name__ != "PanicException":  # of Rust, which fastexcel does not export
+            raise
+        raise DataError(message(str(path), expected="a workbook that can be read", received="a damaged one")) from fault
     if not frame.height or not frame.width:
         rest = [name for name in book.sheet_names if name != found.name]
         remedy = f"choose another with sheet=, such as sheet={rest[0]!r}" if rest else ""
@@ -86,10 +92,10 @@ def read_excel(
     return table
 
 
-def _chosen(names: list[str], sheet: str | None, path: str | Path) -> str:
+def _chosen(names: list[str], sheet: str | None) -> str:
     if sheet is None:
         if not names:
-            raise DataError(message(str(path), expected="a workbook with a filled sheet", received="no sheet"))
+            raise DataError(message("workbook", expected="at least one sheet", received="none"))
         return names[0]
     if not isinstance(sheet, str):
         raise OptionError(message("sheet", expected="the name of a sheet", received=sheet))
@@ -121,7 +127,14 @@ class _Sheet(NamedTuple):
 
     def table(self) -> tuple[pl.DataFrame, list[str]]:
         """Return the rows with kinds as everywhere else, and notes."""
-        frame = self._load()
+        try:
+            frame = self._load()
+        except self.library.CalamineCellError:  # a column of errors alone
+            frame = typed_columns(self._load(dtypes="string"))
+        except self.library.UnsupportedColumnTypeCombinationError as fault:
+            found, _, context = str(fault).partition("\n")
+            column, kinds = context.rpartition("for column ")[2].strip(), found.rpartition(": ")[2]
+            raise DataError(message(f"column {column!r}", expected="cells of one kind", received=kinds)) from fault
         blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series() if frame.width else pl.Series([])
         frame = tidy(pl.DataFrame([self._kind(column) for column in frame]))
         notes: list[str] = []
@@ -131,19 +144,20 @@ class _Sheet(NamedTuple):
             frame, notes = self._named(frame)
         if self.header:
             frame = frame.rename(str.strip)
-        return without_blank_lines(frame, blank) if len(blank) else frame, notes
+        return without_blank_lines(frame, blank) if frame.width else frame, notes
 
     def _named(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         """Return the table with names that are no texts, such as dates; columns without name and value are left out."""
         first = self._load(header_row=None, n_rows=1, dtypes="string").row(0)
-        names, bare = {}, []
+        names: dict[str, str] = {}
+        bare: list[str] = []
         for place, name in enumerate(frame.columns):
             written = first[place] if name.startswith(_UNNAMED) and place < len(first) else name
             if written is None and frame[name].null_count() == frame.height:
                 continue
-            names[name] = f"column_{place + 1}" if written is None else written.removesuffix(" 00:00:00")
             if written is None:
-                bare.append(names[name])
+                bare.append(_free(f"column_{place + 1}", {*frame.columns, *names.values()}))
+            names[name] = bare[-1] if written is None else written.removesuffix(" 00:00:00")
         notes = []
         if bare:
             notes.append(f"columns without a name in the first row are called {', '.join(bare[:_SHOWN])}")
@@ -169,3 +183,10 @@ class _Sheet(NamedTuple):
         except self.library.UnsupportedColumnTypeCombinationError:
             return True
         return False
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name for a column that none has."""
+    while name in taken:
+        name += "_"
+    return name
