@@ -122,6 +122,52 @@ def test_lines_outside_of_captions_are_counted_and_bad_times_named(tmp_path):
         ur.read(put(tmp_path, "c.srt", "To be\n"))
 
 
+CUE, LATER = "00:00:01.500 --> 00:00:03.000", "00:00:04.000 --> 00:00:05.000"
+LINES = {  # as other readers of captions give them
+    "blanks at both ends": ("  - To be  \n\tor not ", "  - To be  \n\tor not "),
+    "other blanks": ("\u3000To be\u00a0", "\u3000To be\u00a0"),
+    "marks": ('<v Bob>To <b>be</b> {\\an8}<font color="#fff">&amp;</font>', None),
+    "an arrow": ("a --> b", None),
+    "a number": ("42", None),
+    "words of blocks": ("To be\nNOTE or\nSTYLE not\nREGION", None),
+    "a time": ("To <00:00:02.000>be", None),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("kind", ["srt", "vtt"])
+@pytest.mark.parametrize("name", LINES)
+def test_the_lines_of_a_caption_are_kept_as_they_are(tmp_path, name, kind, end):
+    text, want = LINES[name]
+    first = "WEBVTT\n\nNOTE by us --> all\n\nREGION\nid:x\n\n" if kind == "vtt" else "\ufeff1\n"
+    whole = f"{first}{CUE} align:left\n{text}\n\n2\n{LATER}\nend\n".replace("\n", end)
+    table = ur.read(put(tmp_path, f"a.{kind}", whole))
+    assert [row["text"] for row in table] == [text if want is None else want, "end"]
+    assert table.notes == ()
+
+
+def test_a_line_of_blanks_is_part_of_a_caption_of_webvtt_alone(tmp_path):
+    text = f"{CUE}\nTo be\n \t\nor not\n\n{LATER}\nend\n"
+    assert [row["text"] for row in ur.read(put(tmp_path, "a.vtt", f"WEBVTT\n\n{text}"))] == [
+        "To be\n \t\nor not",
+        "end",
+    ]
+    table = ur.read(put(tmp_path, "a.srt", text))
+    assert [row["text"] for row in table] == ["To be", "end"]
+    assert table.notes == ("1 lines outside of captions are left out, the first is line 4",)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("123:00:01,000", 442801.0), ("00:01.5", 1.5), ("0:0:1", 1.0), ("00:00:01,0625", 1.0625), ("00:00:01:250", 1.25),
+     ("00:61:03.123456", 3663.123456)],
+)  # fmt: skip
+def test_times_of_captions_have_any_number_of_hours_and_decimals(tmp_path, written, seconds):
+    table = ur.read(put(tmp_path, "a.srt", f"1\n{written}  -->  999:00:00,000\nTo be\n"))
+    assert table.frame["start"].to_list() == [seconds]
+
+
 # ---- CoNLL -------------------------------------------------------------------------------------------
 
 REST = "\t_" * 8

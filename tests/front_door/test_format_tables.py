@@ -93,7 +93,7 @@ BOMB = (
         ('<log><event><int key="n" value="99999999999999999999"/></event></log>', "kind int"),
         ('<log><event>\n<date key="n" value="1.5.24"/></event></log>', "line 2.*kind date"),
         ('<log><event><boolean key="n" value="maybe"/></event></log>', "kind boolean"),
-        ('<log><event><string key="n"/></event></log>', "a key and a value of <string>.*key"),
+        ('<log><event><string value="n"/></event></log>', "a key of <string>.*value"),
         ("<log>" + "".join(f'<event><int key="{n}" value="1"/></event>' for n in range(2000)) + "</log>", "share"),
     ],
 )
@@ -176,6 +176,29 @@ def test_a_bad_array_is_one_sentence(tmp_path, name, content, words):
 FRAME = pl.DataFrame(
     {"text": ["a", None], "values": [[1.0, 2.0], []], "day": [dt.date(2024, 1, 2), dt.date(2024, 1, 1)]}
 )
+
+
+def test_durations_are_seconds_and_times_beyond_the_calendar_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[1500, "NaT"]], "m8[ms]"))
+    (row,) = ur.read(tmp_path / "a.npy").frame["x"].to_list()
+    assert row[0] == 1.5
+    assert np.isnan(row[1])
+    frame = pl.DataFrame({"gap": [dt.timedelta(hours=1), None]})
+    frame.write_ipc(tmp_path / "a.arrow")
+    frame.write_parquet(tmp_path / "a.parquet")
+    for name in ("a.arrow", "a.parquet"):
+        assert list(ur.read(tmp_path / name)) == list(ur.as_source(frame)) == [{"gap": 3600.0}, {"gap": None}]
+    for year in ("30000", "-1"):
+        np.save(tmp_path / "b.npy", np.array([year], "M8[Y]"))
+        with pytest.raises(DataError, match=f"times of the years 1 to 9999, received one of {year}"):
+            ur.read(tmp_path / "b.npy")
+
+
+def test_a_second_array_in_one_file_is_said(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.save(file, np.eye(2))
+        np.save(file, np.eye(2))
+    assert ur.read(tmp_path / "a.npy").notes == ("the file goes on for 160 bytes after its array, which are not read",)
 
 
 @pytest.mark.parametrize("name", ["a.arrow", "a.ipc", "a.feather"])

@@ -1,4 +1,4 @@
-"""Notes on standard error: what the data held that the model does not know."""
+"""Notes on standard error: what a reader changed or left out, and what the data held that the model does not know."""
 
 import shutil
 import sys
@@ -25,6 +25,14 @@ def on_lines(text: str) -> str:
     width = shutil.get_terminal_size().columns
     lines = text.splitlines()
     return "\n".join(line if "  " in line else textwrap.fill(line, width) for line in lines)  # but rows of a table
+
+
+def show_notes(source: Any) -> None:
+    """Print what the reader of a table changed or left out; other sources have no notes."""
+    from unrolled.data.source import Table
+
+    for note in source.notes if isinstance(source, Table) else ():
+        print(f"note: {note}", file=sys.stderr)
 
 
 def show_report(report: Mapping[str, Any]) -> None:

@@ -68,7 +68,7 @@ def predict(
         local_path(picture, "--picture", OptionError)
     if target is not None and target.suffix not in WRITERS:
         raise unknown("--out", target.suffix or out, WRITERS)
-    if target is not None and target.exists() and target.samefile(data):
+    if target is not None and target.exists() and Path(data).exists() and target.samefile(data):
         raise OptionError(message("--out", expected="another file than the data", received=out))
     if raw_cells and (target is None or target.suffix != ".csv"):
         raise OptionError(message("--raw-cells", expected="--out with a .csv file", received=out or "no --out"))

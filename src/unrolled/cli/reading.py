@@ -39,7 +39,7 @@ def read_data(
     times: Mapping[str, Any] | None = None,
     **dialect: Any,
 ) -> Any:
-    """Return the Source of a path.
+    """Return the Source of a path; what its reader changed or left out is said on standard error.
 
     Args:
         path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
@@ -51,8 +51,7 @@ def read_data(
         dialect: how a text file is written: `encoding`; and of a csv or tsv file `header`, `separator`, `decimal`,
             `missing` and `texts`, as in `unrolled.read_csv`; `missing` may be one text of marks between commas.
     """
-    from unrolled.data import readers
-    from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
+    from unrolled.cli.notes import show_notes
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
@@ -63,7 +62,17 @@ def read_data(
         written["missing"] = written["missing"].split(",")
     if form == "auto":
         form = "conll" if named else _form(path)
+    source = _read(path, form, table, named, written)
+    show_notes(source)
+    return source
+
+
+def _read(path: str, form: str, table: dict[str, Any], named: list[str] | None, written: dict[str, Any]) -> Any:
+    from unrolled.data import readers
+    from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
+
     single = SINGLE_FORMATS.get(form)
+    _refuse_times(form, table, bool(single and single.tables))
     if "encoding" in written and form not in TEXTS and not (single and single.texts):
         raise OptionError(message("--encoding", expected="a file of text", received=f"the format {form}"))
     coded = {name: how for name, how in written.items() if name == "encoding"}
@@ -79,9 +88,19 @@ def read_data(
     if form in ("jsonl", "parquet"):
         return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **table, **coded)
     if single is not None:
-        fields = {"columns": named} if form == "conll" else {}
+        fields = {"columns": named} if form == "conll" else {"zone": table.get("zone")} if form == "xes" else {}
         return single.read(path, **fields, **(table if single.tables else {}), **coded)
     return readers.read(path, **table)
+
+
+def _refuse_times(form: str, table: Mapping[str, Any], is_table: bool) -> None:
+    """Refuse options of times for a format whose reader knows how its times are written, or has none."""
+    if is_table or form in ("auto", "csv", "tsv", "jsonl", "parquet"):
+        return
+    given = next((name for name in TIMES if table.get(name) is not None and (form, name) != ("xes", "zone")), None)
+    if given is not None:
+        flag = "--" + given.replace("_", "-")
+        raise OptionError(message(flag, expected="a table with a column of times", received=f"the format {form}"))
 
 
 def _form(path: str) -> str:

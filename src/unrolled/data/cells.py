@@ -53,6 +53,15 @@ def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".")
     likely = _without(head, marks)
     if len(likely) and not likely.str.contains(_PERHAPS).all():
         return values  # most texts are seen to be texts by their first values
+    found = _kind_of(values, marks, decimal)
+    if found.dtype == pl.String and values.str.contains(r"^\s|\s$").any():
+        found = _kind_of(values.str.strip_chars(), marks, decimal)
+    return values if found.dtype == pl.String else found
+
+
+def _kind_of(values: pl.Series, marks: Collection[str], decimal: str) -> pl.Series:
+    """Return texts without blanks at their ends as what all of them are."""
+    likely = _without(values.drop_nulls().head(_LOOK_AT), marks)
     if likely.str.contains(_DIGITS).all():
         if likely.str.contains(_LEADING_ZERO).all() and not values.str.contains(r"[^\d+-]").any():
             return values
@@ -83,11 +92,7 @@ def _read(values: pl.Series, kind: type[pl.DataType], marks: Collection[str]) ->
     if found.null_count() == values.null_count():
         return found
     rest = values.filter(found.is_null() & values.is_not_null()).unique()
-    if not len(_without(rest, marks)):
-        return found if found.null_count() < len(found) else None
-    if not rest.str.contains(r"^\s|\s$").any():
-        return None
-    return _read(values.str.strip_chars(), kind, marks)
+    return found if not len(_without(rest, marks)) and found.null_count() < len(found) else None
 
 
 def _truth(values: pl.Series, marks: Collection[str]) -> pl.Series:
@@ -107,3 +112,17 @@ def _without(values: pl.Series, marks: Collection[str]) -> pl.Series:
 def numeric_names(names: Collection[str]) -> bool:
     """Return whether all names of columns are numbers, as where a file without a header is read as if it had one."""
     return bool(names) and all(re.fullmatch(r"\s*[+-]?[\d.]+(e[+-]?\d+)?(_duplicated_\d+)?\s*", name) for name in names)
+
+
+def without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
+    """Leave out lines without any value; in a table of one column of numbers only those at the end.
+
+    Args:
+        frame: the table.
+        blank: which of its lines have no value.
+    """
+    if not blank.any():
+        return frame
+    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
+        return frame.head(int((~blank).arg_true()[-1]) + 1)
+    return frame.filter(~blank)

@@ -1,6 +1,8 @@
 """Documents: texts that are read lazily, so that memory stays constant however long they are."""
 
+import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby, pairwise
@@ -14,6 +16,7 @@ from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, decoded, encoding_of
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.data.spans import Span, aligned, lines_of, open_file, unreadable, whole_span
+from unrolled.data.unpacked_size import copy_unpacked
 from unrolled.errors import DataError, OptionError, message
 
 KINDS = ("document", "lines", "files")
@@ -25,6 +28,7 @@ PACKED = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
 }
+_ZLIB = (b"x\x01", b"x\x9c", b"x\xda")  # with which polars unpacks a table, even if it is text
 
 
 class Documents(Source):
@@ -178,7 +182,7 @@ def whole_bytes(path: Path) -> bytes:
     """Return the content of a small file; gzip is unpacked.
 
     Raises:
-        DataError: missing, a damaged gzip file, or a file that is packed in another way.
+        DataError: missing, a damaged gzip file or one that holds too much, or a file that is packed in another way.
     """
     refuse_packed(path, unpacked=("gzip",))
     try:
@@ -186,7 +190,10 @@ def whole_bytes(path: Path) -> bytes:
             raw = file.read()
         if path.suffix.lower() != ".gz" and not raw.startswith(b"\x1f\x8b"):
             return raw
-        return gzip.decompress(raw)
+        unpacked = io.BytesIO()
+        with gzip.open(io.BytesIO(raw)) as source:
+            copy_unpacked(source.read, unpacked.write, path)
+        return unpacked.getvalue()
     except IsADirectoryError as fault:
         raise unreadable(path, fault) from fault
     except (OSError, EOFError, zlib.error) as fault:
@@ -234,7 +241,7 @@ def whole_text(path: Path, encoding: str | None = None, feeds_alone: bool = Fals
 
 
 def in_utf8(path: Path, encoding: str | None = None) -> Path | bytes:
-    """Return a file for a reader that knows UTF-8 alone: the path itself, or its unpacked or converted bytes.
+    """Return a file for a reader that knows UTF-8 alone: the path itself, or its converted bytes.
 
     Args:
         path: the file.
@@ -246,12 +253,12 @@ def in_utf8(path: Path, encoding: str | None = None) -> Path | bytes:
     """
     with open_file(path) as file:
         start = file.read(SAMPLE_BYTES)
-    packed = start.startswith(b"\x1f\x8b")
-    if not packed and encoding_of(start, path, encoding).name == UTF_8.name:
+    plain = encoding_of(start, path, encoding).name == UTF_8.name
+    if plain and not start.startswith(_ZLIB):
         return path
     raw = whole_bytes(path)
-    plain = packed and encoding_of(raw[:SAMPLE_BYTES], path, encoding).name == UTF_8.name
-    return raw if plain else decoded(raw, path, encoding).encode()
+    text = raw if plain else decoded(raw, path, encoding).encode()
+    return codecs.BOM_UTF8 + text if text.startswith(_ZLIB) else text
 
 
 def plain_suffix(path: Path) -> str:

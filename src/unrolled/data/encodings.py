@@ -4,11 +4,12 @@ import codecs
 from pathlib import Path
 from typing import NamedTuple
 
+from unrolled.data.likely_encodings import likely_encoding
 from unrolled.errors import DataError, OptionError, message
 
 SAMPLE_BYTES = 4096  # of a file, or around a fault, from which an encoding is judged
+ISO_2022 = (b"\x1b$B", b"\x1b$@")  # with which Japanese begins in mails
 MANY_NULS = 0.2  # share of zero bytes that no text in UTF-8 has
-FOREIGN = 0.4  # share of bytes above 127 at which a text is hardly written in Latin letters
 
 
 class Encoding(NamedTuple):
@@ -47,7 +48,7 @@ def encoding_of(start: bytes, path: Path, given: str | None = None) -> Encoding:
 
     Raises:
         OptionError: an unknown encoding.
-        DataError: no mark, no choice, and too many zero bytes for UTF-8.
+        DataError: no mark, no choice, and bytes that no text in UTF-8 has.
 
     Example:
         >>> encoding_of("to be".encode("utf-16-le"), Path("play.txt"), "utf-16").name
@@ -61,6 +62,10 @@ def encoding_of(start: bytes, path: Path, given: str | None = None) -> Encoding:
         name = _NATIVE.get(name, name)
         return Encoding(name, 0, _UNITS.get(name, int(_one_byte_each(name))))
     _refuse_nuls(start[:SAMPLE_BYTES], path)
+    if any(sign in start for sign in ISO_2022):
+        remedy = "it is probably iso2022_jp: say encoding='iso2022_jp'"
+        raise DataError(message(str(path), expected="text in UTF-8", received="signs that switch alphabets",
+                                remedy=remedy))  # fmt: skip
     return UTF_8
 
 
@@ -105,11 +110,9 @@ def not_text(path: Path, place: int, around: bytes, encoding: str) -> DataError:
 
 
 def _remedy(around: bytes) -> str:
-    printed = [byte for byte in around if byte > ord(" ")]
-    high = sum(byte > 127 for byte in printed)  # the last ASCII byte
-    if high > FOREIGN * len(printed) and high > 8:  # a word or two
+    likely = likely_encoding(around)
+    if not likely:
         return "name its encoding, such as encoding='cp1251' for Cyrillic or encoding='gb18030' for Chinese"
-    likely = "cp1252" if any(0x80 <= byte < 0xA0 for byte in printed) else "latin1"
     return f"it is probably {likely}: say encoding={likely!r}, or convert it with iconv -f {likely} -t utf8"
 
 
@@ -117,7 +120,8 @@ def _refuse_nuls(start: bytes, path: Path) -> None:
     if start.count(0) <= MANY_NULS * len(start):
         return
     counts = [start[place::4].count(0) for place in range(4)]
-    wide = sum(count > len(start) // 8 for count in counts) == 3  # of four bytes, one has the letter
+    most = len(start) // 5
+    wide = min(counts[:2]) > most or min(counts[2:]) > most  # of four bytes, the first or last two are mostly zero
     name = ("utf-32" if wide else "utf-16") + ("-be" if counts[0] > counts[3] else "-le")
     raise DataError(
         message(

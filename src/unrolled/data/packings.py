@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import lzma
-import shutil
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Generator
@@ -16,11 +16,13 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from unrolled.data.documents import PACKED
+from unrolled.data.spans import size_of
+from unrolled.data.unpacked_size import copy_unpacked, most_unpacked, too_large, zstd_bytes
 from unrolled.errors import DataError, message
 
-BLOCK_BYTES = 1 << 20
 SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+_LONGEST_SUFFIX = 20  # characters
 _SHOWN = 3  # names of files in a message
 _TAR, _TAR_AT = b"ustar", 257  # the mark of an archive, and its place
 
@@ -67,25 +69,36 @@ def unpack(path: Path, packing: str, folder: Path) -> Path:
         folder: a folder that is there.
 
     Raises:
-        DataError: a damaged file, an archive with several files, or a packing that nothing here unpacks.
-        OSError: the disk.
+        DataError: a damaged file, one that holds more than `most_unpacked` or is packed twice, an archive with several
+            files or a link, or a full disk.
+        UnsupportedError: a packing that nothing here unpacks.
     """
-    target = folder / name_inside(path.name)
     try:
-        if packing == "zip":
-            return _unzip(path, folder)
-        if packing == "zstd":
-            _unpack_zstd(path, target)
-        else:
-            with _OPENERS[packing](path, "rb") as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file, BLOCK_BYTES)
+        target = _unzip(path, folder) if packing == "zip" else _unpack_stream(path, packing, folder)
     except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, OSError, pl.exceptions.PolarsError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
-            raise
+            received = fault.strerror or str(fault)
+            raise DataError(message(str(path), expected="room to unpack it", received=received)) from fault
         raise DataError(message(str(path), expected=f"a {packing} file", received=str(fault))) from fault
     with target.open("rb") as file:
-        if file.read(_TAR_AT + len(_TAR)).endswith(_TAR):
-            raise _several(path, "a tar archive")
+        start = file.read(_TAR_AT + len(_TAR))
+    if start.endswith(_TAR):
+        raise _several(path, "a tar archive")
+    again = packing_of(target)
+    if again is not None:
+        received = f"a {again} file in a {packing} file"
+        raise DataError(message(str(path), expected="a file that is packed once", received=received))
+    return target
+
+
+def _unpack_stream(path: Path, packing: str, folder: Path) -> Path:
+    target = folder / name_inside(path.name)
+    with target.open("wb") as file:
+        if packing == "zstd":
+            _unpack_zstd(path, file)
+        else:
+            with _OPENERS[packing](path, "rb") as source:
+                copy_unpacked(source.read, file.write, path)
     return target
 
 
@@ -98,15 +111,24 @@ def only_member(path: Path) -> str:
     """Return the name of the one file of a zip archive; what a Mac adds beside it does not count.
 
     Raises:
-        DataError: a damaged archive, or several files.
+        DataError: a damaged archive, several files, or a link.
     """
     with _archive(path) as archive:
-        names = [one.filename for one in archive.infolist() if not one.is_dir()]
-    names = [name for name in names if not name.startswith("__MACOSX/") and not Path(name).name.startswith(".")]
-    if len(names) != 1:
-        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-        raise _several(path, f"{len(names)} files ({shown})" if names else "none")
-    return names[0]
+        files = [one for one in archive.infolist() if not one.is_dir()]
+    files = [one for one in files if not one.filename.startswith("__MACOSX/") and not _is_hidden(one.filename)]
+    if len(files) != 1:
+        shown = ", ".join(one.filename for one in files[:_SHOWN]) + (", ..." if len(files) > _SHOWN else "")
+        raise _several(path, f"{len(files)} files ({shown})" if files else "none")
+    kind = stat.S_IFMT(files[0].external_attr >> 16)  # the mode, where a Unix wrote the archive
+    if kind not in (0, stat.S_IFREG):
+        received = "a link" if kind == stat.S_IFLNK else "a device"
+        raise DataError(message(str(path), expected="an archive with one file", received=received))
+    return files[0].filename
+
+
+def _is_hidden(name: str) -> bool:
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return last.startswith(".") and last != ".."
 
 
 @contextmanager
@@ -114,15 +136,17 @@ def _archive(path: Path) -> Generator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error) as fault:  # RuntimeError: a password
+    except DataError:
+        raise
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, zlib.error) as fault:  # a password too
         raise DataError(message(str(path), expected="a zip file", received=str(fault))) from fault
 
 
 def _unzip(path: Path, folder: Path) -> Path:
     name = only_member(path)
-    target = folder / Path(name).name
+    target = folder / f"data{Path(name).suffix[:_LONGEST_SUFFIX]}"  # a name may lead out of the folder
     with _archive(path) as archive, archive.open(name) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, BLOCK_BYTES)
+        copy_unpacked(source.read, file.write, path)
     return target
 
 
@@ -131,14 +155,17 @@ def _several(path: Path, received: str) -> DataError:
     return DataError(message(str(path), expected="an archive with one file", received=received, remedy=remedy))
 
 
-def _unpack_zstd(path: Path, target: Path) -> None:
+def _unpack_zstd(path: Path, file: BinaryIO) -> None:
     """Unpack with a library that is there; polars unpacks lines of text only."""
-    with target.open("wb") as file:
-        if find_spec("pyarrow") is not None:
-            with import_module("pyarrow").CompressedInputStream(str(path), "zstd") as source:
-                shutil.copyfileobj(source, file, BLOCK_BYTES)
-            return
-        _write_lines(pl.read_lines(path)["line"], file)
+    if find_spec("pyarrow") is not None:
+        with import_module("pyarrow").CompressedInputStream(str(path), "zstd") as source:
+            copy_unpacked(source.read, file.write, path)
+        return
+    with path.open("rb") as packed:  # polars unpacks the whole file at once
+        size, most = zstd_bytes(packed), most_unpacked(size_of(path))
+    if size > most:
+        raise too_large(path, most)
+    _write_lines(pl.read_lines(path)["line"], file)
 
 
 def _write_lines(lines: pl.Series, file: BinaryIO) -> None:

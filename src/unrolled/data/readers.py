@@ -15,7 +15,7 @@ from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import holds_media, read_folder
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.registry import FORMATS
-from unrolled.data.handed import Handed
+from unrolled.data.handed import Handed, tidy
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
 from unrolled.data.source import Source, Table, table_of
@@ -23,6 +23,7 @@ from unrolled.data.spans import unreadable
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_words import TimeWords, times_from
+from unrolled.data.utf8_copies import with_units
 from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.places import local_path
 
@@ -133,20 +134,24 @@ def read_jsonl(
     return table_of(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
 
 
+_ONE_VALUE = "if the file is one value and not a line for each record, read it with read_json"
+
+
 def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
     decode = json.JSONDecoder().raw_decode
     for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
-        line = line.strip()
+        line, where = line.strip(), f"{path}, line {number}"
         if not line:
             continue
+        remedy = _ONE_VALUE if line == "{" or line.startswith("[") else ""
         try:
             record, end = decode(line)
             if end != len(line):
                 record = json.loads(line)  # which says what is wrong
         except (ValueError, RecursionError) as fault:
-            raise DataError(message(f"{path}, line {number}", expected="JSON", received=str(fault))) from fault
+            raise DataError(message(where, expected="JSON", received=str(fault), remedy=remedy)) from fault
         if not isinstance(record, dict):
-            raise DataError(message(f"{path}, line {number}", expected="a JSON object", received=type(record).__name__))
+            raise DataError(message(where, expected="a JSON object", received=type(record).__name__, remedy=remedy))
         yield record
 
 
@@ -163,7 +168,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    return table_of(_polars(pl.read_parquet, path), path, time, group, times_from(times))
+    return table_of(tidy(_polars(pl.read_parquet, path)), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -184,10 +189,11 @@ def read_text(path: Place, kind: str | None = None, column: str = "text", encodi
         path: a file, or a folder of which each file ending in .txt (or each file, if none does) is one text.
         kind: "document" (the file is one text), "lines" (each line is one); a folder is always "files".
         column: name of the text column.
-        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
+        encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says. Files in encodings in which characters
+            cannot be found from the middle of a text, such as "cp932", are copied in UTF-8 to a temporary folder.
 
     Raises:
-        OptionError: an encoding that is unknown, or in which characters cannot be found from the middle of a text.
+        OptionError: an unknown encoding.
         DataError: missing or empty; text in another encoding is refused when it is read.
     """
     if kind is not None and kind not in KINDS:
@@ -198,8 +204,16 @@ def read_text(path: Place, kind: str | None = None, column: str = "text", encodi
         chosen = [file for file in files if file.suffix == ".txt"] or files
         if not chosen:
             raise DataError(message("folder", expected="at least one file", received=f"{place} (empty)"))
-        return Documents(chosen, "files", column, encoding)
-    return Documents([place], kind or "document", column, encoding)
+        return _documents(chosen, "files", column, encoding)
+    return _documents([place], kind or "document", column, encoding)
+
+
+def _documents(paths: Sequence[Path], kind: str, column: str, encoding: str | None) -> Documents:
+    for path in paths:
+        refuse_packed(path)
+    files = [with_units(path, encoding) for path in paths]
+    (found, *_) = (kept for _, kept in files)
+    return Documents([path for path, _ in files], kind, column, found)
 
 
 _BY_SUFFIX: dict[str, Callable[..., Source]] = {
@@ -321,15 +335,16 @@ def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFr
         try:
             return parse_delimited(raw, dialect)
         except DataError as fault:
+            whole_text(place, encoding)  # which refuses other encodings, whose lines are no lines
             raise DataError(f"{path}, {fault}") from fault
 
-    return _polars(read, path, ("gzip", "zstd"))
+    return _polars(read, path, text=True)
 
 
-def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Sequence[str] = ()) -> pl.DataFrame:
+def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place, unpacked)
+    refuse_packed(place)
     try:
         return reader(place)
     except OSError as fault:
@@ -337,13 +352,8 @@ def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, unpacked: Seque
     except pl.exceptions.NoDataError as fault:
         raise DataError(message(str(place), expected="at least one row", received="an empty file")) from fault
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        if unpacked:
-            _refuse_other_encodings(place)
+        if text:
+            whole_text(place)  # which refuses other encodings
         raise DataError(
             message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
         ) from fault
-
-
-def _refuse_other_encodings(path: Path) -> None:
-    if path.suffix != ".gz":
-        whole_text(path)

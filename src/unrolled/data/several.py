@@ -54,6 +54,7 @@ def join(
     columns = {name: options[name] for name in OF_TIME if options.get(name) is not None}
     times = times_from({name: how for name, how in options.items() if name in TimeWords.__annotations__})
     table = Table(frame, **columns, times=times)
+    table.notes = tuple(f"{shown}: {note}" for shown, one in found for note in one.notes)
     folders = {one.folder for _, one in found}
     table.folder = folders.pop() if len(folders) == 1 else None
     return table

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,22 +22,38 @@ MOST_CHANNELS = 10_000  # a table of more columns than that would take more memo
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute[ \t]+({_QUOTED}|[^ \t{{]+)[ \t]*(.*)", re.IGNORECASE | re.DOTALL)
 _VALUE = re.compile(rf"[ \t]*({_QUOTED}|[^,'\"]*?)[ \t]*(,|$)", re.DOTALL)
+_BRACES = re.compile(r"\{(.*)\}", re.DOTALL)
+_COMMENT = re.compile(r"[ \t]+%[^'\"]*$")  # after the values
+_QUOTE = re.compile(r"['\"]")
+_SHOWN = 8  # values in a sentence
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 class _Attribute(NamedTuple):
+    """What a line `@attribute` says.
+
+    Args:
+        name: the column.
+        kind: "numeric", "text" or "relational".
+        values: the values that a nominal attribute has; empty = any.
+        steps: number of attributes inside of a relational one.
+    """
+
     name: str
-    kind: str  # "numeric", "text" or "relational"
+    kind: str
+    values: frozenset[str] = frozenset()
+    steps: int = 0
 
 
 @from_anywhere()
 def read_arff(path: str | Path, encoding: str | None = None) -> Table:
     r"""Read a table of Weka: a column per attribute, numbers or text; `?` is a missing value.
 
-    Numeric attributes whose names differ in their last number alone, as the UCR archive has them (att1, att2, ...), are
-    one series: the list column `dim_0`. A relational attribute has one channel per line: dim_0, dim_1, ...
+    Numeric attributes whose names differ in their last number alone, which goes up by 1, as the UCR archive has them
+    (att1, att2, ...), are one series: the list column `dim_0`. A relational attribute has one channel per line: dim_0,
+    dim_1, ...; or one step per line, if it has a single attribute.
 
     Args:
         path: the file; `.gz` is unpacked.
@@ -64,7 +81,9 @@ def read_arff(path: str | Path, encoding: str | None = None) -> Table:
         if text.lstrip().startswith("{"):
             expected = "a value for each attribute"
             raise DataError(message(f"{path}, line {line}", expected=expected, received="a sparse row in { }"))
-        values = _values(text, path, line)
+        values = _values(_COMMENT.sub("", text), path, line)
+        if len(values) == 1 and len(attributes) > 1 and not _QUOTE.search(text):
+            values = words(text)  # as Weka reads them too
         if len(values) != len(attributes):
             expected = f"{len(attributes)} values"
             raise DataError(message(f"{path}, line {line}", expected=expected, received=len(values)))
@@ -91,16 +110,23 @@ def _head(lines: Sequence[str], path: str | Path) -> tuple[list[_Attribute], int
                 raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(text.strip()[:40])))
             name, kind = _plain(found[1]), words(found[2])[0].lower()
             if relation:
+                attributes[-1] = attributes[-1]._replace(steps=attributes[-1].steps + 1)
                 continue
             relation = name if kind == "relational" else ""
             kind = "numeric" if kind in NUMERIC else kind if kind == "relational" else "text"
             if any(name == other.name for other in attributes[-1:]):
                 raise DataError(message(f"{path}, line {line}", expected="another name", received=repr(name)))
-            attributes.append(_Attribute(name, kind))
+            attributes.append(_Attribute(name, kind, _nominal(found[2])))
         elif not tag.startswith(("%", "@relation")):
             expected = "a comment, @attribute or @data"
             raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(text.strip()[:40])))
     raise DataError(message(str(path), expected="an .arff file with attributes and a line @data", received="none"))
+
+
+def _nominal(written: str) -> frozenset[str]:
+    """Return the values of a nominal attribute, such as {up, down}; none for other kinds."""
+    found = _BRACES.fullmatch(written.strip(" \t"))
+    return frozenset(_plain(value[1]) for value in _VALUE.finditer(found[1]) if value[1]) if found else frozenset()
 
 
 def _values(text: str, path: str | Path, line: int) -> list[str]:
@@ -122,8 +148,14 @@ def _cell(word: str, attribute: _Attribute, path: str | Path, line: int) -> Any:
     if attribute.kind == "numeric":
         return number(_plain(word), path, line)
     if attribute.kind == "relational":
-        return [numbers(part, path, line) for part in _plain(word).split("\n")]
-    return _plain(word)
+        rows = [numbers(part, path, line) for part in _plain(word).split("\n")]
+        single = attribute.steps == 1 and all(len(row) <= 1 for row in rows)  # a series with a line for each step
+        return [[value for row in rows for value in row]] if single else rows
+    value = _plain(word)
+    if attribute.values and value not in attribute.values:
+        expected = f"a value that @attribute {attribute.name} names: {', '.join(sorted(attribute.values)[:_SHOWN])}"
+        raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(value[:40])))
+    return value
 
 
 def _plain(word: str) -> str:
@@ -138,12 +170,18 @@ def _columns(attributes: Sequence[_Attribute], rows: list[list[Any]], path: str 
     if len(set(names)) < len(names):
         raise DataError(message(str(path), expected="different names of attributes", received=", ".join(names)[:200]))
     numeric = [place for place, attribute in enumerate(attributes) if attribute.kind == "numeric"]
-    stems = {found[1] if (found := _NUMBERED.fullmatch(names[place])) else None for place in numeric}
-    if len(numeric) > 1 and len(stems) == 1 and None not in stems:
+    if len(numeric) > 1 and _follow_each_other([names[place] for place in numeric]):
         series = list_column([[row[place] for place in numeric] for row in rows], pl.Float64).alias("dim_0")
         rest = [place for place in range(len(names)) if place not in set(numeric)]
         return [series, *(column for place in rest for column in _column(attributes[place], place, rows, path))]
     return [column for place, found in enumerate(attributes) for column in _column(found, place, rows, path)]
+
+
+def _follow_each_other(names: Sequence[str]) -> bool:
+    """Return whether names differ in their last number alone, which goes up by 1."""
+    found = [_NUMBERED.fullmatch(name) for name in names]
+    parts = [(one[1], int(one[2][-18:])) for one in found if one is not None]  # digits of a 64-bit number
+    return len(parts) == len(names) and all((stem, place + 1) == after for (stem, place), after in pairwise(parts))
 
 
 def _column(attribute: _Attribute, place: int, rows: list[list[Any]], path: str | Path) -> list[pl.Series]:

@@ -1,5 +1,6 @@
 """NumPy's files: `.npy` with one array, `.npz` with several by name."""
 
+import datetime as dt
 import sys
 import warnings
 import zipfile
@@ -14,9 +15,11 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.documents import refuse_packed
+from unrolled.data.in_memory import FEW_CELLS
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
-from unrolled.data.spans import open_file
+from unrolled.data.spans import open_file, size_of
+from unrolled.data.unpacked_size import most_unpacked, too_large
 from unrolled.errors import DataError, InputError, message, unknown
 from unrolled.places import local_path
 
@@ -52,11 +55,20 @@ def read_npy(path: str | Path) -> Table:
         raise DataError(message(str(path), expected="an array of NumPy (.npy)", received="a file of another kind"))
     try:
         with _quiet():
-            array = np.array(
-                np.load(place, mmap_mode="r", allow_pickle=False)
-            )  # a mapping is never larger than its file
+            mapped = np.load(place, mmap_mode="r", allow_pickle=False)  # a mapping is never larger than its file
+            array = np.array(_sized("the array", mapped, path))
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError) as fault:
         raise _damaged(path, fault) from fault
+    table = _table(array, path)
+    rest = size_of(place) - (mapped.offset + mapped.nbytes if isinstance(mapped, np.memmap) else size_of(place))
+    if rest:
+        table.notes = (f"the file goes on for {rest:,} bytes after its array, which are not read",)
+    return table
+
+
+def _table(array: np.ndarray, path: str | Path) -> Table:
     if array.dtype.names is not None:
         columns = [column for name in array.dtype.names for column in _columns(name, array[name], path)]
         return Table(pl.DataFrame(columns))
@@ -75,7 +87,8 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
 
     Raises:
         OptionError: a name that is not there.
-        DataError: missing, damaged, arrays of objects, or arrays of different lengths.
+        DataError: missing, damaged, more bytes than a packed file may hold, arrays of objects, or arrays of different
+            lengths.
 
     Example:
         >>> import tempfile
@@ -87,12 +100,17 @@ def read_npz(path: str | Path, arrays: Sequence[str] | None = None) -> Table:
     place = local_path(path)
     refuse_packed(place, unpacked=("zip",))
     try:
+        with zipfile.ZipFile(place) as archive:
+            sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
         with open_file(place) as file, _quiet(), np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
             names = archive.files if arrays is None else list(arrays)
             missing = next((name for name in names if name not in archive.files), None)
             if missing is not None:
                 raise unknown("arrays", missing, archive.files)
-            found = {name: np.asarray(archive[name]) for name in names}
+            most = most_unpacked(size_of(place))
+            if sum(sizes.get(name, 0) for name in names) > most:
+                raise too_large(place, most)
+            found = {name: np.asarray(_sized(name, archive[name], path)) for name in names}
     except InputError:
         raise
     except (OSError, ValueError, EOFError, KeyError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError,
@@ -115,6 +133,13 @@ def _quiet() -> Generator[None]:
         yield
 
 
+def _sized(name: str, found: Any, path: str | Path) -> Any:
+    """Return an array; one of empty texts, of which a file may say any number, is bounded."""
+    if isinstance(found, np.ndarray) and not found.dtype.itemsize and found.size > FEW_CELLS:
+        raise DataError(message(str(path), expected="texts", received=f"{found.size:,} empty ones in {name}"))
+    return found
+
+
 def _alike(lengths: dict[str, int]) -> list[str]:
     """Return the names of the longest arrays of one length."""
     longest = max(lengths.values(), default=0)
@@ -123,7 +148,7 @@ def _alike(lengths: dict[str, int]) -> list[str]:
 
 def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
     """Return an array as one column, or as one per feature."""
-    if array.dtype.kind not in "biufUSM" or array.ndim not in (1, 2, 3) or not array.size:
+    if array.dtype.kind not in "biufUSMm" or array.ndim not in (1, 2, 3) or not array.size:
         expected = "an array (N,), (N, T) or (N, T, F) of numbers, texts or times"
         received = f"{name} {array.shape} of {'objects' if array.dtype.kind == 'O' else array.dtype}"
         raise DataError(message(str(path), expected=expected, received=received))
@@ -138,7 +163,13 @@ def _columns(name: str, array: np.ndarray, path: str | Path) -> list[pl.Series]:
         if codes.max() > sys.maxunicode or np.any((codes >= 0xD800) & (codes < 0xE000)):
             raise DataError(message(str(path), expected="texts", received=f"{name} with bytes that are no letters"))
     elif array.dtype.kind == "M":
+        years = array.astype("datetime64[Y]").astype(np.int64)[~np.isnat(array)] + 1970  # NumPy's year 0
+        if years.size and (years.min() < dt.MINYEAR or years.max() > dt.MAXYEAR):
+            expected = f"times of the years {dt.MINYEAR} to {dt.MAXYEAR}"
+            raise DataError(message(str(path), expected=expected, received=f"one of {years.max()} in {name}"))
         array = array.astype("datetime64[us]")
+    elif array.dtype.kind == "m":
+        array = array / np.timedelta64(1, "s")  # durations are seconds everywhere
     elif array.dtype.kind == "f":
         array = array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32)  # in the machine's byte order
     elif array.dtype.kind in "iu":

@@ -7,6 +7,7 @@ import polars as pl
 
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.handed import tidy
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file, unreadable
@@ -54,4 +55,4 @@ def read_arrow(
     except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         received = str(fault).strip().partition("\n")[0] or "a damaged file"
         raise DataError(message(str(path), expected="a table of Arrow", received=received)) from fault
-    return table_of(frame, path, time, group, times_from(times))
+    return table_of(tidy(frame), path, time, group, times_from(times))

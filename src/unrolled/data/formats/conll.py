@@ -118,13 +118,13 @@ class _Form:
 
 
 def _sentences(lines: Sequence[str], form: _Form, path: str | Path, words: str) -> Iterator[_Sentence]:
-    sentence, covered = _Sentence([], {}), 0
+    sentence, covered, word = _Sentence([], {}), 0, 0
     for number, line in enumerate(lines, 1):
         if not line or not line.strip(" \t"):
             if sentence.tokens:
                 yield sentence
             if sentence.tokens or sentence.notes:
-                sentence, covered = _Sentence([], {}), 0
+                sentence, covered, word = _Sentence([], {}), 0, 0
             continue
         if line.startswith("#") and form.is_comment(line, bool(sentence.tokens)):
             if note := _NOTE.fullmatch(line):
@@ -141,6 +141,7 @@ def _sentences(lines: Sequence[str], form: _Form, path: str | Path, words: str) 
             if found is None:
                 expected = "the number of a word, such as 1, or a range such as 1-2"
                 raise DataError(message(f"{path}, line {number}", expected=expected, received=repr(fields[0])))
+            word = _next_word(fields[0], word, f"{path}, line {number}")
             if "." in fields[0] or (found[1] and words == "syntactic"):
                 continue
             if found[1]:
@@ -150,6 +151,20 @@ def _sentences(lines: Sequence[str], form: _Form, path: str | Path, words: str) 
         sentence.tokens.append(fields)
     if sentence.tokens:
         yield sentence
+
+
+def _next_word(written: str, last: int, where: str) -> int:
+    """Return the number of a word, which follows the last one, or the last one itself where no word is numbered."""
+    first, dash, end = written.partition("-")
+    if dash and int(end[:9]) < int(first[:9]):
+        raise DataError(message(where, expected="a range such as 1-2", received=repr(written)))
+    if dash or "." in written:
+        return last
+    if int(first[:9]) <= last:
+        remedy = "is a blank line missing before it?" if int(first[:9]) == 1 else ""
+        raise DataError(message(where, expected=f"a number above {last}, that of the word before", received=first[:9],
+                                remedy=remedy))  # fmt: skip
+    return int(first[:9])
 
 
 def _names(lines: Sequence[str], width: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Tables of separated values: CSV, TSV and their many dialects, read as text and then typed over all values."""
 
-import csv
 import io
 import re
 import warnings
@@ -11,13 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.cells import numeric_names, typed_columns
+from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
+from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lines, refuse_quotes
 from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
 _HEAD = 1 << 16  # bytes that show how lines end
-_SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SAMPLE = 1000  # rows that decide which columns are read as numbers at once
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
@@ -88,23 +87,38 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
 
 def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     """Return a table as `parse_delimited` does, of what `with_plain_lines` returned, and without warnings."""
-    if len(dialect.separator.encode()) > 1:
+    separator = dialect.separator
+    if len(separator.encode()) > 1:
         data, dialect = _with_stand_in(data, dialect)
     marks = MARKS if dialect.missing is None else tuple(dialect.missing)
     try:
         frame = _typed_early(data, dialect, marks)
     except pl.exceptions.ComputeError:
-        _refuse_longer_lines(data, dialect)
+        text = _whole(data).decode(errors="replace")
+        refuse_longer_lines(text, dialect.separator, dialect.quote)
+        refuse_quotes(text, dialect.separator, dialect.quote)
         raise
+    if dialect.separator != separator:  # within quotes it is part of a text
+        frame = frame.with_columns(pl.col(pl.String).str.replace_all(dialect.separator, separator, literal=True))
+        frame = frame.rename(lambda name: name.replace(dialect.separator, separator))
     if dialect.header:
         frame = frame.rename(str.strip)
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
-    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    blank = _blank_lines(frame)
     if dialect.missing is not None:
         text = pl.col(pl.String)
         frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return _without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
+    return without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
+
+
+def _blank_lines(frame: pl.DataFrame) -> pl.Series:
+    """Return which lines have no value: they are empty, or blanks that the first column took for a text."""
+    first, *rest = frame.columns
+    empty = pl.col(first).is_null()
+    if frame.schema[first] == pl.String:
+        empty = empty | (pl.col(first).str.strip_chars() == "")
+    return frame.select(pl.all_horizontal(pl.col(rest).is_null(), empty) if rest else empty).to_series()
 
 
 def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
@@ -117,7 +131,7 @@ def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
             stacklevel=6,
         )
     is_text = frame.width == 1 and frame.height > 0 and frame.dtypes[0] == pl.String
-    other = next((sign for sign in _SEPARATORS if sign in shown), None) if is_text else None
+    other = next((sign for sign in SEPARATORS if sign in shown), None) if is_text else None
     if other is not None and frame.select(pl.first().str.contains(other, literal=True).all()).item():
         warnings.warn(
             f"the table has one column, {shown!r}; if {other!r} stands between values, give separator={other!r}",
@@ -147,24 +161,6 @@ def with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes
 
 def _whole(data: Path | bytes) -> bytes:
     return data.read_bytes() if isinstance(data, Path) else data
-
-
-def _refuse_longer_lines(data: Path | bytes, dialect: Dialect) -> None:
-    """Refuse a table in which a line has more values than the first one, and say which; else return."""
-    text = io.StringIO(_whole(data).decode(errors="replace"), newline="")
-    quotes: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
-    lines = csv.reader(text, delimiter=dialect.separator, **quotes)
-    try:
-        first = next(lines, [])
-        width, other = len(first), next((sign for sign in _SEPARATORS if any(sign in name for name in first)), None)
-        remedy = "" if other is None else f"if {other!r} stands between values, give separator={other!r}"
-        remedy += ", and decimal=',' for numbers such as 1,5" if other == ";" else ""
-        for values in lines:
-            if len(values) > width:
-                raise DataError(message(f"line {lines.line_num}", expected=f"{width} values, as in the first line",
-                                        received=f"{len(values)}", remedy=remedy))  # fmt: skip
-    except csv.Error:
-        return
 
 
 def _typed_early(data: Path | bytes, dialect: Dialect, marks: Collection[str]) -> pl.DataFrame:
@@ -217,12 +213,3 @@ def _with_stand_in(data: Path | bytes, dialect: Dialect) -> tuple[bytes, Dialect
     if stand_in is None:
         raise DataError(message("separator", expected="text without control characters", received="a table with them"))
     return raw.replace(dialect.separator.encode(), stand_in.encode()), replace(dialect, separator=stand_in)
-
-
-def _without_blank_lines(frame: pl.DataFrame, blank: pl.Series) -> pl.DataFrame:
-    """Leave out lines without any value; in a table of one column of numbers only those at the end."""
-    if not blank.any():
-        return frame
-    if frame.width == 1 and frame.dtypes[0] != pl.String and not blank.all():
-        return frame.head(int((~blank).arg_true()[-1]) + 1)
-    return frame.filter(~blank)

@@ -1,6 +1,7 @@
 """FASTA: named sequences of letters, of genes, genomes and proteins."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,8 @@ from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
 
 MASKED = ("upper", "keep")
+_OTHERS = re.compile(r"[^A-Za-z*.?-]")  # gaps and stops are usual
+_SHOWN = 5  # signs in a note
 
 
 @from_anywhere()
@@ -78,6 +81,10 @@ def _unmasked(sequences: list[str], upper: bool) -> tuple[list[str], tuple[str, 
     if lower:
         change = " and are upper case now" if upper else ""
         notes.append(f"{lower:,} of {sum(map(len, sequences)):,} letters were lower case (soft-masked){change}")
+    others = Counter(sign for sequence in sequences for sign in _OTHERS.findall(sequence))
+    if others:
+        shown = ", ".join(repr(sign) for sign, _ in others.most_common(_SHOWN))
+        notes.append(f"{others.total():,} signs that are no letters are kept: {shown}")
     if lower and upper:
         sequences = [re.sub(r"[a-z]+", lambda found: found[0].upper(), sequence) for sequence in sequences]
     return sequences, tuple(notes)

@@ -15,6 +15,7 @@ from unrolled.places import local_path
 
 OFFSETS = (33, 64)
 _LAST_SIGN = 126
+_OLD = (26, 51, 73)  # qualities as they appear if a file of offset 64 is read with 33: least, and range of the most
 
 
 @from_anywhere()
@@ -60,7 +61,13 @@ def read_fastq(path: str | Path, offset: int = 33, encoding: str | None = None) 
     *texts, qualities = zip(*rows, strict=True)
     columns = dict(zip(("id", "description", "sequence"), texts, strict=True))
     frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-    return Table(frame.with_columns(list_column(qualities, pl.Int64).alias("quality")))
+    table = Table(frame.with_columns(list_column(qualities, pl.Int64).alias("quality")))
+    known = [code for codes in qualities for code in codes]
+    if offset == OFFSETS[0] and known and min(known) >= _OLD[0] and _OLD[1] <= max(known) <= _OLD[2]:
+        table.notes = (
+            f"qualities from {min(known)} to {max(known)} are unusual; if the file is of before 2011, give offset=64",
+        )
+    return table
 
 
 def _read(lines: Sequence[str], start: int, path: str | Path) -> tuple[str, str, int]:

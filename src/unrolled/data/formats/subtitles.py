@@ -13,7 +13,7 @@ from unrolled.errors import DataError, message
 from unrolled.places import local_path
 
 ARROW = "-->"
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,3}))?"
+_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,9}))?"
 _TIMES = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t].*)?")
 _LONGEST = 200  # characters of a line of times; a pattern is not tried on longer ones
 _TEXTLESS = ("NOTE", "STYLE", "REGION")  # blocks of WebVTT that are no captions
@@ -24,7 +24,8 @@ def read_subtitles(path: str | Path, encoding: str | None = None) -> Table:
     r"""Read subtitles: columns `start` and `end`, in seconds, and `text`, whose lines are joined by `\n`.
 
     Numbers and names of captions, positions on the screen, notes and styles are left out. Marks inside a text, such as
-    <i>, stay. A caption without text has an empty one. The table's `notes` count other lines outside of captions.
+    <i>, stay, and so do blanks at the ends of its lines. A caption without text has an empty one. The table's `notes`
+    count other lines outside of captions.
 
     Args:
         path: the file: .srt or .vtt; `.gz` is unpacked.
@@ -43,6 +44,8 @@ def read_subtitles(path: str | Path, encoding: str | None = None) -> Table:
         [{'start': 1.5, 'end': 3.0, 'text': 'To be,\nor not?'}]
     """
     lines = whole_text(local_path(path), encoding).split("\n")
+    if not lines[0].startswith("WEBVTT"):  # there, a line of blanks is a line of the caption
+        lines = ["" if not line.strip(" \t") else line for line in lines]
     rows: list[tuple[float, float, str]] = []
     lost: list[int] = []  # numbers of lines that belong to no caption
     place = _blank(lines, 0) if lines[0].startswith("WEBVTT") else 0
@@ -53,7 +56,7 @@ def read_subtitles(path: str | Path, encoding: str | None = None) -> Table:
         elif ARROW in text:
             start, end = _times(text, place, path)
             stop = _blank(lines, place + 1)
-            rows.append((start, end, "\n".join(line.strip(" \t") for line in lines[place + 1 : stop])))
+            rows.append((start, end, "\n".join(lines[place + 1 : stop])))
             place = stop
         else:
             place += 1
@@ -70,8 +73,8 @@ def read_subtitles(path: str | Path, encoding: str | None = None) -> Table:
 
 
 def _blank(lines: Sequence[str], place: int) -> int:
-    """Return the next line that ends a block: a blank one, or that before the times of another caption."""
-    while place < len(lines) and lines[place].strip(" \t"):
+    """Return the next line that ends a block: an empty one, or that before the times of another caption."""
+    while place < len(lines) and lines[place]:
         if ARROW in lines[place] and _TIMES.fullmatch(lines[place][:_LONGEST]):
             return place
         if lines[place].strip(" \t").isdecimal() and _has_times(lines, place):
@@ -96,4 +99,4 @@ def _times(text: str, place: int, path: str | Path) -> tuple[float, float]:
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
     whole = int((hours or "0")[:9]) * 3600 + int(minutes) * 60 + int(seconds)
-    return whole + int((fraction or "0").ljust(3, "0")) / 1000
+    return whole + int((fraction or "0").ljust(9, "0")) / 10**9

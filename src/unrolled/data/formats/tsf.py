@@ -23,6 +23,7 @@ SECONDS = {"seconds": 1, "secondly": 1, "minutely": 60, "minutes": 60, "half_hou
 MONTHS = {"monthly": 1, "months": 1, "quarterly": 3, "quarters": 3, "yearly": 12, "years": 12}
 KINDS = {"string": pl.String, "numeric": pl.Float64, "date": pl.Datetime("us")}
 MOST_ATTRIBUTES, LONGEST = 100, 1000  # attributes, and characters of each; they are repeated for every value
+_YEAR = 31_556_952  # seconds
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d)[-:](\d\d)[-:](\d\d))?")
 _STEP = re.compile(r"(?:(\d+)_)?(\w+)")
 
@@ -170,6 +171,10 @@ def _long(head: _Head, rows: list[list[Any]], series: list[list[float | None]], 
     steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     frame = frame.with_columns(pl.Series("time", steps), pl.Series("value", _flat(series), dtype=pl.Float64))
     if start is not None and (head.seconds or head.months) and not columns[start].has_nulls():
+        years = lengths * (head.months / 12 + head.seconds / _YEAR) + columns[start].dt.year().to_numpy()
+        if years.max() >= dt.MAXYEAR:
+            received = f"later ones in series {names[int(years.argmax())]!r}"
+            raise DataError(message(str(path), expected=f"times before the year {dt.MAXYEAR}", received=received))
         frame = frame.with_columns(_times(pl.col(start), head))
     rest = [name for name in columns if name not in (group, start)]
     return Table(frame.select(group, "time", "value", *rest), time="time", group=group)

@@ -6,7 +6,7 @@ import polars as pl
 
 from unrolled.data.documents import whole_text
 from unrolled.data.formats.blanks import words
-from unrolled.data.formats.numbers import numbers
+from unrolled.data.formats.numbers import MISSING, number, numbers
 from unrolled.data.lists import list_column
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
@@ -19,8 +19,8 @@ def read_ucr(path: str | Path, encoding: str | None = None) -> Table:
     r"""Read one series per line, the label first: columns `dim_0`, a list of numbers, and `label`, a text.
 
     Values are separated by tabs, as in the archive of 2018, or by commas or blanks, as in those before. A label that is
-    a whole number is written like one: `1`, not `1.0000000e+00`. `NaN` is a missing value; those at the end of a line
-    are left out, because the archive fills shorter series with them.
+    a whole number is written like one: `1`, not `1.0000000e+00`. `NaN`, `?` and an empty place between tabs or commas
+    are missing values; those at the end of a line are left out, because the archive fills shorter series with them.
 
     Args:
         path: the file: .tsv, .txt, .csv, or without a suffix; `.gz` is unpacked.
@@ -42,18 +42,24 @@ def read_ucr(path: str | Path, encoding: str | None = None) -> Table:
     for line, text in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
         if not text.strip():
             continue
-        commas = text if "," in text else ",".join(words(text))
-        word, comma, values = commas.partition(",")
-        if not comma:
+        word, *values = _fields(text)
+        if not values or not word:
             expected = "a label and values, between tabs, commas or blanks"
             raise DataError(message(f"{path}, line {line}", expected=expected, received=repr(text[:40])))
-        found = numbers(values, path, line)
+        plain = "," not in "".join(values)
+        found = numbers(",".join(values), path, line) if plain else [number(value, path, line) for value in values]
         while found and found[-1] is None:
             found.pop()
-        labels.append(_plain(word.strip()))
+        labels.append(None if word.lower() in MISSING else _plain(word))
         series.append(found)
     columns = {"dim_0": list_column(series, pl.Float64), "label": pl.Series(labels, dtype=pl.String)}
     return Table(pl.DataFrame(columns))
+
+
+def _fields(text: str) -> list[str]:
+    """Return the label and the values of a line; between tabs and commas, an empty place is a missing value."""
+    sign = next((sign for sign in ("\t", ",") if sign in text.strip(" ")), None)
+    return words(text) if sign is None else [field.strip() for field in text.split(sign)]
 
 
 def _plain(label: str) -> str:

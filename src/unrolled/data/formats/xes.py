@@ -1,8 +1,7 @@
 """XES, the IEEE's format of event logs of processes: one row per event."""
 
 import datetime as dt
-import gzip
-import zlib
+import re
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -14,12 +13,15 @@ from unrolled.data.in_memory import FEW_CELLS, SPARSEST
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table
 from unrolled.data.spans import open_file, unreadable
+from unrolled.data.time_options import TimeOptions
+from unrolled.data.time_zones import localised, placed
 from unrolled.errors import DataError, message
 from unrolled.places import local_path
 
 DEEPEST = 64  # nested elements
 NAMES = ("concept:name", "time:timestamp")  # attributes of events that get a plain name
-_KINDS = ("string", "date", "int", "float", "boolean", "id")
+_KINDS, _TEXTS = ("string", "date", "int", "float", "boolean", "id"), ("string", "id")
+_KEYS = re.compile(r"'([^']*)'|([^\s']+)")  # of a classifier
 _LOGICAL = {"true": True, "1": True, "false": False, "0": False}
 _LARGEST = 2**63 - 1
 _TRACE = ("log", "trace")
@@ -27,18 +29,24 @@ _EVENTS = (("log", "event"), (*_TRACE, "event"))
 
 
 @from_anywhere()
-def read_xes(path: str | Path) -> Table:
+def read_xes(path: str | Path, zone: str | None = None) -> Table:
     r"""Read an event log: one row per event, with `case`, `activity`, `time` and a column per further attribute.
 
     `case` is the name of the event's trace (or trace 1, trace 2, ... where they have none), `activity` and `time` are
-    its concept:name and time:timestamp. Other attributes keep their names; those of traces begin with `case:`. Times
-    with a zone are in UTC. Lists, and attributes of attributes, are left out. Nothing outside the file is read.
+    its concept:name and time:timestamp. If no event has a concept:name, `activity` is made of the attributes that the
+    first classifier of the log names, with + between them. Other attributes keep their names; those of traces begin
+    with `case:`. Times keep their zone; several offsets become UTC. Nothing outside the file is read. The table's
+    `notes` count attributes in lists or of attributes, which are left out, events without an activity, and traces of
+    one name.
 
     Args:
         path: the file: .xes; `.gz` is unpacked.
+        zone: name of a zone, such as "Europe/Berlin": that of times without one, and to which others are converted.
 
     Raises:
-        DataError: missing, no XES, a value that is not of its kind, or a document type; the message names the line.
+        OptionError: an unknown zone.
+        DataError: missing, no XES, a value that is not of its kind, times with and without a zone, or a document type;
+            the message names the line or the column.
 
     Source: https://xes-standard.org.
 
@@ -51,21 +59,20 @@ def read_xes(path: str | Path) -> Table:
         >>> [(row["case"], row["activity"], str(row["time"])) for row in read_xes(file)]
         [('trace 1', 'pay', '2024-01-31 12:00:00+00:00')]
     """
+    TimeOptions(zone=zone)
     place = local_path(path)
-    refuse_packed(place, unpacked=("gzip",))
+    refuse_packed(place)
     log = _Log(place)
     try:
         with open_file(place) as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            log.parse(gzip.GzipFile(fileobj=file) if packed else file)
-    except (IsADirectoryError, PermissionError) as fault:
+            log.parse(file)
+    except OSError as fault:
         raise unreadable(place, fault) from fault
-    except (OSError, EOFError, zlib.error) as fault:
-        raise DataError(message(str(path), expected="a whole gzip file", received=str(fault))) from fault
     if not log.events:
         raise DataError(message(str(path), expected="at least one event", received="none"))
-    return Table(_frame(log, path))
+    table = Table(_frame(log, path, zone))
+    table.notes = _notes(log, table.frame["activity"])
+    return table
 
 
 class _Log:
@@ -81,6 +88,8 @@ class _Log:
         self.traces: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.places: list[int | None] = []  # of the trace of each event; None outside of one
+        self.classifier: tuple[str, ...] = ()  # attributes that the first classifier of events names
+        self.nested = 0  # attributes in lists, or of attributes
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -109,9 +118,15 @@ class _Log:
             self.places.append(len(self.traces) - 1 if inside == _TRACE else None)
         elif name in _KINDS and (inside == _TRACE or inside in _EVENTS):
             key, value = attributes.get("key"), attributes.get("value")
-            if key is None or value is None:
-                raise self._wrong(f"a key and a value of <{name}>", ", ".join(attributes) or "none")
-            (self.traces if inside == _TRACE else self.events)[-1][key] = self._value(name, value)
+            if key is None:
+                raise self._wrong(f"a key of <{name}>", ", ".join(attributes) or "none")
+            if value is not None and (value.strip() or name in _TEXTS):
+                (self.traces if inside == _TRACE else self.events)[-1][key] = self._value(name, value)
+        elif name in _KINDS:
+            self.nested += inside[1:2] in (("trace",), ("event",))
+        elif name == "classifier" and inside == ("log",) and attributes.get("scope", "event") == "event":
+            keys = tuple(map("".join, _KEYS.findall(attributes.get("keys", ""))))
+            self.classifier = self.classifier or keys
 
     def _end(self, _: str) -> None:
         self.open = self.open[:-1]
@@ -119,7 +134,8 @@ class _Log:
     def _value(self, kind: str, value: str) -> Any:
         try:
             if kind == "date":
-                return dt.datetime.fromisoformat(value.strip())
+                moment = dt.datetime.fromisoformat(value.strip())
+                return moment if dt.MINYEAR < moment.year < dt.MAXYEAR or moment.tzinfo is None else int("")
             if kind == "int":
                 whole = int(value[:40])
                 return whole if abs(whole) <= _LARGEST else int("")
@@ -137,7 +153,7 @@ class _Log:
         return DataError(message(where, expected=expected, received=received))
 
 
-def _frame(log: _Log, path: str | Path) -> pl.DataFrame:
+def _frame(log: _Log, path: str | Path, zone: str | None) -> pl.DataFrame:
     columns: dict[str, list[Any]] = {"case": [], "activity": [], "time": []}
     given = sum(map(len, log.events)) + sum(map(len, log.traces))
     names = {key for event in log.events for key in event} - set(NAMES)
@@ -147,33 +163,54 @@ def _frame(log: _Log, path: str | Path) -> pl.DataFrame:
         raise DataError(message(str(path), expected="events that share their attributes", received=received))
     cases = [trace.get("concept:name", f"trace {number}") for number, trace in enumerate(log.traces, 1)]
     columns["case"] = [None if place is None else _name(cases[place]) for place in log.places]
-    columns["activity"] = [_name(event.get("concept:name")) for event in log.events]
+    columns["activity"] = _activities(log)
     columns["time"] = [event.get("time:timestamp") for event in log.events]
     for key in dict.fromkeys(key for event in log.events for key in event if key in names):
         columns[f"event:{key}" if key in columns else key] = [event.get(key) for event in log.events]
     for key in dict.fromkeys(key for trace in log.traces for key in trace if key in owned):
         found = [trace.get(key) for trace in log.traces]
         columns[f"case:{key}"] = [None if place is None else found[place] for place in log.places]
-    return pl.DataFrame([_column(name, values) for name, values in columns.items()])
+    return pl.DataFrame([_column(name, values, zone) for name, values in columns.items()])
+
+
+def _activities(log: _Log) -> list[str | None]:
+    """Return the names of all events; those that the classifier makes where no event has a name."""
+    found = [_name(event.get("concept:name")) for event in log.events]
+    keys = log.classifier
+    if not keys or any(name is not None for name in found):
+        return found
+    return ["+".join(str(event[key]) for key in keys) if event.keys() >= {*keys} else None for event in log.events]
+
+
+def _notes(log: _Log, activities: pl.Series) -> tuple[str, ...]:
+    """Return sentences about what a table of events cannot show."""
+    names = [trace["concept:name"] for trace in log.traces if "concept:name" in trace]
+    notes = {
+        f"{log.nested:,} attributes in lists, or of attributes, are left out": log.nested,
+        f"{activities.null_count():,} of {len(activities):,} events have no concept:name": activities.null_count(),
+        f"{len(names):,} traces have {len(set(names)):,} names, and those of one name are one case": len(names)
+        - len(set(names)),
+    }
+    return tuple(note for note, count in notes.items() if count)
 
 
 def _name(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _column(name: str, values: list[Any]) -> pl.Series:
-    """Return values of one kind as that kind, times in UTC, numbers of two kinds as decimals, and others as text."""
+def _column(name: str, values: list[Any], zone: str | None) -> pl.Series:
+    """Return values of one kind as that kind, numbers of two kinds as decimals, and others as text."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds and name == "time":
         return pl.Series(name, values, dtype=pl.Datetime("us"))
     if kinds == {dt.datetime}:
-        zoned = {value.tzinfo is not None for value in values if value is not None}
-        if zoned == {True}:
-            plain = [value and value.astimezone(dt.UTC).replace(tzinfo=None) for value in values]
-            return pl.Series(name, plain, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")
-        if zoned == {False}:
-            return pl.Series(name, values, dtype=pl.Datetime("us"))
-    if len(kinds) <= 1 and kinds != {dt.datetime}:
+        plain = pl.Series(name, [value and value.replace(tzinfo=None) for value in values], dtype=pl.Datetime("us"))
+        offsets = [value and value.utcoffset() for value in values]
+        if not any(offset is not None for offset in offsets):
+            return plain if zone is None else localised(plain, zone)
+        minutes = [None if offset is None else offset // dt.timedelta(minutes=1) for offset in offsets]
+        return placed(plain, pl.Series(minutes, dtype=pl.Int32), [], zone)
+    if len(kinds) <= 1:
         kind = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}.get(next(iter(kinds), str))
         return pl.Series(name, values, dtype=kind)
     if kinds == {int, float}:
