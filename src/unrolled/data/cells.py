@@ -9,8 +9,8 @@ from unrolled.data.missing import MARKS
 
 _LOOK_AT = 100  # values that decide what is tried first
 _PERHAPS = r"(?i)^\s*([+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan|true|false)\s*$"
-_DIGITS = r"^[+-]?\d+$"
-_LEADING_ZERO = r"^[+-]?0\d"
+_DIGITS = r"^\s*[+-]?\d+\s*$"
+_LEADING_ZERO = r"^\s*[+-]?0\d"
 _GROUPED = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"  # 1.234.567,89
 _TRUTH = ("true", "false")
 
@@ -54,12 +54,11 @@ def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".")
     if len(likely) and not likely.str.contains(_PERHAPS).all():
         return values  # most texts are seen to be texts by their first values
     if likely.str.contains(_DIGITS).all():
-        if likely.str.contains(_LEADING_ZERO).all() and not values.str.contains(r"[^\d+-]").any():
+        if likely.str.contains(_LEADING_ZERO).all() and not values.str.contains(r"[^\s\d+-]").any():
             return values
         wholes = _read(values, pl.Int64, marks)
         if wholes is not None:
-            coded = values.str.starts_with("0") | values.str.starts_with("-0") | values.str.starts_with("+0")
-            return values if coded.any() and values.filter(coded).str.contains(_LEADING_ZERO).any() else wholes
+            return values if values.str.contains(_LEADING_ZERO).any() else wholes
     numbers = _numbers(values, marks, decimal)
     if numbers is not None:
         return values if _without(values, marks).str.contains(_DIGITS).all() else numbers
