@@ -89,7 +89,7 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         _refuse_longer_lines(data, dialect)
         raise
     if dialect.header:
-        frame = frame.rename(str.strip)
+        frame.columns = [name.strip() or f"column_{place}" for place, name in enumerate(frame.columns)]
         _warn_of_names(frame, dialect)
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
@@ -161,7 +161,7 @@ def _typed_early(data: Path | bytes, dialect: Dialect) -> tuple[pl.DataFrame, Co
     names = samples[0].columns
     if len(names) > 1 and dialect.header and all(name.startswith(" ") for name in names[1:]):
         return _without_leading_blanks(scan(data).collect()), dialect.texts
-    if dialect.decimal == "." and dialect.missing is None:
+    if len(samples) > 1 and dialect.decimal == "." and dialect.missing is None:
         kinds = early_kinds(samples, dialect.texts)
         found = read_early(data, scan, kinds) if any(kinds) else None
         if found is not None:

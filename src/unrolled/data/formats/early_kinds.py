@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from polars.selectors import by_name
 
-from unrolled.data.cells import typed
-from unrolled.data.missing import MARKS
+from unrolled.data.cells import typed_columns
 
 _ROWS = 1000  # of the first sample
 _HEAD, _STRETCH = 1 << 18, 1 << 14  # bytes of the first sample and of the others
@@ -69,7 +69,7 @@ def _stretches(data: Path | bytes) -> list[bytes]:
     head = read(0, _HEAD)
     found = [head if len(head) == size else head[: head.rfind(b"\n") + 1]]
     for part in range(1, _STRETCHES + 1) if size > _HEAD else ():
-        piece = read(min(part * size // _STRETCHES, size - _STRETCH), _STRETCH)
+        piece = read(max(0, min(part * size // _STRETCHES, size - _STRETCH)), _STRETCH)
         found.append(piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1])
     return found
 
@@ -88,22 +88,27 @@ def early_kinds(samples: Sequence[pl.DataFrame], texts: Collection[str] = ()) ->
         texts: names of columns that are left out.
 
     Example:
-        >>> early_kinds([pl.DataFrame({"a": ["1.5"], "b": ["12"], "c": ["012"], "d": ["NA"]})])
+        >>> early_kinds([pl.DataFrame({"a": ["1.5"], "b": ["12"], "c": ["012"], "d": ["x"]})])
         EarlyKinds(numbers=['a'], wholes=['b'], codes=['c'])
     """
-    found = EarlyKinds([], [], [])
+    kept = set(texts)
     rows = pl.concat(samples)
-    for column in rows.drop(list(texts), strict=False):
-        plain = column.drop_nulls()
-        kind = typed(plain, MARKS).dtype if len(plain) else pl.Null
-        whole = plain.cast(pl.Int64, strict=False).is_not_null().all()
-        if kind == pl.Float64 and plain.cast(pl.Float64, strict=False).is_not_null().all():
-            found.numbers.append(column.name)
-        elif kind == pl.Int64 and whole and not plain.str.contains("^[+-]").any():
-            found.wholes.append(column.name)
-        elif kind == pl.String and whole and plain.str.contains(r"^[+-]?0\d").all():
-            found.codes.append(column.name)
-    return found
+    rows = pl.DataFrame([one for one in rows if one.name not in kept and one.null_count() < rows.height])
+    kinds = typed_columns(rows)
+    plain = [one for one, text in zip(kinds, rows, strict=True) if one.null_count() == text.null_count()]
+    wholes = [one.name for one in plain if one.dtype == pl.Int64]
+    codes = [one.name for one in plain if one.dtype == pl.String]
+    return EarlyKinds(
+        [one.name for one in plain if one.dtype == pl.Float64],
+        _all_of(rows.select(by_name(*wholes)), r"^\d"),
+        _all_of(rows.select(by_name(*codes)), r"^[+-]?0\d{1,17}$"),
+    )
+
+
+def _all_of(rows: pl.DataFrame, pattern: str) -> list[str]:
+    """Return the names of columns in which every value that is there has a pattern."""
+    held = rows.select(pl.all().str.contains(pattern).all()).row(0) if rows.width else ()
+    return [name for name, one in zip(rows.columns, held, strict=True) if one]
 
 
 def read_early(data: Path | bytes, scan: Callable[..., pl.LazyFrame], kinds: EarlyKinds) -> pl.DataFrame | None:
@@ -115,16 +120,15 @@ def read_early(data: Path | bytes, scan: Callable[..., pl.LazyFrame], kinds: Ear
         kinds: what is tried.
     """
     table = scan(data, schema_overrides=dict.fromkeys(kinds.numbers, pl.Float64))
-    written = [pl.col(name) for name in kinds.wholes]
-    odd = [(text < "1") & (text.str.len_bytes() > 1) for text in written]  # begins with a zero, a sign or a blank
-    odd += [pl.col(name).cast(pl.Int64, strict=False).is_null() & pl.col(name).is_not_null() for name in kinds.codes]
-    flags = [f"\0{place}" for place in range(len(odd))]
+    wholes, codes, numbers = (by_name(*names) for names in (kinds.wholes, kinds.codes, kinds.numbers))
+    odd = {}  # whether any value of a row does not fit
+    if kinds.wholes:  # zeros, signs and blanks come before "1"
+        odd["\0wholes"] = pl.any_horizontal((wholes < "1") & (wholes.str.len_bytes() > 1))
+    if kinds.codes:
+        odd["\0codes"] = pl.any_horizontal(codes.cast(pl.Int64, strict=False).is_null() & codes.is_not_null())
+    columns = [wholes.cast(pl.Int64), numbers.fill_nan(None)]
     try:
-        frame = table.with_columns(
-            *(flag.alias(name) for flag, name in zip(odd, flags, strict=True)),
-            *(text.cast(pl.Int64) for text in written),
-            *(pl.col(name).fill_nan(None) for name in kinds.numbers),
-        ).collect(engine="streaming")
+        frame = table.with_columns(*columns, **odd).collect(engine="streaming")
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError, pl.exceptions.DuplicateError):
         return None
-    return None if any(frame[name].any() for name in flags) else frame.drop(flags)
+    return None if any(frame[name].any() for name in odd) else frame.drop(list(odd))
