@@ -143,6 +143,7 @@ def test_the_wider_kind_is_the_same_both_ways_and_kinds_survive_json(one, other)
         (["NA", "DE", "FR"], ["NA", "DE", "FR"]),  # Namibia
         (["True", "FALSE", "NA"], [True, False, None]),
         ([" 1", "2 "], [1, 2]),
+        ([" 07", "12"], [" 07", "12"]),
         (["1e5", "2"], [1e5, 2]),
         (["1" * 45, "2" * 45], ["1" * 45, "2" * 45]),
         (["1", "2x"], ["1", "2x"]),

@@ -233,7 +233,12 @@ def whole_text(path: Path, encoding: str | None = None, feeds_alone: bool = Fals
         OptionError: an unknown encoding.
         DataError: missing, empty or in another encoding.
     """
-    text = decoded(whole_bytes(path), path, encoding)
+    return text_of_bytes(whole_bytes(path), path, encoding, feeds_alone)
+
+
+def text_of_bytes(raw: bytes, path: Path, encoding: str | None = None, feeds_alone: bool = False) -> str:
+    """Return the bytes of a file as text, as `whole_text` does; the path is for error messages."""
+    text = decoded(raw, path, encoding)
     if not text.strip():
         raise DataError(message(str(path), expected="at least one row", received="an empty file"))
     carriage = "\r" if not feeds_alone or "\n" not in text else "\r\n"

@@ -1,18 +1,18 @@
 """Readers of files of any usual kind. Every error is one sentence that names the file."""
 
-import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import polars as pl
 
-from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_text
+from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_bytes, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import holds_media, read_folder
+from unrolled.data.formats.json_lines import parse_json_lines
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed, tidy
@@ -131,28 +131,9 @@ def read_jsonl(
     Raises:
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
-    return table_of(frame_of(list(_json_lines(path, encoding))), path, time, group, times_from(times))
-
-
-_ONE_VALUE = "if the file is one value and not a line for each record, read it with read_json"
-
-
-def _json_lines(path: Place, encoding: str | None) -> Iterator[dict[str, Any]]:
-    decode = json.JSONDecoder().raw_decode
-    for number, line in enumerate(whole_text(local_path(path), encoding).split("\n"), 1):
-        line, where = line.strip(), f"{path}, line {number}"
-        if not line:
-            continue
-        remedy = _ONE_VALUE if line == "{" or line.startswith("[") else ""
-        try:
-            record, end = decode(line)
-            if end != len(line):
-                record = json.loads(line)  # which says what is wrong
-        except (ValueError, RecursionError) as fault:
-            raise DataError(message(where, expected="JSON", received=str(fault), remedy=remedy)) from fault
-        if not isinstance(record, dict):
-            raise DataError(message(where, expected="a JSON object", received=type(record).__name__, remedy=remedy))
-        yield record
+    place = local_path(path)
+    frame = parse_json_lines(whole_bytes(place), place, encoding)
+    return table_of(frame, path, time, group, times_from(times))
 
 
 @from_anywhere()

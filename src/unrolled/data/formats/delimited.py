@@ -12,12 +12,12 @@ import polars as pl
 
 from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
 from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lines, refuse_quotes
+from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
 from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
 _HEAD = 1 << 16  # bytes that show how lines end
-_SAMPLE = 1000  # rows that decide which columns are read as numbers at once
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
@@ -92,7 +92,7 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         data, dialect = _with_stand_in(data, dialect)
     marks = MARKS if dialect.missing is None else tuple(dialect.missing)
     try:
-        frame = _typed_early(data, dialect, marks)
+        frame, texts = _typed_early(data, dialect)
     except pl.exceptions.ComputeError:
         text = _whole(data).decode(errors="replace")
         refuse_longer_lines(text, dialect.separator, dialect.quote)
@@ -102,14 +102,14 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         frame = frame.with_columns(pl.col(pl.String).str.replace_all(dialect.separator, separator, literal=True))
         frame = frame.rename(lambda name: name.replace(dialect.separator, separator))
     if dialect.header:
-        frame = frame.rename(str.strip)
+        frame.columns = [name.strip() or f"column_{place}" for place, name in enumerate(frame.columns)]
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     blank = _blank_lines(frame)
     if dialect.missing is not None:
         text = pl.col(pl.String)
         frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return without_blank_lines(typed_columns(frame, marks, dialect.decimal, dialect.texts), blank)
+    return without_blank_lines(typed_columns(frame, marks, dialect.decimal, texts), blank)
 
 
 def _blank_lines(frame: pl.DataFrame) -> pl.Series:
@@ -163,36 +163,32 @@ def _whole(data: Path | bytes) -> bytes:
     return data.read_bytes() if isinstance(data, Path) else data
 
 
-def _typed_early(data: Path | bytes, dialect: Dialect, marks: Collection[str]) -> pl.DataFrame:
-    """Read columns that begin with decimals as numbers at once, which is faster, and everything else as text."""
-    read = _reader(data, dialect)
-    sample = read(n_rows=_SAMPLE, infer_schema=False)
-    spaced = sample.width > 1 and dialect.header and all(name.startswith(" ") for name in sample.columns[1:])
-    if spaced:
-        return _without_leading_blanks(read(infer_schema=False))
-    if dialect.decimal == "." and dialect.missing is None:
-        early = [c.name for c in typed_columns(sample, marks) if c.dtype == pl.Float64 and c.name not in dialect.texts]
-        kinds = {name: pl.Float64 if name in early else pl.String for name in sample.columns}
-        if early:
-            try:
-                frame = read(schema_overrides=kinds)
-            except pl.exceptions.ComputeError:
-                return read(infer_schema=False)  # a value that is no number comes later
-            return frame.with_columns(pl.col(early).fill_nan(None))
-    return read(infer_schema=False)
+def _typed_early(data: Path | bytes, dialect: Dialect) -> tuple[pl.DataFrame, Collection[str]]:
+    """Return the table with columns of numbers where a sample suggests them, and names of columns that stay text."""
+    scan = _scanner(dialect)
+    samples = samples_of(data, scan)
+    names = samples[0].columns
+    if len(names) > 1 and dialect.header and all(name.startswith(" ") for name in names[1:]):
+        return _without_leading_blanks(scan(data).collect()), dialect.texts
+    if len(samples) > 1 and dialect.decimal == "." and dialect.missing is None:
+        kinds = early_kinds(samples, dialect.texts)
+        found = read_early(data, scan, kinds) if any(kinds) else None
+        if found is not None:
+            return found, {*dialect.texts, *kinds.codes}
+    return scan(data).collect(), dialect.texts
 
 
-def _reader(data: Path | bytes, dialect: Dialect) -> Callable[..., pl.DataFrame]:
-    def read(**options: Any) -> pl.DataFrame:
-        return pl.read_csv(
+def _scanner(dialect: Dialect) -> Callable[..., pl.LazyFrame]:
+    def scan(data: Path | bytes, **options: Any) -> pl.LazyFrame:
+        return pl.scan_csv(
             data if isinstance(data, Path) else io.BytesIO(data),
             separator=dialect.separator,
-            has_header=dialect.header,
             quote_char=dialect.quote,
-            **options,
+            infer_schema=False,
+            **{"has_header": dialect.header, **options},
         )
 
-    return read
+    return scan
 
 
 def _without_leading_blanks(frame: pl.DataFrame) -> pl.DataFrame:
