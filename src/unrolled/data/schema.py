@@ -203,7 +203,7 @@ def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
         return _as_lists(column, kind, marks)
     if isinstance(kind, pl.Struct):
         return _as_records(column, kind, marks)
-    if isinstance(have, pl.List | pl.Struct):
+    if isinstance(have, pl.List | pl.Struct | pl.Object):
         raise _refused(column, kind, 0)
     if kind == pl.String:
         return _as_text(column)

@@ -43,7 +43,7 @@ from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
 from unrolled.tasks.shared.reported import Reported
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed
-from unrolled.training.callbacks import Callback
+from unrolled.training.callbacks import Callback, check_callbacks
 from unrolled.training.history import History
 from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
@@ -194,7 +194,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             OptionError: an unknown or invalid option.
             UnsupportedError: a library that the run needs at its end is missing; raised before training starts.
         """
-        settings = self._agreed({**options, "baselines": baselines, "rival": rival})
+        settings = self._agreed({**options, "baselines": baselines, "rival": rival, "callbacks": callbacks})
         if settings.tensorboard:
             summary_writer()
         source = self._convert(data, y)
@@ -244,6 +244,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         self._check()
         for name in FLAGS:
             check_flag(name, options.get(name, False))
+        check_callbacks(options.get("callbacks", ()))
         given = {name: value for name, value in options.items() if name not in OF_FIT}
         return TrainingOptions.from_keywords({**(self.training or {}), **given}, dict(self.training_defaults))
 

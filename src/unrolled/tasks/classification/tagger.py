@@ -27,7 +27,7 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
-from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, refuse_targets, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import name_of, require_lists
 
 
@@ -92,6 +92,7 @@ class Tagger(ReadsSteps, Task):
         if not isinstance(target, Labels):
             raise OptionError(message("target", expected="a column or Labels", received=repr(target)))
         require(source, target.columns)
+        refuse_targets(self.words if self.inputs is None else self.inputs, target.columns)
         require_lists(source, target.columns, "labels", "use Classifier for one label for a whole sequence")
         if self.inputs is None:
             require(source, [self.words])

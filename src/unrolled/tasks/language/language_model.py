@@ -39,7 +39,7 @@ from unrolled.tasks.base import Task, batch_size_for
 from unrolled.tasks.kinds import ReadsTexts
 from unrolled.tasks.language.long_texts import ROWS, read_to_the_end
 from unrolled.tasks.language.text_stream import TextReader
-from unrolled.tasks.language.texts import LazyText, check_given, chunks_of, hold_out, parts_of, spread, with_edges
+from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, start_of, with_edges
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import examples_of
@@ -288,8 +288,8 @@ class LanguageModel(ReadsTexts, Task):
         length = whole_number("length", length, least=0)
         network = self._fitted().eval()
         generator = generator_of(seed)
-        record = {**(given or {}), self.text: prompt}
-        check_given(record, self.text, () if self.given_ is None else self.given_.columns)
+        record = start_of(given, self.text, prompt, () if self.given_ is None else self.given_.columns)
+        record = self.schema_.cast_event(record)
         with torch.no_grad():
             logits, state = self._read(record)
 

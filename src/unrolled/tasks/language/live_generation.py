@@ -15,7 +15,7 @@ from unrolled.errors import whole_number
 from unrolled.inspection.states import states
 from unrolled.ragged import Ragged
 from unrolled.tasks.language.language_model import TEXT, LanguageModel
-from unrolled.tasks.language.texts import check_given
+from unrolled.tasks.language.texts import start_of
 
 LONGEST_SHOWN = 4096  # maximum number of tokens of a prompt whose steps are shown
 LONGEST_READ = 64  # the last steps of a prompt that are shown
@@ -73,9 +73,9 @@ def write_on(
     """
     length, candidates = whole_number("length", length, least=0), whole_number("candidates", candidates, least=0)
     units = whole_number("units", units, least=0)
-    record = {**(given or {}), model.text: prompt}
-    check_given(record, model.text, () if model.given_ is None else model.given_.columns)
     model._fitted().eval()
+    record = start_of(given, model.text, prompt, () if model.given_ is None else model.given_.columns)
+    record = model.schema_.cast_event(record)
     with torch.no_grad():
         logits, state = model._read(record)
         probabilities(logits, temperature, top_k, top_p)  # an invalid option is refused now, not at the first step
