@@ -16,6 +16,7 @@ import polars as pl
 from unrolled.data.forks import check_fork
 from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
+from unrolled.data.spelling import Spelling
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
@@ -91,6 +92,7 @@ class Table(Source):
             forecasters and detectors use them where no `time` is named.
         row_labels: all columns that an index held; they are no inputs of a model unless they are named.
         notes: sentences about what a reader changed, such as letters that it made upper case.
+        spelling: how numbers that were read from text were written (`Spelling`), None for other tables.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -120,6 +122,7 @@ class Table(Source):
         self.indexed: tuple[str | None, str | None] = (None, None)
         self.row_labels: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.spelling: Spelling | None = None
         if group is not None:
             self.require(group)
         if time is not None:
@@ -172,6 +175,7 @@ class Table(Source):
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.indexed, table.row_labels = self.indexed, self.row_labels
         table.notes = self.notes
+        table.spelling = None if self.spelling is None else Spelling(self.spelling.columns)
         table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table

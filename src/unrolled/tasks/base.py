@@ -27,7 +27,8 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.schema import Schema
-from unrolled.data.source import Source
+from unrolled.data.source import Source, Table
+from unrolled.data.spelling import as_written
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
@@ -122,7 +123,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source whose columns have the kinds that were learnt."""
-        return self._convert(data, y).cast(self.schema_)
+        return self._convert(as_written(data, self.schema_.texts(), Table), y).cast(self.schema_)
 
     def _keep_schema(self) -> None:
         """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
