@@ -6,6 +6,7 @@ from collections.abc import Collection
 import polars as pl
 
 from unrolled.data.missing import MARKS
+from unrolled.data.written_lists import are_lists, read_lists
 
 _LOOK_AT = 100  # values that decide what is tried first
 _PERHAPS = r"(?i)^\s*([+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan|true|false)\s*$"
@@ -34,7 +35,7 @@ def typed_columns(
 
 
 def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".") -> pl.Series:
-    """Return one column of text as whole numbers, numbers or true and false if all of its values are such.
+    """Return one column of text as whole numbers, numbers, true and false, or lists if all of its values are such.
 
     Whole numbers with a leading zero, or of more than 64 bits, are names: the column stays text.
 
@@ -52,6 +53,9 @@ def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".")
     head = values.drop_nulls().head(_LOOK_AT)
     likely = _without(head, marks)
     if len(likely) and not likely.str.contains(_PERHAPS).all():
+        if are_lists(likely) and are_lists(_without(values, marks)):
+            lists = read_lists(values.set(values.str.strip_chars().is_in(list(marks)), None))
+            return values if lists is None else lists
         return values  # most texts are seen to be texts by their first values
     if likely.str.contains(_DIGITS).all():
         if likely.str.contains(_LEADING_ZERO).all() and not values.str.contains(r"[^\d+-]").any():

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.kinds import column_of
-from unrolled.data.plain_values import FILM, NoPlaceError, plain_list
+from unrolled.data.plain_values import FILM, NoPlaceError, is_tensor, plain_list, tensor_array
 from unrolled.errors import DataError, message
 
 X = "x"  # name of the column of sequences, and of single values without a name
@@ -47,6 +47,8 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
         >>> column("price", [Decimal("1.5"), None]).to_list()
         [1.5, None]
     """
+    if any(getattr(value, "ndim", 0) in FILM and is_tensor(value) for value in values):
+        values = [tensor_array(value) if is_tensor(value) else value for value in values]
     if any(getattr(value, "ndim", 0) in FILM and type(value).__module__ == "numpy" for value in values):
         return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
     try:

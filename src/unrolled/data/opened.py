@@ -72,8 +72,8 @@ def from_anywhere(
             def again(names: Collection[str]) -> Any:
                 return whole({**options, TEXTS: [*(options.get(TEXTS) or ()), *names]})
 
-            source = whole(options)
-            if isinstance(source, Table) and TEXTS in taken.parameters:
+            source: Any = whole(options)
+            if TEXTS in taken.parameters:
                 at_hand = len(places) > 1 or _is_at_hand(places[0])
                 kept = spelling_of(source.frame, again)
                 source.spelling = kept if at_hand or kept is None else Spelling(kept.columns)

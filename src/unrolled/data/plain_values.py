@@ -217,11 +217,18 @@ def _foreign(value: Any, depth: int) -> Any:
             return plain_list(value.to_numpy().tolist(), depth + 1)
     if is_tensor(value):
         return from_numpy(tensor_array(value), depth)
+    if is_picture(value):
+        return value
     if hasattr(type(value), "__arrow_c_array__") or hasattr(type(value), "__arrow_c_stream__"):
         return plain_list(pl.Series(value).to_list(), depth + 1)
     if hasattr(type(value), "as_py"):  # a scalar of Arrow
         return plain_list([value.as_py()], depth)[0]
     return from_numpy(np.asarray(value), depth) if hasattr(type(value), "__array__") else value
+
+
+def is_picture(value: Any) -> bool:
+    """Return whether a value is an image of PIL, which is not imported for the question."""
+    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
 
 
 def is_tensor(value: Any) -> bool:

@@ -5,7 +5,7 @@ one row per time step instead, and names its `time` and, for several series, its
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -150,6 +150,24 @@ class Table(Source):
 
     def cast(self, schema: Schema) -> "Table":
         return self._around(schema.cast(self.frame)) if schema.differing(self.kinds) else self
+
+    def as_written(self, texts: Collection[str]) -> "Table":
+        """Return the table with some columns as they are written in its file; one without a file passes unchanged.
+
+        Args:
+            texts: columns that a model learnt as text.
+
+        Raises:
+            DataError: numbers whose spelling is lost, or a file that has changed.
+        """
+        lacking = [] if self.spelling is None else self.spelling.lacks(self.frame, texts)
+        if self.spelling is None or self.spelling.again is None or not lacking:
+            return self
+        found = self.spelling.again(lacking)
+        if len(found) == len(self):
+            return found
+        received = f"{len(found)} rows where there were {len(self)}"
+        raise DataError(message("data", expected="the file as it was read", received=received, remedy="read it again"))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.frame.iter_rows(named=True)

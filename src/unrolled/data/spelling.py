@@ -6,15 +6,13 @@ from such a file can be read again with these columns as texts.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from unrolled.errors import DataError, message
 
-if TYPE_CHECKING:
-    from unrolled.data.source import Table
-
+Again = Callable[[Collection[str]], Any]  # returns the same table with more columns kept as text
 _KEPT = (pl.String, pl.Categorical, pl.Enum, pl.Null)  # kinds whose values are as they were written
 
 
@@ -28,9 +26,9 @@ class Spelling:
     """
 
     columns: frozenset[str]
-    again: "Callable[[Collection[str]], Table] | None" = None
+    again: Again | None = None
 
-    def after(self, change: "Callable[[Table], Table]") -> "Spelling":
+    def after(self, change: Callable[[Any], Any]) -> "Spelling":
         """Return the spelling of a table that was made of this one.
 
         Args:
@@ -39,8 +37,29 @@ class Spelling:
         again = self.again
         return Spelling(self.columns, None if again is None else lambda names: change(again(names)))
 
+    def lacks(self, frame: pl.DataFrame, texts: Collection[str]) -> list[str]:
+        """Return the columns that have to be read again as texts.
 
-def spelling_of(frame: pl.DataFrame, again: "Callable[[Collection[str]], Table]") -> Spelling | None:
+        Args:
+            frame: the table.
+            texts: columns that are wanted as text.
+
+        Raises:
+            DataError: numbers with decimals, or true and false, that cannot be read again.
+        """
+        kinds = frame.schema
+        typed = [name for name in texts if name in self.columns and kinds.get(name, pl.String) not in _KEPT]
+        lost = [name for name in typed if not kinds[name].is_integer()]
+        if self.again is not None or not lost:
+            return typed if self.again is not None else []
+        received = f"{frame[lost[0]].drop_nulls().to_list()[:1]} of a file, whose spelling is lost"
+        remedy = f"read the file with texts={lost!r}"
+        raise DataError(
+            message(f"column {lost[0]!r}", expected="text, as in training", received=received, remedy=remedy)
+        )
+
+
+def spelling_of(frame: pl.DataFrame, again: Again) -> Spelling | None:
     """Return the spelling of a table that was read from a file of text; None where every column is text.
 
     Args:
@@ -49,38 +68,3 @@ def spelling_of(frame: pl.DataFrame, again: "Callable[[Collection[str]], Table]"
     """
     typed = frozenset(name for name, kind in frame.schema.items() if kind not in _KEPT and not kind.is_temporal())
     return Spelling(typed, again) if typed else None
-
-
-def as_written(data: Any, texts: Collection[str], table: "type[Table]") -> Any:
-    """Return a table whose columns of text are as they were written in its file; anything else passes unchanged.
-
-    Args:
-        data: a table or other data.
-        texts: the columns that a model learnt as text.
-        table: the class of tables.
-
-    Raises:
-        DataError: numbers with decimals, or true and false, whose spelling is lost, such as that of some rows of a
-            table.
-    """
-    if not isinstance(data, table) or data.spelling is None:
-        return data
-    kinds = data.frame.schema
-    typed = [name for name in texts if name in data.spelling.columns and kinds.get(name, pl.String) not in _KEPT]
-    if not typed:
-        return data
-    if data.spelling.again is None:
-        lost = [name for name in typed if not kinds[name].is_integer()]
-        if not lost:
-            return data
-        raise DataError(
-            message(f"column {lost[0]!r}", expected="text, as in training",
-                    received=f"numbers that were read from a file, such as {data.frame[lost[0]].drop_nulls()[0]!r}, "
-                    "whose spelling is lost",
-                    remedy=f"read the file with texts={lost!r}")
-        )  # fmt: skip
-    found = data.spelling.again(typed)
-    if found.frame.height != data.frame.height:
-        received = f"{found.frame.height} rows where there were {data.frame.height}"
-        raise DataError(message("data", expected="the file as it was read", received=received, remedy="read it again"))
-    return found

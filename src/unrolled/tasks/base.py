@@ -28,7 +28,6 @@ from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
-from unrolled.data.spelling import as_written
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
@@ -36,7 +35,7 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.reading_report import quietly
 from unrolled.tasks.description import Described
-from unrolled.tasks.shared.given_examples import examples_of
+from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
@@ -123,7 +122,17 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source whose columns have the kinds that were learnt."""
-        return self._convert(as_written(data, self.schema_.texts(), Table), y).cast(self.schema_)
+        if isinstance(data, Table):
+            data = data.as_written(self.schema_.texts())
+        data = list(data) if isinstance(data, Iterator) else data
+        try:
+            source = self._convert(data, y)
+        except DataError:
+            read = without_mixtures(data, self.schema_.kinds)
+            if read is None:
+                raise
+            source = self._convert(read, y)
+        return source.cast(self.schema_)
 
     def _keep_schema(self) -> None:
         """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
