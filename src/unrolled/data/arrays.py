@@ -149,7 +149,7 @@ def _floats(item: Any, row: int) -> np.ndarray:
             return np.ma.filled(item.astype(np.float64), np.nan)
         return np.asarray(item, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as fault:
-        received = f"{_named(item)} in row {row} ({str(fault).partition('.')[0]})"
+        received = f"{_named(item)} in row {row}"
         raise DataError(message("data", expected=_NEEDED, received=received)) from fault
 
 

@@ -10,6 +10,7 @@ from unrolled.data.kinds import column_of
 from unrolled.data.plain_values import FILM, NoPlaceError, is_tensor, plain_list, tensor_array
 from unrolled.errors import DataError, message
 
+_LARGE = (pl.UInt64, pl.Int128, pl.UInt128)  # kinds of whole numbers of which some have more than 64 bits
 X = "x"  # name of the column of sequences, and of single values without a name
 
 
@@ -81,9 +82,38 @@ def refuse_twice(names: Iterable[str]) -> list[str]:
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a table whose durations are seconds, as they are when they come in records."""
-    durations = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Duration)]
-    return frame.with_columns(pl.col(durations).dt.total_nanoseconds() / 1e9) if durations else frame
+    """Return a table whose durations, decimals and large whole numbers are what they are when they come in records.
+
+    Durations are seconds, decimals numbers, and whole numbers of more than 64 bits texts, also within lists.
+
+    Args:
+        frame: the table; one without such columns is returned itself.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> tidy(pl.DataFrame({"price": [Decimal("1.50")], "n": pl.Series([2**64 - 1], dtype=pl.UInt64)})).rows()
+        [(1.5, '18446744073709551615')]
+    """
+    changed = [_tidy(frame[name]) for name, kind in frame.schema.items() if _is_odd(kind)]
+    return frame.with_columns(changed) if changed else frame
+
+
+def _is_odd(kind: Any) -> bool:
+    if isinstance(kind, pl.List | pl.Array):
+        return _is_odd(kind.inner)
+    return isinstance(kind, pl.Duration) or kind.is_decimal() or kind in _LARGE
+
+
+def _tidy(values: pl.Series) -> pl.Series:
+    kind = values.dtype
+    if isinstance(kind, pl.Duration):
+        return values.dt.total_nanoseconds() / 1e9
+    if kind.is_decimal():
+        return values.cast(pl.Float64)
+    if kind in _LARGE:
+        narrow = values.cast(pl.Int64, strict=False)
+        return narrow if narrow.null_count() == values.null_count() else values.cast(pl.String)
+    return column(values.name, values.to_list())
 
 
 def _placed(name: str, values: Sequence[Any], fault: NoPlaceError) -> DataError:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.handed import tidy
 from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
 from unrolled.data.spelling import Spelling
@@ -282,6 +283,6 @@ def table_of(
     """
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group, times=times)
+    table = Table(tidy(frame), time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
     return table
