@@ -82,9 +82,10 @@ def refuse_twice(names: Iterable[str]) -> list[str]:
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a table whose durations, decimals and large whole numbers are what they are when they come in records.
+    """Return a table whose durations, decimals, large whole numbers and bytes are what they are in records.
 
-    Durations are seconds, decimals numbers, and whole numbers of more than 64 bits texts, also within lists.
+    Durations are seconds, decimals numbers, and whole numbers of more than 64 bits texts, also within lists; and so is
+    a column of bytes that are all UTF-8.
 
     Args:
         frame: the table; one without such columns is returned itself.
@@ -101,7 +102,7 @@ def tidy(frame: pl.DataFrame) -> pl.DataFrame:
 def _is_odd(kind: Any) -> bool:
     if isinstance(kind, pl.List | pl.Array):
         return _is_odd(kind.inner)
-    return isinstance(kind, pl.Duration) or kind.is_decimal() or kind in _LARGE
+    return isinstance(kind, pl.Duration) or kind.is_decimal() or kind in _LARGE or kind == pl.Binary
 
 
 def _tidy(values: pl.Series) -> pl.Series:
@@ -113,6 +114,11 @@ def _tidy(values: pl.Series) -> pl.Series:
     if kind in _LARGE:
         narrow = values.cast(pl.Int64, strict=False)
         return narrow if narrow.null_count() == values.null_count() else values.cast(pl.String)
+    if kind == pl.Binary:
+        try:
+            return values.cast(pl.String)
+        except pl.exceptions.ComputeError:  # of a picture, for example
+            return values
     return column(values.name, values.to_list())
 
 

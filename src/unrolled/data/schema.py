@@ -212,6 +212,8 @@ def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
     if isinstance(have, pl.List | pl.Struct | pl.Object):
         raise _refused(column, kind, 0)
     if kind == pl.String:
+        if have == pl.Binary:  # bytes that are no text
+            raise _refused(column, kind, 0)
         return _as_text(column)
     if kind in NUMBERS:
         return _as_numbers(column, kind, marks)
@@ -272,6 +274,8 @@ def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Se
         lists = read_lists(texts)
         if lists is None:
             raise _refused(column, kind, first_unread(texts))
+        if lists.null_count() == len(lists):
+            return lists.cast(kind)
         column = lists
     if not isinstance(column.dtype, pl.List | pl.Array):
         raise _refused(column, kind, 0)

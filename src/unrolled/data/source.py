@@ -24,6 +24,8 @@ from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
 from unrolled.errors import DataError, OptionError, lacking, message
 
+_SHOWN = 60  # characters of a value in a message
+
 
 class Source(ABC):
     """Records, dictionaries from column to value, that can be iterated any number of times."""
@@ -124,10 +126,11 @@ class Table(Source):
         self.row_labels: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.spelling: Spelling | None = None
-        if group is not None:
-            self.require(group)
+        for name in (group, time):
+            if name is not None:
+                self.require(name)
+                refuse_nested(frame[name])
         if time is not None:
-            self.require(time)
             names = None if group is None else frame[group]
             if isinstance(times, TimeForm):
                 read, self.time_form = times.parse(frame[time], names), times
@@ -260,6 +263,15 @@ class Table(Source):
             return
         for (key,), frame in self.frame.group_by([self.group], maintain_order=True):
             yield key, frame
+
+
+def refuse_nested(column: pl.Series) -> None:
+    """Refuse a column of times, or of names of series, in which values are no single ones."""
+    kind = column.dtype
+    if kind in (pl.Object, pl.Binary) or kind.is_nested():
+        value = next((repr(value) for value in column.to_list() if value is not None), "nothing")[:_SHOWN]
+        expected = "single values, such as texts, numbers or times"
+        raise DataError(message(f"column {column.name!r}", expected=expected, received=value))
 
 
 def table_of(

@@ -162,12 +162,17 @@ class Tagger(ReadsSteps, Task):
         """
         self._fitted()
         source = self._source(data, y)
-        require(source, self.target_codec_.columns)
+        require(source, [*self.codecs_.columns, *self.target_codec_.columns])
         column = self.target_codec_.columns[0]
         records = list(source)
         indices, unseen = self.target_codec_.truth(records)
+        examples = self._encode(source, targets=False)
+        Batch(examples.inputs, examples.statics, indices)  # refuses another number of labels than of words
         truth = [
-            [None if index == IGNORED else label for label, index in zip(record[column], row.tolist(), strict=True)]
+            [
+                None if index == IGNORED else label
+                for label, index in zip(record[column] or (), row.tolist(), strict=True)
+            ]
             for record, row in zip(records, indices, strict=True)
         ]
         rivals = {baseline.name: baseline.predict(self._plain(records)) for baseline in self.baselines_.values()}
@@ -186,7 +191,7 @@ class Tagger(ReadsSteps, Task):
 
     def _plain(self, records: list[Any]) -> list[list[str]]:
         column = self.codecs_.columns[0]
-        return [[str(value) for value in record[column]] for record in records]
+        return [[str(value) for value in record[column] or ()] for record in records]
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         records = list(source)

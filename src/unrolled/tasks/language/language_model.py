@@ -350,6 +350,7 @@ class LanguageModel(ReadsTexts, Task):
         """
         self._fitted()
         source = self._source(data)
+        require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
         totals: dict[str, float] = {}
         steps, characters, unknown_tokens = 0, 0, UnknownTokens(self.codec_)
         for records in chunks_of(source, CHUNK_CHARACTERS, self.text):

@@ -140,6 +140,10 @@ def frames_of(data: Any, column: str) -> Source:
 def _of_vectors(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return a table whose columns x_0, x_1, ... of lists are one column of lists of vectors; others pass unchanged."""
     features = [f"{X}_{place}" for place in range(frame.width) if f"{X}_{place}" in frame.columns]
+    for one in frame.select(features):
+        if one.dtype != pl.List(pl.Float64):
+            received = repr(one.drop_nulls().to_list()[:1])
+            raise DataError(message("data", expected="arrays or lists of numbers, one per sequence", received=received))
     rows = [np.stack(list(map(np.asarray, row)), axis=1).tolist() for row in frame.select(features).iter_rows()]
     vectors = pl.Series(name, rows, dtype=pl.List(pl.List(pl.Float64)))
     return frame.select(vectors, pl.exclude(features)) if features else frame
