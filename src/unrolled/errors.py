@@ -22,6 +22,8 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
+LONGEST_SHOWN = 200  # characters of a value that is no text, in a message
+
 
 class UnrolledError(Exception):
     """Root of the tree: catch this to catch every error that unrolled raises on purpose."""
@@ -77,9 +79,18 @@ def message(argument: str, *, expected: str, received: object, remedy: str = "")
     >>> message("dropout", expected="a number in [0, 1)", received=1.5, remedy="try 0.2")
     'dropout: expected a number in [0, 1), received 1.5; try 0.2'
     """
-    shown = received if isinstance(received, str) else repr(received)
-    text = f"{argument}: expected {expected}, received {shown}"
+    shown = received if isinstance(received, str) else _in_short(received)
+    text = f"{argument}: expected {expected}, received {' '.join(shown.split()) if chr(10) in shown else shown}"
     return f"{text}; {remedy}" if remedy else text
+
+
+def _in_short(value: object) -> str:
+    """Return how a value is written, cut at a length that a sentence can hold."""
+    try:
+        shown = repr(value)
+    except Exception:  # objects of users may fail at this
+        shown = f"an object of {type(value).__name__}"
+    return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -192,8 +203,18 @@ def single(value: Any) -> Any:
         >>> single(numpy.array(3)), single(numpy.bool_(True)), single("a")
         (3, True, 'a')
     """
-    has_item = getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None))
-    return value.item() if has_item else value
+    return value.item() if is_single(value) else value
+
+
+def is_single(value: Any) -> bool:
+    """Return whether a value is a single number of NumPy or torch; such an array cannot be iterated over.
+
+    Example:
+        >>> import numpy
+        >>> is_single(numpy.int64(3)), is_single(numpy.array([3])), is_single(3)
+        (True, False, False)
+    """
+    return getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None))
 
 
 def _bounds(least: float, most: float) -> str:

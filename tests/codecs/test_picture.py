@@ -178,7 +178,7 @@ def test_missing_files_and_values_are_refused_with_their_record(tmp_path):
 @pytest.mark.parametrize(
     "value",
     [
-        np.zeros((0, 4)), np.zeros(5), np.zeros((4, 4, 2)), np.zeros((2, 4, 4, 3)), np.full((4, 4), np.nan),
+        np.zeros((0, 4)), np.zeros(5), np.zeros((5, 4, 2)), np.zeros((2, 4, 4, 3)), np.full((4, 4), np.nan),
         np.full((4, 4), 1.5), np.full((4, 4), -1), np.full((4, 4), 256), 3, {"a": 1}, [[1, 2], [3]], [["a"]],
         np.array([[1j]]),
     ],
@@ -212,3 +212,29 @@ def test_pictures_of_one_shade_have_the_deviation_of_one_grey_level():
 
 def test_encoded_pictures_are_bytes():
     assert Pictures("file", 8).fit([{"file": GRADIENT}]).encode([{"file": GRADIENT}]).values.dtype == torch.uint8
+
+
+# ---- numbers without a type -------------------------------------------------------------------------
+
+CHECKS = (np.indices((4, 4)).sum(0) % 2 * 200).astype(np.uint8)
+
+
+@pytest.mark.parametrize("given", [CHECKS.tolist(), CHECKS.astype(float).tolist(), (CHECKS / 255).tolist()])
+def test_a_list_of_numbers_is_read_by_its_values(given):
+    """Beside numbers with decimals a column of whole numbers is one of decimals, and means the same."""
+    np.testing.assert_array_equal(pixels.read_picture(given, pixels.Canvas(4, 1))[0], CHECKS)
+
+
+@pytest.mark.parametrize(("learnt", "white"), [([[0, 0.5]], 255), ([[0, 80]], 1), ([[0.0, 80.0]], 1)])
+def test_a_list_of_nothing_but_zero_and_one_is_read_as_the_lists_of_training(learnt, white):
+    codec = Pictures("p", size=2, channels=1).fit([{"p": learnt * 2}])
+    again = Pictures.from_json(codec.to_json())
+    for one in (codec, again):
+        for shown in ([[0, 1], [0, 1]], [[0.0, 1.0], [0.0, 1.0]]):
+            assert one.encode([{"p": shown}]).values.flatten().tolist() == [0, white, 0, white]
+
+
+def test_an_array_with_its_channels_first_is_the_same_picture():
+    colours = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    want = pixels.read_picture(colours, pixels.Canvas(5, 3))
+    np.testing.assert_array_equal(pixels.read_picture(colours.transpose(2, 0, 1), pixels.Canvas(5, 3)), want)

@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence
 
-from unrolled.data.readers import as_source
+from unrolled.data.readers import as_source, read_parquet, scan_parquet
 from unrolled.errors import DataError
 
 narwhals = pytest.importorskip("narwhals")
@@ -260,6 +261,11 @@ SEQUENCES = {
     "a generator": lambda: (one for one in SERIES),
     "a list of generators": lambda: [iter(one) for one in SERIES],
     "an object with __array__": SimpleNamespace,
+    "a memoryview": memoryview(MATRIX),
+    "a list of memoryviews": [memoryview(one) for one in MATRIX],
+    "a packed sequence": pack_sequence([torch.tensor(one) for one in SERIES]),
+    "a nested tensor": torch.nested.nested_tensor([torch.tensor(one) for one in SERIES], layout=torch.jagged),
+    "an array of views": pa.array(SERIES, pa.list_view(pa.float64())),
 }
 
 
@@ -383,6 +389,8 @@ CELLS = {
     "record": (Row("a", 1, None), {"name": "a", "n": 1, "v": None}),
     "bytes of text": (b"abc", "abc"),
     "bool_": (np.bool_(True), True),
+    "longdouble": (np.longdouble("1.5"), 1.5),
+    "memoryview of numbers": (memoryview(array.array("d", [1.5, 2.5])), [1.5, 2.5]),
 }
 
 
@@ -446,6 +454,10 @@ REFUSED = {
     "no rows": (pd.DataFrame({"a": []}), "at least one row"),
     "nothing": ([], "received none"),
     "an empty generator": (iter(()), "received none"),
+    "a tensor without values": (torch.ones(2, 3, device="meta"), "device meta"),
+    "groups of pandas": (PANDAS.groupby("n"), "give the frame itself"),
+    "groups of polars": (FRAME.group_by("n"), "give the frame itself"),
+    "two keys of one name in a cell": ([{"v": {1: 2, "1": 3}}], "column 'v', row 0: expected names that occur once"),
     "intervals of months": (pa.table({"a": pa.array([pa.MonthDayNano([1, 2, 3])])}), "data"),
 }
 
@@ -479,3 +491,46 @@ def test_masked_values_are_missing_and_never_learnt():
     (sequence,) = as_source(np.ma.array([[1.0, -9999.0, 3.0]], mask=[[0, 1, 0]])).frame["x"].to_list()
     assert sequence[0] == 1.0
     assert np.isnan(sequence[1])
+
+
+def test_packed_sequences_keep_their_order_and_their_features():
+    rows = [torch.arange(length * 2.0).reshape(length, 2) for length in (2, 4, 3)]
+    packed = pack_sequence(rows, enforce_sorted=False)
+    assert as_source(packed).frame.equals(as_source(rows).frame)
+    assert as_source(torch.nested.nested_tensor(rows, layout=torch.jagged)).frame.equals(as_source(rows).frame)
+
+
+# ---- kinds of columns ----------------------------------------------------------------------------
+
+ODD_KINDS = {
+    "decimals": (pl.Series([Decimal("1.50"), None], dtype=pl.Decimal(10, 2)), [1.5, None]),
+    "lists of decimals": (pl.Series([[Decimal("1.50")], []]), [[1.5], []]),
+    "whole numbers without a sign": (pl.Series([7, None], dtype=pl.UInt64), [7, None]),
+    "whole numbers of 65 bits": (pl.Series([2**64 - 1, 7], dtype=pl.UInt64), [str(2**64 - 1), "7"]),
+    "whole numbers of 128 bits": (pl.Series([2**100, 7], dtype=pl.Int128), [str(2**100), "7"]),
+    "lists of such": (pl.Series([[2**100], [7]], dtype=pl.List(pl.Int128)), [[str(2**100)], ["7"]]),
+    "lists of durations": (pl.Series([[dt.timedelta(minutes=2)], []]), [[120.0], []]),
+    "runs of Arrow": (pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]), ["a", "b"]),
+    "a union of Arrow": (
+        pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]),
+        ["1", "b"],
+    ),
+    "decimals of 256 bits": (pa.array([Decimal("1.5"), None], pa.decimal256(50, 2)), [1.5, None]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_KINDS)
+def test_a_column_of_any_kind_is_what_its_values_are_in_records(kind, tmp_path, capfd):
+    given, want = ODD_KINDS[kind]
+    frame = pl.DataFrame({"v": given}) if isinstance(given, pl.Series) else pa.table({"v": given})
+    assert as_source(frame).frame["v"].to_list() == want
+    assert as_source({"v": given}).frame["v"].to_list() == want
+    values = given.to_list() if isinstance(given, pl.Series) else given.to_pylist()
+    assert as_source([{"v": value} for value in values]).frame["v"].to_list() == want
+    assert as_source(["a", "b"], given).frame["y"].to_list() == want
+    if isinstance(given, pl.Series):
+        frame.write_parquet(tmp_path / "a.parquet")
+        assert read_parquet(tmp_path / "a.parquet").frame["v"].to_list() == want
+        small = "bits" not in kind and kind != "lists of such"  # a lazy file has no look at all its values
+        assert not small or [row["v"] for row in scan_parquet(tmp_path / "a.parquet")] == want
+    assert capfd.readouterr().err == ""  # where polars would write of its panic

@@ -183,7 +183,7 @@ def test_a_list_in_a_table_is_looked_at_no_deeper_than_its_column_is(text, monke
     schema = Schema({"a": pl.List(pl.Int64())})
     with pytest.raises(DataError, match="expected lists of whole numbers"):
         schema.cast(pl.DataFrame({"a": [text]}))
-    assert kinds == [[text]]
+    assert kinds == []
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, lambda data: zlib.compress(data, 1)])

@@ -11,7 +11,6 @@ import numpy as np
 from unrolled.codecs.base import Codec, Record
 from unrolled.codecs.media.audio import Audio
 from unrolled.codecs.media.picture import Pictures
-from unrolled.codecs.media.pixels import is_image
 from unrolled.codecs.media.video import Video
 from unrolled.codecs.record import Record as Columns
 from unrolled.codecs.tables.category import Categories
@@ -22,6 +21,7 @@ from unrolled.codecs.text.characters import Characters
 from unrolled.codecs.text.words import Words
 from unrolled.codecs.values import values_of
 from unrolled.data.files import kind_of_all
+from unrolled.data.plain_values import is_picture
 from unrolled.errors import DataError, message
 
 _LOOK_AT = 1000  # records
@@ -80,7 +80,7 @@ def _choose(column: str, values: Sequence[Any]) -> Codec | type[Numbers] | None:
     if not values:
         return None
     first = values[0]
-    if is_image(first):
+    if is_picture(first):
         return Pictures(column)
     if isinstance(first, np.ndarray) and first.ndim >= _FILM:
         return Video(column)

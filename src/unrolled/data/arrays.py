@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.data.handed import Handed, X, column, refuse_twice
 from unrolled.data.kinds import PLAIN
-from unrolled.data.plain_values import FILM, NoPlaceError, is_tensor, plain_list, tensor_array
+from unrolled.data.plain_values import FILM, NoPlaceError, is_picture, is_tensor, plain_list, tensor_array
 from unrolled.errors import DataError, message
 
 LARGEST_EXACT = 2**53  # whole numbers beyond it change as floats
@@ -60,7 +60,7 @@ def sequences(items: list[Any]) -> Handed:
         return Handed(pl.DataFrame([_texts(items)]), named=False)
     if any(isinstance(item, list) and any(isinstance(step, str) for step in item) for item in items):
         return Handed(pl.DataFrame([_words(items)]), named=False)
-    if all(isinstance(item, np.ndarray) and item.ndim in FILM for item in items):
+    if all(is_picture(item) or (isinstance(item, np.ndarray) and item.ndim in FILM) for item in items):
         return Handed(pl.DataFrame([column(X, items)]), named=False)
     if any(map(_is_long, items)):
         return Handed(pl.DataFrame([column(X, items)]), named=False)
@@ -99,6 +99,8 @@ def _opened(item: Any) -> Any:
         return item
     if is_tensor(item):
         return tensor_array(item)
+    if is_picture(item):
+        return item
     if type(item) is list:
         return item if PLAIN.issuperset(map(type, item)) and str not in map(type, item) else plain_list(item)
     if hasattr(type(item), "__array__") and not hasattr(type(item), "to_list") and not np.isscalar(item):
@@ -147,7 +149,7 @@ def _floats(item: Any, row: int) -> np.ndarray:
             return np.ma.filled(item.astype(np.float64), np.nan)
         return np.asarray(item, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as fault:
-        received = f"{_named(item)} in row {row} ({str(fault).partition('.')[0]})"
+        received = f"{_named(item)} in row {row}"
         raise DataError(message("data", expected=_NEEDED, received=received)) from fault
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 import polars as pl
 
 from unrolled.data.missing import MARKS
+from unrolled.data.written_lists import are_lists, read_lists
 
 _LOOK_AT = 100  # values that decide what is tried first
 _PERHAPS = r"(?i)^\s*([+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan|true|false)\s*$"
@@ -38,7 +39,9 @@ def typed_columns(
     table = _only(frame, [name for name, kind in frame.schema.items() if kind == pl.String and name not in kept])
     empty = {column.name for column in table if column.null_count() == frame.height}
     found = {name: table[name].cast(pl.Null) for name in empty}
-    table = _perhaps_numbers(_without(table, empty), marks)
+    table = _without(table, empty)
+    rest, table = table, _perhaps_numbers(table, marks)
+    found |= _lists(_without(rest, table.columns), marks)
     no_whole = ~_is_mark(marks) & ~_TEXT.str.contains(_DIGITS)
     decimals = _columns_where(table.head(_LOOK_AT), no_whole)
     wholes = _read(_without(table, decimals), pl.Int64, marks)
@@ -123,6 +126,17 @@ def _read(table: pl.DataFrame, kind: type[pl.DataType], marks: Collection[str]) 
         **{one.name: one for one in found if one.name not in wrong and one.null_count() < table.height},
         **_read(spaced.with_columns(_TEXT.str.strip_chars()), kind, marks),
     }
+
+
+def _lists(table: pl.DataFrame, marks: Collection[str]) -> dict[str, pl.Series]:
+    """Return the columns of which each value is a list, written as JSON or as pandas writes it."""
+    found = {}
+    for column in table:
+        texts = column.set(column.str.strip_chars().is_in(list(marks)), None)
+        if are_lists(texts.head(_LOOK_AT).drop_nulls()) and are_lists(texts.drop_nulls()):
+            lists = read_lists(texts)
+            found |= {} if lists is None else {column.name: lists}
+    return found
 
 
 def _truth(table: pl.DataFrame, marks: Collection[str]) -> dict[str, pl.Series]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import polars as pl
 
-from unrolled.data.source import Source, Table, as_table
+from unrolled.data.source import Source, Table, as_table, refuse_nested
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import NUMBER, TimeOptions
 from unrolled.data.time_zones import local_seconds
@@ -142,6 +142,7 @@ def event_log(
                 remedy=f"name one of {frame.columns}, or give a list of items in each row",
             )
         )
+    refuse_nested(frame[user])
     everybody = frame.select(pl.col(user)).drop_nulls().unique(maintain_order=True)
     if sessions:
         frame = _exploded(frame, item, time)

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.handed import Handed, X, refuse_twice, tidy
+from unrolled.data.arrow_kinds import arrow_column, arrow_frame, unread_by_polars
+from unrolled.data.handed import Handed, X, refuse_twice
 from unrolled.errors import DataError, message
 
 # what turns a table of another library into one of Arrow, pandas or polars; the first that there is
@@ -36,13 +37,16 @@ def from_exchange(data: Any) -> Handed | None:
         [(1,), (2,)]
     """
     if isinstance(data, pl.DataFrame):
-        return Handed(tidy(data))
+        return Handed(data)
     if isinstance(data, pl.LazyFrame):
-        return Handed(tidy(data.collect()))
+        return Handed(data.collect())
     if isinstance(data, pl.Series):
         return _of_series(data)
     kind = type(data)
     _refuse_twice_in_arrow(data)
+    if unread_by_polars(data):
+        named = hasattr(kind, "schema")
+        return Handed(arrow_frame(data) if named else arrow_column(X, data).to_frame(), named=named)
     if hasattr(kind, "__arrow_c_stream__") or hasattr(kind, "__arrow_c_array__"):
         return _of_series(pl.Series(data))
     if kind.__module__.partition(".")[0] == "pyarrow" and hasattr(kind, "as_py"):
@@ -81,8 +85,8 @@ def _of_xarray(data: Any) -> Any:
 
 def _of_series(series: pl.Series) -> Handed:
     if isinstance(series.dtype, pl.Struct):
-        return Handed(tidy(series.struct.unnest()))
-    return Handed(tidy(series.to_frame(X)), named=False)
+        return Handed(series.struct.unnest())
+    return Handed(series.to_frame(X), named=False)
 
 
 def _refuse_twice_in_arrow(data: Any) -> None:
@@ -102,6 +106,8 @@ def refused(data: Any, accepted: str) -> DataError:
         remedy = "read it first, with ur.read(path)"
     elif hasattr(kind, "read"):
         remedy = "read it first, for example with ur.read_csv(file)"
+    elif name.endswith("GroupBy"):
+        remedy = "give the frame itself, and the column of its groups with group="
     elif kind.__module__.startswith("scipy.sparse"):
         remedy = "call toarray() where it fits in memory"
     return DataError(message("data", expected=accepted, received=f"one {name}" if kind is str else name, remedy=remedy))

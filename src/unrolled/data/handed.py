@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.kinds import column_of
-from unrolled.data.plain_values import FILM, NoPlaceError, plain_list
+from unrolled.data.plain_values import FILM, NoPlaceError, is_tensor, plain_list, tensor_array
 from unrolled.errors import DataError, message
 
+_LARGE = (pl.UInt64, pl.Int128, pl.UInt128)  # kinds of whole numbers of which some have more than 64 bits
 X = "x"  # name of the column of sequences, and of single values without a name
 
 
@@ -47,6 +48,8 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
         >>> column("price", [Decimal("1.5"), None]).to_list()
         [1.5, None]
     """
+    if any(getattr(value, "ndim", 0) in FILM and is_tensor(value) for value in values):
+        values = [tensor_array(value) if is_tensor(value) else value for value in values]
     if any(getattr(value, "ndim", 0) in FILM and type(value).__module__ == "numpy" for value in values):
         return pl.Series(name, values, dtype=pl.Object)  # unchanged: a list of every pixel would take minutes
     try:
@@ -79,9 +82,44 @@ def refuse_twice(names: Iterable[str]) -> list[str]:
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a table whose durations are seconds, as they are when they come in records."""
-    durations = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Duration)]
-    return frame.with_columns(pl.col(durations).dt.total_nanoseconds() / 1e9) if durations else frame
+    """Return a table whose durations, decimals, large whole numbers and bytes are what they are in records.
+
+    Durations are seconds, decimals numbers, and whole numbers of more than 64 bits texts, also within lists; and so is
+    a column of bytes that are all UTF-8.
+
+    Args:
+        frame: the table; one without such columns is returned itself.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> tidy(pl.DataFrame({"price": [Decimal("1.50")], "n": pl.Series([2**64 - 1], dtype=pl.UInt64)})).rows()
+        [(1.5, '18446744073709551615')]
+    """
+    changed = [_tidy(frame[name]) for name, kind in frame.schema.items() if _is_odd(kind)]
+    return frame.with_columns(changed) if changed else frame
+
+
+def _is_odd(kind: Any) -> bool:
+    if isinstance(kind, pl.List | pl.Array):
+        return _is_odd(kind.inner)
+    return isinstance(kind, pl.Duration) or kind.is_decimal() or kind in _LARGE or kind == pl.Binary
+
+
+def _tidy(values: pl.Series) -> pl.Series:
+    kind = values.dtype
+    if isinstance(kind, pl.Duration):
+        return values.dt.total_nanoseconds() / 1e9
+    if kind.is_decimal():
+        return values.cast(pl.Float64)
+    if kind in _LARGE:
+        narrow = values.cast(pl.Int64, strict=False)
+        return narrow if narrow.null_count() == values.null_count() else values.cast(pl.String)
+    if kind == pl.Binary:
+        try:
+            return values.cast(pl.String)
+        except pl.exceptions.ComputeError:  # of a picture, for example
+            return values
+    return column(values.name, values.to_list())
 
 
 def _placed(name: str, values: Sequence[Any], fault: NoPlaceError) -> DataError:

@@ -1,5 +1,6 @@
 """Conversion of data in memory to a polars DataFrame: the one door for all objects that hold data."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -11,9 +12,9 @@ import polars as pl
 from unrolled.data.arrays import from_array, sequences
 from unrolled.data.exchange import from_exchange, handed_over, refused
 from unrolled.data.forks import check_fork
-from unrolled.data.handed import Handed, column, refuse_twice
+from unrolled.data.handed import Handed, column, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas
-from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, tensor_array
+from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
 from unrolled.errors import DataError, UnrolledError, message
 
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
@@ -51,13 +52,14 @@ def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
     with_library = data
     try:
         handed = _handed(data)
+        handed = replace(handed, frame=tidy(handed.frame))
         if y is None:
             return handed
         with_library = y
         targets = targets_of(y)
         if len(targets) != handed.frame.height:
             raise DataError(message("y", expected=f"{handed.frame.height} targets", received=len(targets)))
-        frame = handed.frame.with_columns(targets.alias(target))
+        frame = handed.frame.with_columns(tidy(targets.to_frame()).to_series().alias(target))
         return replace(handed, frame=frame)
     except UnrolledError:
         raise
@@ -106,6 +108,11 @@ def _handed(data: Any) -> Handed:
         return found
     if isinstance(data, Mapping):
         return Handed(_mapping(data))
+    packed = sequences_of(data)
+    if packed is not None:
+        return sequences(packed)
+    if isinstance(data, array) or (isinstance(data, memoryview) and data.format not in ("B", "b", "c")):
+        data = np.asarray(data)
     if is_tensor(data):
         data = _dense(data)
     if isinstance(data, np.ndarray):
@@ -126,6 +133,8 @@ def _handed(data: Any) -> Handed:
 
 def _of_foreign(data: Any) -> Handed:
     """Return the table of an object of another library."""
+    if type(data).__name__.endswith("GroupBy"):
+        raise refused(data, _ACCEPTED)
     if type(data).__module__.partition(".")[0] not in ("narwhals", "xarray"):  # they hold an index of their own
         found = from_exchange(data)
         if found is not None:

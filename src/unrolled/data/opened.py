@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
@@ -22,12 +22,14 @@ from unrolled.data.addresses import as_address, fetch, is_address, local_file, n
 from unrolled.data.packings import is_archive, name_inside, only_member, packing_of, unpack
 from unrolled.data.several import join
 from unrolled.data.source import Source, Table
+from unrolled.data.spelling import Spelling, spelling_of
 from unrolled.errors import DataError, InputError, message
 
 Anywhere = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[Any] | Iterable[Any]
 P = ParamSpec("P")
 S = TypeVar("S", bound=Source)
 _LONGEST_NAME = 100  # characters of the name of a temporary file
+TEXTS = "texts"  # option of a reader: columns that are kept as text
 _GIVEN = "a path, an address, an open file, bytes, or a list of such"
 
 
@@ -57,13 +59,25 @@ def from_anywhere(
             options = _by_name(taken, args, kwargs)
             given = options.pop(first)
 
-            def one(place: Any, **more: Any) -> S:
-                return _read_one(reader, place, unpacks, {**options, **more})
-
             places = places_of(given)
-            if len(places) == 1:
-                return one(places[0])
-            return join(reader, one, [(shown_place(place), _rereadable(place)) for place in places], options)
+            if len(places) > 1:
+                places = [(shown_place(place), _rereadable(place)) for place in places]
+
+            def whole(options: dict[str, Any]) -> Any:
+                def one(place: Any, **more: Any) -> S:
+                    return _read_one(reader, place, unpacks, {**options, **more})
+
+                return one(places[0]) if len(places) == 1 else join(reader, one, places, options)
+
+            def again(names: Collection[str]) -> Any:
+                return whole({**options, TEXTS: [*(options.get(TEXTS) or ()), *names]})
+
+            source: Any = whole(options)
+            if TEXTS in taken.parameters:
+                at_hand = len(places) > 1 or _is_at_hand(places[0])
+                kept = spelling_of(source.frame, again)
+                source.spelling = kept if at_hand or kept is None else Spelling(kept.columns)
+            return source
 
         return read
 
@@ -196,6 +210,14 @@ def _text_of(place: Any) -> str:
 
 def _is_path(place: Any) -> bool:
     return isinstance(place, str | os.PathLike) and not is_address(_text_of(place))
+
+
+def _is_at_hand(place: Any) -> bool:
+    """Return whether a place can be read again without asking another machine."""
+    if isinstance(place, str | os.PathLike):
+        text = _text_of(place)
+        return not is_address(text) or local_file(as_address(text)) is not None
+    return isinstance(place, bytes | bytearray | memoryview)
 
 
 def _is_open(place: Any) -> bool:

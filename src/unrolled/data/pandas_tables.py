@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.arrow_kinds import arrow_column
 from unrolled.data.handed import Handed, X, column, refuse_twice
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, message
@@ -66,8 +67,7 @@ def pandas_column(name: str, values: Any) -> pl.Series:
     if isinstance(kind, pandas.DatetimeTZDtype):
         return _zoned(name, values, str(kind.tz))
     if isinstance(kind, pandas.ArrowDtype):
-        found = pl.Series(name, pl.from_arrow(values.array.__arrow_array__()))
-        return found.dt.total_nanoseconds() / 1e9 if isinstance(found.dtype, pl.Duration) else found
+        return arrow_column(name, values.array.__arrow_array__())
     if isinstance(kind, np.dtype):
         return _of_numpy(name, values.to_numpy(), values)
     inside = getattr(kind, "numpy_dtype", None)  # nullable numbers, true and false

@@ -19,6 +19,8 @@ from unrolled.data.kinds import DEEPEST, PLAIN
 
 FILM = (3, 4)  # axes of an array that holds a picture in colour, or a film
 _PAIR = 2
+_DOUBLE = 8  # bytes
+_SHOWN = 6  # names in a message
 _WRITTEN = (UUID, PurePath, IPv4Address, IPv6Address)  # kept as their text
 _VIEWS = (type({}.keys()), type({}.items()))  # sets that keep an order
 _IN_ORDER = (list, tuple, deque, range, Iterator, ValuesView, *_VIEWS)
@@ -78,6 +80,8 @@ def plain_value(value: Any, depth: int = 0) -> Any:
         return value.value if type(value.value) in PLAIN else value.name
     if isinstance(value, str | int | float):  # of a subclass
         return next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
+    if isinstance(value, memoryview) and value.format not in ("B", "b", "c"):
+        return from_numpy(np.asarray(value), depth)
     if isinstance(value, bytes | bytearray | memoryview):
         return _decoded(bytes(value))
     if isinstance(value, dt.date | dt.time | dt.timedelta):
@@ -95,6 +99,8 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     record = record_of(value)
     if record is not None:
         names = list(map(str, record))
+        if len(set(names)) < len(names):
+            raise NoPlaceError("names that occur once", f"two of one name among {names[:_SHOWN]}")
         return dict(zip(names, plain_list(record.values(), depth + 1), strict=True))
     if isinstance(value, _IN_ORDER):
         return plain_list(value, depth + 1)
@@ -153,6 +159,8 @@ def from_numpy(value: np.ndarray | np.generic, depth: int = 0) -> Any:
         found = np.array([_seconds(one) for one in np.ravel(value)], dtype=object).reshape(value.shape)
     if value.dtype.kind == "T":
         found = found.astype(object)
+    if value.dtype.kind == "f" and value.dtype.itemsize > _DOUBLE:
+        found = found.astype(np.float64)  # a longdouble stays one in a list
     listed = found.tolist()
     if value.dtype.kind in "OSV":
         return plain_list(listed, depth + 1) if value.ndim else plain_list([listed], depth)[0]
@@ -217,6 +225,8 @@ def _foreign(value: Any, depth: int) -> Any:
             return plain_list(value.to_numpy().tolist(), depth + 1)
     if is_tensor(value):
         return from_numpy(tensor_array(value), depth)
+    if is_picture(value):
+        return value
     if hasattr(type(value), "__arrow_c_array__") or hasattr(type(value), "__arrow_c_stream__"):
         return plain_list(pl.Series(value).to_list(), depth + 1)
     if hasattr(type(value), "as_py"):  # a scalar of Arrow
@@ -224,17 +234,41 @@ def _foreign(value: Any, depth: int) -> Any:
     return from_numpy(np.asarray(value), depth) if hasattr(type(value), "__array__") else value
 
 
+def is_picture(value: Any) -> bool:
+    """Return whether a value is an image of PIL, which is not imported for the question."""
+    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
+
+
 def is_tensor(value: Any) -> bool:
     """Return whether a value is a tensor of torch, which is not imported for the question."""
     return hasattr(value, "detach") and hasattr(value, "numpy")
+
+
+def sequences_of(tensor: Any) -> list[np.ndarray] | None:
+    """Return the sequences of a packed sequence or a nested tensor of torch, in their order; None for anything else.
+
+    Args:
+        tensor: anything.
+    """
+    if type(tensor).__name__ == "PackedSequence" and is_tensor(getattr(tensor, "data", None)):
+        sizes, flat = tensor.batch_sizes.tolist(), tensor_array(tensor.data)
+        steps = np.split(flat, np.cumsum(sizes)[:-1])  # one array per time step, of the sequences that go on
+        rows = [np.stack([step[row] for step in steps if row < len(step)]) for row in range(sizes[0])]
+        order = range(len(rows)) if tensor.unsorted_indices is None else tensor.unsorted_indices.tolist()
+        return [rows[place] for place in order]
+    if is_tensor(tensor) and tensor.is_nested:
+        return [tensor_array(one) for one in tensor.unbind()]
+    return None
 
 
 def tensor_array(tensor: Any) -> np.ndarray:
     """Return the values of a tensor as an array, also with gradients, on another device, or in bfloat16.
 
     Raises:
-        NoPlaceError: a sparse tensor, which may have more entries than fit in memory.
+        NoPlaceError: a sparse tensor, which may have more entries than fit in memory, or one without values.
     """
+    if tensor.is_meta:
+        raise NoPlaceError("a tensor with values", "one on the device meta")
     if str(tensor.layout) != "torch.strided":
         raise NoPlaceError("a dense tensor", f"a sparse one ({tensor.layout}); call to_dense()")
     plain = tensor.detach().cpu()

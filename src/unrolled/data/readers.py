@@ -284,8 +284,8 @@ def as_source(
         if y is None:
             given = times_from(times) if times or not isinstance(data, Table) else data.times
             if time is None:
-                return data if not times else table_of(_frame(data), None, data.time, data.group, given)
-            return table_of(_frame(data), None, time, group, given)
+                return data if not times else _timed(data, data.time, data.group, given)
+            return _timed(data, time, group, given)
         return table_of(frame_of(list(data), y), None, time, group, times_from(times))
     return source_of(hand_in(data, y), time, group, times_from(times))
 
@@ -306,8 +306,14 @@ def source_of(
     return table
 
 
-def _frame(source: Source) -> pl.DataFrame:
-    return source.frame if isinstance(source, Table) else frame_of(list(source))
+def _timed(source: Source, time: str | None, group: str | None, times: TimeOptions | TimeForm | None) -> Table:
+    """Return a source as a table with a column of times."""
+    if not isinstance(source, Table):
+        return table_of(frame_of(list(source)), None, time, group, times)
+    table = table_of(source.frame, None, time, group, times)
+    if source.spelling is not None:
+        table.spelling = source.spelling.after(lambda again: _timed(again, time, group, times))
+    return table
 
 
 def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFrame:

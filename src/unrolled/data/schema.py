@@ -1,7 +1,6 @@
 """Schema: the columns that a model learnt from and their kinds; every later table is cast by it or refused."""
 
 import datetime as dt
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +13,6 @@ from unrolled.data.handed import column
 from unrolled.data.kinds import (
     LONGEST_SHOWN,
     NUMBERS,
-    column_of,
     kind_from_json,
     kind_to_json,
     named,
@@ -25,6 +23,7 @@ from unrolled.data.missing import MARKS
 from unrolled.data.time_forms import as_datetimes
 from unrolled.data.time_zones import unified
 from unrolled.data.timestamps import parse_times
+from unrolled.data.written_lists import are_lists, first_unread, read_lists
 from unrolled.errors import ArtifactError, DataError, message
 
 
@@ -76,7 +75,7 @@ class Schema:
         return [
             name
             for name, kind in kinds.items()
-            if name in self.kinds and kind != self.kinds[name] and name not in self.left
+            if kind != self.kinds.get(name, kind) and (name not in self.left or self._holds_lists(name, kind))
         ]
 
     def cast(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +111,10 @@ class Schema:
         odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
         return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
 
+    def _holds_lists(self, name: str, kind: Any) -> bool:
+        """Return whether a column of lists came as text, such as that of a table of text."""
+        return isinstance(self.kinds[name], pl.List) and kind == pl.String
+
     @property
     def checks_events(self) -> bool:
         """Whether `cast_event` can change an event."""
@@ -141,6 +144,9 @@ class Schema:
             return value
 
     def _column(self, column: pl.Series) -> pl.Series:
+        if column.name in self.left:
+            lists = read_lists(column) if are_lists(column.drop_nulls()) else None
+            return column if lists is None else lists
         return _cast(column, self.kinds[column.name], self.missing)
 
     def to_json(self) -> dict[str, Any]:
@@ -203,9 +209,11 @@ def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
         return _as_lists(column, kind, marks)
     if isinstance(kind, pl.Struct):
         return _as_records(column, kind, marks)
-    if isinstance(have, pl.List | pl.Struct):
+    if isinstance(have, pl.List | pl.Struct | pl.Object):
         raise _refused(column, kind, 0)
     if kind == pl.String:
+        if have == pl.Binary:  # bytes that are no text
+            raise _refused(column, kind, 0)
         return _as_text(column)
     if kind in NUMBERS:
         return _as_numbers(column, kind, marks)
@@ -262,7 +270,13 @@ def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series
 
 def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Series:
     if column.dtype == pl.String:
-        column = column_of(column.name, [_from_text(text, kind) for text in column.to_list()])
+        texts = column.set(column.str.strip_chars().is_in(list(marks)), None)
+        lists = read_lists(texts, kind)
+        if lists is None:
+            raise _refused(column, kind, first_unread(texts, kind))
+        if lists.null_count() == len(lists):
+            return lists.cast(kind)
+        column = lists
     if not isinstance(column.dtype, pl.List | pl.Array):
         raise _refused(column, kind, 0)
     lists = column.cast(pl.List(column.dtype.inner)) if isinstance(column.dtype, pl.Array) else column
@@ -298,24 +312,6 @@ def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> p
     ]
     whole = pl.DataFrame(fields).to_struct(column.name)
     return whole.to_frame().select(pl.when(column.is_not_null()).then(pl.first())).to_series().alias(column.name)
-
-
-def _from_text(text: str | None, kind: pl.List) -> Any:
-    """Return the list that a text writes in JSON, as tables of text hold lists; any other text passes unchanged."""
-    if text is None or not text.startswith("["):
-        return text
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return found if _is_nested_like(found, kind) else text
-
-
-def _is_nested_like(value: list[Any], kind: pl.List) -> bool:
-    """Return whether a list is nested no deeper than a kind: the kind of a deeper one would take long to find."""
-    if isinstance(kind.inner, pl.List):
-        return all(one is None or (isinstance(one, list) and _is_nested_like(one, kind.inner)) for one in value)
-    return isinstance(kind.inner, pl.Struct) or {list, dict}.isdisjoint(map(type, value))
 
 
 def _refuse(column: pl.Series, kind: Any, wrong: pl.Series) -> pl.Series:

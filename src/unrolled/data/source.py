@@ -5,7 +5,7 @@ one row per time step instead, and names its `time` and, for several series, its
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,13 +14,17 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.forks import check_fork
+from unrolled.data.handed import tidy
 from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
+from unrolled.data.spelling import Spelling
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
 from unrolled.errors import DataError, OptionError, lacking, message
+
+_SHOWN = 60  # characters of a value in a message
 
 
 class Source(ABC):
@@ -91,6 +95,7 @@ class Table(Source):
             forecasters and detectors use them where no `time` is named.
         row_labels: all columns that an index held; they are no inputs of a model unless they are named.
         notes: sentences about what a reader changed, such as letters that it made upper case.
+        spelling: how numbers that were read from text were written (`Spelling`), None for other tables.
 
     Raises:
         DataError: a column that does not exist, timestamps that cannot be read, or no row at all.
@@ -120,10 +125,12 @@ class Table(Source):
         self.indexed: tuple[str | None, str | None] = (None, None)
         self.row_labels: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        if group is not None:
-            self.require(group)
+        self.spelling: Spelling | None = None
+        for name in (group, time):
+            if name is not None:
+                self.require(name)
+                refuse_nested(frame[name])
         if time is not None:
-            self.require(time)
             names = None if group is None else frame[group]
             if isinstance(times, TimeForm):
                 read, self.time_form = times.parse(frame[time], names), times
@@ -147,6 +154,24 @@ class Table(Source):
 
     def cast(self, schema: Schema) -> "Table":
         return self._around(schema.cast(self.frame)) if schema.differing(self.kinds) else self
+
+    def as_written(self, texts: Collection[str]) -> "Table":
+        """Return the table with some columns as they are written in its file; one without a file passes unchanged.
+
+        Args:
+            texts: columns that a model learnt as text.
+
+        Raises:
+            DataError: numbers whose spelling is lost, or a file that has changed.
+        """
+        lacking = [] if self.spelling is None else self.spelling.lacks(self.frame, texts)
+        if self.spelling is None or self.spelling.again is None or not lacking:
+            return self
+        found = self.spelling.again(lacking)
+        if len(found) == len(self):
+            return found
+        received = f"{len(found)} rows where there were {len(self)}"
+        raise DataError(message("data", expected="the file as it was read", received=received, remedy="read it again"))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self.frame.iter_rows(named=True)
@@ -172,6 +197,7 @@ class Table(Source):
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.indexed, table.row_labels = self.indexed, self.row_labels
         table.notes = self.notes
+        table.spelling = None if self.spelling is None else Spelling(self.spelling.columns)
         table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
         return table
@@ -239,6 +265,15 @@ class Table(Source):
             yield key, frame
 
 
+def refuse_nested(column: pl.Series) -> None:
+    """Refuse a column of times, or of names of series, in which values are no single ones."""
+    kind = column.dtype
+    if kind in (pl.Object, pl.Binary) or kind.is_nested():
+        value = next((repr(value) for value in column.to_list() if value is not None), "nothing")[:_SHOWN]
+        expected = "single values, such as texts, numbers or times"
+        raise DataError(message(f"column {column.name!r}", expected=expected, received=value))
+
+
 def table_of(
     frame: pl.DataFrame,
     path: str | Path | None,
@@ -260,6 +295,6 @@ def table_of(
     """
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(frame, time=time, group=group, times=times)
+    table = Table(tidy(frame), time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
     return table

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.forks import check_fork
-from unrolled.data.handed import Handed, column, refuse_twice, tidy
+from unrolled.data.handed import Handed, column, refuse_twice
 from unrolled.data.readers import source_of
 from unrolled.data.source import Table
 from unrolled.errors import DataError, OptionError, message
@@ -51,7 +51,7 @@ def read_sql(query: str, connection: Any, time: str | None = None, group: str | 
         frame = _guarded(lambda: pl.read_database(query, connection, infer_schema_length=None))
     else:
         raise OptionError(message("connection", expected=_CONNECTION, received=type(connection).__name__))
-    return source_of(Handed(tidy(frame)), time, group)
+    return source_of(Handed(frame), time, group)
 
 
 def _of_sqlite(query: str, path: str) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.schema import Schema
-from unrolled.data.source import Source
+from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
 from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
@@ -35,7 +35,7 @@ from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.reading_report import quietly
 from unrolled.tasks.description import Described
-from unrolled.tasks.shared.given_examples import examples_of
+from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
@@ -43,7 +43,7 @@ from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
 from unrolled.tasks.shared.reported import Reported
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed
-from unrolled.training.callbacks import Callback
+from unrolled.training.callbacks import Callback, check_callbacks
 from unrolled.training.history import History
 from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
@@ -122,7 +122,17 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
 
     def _source(self, data: Any, y: Any = None) -> Source:
         """Convert the user's data to a Source whose columns have the kinds that were learnt."""
-        return self._convert(data, y).cast(self.schema_)
+        if isinstance(data, Table):
+            data = data.as_written(self.schema_.texts())
+        data = list(data) if isinstance(data, Iterator) else data
+        try:
+            source = self._convert(data, y)
+        except DataError:
+            read = without_mixtures(data, self.schema_.kinds)
+            if read is None:
+                raise
+            source = self._convert(read, y)
+        return source.cast(self.schema_)
 
     def _keep_schema(self) -> None:
         """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
@@ -194,7 +204,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             OptionError: an unknown or invalid option.
             UnsupportedError: a library that the run needs at its end is missing; raised before training starts.
         """
-        settings = self._agreed({**options, "baselines": baselines, "rival": rival})
+        settings = self._agreed({**options, "baselines": baselines, "rival": rival, "callbacks": callbacks})
         if settings.tensorboard:
             summary_writer()
         source = self._convert(data, y)
@@ -244,6 +254,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         self._check()
         for name in FLAGS:
             check_flag(name, options.get(name, False))
+        check_callbacks(options.get("callbacks", ()))
         given = {name: value for name, value in options.items() if name not in OF_FIT}
         return TrainingOptions.from_keywords({**(self.training or {}), **given}, dict(self.training_defaults))
 

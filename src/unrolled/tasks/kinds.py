@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unrolled.codecs.base import Codec
-from unrolled.data.source import Source
+from unrolled.data.source import Source, Table, refuse_nested
 from unrolled.data.time_forms import TimeForm
 from unrolled.tasks.description import Ability, Column, Described, Kind
 from unrolled.tasks.series.long_table import STEP
@@ -105,7 +105,10 @@ class ReadsEvents(Described):
         return [codec for columns in (self.features_, self.item_features_) if columns for codec in columns.codecs]
 
     def _convert(self: Any, data: Any, y: Any = None) -> Source:
-        return sessions_of(data, y, self._item, self.user)
+        source = sessions_of(data, y, self._item, self.user)
+        if isinstance(source, Table) and self.user in source.columns:
+            refuse_nested(source.frame[self.user])
+        return source
 
     def _described_columns(self: Any) -> Iterable[Column]:
         kinds: tuple[tuple[str | None, Kind], ...] = ((self.user, "group"), (self.time, "time"))

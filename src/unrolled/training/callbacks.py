@@ -1,10 +1,12 @@
 """Callback: empty hooks into the loop, which a subclass fills in."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
 from unrolled.batch import Batch
+from unrolled.errors import OptionError, message
 from unrolled.training.history import Row
 from unrolled.training.run_state import RunState
 
@@ -41,3 +43,23 @@ class Callback:
 
     def on_train_end(self, trainer: RunState) -> None:
         """Run once at the end of training, even after an error; the model then holds the weights that are kept."""
+
+
+def check_callbacks(given: Any) -> None:
+    """Refuse anything but a list of callbacks.
+
+    Args:
+        given: the argument `callbacks` of `fit`.
+
+    Raises:
+        OptionError: no list or tuple, or an item in it that is no `Callback`.
+
+    Example:
+        >>> check_callbacks([Callback()])
+    """
+    expected = "a list of unrolled.Callback"
+    if not isinstance(given, list | tuple):
+        raise OptionError(message("callbacks", expected=expected, received=given))
+    for one in given:
+        if not isinstance(one, Callback):
+            raise OptionError(message("callbacks", expected=expected, received=one))

@@ -14,7 +14,7 @@ from unrolled.codecs.media.pixels import (
     Canvas,
     fitted,
     from_array,
-    is_image,
+    numbers_of,
     opened,
     read_picture,
     refuse_huge,
@@ -22,6 +22,7 @@ from unrolled.codecs.media.pixels import (
 )
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.data.files import SUFFIXES
+from unrolled.data.plain_values import is_picture
 from unrolled.disk import reason
 from unrolled.errors import UnsupportedError
 
@@ -96,7 +97,7 @@ def _frames(value: Any, canvas: Canvas, pace: Pace, opening: Opening) -> Iterato
         if path.suffix.lower() in ANIMATED:
             return iter(_animation(path, canvas, pace, opening))
         return _film(path, canvas, pace, opening)
-    if isinstance(value, Sequence) and any(isinstance(item, str | Path) or is_image(item) for item in value):
+    if isinstance(value, Sequence) and any(isinstance(item, str | Path) or is_picture(item) for item in value):
         return _pictures(value, canvas, pace, opening)
     return _array(value, canvas, pace)
 
@@ -159,9 +160,9 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
 
 def _array(value: Any, canvas: Canvas, pace: Pace) -> Iterator[np.ndarray]:
     try:
-        pixels = np.asarray(value)
-    except ValueError:  # frames of different sizes
-        yield from (from_array(np.asarray(frame), canvas) for frame in pace.choose((frame, None) for frame in value))
+        pixels = numbers_of(value)
+    except UnreadableError:  # frames of different sizes
+        yield from (from_array(numbers_of(frame), canvas) for frame in pace.choose((frame, None) for frame in value))
         return
     if pixels.size == 0 and pixels.shape[:1] == (0,):
         return

@@ -1,13 +1,14 @@
 """Pictures: one picture per record, as a square of bytes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 import torch
 
 from unrolled.codecs.base import Codec, Record, Spec
-from unrolled.codecs.media.pixels import Canvas, learn_standard, read_picture
+from unrolled.codecs.media.pixels import Canvas, is_above_one, learn_standard, numbers_of, read_picture
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
 from unrolled.data.file_access import Opening, UnreadableError
 from unrolled.ragged import Ragged
@@ -32,6 +33,7 @@ class Pictures(Codec):
     Attributes:
         mean_: mean of each channel in the first 1,000 pictures, 0 to 255, (C,).
         std_: their deviation, at least 1, (C,).
+        whole_: whether pictures given as lists held whole numbers 0 to 255; so it is where there were none.
 
     Raises:
         DataError: a picture that is missing, damaged or too large; the message names its record and file.
@@ -48,6 +50,7 @@ class Pictures(Codec):
     opens_files = True
     mean_: list[float]
     std_: list[float]
+    whole_: bool = True  # also in a codec saved by an earlier version
 
     def __init__(
         self, column: str, size: int = 64, channels: int = 3, folder: str = "", embedding_size: int = 128
@@ -72,18 +75,13 @@ class Pictures(Codec):
 
     def fit(self, records: Iterable[Record]) -> Self:
         canvas = Canvas(self.size, self.channels)
-        seen = 0
-
-        def first() -> Iterator[np.ndarray]:
-            nonlocal seen
-            for row, record in enumerate(records):
-                seen += 1
-                if row < LEARN_FROM:
-                    yield self._read(value_of(record, self.column), canvas, row)
-
-        mean, spread = learn_standard(first(), self.channels)
-        if not seen:
+        first = list(islice(records, LEARN_FROM))
+        if not first:
             raise nothing_to_learn(self.columns)
+        lists = [value for record in first if isinstance(value := value_of(record, self.column), list)]
+        self._learn(whole_=not lists or any(_is_above_one(one) for one in lists))
+        pictures = (self._read(value_of(record, self.column), canvas, row) for row, record in enumerate(first))
+        mean, spread = learn_standard(pictures, self.channels)
         return self._learn(mean_=mean, std_=spread)
 
     def encode(self, records: Sequence[Record]) -> Ragged:
@@ -103,9 +101,18 @@ class Pictures(Codec):
         if value is None:
             raise bad_value(self.column, row, "a picture", "nothing", "leave the record out")
         try:
-            return read_picture(value, canvas, Opening(self.may_open, self.folder))
+            return read_picture(value, canvas, Opening(self.may_open, self.folder), self.whole_)
         except UnreadableError as fault:
             raise bad_value(self.column, row, fault.expected, fault.received, fault.remedy) from fault
+
+
+def _is_above_one(value: list[Any]) -> bool:
+    """Return whether a picture given as a list has a number above 1; its faults are told when it is read."""
+    try:
+        pixels = numbers_of(value)
+    except UnreadableError:
+        return False
+    return pixels.dtype.kind in "buif" and is_above_one(pixels)
 
 
 def as_pixels(pictures: torch.Tensor) -> np.ndarray:

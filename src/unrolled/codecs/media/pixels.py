@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
+from unrolled.data.plain_values import is_picture
 from unrolled.errors import OptionError, UnsupportedError, message
 
 # the formats that Pillow may read, whatever a file is called: it knows forty more, and runs Ghostscript for PostScript
@@ -48,7 +49,7 @@ class Canvas:
         return self.channels, self.size, self.size
 
 
-def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndarray:
+def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT, whole: bool = True) -> np.ndarray:
     """Read one picture as bytes, (C, S, S).
 
     The picture keeps its proportions: it is resized until its longer side fits, and centred; white fills the rest and
@@ -57,11 +58,12 @@ def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndar
     Colour profiles are not applied.
 
     Args:
-        value: path of a PNG, JPEG, GIF, WebP, BMP or TIFF file, a PIL image, or an array or nested list (H, W) or
-            (H, W, C) with C of 1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16), numbers 0 to 1,
-            or booleans.
+        value: path of a PNG, JPEG, GIF, WebP, BMP or TIFF file, a PIL image, or an array or nested list (H, W),
+            (H, W, C) or (C, H, W) with C of 1, 3 or 4: whole numbers 0 to 255 (to 65535 where the type is uint16),
+            numbers 0 to 1, or booleans.
         canvas: the square to fit it to.
         opening: whether a path may be given, and the folder of a relative one; by default paths are refused.
+        whole: whether a nested list of nothing but 0 and 1 holds whole numbers 0 to 255.
 
     Raises:
         UnreadableError: missing, damaged, of another format, of more than MAX_PIXELS pixels, or a path that may not be
@@ -72,19 +74,43 @@ def read_picture(value: Any, canvas: Canvas, opening: Opening = SHUT) -> np.ndar
             # JPEG can skip detail that is far too fine for the square: less memory, and several times faster
             image.draft(None, (2 * canvas.size, 2 * canvas.size))
             return fitted(image, canvas)
-    if is_image(value):
+    if is_picture(value):
         with _decoding("a picture"):
             return fitted(value, canvas)
+    return from_array(numbers_of(value, whole), canvas)
+
+
+def numbers_of(value: Any, whole: bool = True) -> np.ndarray:
+    """Return an array as it is, and a nested list as whole numbers 0 to 255 or numbers 0 to 1, whatever their type.
+
+    Lists lose their type where other records hold other numbers, so that their values decide: a value above 1 means
+    whole numbers, one with decimals numbers 0 to 1.
+
+    Args:
+        value: an array, or a nested list.
+        whole: what a list of nothing but 0 and 1 holds.
+
+    Raises:
+        UnreadableError: lists of unequal lengths.
+
+    Example:
+        >>> numbers_of([[0.0, 80.0]]).dtype, numbers_of([[0, 0.5]]).dtype, numbers_of([[0, 1]], False).dtype
+        (dtype('int64'), dtype('float64'), dtype('float64'))
+    """
     try:
         pixels = np.asarray(value)
-    except ValueError as fault:  # a nested list with rows of unequal lengths
+    except ValueError as fault:  # rows of unequal lengths
         raise UnreadableError("a path, a PIL image or an array of numbers", f"a {type(value).__name__}") from fault
-    return from_array(pixels, canvas)
+    if isinstance(value, np.ndarray) or pixels.dtype.kind not in "buif" or not np.isfinite(pixels).all():
+        return pixels
+    if (pixels == np.floor(pixels)).all() and (whole or is_above_one(pixels)):
+        return pixels.astype(np.int64)
+    return pixels.astype(np.float64)
 
 
-def is_image(value: Any) -> bool:
-    """Return whether a value is a PIL image, without importing Pillow."""
-    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
+def is_above_one(pixels: np.ndarray) -> bool:
+    """Return whether a picture has a number above 1, so that its numbers go to 255."""
+    return bool(pixels.size) and bool(pixels.max() > 1)
 
 
 @contextmanager
@@ -129,10 +155,12 @@ def fitted(image: Any, canvas: Canvas) -> np.ndarray:
 
 
 def from_array(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """Fit an array (H, W) or (H, W, C) to the canvas, (C, S, S) uint8."""
-    expected = "an array (H, W) or (H, W, C) with C of 1, 3 or 4"
+    """Fit an array (H, W), (H, W, C) or (C, H, W) to the canvas, (C, S, S) uint8."""
+    expected = "an array (H, W), (H, W, C) or (C, H, W) with C of 1, 3 or 4"
     if pixels.dtype.kind not in "buif":
         raise UnreadableError("a path, a PIL image or an array of numbers", _kind(pixels))
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4) and pixels.shape[0] in (1, 3, 4):
+        pixels = pixels.transpose(1, 2, 0)  # as torch keeps pictures
     if pixels.ndim not in (2, 3) or not pixels.size or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
         raise UnreadableError(expected, f"shape {pixels.shape}")
     refuse_huge(pixels.shape[1], pixels.shape[0], "an array")

@@ -9,6 +9,7 @@ import polars as pl
 
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.handed import tidy
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.errors import DataError, OptionError, message
@@ -31,7 +32,7 @@ class ParquetStream(Source):
         refuse_packed(path)
         try:
             self.scan = pl.scan_parquet(path)
-            self._kinds = self.scan.collect_schema()
+            self._kinds = tidy(self.scan.head(0).collect()).schema
             self.total = int(self.scan.select(pl.len()).collect().item())
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
             raise self._damaged(fault) from fault
@@ -61,7 +62,7 @@ class ParquetStream(Source):
                 raise self._damaged(fault) from fault
             if self.rows is not None:
                 batch = batch.filter(pl.Series(self.rows[start : start + BATCH_ROWS]))
-            yield from self.schema.cast(batch).iter_rows(named=True)
+            yield from self.schema.cast(tidy(batch)).iter_rows(named=True)
 
     def _damaged(self, fault: Exception) -> DataError:
         shown = f"{self.path} ({str(fault).strip().partition(chr(10))[0]})"

@@ -31,7 +31,7 @@ from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
 from unrolled.tasks.kinds import ReadsRecords
-from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, refuse_targets, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import name_of, row_labels, with_sequences
 
 
@@ -108,6 +108,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         if not isinstance(target, Labels | MultiLabels):
             raise OptionError(message("target", expected="a column, Labels or MultiLabels", received=repr(target)))
         require(source, target.columns)
+        refuse_targets(self.inputs, target.columns)
         self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=[*target.columns, *row_labels(source)])).fit(
             source
         )

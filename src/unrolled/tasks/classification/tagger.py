@@ -27,7 +27,7 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.kinds import ReadsSteps
-from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
+from unrolled.tasks.shared.column_codecs import Inputs, refuse_targets, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import name_of, require_lists
 
 
@@ -92,6 +92,7 @@ class Tagger(ReadsSteps, Task):
         if not isinstance(target, Labels):
             raise OptionError(message("target", expected="a column or Labels", received=repr(target)))
         require(source, target.columns)
+        refuse_targets(self.words if self.inputs is None else self.inputs, target.columns)
         require_lists(source, target.columns, "labels", "use Classifier for one label for a whole sequence")
         if self.inputs is None:
             require(source, [self.words])
@@ -161,12 +162,17 @@ class Tagger(ReadsSteps, Task):
         """
         self._fitted()
         source = self._source(data, y)
-        require(source, self.target_codec_.columns)
+        require(source, [*self.codecs_.columns, *self.target_codec_.columns])
         column = self.target_codec_.columns[0]
         records = list(source)
         indices, unseen = self.target_codec_.truth(records)
+        examples = self._encode(source, targets=False)
+        Batch(examples.inputs, examples.statics, indices)  # refuses another number of labels than of words
         truth = [
-            [None if index == IGNORED else label for label, index in zip(record[column], row.tolist(), strict=True)]
+            [
+                None if index == IGNORED else label
+                for label, index in zip(record[column] or (), row.tolist(), strict=True)
+            ]
             for record, row in zip(records, indices, strict=True)
         ]
         rivals = {baseline.name: baseline.predict(self._plain(records)) for baseline in self.baselines_.values()}
@@ -185,7 +191,7 @@ class Tagger(ReadsSteps, Task):
 
     def _plain(self, records: list[Any]) -> list[list[str]]:
         column = self.codecs_.columns[0]
-        return [[str(value) for value in record[column]] for record in records]
+        return [[str(value) for value in record[column] or ()] for record in records]
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         records = list(source)

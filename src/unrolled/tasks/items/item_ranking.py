@@ -1,10 +1,9 @@
 """Ranking of items: which events of a log to predict, and the ranks of their items for a model or a baseline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor
 
@@ -13,8 +12,9 @@ from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
 from unrolled.codecs.tables.catalogue import Catalogue
 from unrolled.data.event_log import EventLog
+from unrolled.data.handed import column
 from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
-from unrolled.errors import DataError, OptionError, message, whole_number
+from unrolled.errors import DataError, OptionError, is_single, message, whole_number
 from unrolled.metrics.ranking import Ranked
 from unrolled.ragged import Ragged
 from unrolled.tasks.shared.option_checks import MOST_STEPS
@@ -127,11 +127,13 @@ def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor
     """Return which items may be answered, (V,) bool; None allows all.
 
     Raises:
-        DataError: none of the allowed items is known.
+        DataError: no list, or none of the allowed items is known.
     """
     if allowed is None:
         return None
-    known = catalogue.encode(pl.Series("allowed", list(allowed)))
+    if isinstance(allowed, str | bytes | Mapping) or not isinstance(allowed, Iterable) or is_single(allowed):
+        raise DataError(message("allowed", expected="a list of items", received=allowed))
+    known = catalogue.encode(column("allowed", list(allowed)))
     mask = torch.zeros(catalogue.size + 1, dtype=torch.bool)
     mask[torch.from_numpy(known)] = True
     if not bool(mask[:-1].any()):

@@ -289,7 +289,7 @@ class LanguageModel(ReadsTexts, Task):
 
     def writer(self) -> TextWriter:
         """Return the parts of the model that read a prompt and write on."""
-        return TextWriter(self._fitted(), self.text, self.codec_, self.given_, self.boundary_, self.many_)
+        return TextWriter(self._fitted(), self.text, self.codec_, self.given_, self.boundary_, self.many_, self.schema_)
 
     def predict(self, data: Any) -> list[str]:
         """Return the most probable next token of each text, as text; empty if the text most probably ends."""
@@ -313,6 +313,7 @@ class LanguageModel(ReadsTexts, Task):
         """
         self._fitted()
         source = self._source(data)
+        require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
         totals: dict[str, float] = {}
         steps, characters, unknown_tokens = 0, 0, UnknownTokens(self.codec_)
         for records in chunks_of(source, CHUNK_CHARACTERS, self.text):

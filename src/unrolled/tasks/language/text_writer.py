@@ -10,11 +10,12 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
 from unrolled.codecs.record import Record
+from unrolled.data.schema import Schema
 from unrolled.decoding.generate import Drawn, Sampling, generate
 from unrolled.ragged import Ragged
 from unrolled.reading_report import uncounted
 from unrolled.tasks.language.long_texts import read_to_the_end
-from unrolled.tasks.language.texts import check_given, tokens_of, with_edges
+from unrolled.tasks.language.texts import start_of, tokens_of, with_edges
 
 TEXT = "text"  # name of the network's input
 
@@ -29,23 +30,24 @@ class TextWriter:
         given: codecs of the columns that start a text; None = there are none.
         boundary: the token before the first token of a text.
         ends: whether the boundary also follows a text; else it is never written.
+        schema: kinds of the columns, by which given values are cast.
     """
 
     def __init__(
-        self, network: Any, column: str, codec: Codec, given: Record | None, boundary: int, ends: bool
+        self, network: Any, column: str, codec: Codec, given: Record | None, boundary: int, ends: bool, schema: Schema
     ) -> None:
         self.network, self.column, self.codec, self.given = network.eval(), column, codec, given
-        self.boundary, self.ends = boundary, ends
+        self.boundary, self.ends, self.schema = boundary, ends, schema
 
     def record(self, prompt: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the record of a prompt.
 
         Raises:
             OptionError: a given column that is missing, or that the model does not have.
+            DataError: a value of another kind than in training.
         """
-        record = {**(given or {}), self.column: prompt}
-        check_given(record, self.column, () if self.given is None else self.given.columns)
-        return record
+        columns = () if self.given is None else self.given.columns
+        return self.schema.cast_event(start_of(given, self.column, prompt, columns))
 
     def read(self, records: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Any]:
         """Return the logits of what follows each text, (B, V), and the state."""

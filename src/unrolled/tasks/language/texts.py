@@ -82,14 +82,28 @@ def with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
     return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
 
 
-def check_given(record: Mapping[str, Any], text: str, columns: Sequence[str]) -> None:
-    """Refuse a record that starts a text but lacks a column that the model was trained with, or has others."""
+def start_of(given: Mapping[str, Any] | None, text: str, prompt: str, columns: Sequence[str]) -> dict[str, Any]:
+    """Return the record that starts a text.
+
+    Args:
+        given: values of the columns that the model was trained with besides the text.
+        text: the column of the text.
+        prompt: its beginning.
+        columns: those columns.
+
+    Raises:
+        OptionError: no values by name, one that lacks, or another one.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise OptionError(message("given", expected="values by the names of columns", received=given))
+    record = {**(given or {}), text: prompt}
     missing = [column for column in columns if column not in record]
     extra = [column for column in record if column not in (*columns, text)]
     if missing:
-        raise OptionError(message("given", expected=f"a value for {missing[0]!r}", received=sorted(record)))
+        raise OptionError(message("given", expected=f"a value for {missing[0]!r}", received=list(record)))
     if extra:
-        raise unknown("given", extra[0], columns)
+        raise unknown("given", str(extra[0]), columns)
+    return record
 
 
 def chunks_of(source: Source, characters: int, column: str) -> Iterator[list[Mapping[str, Any]]]:

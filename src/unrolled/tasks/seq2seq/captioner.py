@@ -10,7 +10,8 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import caption_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec
-from unrolled.codecs.media.picture import as_pixels
+from unrolled.codecs.media.picture import Pictures, as_pixels
+from unrolled.codecs.media.video import Video
 from unrolled.codecs.tables.frames import Frames
 from unrolled.codecs.tables.numeric import Numbers
 from unrolled.data.source import Source
@@ -104,6 +105,8 @@ class Captioner(Writer):
         (codec,) = resolve_inputs(self.picture, source, sequence=False)
         if isinstance(self.picture, str) and isinstance(codec, Numbers):
             codec = Frames(self.picture, single=True)  # a list of numbers is one vector here, not a series
+        if isinstance(self.picture, str) and isinstance(codec, Video):
+            codec = Pictures(self.picture)  # an array of three axes, which may be one film in grey elsewhere
         codec.fit(source)
         kind = codec.spec.kind
         if kind not in ("picture", "vector") or (kind == "picture" and codec.spec.per_step):

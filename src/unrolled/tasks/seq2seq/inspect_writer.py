@@ -68,9 +68,9 @@ class Spelling:
         return [self._named(token, row) for token in logs.argmax(1).tolist()]
 
 
-def check_row(examples: Batch, row: int) -> None:
-    """Raise an OptionError for a record that does not exist."""
-    whole_number("row", row, 0, examples.batch_size - 1)
+def check_row(examples: Batch, row: int) -> int:
+    """Return the number of a record; OptionError for one that does not exist."""
+    return whole_number("row", row, 0, examples.batch_size - 1)
 
 
 def some_rows(row: int, count: int) -> list[int]:

@@ -14,7 +14,7 @@ from unrolled.codecs.text.pieces import Copies
 from unrolled.decoding.beam import beam_search
 from unrolled.decoding.options import Bounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis
-from unrolled.errors import DataError, OptionError, finite_number, message, whole_number
+from unrolled.errors import DataError, OptionError, finite_number, message, single, whole_number
 from unrolled.nn.decoder import DecoderState
 from unrolled.ragged import Ragged
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
@@ -24,7 +24,9 @@ BEAM = 4  # hypotheses kept at each step by default
 SEARCHED = 64  # records per search
 # without a length penalty, a beam prefers short answers that say little where a model is unsure
 LENGTH_PENALTY = 1.0
+STRONGEST = 10.0  # penalty; a length to a higher power is beyond a float
 
+MOST_PIECES = 1_000_000  # pieces of an answer
 WIDEST = 1000  # hypotheses per search: memory and time grow with them
 
 
@@ -56,10 +58,10 @@ def search_options(
     Raises:
         OptionError: names the option.
     """
-    whole_number("count", count, least=1)
-    whole_number("beam_size", beam_size, 1, WIDEST)
-    finite_number("length_penalty", length_penalty, least=0)
-    finite_number("coverage_penalty", coverage_penalty, least=0)
+    count = whole_number("count", count, least=1)
+    beam_size = whole_number("beam_size", beam_size, 1, WIDEST)
+    length_penalty = finite_number("length_penalty", length_penalty, 0, STRONGEST)
+    coverage_penalty = finite_number("coverage_penalty", coverage_penalty, 0, STRONGEST)
     return SearchOptions(beam_size, count, length_penalty, coverage_penalty)
 
 
@@ -83,7 +85,7 @@ def search(
         prefixes: for each record, the tokens that its answers begin with.
         empty: rows whose answer is empty, but for its prefix; they are not searched.
     """
-    whole_number("max_length", max_length, least=0)
+    max_length = whole_number("max_length", max_length, 0, MOST_PIECES)
     if options.coverage_penalty and network.decoder.attention is None:
         expected = "0 for a model without attention"
         raise OptionError(message("coverage_penalty", expected=expected, received=options.coverage_penalty))
@@ -203,6 +205,7 @@ def prefix_tokens(target: TargetText, prefix: Any, rows: int, copies: Copies | N
         DataError: not one prefix per record, or a piece that cannot be written.
     """
     expected = f"one text, or one for each of {rows} records"
+    prefix = single(prefix)
     if not isinstance(prefix, Iterable):
         raise DataError(message("prefix", expected=expected, received=prefix))
     given = [prefix] * rows if isinstance(prefix, str) else list(prefix)

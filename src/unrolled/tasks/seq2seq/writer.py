@@ -32,6 +32,7 @@ from unrolled.tasks.seq2seq.lengths import LONGEST, answers_nothing, short_pairs
 from unrolled.tasks.seq2seq.search import (
     BEAM,
     LENGTH_PENALTY,
+    MOST_PIECES,
     Answer,
     empty_rows,
     prefix_tokens,
@@ -233,7 +234,7 @@ class Writer(ReadsSources, Task):
         """
         self._fitted()
         options = search_options(count, beam_size, length_penalty, coverage_penalty)
-        whole_number("max_length", max_length, least=0)
+        max_length = whole_number("max_length", max_length, 0, MOST_PIECES)
         records, examples, copies = self._prepared(self._source(data), targets=False)
         prefixes = None if prefix is None else prefix_tokens(self.target_, prefix, len(records), copies)
         found = self._search(examples, options, max_length, prefixes)

@@ -8,7 +8,7 @@ from unrolled.codecs.infer import infer_codecs
 from unrolled.codecs.tables.category import Categories
 from unrolled.codecs.text.characters import Characters
 from unrolled.data.source import Source
-from unrolled.errors import DataError, lacking, message
+from unrolled.errors import DataError, OptionError, lacking, message
 
 Inputs = str | Codec | Sequence[str | Codec] | None
 
@@ -42,6 +42,24 @@ def resolve_inputs(inputs: Inputs, source: Source, reserved: Sequence[str] = (),
     if not codecs:
         raise DataError(message("inputs", expected="at least one column to read", received=f"only {reserved}"))
     return codecs
+
+
+def refuse_targets(inputs: Inputs, targets: Sequence[str]) -> None:
+    """Refuse inputs that name the column to predict, from which it would be read off.
+
+    Args:
+        inputs: the choice of the user.
+        targets: columns to predict.
+
+    Raises:
+        OptionError: names the column.
+    """
+    wanted = [inputs] if isinstance(inputs, str | Codec) else list(inputs or ())
+    named = [name for one in wanted for name in ((one,) if isinstance(one, str) else one.columns)]
+    for name in named:
+        if name in targets:
+            expected = "columns other than the one to predict"
+            raise OptionError(message("inputs", expected=expected, received=repr(name), remedy="leave it out"))
 
 
 def _texts(source: Source, names: Sequence[str]) -> bool:

@@ -1,7 +1,8 @@
 """Examples as users give them: sequences and targets as two lists, under the names of the columns of a task."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from unrolled.codecs.base import Codec
 from unrolled.data.handed import Handed, X
+from unrolled.data.handed import column as handed_column
 from unrolled.data.in_memory import hand_in
 from unrolled.data.readers import source_of
 from unrolled.data.source import Source, Table, as_table
@@ -41,9 +43,33 @@ def examples_of(data: Any, y: Any = None, reads: str | None = None, writes: str 
         return data
     handed = hand_in(as_table(data).frame if isinstance(data, Source) else data, y, str(writes))
     frame = handed.frame
-    if not handed.named and reads is not None and X in frame.columns:
-        frame = frame.rename({X: reads})
+    if not handed.named and reads is not None:
+        frame = frame.rename({X: reads}) if X in frame.columns else _of_vectors(frame, reads)
     return source_of(replace(handed, frame=frame))
+
+
+def without_mixtures(data: Any, read: Collection[str]) -> list[dict[str, Any]] | None:
+    """Return records without the columns that no table can hold, where a model reads none of them; None otherwise.
+
+    Args:
+        data: records, or other data.
+        read: the columns that the model reads.
+
+    Example:
+        >>> without_mixtures([{"text": "a", "meta": [1]}, {"text": "b", "meta": "none"}], ["text"])
+        [{'text': 'a'}, {'text': 'b'}]
+    """
+    if not isinstance(data, list | tuple) or not all(isinstance(one, Mapping) for one in data):
+        return None
+    mixed = set()
+    for name in dict.fromkeys(chain.from_iterable(data)):
+        try:
+            handed_column(str(name), [one.get(name) for one in data])
+        except DataError:
+            mixed.add(name)
+    if not mixed or not mixed.isdisjoint(read):
+        return None
+    return [{name: value for name, value in one.items() if name not in mixed} for one in data]
 
 
 def name_of(column: Any) -> str | None:
@@ -108,8 +134,19 @@ def frames_of(data: Any, column: str) -> Source:
     lists = handed.frame.get_column(X, default=pl.Series())
     if isinstance(lists.dtype, pl.List | pl.Array) and isinstance(lists.explode().dtype, pl.List | pl.Array):
         return source_of(Handed(pl.DataFrame([lists.alias(column)])))  # vectors already
-    rows = [np.stack(list(map(np.asarray, row)), axis=1).tolist() for row in handed.frame.iter_rows()]
-    return source_of(Handed(pl.DataFrame({column: pl.Series(rows, dtype=pl.List(pl.List(pl.Float64)))})))
+    return source_of(Handed(_of_vectors(handed.frame.rename({X: f"{X}_0"}, strict=False), column)))
+
+
+def _of_vectors(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return a table whose columns x_0, x_1, ... of lists are one column of lists of vectors; others pass unchanged."""
+    features = [f"{X}_{place}" for place in range(frame.width) if f"{X}_{place}" in frame.columns]
+    for one in frame.select(features):
+        if one.dtype != pl.List(pl.Float64):
+            received = repr(one.drop_nulls().to_list()[:1])
+            raise DataError(message("data", expected="arrays or lists of numbers, one per sequence", received=received))
+    rows = [np.stack(list(map(np.asarray, row)), axis=1).tolist() for row in frame.select(features).iter_rows()]
+    vectors = pl.Series(name, rows, dtype=pl.List(pl.List(pl.Float64)))
+    return frame.select(vectors, pl.exclude(features)) if features else frame
 
 
 def with_sequences(source: Source, apart: str | None) -> Source:

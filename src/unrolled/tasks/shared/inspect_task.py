@@ -51,7 +51,7 @@ def look_inside(
         bptt_steps: the training option of that name.
     """
     batch = as_read(examples)
-    whole_number("row", row, 0, batch.batch_size - 1)
+    row = whole_number("row", row, 0, batch.batch_size - 1)
     one = batch.select(torch.tensor([row]))
     if not one.num_steps:
         raise DataError(message("row", expected="a sequence with at least one step", received=f"{row}, an empty one"))

@@ -4,14 +4,15 @@ A constructor only stores, so `fit` calls this, and so does loading a model. The
 which options are numbers and flags; the tables give the ranges.
 """
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Iterator, KeysView, Mapping, ValuesView
 from typing import Any, get_args, get_origin
 
 import numpy as np
 
 from unrolled.cells.registry import CELLS
 from unrolled.errors import OptionError, message, share_number, single, unknown, whole_number
-from unrolled.forms import annotations_of
+from unrolled.forms import annotations_of, fits
 from unrolled.nn.layers import CONV, OPTIONS
 from unrolled.nn.stack import MOST_LAYERS
 
@@ -30,6 +31,13 @@ RANGES = {
     "memory": (0, MOST_STEPS),
 }
 ABOVE_ZERO = ("alarm_rate",)  # shares that may not be 0
+_LISTS = {  # what options take that hold several values, by a part of their annotation
+    "str | unrolled.codecs.base.Codec": "a column, a codec, or a list of them",
+    "typing.Any, float": "'balanced', or a weight for each label",
+    "float": "a list of numbers",
+    "str": "a name or a list of names",
+}
+_YIELDS = (Iterator, KeysView, ValuesView, range)
 NAMED = ("layers", "training", "decoder")  # options that hold options by name
 
 
@@ -66,9 +74,16 @@ def check_options(owner: Any) -> None:
             whole_number(name, value, *RANGES[name])
         elif float in parts and share_number(name, value) == 0 and name in ABOVE_ZERO:
             raise OptionError(message(name, expected="a number in (0, 1)", received=value))
+        elif any(map(get_origin, alternatives)) and not fits(value, forms[name]):
+            raise OptionError(message(name, expected=_wanted(forms[name]), received=value))
     if given["cell"] not in (*CELLS, CONV):
         raise unknown("cell", str(given["cell"]), [*CELLS, CONV])
     check_named("layers", given["layers"] or {}, {**OPTIONS, "bidirectional": bool})
+
+
+def _wanted(form: Any) -> str:
+    """Return what an option takes that is no single number or name."""
+    return next((words for inside, words in _LISTS.items() if f"[{inside}" in str(form)), "another value")
 
 
 def check_named(argument: str, given: Mapping[str, Any], known: Mapping[str, type]) -> None:
@@ -101,18 +116,32 @@ def check_flag(name: str, value: Any) -> None:
         raise OptionError(message(name, expected="True or False", received=value))
 
 
+def _is_column(value: Any) -> bool:
+    """Return whether a value is a Series or index of pandas, or a Series of polars; neither is imported for it."""
+    kind = type(value)
+    return kind.__module__.partition(".")[0] in ("pandas", "polars") and kind.__name__.endswith(("Series", "Index"))
+
+
 def plain(value: Any) -> Any:
-    """Convert numbers and arrays of NumPy, such as a search over options gives, to Python's; return others unchanged.
+    """Convert numbers and lists of NumPy, pandas, polars and torch to Python's, what yields an order to a list.
+
+    Dates become their text. Anything else is returned unchanged.
 
     >>> plain(np.int64(3)), plain({"zoneout": np.float64(0.5)}), plain(np.array([1, 2]))
     (3, {'zoneout': 0.5}, [1, 2])
     """
     if isinstance(value, np.ndarray) and value.ndim:
-        return value.tolist()
+        return plain(value.astype("datetime64[us]").tolist() if value.dtype.kind == "M" else value.tolist())
+    if isinstance(value, dt.date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, _YIELDS) or _is_column(value):
+        return plain(list(value))
     if type(value) in (dict, list, tuple):
         inside = list(value.values() if type(value) is dict else value)
         found = [plain(one) for one in inside]
         if all(one is other for one, other in zip(inside, found, strict=True)):
             return value  # the object that the user gave
-        return dict(zip(value, found, strict=True)) if type(value) is dict else type(value)(found)
+        if type(value) is dict:
+            return dict(zip(value, found, strict=True))
+        return found if type(value) is list else tuple(found)
     return single(value)

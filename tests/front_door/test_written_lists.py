@@ -1,0 +1,63 @@
+"""Lists in the cells of a table of text are lists, as JSON or as pandas writes them, if all cells of a column are."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unrolled as ur
+from unrolled.data.readers import read_csv, read_tsv
+
+LISTS = {
+    "whole numbers": [[1, 2], [], [3]],
+    "numbers": [[1.0, 2.5], [-1e-9], [0.0]],
+    "missing ones": [[1.0, None], [2.5], [None]],
+    "texts": [["a", "it's"], ['"b", c'], []],
+    "missing texts": [["a", None], ["None"], ["x"]],
+    "true and false": [[True, False], [True], [False]],
+    "vectors": [[[1, 2], [3, 4]], [[5, 6]], [[7, 8]]],
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_lists_come_back_from_json_and_from_pandas(kind):
+    lists = LISTS[kind]
+    written = pd.DataFrame({"v": list(map(json.dumps, lists)), "n": range(3)}).to_csv(index=False)
+    assert read_csv(written.encode()).frame["v"].to_list() == lists
+    tabs = "v\tn\n" + "".join(f"{json.dumps(one)}\t1\n" for one in lists)
+    assert read_tsv(tabs.encode()).frame["v"].to_list() == lists
+    held = [[np.nan if step is None else step for step in one] if kind == "missing ones" else one for one in lists]
+    pandas = pd.DataFrame({"v": held, "n": range(3)}).to_csv(index=False)
+    assert read_csv(pandas.encode()).frame["v"].to_list() == lists
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["[deleted]", "[removed]"],
+        ["[1, 2]", "no list"],
+        ["[1]", "[[1]]"],
+        ["['a\\n']"],
+        ["[007]"],
+        ["[" * 3000 + "]" * 3000],
+    ],
+)
+def test_what_is_no_list_in_every_cell_stays_text(cells):
+    table = pd.DataFrame({"v": cells, "n": range(len(cells))}).to_csv(index=False)
+    assert read_csv(table.encode()).frame["v"].to_list() == cells
+
+
+def test_cells_without_a_value_are_missing_lists():
+    assert read_csv(b'v,n\n"[1, 2]",1\nNA,2\n,3\n').frame["v"].to_list() == [[1, 2], None, None]
+
+
+def test_a_model_of_lists_learns_and_answers_the_same_from_a_table_of_text():
+    rows = [{"v": [0.1 * row, 1.0, row % 3], "y": "ab"[row % 2]} for row in range(16)]
+    options = {"epochs": 1, "progress": False, "baselines": False}
+    want = ur.Classifier("v", "y", hidden_size=4).fit(rows, **options).predict_proba(rows)
+    table = read_csv(pd.DataFrame(rows).to_csv(index=False).encode())
+    model = ur.Classifier("v", "y", hidden_size=4).fit(table, **options)
+    assert str(model.schema_) == "v: lists of numbers, y: text"
+    np.testing.assert_array_equal(model.predict_proba(table), want)
+    np.testing.assert_array_equal(model.predict_proba({"v": [str(row["v"]) for row in rows]}), want)
