@@ -9,7 +9,18 @@ import numpy as np
 from unrolled.data.time_zones import to_utc, to_wall
 from unrolled.errors import ArtifactError, message
 from unrolled.tasks.series.calendar_words import duration_words, step_words, unit_words
-from unrolled.tasks.series.grids import DAY, FARTHEST, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots, grid_from_json
+from unrolled.tasks.series.grids import (
+    DAY,
+    FARTHEST,
+    HOUR,
+    WEEK,
+    AnyGrid,
+    EvenSteps,
+    MonthDays,
+    Turns,
+    WeekSlots,
+    grid_from_json,
+)
 from unrolled.tasks.series.month_days import MonthDay
 from unrolled.tasks.series.public_holidays import Holidays
 
@@ -68,7 +79,7 @@ class Calendar:
         array(['2024-01-08', '2024-01-09'], dtype='datetime64[D]')
     """
 
-    grid: EvenSteps | WeekSlots | MonthDays
+    grid: AnyGrid
     zone: str = ""
     holidays: Holidays | None = None
     irregular: bool = False
@@ -93,6 +104,8 @@ class Calendar:
         if isinstance(self.grid, WeekSlots):
             slots = np.array(self.grid.slots)
             return "time", int(np.diff(np.append(slots, slots[0] + WEEK // self.grid.size)).min()) * self.grid.size
+        if isinstance(self.grid, Turns):
+            return "time", int(np.diff(self.grid.offsets).min(initial=self.grid.size or 365 * DAY))
         return ("time" if self.dated else "numbers"), self.grid.size
 
     # ---- places and times -------------------------------------------------------------------
@@ -147,7 +160,11 @@ class Calendar:
             day, into = divmod(ticks[0].item() - month_start(month), DAY)
             first = self.grid.first if self.grid.days else month % self.grid.size
             days = self.grid.days or (MonthDay("day", day + 1),)
-            return replace(self, grid=MonthDays(self.grid.size, days, first, into))
+            months = self.grid.months if month % 12 in self.grid.months else ()
+            return replace(self, grid=MonthDays(self.grid.size, days, first, into, months))
+        if isinstance(self.grid, Turns):
+            shift = (ticks - self.grid.ticks(self.grid.numbers(ticks)))[0].item()
+            return replace(self, grid=replace(self.grid, phase=self.grid.phase + shift))
         return self
 
     def _ticks(self, times: np.ndarray) -> np.ndarray:
@@ -172,7 +189,7 @@ class Calendar:
 
     def _left_out(self, closed: np.ndarray) -> np.ndarray:
         """Return the numbers of the grid that fall on holidays, sorted."""
-        if not len(closed) or isinstance(self.grid, MonthDays):
+        if not len(closed) or isinstance(self.grid, MonthDays | Turns):
             return np.zeros(0, np.int64)
         starts = closed.astype("M8[us]").astype(np.int64)
         most = 1 if isinstance(self.grid, EvenSteps) else len(self.grid.slots)
@@ -186,7 +203,9 @@ class Calendar:
         if not self.dated or self.irregular:
             return []
         if isinstance(self.grid, MonthDays):
-            periods = [12 / self.grid.size * len(self.grid.days)]
+            periods = [(len(self.grid.months) or 12) / self.grid.size * len(self.grid.days)]
+        elif isinstance(self.grid, Turns):
+            periods = [len(self.grid.offsets) * (365.25 * DAY / self.grid.size if self.grid.size else 1)]
         elif isinstance(self.grid, WeekSlots):
             days = np.unique(np.array(self.grid.slots) * self.grid.size // DAY)
             week = len(self.grid.slots)

@@ -17,6 +17,7 @@ from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.step_search import SHARE
 
 LONG = 10  # rows; a shorter series first tries the calendars of the others
+FAR = 10  # times the span of all others; a first or last time as far away as this is none of the series
 COMPARED = 8  # most common calendars that a series is compared with
 COARSE = 0.01  # probability of rows this far apart if only chance leaves rows out
 ALIKE = 0.01  # steps whose lengths differ by less than this share are one
@@ -58,6 +59,8 @@ class Calendars:
             calendar = _learnt(times, common, zone, holidays)
             if calendar is None:
                 continue
+            if calendar.irregular:
+                refuse_far(name, times)
             found[name] = calendar
             totals[calendar] = totals.get(calendar, Found()) + calendar.found
             count[calendar] = count.get(calendar, 0) + 1
@@ -203,6 +206,27 @@ def _learnt(times: np.ndarray, common: list[Calendar], zone: str, holidays: Holi
         if whole and not fitted.found.outside and not _coarser(calendar, calendar.gaps(times)):
             return fitted
     return infer_calendar(times, zone, holidays)
+
+
+def refuse_far(name: Any, times: np.ndarray) -> None:
+    """Refuse irregular times of which the first or the last is far from all others, such as 9999-12-31.
+
+    Args:
+        name: name of the series, None for a single one.
+        times: distinct, sorted.
+
+    Raises:
+        DataError: such a time.
+    """
+    if len(times) < LONG:
+        return
+    for far, near, span in ((-1, -2, times[-2] - times[0]), (0, 1, times[-1] - times[1])):
+        if abs(times[far] - times[near]) > FAR * span:
+            where = "data" if name is None else f"series {name!r}"
+            raise DataError(
+                message(where, expected="times near each other", received=f"{times[far]} beside {times[near]}",
+                        remedy="leave out rows whose time only says that it is unknown or open")
+            )  # fmt: skip
 
 
 def _suits(calendar: Calendar, times: np.ndarray) -> bool:
