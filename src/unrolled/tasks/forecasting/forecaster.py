@@ -171,7 +171,7 @@ class Forecaster(ReadsSeries, Task):
         assert future is None or isinstance(future, Table)
         series = self.panel_.read(source, future, self.horizon)
         note("unseen series", sum(one.name not in self.tails_ for one in series))
-        return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
+        return self.panel_.readable(series, self.tails_, self.plan_.lookback)
 
     # ---- learning ---------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from unrolled.data.time_zones import to_wall
 from unrolled.tasks.series.calendar import Calendar, Found
+from unrolled.tasks.series.calendar_words import time_words
 from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, Turns, WeekSlots
 from unrolled.tasks.series.month_days import WEEKDAYS, MonthDay, rules_like, weekday
 from unrolled.tasks.series.public_holidays import Holidays
@@ -76,16 +77,12 @@ def measured(calendar: Calendar, times: np.ndarray, tolerance: float | None = No
         outside = off > (slack(calendar) if tolerance is None else tolerance)
     inside = np.flatnonzero(~outside)
     if len(inside) < 2:
-        return replace(calendar, found=Found(1, len(times), len(times) - 1, _written(times[0])))
+        return replace(calendar, found=Found(1, len(times), len(times) - 1, time_words(times[0])))
     gaps = calendar.gaps(times[inside])
     outside[inside[1:][gaps <= 0]] = True  # a second row of one step
     rows, count = int((gaps > 0).sum()) + 1, int(outside.sum())
-    example = _written(times[outside][0]) if count else ""
+    example = time_words(times[outside][0]) if count else ""
     return replace(calendar, found=Found(rows, int(gaps.sum()) + 1, count, example))
-
-
-def _written(time: Any) -> str:
-    return str(time.astype("M8[s]") if isinstance(time, np.datetime64) else time)
 
 
 def slack(calendar: Calendar) -> float:
@@ -102,7 +99,7 @@ def irregular(times: np.ndarray, grid: EvenSteps, zone: str = "") -> Calendar:
     gaps = np.diff(times).astype(np.int64 if times.dtype.kind == "M" else np.float64)
     off = np.abs(gaps / grid.size - 1) > JITTER
     count = int(off.sum())
-    found = Found(len(times) - count, len(times), count, _written(times[1:][off][0]) if count else "")
+    found = Found(len(times) - count, len(times), count, time_words(times[1:][off][0]) if count else "")
     return Calendar(grid, zone, irregular=True, dated=times.dtype.kind == "M", found=found)
 
 

@@ -1,6 +1,7 @@
 """Words for calendars: "daily, Monday to Saturday", "monthly, on the last day"."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,19 @@ def unit_words(grid: AnyGrid, dated: bool = True) -> str:
     if isinstance(grid, MonthDays):
         return {1: "months", 3: "quarters", 12: "years"}.get(grid.size, "steps") if len(grid.days) < 2 else "steps"
     return next((f"{name}s" for size, name in _UNITS if size == grid.size and dated), "steps")
+
+
+def time_words(time: Any) -> str:
+    """Return a time of a series: a date for midnights, seconds for others, a number as it is.
+
+    Example:
+        >>> time_words(np.datetime64("2024-01-31T00:00:00.000000")), time_words(np.datetime64("2024-01-31T05:00"))
+        ('2024-01-31', '2024-01-31T05:00:00')
+    """
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    day = time.astype("M8[D]")
+    return str(day if day == time else time.astype("M8[s]"))
 
 
 def duration_words(size: float) -> str:

@@ -1,6 +1,5 @@
 """Panel: converts a long table (time, group, value, covariates) to one array per series on its own calendar."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -19,15 +18,14 @@ from unrolled.reading_report import note
 from unrolled.tasks.season import detrended
 from unrolled.tasks.series.calendar import Calendar
 from unrolled.tasks.series.calendar_search import MOST_GRID
-from unrolled.tasks.series.calendars import Calendars, warn_of_dropped, warn_of_misfits
+from unrolled.tasks.series.calendars import SPARE_GRID, Calendars, warn_of_dropped, warn_of_misfits
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
+from unrolled.tasks.series.left_out import left_out, warn_of_faults
 from unrolled.tasks.series.public_holidays import Holidays
 from unrolled.tasks.series.series import Series
 from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
 from unrolled.tasks.shared.column_codecs import require
 
-MOST_NAMED = 3  # series that a warning names
-SPARE_GRID = 100  # places of a grid that a short series may have besides
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
 MIN_EXPLAINED = 0.01  # least share of the variance that a cycle must explain to be used
 WHOLE_CYCLES = 1.5  # a cycle is learnt only if the data cover it this many times
@@ -143,7 +141,14 @@ class Panel:
         series, misfits = [], {}
         for name, rows in group_rows(frame, self.group):
             past, known = blocks["past"][rows], blocks["future"][rows]
-            calendar = self.calendars.of(name, times[rows])
+            try:
+                calendar = self.calendars.of(name, times[rows])
+            except DataError as fault:  # other series of the table are read all the same
+                unread = Series(
+                    name, self.calendars.common, times[rows], values[rows], past, known, static[name], known
+                )
+                series.append(unread.left_out(fault))
+                continue
             if name not in self.calendars.places and calendar.found.outside and calendar not in self.calendars.known:
                 misfits[name] = calendar
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
@@ -250,6 +255,26 @@ class Panel:
         inside = np.flatnonzero(wanted == np.arange(1, len(wanted) + 1))[:horizon]
         return replace(series, future=known[later[first[inside]]])
 
+    def readable(self, series: Sequence[Series], older: Mapping[Any, Series], longest: int) -> list[Series]:
+        """Return all series, each with its older steps in front; those that do not follow theirs are left out, as said.
+
+        Args:
+            series: the series of a table.
+            older: the earlier steps of some, by name.
+            longest: steps that a gap between them may have.
+
+        Raises:
+            DataError: every series is left out.
+        """
+        joined = []
+        for one in series:
+            try:
+                joined.append(self.join(older.get(one.name), one, longest))
+            except DataError as fault:
+                joined.append(one.left_out(fault))
+        left_out(joined)
+        return joined
+
     def startable(self, series: Sequence[Series], horizon: int) -> list[int]:
         """Return the index of each series that can be forecast, and warn of the others.
 
@@ -261,14 +286,14 @@ class Panel:
         }
         if len(faults) == len(series):
             raise next(iter(faults.values()), DataError(message("data", expected="rows", received="none")))
-        if faults:
-            shown = "; ".join(str(fault) for fault in list(faults.values())[:MOST_NAMED])
-            more = f"; and {len(faults) - MOST_NAMED} more series" if len(faults) > MOST_NAMED else ""
-            warnings.warn(f"no forecast for {len(faults)} of {len(series)} series: {shown}{more}", stacklevel=3)
+        unsaid = [fault for index, fault in faults.items() if series[index].fault is None]
+        warn_of_faults(f"no forecast for {len(unsaid)} of {len(series)} series", unsaid)
         return [index for index in range(len(series)) if index not in faults]
 
     def _unready(self, series: Series, horizon: int) -> DataError | None:
         """Return the reason why a series cannot be forecast."""
+        if series.fault is not None:
+            return series.fault
         name = "" if series.name is None else f" of series {series.name!r}"
         if not np.isfinite(series.values).any():
             return DataError(message("data", expected=f"a known value{name}", received="none"))
