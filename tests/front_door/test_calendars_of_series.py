@@ -13,9 +13,9 @@ import pytest
 import unrolled as ur
 from hidden import hider
 from unrolled.artifacts import seal
+from unrolled.data.calendars.month_days import MonthDay
+from unrolled.data.calendars.public_holidays import read_holidays
 from unrolled.errors import DataError, OptionError, UnsupportedError
-from unrolled.tasks.series.month_days import MonthDay
-from unrolled.tasks.series.public_holidays import read_holidays
 
 FIRST = dt.date(2024, 1, 1)  # a Monday
 BERLIN = "Europe/Berlin"

@@ -6,10 +6,10 @@ from calendar import monthrange
 import numpy as np
 import pytest
 
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.calendar_search import infer_calendar
+from unrolled.data.calendars.calendars import refuse_far
 from unrolled.errors import DataError
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.calendar_search import infer_calendar
-from unrolled.tasks.series.calendars import refuse_far
 
 MONTHS = [(2019 + count // 12, count % 12 + 1) for count in range(60)]
 WEEK = dt.timedelta(weeks=1)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.grids import DAY, MonthDays, Turns, WeekSlots
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.grids import DAY, MonthDays, Turns, WeekSlots
 
 CYCLES = (1, 7)  # days in a cycle of the calendar
 CYCLES_SEEN = 1.5  # a cycle is read if the training data cover it at least this many times

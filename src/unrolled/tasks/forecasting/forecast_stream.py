@@ -174,7 +174,7 @@ class ForecastSteps:
             raise DataError(
                 message("event", expected="a record with one value for each column", received=received)
             ) from fault
-        return Table(frame, self._panel.time, self._panel.group, self._panel.time_form)
+        return Table(frame, self._panel.time, self._panel.group, self._panel.form)
 
     def _answer(self, series: Series, answer: np.ndarray) -> dict[str, Any]:
         times = series.calendar.after(series.times[-1], np.arange(1, self._horizon + 1))

@@ -14,7 +14,9 @@ from unrolled.baselines.registry import forecast_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
+from unrolled.data.calendars.public_holidays import read_holidays
 from unrolled.data.source import Source, Table
+from unrolled.data.time_moments import moment_of
 from unrolled.errors import OptionError, message, single, unknown, whole_number
 from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
@@ -38,9 +40,7 @@ from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_s
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel
-from unrolled.tasks.series.public_holidays import read_holidays
 from unrolled.tasks.series.series import Series
-from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
@@ -158,7 +158,7 @@ class Forecaster(ReadsSeries, Task):
         if panel is None:
             return long_table(data, self.target, wide=wide)
         time = None if panel.time == STEP else panel.time
-        return long_table(data, self.target, time, panel.group, wide, panel.time_form)
+        return long_table(data, self.target, time, panel.group, wide, panel.form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
@@ -332,7 +332,7 @@ class Forecaster(ReadsSeries, Task):
         self._fitted()
         stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
-        edge = None if start is None else read_time(single(start), self.panel_.form)
+        edge = None if start is None else moment_of(single(start), self.panel_.form, "start")
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
         origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)

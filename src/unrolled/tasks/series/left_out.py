@@ -1,12 +1,9 @@
 """Series that cannot be read or answered: others are answered all the same, and these are named."""
 
-import warnings
 from collections.abc import Sequence
 
-from unrolled.errors import DataError
+from unrolled.data.calendars.faults import refuse_all, warn_of_faults
 from unrolled.tasks.series.series import Series
-
-MOST_NAMED = 3  # series that a warning names
 
 
 def left_out(series: Sequence[Series]) -> None:
@@ -18,22 +15,3 @@ def left_out(series: Sequence[Series]) -> None:
     faults = [one.fault for one in series if one.fault is not None]
     refuse_all(faults, len(series))
     warn_of_faults(f"{len(faults)} of {len(series)} series left out", faults)
-
-
-def refuse_all(faults: Sequence[DataError], count: int) -> None:
-    """Raise the first fault, if every one of `count` series has one."""
-    if faults and len(faults) == count:
-        raise faults[0]
-
-
-def warn_of_faults(what: str, faults: Sequence[DataError]) -> None:
-    """Warn of faults of single series, the first few in full.
-
-    Args:
-        what: what follows from them.
-        faults: one for each series concerned; nothing is said if there is none.
-    """
-    if faults:
-        shown = "; ".join(str(fault) for fault in faults[:MOST_NAMED])
-        more = f"; and {len(faults) - MOST_NAMED} more series" if len(faults) > MOST_NAMED else ""
-        warnings.warn(f"{what}: {shown}{more}", stacklevel=4)

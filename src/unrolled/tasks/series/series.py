@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.calendars.calendar import Calendar
 from unrolled.errors import DataError
-from unrolled.tasks.series.calendar import Calendar
 
 
 @dataclass(frozen=True)

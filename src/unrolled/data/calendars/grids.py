@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unrolled.data.calendars.month_days import MonthDay
 from unrolled.errors import ArtifactError, message
-from unrolled.tasks.series.month_days import MonthDay
 
 HOUR = 3_600_000_000  # microseconds, the unit of all times here that are dates
 DAY = 24 * HOUR

@@ -5,7 +5,7 @@ from math import lgamma, log
 import numpy as np
 from scipy.stats import binom, hypergeom
 
-from unrolled.tasks.series.grids import DAY, MONDAY, WeekSlots
+from unrolled.data.calendars.grids import DAY, MONDAY, WeekSlots
 
 LEVEL = 0.002  # probability that slots are called closed although their rows are missing at random
 EXPECTED = (((5, 6), 0.05), ((4, 5), 0.02), ((6,), 0.02))  # the same probability for usual weekends

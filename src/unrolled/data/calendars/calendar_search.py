@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar_words import time_words
+from unrolled.data.calendars.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, Turns, WeekSlots
+from unrolled.data.calendars.month_days import WEEKDAYS, MonthDay, rules_like, weekday
+from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
+from unrolled.data.calendars.turn_search import SHIFT, fiscal_turns, yearly_turns
+from unrolled.data.calendars.week_pattern import open_slots, week_slots
 from unrolled.data.time_zones import to_wall
-from unrolled.tasks.series.calendar import Calendar, Found
-from unrolled.tasks.series.calendar_words import time_words
-from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, Turns, WeekSlots
-from unrolled.tasks.series.month_days import WEEKDAYS, MonthDay, rules_like, weekday
-from unrolled.tasks.series.public_holidays import Holidays
-from unrolled.tasks.series.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
-from unrolled.tasks.series.turn_search import SHIFT, fiscal_turns, yearly_turns
-from unrolled.tasks.series.week_pattern import open_slots, week_slots
 
 MOST_GRID = 10  # places of a grid for each row; a grid with more is none
 SMALLEST_SLOT = 60_000_000  # microseconds; shorter steps have no hours of the day

@@ -8,14 +8,14 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
+from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar_search import MOST_GRID, infer_calendar, measured
+from unrolled.data.calendars.calendar_words import duration_words, step_words, time_words
+from unrolled.data.calendars.faults import refuse_all, warn_of_faults
+from unrolled.data.calendars.grids import DAY, EvenSteps
+from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_search import SHARE
 from unrolled.errors import ArtifactError, DataError, message
-from unrolled.tasks.series.calendar import Calendar, Found
-from unrolled.tasks.series.calendar_search import MOST_GRID, infer_calendar, measured
-from unrolled.tasks.series.calendar_words import duration_words, step_words, time_words
-from unrolled.tasks.series.grids import DAY, EvenSteps
-from unrolled.tasks.series.left_out import refuse_all, warn_of_faults
-from unrolled.tasks.series.public_holidays import Holidays
-from unrolled.tasks.series.step_search import SHARE
 
 SPARE_GRID = 100  # places of a grid that a short series may have besides
 LONG = 10  # rows; a shorter series first tries the calendars of the others

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unrolled.tasks.series.grids import DAY, WEEK, Turns
+from unrolled.data.calendars.grids import DAY, WEEK, Turns
 
 SHIFT = 8 * DAY  # a year of 53 weeks moves all later times of a fiscal calendar by a week
 _YEARS_OF_53 = 5 * 52 * WEEK  # a year of 53 weeks comes every five or six years

@@ -6,10 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.data.time_zones import to_utc, to_wall
-from unrolled.errors import ArtifactError, message
-from unrolled.tasks.series.calendar_words import duration_words, step_words, unit_words
-from unrolled.tasks.series.grids import (
+from unrolled.data.calendars.calendar_words import duration_words, step_words, unit_words
+from unrolled.data.calendars.grids import (
     DAY,
     FARTHEST,
     HOUR,
@@ -21,8 +19,10 @@ from unrolled.tasks.series.grids import (
     WeekSlots,
     grid_from_json,
 )
-from unrolled.tasks.series.month_days import MonthDay
-from unrolled.tasks.series.public_holidays import Holidays
+from unrolled.data.calendars.month_days import MonthDay
+from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.time_zones import to_utc, to_wall
+from unrolled.errors import ArtifactError, message
 
 LONGEST_SEASON = 5000  # steps
 _WEEKS_OF_YEAR = 365.25 / 7

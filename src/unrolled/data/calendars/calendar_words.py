@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.tasks.series.grids import DAY, HOUR, WEEK, AnyGrid, MonthDays, Turns, WeekSlots
-from unrolled.tasks.series.month_days import WEEKDAYS
+from unrolled.data.calendars.grids import DAY, HOUR, WEEK, AnyGrid, MonthDays, Turns, WeekSlots
+from unrolled.data.calendars.month_days import WEEKDAYS
 
 _UNITS = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (60_000_000, "minute"), (1_000_000, "second"))
 _OFTEN = {"day": "daily", "week": "weekly", "hour": "hourly", "month": "monthly", "3 months": "quarterly"}
