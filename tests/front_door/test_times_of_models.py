@@ -78,9 +78,7 @@ def test_a_model_saved_without_a_form_still_reads(forecaster, tmp_path):
         old = type(model.panel_).from_json(panel)
         series = old.read(ur.as_source(later, time=model.panel_.time, time_form=old.form))
         assert len(series[0]) == len(later["y"])
-        assert (
-            old.read(ur.as_source(later, time=model.panel_.time, time_form=old.form))[0].times.dtype.kind in "Mi"
-        )
+        assert old.read(ur.as_source(later, time=model.panel_.time, time_form=old.form))[0].times.dtype.kind in "Mi"
 
 
 def test_steps_without_a_time_may_be_counted_far():
