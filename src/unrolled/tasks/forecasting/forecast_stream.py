@@ -17,7 +17,7 @@ from unrolled.state_forms import Also, Array, Chars, Either, Exactly, Form, Many
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecasting.forecasts import answer_columns
-from unrolled.tasks.forecasting.step_features import Plan
+from unrolled.tasks.forecasting.plan import Plan
 from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel

@@ -34,8 +34,10 @@ from unrolled.tasks.forecasting.backtest import (
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
 from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
+from unrolled.tasks.forecasting.plan import RIVALS, Plan
+from unrolled.tasks.forecasting.seasonal_baseline import at_seasons
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_of, tails_to_tensors
-from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
+from unrolled.tasks.forecasting.step_features import Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
@@ -210,7 +212,7 @@ class Forecaster(ReadsSeries, Task):
             series = [] if table is None else self._read(table)
             self.tails_ |= tails_of(series, self.plan_)
             parts += series
-        self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of the validation steps
+        self.naive_errors_ = mean_naive_errors(parts, self.plan_)  # also of the validation steps
         return self
 
     def _learn(self, source: Source) -> None:
@@ -229,7 +231,7 @@ class Forecaster(ReadsSeries, Task):
         sizes = Steps(panel, self.plan_, series[:1])
         self.sizes_ = [sizes.step_size, sizes.ahead_size]
         self.season_ = self.plan_.season
-        self.naive_errors_ = mean_naive_errors(every, self.season_)
+        self.naive_errors_ = mean_naive_errors(every, self.plan_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
         self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
 
@@ -253,7 +255,7 @@ class Forecaster(ReadsSeries, Task):
             **{name: count for name, count in self.counts_.items() if count},
             "steps": examples.num_steps,
             "step": str(self.panel_.calendars),
-            "season": plan.season,
+            "season": plan.shown_season,
             "learnt on": "logarithms" if plan.log else "values",
             "corrects the naive forecast": plan.anchor,
             "context length": plan.context_length,
@@ -357,14 +359,14 @@ class Forecaster(ReadsSeries, Task):
         origins = choose_origins(self.plan_, series, self.horizon)
         answers = self._forecast(series, origins.owner, origins.places)
         histories = [series[i].values[: p + 1] for i, p in zip(origins.owner, origins.places, strict=True)]
-        rivals = {one.name: np.asarray(one.predict(histories)) for one in self.baselines_.values()}
-        if self.rival_ is not None:
-            other: Any = self.rival_
+        fitted = at_seasons(self.baselines_.values(), [*map(self.plan_.season_of, series)], origins.owner)
+        rivals = {one.name: one.predict(histories) for one in fitted}
+        other: Any = self.rival_
+        if other is not None:
             points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
             rivals["causal convolution net of the same size"] = points
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
-        units, points = mase_units(series, origins, self.season_, self.naive_errors_), point_of(answers, self.quantiles)
-        fitted: Any = self.baselines_.values()
+        units, points = mase_units(series, origins, self.plan_, self.naive_errors_), point_of(answers, self.quantiles)
         spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
         return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
 
@@ -383,10 +385,8 @@ class Forecaster(ReadsSeries, Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.panel_ = Panel.from_json(data["panel"])
         self.plan_ = Plan.from_json(data["plan"])
-        self.sizes_ = data["sizes"]
-        self.season_ = self.plan_.season
-        self.counts_ = data["counts"]
-        self.naive_errors_ = data["naive_errors"]
+        self.sizes_, self.season_ = data["sizes"], self.plan_.season
+        self.counts_, self.naive_errors_ = data["counts"], data["naive_errors"]
 
     def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         record, tensors = super()._to_record()
