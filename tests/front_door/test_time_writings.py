@@ -86,6 +86,7 @@ def test_an_everyday_writing_is_read_and_its_form_reads_one_later_value(kind):
     again = TimeForm.from_json(form.to_json())
     later = [write(times[place]) for place in (1, 2)]
     assert again.parse(pl.Series("t", later)).to_list() == times[1:3]
+    assert again.parse_one(later[1]) == times[2]
 
 
 @pytest.mark.parametrize("language", NAMES)

@@ -44,6 +44,7 @@ class TimeForm:
         unit: what numbers count, None for a column that held no numbers, or dates such as 20240131.
         zone: the zone of the times, None for times without one.
         language: the language of the names of months, "" for English or none.
+        spans: whether texts are spans of time, of which the first one is read.
         learnt: whether this was learnt from a column, and is not what options say.
 
     Example:
@@ -59,6 +60,7 @@ class TimeForm:
     unit: str | None = None
     zone: str | None = None
     language: str = ""
+    spans: bool = False
     learnt: bool = True
 
     def parse(self, values: pl.Series, group: pl.Series | None = None) -> pl.Series:
@@ -323,13 +325,14 @@ def _texts(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple
         if numbers is not None:
             writing = _written_digits(numbers, hints)
             values, hints = padded(numbers, writing).alias(values.name), replace(hints, writing=writing)
-        known = Hints(hints.order, hints.writing, hints.language, hints.zone, hints.learnt)
+        known = Hints(hints.order, hints.writing, hints.language, hints.zone, hints.learnt, hints.spans)
         read = read_texts(values, known, group)
     if read.offsets is not None:
         times = placed(read.naive, read.offsets, read.places, hints.zone)
     else:
         times = unified(read.naive, hints.zone or single_place(read.naive, read.places), group)
-    return _formed(times.alias(values.name), hints, writing=read.writing, order=read.order, language=read.language)
+    words = {"writing": read.writing, "order": read.order, "language": read.language, "spans": read.spans}
+    return _formed(times.alias(values.name), hints, **words)
 
 
 def _written_digits(numbers: pl.Series, hints: TimeForm) -> str:

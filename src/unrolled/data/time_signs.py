@@ -35,8 +35,13 @@ def plain_signs(values: pl.Series, sample: pl.Series) -> pl.Series:
     return inside.select(pl.coalesce(*inside.columns, pl.lit(values))).to_series().alias(values.name)
 
 
-def starts_of_spans(values: pl.Series, sample: pl.Series) -> pl.Series:
+def starts_of_spans(values: pl.Series, sample: pl.Series, known: bool = False) -> pl.Series:
     """Return the first time of texts that are all spans, such as 1.2.2024 05:00 - 06:00; other texts as they are.
+
+    Args:
+        values: the column.
+        sample: different texts of the column.
+        known: whether training had spans; else a single 05:00-06:00 is a time six hours west of Greenwich.
 
     Example:
         >>> spans = pl.Series(["1.2.2024 05:00 - 06:00", "1.2.2024 06:00 - 07:00"])
@@ -44,7 +49,7 @@ def starts_of_spans(values: pl.Series, sample: pl.Series) -> pl.Series:
         '1.2.2024 05:00'
     """
     for pattern in _SPANS:
-        if sample.str.contains(pattern).all() and not _zones(sample):
+        if sample.str.contains(pattern).all() and (known or not _zones(sample)):
             found = values.str.extract_groups(pattern).struct.unnest()
             return found.select(pl.concat_str("start", pl.col("zone").fill_null(""))).to_series().alias(values.name)
     return values

@@ -48,6 +48,7 @@ class Hints(NamedTuple):
         language: the language of its months, "" for English, or to recognise it.
         zone: the zone that was given or learnt, None for none.
         learnt: whether the writing is that of training.
+        spans: whether training had spans of time.
     """
 
     order: str = ""
@@ -55,6 +56,7 @@ class Hints(NamedTuple):
     language: str = ""
     zone: str | None = None
     learnt: bool = False
+    spans: bool = False
 
 
 class Read(NamedTuple):
@@ -67,6 +69,7 @@ class Read(NamedTuple):
         writing: an example of the way of writing.
         order: the part that comes first in 31/01/2024, "" where it is not open, or makes no difference.
         language: the language of names of months, "" for English or none.
+        spans: whether the texts are spans, of which the first time is read.
     """
 
     naive: pl.Series
@@ -75,6 +78,7 @@ class Read(NamedTuple):
     writing: str
     order: str = ""
     language: str = ""
+    spans: bool = False
 
 
 def blank(values: pl.Series) -> pl.Series:
@@ -96,7 +100,8 @@ def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read
     given, order = values, hints.order
     sample = _sample(values)
     values = plain_signs(values, sample)
-    values = starts_of_spans(values, _sample(values) if values is not given else sample)
+    starts = starts_of_spans(values, _sample(values) if values is not given else sample, hints.spans)
+    spans, values = starts is not values, starts
     sample = _sample(values) if values is not given else sample
     found, language = _writings(sample, hints.writing), ""
     if not found or hints.language:
@@ -124,7 +129,7 @@ def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read
                 if "quarter" in parts.found.columns:
                     _refuse_thirds(given, parts)
                 offsets = parts.offsets if parts.offsets.null_count() < len(parts.offsets) else None
-                return Read(times.alias(values.name), offsets, parts.places, writing.name, first, language)
+                return Read(times.alias(values.name), offsets, parts.places, writing.name, first, language, spans)
         row = max(miss for miss in misses.values() if miss is not None)
         best = max(best, (row, writing), key=lambda one: one[0]) if best else (row, writing)
     row = best[0] if best else _first_odd(values, absent, sample)
