@@ -61,6 +61,10 @@ KINDS = {  # times with more than enough at the end to compare, and words of the
     "third Wednesday of quarters": ([weekday_of_month(*month, 2, 3) for month in MONTHS if month[1] % 3 == 0],
                                     "quarterly, on the third Wednesday"),
     "summers": ([dt.date(year, month, 1) for year in range(2010, 2024) for month in (6, 7, 8)], "June to August"),
+    "growing seasons": ([day for day in days(2100, dt.date(2018, 1, 1)) if 4 <= day.month <= 9],
+                        "daily, April to September"),
+    "school days": ([day for day in days(1033, dt.date(2021, 9, 1)) if day.weekday() < 5 and day.month not in (7, 8)],
+                    "daily, Monday to Friday, September to June"),
     "school years": ([last_day(*month) for month in MONTHS if month[1] not in (7, 8)], "September to June"),
 }  # fmt: skip
 
@@ -76,6 +80,11 @@ def test_an_uneven_calendar_is_named_and_continued(kind):
     assert again == calendar
     assert (again.after(moments[-ahead - 1], np.arange(1, ahead + 1)) == moments[-ahead:]).all()
     assert (again.gaps(moments[:-ahead]) == 1).all()
+
+
+def test_a_month_that_is_missing_once_is_a_gap():
+    missing = [day for day in days(800) if (day.year, day.month) != (2025, 3)]
+    assert str(infer_calendar(np.array(missing, "M8[us]"))) == "daily, 31 of 800 days missing"
 
 
 def test_few_rows_and_chance_close_no_day():

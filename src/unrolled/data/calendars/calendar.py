@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.data.calendars.calendar_words import duration_words, step_words, unit_words
+from unrolled.data.calendars.calendar_words import duration_words, month_words, step_words, unit_words
 from unrolled.data.calendars.grids import (
     DAY,
     FARTHEST,
@@ -26,7 +26,7 @@ from unrolled.errors import ArtifactError, message
 
 LONGEST_SEASON = 5000  # steps
 _WEEKS_OF_YEAR = 365.25 / 7
-_SEASONS = (HOUR, DAY, WEEK, 365.25 * DAY)
+_SEASONS, _YEAR = (HOUR, DAY, WEEK), 365.25 * DAY
 _NO_DAYS = np.zeros(0, "M8[D]")
 
 
@@ -133,7 +133,8 @@ class Calendar:
         number = int(self.grid.numbers(ticks, self._closed(ticks))[0])
         if self.holidays is None:
             return self._times(self.grid.ticks(number + count), begin.dtype)
-        reach = 2 * int(np.abs(count).max(initial=0)) + 60  # no more than half of all days are holidays
+        # no more than half of all days of its months are holidays, and no break is longer than a year
+        reach = int(2 * np.abs(count).max(initial=0) / self.holidays.open_share) + (400 if self.holidays.months else 60)
         span = np.append(self.grid.ticks(np.array([number - reach, number + reach])), ticks)
         closed = self._closed(span)
         left_out = self._left_out(closed)
@@ -196,6 +197,10 @@ class Calendar:
         near = self.grid.numbers(starts)[:, None] + np.arange(-1, min(most, DAY // int(self.grid.size)) + 2)
         return np.unique(near[np.isin(self.grid.ticks(near).astype("M8[us]").astype("M8[D]"), closed)])
 
+    @property
+    def _open_share(self) -> float:
+        return 1.0 if self.holidays is None else self.holidays.open_share
+
     # ---- what it suggests -------------------------------------------------------------------
 
     def seasons(self) -> list[int]:
@@ -209,9 +214,9 @@ class Calendar:
         elif isinstance(self.grid, WeekSlots):
             days = np.unique(np.array(self.grid.slots) * self.grid.size // DAY)
             week = len(self.grid.slots)
-            periods = [week / len(days), week, week * _WEEKS_OF_YEAR]
+            periods = [week / len(days), week, week * _WEEKS_OF_YEAR * self._open_share]
         else:
-            periods = [period / self.grid.size for period in _SEASONS]
+            periods = [period / self.grid.size for period in (*_SEASONS, _YEAR * self._open_share)]
         near = [round(one) for one in periods if 2 <= one <= LONGEST_SEASON and abs(one - round(one)) < 0.3]
         return sorted(set(near))
 
@@ -260,7 +265,9 @@ class Calendar:
             parts = [step_words(self.grid, self.dated)]
         if self.zone:
             parts.append(f"{'local ' if self.wall else ''}time of {self.zone}")
-        if self.holidays is not None:
+        if self.holidays is not None and self.holidays.months:
+            parts.append(month_words([month for month in range(12) if month not in self.holidays.months]))
+        if self.holidays is not None and (self.holidays.country or self.holidays.days):
             parts.append(f"without the holidays {f'of {self.holidays.country}' if self.holidays.country else 'given'}")
         missing = found.steps - found.rows
         if missing > 0 and not self.irregular:

@@ -24,6 +24,7 @@ EXACT = 0.002  # share of a step; times that close are on the grid
 HALF = 0.5  # least share of the cells of varying times that have a row
 _EVERY = (120, 60, 48, 36, 24, 12, 6, 4, 3, 2, 1)  # months
 _MOST_OF_MONTH = 6  # days of a month that a rule may have
+LEAST_BREAKS = 500  # days, of fewer no months are left out
 _CLEARLY = 0.03  # share of rows by which a special rule must fit better than a simple one
 _NO_DAYS = np.zeros(0, "M8[D]")
 
@@ -60,7 +61,7 @@ def infer_calendar(times: np.ndarray, zone: str = "", holidays: Holidays | None 
             break  # every place has its row
     if best is None:
         return irregular(times, EvenSteps(usual_step(np.diff(times).astype(np.int64))), zone)
-    return _with_holidays(best, times, holidays)
+    return _with_breaks(_with_holidays(best, times, holidays), times)
 
 
 def measured(calendar: Calendar, times: np.ndarray, tolerance: float | None = None) -> Calendar:
@@ -267,6 +268,21 @@ def _with_holidays(calendar: Calendar, times: np.ndarray, holidays: Holidays | N
     left_out = calendar.found.steps - closing.found.steps
     lost = closing.found.outside - calendar.found.outside
     return closing if lost <= 0.1 * left_out else calendar
+
+
+def _with_breaks(calendar: Calendar, times: np.ndarray) -> Calendar:
+    """Leave out the months of the year in which a daily series never has rows, as in school terms."""
+    daily = isinstance(calendar.grid, WeekSlots | EvenSteps) and calendar.grid.size == DAY
+    if not daily or calendar.irregular or times[-1] - times[0] < np.timedelta64(LEAST_BREAKS, "D"):
+        return calendar
+    months = np.unique(to_wall(times, calendar.zone).astype("M8[M]")).astype("M8[D]")
+    found = _months_of_year(months)
+    if not found:
+        return calendar
+    holidays = calendar.holidays or Holidays()
+    closed = tuple(month for month in range(12) if month not in found)
+    closing = measured(replace(calendar, holidays=replace(holidays, months=closed)), times)
+    return closing if closing.found.outside <= calendar.found.outside else calendar
 
 
 def _numbered(times: np.ndarray) -> Calendar:

@@ -31,7 +31,7 @@ def step_words(grid: AnyGrid, dated: bool = True) -> str:
         if len(grid.days) > 1:
             often = f"{len(grid.days)} times every {length}"
         named = [f"on {_listed([str(day) for day in grid.days])}"] if grid.days else []
-        return ", ".join([often, *named, *([_month_words(grid.months)] if grid.months else [])])
+        return ", ".join([often, *named, *([month_words(grid.months)] if grid.months else [])])
     if isinstance(grid, WeekSlots):
         return f"{_often(grid.size)}, {_week_words(grid)}" if grid.size < DAY else f"daily, {_week_words(grid)}"
     if isinstance(grid, Turns):
@@ -82,7 +82,7 @@ def _often(size: float) -> str:
     return _OFTEN.get(name, f"every {name}")
 
 
-def _month_words(months: Sequence[int]) -> str:
+def month_words(months: Sequence[int]) -> str:
     """Return the months of the year, 0 for January; neighbours as one range."""
     starts = [month for month in months if (month - 1) % 12 not in months]
     parts = []
