@@ -1,5 +1,6 @@
 """Numbers, frames and times."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -259,6 +260,24 @@ def test_times_come_back_to_the_minute_in_every_form(times: list[datetime]) -> N
 def test_text_comes_back_as_it_was_written(text: str) -> None:
     codec = TimeFeatures("x").fit(rows(text))
     assert codec.decode(codec.encode(rows(text))) == [text]
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%d %b %Y", "%Y%m%d %H%M", "%d.%m.%Y %H:%M"])
+def test_texts_are_read_in_every_form_of_a_table(form: str) -> None:
+    times = [datetime(2024, 1, 1) + day * DAY for day in range(60)]
+    plain = TimeFeatures("x").fit(rows(*times))
+    codec = TimeFeatures("x").fit(rows(*(time.strftime(form) for time in times)))
+    again = TimeFeatures.from_json(json.loads(json.dumps(codec.to_json())))
+    asked = datetime(2024, 4, 5)  # its order is open without what was learnt
+    assert torch.equal(again.encode(rows(asked.strftime(form))).values, plain.encode(rows(asked)).values)
+    assert again.decode(again.encode(rows(asked.strftime(form))))[0][:10] == "2024-04-05"
+
+
+def test_an_order_in_doubt_is_settled_by_the_option_of_the_codec() -> None:
+    with pytest.raises(DataError, match="day_first="):
+        TimeFeatures("x").fit(rows("01/02/2024", "03/02/2024"))
+    codec = TimeFeatures("x", day_first=True).fit(rows("01/02/2024", "03/02/2024"))
+    assert codec.decode(codec.encode(rows("02/02/2024"))) == ["2024-02-02"]
 
 
 def test_time_zones_are_ignored() -> None:

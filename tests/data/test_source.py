@@ -104,13 +104,17 @@ def test_the_same_time_in_two_series_is_no_duplicate():
     assert source.report.series == 2
 
 
-def test_irregular_steps_are_counted_and_months_are_regular():
-    source = Table(pl.DataFrame({"t": [1, 2, 3, 7, 8]}), time="t")
-    assert (source.report.step, source.report.irregular) == (1, 1)
-    assert "1 irregular" in str(source.report)
-    months = Table(pl.DataFrame({"t": [f"2023-{month:02}" for month in range(1, 13)]}), time="t")
-    assert months.report.irregular == 0
-    assert "regular" in str(months.report)
+def test_the_report_says_the_calendar_in_words():
+    assert (
+        str(Table(pl.DataFrame({"t": [1, 2, 3, 7, 8]}), time="t").report)
+        == "1 series: steps of 1, 3 of 8 steps missing"
+    )
+    months = [f"2023-{month:02}" for month in range(1, 13)]
+    assert str(Table(pl.DataFrame({"t": months}), time="t").report) == "1 series: monthly, on day 1"
+    months = [f"{month}-01" for month in months]
+    days = [f"2024-01-{day:02}" for day in range(1, 13)]
+    both = Table(pl.DataFrame({"t": months + days, "g": ["m"] * 12 + ["d"] * 12}), time="t", group="g")
+    assert str(both.report) == "2 series: 1 series daily; 1 series monthly, on day 1"
 
 
 def test_missing_times_are_counted():
@@ -118,8 +122,7 @@ def test_missing_times_are_counted():
 
 
 def test_one_row_has_no_step():
-    report = Table(pl.DataFrame({"t": [5]}), time="t").report
-    assert (report.step, report.irregular) == (None, 0)
+    assert Table(pl.DataFrame({"t": [5]}), time="t").report.calendar == "no step, as no series has two times"
 
 
 # ---- splits --------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.calendar_search import infer_calendar
+from unrolled.data.calendars.month_days import MonthDay, weekday
 from unrolled.data.time_zones import to_utc, to_wall
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.calendar_search import infer_calendar
-from unrolled.tasks.series.month_days import MonthDay, weekday
 
 ZONES = ("", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 AHEAD = 12

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import sys
+import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ import pytest
 import unrolled as ur
 from hidden import hider
 from unrolled.artifacts import seal
+from unrolled.data.calendars import public_holidays
+from unrolled.data.calendars.month_days import MonthDay
+from unrolled.data.calendars.public_holidays import read_holidays
 from unrolled.errors import DataError, OptionError, UnsupportedError
-from unrolled.tasks.series.month_days import MonthDay
-from unrolled.tasks.series.public_holidays import read_holidays
 
 FIRST = dt.date(2024, 1, 1)  # a Monday
 BERLIN = "Europe/Berlin"
@@ -264,6 +267,21 @@ def test_a_series_that_has_rows_on_holidays_keeps_them() -> None:
 def test_holidays_that_cannot_be_read_are_refused() -> None:
     with pytest.raises(OptionError, match="'yesterday'"):
         read_holidays(["yesterday"])
+
+
+@pytest.mark.parametrize(("given", "asked"), [("DE", ("DE", None)), ("de-by", ("DE", "BY"))])
+def test_the_country_may_be_written_in_small_letters(monkeypatch: pytest.MonkeyPatch, given: str, asked: tuple) -> None:
+    seen = []
+
+    def country_holidays(name: str, subdiv: str | None, years: range) -> list[dt.date]:
+        seen.append((name, subdiv))
+        return [dt.date(2000, 5, 1)]
+
+    monkeypatch.setitem(sys.modules, "holidays", types.SimpleNamespace(country_holidays=country_holidays))
+    public_holidays._of_country.cache_clear()
+    assert read_holidays(given).dates(2000, 2000).tolist() == [dt.date(2000, 5, 1)]
+    public_holidays._of_country.cache_clear()
+    assert set(seen) == {asked}
 
 
 def test_holidays_of_a_country_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Rows of databases are tables: any driver, any query, the widest kind of each column."""
 
 import datetime as dt
+import inspect
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
@@ -31,6 +32,19 @@ def test_times_and_series_are_named(shop):
     table = ur.read_sql("select * from sales", shop, time="day", group="shop")
     assert table.frame["sold"].to_list() == [1.0, 2.5, None]
     assert (table.time, table.group) == ("day", "shop")
+
+
+def test_times_are_read_by_the_options_that_every_reader_has(shop):
+    shop.execute("update sales set day = '03/02/2024'")
+    days = ur.read_sql("select * from sales", shop, time="day", group="shop", day_first=True, zone="Asia/Tokyo").frame[
+        "day"
+    ]
+    assert days[0] == dt.date(2024, 2, 3)
+    with pytest.raises(OptionError, match="day_last"):
+        ur.read_sql("select * from sales", shop, time="day", day_last=True)
+    for name in (name for name in dir(ur) if name.startswith("read") or name == "as_source"):
+        words = inspect.signature(getattr(ur, name)).parameters
+        assert "time" not in words or any(word.kind is word.VAR_KEYWORD for word in words.values()), name
 
 
 def test_what_sqlite_mixes_is_text(shop):

@@ -74,13 +74,11 @@ def test_a_model_saved_without_a_form_still_reads(forecaster, tmp_path):
                          (ur.Forecaster(horizon=2, hidden_size=8).fit(ur.as_source(data, time="step"), **QUICK),
                           {"step": [1_705_309_200, 1_705_309_201], "y": [1.0, 2.0]})):  # fmt: skip
         panel = model.panel_.to_json()
-        del panel["time_form"]
+        panel |= {"form": panel.pop("time_form")["kind"], "zone": ""}
         old = type(model.panel_).from_json(panel)
-        series = old.read(ur.as_source(later, time=model.panel_.time, time_form=old.time_form))
+        series = old.read(ur.as_source(later, time=model.panel_.time, time_form=old.form))
         assert len(series[0]) == len(later["y"])
-        assert (
-            old.read(ur.as_source(later, time=model.panel_.time, time_form=old.time_form))[0].times.dtype.kind in "Mi"
-        )
+        assert old.read(ur.as_source(later, time=model.panel_.time, time_form=old.form))[0].times.dtype.kind in "Mi"
 
 
 def test_steps_without_a_time_may_be_counted_far():

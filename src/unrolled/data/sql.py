@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -11,13 +11,16 @@ from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, column, refuse_twice
 from unrolled.data.readers import source_of
 from unrolled.data.source import Table
+from unrolled.data.time_words import TimeWords, times_from
 from unrolled.errors import DataError, OptionError, message
 
 _SQLITE = "sqlite:///"
 _CONNECTION = "an open connection, a cursor, an engine of SQLAlchemy, or an address such as sqlite:///shop.db"
 
 
-def read_sql(query: str, connection: Any, time: str | None = None, group: str | None = None) -> Table:
+def read_sql(
+    query: str, connection: Any, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+) -> Table:
     """Read the rows that a query returns; the kind of each column is decided over all of its values.
 
     Args:
@@ -26,10 +29,11 @@ def read_sql(query: str, connection: Any, time: str | None = None, group: str | 
             database: sqlite:///path, or one that polars reads with the libraries that it asks for.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
         DataError: the database refuses the query, two columns of one name, or no row.
-        OptionError: a query that is no text, or something that is no connection.
+        OptionError: a query that is no text, something that is no connection, or an unknown option of times.
 
     Example:
         >>> import sqlite3
@@ -39,6 +43,7 @@ def read_sql(query: str, connection: Any, time: str | None = None, group: str | 
         >>> connection.close()
     """
     check_fork()
+    options = times_from(times)
     if not isinstance(query, str) and not hasattr(type(query), "compile"):  # SQLAlchemy's own queries
         raise OptionError(message("query", expected="a text", received=type(query).__name__))
     if isinstance(connection, str) and connection.startswith(_SQLITE):
@@ -51,7 +56,7 @@ def read_sql(query: str, connection: Any, time: str | None = None, group: str | 
         frame = _guarded(lambda: pl.read_database(query, connection, infer_schema_length=None))
     else:
         raise OptionError(message("connection", expected=_CONNECTION, received=type(connection).__name__))
-    return source_of(Handed(frame), time, group)
+    return source_of(Handed(frame), time, group, options)
 
 
 def _of_sqlite(query: str, path: str) -> pl.DataFrame:

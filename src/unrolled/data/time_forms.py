@@ -2,29 +2,34 @@
 
 import datetime as dt
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, compact_writing, short_dates
+from unrolled.data.time_digits import decimal_months, digits_writing, lost_zeros, padded, periods_of_years, short_dates
+from unrolled.data.time_formats import by_format
+from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, SHORT_MONTHS
 from unrolled.data.time_numbers import PER_SECOND, finite, refuse_other_unit, times_of, unit_of, usual
 from unrolled.data.time_options import NUMBER, TimeOptions
-from unrolled.data.time_texts import Read, blank, read_texts
-from unrolled.data.time_zones import placed, unified
+from unrolled.data.time_steps import refuse_swapped
+from unrolled.data.time_texts import Hints, blank, read_texts
+from unrolled.data.time_zones import local_midnights, placed, single_place, unified
 from unrolled.errors import ArtifactError, DataError, message
 
 _DIGITS = r"^\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
 _DIGITS_OR_BLANK = rf"{_DIGITS}|^$"
 _TRIED = 10
-_YEAR = r"^\s*\d{4}\s*$"
+_YEAR = r"^\d{4}$"
+_MONTH_YEAR, _YEAR_MONTH = r"^\d{1,3}\.(?:19|20)\d{2}$", r"^(?:19|20)\d{2}\.(?:0[1-9]|1[0-2])$"
+_SHORT_MONTH = r"^\s*(?:19|20)\d{2}\.(?:[1-9]|1[0-2])\s*$"
+_SHORT_MONTH_OR_BLANK = rf"{_SHORT_MONTH}|^$"
+DIGITS = ("20240131", "202401", "31012024", "012024", "202453")  # the writings that a whole number may have
+DECIMALS = ("2024-01", "01/2024")  # those of 2024.01 and 1.2024
 _ACCEPTED = "dates, datetimes, ISO text or numbers"
-_CLOCK_LETTERS = re.compile(r"%[-]?[HIMSTRrXcsk]")
 _DAY_ONE = dt.date(1970, 1, 1)
-_DAY_LETTERS = re.compile(r"%[-]?[deDFjxcuwaA]|%s")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class TimeForm:
         time_format: the format that was given, None if none was.
         unit: what numbers count, None for a column that held no numbers, or dates such as 20240131.
         zone: the zone of the times, None for times without one.
+        language: the language of the names of months, "" for English or none.
+        spans: whether texts are spans of time, of which the first one is read.
+        learnt: whether this was learnt from a column, and is not what options say.
 
     Example:
         >>> form = learn_form(pl.Series("day", ["13/04/2024", "14/04/2024"]))
@@ -51,6 +59,9 @@ class TimeForm:
     time_format: str | None = None
     unit: str | None = None
     zone: str | None = None
+    language: str = ""
+    spans: bool = False
+    learnt: bool = True
 
     def parse(self, values: pl.Series, group: pl.Series | None = None) -> pl.Series:
         """Return later values as times of this form.
@@ -147,6 +158,7 @@ class TimeForm:
     def __str__(self) -> str:
         notes = [
             f"written like {self.writing}" if self.writing else "",
+            f"months in {self.language}" if self.language else "",
             f"the {self.order} first" if self.order else "",
             f"in {self.unit}" if self.unit and self.unit != NUMBER else "",
             f"zone {self.zone}" if self.zone else "",
@@ -188,7 +200,11 @@ def read_times(
     """
     chosen = options or TimeOptions()
     order = "" if chosen.day_first is None else DAY_FIRST if chosen.day_first else MONTH_FIRST
-    times, form = _read(values, TimeForm("datetime", "", order, chosen.time_format, chosen.unit, chosen.zone), group)
+    times, form = _read(
+        values, TimeForm("datetime", "", order, chosen.time_format, chosen.unit, chosen.zone, learnt=False), group
+    )
+    if form.kind != NUMBER and chosen.time_format is None and chosen.day_first is None:
+        refuse_swapped(times, group)
     for name in ("zone", "time_format", "day_first"):
         if form.kind == NUMBER and getattr(chosen, name) is not None:
             raise DataError(
@@ -224,32 +240,62 @@ def _read(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[
     raise DataError(message(f"column {values.name!r}", expected=_ACCEPTED, received=str(kind)))
 
 
-def _formed(
-    times: pl.Series, hints: TimeForm, writing: str = "", order: str = "", unit: str | None = None
-) -> tuple[pl.Series, TimeForm]:
+def _formed(times: pl.Series, hints: TimeForm, **found: Any) -> tuple[pl.Series, TimeForm]:
+    if hints.zone is None and not hints.learnt:
+        times = local_midnights(times)
     zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
     kind: Literal["date", "datetime"] = "date" if times.dtype == pl.Date else "datetime"
-    return times, TimeForm(kind, writing, order, hints.time_format, unit, zone)
+    return times, TimeForm(kind, time_format=hints.time_format, zone=zone, **found)
 
 
 def _numbers(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[pl.Series, TimeForm]:
     if NUMBER in (hints.kind, hints.unit):
         return values, TimeForm("number", unit=hints.unit)
-    known = finite(values)
     if hints.unit is None:
-        digits = _digits(known)
-        if digits is not None and (hints.time_format or compact_writing(digits)):
-            return _texts(digits.cast(pl.String), hints, group)
-        if digits is not None and short_dates(digits):
-            raise DataError(
-                message(f"column {values.name!r}", expected="times with a year of four digits, or numbers",
-                        received=f"{_shown(values)}, which may be a day of a year of two digits",
-                        remedy='give time_format="%y%m%d", or unit="number" if these are no times')
-            )  # fmt: skip
+        texts = _of_digits(finite(values), hints)
+        if texts is not None:
+            return _texts(texts[0], replace(hints, writing=texts[1]), group)
     unit = hints.unit or unit_of(values)
     if unit == NUMBER:
+        _refuse_doubt(values)
         return values, TimeForm("number")
     return _formed(unified(times_of(values, unit), hints.zone, group), hints, unit=unit)
+
+
+def _of_digits(known: pl.Series, hints: TimeForm) -> tuple[pl.Series, str] | None:
+    """Return numbers whose digits are dates as texts, and how they are written; None for other numbers."""
+    digits = _digits(known)
+    if digits is None:
+        months = None if known.null_count() == len(known) else decimal_months(known, hints.writing in DECIMALS)
+        return None if months is None else (months, hints.writing)
+    if hints.time_format is not None:
+        return digits.cast(pl.String), hints.writing
+    writing = hints.writing if hints.writing in DIGITS else digits_writing(digits)
+    return (padded(digits, writing), writing) if writing else None
+
+
+def _refuse_doubt(values: pl.Series) -> None:
+    """Refuse numbers that may be dates, where nothing says so.
+
+    Raises:
+        DataError: a day or a month of a year of two digits, or periods that are counted within years.
+    """
+    known = finite(values)
+    digits = _digits(known)
+    doubt, option = "", "write them as dates"
+    if digits is None:
+        if known.null_count() < len(known) and lost_zeros(known):
+            doubt, option = "months or quarters of years, of which 2024.10 and 2024.1 are one", "give them as text"
+    elif short := short_dates(digits):
+        doubt, option = "a day of a year of two digits", f'give time_format="{short}"'
+    elif turn := periods_of_years(digits):
+        doubt = f"a period of a year: after {turn[0]} comes {turn[1]}"
+    if doubt:
+        raise DataError(
+            message(f"column {values.name!r}", expected="times with a year of four digits, or numbers",
+                    received=f"{_shown(values)}, which may be {doubt}",
+                    remedy=f'{option}, or give unit="number" if these are no times')
+        )  # fmt: skip
 
 
 def _digits(known: pl.Series) -> pl.Series | None:
@@ -265,69 +311,67 @@ def _digits(known: pl.Series) -> pl.Series | None:
 def _texts(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[pl.Series, TimeForm]:
     if values.null_count() == len(values) or (blank(values.head(1)).all() and blank(values).all()):
         raise DataError(message(f"column {values.name!r}", expected="at least one time", received="none"))
-    read = None if hints.time_format is None else _by_format(values, hints)
+    read = None if hints.time_format is None else by_format(values, hints.time_format, hints.learnt)
     if read is None:
-        numbers = _numeric(values, hints.kind == NUMBER)
-        if numbers is not None and (hints.kind == NUMBER or hints.unit or not compact_writing(numbers)):
+        numbers = _numeric(values, hints)
+        if numbers is not None and (hints.kind == NUMBER or hints.unit or not _written_digits(numbers, hints)):
             return _numbers(numbers, hints, group)
         if hints.kind == NUMBER:
             raise DataError(
                 message(f"column {values.name!r}", expected="numbers, as in training", received=_shown(values))
             )
-        read = read_texts(values, hints.order, hints.writing, group)
+        if numbers is None and _short_months(values):
+            hints = replace(hints, writing=SHORT_MONTHS)
+        if numbers is not None:
+            writing = _written_digits(numbers, hints)
+            values, hints = padded(numbers, writing).alias(values.name), replace(hints, writing=writing)
+        known = Hints(hints.order, hints.writing, hints.language, hints.zone, hints.learnt, hints.spans)
+        read = read_texts(values, known, group)
     if read.offsets is not None:
         times = placed(read.naive, read.offsets, read.places, hints.zone)
     else:
-        times = unified(read.naive, hints.zone, group)
-    return _formed(times.alias(values.name), hints, read.writing, read.order)
+        times = unified(read.naive, hints.zone or single_place(read.naive, read.places), group)
+    words = {"writing": read.writing, "order": read.order, "language": read.language, "spans": read.spans}
+    return _formed(times.alias(values.name), hints, **words)
 
 
-def _numeric(values: pl.Series, years: bool) -> pl.Series | None:
-    """Return texts that are all numbers as such, None for others, and for years unless they are wanted."""
+def _written_digits(numbers: pl.Series, hints: TimeForm) -> str:
+    """Return the writing of numbers whose digits are dates, "" for others."""
+    if not numbers.dtype.is_integer():
+        return ""
+    return hints.writing if hints.writing in DIGITS else digits_writing(numbers)
+
+
+def _numeric(values: pl.Series, hints: TimeForm) -> pl.Series | None:
+    """Return texts that are all numbers as such; None for others, and for years and months unless wanted."""
     first = values.drop_nulls().head(_TRIED).str.strip_chars()
     if not first.str.contains(_DIGITS_OR_BLANK).all():
         return None
-    given = values.filter(~blank(values))
-    if not given.str.contains(_DIGITS).all() or (not years and given.str.contains(_YEAR).all()):
+    given = values.filter(~blank(values)).str.strip_chars()
+    wanted = hints.kind == NUMBER or hints.unit is not None
+    if not given.str.contains(_DIGITS).all() or (not wanted and _years_or_months(given, hints)):
         return None
     whole = values.str.strip_chars()
     numbers = whole.cast(pl.Int64, strict=False)
     return numbers if len(numbers) - numbers.null_count() == len(given) else whole.cast(pl.Float64, strict=False)
 
 
-def _by_format(values: pl.Series, hints: TimeForm) -> Read | None:
-    """Return texts read by the given format; None where later texts are ISO instead."""
-    asked = str(hints.time_format)
-    letters = asked.replace(".%f", "%.f").replace("%z", "%#z")
-    clock, zoned = bool(_CLOCK_LETTERS.search(letters)), "%#z" in letters
-    texts = values.str.strip_chars()
-    if not _DAY_LETTERS.search(letters):
-        texts, letters = texts + " 1", letters + " %d"
-    if "%b" not in letters and "%B" not in letters and not re.search(r"%[-]?[mjUWVDFxcs]", letters):
-        texts, letters = texts + " 1", letters + " %m"
-    if re.search(r"%[-]?[HI]", letters) and "%M" not in letters:
-        texts, letters = texts + " 0", letters + " %M"
-    try:
-        if zoned:
-            instants = texts.str.to_datetime(letters, time_unit="us", time_zone="UTC", strict=False)
-            read = Read(instants.dt.replace_time_zone(None), instants.dt.year() * 0, [], asked)
-        elif clock:
-            read = Read(texts.str.to_datetime(letters, time_unit="us", strict=False), None, [], asked)
-        else:
-            read = Read(texts.str.to_date(letters, strict=False), None, [], asked)
-    except pl.exceptions.PolarsError as fault:
-        received = f"{asked!r} ({str(fault).splitlines()[0]})"
-        raise DataError(message("time_format", expected="a format of strptime", received=received)) from fault
-    missed = read.naive.is_null() & ~blank(values)
-    if not missed.any():
-        return read
-    if hints.writing and bool(values.filter(~blank(values)).str.contains(r"^\s*\d{4}-\d{2}-\d{2}").all()):
-        return None
-    row = int(missed.arg_max() or 0)
-    raise DataError(
-        message(f"column {values.name!r}", expected=f"times in the format {asked!r}",
-                received=f"{values[row]!r} in row {row}")
-    )  # fmt: skip
+def _years_or_months(given: pl.Series, hints: TimeForm) -> bool:
+    """Return whether texts that are numbers are years, or months such as 2024.01 and 01.2024."""
+    if given.str.contains(_YEAR).all():
+        return True
+    several = hints.writing in DECIMALS or given.n_unique() > 1
+    if several and (given.str.contains(_MONTH_YEAR).all() or given.str.contains(_YEAR_MONTH).all()):
+        return True
+    return _short_months(given) or (hints.writing == SHORT_MONTHS and bool(given.str.contains(_SHORT_MONTH).all()))
+
+
+def _short_months(given: pl.Series) -> bool:
+    """Return whether texts are 2024.1 to 2024.12, with 2024.5 and 2024.10 among them."""
+    if not given.head(_TRIED).str.contains(_SHORT_MONTH_OR_BLANK).all():
+        return False
+    several = bool(given.str.ends_with(".10").any()) and bool(given.str.contains(r"\.[5-9]$").any())
+    return several and bool(given.str.contains(_SHORT_MONTH_OR_BLANK).all())
 
 
 def _shown(values: pl.Series) -> str:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from unrolled.data.zone_names import name_offsets
+
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day", "month", "year"
 _PIVOT = 69  # two-digit years from here on belong to the last century, as in Python's strptime
 _HOUR, _MINUTE, _SECOND = 3_600_000_000, 60_000_000, 1_000_000  # microseconds
@@ -15,19 +17,26 @@ _NAME = (
 )
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _CLOCK = (
-    r"(?<hour>\d{1,2})(?:[:.](?<minute>\d{2})(?:[:.](?<second>\d{2})(?:[.,:](?<fraction>\d{1,9}))?)?)?"
-    r"(?:\s*(?<half>[ap])\.?m\.?)?"
+    r"(?<hour>\d{1,2})(?:[:.h](?<minute>\d{2})(?:[:.](?<second>\d{2})(?:[.,:](?<fraction>\d{1,9}))?)?|h\b)?"
+    r"(?:\s*(?<half>[ap])\.?\s?m\.?)?(?:\s*(?:uhr|hrs|h)\b)?"
 )
-_ZONE = r"(?:\s*(?<zone>(?:utc|gmt|z)?\s?[+-]\d{2}(?::?\d{2})?|utc|gmt|z))?"
-_PLACE = r"(?:\s*\[(?<place>[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)*)\])?(?:\s*\([^()]*\))?"
-_BETWEEN = r"(?:\s*[t,:]\s*|\s+(?:at\s+)?)"
-_TAIL = rf"(?:{_BETWEEN}{_CLOCK}{_ZONE}{_PLACE})?"
+_ZONE = r"(?:\s*(?<zone>(?:utc|gmt|z)?\s?[+-]\d{2}(?::?\d{2})?|utc\b|gmt\b|z\b))?"
+_PLACE = r"(?:\s*\[?(?<place>[a-z_]+(?:/[a-z0-9_+-]+)+|utc)\]?)?"
+_NAMED = r"(?:\s*\[?(?<abbreviation>[a-z]{2,5})\b\]?)?"
+_NOTE = r"(?:\s*\((?<note>[^()]*)\))?"
+_BETWEEN = r"(?:\s*[t,;_]\s*|\s+(?:at\s+)?)"
+_AFTER = rf"{_CLOCK}{_ZONE}{_PLACE}{_NAMED}{_NOTE}"
+_TAIL = rf"(?:{_BETWEEN}{_AFTER})?"
 _COMPACT_TAIL = (
-    r"(?:[t\s]?(?<hour>\d{2}):?(?<minute>\d{2})(?::?(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?"
-    rf"{_ZONE}{_PLACE})?"
+    r"(?:[t\s_-]?(?<hour>\d{2})(?::?(?<minute>\d{2})(?::?(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?)?"
+    rf"{_ZONE}{_PLACE}{_NAMED})?"
 )
 _DAY = r"(?<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?<year>\d{4}|\d{2})"
+_WEEK = r"(?:w|kw|cw|wk\.?|week|woche|(?:calendar\s)?week)"
+_QUARTER = r"(?:q|t|k|qtr\.?|quarter|quartal|kvartal|trimestre)"
+_HALF = r"(?:h|s|hj|hy|half|halbjahr|semestre)"
+_NUMBERED = r"(?:st|nd|rd|th|er|e|[.\xba\xaa])?\s?"  # 1st, 1., 1er
 
 
 class Writing(NamedTuple):
@@ -46,39 +55,48 @@ def _writing(name: str, pattern: str) -> Writing:
     return Writing(name, rf"(?i)^\s*{pattern}\s*$")
 
 
-THREE_NUMBERS = "31/01/2024"  # the only writing in which the order of the parts is open
+THREE_NUMBERS = "31/01/2024"  # the order of its parts is open
+SEASON = "2023/24"
+SHORT_MONTHS = "2024.1"  # to 2024.12, as text; as a number 2024.1 is October
 WRITINGS = (
-    _writing("2024-01-31", rf"(?<year>\d{{4}})[-/.年]\s?(?<month>\d{{1,2}})[-/.月]\s?(?<day>\d{{1,2}})[日.]?{_TAIL}"),
-    _writing("2024-01-29/2024-02-04",  # a week of pandas' Period, read as its first day
-             r"(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})/\d{4}-\d{2}-\d{2}"),
+    _writing("2024-01-31",
+             rf"(?<year>\d{{4}})[-/.:年]\s?(?<month>\d{{1,2}})[-/.:月]\s?(?<day>\d{{1,2}})[日.]?(?:(?:{_BETWEEN}|-){_AFTER})?"),
     _writing("2024 01 31", rf"(?<year>\d{{4}}) (?<month>\d{{2}}) (?<day>\d{{2}}){_TAIL}"),
     _writing("20240131", rf"(?<year>\d{{4}})(?<month>\d{{2}})(?<day>\d{{2}}){_COMPACT_TAIL}"),
     _writing(THREE_NUMBERS, rf"{_WEEKDAY}(?<a>\d{{1,2}})[-/. ](?<b>\d{{1,2}})[-/. ](?<c>\d{{4}}|\d{{2}}){_TAIL}"),
+    _writing("31012024", r"(?<a>\d{2})(?<b>\d{2})(?<c>(?:19|20)\d{2})"),
     _writing("10:00 31/01/2024",
-             rf"{_CLOCK}{_ZONE}[\s,]+(?<a>\d{{1,2}})[-/.](?<b>\d{{1,2}})[-/.](?<c>\d{{4}}|\d{{2}})"),
+             rf"{_CLOCK}{_ZONE}{_NAMED}[\s,]+(?<a>\d{{1,2}})[-/.](?<b>\d{{1,2}})[-/.](?<c>\d{{4}}|\d{{2}})"),
     _writing("31 Jan 2024", rf"{_WEEKDAY}{_DAY}\.?[-/.,\s]*(?:of\s+)?{_NAME}[-/.,\s]*{_YEAR}{_TAIL}"),
+    _writing("31/Jan/2024:10:00:00", rf"{_DAY}/{_NAME}/(?<year>\d{{4}}):{_AFTER}"),
     _writing("Jan 31, 2024", rf"{_WEEKDAY}{_NAME}[-/.\s]*{_DAY}(?:,\s*|[-/.\s]+){_YEAR}{_TAIL}"),
     _writing("2024 Jan 31", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}[-/.,\s]*{_DAY}{_TAIL}"),
     _writing("Wed Jan 31 10:00:00 2024",
-             rf"{_WEEKDAY}{_NAME}\s+{_DAY}\s+{_CLOCK}{_ZONE}\s+(?<year>\d{{4}})"),
-    _writing("2024-W05-3", r"(?<year>\d{4})[-\s]?w(?<week>\d{2})(?:-?(?<weekday>[1-7]))?" + _TAIL),
+             rf"{_WEEKDAY}{_NAME}\s+{_DAY}\s+{_CLOCK}{_ZONE}{_NAMED}\s+(?<year>\d{{4}})"),
+    _writing("2024-W05-3", rf"(?<year>\d{{4}})[-/\s]?{_WEEK}[-\s]?(?<week>\d{{1,2}})(?:-(?<weekday>[1-7]))?{_TAIL}"),
+    _writing("2024W053", rf"(?<year>\d{{4}})-?w(?<week>\d{{2}})(?<weekday>[1-7])?{_TAIL}"),
+    _writing("W05 2024", rf"{_WEEK}[\s.]*(?<week>\d{{1,2}})[-/.,\s]+(?<year>\d{{4}})"),
     _writing("Jan 2024", rf"{_NAME}[-/.,'\s]*{_YEAR}"),
     _writing("2024 Jan", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}"),
-    _writing("2024 Q1", r"(?<year>\d{4})[-/.:\s]*q(?<quarter>[1-4])"),
-    _writing("Q1 2024", rf"q(?<quarter>[1-4])[-/.:'\s]*{_YEAR}"),
-    _writing("1Q2024", rf"(?<quarter>[1-4])q[-/.:'\s]*{_YEAR}"),
-    _writing("2024-01", r"(?<year>\d{4})(?:[-/.\s]|-?m)(?<month>\d{1,2})"),
+    _writing("2024 Q1", rf"(?<year>\d{{4}})[-/.:\s]*{_QUARTER}\s?(?<quarter>[1-4])"),
+    _writing("Q1 2024", rf"{_QUARTER}\s?(?<quarter>[1-4])[-/.:,'\s]*{_YEAR}"),
+    _writing("1Q2024", rf"(?<quarter>[1-4]){_NUMBERED}{_QUARTER}[-/.:,'\s]*{_YEAR}"),
+    _writing("2024 H1", rf"(?<year>\d{{4}})[-/.:\s]*{_HALF}\s?(?<halfyear>[12])"),
+    _writing("H1 2024", rf"{_HALF}\s?(?<halfyear>[12])[-/.:,'\s]*{_YEAR}"),
+    _writing("1H2024", rf"(?<halfyear>[12]){_NUMBERED}{_HALF}[-/.:,'\s]*{_YEAR}"),
+    _writing(SEASON, r"(?:fy\s?)?(?<year>\d{4})[-/](?<next>\d{4}|\d{2})"),
+    _writing("2024-01", r"(?<year>\d{4})(?:[-/.\s年]|-?m)(?<month>\d{1,2})月?"),
     _writing("01/2024", r"(?<month>\d{1,2})[-/.\s](?<year>\d{4})"),
     _writing("202401", r"(?<year>(?:19|20)\d{2})(?<month>\d{2})"),
+    _writing("012024", r"(?<month>0[1-9]|1[0-2])(?<year>(?:19|20)\d{2})"),
     _writing("2024-031", r"(?<year>\d{4})-(?<ordinal>\d{3})" + _TAIL),
+    _writing("1950s", r"(?<year>\d{3}0)s"),
+    _writing("FY2024", rf"fy\s?'?{_YEAR}"),
     _writing("2024", r"(?<year>\d{4})"),
 )  # fmt: skip
-BY_NAME = {writing.name: writing for writing in WRITINGS}
-_COMPACT = ("20240131", "202401")  # the writings that a whole number may have
-_SHORT = (100101, 991231)  # six digits: a year of two, month and day
-_MOST = 0.9  # share of numbers that must be dates
-_WINDOW = {6: (190001, 210012), 8: (19000101, 21001231), 12: (190001010000, 210012312359),
-           14: (19000101000000, 21001231235959)}  # fmt: skip
+_WEEKS = _writing("202453", r"(?<year>(?:19|20)\d{2})(?<week>[0-5]\d)")  # read only where the digits turn as weeks do
+_SHORT_MONTHS = _writing(SHORT_MONTHS, r"(?<year>\d{4})\.(?<month>\d{1,2})")
+BY_NAME = {writing.name: writing for writing in (*WRITINGS, _WEEKS, _SHORT_MONTHS)}
 
 
 def writings_of(sample: pl.Series) -> list[Writing]:
@@ -89,35 +107,6 @@ def writings_of(sample: pl.Series) -> list[Writing]:
         ['31/01/2024']
     """
     return [writing for writing in WRITINGS if sample.str.contains(writing.pattern).all()]
-
-
-def compact_writing(numbers: pl.Series) -> Writing | None:
-    """Return the writing of whole numbers such as 20240131 whose digits are dates of 1900 to 2100, None for others.
-
-    Example:
-        >>> compact_writing(pl.Series([20240131, 20240201])).name, compact_writing(pl.Series([20240199]))
-        ('20240131', None)
-    """
-    low, high = numbers.min(), numbers.max()
-    if low is None or high is None:
-        return None
-    for digits, (least, most) in _WINDOW.items():
-        if least <= low and high <= most:  # type: ignore[operator]
-            months = digits == min(_WINDOW)
-            day = numbers // 10 ** max(0, digits - 8)
-            month = (day if months else day // 100) % 100
-            real = month.is_between(1, 12) & ((day % 100).is_between(1, 31) | months)
-            # a few wrong ones among dates are refused where they are read
-            return BY_NAME[_COMPACT[months]] if float(real.mean() or 0) >= _MOST else None
-    return None
-
-
-def short_dates(numbers: pl.Series) -> bool:
-    """Return whether there are several whole numbers and all of them may be dates such as 240131."""
-    low, high = numbers.min(), numbers.max()
-    if low is None or high is None or low == high or not (_SHORT[0] <= low and high <= _SHORT[1]):  # type: ignore[operator]
-        return False
-    return bool(((numbers // 100 % 100).is_between(1, 12) & (numbers % 100).is_between(1, 31)).all())
 
 
 class Parts(NamedTuple):
@@ -136,17 +125,32 @@ class Parts(NamedTuple):
     places: list[str]
 
 
-def parts_of(values: pl.Series, writing: Writing) -> Parts:
-    """Return the parts of each value."""
+def parts_of(values: pl.Series, writing: Writing, zone: str | None = None) -> Parts:
+    """Return the parts of each value.
+
+    Args:
+        values: the column.
+        writing: how it is written.
+        zone: the zone that was given or learnt, whose abbreviations are known; None for none.
+
+    Raises:
+        DataError: an abbreviation of a zone that has several meanings, or none.
+    """
     found = values.str.extract_groups(writing.pattern).struct.unnest()
     absent = pl.lit(None, dtype=pl.String)
     found = found.with_columns(
         absent.alias(name)
-        for name in ("hour", "minute", "second", "fraction", "half", "zone", "place")
+        for name in ("hour", "minute", "second", "fraction", "half", "zone", "place", "abbreviation", "note")
         if name not in found.columns
     )
     named = found["place"].drop_nulls().unique().to_list() if found["place"].null_count() < len(found) else []
-    return Parts(found, found["hour"].is_not_null(), _offsets(found["zone"]), sorted(named))
+    offsets = _offsets(found["zone"])
+    # what stands in brackets after an offset only names it
+    alone = pl.coalesce("abbreviation", pl.when(pl.col("zone").is_null() & pl.col("place").is_null()).then("note"))
+    short = found.select(alone).to_series().alias(values.name)
+    if short.null_count() < len(short):
+        offsets = pl.select(pl.coalesce(offsets, name_offsets(short, zone))).to_series()
+    return Parts(found, found["hour"].is_not_null(), offsets, sorted(named))
 
 
 def _offsets(zone: pl.Series) -> pl.Series:
@@ -171,7 +175,8 @@ def date_of(parts: Parts, order: str) -> pl.Series:
         found = found.rename(dict(zip("abc", names.split(), strict=True)))
     year = _full_year(found["year"])
     if "week" in found.columns:
-        text, form = pl.concat_str(year, pl.lit("-"), "week", pl.lit("-"), pl.col("weekday").fill_null("1")), "%G-%V-%u"
+        weekday = pl.col("weekday").fill_null("1") if "weekday" in found.columns else pl.lit("1")
+        text, form = pl.concat_str(year, pl.lit("-"), pl.col("week").str.zfill(2), pl.lit("-"), weekday), "%G-%V-%u"
     elif "ordinal" in found.columns:
         text, form = pl.concat_str(year, pl.lit("-"), "ordinal"), "%Y-%j"
     else:
@@ -179,7 +184,11 @@ def date_of(parts: Parts, order: str) -> pl.Series:
             pl.concat_str(year, pl.lit("-"), _month(found.columns), pl.lit("-"), _day(found.columns)),
             "%Y-%m-%d",
         )
-    return found.select(text.str.to_date(form, strict=False)).to_series()
+    day = text.str.to_date(form, strict=False)
+    if "next" in found.columns:  # 2023/24 is a year that ends in the next one
+        end = pl.col("next").cast(pl.Int32, strict=False)
+        day = pl.when((pl.col("year").cast(pl.Int32, strict=False) + 1 - end) % 100 == 0).then(day)
+    return found.select(day).to_series()
 
 
 def _full_year(year: pl.Series) -> pl.Expr:
@@ -197,6 +206,8 @@ def _month(columns: Sequence[str]) -> pl.Expr:
     if "name" in columns:
         numbers = [f"{number:02d}" for number in range(1, 13)]
         return pl.col("name").str.slice(0, 3).str.to_lowercase().replace_strict(_MONTHS, numbers, default=None)
+    if "halfyear" in columns:
+        return pl.col("halfyear").replace_strict(["1", "2"], ["01", "07"], default=None)
     if "quarter" in columns:
         return pl.col("quarter").replace_strict(["1", "2", "3", "4"], ["01", "04", "07", "10"], default=None)
     return pl.col("month").str.zfill(2) if "month" in columns else pl.lit("01")
@@ -216,6 +227,7 @@ def clock_of(parts: Parts) -> pl.Series:
     turned = pl.when(halved).then(hour % 12 + pl.when(afternoon).then(12).otherwise(0)).otherwise(hour)
     part = pl.col("fraction").str.slice(0, 6).str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
     whole = turned * _HOUR + minute * _MINUTE + second * _SECOND + part
-    real = (minute < 60) & (second < 60) & (~halved | hour.is_between(1, 12)) & (whole <= 24 * _HOUR)
+    leap = (second == 60) & (minute == 59)  # a second that is added to a day is the first of the next one
+    real = (minute < 60) & ((second < 60) | leap) & (~halved | hour.is_between(1, 12)) & (whole <= 24 * _HOUR)
     clear = pl.col("hour").is_null() | halved | pl.col("minute").is_not_null() | (pl.col("hour").str.len_bytes() == 2)
     return parts.found.select(pl.when(real & clear).then(whole)).to_series()

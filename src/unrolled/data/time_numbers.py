@@ -13,6 +13,7 @@ _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 _SHARE = 0.9  # share of values that look like times, from which on the others are refused
 _DAY = 86_400_000_000
 _SPREADSHEET = -25_569  # days from 1970 to the first day of a spreadsheet, 1899-12-30
+_TICKS = (631_139_040_000_000_000, 662_695_776_000_000_000)  # 100 ns since the year 1, in the years 2001 to 2100
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 
 
@@ -56,6 +57,8 @@ def unit_of(values: pl.Series) -> str:
         fits = known.is_between(_1990 * size, _2100 * size).fill_null(False)
         hits = int(fits.sum())
         if hits and hits == count:
+            if unit == "ns" and bool(known.is_between(*_TICKS).fill_null(True).all()):
+                raise _like_ticks(values)
             return unit
         if hits:
             rows[unit], inside = int(fits.arg_max() or 0), inside + hits
@@ -74,6 +77,15 @@ def unit_of(values: pl.Series) -> str:
     raise DataError(
         message(f"column {values.name!r}", expected="times since 1970 in one unit", received=received,
                 remedy='write missing times as null, or give unit="number" if these are no times')
+    )  # fmt: skip
+
+
+def _like_ticks(values: pl.Series) -> DataError:
+    row = int(values.is_not_null().arg_max() or 0)
+    return DataError(
+        message(f"column {values.name!r}", expected="times since 1970 in one unit",
+                received=f"{values[row]} in row {row}, which may be ticks of .NET since the year 1",
+                remedy='write them as dates, or give unit="ns" for nanoseconds since 1970')
     )  # fmt: skip
 
 

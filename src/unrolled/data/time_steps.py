@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+from unrolled.errors import DataError, message
+
+_MONTHS = 12
 LEAST = 6  # times of a series; fewer are regular by chance
+_HEAD = 2_000  # rows that are tried with day and month exchanged
 _MANY = 20  # from this number of times on, more steps may be without a row
 _SHARE, _SHARE_OF_MANY = 0.8, 0.6
 
@@ -62,3 +66,34 @@ def steps_of(times: pl.Series, group: pl.Series | None = None) -> Steps:
         pl.col("rows").sum(), pl.min_horizontal(by_clock, by_month).sum().alias("places"), pl.col("months").min()
     ).row(0)
     return Steps(rows / places >= (_SHARE_OF_MANY if rows >= _MANY else _SHARE), int(step))
+
+
+def refuse_swapped(times: pl.Series, group: pl.Series | None = None) -> None:
+    """Refuse times that get even steps if day and month are exchanged where both are at most 12.
+
+    Spreadsheets read 02/01/2024 as the first of February and leave 13/01/2024 as it is.
+
+    Args:
+        times: dates or datetimes, in any order.
+        group: the series of each time; None for a single one.
+
+    Raises:
+        DataError: such times; the message shows the first.
+    """
+    some, names = times.head(_HEAD), None if group is None else group.head(_HEAD)
+    day, month = pl.col("time").dt.day(), pl.col("time").dt.month()
+    walls = some if some.dtype == pl.Date else some.dt.replace_time_zone(None)
+    frame = walls.cast(pl.Datetime("us")).alias("time").to_frame()
+    both = (day <= _MONTHS) & (day != month)
+    found = frame.select(both.fill_null(False)).to_series()
+    if not found.any() or found.all() or steps_of(frame["time"], names).regular:
+        return
+    exchanged = pl.col("time").dt.replace(month=day, day=month)
+    other = frame.select(pl.when(both).then(exchanged).otherwise(pl.col("time"))).to_series()
+    if steps_of(other, names).regular:
+        row = int(found.arg_max() or 0)
+        raise DataError(
+            message(f"column {times.name!r}", expected="days and months in one order",
+                    received=f"{some[row]} in row {row}; only {other[row]:%Y-%m-%d} in its place gives even steps",
+                    remedy="export the table again with dates such as 2024-01-31, or give day_first= if they are right")
+        )  # fmt: skip

@@ -1,13 +1,16 @@
 """Texts as times: one way of writing is chosen that reads all of a column; doubt about the order is refused."""
 
+import re
 from typing import NamedTuple
 
 import polars as pl
 
+from unrolled.data.month_names import english_names
 from unrolled.data.time_grammar import (
     BY_NAME,
     DAY_FIRST,
     MONTH_FIRST,
+    SEASON,
     THREE_NUMBERS,
     YEAR_FIRST,
     Parts,
@@ -17,6 +20,7 @@ from unrolled.data.time_grammar import (
     parts_of,
     writings_of,
 )
+from unrolled.data.time_signs import plain_signs, starts_of_spans
 from unrolled.data.time_steps import steps_of
 from unrolled.errors import DataError, message
 
@@ -26,9 +30,33 @@ _LONG = 2_000  # from this number of rows on, one parse with a plain format is t
 _PLAIN = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f",
           "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")  # fmt: skip
 _OFFSET = r":\d{2}(?:\.\d+)?([Zz]|[+-]\d{2}(?::?\d{2})?)$"  # after a time of day
+_MINUTE = 60_000_000  # microseconds
 _FOUR_DIGITS = 1000  # the first year of four digits
 _EXAMPLES = "times such as 2024-01-31, 2024-01-31 12:00, 31.01.2024 or Jan 2024"
 _MOST_DAYS = 12  # more different numbers than this are days rather than years
+_NO_DATE = r"\s*(?:\d+ days?,? )?[+-]?\d{1,4}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?\s*|P\d*\w*T?\w*"
+_MISSING = ("", "nat", "nan", "na", "n/a", "null", "none", "-")
+_THIRDS = 3
+
+
+class Hints(NamedTuple):
+    """What is known of a column of texts.
+
+    Args:
+        order: the part that comes first in 31/01/2024: "day", "month", "year", or "" to decide by all values.
+        writing: the way of writing, "" to recognise it.
+        language: the language of its months, "" for English, or to recognise it.
+        zone: the zone that was given or learnt, None for none.
+        learnt: whether the writing is that of training.
+        spans: whether training had spans of time.
+    """
+
+    order: str = ""
+    writing: str = ""
+    language: str = ""
+    zone: str | None = None
+    learnt: bool = False
+    spans: bool = False
 
 
 class Read(NamedTuple):
@@ -40,6 +68,8 @@ class Read(NamedTuple):
         places: names of zones that values bear.
         writing: an example of the way of writing.
         order: the part that comes first in 31/01/2024, "" where it is not open, or makes no difference.
+        language: the language of names of months, "" for English or none.
+        spans: whether the texts are spans, of which the first time is read.
     """
 
     naive: pl.Series
@@ -47,54 +77,86 @@ class Read(NamedTuple):
     places: list[str]
     writing: str
     order: str = ""
+    language: str = ""
+    spans: bool = False
 
 
 def blank(values: pl.Series) -> pl.Series:
-    """Return which texts are missing or hold only blanks."""
-    return values.is_null() | (values.str.strip_chars() == "").fill_null(False)
+    """Return which texts are missing, hold only blanks or a usual mark of a missing time."""
+    return values.is_null() | values.str.strip_chars().str.to_lowercase().is_in(_MISSING).fill_null(False)
 
 
-def read_texts(values: pl.Series, order: str, known: str, group: pl.Series | None) -> Read:
+def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read:
     """Return texts as times.
 
     Args:
         values: the column.
-        order: the part that comes first in 31/01/2024: "day", "month", "year", or "" to decide by all values.
-        known: the way of writing that was learnt, "" if none was.
+        hints: what was learnt or given.
         group: the series of each value, which decides what steps are regular; None for a single one.
 
     Raises:
         DataError: a value that no way of writing reads, or an order that the values leave open.
     """
+    given, order = values, hints.order
     sample = _sample(values)
-    found = writings_of(sample)
+    values = plain_signs(values, sample)
+    starts = starts_of_spans(values, _sample(values) if values is not given else sample, hints.spans)
+    spans, values = starts is not values, starts
+    sample = _sample(values) if values is not given else sample
+    found, language = _writings(sample, hints.writing), ""
+    if not found or hints.language:
+        english, spoken = english_names(values, hints.language)
+        translated = _sample(english)
+        if read := _writings(translated, hints.writing) if len(translated) else []:
+            values, sample, found, language = english, translated, read, spoken
     if len(values) >= _LONG and found and found[0].name == ISO:
         plain = _plain(values, sample)
         if plain is not None:
             return plain
     absent = blank(values)
-    best: tuple[int, int, Writing] | None = None
+    best: tuple[int, Writing] | None = None
     for writing in found:
-        parts = parts_of(values, writing)
+        if writing.name == SEASON and sample.n_unique() < 2:
+            continue  # a single 2010/11 is a month
+        parts = parts_of(values, writing, hints.zone)
         read = _orders(values, parts, absent, order, writing, group) if "a" in parts.found.columns else {
             "": _moments(parts, "")}  # fmt: skip
         misses = {first: _first_miss(times, absent) for first, times in read.items()}
         for first, times in read.items():
             if misses[first] is None:
-                if writing.name == "Jan 2024" and writing.name != known:
+                if writing.name == "Jan 2024" and writing.name != hints.writing:
                     _refuse_days(values, parts, times, group)
+                if "quarter" in parts.found.columns:
+                    _refuse_thirds(given, parts)
                 offsets = parts.offsets if parts.offsets.null_count() < len(parts.offsets) else None
-                return Read(times.alias(values.name), offsets, parts.places, writing.name, first)
+                return Read(times.alias(values.name), offsets, parts.places, writing.name, first, language, spans)
         row = max(miss for miss in misses.values() if miss is not None)
-        best = max(best, (row, -len(found), writing), key=lambda one: one[0]) if best else (row, -len(found), writing)
+        best = max(best, (row, writing), key=lambda one: one[0]) if best else (row, writing)
     row = best[0] if best else _first_odd(values, absent, sample)
-    wrong = f"{values[row]!r} in row {row}"
-    likely = f"times written like {known}, as in training" if known else _EXAMPLES
-    if order and best and best[2].name == THREE_NUMBERS:
+    known = hints.writing
+    likely = f"times written like {known}, as in training" if known and hints.learnt else _EXAMPLES
+    if order and best and best[1].name == THREE_NUMBERS:
         likely = f"times with the {order} first, such as {_example(order)}"
     raise DataError(
-        message(f"column {values.name!r}", expected=likely, received=wrong, remedy="name the format with time_format=")
-    )
+        message(f"column {values.name!r}", expected=likely, received=f"{given[row]!r} in row {row}",
+                remedy=_remedy(str(given[row])))
+    )  # fmt: skip
+
+
+def _writings(sample: pl.Series, known: str) -> list[Writing]:
+    """Return the writings that fit a sample, the known one first."""
+    found = writings_of(sample)
+    first = BY_NAME.get(known)
+    if first is None or not sample.str.contains(first.pattern).all():
+        return found
+    return [first, *(one for one in found if one is not first)]
+
+
+def _remedy(text: str) -> str:
+    """Return what settles a text that cannot be read."""
+    if re.fullmatch(_NO_DATE, text):
+        return "give the date as well, or the time as a number of hours, minutes or seconds"
+    return "name the format with time_format="
 
 
 def _example(order: str) -> str:
@@ -124,12 +186,12 @@ def _plain(values: pl.Series, sample: pl.Series) -> Read | None:
 
 
 def _with_offsets(values: pl.Series, instants: pl.Series) -> Read:
-    """Return instants as times of their single offset, or of UTC if they have several."""
-    written = values.str.extract(_OFFSET).unique().drop_nulls()
-    minutes = {_minutes(text) for text in written.to_list()}
-    offset = minutes.pop() if len(minutes) == 1 else 0
-    offsets = pl.select(pl.when(instants.is_not_null()).then(pl.lit(offset, dtype=pl.Int32))).to_series()
-    return Read(instants.dt.replace_time_zone(None).dt.offset_by(f"{offset}m"), offsets, [], ISO)
+    """Return instants with the offsets that they were written with."""
+    written = values.str.extract(_OFFSET)
+    minutes = {text: _minutes(text) for text in written.unique().drop_nulls().to_list()}
+    offsets = written.replace_strict(minutes, default=None, return_dtype=pl.Int32)
+    naive = instants.dt.replace_time_zone(None).to_physical() + offsets.cast(pl.Int64) * _MINUTE
+    return Read(naive.cast(pl.Datetime("us")).alias(values.name), offsets, [], ISO)
 
 
 def _minutes(offset: str) -> int:
@@ -242,4 +304,17 @@ def _refuse_days(values: pl.Series, parts: Parts, times: pl.Series, group: pl.Se
             message(f"column {values.name!r}", expected="times with a year",
                     received=f"{values[row]!r} in row {row}, which is a day or a month",
                     remedy='give time_format="%b-%y" if these are months of years')
+        )  # fmt: skip
+
+
+def _refuse_thirds(values: pl.Series, parts: Parts) -> None:
+    """Refuse 2024-T1 to 2024-T3 of several years: thirds of a year in some countries, quarters in others."""
+    letters = values.str.contains(r"(?i)\bt\s?\d|\dt\d").fill_null(False)
+    quarters = parts.found["quarter"].drop_nulls()
+    if letters.any() and int(quarters.max() or 0) == _THIRDS and parts.found["year"].n_unique() > 1:  # type: ignore[call-overload]
+        row = int(letters.arg_max() or 0)
+        raise DataError(
+            message(f"column {values.name!r}", expected="quarters of a year, 1 to 4",
+                    received=f"{values[row]!r} in row {row}, and none is a fourth",
+                    remedy="write dates such as 2024-05-01")
         )  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from unrolled.data.zone_names import home_of_midnights, home_of_offsets
 from unrolled.errors import DataError, message
 
 _UNCHANGING = {  # zones of offsets that are no whole hours, and whose clocks do not change today
@@ -10,7 +11,7 @@ _UNCHANGING = {  # zones of offsets that are no whole hours, and whose clocks do
     570: "Australia/Darwin", 525: "Australia/Eucla", -570: "Pacific/Marquesas",
 }  # fmt: skip
 _HOUR, _MOST_HOURS = 60, 12
-_MINUTE = 60_000_000  # microseconds
+_MINUTE, _DAY = 60_000_000, 86_400_000_000  # microseconds
 US = pl.Datetime("us")
 _HOURS = (1, 24)  # a change of the clocks skips at most an hour; a change of the date line skips a day
 
@@ -39,21 +40,74 @@ def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | 
     if zone is not None and bare.any():
         local = localised(naive.set(~bare, None), zone).dt.convert_time_zone("UTC")
         instants = instants.zip_with(~bare, local)
-    distinct = offsets.drop_nulls().unique()
-    single = zone_of(int(distinct[0])) if len(distinct) == 1 else "UTC"
-    wanted = zone or (places[0] if len(places) == 1 else single)
-    try:
-        return instants.dt.convert_time_zone(wanted)
-    except pl.exceptions.ComputeError as fault:
+    if zone is None:
+        zone = _known_zone(naive, places[0]) if len(places) == 1 else _home(naive, instants, offsets)
+    return instants.dt.convert_time_zone(zone)
+
+
+def _home(naive: pl.Series, instants: pl.Series, offsets: pl.Series) -> str:
+    """Return the zone of offsets: that of a single one, the usual one whose clocks have them all, or UTC.
+
+    Raises:
+        DataError: midnights of several offsets that are of no usual zone, as no clock gives the next ones.
+    """
+    distinct = offsets.drop_nulls().unique(maintain_order=True)
+    if len(distinct) == 1:
+        return zone_of(int(distinct[0]))
+    zone = home_of_offsets(instants, offsets)
+    if zone is None and len(distinct) and (naive.drop_nulls().cast(US).to_physical() % _DAY == 0).all():
+        rows = [int((offsets == one).fill_null(False).arg_max() or 0) for one in distinct[:2].to_list()]
+        shown = " and ".join(f"{_written(int(offsets[row]))} in row {row}" for row in rows)
         raise DataError(
-            message(f"column {naive.name!r}", expected="names of zones such as [Europe/Berlin]",
-                    received=f"[{wanted[:80]}]")
-        ) from fault  # fmt: skip
+            message(f"column {naive.name!r}", expected="midnights of one zone", received=shown,
+                    remedy='give the zone with zone=, such as zone="Europe/Berlin"')
+        )  # fmt: skip
+    return zone or "UTC"
+
+
+def _written(minutes: int) -> str:
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // _HOUR:02}:{abs(minutes) % _HOUR:02}"
 
 
 def _instants(naive: pl.Series, offsets: pl.Series) -> pl.Series:
     ticks = naive.cast(US).to_physical() - offsets.cast(pl.Int64) * _MINUTE
     return ticks.alias(naive.name).cast(US).dt.replace_time_zone("UTC")
+
+
+def single_place(naive: pl.Series, places: list[str]) -> str | None:
+    """Return the zone that all times name, None if none does.
+
+    Raises:
+        DataError: several zones.
+    """
+    if len(places) > 1:
+        raise DataError(
+            message(f"column {naive.name!r}", expected="times of one zone", received=", ".join(places[:3]),
+                    remedy="write the times with their offsets, such as 2024-01-31 05:00+01:00")
+        )  # fmt: skip
+    return _known_zone(naive, places[0]) if places else None
+
+
+def _known_zone(naive: pl.Series, place: str) -> str:
+    """Return the name of a zone that times bear; DataError for one that is unknown."""
+    name = "UTC" if place.upper() == "UTC" else place
+    try:
+        pl.Series([0]).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(name)
+    except pl.exceptions.PolarsError as fault:
+        raise DataError(
+            message(
+                f"column {naive.name!r}", expected="the name of a zone, such as Europe/Berlin", received=repr(place)
+            )
+        ) from fault
+    return name
+
+
+def local_midnights(times: pl.Series) -> pl.Series:
+    """Return times in UTC that are midnights of a zone whose clocks change as times of that zone; others unchanged."""
+    if not (isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone == "UTC"):
+        return times
+    zone = home_of_midnights(times)
+    return times if zone is None else times.dt.convert_time_zone(zone)
 
 
 def zone_of(minutes: int) -> str:
@@ -71,6 +125,8 @@ def zone_of(minutes: int) -> str:
 
 def localised(naive: pl.Series, zone: str, group: pl.Series | None = None) -> pl.Series:
     """Return local times of a zone; an hour that the clocks repeat is the earlier one at first, then the later one.
+
+    In a series that is written newest first it is the other way round.
 
     Args:
         naive: datetimes without a zone.
@@ -96,7 +152,10 @@ def localised(naive: pl.Series, zone: str, group: pl.Series | None = None) -> pl
         )  # fmt: skip
     names = [naive.name] if group is None else ["series", naive.name]
     frame = naive.to_frame() if group is None else pl.DataFrame([group.alias("series"), naive])
-    again = frame.select(pl.int_range(pl.len()).over(names) > 0).to_series()
+    falls = pl.col(naive.name).diff().dt.total_microseconds().sign().sum() < 0
+    place, count = pl.int_range(pl.len()).over(names), pl.len().over(names)
+    newest_first = falls if group is None else falls.over("series")
+    again = frame.select(pl.when(newest_first).then((place == 0) & (count > 1)).otherwise(place > 0)).to_series()
     side = (
         pl.Series(["earliest"])
         .new_from_index(0, len(naive))

@@ -1,45 +1,65 @@
-"""Time columns: their reading without options, and a report of irregular timestamps."""
+"""Time columns: their reading without options, and a report of repeated and missing times and of the calendar."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
 import polars as pl
 
+from unrolled.data.calendars.calendars import Calendars
 from unrolled.data.forks import check_fork
 from unrolled.data.time_forms import read_times
+from unrolled.data.time_moments import to_moments
+
+_DESCRIBED = 100  # series whose calendars are learnt for the description
 
 
 @dataclass(frozen=True)
 class TimeReport:
-    """Counts of irregularities in the timestamps of a long-format table.
+    """Counts of irregularities in the timestamps of a long-format table, and its calendar in words.
 
     Args:
-        step: the usual distance between neighbours, a timedelta or a number; None with fewer than two rows.
-        irregular: neighbours at another distance (months of 28 to 31 days count as regular).
         duplicates: rows whose group and time occurred before; the last one is kept.
         missing: timestamps that are null.
         series: number of groups.
         separated_by: where many timestamps are duplicated, the columns that would tell the series apart.
+        times: the times of each row, from which the calendar is learnt.
+        names: the series of each row; None for a single one.
     """
 
-    step: Any
-    irregular: int
     duplicates: int
     missing: int
     series: int
     separated_by: tuple[str, ...] = ()
+    times: pl.Series = field(default_factory=pl.Series, repr=False, compare=False)
+    names: pl.Series | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def calendar(self) -> str:
+        """Which times follow each other, such as "daily, Monday to Saturday", of the first 100 series."""
+        frame = pl.DataFrame([self.times.alias("time")]).drop_nulls()
+        if self.names is not None:
+            frame = pl.DataFrame([self.times.alias("time"), self.names.alias("name")]).drop_nulls("time")
+            frame = frame.filter(
+                pl.col("name").is_in(frame["name"].unique(maintain_order=True).head(_DESCRIBED).implode())
+            )
+        parts = [frame] if self.names is None else frame.partition_by("name", maintain_order=True)
+        series = {place: np.unique(to_moments(part["time"])) for place, part in enumerate(parts)}
+        if not any(len(times) > 1 for times in series.values()):
+            return "no step, as no series has two times"
+        kind = self.times.dtype
+        return str(Calendars.learn(series, (kind.time_zone or "") if isinstance(kind, pl.Datetime) else ""))
 
     def __str__(self) -> str:
         notes = [
             f"{count} {name}"
             for count, name in (
-                (self.irregular, "irregular steps"),
                 (self.duplicates, "duplicated timestamps (the last is kept)"),
                 (self.missing, "missing timestamps"),
             )
             if count
         ]
-        return f"{self.series} series, step {self.step}" + (": " + ", ".join(notes) if notes else ", regular")
+        return ", ".join([f"{self.series} series: {self.calendar}", *notes])
 
 
 def parse_times(values: pl.Series) -> pl.Series:
@@ -55,24 +75,11 @@ def parse_times(values: pl.Series) -> pl.Series:
 def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeReport:
     """Count the irregularities in a frame that is sorted by group and time."""
     keys = [time] if group is None else [group, time]
-    distinct = frame.unique(subset=keys, keep="last", maintain_order=True).drop_nulls(time)
-    gap = pl.col(time).diff()
-    gaps = distinct.select(gap if group is None else gap.over(group)).to_series().drop_nulls()
-    step = gaps.mode().min() if len(gaps) else None
-    irregular = int((gaps != step).sum()) if len(gaps) else 0
-    if irregular and gaps.dtype == pl.Duration and _calendar(gaps):
-        irregular = 0
+    known = frame.select(keys).drop_nulls(time)
     return TimeReport(
-        step=step,
-        irregular=irregular,
-        duplicates=frame.drop_nulls(time).height - distinct.height,
+        duplicates=known.height - known.unique().height,
         missing=frame[time].null_count(),
         series=1 if group is None else frame[group].n_unique(),
+        times=frame[time],
+        names=None if group is None else frame[group],
     )
-
-
-def _calendar(gaps: pl.Series) -> bool:
-    """Return whether steps of unequal days are whole months, quarters or years."""
-    days = gaps.dt.total_days()
-    low, high = int(days.min() or 0), int(days.max() or 0)  # type: ignore[arg-type]
-    return any(first <= low and high <= last for first, last in ((28, 31), (89, 92), (365, 366)))

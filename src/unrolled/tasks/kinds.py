@@ -166,7 +166,7 @@ class ReadsSeries(Described):
 
     @property
     def time_form_(self: Any) -> TimeForm | None:
-        return self.panel_.time_form
+        return self.panel_.form
 
 
 class ReadsWatched(Described):

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
+import polars as pl
 import torch
 
 from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, nothing_to_learn, unflatten, values_of
+from unrolled.data.time_forms import TimeForm, read_times
+from unrolled.data.time_options import TimeOptions
 from unrolled.errors import DataError, UnsupportedError, message
 from unrolled.ragged import Ragged
 
@@ -26,11 +29,17 @@ class TimeFeatures(Codec):
     """A codec of a time as sine and cosine of its phase in each cycle, and its position in the span seen by `fit`.
 
     Cycles that the data do not resolve are left out: hours for daily data, weekdays for monthly data.
-    Times are read as wall-clock times; a time zone is ignored. Plain numbers give the position only.
+    Times are read as wall-clock times; a time zone is ignored. Plain numbers give the position only. Texts are read in
+    every form that a table's times may have (`docs/times.md`), and decoded as ISO 8601.
 
     Args:
-        column: dates, times, ISO 8601 text or numbers; or lists of them.
+        column: dates, times, text or numbers; or lists of them.
         position: add the position: 0 at the first time seen by `fit`, 1 at the last, beyond 1 after it.
+        day_first: whether 01/02/2021 is February 1; None: decided by all values.
+        time_format: the format of texts, in the letters of strptime; None: recognised.
+
+    Raises:
+        OptionError: a format without a letter of strptime.
 
     Attributes:
         features_: the names of the cycles in use.
@@ -52,9 +61,14 @@ class TimeFeatures(Codec):
     span_: float
     grid_: int  # the largest unit that all gaps between times are whole multiples of; 0 for numbers
 
-    def __init__(self, column: str, position: bool = True) -> None:
+    def __init__(
+        self, column: str, position: bool = True, day_first: bool | None = None, time_format: str | None = None
+    ) -> None:
         self.column = column
         self.position = position
+        self.day_first = day_first
+        self.time_format = time_format
+        TimeOptions(day_first, time_format)  # refuses what is none
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -69,9 +83,21 @@ class TimeFeatures(Codec):
         per_step: bool | None = None
         form: dict[str, Any] = {}
         parts: list[np.ndarray] = []
+        texts: dict[str, int] = {}  # the first record of each
         for start, chunk in chunks(records):
-            values, _, per_step = self._read(chunk, start, per_step, form)
+            flat, lengths, per_step = self._flat(chunk, start, per_step)
+            form = form or next((_form(value) for value in flat if value is not None), {})
+            rows = (start + np.repeat(np.arange(len(lengths)), lengths)).tolist()
+            others = range(len(flat))
+            if form.get("kind") == "text":
+                written = {place for place in others if isinstance(flat[place], str)}
+                others = [place for place in others if place not in written]
+                for place in sorted(written):
+                    texts.setdefault(flat[place], rows[place])
+            values = self._times([flat[place] for place in others], [rows[place] for place in others], form)
             parts.append(np.unique(values[~_absent(values)]))
+        if texts:
+            parts.append(np.unique(self._learn_texts(texts, form)))
         times = np.unique(np.concatenate(parts)) if parts else np.empty(0)
         if per_step is None or not len(times):
             raise nothing_to_learn(self.columns)
@@ -95,7 +121,8 @@ class TimeFeatures(Codec):
 
     def encode(self, records: Sequence[Record]) -> Ragged:
         self._require_fit()
-        times, lengths, _ = self._read(records, 0, self.per_step_, dict(self.form_))
+        flat, lengths, _ = self._flat(records, 0, self.per_step_)
+        times = self._times(flat, np.repeat(np.arange(len(lengths)), lengths), self.form_)
         absent = _absent(times)
         times = np.where(absent, self.first_, times)
         features = []
@@ -133,23 +160,53 @@ class TimeFeatures(Codec):
             return value.isoformat(self.form_["separator"], "microseconds")[: self.form_["length"]]
         return value.date() if kind == "date" else value
 
-    def _read(
-        self, records: Sequence[Record], start: int, per_step: bool | None, form: dict[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray, bool | None]:
-        """Return all times end to end: microseconds (int64), or numbers (float64); lengths (B,); whether lists."""
+    def _flat(
+        self, records: Sequence[Record], start: int, per_step: bool | None
+    ) -> tuple[list[Any], np.ndarray, bool | None]:
+        """Return all values end to end, lengths (B,), and whether the column holds lists."""
         raw = values_of(records, self.column)
         per_step = holds_lists(raw, self.column, start, per_step)
-        flat, lengths = flatten(raw, bool(per_step))
-        if not form:
-            form.update(next((_form(value) for value in flat if value is not None), {}))
+        return *flatten(raw, bool(per_step)), per_step
+
+    def _times(self, flat: Sequence[Any], rows: Sequence[int] | np.ndarray, form: Mapping[str, Any]) -> np.ndarray:
+        """Return times as microseconds (int64), or numbers (float64); `rows` are the records of the values."""
         read = _to_number if form.get("kind") == "number" else _to_microseconds
-        times = [read(value) for value in flat]
+        if "times" in form:  # texts of another form than ISO 8601
+            places = [place for place, value in enumerate(flat) if isinstance(value, str)]
+            written = TimeForm.from_json(form["times"]).parse(pl.Series(self.column, [flat[place] for place in places]))
+            moments = dict(zip(places, _walls(written).tolist(), strict=True))
+            times = [moments[place] if place in moments else read(value) for place, value in enumerate(flat)]
+        else:
+            times = [read(value) for value in flat]
         if None in times:
             step = times.index(None)
-            row = start + int(np.searchsorted(np.cumsum(lengths), step, side="right"))
             expected = "a number" if read is _to_number else "a date, a time or ISO 8601 text"
-            raise bad_value(self.column, row, expected, flat[step])
-        return np.array(times, dtype=np.float64 if read is _to_number else np.int64), lengths, per_step
+            raise bad_value(self.column, int(rows[step]), expected, flat[step])
+        return np.array(times, dtype=np.float64 if read is _to_number else np.int64)
+
+    def _learn_texts(self, texts: Mapping[str, int], form: dict[str, Any]) -> np.ndarray:
+        """Return the times of texts; a form other than ISO 8601 is kept under "times" of the form."""
+        times = [_to_microseconds(text) for text in texts]
+        if self.day_first is None and self.time_format is None and None not in times:
+            return np.array(times, dtype=np.int64)
+        try:
+            options = TimeOptions(self.day_first, self.time_format)
+            read, found = read_times(pl.Series(self.column, list(texts)), options)
+        except DataError as fault:
+            odd = [text for text, time in zip(texts, times, strict=True) if time is None]
+            if 2 * len(odd) > len(texts):
+                raise
+            raise bad_value(self.column, texts[odd[0]], "a date, a time or ISO 8601 text", odd[0]) from fault
+        if found.kind == "number":
+            raise bad_value(self.column, 0, "a date or a time as text", next(iter(texts)))
+        form.update(separator="T", length=10 if found.kind == "date" else 19, times=found.to_json())
+        return _walls(read)
+
+
+def _walls(times: pl.Series) -> np.ndarray:
+    """Return dates, or datetimes by their own clocks, in microseconds; _MISSING for a null."""
+    plain = times if times.dtype == pl.Date else times.dt.replace_time_zone(None)
+    return plain.cast(pl.Datetime("us")).to_physical().fill_null(_MISSING).to_numpy()
 
 
 def _form(value: Any) -> dict[str, Any]:

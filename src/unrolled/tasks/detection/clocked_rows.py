@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.grids import DAY, MonthDays, WeekSlots
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.grids import DAY, MonthDays, Turns, WeekSlots
 
 CYCLES = (1, 7)  # days in a cycle of the calendar
 CYCLES_SEEN = 1.5  # a cycle is read if the training data cover it at least this many times
@@ -67,7 +67,7 @@ def cycles_of(usual: Calendar, series: Sequence[np.ndarray]) -> list[int]:
         usual: the most common calendar.
         series: times of each series.
     """
-    if isinstance(usual.grid, MonthDays) or not usual.dated:
+    if isinstance(usual.grid, MonthDays | Turns) or not usual.dated:
         return []
     longest = max(float((times[-1] - times[0]) / np.timedelta64(1, "us")) for times in series if len(times))
     return [days for days in CYCLES if 2 * usual.grid.size <= days * DAY and longest >= CYCLES_SEEN * days * DAY]

@@ -140,10 +140,7 @@ class Detector(ReadsWatched, Task):
         self._fitted()
         rows = self._rows(self._source(data))
         self.keeping_.note_unseen(rows)
-        if isinstance(self.plan_, SeriesPlan):
-            for one in rows:
-                self.plan_.calendars.of(one.name, one.times)  # refuses another step than that of training
-        return rows
+        return self.plan_.calendars.followed(rows) if isinstance(self.plan_, SeriesPlan) else rows
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -246,6 +243,8 @@ class Detector(ReadsWatched, Task):
 
     def detect(self, data: Any) -> pl.DataFrame:
         """Score each row: return a table with one row per row of the data.
+
+        Of several series, one at another step than in training is left out, with a warning that names it.
 
         Rows that follow those read so far of their series continue it; others start a new series, with a warm-up.
 

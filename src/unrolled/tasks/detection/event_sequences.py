@@ -10,12 +10,12 @@ from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
 from unrolled.codecs.tables.category import Categories
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.grids import EvenSteps
 from unrolled.data.time_zones import to_wall
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
 from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.grids import EvenSteps
 
 LONGEST = 8.0  # maximum of the logarithm of a pause in units of the usual pause; larger ones are clipped
 

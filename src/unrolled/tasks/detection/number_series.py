@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from unrolled.codecs.base import Codec, Spec
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.calendars import Calendars
 from unrolled.data.time_zones import to_wall
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
@@ -20,8 +22,6 @@ from unrolled.nn.output import Output
 from unrolled.reading_report import note
 from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases, filled_rows, steps_of_cycle
 from unrolled.tasks.season import find_season
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.calendars import Calendars
 
 LARGEST = 8.0  # features are clipped to this, in spreads
 FURTHEST = 100.0  # targets are clipped to this, in spreads

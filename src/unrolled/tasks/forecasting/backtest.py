@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.errors import DataError, message, whole_number
 from unrolled.metrics.scores import mean
-from unrolled.tasks.forecasting.step_features import Plan
+from unrolled.tasks.forecasting.plan import Plan
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 from unrolled.tasks.shared.option_checks import MOST_STEPS
@@ -53,7 +53,7 @@ def choose_origins(
     stride = whole_number("stride", stride, 1, MOST_STEPS)
     places, owner = [], []
     for index, one in enumerate(series):
-        begin = one.unread or min(max(plan.context_length, plan.season), max(1, len(one) - horizon))
+        begin = one.unread or min(max(plan.context_length, plan.season_of(one)), max(1, len(one) - horizon))
         if first is not None:
             begin = max(1, first[index])
         known = np.flatnonzero(~np.isnan(one.values))
@@ -139,27 +139,27 @@ def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
     return errors[np.isfinite(errors)]
 
 
-def mean_naive_errors(series: Iterable[Series], season: int) -> dict[str, float]:
+def mean_naive_errors(series: Iterable[Series], plan: Plan) -> dict[str, float]:
     """Return the unit of MASE of each series by its name; the parts of one series count together, step by step.
 
     Args:
         series: training data; of a series that starts with remembered steps, only the new ones count.
-        season: season length in steps.
+        plan: gives the season of each series.
     """
     errors: dict[str, list[np.ndarray]] = {}
     for one in series:
-        errors.setdefault(str(one.name), []).append(naive_errors(one.values, season, one.unread))
+        errors.setdefault(str(one.name), []).append(naive_errors(one.values, plan.season_of(one), one.unread))
     means = {name: mean(np.concatenate(parts)) for name, parts in errors.items()}
     return {name: error for name, error in means.items() if np.isfinite(error)}
 
 
-def mase_units(series: Sequence[Series], origins: Origins, season: int, training: Mapping[str, float]) -> np.ndarray:
+def mase_units(series: Sequence[Series], origins: Origins, plan: Plan, training: Mapping[str, float]) -> np.ndarray:
     """Return the unit of MASE of each forecast, (M,); NaN where no value changed before it.
 
     Args:
         series: the series that are forecast.
         origins: the origins of the forecasts.
-        season: season length in steps.
+        plan: gives the season of each series.
         training: units from the training data by name. A series that does not continue those data gets a unit from its
             own steps before the first scored one.
     """
@@ -168,5 +168,5 @@ def mase_units(series: Sequence[Series], origins: Origins, season: int, training
     units = np.full(len(series), np.nan)
     for index, one in enumerate(series):
         error = training.get(str(one.name)) if one.unread else None
-        units[index] = mean(naive_errors(one.values[: first[index]], season)) if error is None else error
+        units[index] = mean(naive_errors(one.values[: first[index]], plan.season_of(one))) if error is None else error
     return np.where(units > 0, units, np.nan)[origins.owner]

@@ -17,7 +17,8 @@ from unrolled.state_forms import Also, Array, Chars, Either, Exactly, Form, Many
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecasting.forecasts import answer_columns
-from unrolled.tasks.forecasting.step_features import Plan
+from unrolled.tasks.forecasting.plan import Plan
+from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
@@ -90,7 +91,7 @@ class ForecastSteps:
         if not all(isinstance(row, dict) and all(isinstance(name, str) for name in row) for row in kept.waiting):
             return False
         (one,) = self._panel.read(self._table(list(kept.waiting)), None, self._horizon)
-        return not len(one) and (kept.tail is None or one.name == kept.tail[0])
+        return one.fault is None and not len(one) and (kept.tail is None or one.name == kept.tail[0])
 
     def initial_state(self) -> StreamState:
         return StreamState(tuple(_Kept()), _NOTHING)
@@ -141,6 +142,7 @@ class ForecastSteps:
         source = self._table([*kept.waiting, *rows])
         ahead = events[-1].get(FUTURE) if isinstance(events[-1], Mapping) else None
         read = panel.read(source, None if ahead is None else self._ahead(ahead), self._horizon)
+        left_out(read)
         if len(read) != 1:
             names = [one.name for one in read]
             raise DataError(message("event", expected="rows of one series in a stream", received=repr(names)))
@@ -184,7 +186,7 @@ class ForecastSteps:
             raise DataError(
                 message("event", expected="a record with one value for each column", received=received)
             ) from fault
-        return Table(frame, self._panel.time, self._panel.group, self._panel.time_form)
+        return Table(frame, self._panel.time, self._panel.group, self._panel.form)
 
     def _answer(self, series: Series, answer: np.ndarray) -> dict[str, Any]:
         times = series.calendar.after(series.times[-1], np.arange(1, self._horizon + 1))

@@ -14,7 +14,9 @@ from unrolled.baselines.registry import forecast_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
+from unrolled.data.calendars.public_holidays import read_holidays
 from unrolled.data.source import Source, Table
+from unrolled.data.time_moments import moment_of
 from unrolled.errors import OptionError, message, single, unknown, whole_number
 from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
@@ -32,15 +34,15 @@ from unrolled.tasks.forecasting.backtest import (
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
 from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
+from unrolled.tasks.forecasting.plan import RIVALS, Plan
+from unrolled.tasks.forecasting.seasonal_baseline import at_seasons
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_of, tails_to_tensors
-from unrolled.tasks.forecasting.step_features import RIVALS, Plan, Steps, make_plan, scales_of
+from unrolled.tasks.forecasting.step_features import Steps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel
-from unrolled.tasks.series.public_holidays import read_holidays
 from unrolled.tasks.series.series import Series
-from unrolled.tasks.series.time_column import read_time
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
 from unrolled.training.weights import under
@@ -158,7 +160,7 @@ class Forecaster(ReadsSeries, Task):
         if panel is None:
             return long_table(data, self.target, wide=wide)
         time = None if panel.time == STEP else panel.time
-        return long_table(data, self.target, time, panel.group, wide, panel.time_form)
+        return long_table(data, self.target, time, panel.group, wide, panel.form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
@@ -171,7 +173,7 @@ class Forecaster(ReadsSeries, Task):
         assert future is None or isinstance(future, Table)
         series = self.panel_.read(source, future, self.horizon)
         note("unseen series", sum(one.name not in self.tails_ for one in series))
-        return [self.panel_.join(self.tails_.get(one.name), one, self.plan_.lookback) for one in series]
+        return self.panel_.readable(series, self.tails_, self.plan_.lookback)
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class Forecaster(ReadsSeries, Task):
             series = [] if table is None else self._read(table)
             self.tails_ |= tails_of(series, self.plan_)
             parts += series
-        self.naive_errors_ = mean_naive_errors(parts, self.season_)  # also of the validation steps
+        self.naive_errors_ = mean_naive_errors(parts, self.plan_)  # also of the validation steps
         return self
 
     def _learn(self, source: Source) -> None:
@@ -229,7 +231,7 @@ class Forecaster(ReadsSeries, Task):
         sizes = Steps(panel, self.plan_, series[:1])
         self.sizes_ = [sizes.step_size, sizes.ahead_size]
         self.season_ = self.plan_.season
-        self.naive_errors_ = mean_naive_errors(every, self.season_)
+        self.naive_errors_ = mean_naive_errors(every, self.plan_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
         self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
 
@@ -253,7 +255,7 @@ class Forecaster(ReadsSeries, Task):
             **{name: count for name, count in self.counts_.items() if count},
             "steps": examples.num_steps,
             "step": str(self.panel_.calendars),
-            "season": plan.season,
+            "season": plan.shown_season,
             "learnt on": "logarithms" if plan.log else "values",
             "corrects the naive forecast": plan.anchor,
             "context length": plan.context_length,
@@ -332,7 +334,7 @@ class Forecaster(ReadsSeries, Task):
         self._fitted()
         stride = whole_number("stride", stride, 1, MOST_STEPS)
         series = self._read(self._source(data))
-        edge = None if start is None else read_time(single(start), self.panel_.form)
+        edge = None if start is None else moment_of(single(start), self.panel_.form, "start")
         first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
         origins = choose_origins(self.plan_, series, self.horizon, stride, first)
         answers = self._forecast(series, origins.owner, origins.places)
@@ -357,14 +359,14 @@ class Forecaster(ReadsSeries, Task):
         origins = choose_origins(self.plan_, series, self.horizon)
         answers = self._forecast(series, origins.owner, origins.places)
         histories = [series[i].values[: p + 1] for i, p in zip(origins.owner, origins.places, strict=True)]
-        rivals = {one.name: np.asarray(one.predict(histories)) for one in self.baselines_.values()}
-        if self.rival_ is not None:
-            other: Any = self.rival_
+        fitted = at_seasons(self.baselines_.values(), [*map(self.plan_.season_of, series)], origins.owner)
+        rivals = {one.name: one.predict(histories) for one in fitted}
+        other: Any = self.rival_
+        if other is not None:
             points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
             rivals["causal convolution net of the same size"] = points
         quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
-        units, points = mase_units(series, origins, self.season_, self.naive_errors_), point_of(answers, self.quantiles)
-        fitted: Any = self.baselines_.values()
+        units, points = mase_units(series, origins, self.plan_, self.naive_errors_), point_of(answers, self.quantiles)
         spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
         return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
 
@@ -383,10 +385,8 @@ class Forecaster(ReadsSeries, Task):
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.panel_ = Panel.from_json(data["panel"])
         self.plan_ = Plan.from_json(data["plan"])
-        self.sizes_ = data["sizes"]
-        self.season_ = self.plan_.season
-        self.counts_ = data["counts"]
-        self.naive_errors_ = data["naive_errors"]
+        self.sizes_, self.season_ = data["sizes"], self.plan_.season
+        self.counts_, self.naive_errors_ = data["counts"], data["naive_errors"]
 
     def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         record, tensors = super()._to_record()

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from unrolled.batch import Batch
 from unrolled.tasks.forecasting.backtest import with_names
-from unrolled.tasks.forecasting.step_features import Plan, Steps
+from unrolled.tasks.forecasting.plan import Plan
+from unrolled.tasks.forecasting.step_features import Steps
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.step_features import Plan
+from unrolled.tasks.forecasting.plan import Plan
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 

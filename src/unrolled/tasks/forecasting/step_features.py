@@ -4,93 +4,24 @@ All inputs of a step depend on that step and those before it, at most `Plan.look
 does not depend on where the table begins, and nothing after the step can leak into it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unrolled.batch import Batch
-from unrolled.errors import ArtifactError, message
 from unrolled.ragged import Ragged
-from unrolled.tasks.season import find_season, wants_logarithms
+from unrolled.tasks.forecasting.plan import ANCHORS, RIVALS, Plan, find_seasons
+from unrolled.tasks.season import wants_logarithms
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 
-ANCHORS = (
-    "last",
-    "mean",
-    "season",
-    "shifted season",
-    "moved season",
-)  # naive forecasts; the best on the training data is corrected
-RIVALS = len(ANCHORS)  # the others and the season before last
-STEP_FEATURES = 6  # per step, without covariates
 LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot dominate the network
 MIN_RESIDUALS = 10
 LONG = 4  # seasons; a shorter series is also learnt from within its first season
 SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure scales
-
-
-@dataclass
-class Plan:
-    """How series are converted to numbers; learnt from the training data and saved with the model.
-
-    Args:
-        horizon: steps ahead.
-        context_length: steps the network reads before a forecast.
-        season: season length in steps; 1 = none.
-        log: learn logarithms of the values.
-        floor: smallest value whose logarithm is taken.
-        anchor: the naive forecast that the network corrects.
-        scales: typical error of the naive forecast, by series; the unit of the network's answers.
-        common_scale: their median, for a series too short to measure.
-        step_scales: spread of each step feature.
-        ahead_scales: spread of each rival forecast's difference to the anchor.
-        bias: quantiles of the naive forecast's errors in the network's unit, by step ahead.
-    """
-
-    horizon: int
-    context_length: int
-    season: int = 1
-    log: bool = False
-    floor: float = 0.0
-    anchor: str = "last"
-    scales: dict[str, float] = field(default_factory=dict)
-    common_scale: float = 1.0
-    step_scales: list[float] = field(default_factory=list)
-    ahead_scales: list[float] = field(default_factory=list)
-    bias: list[list[float]] = field(default_factory=list)
-
-    @property
-    def lookback(self) -> int:
-        """Number of steps up to and including an origin that its forecast depends on."""
-        return self.context_length + max(self.context_length, 2 * self.season) + 1
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Convert values to the scale of training."""
-        return np.log(np.maximum(values, self.floor)) if self.log else values
-
-    def restore(self, values: np.ndarray) -> np.ndarray:
-        """Undo `transform`."""
-        with np.errstate(over="ignore"):
-            return np.exp(values) if self.log else values
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Restore what `to_json` returned; ArtifactError unless there is one scale per feature."""
-        plan = cls(**data)
-        for name, size in (("step_scales", STEP_FEATURES), ("ahead_scales", RIVALS)):
-            if len(getattr(plan, name)) not in (0, size):
-                raise ArtifactError(message(name, expected=f"{size} numbers", received=getattr(plan, name)))
-        return plan
 
 
 def make_plan(
@@ -104,8 +35,10 @@ def make_plan(
         quantiles: which quantiles of the errors to store.
     """
     values = [one.values for one in series]
-    season = season or find_season(values, panel.calendars.common.seasons())
-    plan = Plan(horizon, context_length or choose_context(season, horizon, [len(v) for v in values]), season)
+    season, seasons = (season, {}) if season else find_seasons(series, panel.calendars.common)
+    longest = max(season, *seasons.values(), 1)
+    context_length = context_length or choose_context(longest, horizon, [len(v) for v in values])
+    plan = Plan(horizon, context_length, season, seasons=seasons)
     plan.log = wants_logarithms(values, season)
     plan.floor = float(min(np.nanmin(v) for v in values if np.isfinite(v).any())) / 10 if plan.log else 0.0
     steps = Steps(panel, plan, series)
@@ -207,7 +140,9 @@ class Steps:
         first = self.starts[owner] if len(owner) else owner
         self.first = torch.from_numpy(first)
         moving = _Moving(values, first)
-        season = plan.season
+        self.seasons = np.array([plan.season_of(one) for one in series], dtype=np.int64)
+        season = self.seasons[owner]  # (R,)
+        self.season = torch.from_numpy(season)
         self.level = torch.from_numpy(moving.filled)
         self.mean = torch.from_numpy(moving.mean(values, plan.context_length, np.nan_to_num(moving.filled[first])))
         seasonal = moving.values - moving.back(season)
@@ -249,7 +184,7 @@ class Steps:
 
     def origins(self) -> np.ndarray:
         """Return the rows to learn from: they have a next step and, in series long enough, a season before them."""
-        burn = np.where(self.lengths >= LONG * self.plan.season, self.plan.season, 0)
+        burn = np.where(self.lengths >= LONG * self.seasons, self.seasons, 0)
         return _ranges(self.starts + burn, np.maximum(self.lengths - 1 - burn, 0))
 
     # ---- what a batch holds -----------------------------------------------------------------
@@ -269,7 +204,7 @@ class Steps:
     def candidates(self, rows: Tensor | np.ndarray) -> Tensor:
         """Return naive forecasts of the steps ahead: those in ANCHORS, then the season before last: (N, horizon, 6)."""
         rows = torch.as_tensor(rows)
-        season = self.plan.season
+        season = self.season[rows][:, None]  # (N, 1)
         ahead = torch.arange(1, self.plan.horizon + 1)
         cycles = (ahead + season - 1) // season  # seasons to go back
         last = self.level[rows][:, None].expand(-1, len(ahead))
@@ -280,11 +215,13 @@ class Steps:
         moved = once + self.moved[rows][:, None]
         return torch.stack([last, mean, once, shifted, moved, twice], 2)
 
-    def _at(self, rows: Tensor, places: Tensor, season: int = 0) -> Tensor:
+    def _at(self, rows: Tensor, places: Tensor, season: Tensor | None = None) -> Tensor:
         """Return the value at each place, or a season before, or the last known one; NaN before the series."""
         first = self.first[rows][:, None]
         found = torch.where(places >= first, self.level[places.clamp(min=0)], torch.nan)
-        for back in (season, 0) if season else ():  # the last known value is that of another day
+        for back in (
+            () if season is None else (season, torch.zeros_like(season))
+        ):  # the last known value is that of another day
             earlier = places - back
             exact = self.values[earlier.clamp(min=0)]
             found = torch.where((earlier >= first) & ~exact.isnan(), exact, found)
@@ -368,12 +305,12 @@ class _Moving:
         latest = np.maximum.accumulate(np.where(known, self.index, -1))
         self.filled = np.where(latest >= first, values[np.maximum(latest, 0)], np.nan)  # the last known value
 
-    def back(self, steps: int) -> np.ndarray:
-        """Return the last known value `steps` steps ago, NaN before the series."""
+    def back(self, steps: int | np.ndarray) -> np.ndarray:
+        """Return the last known value `steps` steps ago (also of each row, (R,)), NaN before the series."""
         place = self.index - steps
         return np.where(place >= self.first, self.filled[np.maximum(place, 0)], np.nan)
 
-    def mean(self, values: np.ndarray, steps: int, around: np.ndarray | float = 0.0) -> np.ndarray:
+    def mean(self, values: np.ndarray, steps: int | np.ndarray, around: np.ndarray | float = 0.0) -> np.ndarray:
         """Return the mean of the known ones of the last `steps` values, NaN if none; computed around `around`."""
         known = ~np.isnan(values)
         level = np.broadcast_to(around, values.shape)

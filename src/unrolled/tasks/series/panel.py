@@ -1,6 +1,5 @@
 """Panel: converts a long table (time, group, value, covariates) to one array per series on its own calendar."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -11,23 +10,24 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.tables.time import TimeFeatures
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.data.calendars.calendar_search import MOST_GRID
+from unrolled.data.calendars.calendars import SPARE_GRID, Calendars, warn_of_dropped, warn_of_misfits
+from unrolled.data.calendars.faults import warn_of_faults
+from unrolled.data.calendars.public_holidays import Holidays
 from unrolled.data.source import Source, Table
-from unrolled.data.time_forms import TimeForm, saved_form
+from unrolled.data.time_forms import TimeForm, learn_form, saved_form
+from unrolled.data.time_moments import moments_of, written_moments
 from unrolled.data.time_zones import to_wall
 from unrolled.errors import DataError, message
 from unrolled.reading_report import note
 from unrolled.tasks.season import detrended
-from unrolled.tasks.series.calendar import Calendar
-from unrolled.tasks.series.calendar_search import MOST_GRID
-from unrolled.tasks.series.calendars import Calendars, warn_of_dropped, warn_of_misfits
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
-from unrolled.tasks.series.public_holidays import Holidays
+from unrolled.tasks.series.group_rows import group_rows
+from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.series import Series
-from unrolled.tasks.series.time_column import TimeColumn, group_rows, read_times
 from unrolled.tasks.shared.column_codecs import require
 
-MOST_NAMED = 3  # series that a warning names
-SPARE_GRID = 100  # places of a grid that a short series may have besides
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
 MIN_EXPLAINED = 0.01  # least share of the variance that a cycle must explain to be used
 WHOLE_CYCLES = 1.5  # a cycle is learnt only if the data cover it this many times
@@ -52,17 +52,12 @@ class Panel:
     holidays: Holidays | None = None
     time: str = ""
     group: str | None = None
-    form: TimeColumn = field(default_factory=lambda: TimeColumn("number"))
+    form: TimeForm = field(default_factory=lambda: TimeForm("number"))  # of the times
     calendars: Calendars = field(default_factory=Calendars)
     codecs: dict[str, list[Codec]] = field(default_factory=dict)
     phases: TimeFeatures | None = None  # features of the hour, the day of the week, and so on
     cycles: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)  # what the last `read` found
-
-    @property
-    def time_form(self) -> TimeForm | None:
-        """How the times are written; None in models of earlier versions."""
-        return self.form.written
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -83,11 +78,12 @@ class Panel:
             record = record_of(self._statics(frame)[1] if kind == "static" else frame, codecs)
             for codec in codecs:
                 codec.fit([record])
-        times, self.form = read_times(frame[self.time], written=source.time_form)
+        self.form = source.time_form or learn_form(frame[self.time])
+        times = moments_of(frame[self.time], self.form)
         groups = group_rows(frame, self.group)
         every = source if whole is None else whole
         assert isinstance(every, Table)
-        moments, _ = read_times(every.frame[self.time], self.form)
+        moments = moments_of(every.frame[self.time], self.form)
         distinct = {name: np.unique(moments[rows]) for name, rows in group_rows(every.frame, self.group)}
         self.calendars = Calendars.learn(distinct, self.form.zone or "", self.holidays)
         warn_of_misfits(self.calendars.misfits)
@@ -131,7 +127,7 @@ class Panel:
         if future is not None:
             rows = self._in_form(future.frame.drop(self.target, strict=False))
             both = pl.concat([self._in_form(source.frame), rows], how="diagonal_relaxed")
-            source = Table(both, self.time, self.group, self.time_form)
+            source = Table(both, self.time, self.group, self.form)
         frame = source.frame
         self._require(frame)
         self.counts = {"filled gaps": 0, "irregular series": 0, "rows off the calendar": 0}
@@ -139,11 +135,18 @@ class Panel:
         blocks = {kind: encode_covariates(frame, self.codecs[kind]) for kind in ("past", "future")}
         names, statics = self._statics(frame)
         static = dict(zip(names, encode_covariates(statics, self.codecs["static"]), strict=True))
-        times, _ = read_times(frame[self.time], self.form)
+        times = moments_of(frame[self.time], self.form)
         series, misfits = [], {}
         for name, rows in group_rows(frame, self.group):
             past, known = blocks["past"][rows], blocks["future"][rows]
-            calendar = self.calendars.of(name, times[rows])
+            try:
+                calendar = self.calendars.of(name, times[rows])
+            except DataError as fault:  # other series of the table are read all the same
+                unread = Series(
+                    name, self.calendars.common, times[rows], values[rows], past, known, static[name], known
+                )
+                series.append(unread.left_out(fault))
+                continue
             if name not in self.calendars.places and calendar.found.outside and calendar not in self.calendars.known:
                 misfits[name] = calendar
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
@@ -160,7 +163,7 @@ class Panel:
         """Return a table with its times in the form of training, so that two tables can be joined."""
         if self.time not in frame.columns:
             return frame
-        return frame.with_columns(self.write_times(read_times(frame[self.time], self.form)[0]))
+        return frame.with_columns(self.write_times(moments_of(frame[self.time], self.form)))
 
     def _filled(self, series: Series) -> Series:
         """Fill in missing steps as rows with an unknown target; their covariates repeat the row before.
@@ -240,7 +243,7 @@ class Panel:
         """Return a series with the covariates of the steps after it, up to the first gap in the rows."""
         assert isinstance(rows, Table)
         frame = rows.frame
-        times, _ = read_times(frame[self.time], self.form)
+        times = moments_of(frame[self.time], self.form)
         known = encode_covariates(frame, self.codecs["future"])
         mine = next((places for name, places in group_rows(frame, self.group) if name == series.name), None)
         later = np.zeros(0, np.int64) if mine is None else mine[times[mine] > series.times[-1]]
@@ -249,6 +252,26 @@ class Panel:
         wanted, first = np.unique(steps, return_index=True)
         inside = np.flatnonzero(wanted == np.arange(1, len(wanted) + 1))[:horizon]
         return replace(series, future=known[later[first[inside]]])
+
+    def readable(self, series: Sequence[Series], older: Mapping[Any, Series], longest: int) -> list[Series]:
+        """Return all series, each with its older steps in front; those that do not follow theirs are left out, as said.
+
+        Args:
+            series: the series of a table.
+            older: the earlier steps of some, by name.
+            longest: steps that a gap between them may have.
+
+        Raises:
+            DataError: every series is left out.
+        """
+        joined = []
+        for one in series:
+            try:
+                joined.append(self.join(older.get(one.name), one, longest))
+            except DataError as fault:
+                joined.append(one.left_out(fault))
+        left_out(joined)
+        return joined
 
     def startable(self, series: Sequence[Series], horizon: int) -> list[int]:
         """Return the index of each series that can be forecast, and warn of the others.
@@ -261,14 +284,14 @@ class Panel:
         }
         if len(faults) == len(series):
             raise next(iter(faults.values()), DataError(message("data", expected="rows", received="none")))
-        if faults:
-            shown = "; ".join(str(fault) for fault in list(faults.values())[:MOST_NAMED])
-            more = f"; and {len(faults) - MOST_NAMED} more series" if len(faults) > MOST_NAMED else ""
-            warnings.warn(f"no forecast for {len(faults)} of {len(series)} series: {shown}{more}", stacklevel=3)
+        unsaid = [fault for index, fault in faults.items() if series[index].fault is None]
+        warn_of_faults(f"no forecast for {len(unsaid)} of {len(series)} series", unsaid)
         return [index for index in range(len(series)) if index not in faults]
 
     def _unready(self, series: Series, horizon: int) -> DataError | None:
         """Return the reason why a series cannot be forecast."""
+        if series.fault is not None:
+            return series.fault
         name = "" if series.name is None else f" of series {series.name!r}"
         if not np.isfinite(series.values).any():
             return DataError(message("data", expected=f"a known value{name}", received="none"))
@@ -294,7 +317,7 @@ class Panel:
 
     def write_times(self, times: np.ndarray) -> pl.Series:
         """Return times as a column in the form of the original column."""
-        return self.form.write(self.time, times)
+        return written_moments(self.time, times, self.form)
 
     # ---- pieces -----------------------------------------------------------------------------
 
@@ -330,9 +353,7 @@ class Panel:
             "target": self.target,
             "time": self.time,
             "group": self.group,
-            "form": self.form.kind,
-            "zone": self.form.zone,
-            "time_form": None if self.time_form is None else self.time_form.to_json(),
+            "time_form": self.form.to_json(),
             "calendars": self.calendars.to_json(),
             "codecs": {kind: [codec.to_json() for codec in codecs] for kind, codecs in self.codecs.items()},
             "phases": None if self.phases is None else self.phases.to_json(),
@@ -343,7 +364,7 @@ class Panel:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
         codecs = {kind: [codec_from_json(codec) for codec in codecs] for kind, codecs in data["codecs"].items()}
-        written = saved_form(data.get("time_form"), data["form"] == "number")
+        form = saved_form(data.get("time_form"), data.get("form") == "number")
         old = "clock" in data  # saved before each series had its own calendar
         phases = data["calendar" if old else "phases"]
         found = None if phases is None else codec_from_json(phases)
@@ -355,7 +376,7 @@ class Panel:
             holidays=calendars.holidays,
             time=data["time"],
             group=data["group"],
-            form=TimeColumn(data["form"], None if old else data["zone"], written),
+            form=form or TimeForm(data["form"], zone=data.get("zone") or None),  # earlier versions kept no more
             calendars=calendars,
             codecs=codecs,
             phases=found,

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.tasks.series.calendar import Calendar
+from unrolled.data.calendars.calendar import Calendar
+from unrolled.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Series:
         static: encoded covariates of the whole series, (S,).
         future: `known` of the steps after the last, (<= horizon, K).
         unread: number of steps at the front that came from an earlier table.
+        fault: why the series cannot be read, and has no steps here; None where it can.
     """
 
     name: Any
@@ -33,9 +35,14 @@ class Series:
     static: np.ndarray
     future: np.ndarray
     unread: int = 0
+    fault: DataError | None = None
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def left_out(self, fault: DataError) -> "Series":
+        """Return this series without steps, as it cannot be read."""
+        return replace(self.cut(0, 0), fault=fault)
 
     def cut(self, start: int, stop: int | None = None) -> "Series":
         """Return the steps start <= t < stop, without a future."""

@@ -2,25 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar_words import time_words
+from unrolled.data.calendars.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, Turns, WeekSlots
+from unrolled.data.calendars.month_days import WEEKDAYS, MonthDay, rules_like, weekday
+from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
+from unrolled.data.calendars.turn_search import SHIFT, fiscal_turns, yearly_turns
+from unrolled.data.calendars.week_pattern import open_slots, week_slots
 from unrolled.data.time_zones import to_wall
-from unrolled.tasks.series.calendar import Calendar, Found
-from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots
-from unrolled.tasks.series.month_days import MonthDay, rules_like
-from unrolled.tasks.series.public_holidays import Holidays
-from unrolled.tasks.series.step_search import FEW, JITTER, SHARE, Step, jitter, likely_steps, usual_step
-from unrolled.tasks.series.week_pattern import week_slots
 
 MOST_GRID = 10  # places of a grid for each row; a grid with more is none
 SMALLEST_SLOT = 60_000_000  # microseconds; shorter steps have no hours of the day
+MANY_DAYS = 12  # rows; of fewer, no days next to a weekend are learnt
 MANY = 6  # rows; of fewer, no rule as special as a last working day is learnt
 EXACT = 0.002  # share of a step; times that close are on the grid
 HALF = 0.5  # least share of the cells of varying times that have a row
 _EVERY = (120, 60, 48, 36, 24, 12, 6, 4, 3, 2, 1)  # months
-_MOST_OF_MONTH = 4  # days of a month that a rule may have
+_MOST_OF_MONTH = 6  # days of a month that a rule may have
+LEAST_BREAKS = 500  # days, of fewer no months are left out
 _CLEARLY = 0.03  # share of rows by which a special rule must fit better than a simple one
 _NO_DAYS = np.zeros(0, "M8[D]")
 
@@ -57,7 +61,7 @@ def infer_calendar(times: np.ndarray, zone: str = "", holidays: Holidays | None 
             break  # every place has its row
     if best is None:
         return irregular(times, EvenSteps(usual_step(np.diff(times).astype(np.int64))), zone)
-    return _with_holidays(best, times, holidays)
+    return _with_breaks(_with_holidays(best, times, holidays), times)
 
 
 def measured(calendar: Calendar, times: np.ndarray, tolerance: float | None = None) -> Calendar:
@@ -74,22 +78,20 @@ def measured(calendar: Calendar, times: np.ndarray, tolerance: float | None = No
         outside = off > (slack(calendar) if tolerance is None else tolerance)
     inside = np.flatnonzero(~outside)
     if len(inside) < 2:
-        return replace(calendar, found=Found(1, len(times), len(times) - 1, _written(times[0])))
+        return replace(calendar, found=Found(1, len(times), len(times) - 1, time_words(times[0])))
     gaps = calendar.gaps(times[inside])
     outside[inside[1:][gaps <= 0]] = True  # a second row of one step
     rows, count = int((gaps > 0).sum()) + 1, int(outside.sum())
-    example = _written(times[outside][0]) if count else ""
+    example = time_words(times[outside][0]) if count else ""
     return replace(calendar, found=Found(rows, int(gaps.sum()) + 1, count, example))
-
-
-def _written(time: Any) -> str:
-    return str(time.astype("M8[s]") if isinstance(time, np.datetime64) else time)
 
 
 def slack(calendar: Calendar) -> float:
     """Return how far a time may be off the calendar."""
     if isinstance(calendar.grid, MonthDays):
         return np.inf if any(day.kind == "usual" for day in calendar.grid.days) else DAY / 2
+    if isinstance(calendar.grid, Turns):
+        return SHIFT if calendar.grid.size else DAY / 2
     return jitter(calendar.grid.size, FEW) if calendar.dated else JITTER * calendar.grid.size
 
 
@@ -98,7 +100,7 @@ def irregular(times: np.ndarray, grid: EvenSteps, zone: str = "") -> Calendar:
     gaps = np.diff(times).astype(np.int64 if times.dtype.kind == "M" else np.float64)
     off = np.abs(gaps / grid.size - 1) > JITTER
     count = int(off.sum())
-    found = Found(len(times) - count, len(times), count, _written(times[1:][off][0]) if count else "")
+    found = Found(len(times) - count, len(times), count, time_words(times[1:][off][0]) if count else "")
     return Calendar(grid, zone, irregular=True, dated=times.dtype.kind == "M", found=found)
 
 
@@ -114,8 +116,14 @@ def _candidates(times: np.ndarray, zone: str, holidays: Holidays | None) -> Iter
     simple = [one for one in months if _is_simple(one.calendar)]
     usual = [one for one in months if one.tolerance == np.inf]
     yield from simple
+    turns = yearly_turns(walls)
+    if turns is not None:
+        yield Candidate(Calendar(turns, zone), EXACT * DAY)
     yield from exact
     yield from (one for one in months if one not in simple and one not in usual)
+    turns = fiscal_turns(walls)
+    if turns is not None:
+        yield Candidate(Calendar(turns, zone), SHIFT)
     yield from near
     for step in steps:
         if step.phase is not None and DAY % step.size == 0 and step.size >= SMALLEST_SLOT:
@@ -139,7 +147,7 @@ def _even(steps: list[Step], count: int, zone: str) -> tuple[list[Candidate], li
 
 
 def _is_simple(calendar: Calendar) -> bool:
-    days = calendar.grid.days if isinstance(calendar.grid, MonthDays) else ()
+    days = calendar.grid.days if isinstance(calendar.grid, MonthDays) and not calendar.grid.months else ()
     return len(days) == 1 and days[0].kind == "day"
 
 
@@ -178,9 +186,20 @@ def _month_days(walls: np.ndarray, zone: str, holidays: Holidays | None) -> Iter
             used = holidays if rule.kind in ("working day", "next", "previous") and len(closed) else None
             tolerance = np.inf if rule.kind == "usual" else DAY / 2
             yield Candidate(Calendar(MonthDays(size, (rule,), first, into), zone, used), tolerance)
+            some = _months_of_year(inside) if size == 1 else ()
+            if some:
+                yield Candidate(Calendar(MonthDays(1, (rule,), 0, into, some), zone, used), tolerance)
     elif len(dates) >= 8 and span >= 3 and len(dates) <= (_MOST_OF_MONTH + 0.5) * present:
-        for days in _several_days(dates):
+        for days in (*_several_days(dates), *_several_weekdays(dates)):
             yield Candidate(Calendar(MonthDays(1, days, 0, into), zone), DAY / 2)
+
+
+def _months_of_year(dates: np.ndarray) -> tuple[int, ...]:
+    """Return the months of the year that occur, 0 for January; empty if chance leaves the others out."""
+    months = dates.astype("M8[M]").astype(np.int64)
+    chances = np.bincount(np.arange(months[0], months[-1] + 1) % 12, minlength=12)
+    found = open_slots(np.bincount(months % 12, minlength=12), chances)
+    return () if found.all() else tuple(np.flatnonzero(found).tolist())
 
 
 def _best_rules(dates: np.ndarray, closed: np.ndarray) -> list[MonthDay]:
@@ -209,13 +228,35 @@ def _several_days(dates: np.ndarray) -> Iterator[tuple[MonthDay, ...]]:
     for size in range(2, _MOST_OF_MONTH + 1):
         front = sorted(common[:size])
         early = sorted([day for day in common if day < 28][: size - 1])
-        for chosen in (front, [*early, -1], [*early, 30]):
-            if len(chosen) != size:
-                continue
-            days = tuple(MonthDay("day", number) for number in chosen)
-            fits = np.any([day.dates(months) == dates for day in days], axis=0)
-            if fits.mean() >= SHARE:
-                yield days
+        for kind in ("day", "previous", "next") if len(dates) >= MANY_DAYS else ("day",):
+            for chosen in (front, [*early, -1], [*early, 30], *([*one, -1] for one in _near(early) if kind != "day")):
+                if len(chosen) != size:
+                    continue
+                days = tuple(MonthDay(kind, number) for number in chosen)
+                fits = np.any([day.dates(months) == dates for day in days], axis=0)
+                if fits.mean() >= SHARE:
+                    yield days
+
+
+def _several_weekdays(dates: np.ndarray) -> Iterator[tuple[MonthDay, ...]]:
+    """Yield the places of one weekday in its month, the second and fourth Tuesday, that nearly all dates are."""
+    day = weekday(dates)
+    if (day != day[0]).any():
+        return
+    number = (dates - dates.astype("M8[M]").astype("M8[D]")).astype(np.int64) // 7 + 1
+    counts = np.bincount(number, minlength=6)
+    found = [place for place in range(1, 5) if counts[place] > (1 - SHARE) * len(dates)]
+    for chosen in (found, [*(place for place in found if place < 4), -1]):
+        days = tuple(MonthDay(WEEKDAYS[int(day[0])], place) for place in chosen)
+        fits = np.any([one.dates(dates.astype("M8[M]")) == dates for one in days], axis=0)
+        if 2 <= len(chosen) < 4 and fits.mean() >= SHARE:
+            yield days
+
+
+def _near(days: list[int]) -> Iterator[list[int]]:
+    """Yield days a little later and earlier, as dates that avoid weekends are most common beside the day itself."""
+    for shift in (1, -1, 2, -2):
+        yield [day + shift for day in days]
 
 
 def _with_holidays(calendar: Calendar, times: np.ndarray, holidays: Holidays | None) -> Calendar:
@@ -227,6 +268,21 @@ def _with_holidays(calendar: Calendar, times: np.ndarray, holidays: Holidays | N
     left_out = calendar.found.steps - closing.found.steps
     lost = closing.found.outside - calendar.found.outside
     return closing if lost <= 0.1 * left_out else calendar
+
+
+def _with_breaks(calendar: Calendar, times: np.ndarray) -> Calendar:
+    """Leave out the months of the year in which a daily series never has rows, as in school terms."""
+    daily = isinstance(calendar.grid, WeekSlots | EvenSteps) and calendar.grid.size == DAY
+    if not daily or calendar.irregular or times[-1] - times[0] < np.timedelta64(LEAST_BREAKS, "D"):
+        return calendar
+    months = np.unique(to_wall(times, calendar.zone).astype("M8[M]")).astype("M8[D]")
+    found = _months_of_year(months)
+    if not found:
+        return calendar
+    holidays = calendar.holidays or Holidays()
+    closed = tuple(month for month in range(12) if month not in found)
+    closing = measured(replace(calendar, holidays=replace(holidays, months=closed)), times)
+    return closing if closing.found.outside <= calendar.found.outside else calendar
 
 
 def _numbered(times: np.ndarray) -> Calendar:

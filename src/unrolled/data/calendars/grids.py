@@ -1,4 +1,4 @@
-"""Grids: numbered times, at even steps, at slots of the week, or on days of the month."""
+"""Grids: numbered times, at even steps, at slots of the week, on days of the month, or in uneven turns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unrolled.data.calendars.month_days import MonthDay
 from unrolled.errors import ArtifactError, message
-from unrolled.tasks.series.month_days import MonthDay
 
 HOUR = 3_600_000_000  # microseconds, the unit of all times here that are dates
 DAY = 24 * HOUR
@@ -100,16 +100,22 @@ class MonthDays:
         days: the days within such a month, in order; empty = that of the time from which steps are counted.
         first: months from January 1970 to one of the months, less than `size`.
         into: microseconds from midnight to the time.
+        months: of steps of one month, the months of the year that occur, 0 for January; empty for all.
     """
 
     size: int
     days: tuple[MonthDay, ...]
     first: int = 0
     into: int = 0
+    months: tuple[int, ...] = ()
 
     def numbers(self, ticks: np.ndarray, closed: np.ndarray = _NO_DAYS) -> np.ndarray:
         moments = (ticks - self.into + DAY // 2).astype("M8[us]")
-        period = np.floor_divide(moments.astype("M8[M]").astype(np.int64) - self.first, self.size)
+        month = moments.astype("M8[M]").astype(np.int64)
+        period = np.floor_divide(month - self.first, self.size)
+        if self.months:
+            before = np.searchsorted(self.months, month % 12, side="right") - 1
+            period = month // 12 * len(self.months) + before
         if self.days[0].kind == "usual":
             return period
         near = np.arange(-1, len(self.days) + 1)[:, None] + period * len(self.days)
@@ -118,16 +124,63 @@ class MonthDays:
 
     def ticks(self, numbers: np.ndarray, closed: np.ndarray = _NO_DAYS) -> np.ndarray:
         period, inside = np.divmod(numbers, len(self.days))
-        months = (period * self.size + self.first).astype("M8[M]")
+        month = period * self.size + self.first
+        if self.months:
+            year, place = np.divmod(period, len(self.months))
+            month = year * 12 + np.array(self.months)[place]
+        months = month.astype("M8[M]")
         dates = np.choose(inside, [day.dates(months, closed) for day in self.days]).astype("M8[D]")
         return dates.astype(np.int64) * DAY + self.into
 
     def to_json(self) -> dict[str, Any]:
         days = [[day.kind, day.number] for day in self.days]
-        return {"kind": "month", "size": self.size, "days": days, "first": self.first, "into": self.into}
+        plain = {"size": self.size, "days": days, "first": self.first, "into": self.into}
+        return {"kind": "month", **plain, "months": list(self.months)}
 
 
-def grid_from_json(data: Mapping[str, Any]) -> EvenSteps | WeekSlots | MonthDays:
+@dataclass(frozen=True)
+class Turns:
+    """Times at uneven distances that recur: 4, 4 and 5 weeks of a fiscal quarter, or every 8 days from each January 1.
+
+    Args:
+        size: microseconds of one turn; 0 for turns that start with each year.
+        offsets: microseconds from the start of a turn to each of its times, in order.
+        phase: the start of one turn, or the distance of the first time from the start of each year.
+    """
+
+    size: int
+    offsets: tuple[int, ...]
+    phase: int = 0
+
+    def numbers(self, ticks: np.ndarray, closed: np.ndarray = _NO_DAYS) -> np.ndarray:
+        offsets = np.array(self.offsets)
+        turn = np.floor_divide(ticks - self.phase, self.size) if self.size else _year(ticks - self.phase)
+        place = np.searchsorted((offsets[1:] + offsets[:-1]) // 2, ticks - self._starts(turn), side="right")
+        number = turn * len(offsets) + place
+        away = np.abs(self.ticks(number + np.array([[-1], [0], [1]])) - ticks)
+        return number + away.argmin(0) - 1
+
+    def ticks(self, numbers: np.ndarray, closed: np.ndarray = _NO_DAYS) -> np.ndarray:
+        turn, inside = np.divmod(numbers, len(self.offsets))
+        return self._starts(turn) + np.array(self.offsets)[inside]
+
+    def _starts(self, turn: np.ndarray) -> np.ndarray:
+        if self.size:
+            return turn * self.size + self.phase
+        return turn.astype("M8[Y]").astype("M8[us]").astype(np.int64) + self.phase
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "turns", "size": self.size, "offsets": list(self.offsets), "phase": self.phase}
+
+
+AnyGrid = EvenSteps | WeekSlots | MonthDays | Turns
+
+
+def _year(ticks: np.ndarray) -> np.ndarray:
+    return ticks.astype("M8[us]").astype("M8[Y]").astype(np.int64)
+
+
+def grid_from_json(data: Mapping[str, Any]) -> AnyGrid:
     """Restore what `to_json` of a grid returned.
 
     Raises:
@@ -135,7 +188,7 @@ def grid_from_json(data: Mapping[str, Any]) -> EvenSteps | WeekSlots | MonthDays
     """
     plain = {name: value for name, value in data.items() if name != "kind"}
     if data["kind"] == "even":
-        grid: EvenSteps | WeekSlots | MonthDays = EvenSteps(**plain)
+        grid: AnyGrid = EvenSteps(**plain)
         sound = _is_number(grid.size) and grid.size > 0 and (grid.phase is None or _is_number(grid.phase))
     elif data["kind"] == "week":
         grid = WeekSlots(**{**plain, "slots": tuple(plain["slots"])})
@@ -143,9 +196,16 @@ def grid_from_json(data: Mapping[str, Any]) -> EvenSteps | WeekSlots | MonthDays
         sound = whole and DAY % grid.size == 0 and 0 <= grid.phase < grid.size and len(grid.slots) > 0
         sound = sound and all(0 <= one < WEEK // grid.size for one in grid.slots)
         sound = sound and all(one < other for one, other in pairwise(grid.slots))
+    elif data["kind"] == "turns":
+        grid = Turns(**{**plain, "offsets": tuple(plain["offsets"])})
+        whole = all(type(one) is int for one in (grid.size, grid.phase, *grid.offsets)) and grid.size >= 0
+        sound = whole and len(grid.offsets) > 0 and grid.offsets[0] == 0 and abs(grid.phase) <= FARTHEST
+        sound = sound and all(one < other for one, other in pairwise((*grid.offsets, grid.size or 366 * DAY)))
     else:
-        grid = MonthDays(**{**plain, "days": tuple(MonthDay(kind, number) for kind, number in plain["days"])})
-        whole = all(type(one) is int for one in (grid.size, grid.first, grid.into)) and grid.size > 0
+        grid = MonthDays(**{**plain, "days": tuple(MonthDay(kind, number) for kind, number in plain["days"]),
+                            "months": tuple(plain.get("months", ()))})  # fmt: skip
+        whole = all(type(one) is int for one in (grid.size, grid.first, grid.into, *grid.months)) and grid.size > 0
+        whole = whole and list(grid.months) == sorted({month % 12 for month in grid.months})
         sound = whole and grid.size <= MOST_MONTHS and 0 <= grid.first < grid.size and 0 <= grid.into < DAY
         sound = sound and len(grid.days) > 0 and all(day.is_sound() for day in grid.days)
     if not sound:

@@ -3,11 +3,12 @@
 from math import lgamma, log
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, hypergeom
 
-from unrolled.tasks.series.grids import DAY, MONDAY, WeekSlots
+from unrolled.data.calendars.grids import DAY, MONDAY, WeekSlots
 
 LEVEL = 0.002  # probability that slots are called closed although their rows are missing at random
+EXPECTED = (((5, 6), 0.05), ((4, 5), 0.02), ((6,), 0.02))  # the same probability for usual weekends
 RARE = 0.05  # a slot that occurs less often than this share of the usual is closed, and its rows do not fit
 MOST_LOST = 0.03  # share of rows
 
@@ -29,7 +30,9 @@ def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
     day, hour = np.divmod(slot, per_day)
     every_day = np.arange(day[0], day[-1] + 1)
     visited = np.unique(day)
-    open_days = _open(np.bincount(visited % 7, minlength=7), np.bincount(every_day % 7, minlength=7))
+    open_days = open_slots(np.bincount(visited % 7, minlength=7), np.bincount(every_day % 7, minlength=7))
+    if open_days.all():
+        open_days = _working_days(visited, every_day)
     kept = open_days[day % 7]
     visited = visited[open_days[visited % 7]]
     if not len(visited):
@@ -41,10 +44,10 @@ def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
             edges[edge, end % 7] = outside
     chances = np.bincount(visited % 7, minlength=7)[:, None] - edges.sum(0)  # (7, slots of a day)
     counts = np.bincount((day[kept] % 7) * per_day + hour[kept], minlength=7 * per_day).reshape(7, per_day)
-    open_hours = _open(counts.sum(0), chances.sum(0))
+    open_hours = open_slots(counts.sum(0), chances.sum(0))
     grid = open_days[:, None] & open_hours
     if per_day > 1:
-        grid[grid] = _open(counts[grid], chances[grid])
+        grid[grid] = open_slots(counts[grid], chances[grid])
         grid |= _chance_holes(grid, counts, chances)
     slots = np.flatnonzero(grid)
     if not len(slots) or len(slots) == 7 * per_day:
@@ -52,7 +55,7 @@ def week_slots(ticks: np.ndarray, size: int, phase: int) -> WeekSlots | None:
     return WeekSlots(size, tuple(slots.tolist()), phase)
 
 
-def _open(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
+def open_slots(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
     """Return which slots occur, given how often each did and could, (S,)."""
     usual = _usual(counts, chances)
     for rare in (counts <= RARE * usual * chances, counts == 0):
@@ -64,6 +67,21 @@ def _open(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
         if choices + binom.logcdf(counts[rare], chances[rare], usual).sum() < log(LEVEL):
             return ~rare
     return np.ones(len(counts), dtype=bool)
+
+
+def _working_days(visited: np.ndarray, every_day: np.ndarray) -> np.ndarray:
+    """Return the working days, if no weekend between the first and the last row has any, (7,).
+
+    Few rows show it, as weekends are expected: two weeks without one, three weeks without a Sunday.
+    """
+    every, missing = np.ones(7, dtype=bool), len(every_day) - len(visited)
+    for free_days, level in EXPECTED:
+        working = ~np.isin(np.arange(7), free_days)
+        free = int((~working[every_day % 7]).sum())
+        if free and working[visited % 7].all():
+            chance = hypergeom.pmf(free, len(every_day), free, missing)  # that the missing days hold all of these
+            return working if chance < level else every
+    return every
 
 
 def _chance_holes(grid: np.ndarray, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:

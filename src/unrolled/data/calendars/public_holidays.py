@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.errors import ArtifactError, OptionError, UnsupportedError, message
 
+_MOST_MONTHS = 11  # of a year, without steps
 _LONGEST = 300  # years; the rules of no country reach further
 
 
@@ -19,25 +20,38 @@ class Holidays:
     Args:
         country: a code such as DE, or DE-BY for a part of the country; empty where the dates are given.
         days: ISO dates.
+        months: months of the year without steps, 0 for January.
     """
 
     country: str = ""
     days: tuple[str, ...] = ()
+    months: tuple[int, ...] = ()
 
     def dates(self, first: int, last: int) -> np.ndarray:
         """Return the dates from the first to the last year, sorted, datetime64[D]."""
         if self.country:
-            return _of_country(self.country, first, min(last, first + _LONGEST))
-        return np.unique(np.array(self.days, dtype="M8[D]"))
+            found = _of_country(self.country.upper(), first, min(last, first + _LONGEST))
+        else:
+            found = np.unique(np.array(self.days, dtype="M8[D]"))
+        return np.union1d(found, _of_months(self.months, first, last)) if self.months else found
+
+    @property
+    def open_share(self) -> float:
+        """Share of the months that have steps."""
+        return 1 - len(self.months) / 12
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"country": self.country, "days": list(self.days)}
+        return {"country": self.country, "days": list(self.days), "months": list(self.months)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        found = cls(str(data["country"]), tuple(map(str, data["days"])))
+        found = cls(str(data["country"]), tuple(map(str, data["days"])), tuple(map(int, data.get("months", ()))))
+        if len(found.months) > _MOST_MONTHS or not set(found.months) <= set(range(12)):
+            raise ArtifactError(
+                message("holidays", expected="some months of the year", received=str(found.months)[:80])
+            )
         np.array(found.days, dtype="M8[D]")  # refuses what is no date
         return found
 
@@ -67,6 +81,12 @@ def read_holidays(given: str | Sequence[str] | None) -> Holidays | None:
             expected = "a country such as 'DE', or dates such as '2024-12-25'"
             raise OptionError(message("holidays", expected=expected, received=repr(day))) from fault
     return Holidays("", days)
+
+
+def _of_months(months: Sequence[int], first: int, last: int) -> np.ndarray:
+    """Return every date of some months of the year, 0 for January, from the first to the last year."""
+    dates = np.arange(f"{first:04}-01-01", f"{last + 1:04}-01-01", dtype="M8[D]")
+    return dates[np.isin(dates.astype("M8[M]").astype(np.int64) % 12, months)]
 
 
 @lru_cache(maxsize=64)

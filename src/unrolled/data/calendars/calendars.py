@@ -1,26 +1,42 @@
 """Calendars of the series of a table: one for each series, and the most common one for series without rows enough."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
+from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar_search import MOST_GRID, infer_calendar, measured
+from unrolled.data.calendars.calendar_words import duration_words, step_words, time_words
+from unrolled.data.calendars.faults import refuse_all, warn_of_faults
+from unrolled.data.calendars.grids import DAY, EvenSteps
+from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_search import SHARE
 from unrolled.errors import ArtifactError, DataError, message
-from unrolled.tasks.series.calendar import Calendar, Found
-from unrolled.tasks.series.calendar_search import infer_calendar, measured
-from unrolled.tasks.series.calendar_words import duration_words, step_words
-from unrolled.tasks.series.grids import DAY, EvenSteps
-from unrolled.tasks.series.public_holidays import Holidays
-from unrolled.tasks.series.step_search import SHARE
 
+SPARE_GRID = 100  # places of a grid that a short series may have besides
 LONG = 10  # rows; a shorter series first tries the calendars of the others
+FAR = 10  # times the span of all others; a first or last time as far away as this is none of the series
 COMPARED = 8  # most common calendars that a series is compared with
 COARSE = 0.01  # probability of rows this far apart if only chance leaves rows out
 ALIKE = 0.01  # steps whose lengths differ by less than this share are one
 _NAMED = 3  # series that a warning names, and calendars that are described
+
+
+class Named(Protocol):
+    """One series: its name, and distinct, sorted times."""
+
+    @property
+    def name(self) -> Any: ...
+
+    @property
+    def times(self) -> np.ndarray: ...
+
+
+Rows = TypeVar("Rows", bound=Named)
 
 
 @dataclass
@@ -58,6 +74,8 @@ class Calendars:
             calendar = _learnt(times, common, zone, holidays)
             if calendar is None:
                 continue
+            if calendar.irregular:
+                refuse_far(name, times)
             found[name] = calendar
             totals[calendar] = totals.get(calendar, Found()) + calendar.found
             count[calendar] = count.get(calendar, 0) + 1
@@ -103,6 +121,8 @@ class Calendars:
         if len(times) < 2 or learnt.irregular:
             return learnt
         gaps = learnt.gaps(times)
+        if int(gaps.sum()) >= MOST_GRID * len(times) + SPARE_GRID:
+            refuse_far(name, times)
         if (gaps <= 0).mean() >= 1 / 3:
             raise _other_step(name, learnt, times, self.zone)
         off = measured(learnt, times).found.outside > (1 - SHARE) * len(times)
@@ -115,6 +135,26 @@ class Calendars:
             raise _other_step(name, learnt, times, self.zone)
         return own if off else learnt
 
+    def followed(self, series: Sequence[Rows]) -> list[Rows]:
+        """Return the series that are at the steps of training, and warn of the others.
+
+        Args:
+            series: objects with a name and times.
+
+        Raises:
+            DataError: all are at other steps.
+        """
+        kept, faults = [], []
+        for one in series:
+            try:
+                self.of(one.name, one.times)
+                kept.append(one)
+            except DataError as fault:
+                faults.append(fault)
+        refuse_all(faults, len(series))
+        warn_of_faults(f"{len(faults)} of {len(series)} series left out", faults)
+        return kept
+
     def _of_new(self, name: Any, times: np.ndarray) -> Calendar:
         if not len(times):
             return self.common
@@ -122,6 +162,8 @@ class Calendars:
         if len(times) == 1:
             return common[0]
         own = self._inferred(times)
+        if own.irregular:
+            refuse_far(name, times)
         like = any(_same_step(own, calendar) for calendar in self._steps)
         if like and len(times) >= LONG and not own.irregular:
             return own
@@ -205,6 +247,28 @@ def _learnt(times: np.ndarray, common: list[Calendar], zone: str, holidays: Holi
     return infer_calendar(times, zone, holidays)
 
 
+def refuse_far(name: Any, times: np.ndarray) -> None:
+    """Refuse irregular times of which the first or the last is far from all others, such as 9999-12-31.
+
+    Args:
+        name: name of the series, None for a single one.
+        times: distinct, sorted.
+
+    Raises:
+        DataError: such a time.
+    """
+    if len(times) < LONG:
+        return
+    for far, near, span in ((-1, -2, times[-2] - times[0]), (0, 1, times[-1] - times[1])):
+        if abs(times[far] - times[near]) > FAR * span:
+            where = "data" if name is None else f"series {name!r}"
+            received = f"{time_words(times[far])} beside {time_words(times[near])}"
+            raise DataError(
+                message(where, expected="times near each other", received=received,
+                        remedy="leave out rows whose time only says that it is unknown or open")
+            )  # fmt: skip
+
+
 def _suits(calendar: Calendar, times: np.ndarray) -> bool:
     found = measured(calendar, times).found
     return found.outside <= (1 - SHARE) * len(times) and not _coarser(calendar, calendar.gaps(times))
@@ -234,7 +298,7 @@ def _other_step(name: Any, learnt: Calendar, times: np.ndarray, zone: str) -> Da
         message(
             "data" if name is None else f"series {name!r}",
             expected=f"the step of training: {step_words(learnt.grid, learnt.dated)}",
-            received=f"{given}, from {times[0]} on",
+            received=f"{given}, from {time_words(times[0])} on",
             remedy="give rows at the step of training, or train a model on these rows",
         )
     )

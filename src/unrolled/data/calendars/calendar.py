@@ -6,16 +6,27 @@ from typing import Any, Self
 
 import numpy as np
 
+from unrolled.data.calendars.calendar_words import duration_words, month_words, step_words, unit_words
+from unrolled.data.calendars.grids import (
+    DAY,
+    FARTHEST,
+    HOUR,
+    WEEK,
+    AnyGrid,
+    EvenSteps,
+    MonthDays,
+    Turns,
+    WeekSlots,
+    grid_from_json,
+)
+from unrolled.data.calendars.month_days import MonthDay
+from unrolled.data.calendars.public_holidays import Holidays
 from unrolled.data.time_zones import to_utc, to_wall
 from unrolled.errors import ArtifactError, message
-from unrolled.tasks.series.calendar_words import duration_words, step_words, unit_words
-from unrolled.tasks.series.grids import DAY, FARTHEST, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots, grid_from_json
-from unrolled.tasks.series.month_days import MonthDay
-from unrolled.tasks.series.public_holidays import Holidays
 
 LONGEST_SEASON = 5000  # steps
 _WEEKS_OF_YEAR = 365.25 / 7
-_SEASONS = (HOUR, DAY, WEEK, 365.25 * DAY)
+_SEASONS, _YEAR = (HOUR, DAY, WEEK), 365.25 * DAY
 _NO_DAYS = np.zeros(0, "M8[D]")
 
 
@@ -68,7 +79,7 @@ class Calendar:
         array(['2024-01-08', '2024-01-09'], dtype='datetime64[D]')
     """
 
-    grid: EvenSteps | WeekSlots | MonthDays
+    grid: AnyGrid
     zone: str = ""
     holidays: Holidays | None = None
     irregular: bool = False
@@ -93,6 +104,8 @@ class Calendar:
         if isinstance(self.grid, WeekSlots):
             slots = np.array(self.grid.slots)
             return "time", int(np.diff(np.append(slots, slots[0] + WEEK // self.grid.size)).min()) * self.grid.size
+        if isinstance(self.grid, Turns):
+            return "time", int(np.diff(self.grid.offsets).min(initial=self.grid.size or 365 * DAY))
         return ("time" if self.dated else "numbers"), self.grid.size
 
     # ---- places and times -------------------------------------------------------------------
@@ -120,7 +133,8 @@ class Calendar:
         number = int(self.grid.numbers(ticks, self._closed(ticks))[0])
         if self.holidays is None:
             return self._times(self.grid.ticks(number + count), begin.dtype)
-        reach = 2 * int(np.abs(count).max(initial=0)) + 60  # no more than half of all days are holidays
+        # no more than half of all days of its months are holidays, and no break is longer than a year
+        reach = int(2 * np.abs(count).max(initial=0) / self.holidays.open_share) + (400 if self.holidays.months else 60)
         span = np.append(self.grid.ticks(np.array([number - reach, number + reach])), ticks)
         closed = self._closed(span)
         left_out = self._left_out(closed)
@@ -147,7 +161,11 @@ class Calendar:
             day, into = divmod(ticks[0].item() - month_start(month), DAY)
             first = self.grid.first if self.grid.days else month % self.grid.size
             days = self.grid.days or (MonthDay("day", day + 1),)
-            return replace(self, grid=MonthDays(self.grid.size, days, first, into))
+            months = self.grid.months if month % 12 in self.grid.months else ()
+            return replace(self, grid=MonthDays(self.grid.size, days, first, into, months))
+        if isinstance(self.grid, Turns):
+            shift = (ticks - self.grid.ticks(self.grid.numbers(ticks)))[0].item()
+            return replace(self, grid=replace(self.grid, phase=self.grid.phase + shift))
         return self
 
     def _ticks(self, times: np.ndarray) -> np.ndarray:
@@ -172,12 +190,16 @@ class Calendar:
 
     def _left_out(self, closed: np.ndarray) -> np.ndarray:
         """Return the numbers of the grid that fall on holidays, sorted."""
-        if not len(closed) or isinstance(self.grid, MonthDays):
+        if not len(closed) or isinstance(self.grid, MonthDays | Turns):
             return np.zeros(0, np.int64)
         starts = closed.astype("M8[us]").astype(np.int64)
         most = 1 if isinstance(self.grid, EvenSteps) else len(self.grid.slots)
         near = self.grid.numbers(starts)[:, None] + np.arange(-1, min(most, DAY // int(self.grid.size)) + 2)
         return np.unique(near[np.isin(self.grid.ticks(near).astype("M8[us]").astype("M8[D]"), closed)])
+
+    @property
+    def _open_share(self) -> float:
+        return 1.0 if self.holidays is None else self.holidays.open_share
 
     # ---- what it suggests -------------------------------------------------------------------
 
@@ -186,13 +208,15 @@ class Calendar:
         if not self.dated or self.irregular:
             return []
         if isinstance(self.grid, MonthDays):
-            periods = [12 / self.grid.size * len(self.grid.days)]
+            periods = [(len(self.grid.months) or 12) / self.grid.size * len(self.grid.days)]
+        elif isinstance(self.grid, Turns):
+            periods = [len(self.grid.offsets) * (365.25 * DAY / self.grid.size if self.grid.size else 1)]
         elif isinstance(self.grid, WeekSlots):
             days = np.unique(np.array(self.grid.slots) * self.grid.size // DAY)
             week = len(self.grid.slots)
-            periods = [week / len(days), week, week * _WEEKS_OF_YEAR]
+            periods = [week / len(days), week, week * _WEEKS_OF_YEAR * self._open_share]
         else:
-            periods = [period / self.grid.size for period in _SEASONS]
+            periods = [period / self.grid.size for period in (*_SEASONS, _YEAR * self._open_share)]
         near = [round(one) for one in periods if 2 <= one <= LONGEST_SEASON and abs(one - round(one)) < 0.3]
         return sorted(set(near))
 
@@ -241,7 +265,9 @@ class Calendar:
             parts = [step_words(self.grid, self.dated)]
         if self.zone:
             parts.append(f"{'local ' if self.wall else ''}time of {self.zone}")
-        if self.holidays is not None:
+        if self.holidays is not None and self.holidays.months:
+            parts.append(month_words([month for month in range(12) if month not in self.holidays.months]))
+        if self.holidays is not None and (self.holidays.country or self.holidays.days):
             parts.append(f"without the holidays {f'of {self.holidays.country}' if self.holidays.country else 'given'}")
         missing = found.steps - found.rows
         if missing > 0 and not self.irregular:

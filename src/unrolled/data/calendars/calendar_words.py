@@ -1,18 +1,21 @@
 """Words for calendars: "daily, Monday to Saturday", "monthly, on the last day"."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from unrolled.tasks.series.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, WeekSlots
-from unrolled.tasks.series.month_days import WEEKDAYS
+from unrolled.data.calendars.grids import DAY, HOUR, WEEK, AnyGrid, MonthDays, Turns, WeekSlots
+from unrolled.data.calendars.month_days import WEEKDAYS
 
 _UNITS = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (60_000_000, "minute"), (1_000_000, "second"))
 _OFTEN = {"day": "daily", "week": "weekly", "hour": "hourly", "month": "monthly", "3 months": "quarterly"}
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
 _MOST_TIMES = 4  # times of a day that are listed
 
 
-def step_words(grid: EvenSteps | WeekSlots | MonthDays, dated: bool = True) -> str:
+def step_words(grid: AnyGrid, dated: bool = True) -> str:
     """Return the length of a step and the times that occur.
 
     Example:
@@ -27,17 +30,35 @@ def step_words(grid: EvenSteps | WeekSlots | MonthDays, dated: bool = True) -> s
         often = "yearly" if length == "year" else _OFTEN.get(length, f"every {length}")
         if len(grid.days) > 1:
             often = f"{len(grid.days)} times every {length}"
-        return f"{often}, on {_listed([str(day) for day in grid.days])}" if grid.days else often
+        named = [f"on {_listed([str(day) for day in grid.days])}"] if grid.days else []
+        return ", ".join([often, *named, *([month_words(grid.months)] if grid.months else [])])
     if isinstance(grid, WeekSlots):
         return f"{_often(grid.size)}, {_week_words(grid)}" if grid.size < DAY else f"daily, {_week_words(grid)}"
+    if isinstance(grid, Turns):
+        return _turn_words(grid)
     return _often(grid.size)
 
 
-def unit_words(grid: EvenSteps | WeekSlots | MonthDays, dated: bool = True) -> str:
+def unit_words(grid: AnyGrid, dated: bool = True) -> str:
     """Return the plural of what one step is: days, months, steps."""
+    if isinstance(grid, Turns):
+        return "steps"
     if isinstance(grid, MonthDays):
         return {1: "months", 3: "quarters", 12: "years"}.get(grid.size, "steps") if len(grid.days) < 2 else "steps"
     return next((f"{name}s" for size, name in _UNITS if size == grid.size and dated), "steps")
+
+
+def time_words(time: Any) -> str:
+    """Return a time of a series: a date for midnights, seconds for others, a number as it is.
+
+    Example:
+        >>> time_words(np.datetime64("2024-01-31T00:00:00.000000")), time_words(np.datetime64("2024-01-31T05:00"))
+        ('2024-01-31', '2024-01-31T05:00:00')
+    """
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    day = time.astype("M8[D]")
+    return str(day if day == time else time.astype("M8[s]"))
 
 
 def duration_words(size: float) -> str:
@@ -59,6 +80,24 @@ def _often(size: float) -> str:
         f"{size / 1_000_000:g} seconds",
     )
     return _OFTEN.get(name, f"every {name}")
+
+
+def month_words(months: Sequence[int]) -> str:
+    """Return the months of the year, 0 for January; neighbours as one range."""
+    starts = [month for month in months if (month - 1) % 12 not in months]
+    parts = []
+    for start in starts:
+        length = next(count for count in range(1, 13) if (start + count) % 12 not in months)
+        parts.append(MONTHS[start] if length == 1 else f"{MONTHS[start]} to {MONTHS[(start + length - 1) % 12]}")
+    return _listed(parts)
+
+
+def _turn_words(grid: Turns) -> str:
+    lengths = np.diff([*grid.offsets, grid.size])[: None if grid.size else -1]
+    if not grid.size:
+        return f"{_often(int(lengths.min(initial=366 * DAY)))}, from each January 1"
+    unit, name = (WEEK, "weeks") if not (lengths % WEEK).any() else (DAY, "days")
+    return f"every {_listed([f'{length / unit:g}' for length in lengths])} {name} in turn"
 
 
 def _several(count: int, name: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unrolled.tasks.series.grids import DAY, HOUR
+from unrolled.data.calendars.grids import DAY, HOUR
 
 SHARE = 0.9  # least share of the times that fit
 JITTER = 0.1  # share of a step; a time at most this far off fits

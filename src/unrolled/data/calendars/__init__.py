@@ -1,0 +1,1 @@
+"""Calendars of series: which times follow each other."""
