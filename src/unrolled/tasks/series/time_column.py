@@ -12,6 +12,8 @@ from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, message
 from unrolled.tasks.series.grids import FARTHEST
 
+LATEST = np.datetime64("9999-12-31")  # the last day that Python's dates have in every zone is the one before
+
 
 @dataclass(frozen=True)
 class TimeColumn:
@@ -28,7 +30,16 @@ class TimeColumn:
     written: TimeForm | None = None
 
     def write(self, name: str, times: np.ndarray) -> pl.Series:
-        """Return times in UTC, or numbers, as a column of this form."""
+        """Return times in UTC, or numbers, as a column of this form.
+
+        Raises:
+            DataError: a time after the year 9999, which Python's dates do not have.
+        """
+        if times.dtype.kind == "M" and len(times) and times.max() >= LATEST:
+            raise DataError(
+                message(f"column {name!r}", expected="times whose next steps are before the end of the year 9999",
+                        received=str(times.max()))
+            )  # fmt: skip
         column = pl.Series(name, times)
         if self.kind == "date":
             return column.cast(pl.Date)
