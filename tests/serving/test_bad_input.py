@@ -11,6 +11,7 @@ import unrolled as ur
 from serving.toys import ToyModel, client_of, toy_service
 from streaming.toy import Toy
 from unrolled.errors import DataError, OptionError
+from unrolled.serving.predictions import predictions
 from unrolled.serving.settings import Settings
 from unrolled.serving.strict_json import dumps, loads
 from unrolled.streaming.stream import Stream
@@ -303,3 +304,14 @@ def test_a_row_of_odd_values_is_refused_in_one_sentence_of_ours(series, wrong):
     with pytest.raises(DataError) as caught:
         stream.step({"t": 40, "k": "a", "y": 1.0, **wrong})
     assert "\n" not in str(caught.value)
+
+
+def test_a_forecast_beyond_the_year_9999_is_refused():
+    rows = [{"t": f"2024-{1 + n // 28:02d}-{1 + n % 28:02d}", "y": float(n % 7)} for n in range(28)]
+    model = ur.Forecaster(horizon=2, hidden_size=4, context_length=4).fit(
+        ur.as_source(rows, time="t"), epochs=1, baselines=False
+    )
+    late = [{"t": f"9999-12-{day}", "y": 1.0} for day in range(22, 32)]
+    for ask in (lambda: model.predict(late), lambda: predictions(model, late)):
+        with pytest.raises(DataError, match="before the end of the year 9999"):
+            ask()

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 import threading
 from itertools import pairwise
 
 import pytest
+from websockets.sync.client import connect
 
 from serving.process import Server
 from unrolled.serving.event_loop import AT_ONCE, Loop
@@ -61,9 +63,9 @@ def probe(port):
 
 
 @pytest.fixture(scope="module")
-def few(classifier, tmp_path_factory):
+def few(language, tmp_path_factory):
     """A server that may open few files."""
-    with Server(classifier.save(tmp_path_factory.mktemp("few") / "m"), files=FILES) as server:
+    with Server(language.save(tmp_path_factory.mktemp("few") / "m"), files=FILES) as server:
         yield server
 
 
@@ -87,3 +89,51 @@ def test_a_burst_of_connections_without_a_request_keeps_nobody_out(few, sent):
         probing.join()
     assert len(answered) > 5
     assert not [line for line in few.lines if "out of system resource" in line], "the loop paused for a second"
+
+
+# ---- frames of a WebSocket -----------------------------------------------------------------------------
+
+UPGRADE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def frame(kind, data=b"", last=True):
+    """A short frame, under a mask of zeros."""
+    return bytes([last << 7 | kind, 128 | len(data), 0, 0, 0, 0]) + data
+
+
+FLOODS = {
+    "pings": frame(9, b"x" * 125) * 1000,
+    "pongs": frame(10, b"x" * 125) * 1000,
+    "empty frames": frame(1) * 1000,
+    "empty fragments": frame(1, last=False) + frame(0, last=False) * 3000,
+    "fragments of one byte": frame(1, b"{", last=False) + frame(0, b" ", last=False) * 3000,
+    "frames that are not UTF-8": frame(1, b"\xff") * 1000,
+}
+
+
+@pytest.mark.parametrize("sent", FLOODS.values(), ids=FLOODS)
+def test_a_flood_of_small_frames_ends_its_connection_and_holds_up_nobody(few, sent):
+    port = int(few.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(UPGRADE)
+        assert client.recv(4096).startswith(b"HTTP/1.1 101")
+        with contextlib.suppress(OSError):
+            client.sendall(sent)
+            client.sendall(frame(8))
+        assert probe(port)
+        data = b"x"
+        with contextlib.suppress(ConnectionError):
+            while data:
+                data = client.recv(1 << 16)
+    assert not [line for line in few.lines if "Traceback" in line]
+
+
+def test_pings_now_and_then_and_frames_of_any_size_are_welcome(few):
+    with connect(few.stream, ping_interval=None) as talk:
+        for _ in range(20):
+            assert talk.ping().wait(20)
+        talk.send(["{", '"key": "ada", ', *[" "] * 500, '"event": "ab"}'])
+        assert json.loads(talk.recv(20))["output"]["next"] == "c"

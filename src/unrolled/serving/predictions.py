@@ -37,13 +37,13 @@ def predictions(model: Any, data: Any, probabilities: bool = False) -> dict[str,
     try:
         with reading(model) as tally:
             answers = model.predict(data)
+            rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
         with uncounted():  # the same records again
             shares = None if said is None else model.predict_proba(data)
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("records", error) from error
-    rows = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers
     found: dict[str, Any] = {"predictions": rows, "report": tally.report()}
     if said is not None and shares is not None:
         found |= {"classes": said.classes, "probabilities": list(shares)}

@@ -21,6 +21,8 @@ AHEAD, AHEAD_BYTES = 16, 1 << 18  # messages, and their bytes, that are read bef
 HEAD_BYTES = 1 << 14  # of a request line and its headers
 HEAD_SECONDS = 10.0  # for a request line and its headers, and for the rest of a body that was refused
 FREE_PIECES, SMALLEST = 1_000, 64  # chunks of a body without a check, and the minimum average bytes of a chunk beyond
+READ = 1 << 14  # bytes of a WebSocket that are parsed in one turn of the event loop: it may be thousands of frames
+CONTROLS, CONTROLS_SECONDS = 256, 10.0  # pings and pongs of a WebSocket, and the seconds in which that many may come
 GRACE = 5.0  # seconds between two checks whether a response is being read
 AHEAD_WRITTEN = 1 << 14  # bytes of a response that may wait in our memory before writing pauses
 
@@ -193,6 +195,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
     """
 
     _parts = _queued = _counted = 0  # bytes: of an incomplete message, of complete ones, and of both as the door knows
+    _controls, _controls_since = 0, -CONTROLS_SECONDS  # pings and pongs, and the time from which they are counted
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -201,6 +204,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         """Set up a new connection."""
         super().connection_made(transport)
+        transport.max_size = READ  # asyncio's own is 256 kB
         self._door: Door = self.app_state["door"]
         self._reader = Reader(self, transport, self._door, 0.0)
 
@@ -240,9 +244,22 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
         super().handle_bytes(event)
 
     def handle_cont(self, event: Frame) -> None:
-        """Take a further frame of a message."""
+        """Take a further frame of a message; one of very many small frames ends the connection."""
         self._parts += len(event.data)
         super().handle_cont(event)
+        if len(self.frames) > FREE_PIECES and self._parts < SMALLEST * len(self.frames):
+            self.close_now()
+
+    def handle_ping(self) -> None:
+        """Answer a ping."""
+        if not self.transport.is_closing():
+            super().handle_ping()
+            self._control()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take the answer to a ping."""
+        super().handle_pong(event)
+        self._control()
 
     def send_receive_event_to_app(self) -> None:
         """Queue a complete message for the application."""
@@ -272,6 +289,15 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
             del response.headers[name]
             response.headers[name] = value
         return replace(response, body=body)
+
+    def _control(self) -> None:
+        """Count a ping or pong; too many of them in a short time end the connection."""
+        now = self.loop.time()
+        if now - self._controls_since > CONTROLS_SECONDS:
+            self._controls, self._controls_since = 0, now
+        self._controls += 1
+        if self._controls > CONTROLS:
+            self.close_now()
 
     def _count(self) -> None:
         found = self._queued + self._parts + len(self.conn.reader.buffer)

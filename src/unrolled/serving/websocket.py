@@ -27,7 +27,8 @@ from unrolled.streaming.sessions import checked, checked_id
 
 ROOM = 256  # events waiting for an answer, or answers waiting for the client, before reading pauses
 OUTBOX, FEWEST = 1 << 20, 8  # maximum bytes of those answers, and how many may wait regardless of size
-WRONG = 256  # invalid lines in a row that are answered, and empty ones per frame that are skipped
+WRONG = 256  # invalid lines or empty frames in a row that are answered, and empty lines per frame that are skipped
+TURN = 0.005  # seconds of reading before other connections have their turn
 TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
 NO_TEXT, POLICY, BUSY = 1007, 1008, 1013
@@ -177,13 +178,19 @@ class Connection:
             if self.hub.known > self.service.most_sockets:
                 self._end(BUSY)
                 return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN
         while True:
+            if loop.time() > until:  # messages that wait already are returned without a pause
+                await asyncio.sleep(0)
+                until = loop.time() + TURN
             text = await self._text()
             if text is None:
                 return
             if text.count("\n\n") > WRONG:  # skipping each one costs time, and there may be millions
                 self._end(POLICY)
                 return
+            before = self.events
             for line in lines_of(text):
                 self._take(line)
                 if self.wrong > WRONG:
@@ -192,6 +199,10 @@ class Connection:
                 if self.waiting >= self._room():
                     self.room.clear()
                     await self.room.wait()
+            self.wrong += self.events == before  # an empty frame
+            if self.wrong > WRONG:
+                self._end(POLICY)
+                return
 
     def _room(self) -> int:
         """Return how many events may wait, so that their answers together stay within `OUTBOX` bytes."""

@@ -1,7 +1,6 @@
 """Stepping a batch of streams at once, or one by one where that fails; a long event is stepped part by part."""
 
 from collections.abc import Hashable, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
 from polars.exceptions import PanicException
@@ -88,11 +87,10 @@ def _reading(stream: Stream, work: Work, state: StreamState | None, version: Has
     """Return how far an event was read; it begins again where the model or the session is another one.
 
     Raises:
-        CancelledError: nobody waits for the answer.
-        StoreUnavailable: the session was changed too often.
+        StoreUnavailable: nobody waits for the answer, or the session was changed too often; the event was not counted.
     """
     if not work.is_wanted:
-        raise CancelledError("nobody waits for the answer")
+        raise StoreUnavailable("nobody waits for the answer, and this event was not counted")
     one: Reading | None = work.reading
     if one is None or one.stream is not stream or one.version != version or len(one.outputs) == len(one.parts):
         one = work.reading = Reading(stream, work.event, state, version, 1 if one is None else one.starts + 1)
