@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 import unrolled as ur
+from unrolled.data.formats.binary_cells import BinaryCells
 from unrolled.data.formats.workbook_size import check_workbook
 from unrolled.errors import DataError, OptionError
 
@@ -198,6 +199,28 @@ def test_repeated_cells_of_a_document_are_counted(tmp_path):
         archive.writestr("content.xml", DOCUMENT)
     with pytest.raises(DataError, match=r"1,000,000,000 cells for 1 values in content\.xml"):
         ur.read(tmp_path / "a.ods")
+
+
+def record(kind, *numbers):
+    """A record of a binary sheet: its kind, its size and numbers of 4 bytes."""
+    content = b"".join(number.to_bytes(4, "little") for number in numbers)
+    head = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    return head + bytes([len(content)]) + content
+
+
+def test_the_cells_of_a_binary_sheet_are_counted_wherever_its_bytes_are_cut(tmp_path):
+    rows = [record(0, row, 0, 0) + record(5, column, 0, 0, 0) for row, column in ((0, 0), (1_048_575, 16_383))]
+    data = record(129) + record(145) + b"".join(rows) + record(146)
+    for size in (1, 3, 1000):
+        cells = BinaryCells()
+        for start in range(0, len(data), size):
+            cells.read(data[start : start + size])
+        assert (cells.count(), cells.filled) == (1_048_576 * 16_384, 2)
+    with zipfile.ZipFile(tmp_path / "a.xlsb", "w") as archive:
+        archive.writestr("xl/worksheets/sheet1.bin", data)
+        archive.writestr("xl/vbaProject.bin", rows[1] * 3)  # which is no sheet
+    with pytest.raises(DataError, match=r"17,179,869,184 cells for 2 values in xl/worksheets/sheet1\.bin"):
+        check_workbook(tmp_path / "a.xlsb")
 
 
 def test_a_sheet_without_places_or_with_styled_corners_is_read(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import digits
 from xml.parsers import expat
 
+from unrolled.data.formats.binary_cells import BinaryCells
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST
 from unrolled.data.unpacked_size import MOST_BOUND, copy_unpacked
 from unrolled.errors import DataError, message
@@ -39,8 +40,12 @@ def check_workbook(path: Path) -> int:
                     if part.filename.endswith(".xml"):
                         cells = _Cells()
                         done = copy_unpacked(source.read, cells.read, path, done)
-                        cells.check(path, part.filename)
+                        _check(cells.count(), cells.filled, path, part.filename)
                         unsolved += cells.unsolved
+                    elif part.filename.endswith(".bin"):
+                        binary = BinaryCells()
+                        done = copy_unpacked(source.read, binary.read, path, done)
+                        _check(binary.count(), binary.filled, path, part.filename)
                     else:
                         done = copy_unpacked(source.read, None, path, done)
         return unsolved
@@ -49,6 +54,15 @@ def check_workbook(path: Path) -> int:
     except _FAULTS as fault:
         received = str(fault).partition("\n")[0] or "a damaged file"
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
+
+
+def _check(cells: int, filled: int, path: Path, part: str) -> None:
+    """Refuse a sheet with far more cells than values."""
+    if cells > SPARSEST * filled + FEW_CELLS:
+        remedy = "delete the rows and columns behind the table"
+        received = f"{cells:,} cells for {filled:,} values in {part}"
+        expected = "a sheet of which most cells are filled"
+        raise DataError(message(str(path), expected=expected, received=received, remedy=remedy))
 
 
 class _Cells:
@@ -68,15 +82,9 @@ class _Cells:
         """Read the next bytes of the XML."""
         self._parser.Parse(block)
 
-    def check(self, path: Path, part: str) -> None:
-        """Refuse a sheet with far more cells than values."""
-        columns = max([self.last_column, *map(_number, self.letters)])
-        cells = max(self.last_row * columns, self.repeated)
-        if cells > SPARSEST * self.filled + FEW_CELLS:
-            remedy = "delete the rows and columns behind the table"
-            received = f"{cells:,} cells for {self.filled:,} values in {part}"
-            expected = "a sheet of which most cells are filled"
-            raise DataError(message(str(path), expected=expected, received=received, remedy=remedy))
+    def count(self) -> int:
+        """Return the number of cells of the rectangle around the filled ones."""
+        return max(self.last_row * max([self.last_column, *map(_number, self.letters)]), self.repeated)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2] if ":" in tag else tag
