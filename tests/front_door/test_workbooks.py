@@ -229,6 +229,18 @@ def test_a_sheet_without_places_or_with_styled_corners_is_read(tmp_path):
     assert ur.read_excel(path, header=False).frame.shape == (2000, 10)
 
 
+def test_parts_that_are_no_sheets_may_be_damaged_and_sheets_may_not(tmp_path):
+    notes = {
+        "docProps/custom.xml": "<Properties><a></b>",
+        "xl/vmlDrawing1.vml": "<xml><br></xml>",
+        "xl/a.bin": "\0" * 99,
+    }
+    path = workbook(tmp_path / "a.xlsx", notes, Sheet=sheet([["a"], [1]]))
+    assert list(ur.read(path)) == [{"a": 1}]
+    with pytest.raises(DataError, match="filled sheet, received not well-formed"):
+        ur.read(workbook(tmp_path / "b.xlsx", Sheet=sheet([["a"], [1]]) + "<c & d>" + OUTSIZE["a far corner"]))
+
+
 def test_a_workbook_unpacks_to_a_bounded_size_whatever_its_archive_says(tmp_path, monkeypatch):
     path = workbook(tmp_path / "a.xlsx", {"xl/media/a.png": b"\0" * 100_000}, Sheet=sheet([["a"], [1]]))
     assert check_workbook(path) == 0

@@ -18,6 +18,7 @@ class BinaryCells:
     """
 
     def __init__(self) -> None:
+        self.unsolved = 0  # formulas without a result: each has one here
         self.filled = self._last_row = self._last_column = self._row = 0
         self._begun, self._is_sheet = False, False
         self._rest, self._skipped = b"", 0  # the begin of a record, and bytes of one that are still to come

@@ -3,6 +3,7 @@
 import lzma
 import zipfile
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from string import digits
 from xml.parsers import expat
@@ -12,6 +13,8 @@ from unrolled.data.in_memory import FEW_CELLS, SPARSEST
 from unrolled.data.unpacked_size import MOST_BOUND, copy_unpacked
 from unrolled.errors import DataError, message
 
+_LOOK = 100  # bytes that show whether a part is XML
+_ROOTS = ("worksheet", "document-content")  # elements with which sheets begin
 _REPEATED = ("number-rows-repeated", "number-columns-repeated")
 _FAULTS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, UnicodeDecodeError, zlib.error,
            lzma.LZMAError, expat.ExpatError)  # fmt: skip
@@ -37,17 +40,12 @@ def check_workbook(path: Path) -> int:
             for part in archive.infolist():
                 part.file_size = MOST_BOUND  # what the archive says of it may be too little
                 with archive.open(part) as source:
-                    if part.filename.endswith(".xml"):
-                        cells = _Cells()
-                        done = copy_unpacked(source.read, cells.read, path, done)
-                        _check(cells.count(), cells.filled, path, part.filename)
-                        unsolved += cells.unsolved
-                    elif part.filename.endswith(".bin"):
-                        binary = BinaryCells()
-                        done = copy_unpacked(source.read, binary.read, path, done)
-                        _check(binary.count(), binary.filled, path, part.filename)
-                    else:
-                        done = copy_unpacked(source.read, None, path, done)
+                    start = source.read(_LOOK)
+                    cells = _XmlCells() if _is_xml(start) else BinaryCells()
+                    cells.read(start)
+                    done = copy_unpacked(source.read, cells.read, path, done + len(start))
+                    _check(cells.count(), cells.filled, path, part.filename)
+                    unsolved += cells.unsolved
         return unsolved
     except DataError:
         raise
@@ -65,8 +63,12 @@ def _check(cells: int, filled: int, path: Path, part: str) -> None:
         raise DataError(message(str(path), expected=expected, received=received, remedy=remedy))
 
 
-class _Cells:
-    """The filled cells of a sheet, and the rectangle around them; a part that is no sheet has none."""
+def _is_xml(start: bytes) -> bool:
+    return start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) or start.removeprefix(BOM_UTF8).lstrip().startswith(b"<")
+
+
+class _XmlCells:
+    """The filled cells of a sheet in XML, and the rectangle around them; a part that is no sheet has none."""
 
     def __init__(self) -> None:
         self.unsolved = 0  # formulas without a result
@@ -74,13 +76,20 @@ class _Cells:
         self.letters: set[str] = set()  # of columns with a filled cell
         self._row = self._column = self._repeats = 0
         self._place: str | None = None  # of the last cell, such as B7; None where it follows the one before
+        self._root, self._damaged = "", False
         self._last, self._formula = "", False  # the element before; whether the cell has a formula without a result
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
 
     def read(self, block: bytes) -> None:
-        """Read the next bytes of the XML."""
-        self._parser.Parse(block)
+        """Read the next bytes of the XML; a part that is no sheet may be damaged."""
+        try:
+            if not self._damaged:
+                self._parser.Parse(block)
+        except expat.ExpatError:
+            if self._root in ("", *_ROOTS):
+                raise
+            self._damaged = True
 
     def count(self) -> int:
         """Return the number of cells of the rectangle around the filled ones."""
@@ -88,6 +97,7 @@ class _Cells:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2] if ":" in tag else tag
+        self._root = self._root or name
         if name == "c":
             self._formula = False
             self._place = attributes.get("r")
