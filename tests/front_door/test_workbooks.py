@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 import unrolled as ur
+from unrolled.data.formats.binary_cells import BinaryCells
 from unrolled.data.formats.workbook_size import check_workbook
 from unrolled.errors import DataError, OptionError
 
@@ -200,10 +201,44 @@ def test_repeated_cells_of_a_document_are_counted(tmp_path):
         ur.read(tmp_path / "a.ods")
 
 
+def record(kind, *numbers):
+    """A record of a binary sheet: its kind, its size and numbers of 4 bytes."""
+    content = b"".join(number.to_bytes(4, "little") for number in numbers)
+    head = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    return head + bytes([len(content)]) + content
+
+
+def test_the_cells_of_a_binary_sheet_are_counted_wherever_its_bytes_are_cut(tmp_path):
+    rows = [record(0, row, 0, 0) + record(5, column, 0, 0, 0) for row, column in ((0, 0), (1_048_575, 16_383))]
+    data = record(129) + record(145) + b"".join(rows) + record(146)
+    for size in (1, 3, 1000):
+        cells = BinaryCells()
+        for start in range(0, len(data), size):
+            cells.read(data[start : start + size])
+        assert (cells.count(), cells.filled) == (1_048_576 * 16_384, 2)
+    with zipfile.ZipFile(tmp_path / "a.xlsb", "w") as archive:
+        archive.writestr("xl/worksheets/sheet1.bin", data)
+        archive.writestr("xl/vbaProject.bin", rows[1] * 3)  # which is no sheet
+    with pytest.raises(DataError, match=r"17,179,869,184 cells for 2 values in xl/worksheets/sheet1\.bin"):
+        check_workbook(tmp_path / "a.xlsb")
+
+
 def test_a_sheet_without_places_or_with_styled_corners_is_read(tmp_path):
     rows = "".join("<row>" + cell(n) * 10 + "</row>" for n in range(2000))
     path = workbook(tmp_path / "a.xlsx", Sheet=rows + '<row r="1048576"><c r="XFD1048576" s="1"/></row>')
     assert ur.read_excel(path, header=False).frame.shape == (2000, 10)
+
+
+def test_parts_that_are_no_sheets_may_be_damaged_and_sheets_may_not(tmp_path):
+    notes = {
+        "docProps/custom.xml": "<Properties><a></b>",
+        "xl/vmlDrawing1.vml": "<xml><br></xml>",
+        "xl/a.bin": "\0" * 99,
+    }
+    path = workbook(tmp_path / "a.xlsx", notes, Sheet=sheet([["a"], [1]]))
+    assert list(ur.read(path)) == [{"a": 1}]
+    with pytest.raises(DataError, match="filled sheet, received not well-formed"):
+        ur.read(workbook(tmp_path / "b.xlsx", Sheet=sheet([["a"], [1]]) + "<c & d>" + OUTSIZE["a far corner"]))
 
 
 def test_a_workbook_unpacks_to_a_bounded_size_whatever_its_archive_says(tmp_path, monkeypatch):

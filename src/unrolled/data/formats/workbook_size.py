@@ -3,14 +3,18 @@
 import lzma
 import zipfile
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from string import digits
 from xml.parsers import expat
 
+from unrolled.data.formats.binary_cells import BinaryCells
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST
 from unrolled.data.unpacked_size import MOST_BOUND, copy_unpacked
 from unrolled.errors import DataError, message
 
+_LOOK = 100  # bytes that show whether a part is XML
+_ROOTS = ("worksheet", "document-content")  # elements with which sheets begin
 _REPEATED = ("number-rows-repeated", "number-columns-repeated")
 _FAULTS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, UnicodeDecodeError, zlib.error,
            lzma.LZMAError, expat.ExpatError)  # fmt: skip
@@ -36,13 +40,12 @@ def check_workbook(path: Path) -> int:
             for part in archive.infolist():
                 part.file_size = MOST_BOUND  # what the archive says of it may be too little
                 with archive.open(part) as source:
-                    if part.filename.endswith(".xml"):
-                        cells = _Cells()
-                        done = copy_unpacked(source.read, cells.read, path, done)
-                        cells.check(path, part.filename)
-                        unsolved += cells.unsolved
-                    else:
-                        done = copy_unpacked(source.read, None, path, done)
+                    start = source.read(_LOOK)
+                    cells = _XmlCells() if _is_xml(start) else BinaryCells()
+                    cells.read(start)
+                    done = copy_unpacked(source.read, cells.read, path, done + len(start))
+                    _check(cells.count(), cells.filled, path, part.filename)
+                    unsolved += cells.unsolved
         return unsolved
     except DataError:
         raise
@@ -51,8 +54,21 @@ def check_workbook(path: Path) -> int:
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
 
 
-class _Cells:
-    """The filled cells of a sheet, and the rectangle around them; a part that is no sheet has none."""
+def _check(cells: int, filled: int, path: Path, part: str) -> None:
+    """Refuse a sheet with far more cells than values."""
+    if cells > SPARSEST * filled + FEW_CELLS:
+        remedy = "delete the rows and columns behind the table"
+        received = f"{cells:,} cells for {filled:,} values in {part}"
+        expected = "a sheet of which most cells are filled"
+        raise DataError(message(str(path), expected=expected, received=received, remedy=remedy))
+
+
+def _is_xml(start: bytes) -> bool:
+    return start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) or start.removeprefix(BOM_UTF8).lstrip().startswith(b"<")
+
+
+class _XmlCells:
+    """The filled cells of a sheet in XML, and the rectangle around them; a part that is no sheet has none."""
 
     def __init__(self) -> None:
         self.unsolved = 0  # formulas without a result
@@ -60,26 +76,28 @@ class _Cells:
         self.letters: set[str] = set()  # of columns with a filled cell
         self._row = self._column = self._repeats = 0
         self._place: str | None = None  # of the last cell, such as B7; None where it follows the one before
+        self._root, self._damaged = "", False
         self._last, self._formula = "", False  # the element before; whether the cell has a formula without a result
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
 
     def read(self, block: bytes) -> None:
-        """Read the next bytes of the XML."""
-        self._parser.Parse(block)
+        """Read the next bytes of the XML; a part that is no sheet may be damaged."""
+        try:
+            if not self._damaged:
+                self._parser.Parse(block)
+        except expat.ExpatError:
+            if self._root in ("", *_ROOTS):
+                raise
+            self._damaged = True
 
-    def check(self, path: Path, part: str) -> None:
-        """Refuse a sheet with far more cells than values."""
-        columns = max([self.last_column, *map(_number, self.letters)])
-        cells = max(self.last_row * columns, self.repeated)
-        if cells > SPARSEST * self.filled + FEW_CELLS:
-            remedy = "delete the rows and columns behind the table"
-            received = f"{cells:,} cells for {self.filled:,} values in {part}"
-            expected = "a sheet of which most cells are filled"
-            raise DataError(message(str(path), expected=expected, received=received, remedy=remedy))
+    def count(self) -> int:
+        """Return the number of cells of the rectangle around the filled ones."""
+        return max(self.last_row * max([self.last_column, *map(_number, self.letters)]), self.repeated)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2] if ":" in tag else tag
+        self._root = self._root or name
         if name == "c":
             self._formula = False
             self._place = attributes.get("r")
