@@ -313,5 +313,5 @@ def test_a_forecast_beyond_the_year_9999_is_refused():
     )
     late = [{"t": f"9999-12-{day}", "y": 1.0} for day in range(22, 32)]
     for ask in (lambda: model.predict(late), lambda: predictions(model, late)):
-        with pytest.raises(DataError, match="before the end of the year 9999"):
+        with pytest.raises(DataError, match="times up to the year 9999"):
             ask()

@@ -9,7 +9,7 @@ from unrolled.data.calendars.grids import FARTHEST
 from unrolled.data.time_forms import TimeForm, series_of_one
 from unrolled.errors import DataError, message
 
-_LAST = np.datetime64("9999-12-31T23:59:59.999999")
+_LAST = np.datetime64("9999-12-30T23:59:59.999999")  # UTC; in some zone it is the next day
 
 
 def moments_of(column: pl.Series, form: TimeForm) -> np.ndarray:
