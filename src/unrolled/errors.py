@@ -114,8 +114,13 @@ def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputE
     return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))
 
 
-def lacking(column: str, columns: Iterable[str]) -> DataError:
+def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataError:
     """Make the error for data without a column that is needed, with the nearest of its own columns suggested.
+
+    Args:
+        column: the column that is needed.
+        columns: the columns of the data.
+        argument: the argument that names the column, if it may be another one; suggested if no column is near.
 
     >>> str(lacking("review", ["reviw", "stars"]))
     "column 'review': expected in the data, received the columns 'reviw', 'stars'; the nearest is 'reviw'"
@@ -129,7 +134,7 @@ def lacking(column: str, columns: Iterable[str]) -> DataError:
             f"column {column!r}",
             expected="in the data",
             received=f"the columns {shown}" if have else "no column",
-            remedy=f"the nearest is {near!r}" if near else "",
+            remedy=f"the nearest is {near!r}" if near else f"name it with {argument}=" if argument else "",
         )
     )
 

@@ -260,6 +260,7 @@ def lines_of(report: Mapping[str, Any]) -> list[str]:
 
 
 def _sentence(column: str, one: Mapping[str, Any]) -> str:
+    column = column.removesuffix(f" ({one['unit']})")  # the unit follows
     shown = ", such as " + ", ".join(map(repr, one["examples"])) if one["examples"] else ""
     hint = f"; {one['hint']}" if one["hint"] else ""
     return f"column {column!r}: {one['share']:.1%} of {one['tokens']:,} {one['unit']} are unknown{shown}{hint}"

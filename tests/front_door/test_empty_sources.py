@@ -81,6 +81,25 @@ def test_an_error_says_which_column_the_model_needs_and_which_ones_came(record, 
             ask([{**record, "tags": ["D"]}] if ask == model.evaluate else [record])
 
 
+@pytest.mark.parametrize(
+    ("task", "argument", "data"),
+    [
+        (ur.Classifier(), "target", [{"review": "a", "stars": row % 2} for row in range(8)]),
+        (ur.Tagger(), "target", [{"w": ["a"], "t": ["b"]}] * 8),
+        (ur.Tagger(), "words", [{"tokens": ["a"], "tags": ["b"]}] * 8),
+        (ur.LanguageModel(), "text", [{"verse": "a"}] * 8),
+        (ur.SequenceModel(), "frames", [{"roll": [[1.0]]}] * 8),
+        (ur.Translator(), "target", [{"de": "a", "en": "b"}] * 8),
+        (ur.Translator(), "source", [{"de": "a", "target": "b"}] * 8),
+        (ur.Forecaster(), "target", {"day": [1, 2, 3], "kwh": [1.0, 2.0, 3.0], "site": ["a", "b", "c"]}),
+        (ur.Detector("load"), "target", {"day": [1, 2, 3], "kwh": [1.0, 2.0, 3.0]}),
+    ],
+)
+def test_a_default_name_that_the_data_lack_is_answered_with_the_argument_that_names_it(task, argument, data):
+    with pytest.raises(DataError, match=rf"expected in the data, received the columns .*; name it with {argument}=$"):
+        task.fit(data, epochs=1, progress=False)
+
+
 def test_an_answer_to_nothing_is_given_where_it_was_learnt(tmp_path):
     data = ["", "a", "b"] * 40, ["x", "", "y"] * 40
     model = ur.Translator(hidden_size=32, dropout=0.0, training={"batch_size": 16, "learning_rate": 0.03})

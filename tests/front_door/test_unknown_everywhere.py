@@ -10,7 +10,8 @@ import pytest
 import unrolled as ur
 from serving.toys import client_of
 from unrolled.cli.main import make_app
-from unrolled.reading_report import Share, UnrolledWarning
+from unrolled.codecs.registry import codec_from_json
+from unrolled.reading_report import Share, Tally, UnrolledWarning, counted
 from unrolled.serving.service import Service
 from unrolled.serving.settings import Settings
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
@@ -240,3 +241,13 @@ def test_http_tells_what_is_unknown_in_a_prompt_and_counts_it_in_streams():
         assert (done["stopped"], done["report"]["tokens"], done["report"]["unknown"]) == ("end", 4, 1)
         client.post("/v1/step", json={"key": "ada", "event": "tЖ"})
         assert "unrolled_unknown_tokens_total 1.0" in client.get("/metrics").text
+
+
+def test_subwords_of_older_models_are_read_and_tell_nothing_unknown():
+    codec = ur.Subwords("x", size=300).fit([{"x": "the cat sat"}])
+    saved = codec.to_json()
+    del saved["learnt"]["characters_"]
+    older = codec_from_json({**saved, "version": 1})
+    with counted(Tally(None, [older])) as tally:
+        assert older.encode([{"x": "Ж"}]).values.tolist() == codec.encode([{"x": "Ж"}]).values.tolist()
+    assert (tally.report()["tokens"], tally.report()["unknown"]) == (1, 0)

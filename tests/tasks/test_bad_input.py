@@ -63,6 +63,7 @@ def test_a_column_without_any_number_does_no_harm():
     assert model.predict_proba([[math.nan]]).sum() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_labels_unseen_in_training_count_as_wrong_and_are_named(model):
     scores = model.evaluate(["abc"], ["sideways"])
     assert scores.model["accuracy"] == 0

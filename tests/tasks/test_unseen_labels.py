@@ -44,7 +44,8 @@ def test_a_tag_that_is_to_be_ignored_does_not_count():
 def test_a_class_that_training_never_saw_is_answered_wrong(classifier):
     known = classifier.evaluate(["anna", "bob"], ["a", "b"])
     assert known.model["accuracy"] == 1
-    got = classifier.evaluate(["anna", "bob", "carla", "dan"], ["a", "b", "z", "z"])
+    with pytest.warns(ur.UnrolledWarning, match="column 'y': 50.0% of 4 labels are unknown, such as 'z'"):
+        got = classifier.evaluate(["anna", "bob", "carla", "dan"], ["a", "b", "z", "z"])
     assert (got.n, got.model["accuracy"]) == (4, 0.5)
     assert got.model["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
     assert got.model["log_loss"] == pytest.approx(known.model["log_loss"], abs=1e-6)

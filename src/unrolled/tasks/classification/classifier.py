@@ -107,7 +107,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         target = Labels(self.target) if isinstance(self.target, str) else self.target
         if not isinstance(target, Labels | MultiLabels):
             raise OptionError(message("target", expected="a column, Labels or MultiLabels", received=repr(target)))
-        require(source, target.columns)
+        require(source, target.columns, "target")
         refuse_targets(self.inputs, target.columns)
         self.codecs_ = Record(resolve_inputs(self.inputs, source, reserved=[*target.columns, *row_labels(source)])).fit(
             source
@@ -173,7 +173,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         if not isinstance(self.target, str | Labels):
             return super()._split(source, share, seed)
         column = self.target if isinstance(self.target, str) else self.target.columns[0]
-        require(source, [column])
+        require(source, [column], "target")
         refuse_numbers(Labels(column, unseen="ignore").fit(source), source)  # which could not be stratified
         return source.split(test=share, seed=seed, stratify=column)
 

@@ -91,11 +91,11 @@ class Tagger(ReadsSteps, Task):
         target = Labels(self.target) if isinstance(self.target, str) else copy.deepcopy(self.target)
         if not isinstance(target, Labels):
             raise OptionError(message("target", expected="a column or Labels", received=repr(target)))
-        require(source, target.columns)
+        require(source, target.columns, "target")
         refuse_targets(self.words if self.inputs is None else self.inputs, target.columns)
         require_lists(source, target.columns, "labels", "use Classifier for one label for a whole sequence")
         if self.inputs is None:
-            require(source, [self.words])
+            require(source, [self.words], "words")
             require_lists(source, [self.words], "words")
             codecs: list[Codec] = [Words(self.words, lowercase=True), WordCharacters(self.words)]
         else:

@@ -93,7 +93,7 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
                 remedy="for events, name their column",
             )
         )
-    require(source, named)
+    require(source, named, "target")
     kinds = {name: source.frame[name].dtype for name in named}
     for name, kind in kinds.items():
         if not (kind.is_numeric() or kind == pl.Null or _is_event(kind)):

@@ -125,12 +125,12 @@ class LanguageModel(ReadsTexts, Task):
             return hold_out(source, share, seed)
         if len(source) != 1:
             return super()._hold_out(source, share, seed)
-        require(source, [self.text])
+        require(source, [self.text], "text")
         kept, held = spread(next(iter(source))[self.text] or "", share)
         return as_source([{self.text: kept}]), as_source([{self.text: held}]) if held else None
 
     def _learn(self, source: Source) -> None:
-        require(source, [self.text])
+        require(source, [self.text], "text")
         if isinstance(self.unit, Codec):
             codec = copy.deepcopy(self.unit)
             if codec.name not in UNITS or codec.columns != (self.text,):

@@ -99,7 +99,7 @@ class Translator(Writer):
         return named.columns[0] if isinstance(named, Codec) else named
 
     def _learn_to_read(self, source: Source) -> Codec:
-        require(source, [self._column(self.source)])
+        require(source, [self._column(self.source)], "source")
         # the source is read in the unit that is written, unless a codec says otherwise
         unit = self.target_.codec.name if self.unit == "auto" else self.unit  # type: ignore[attr-defined]
         return text_codec(self.source, unit, ()).fit(source)

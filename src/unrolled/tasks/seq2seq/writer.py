@@ -121,7 +121,7 @@ class Writer(ReadsSources, Task):
 
     def _learn(self, source: Source) -> None:
         column = self.target.columns[0] if isinstance(self.target, Codec) else self.target
-        require(source, [column])
+        require(source, [column], "target")
         codec = text_codec(self.target, self.unit, (record[column] for record in source))
         self.target_ = TargetText.fit(codec, source)
         self.reader_: Any = self._learn_to_read(source)

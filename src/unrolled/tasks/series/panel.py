@@ -71,6 +71,7 @@ class Panel:
         assert source.time is not None, "a table without time gets its step numbers first"
         self.time, self.group = source.time, source.group
         frame = source.frame
+        require(source, [self.target], "target")
         self._require(frame)
         kinds = {"past": self.past, "future": self.future, "static": self.static}
         self.codecs = {kind: covariate_codecs(frame, columns, kind) for kind, columns in kinds.items()}

@@ -67,8 +67,8 @@ def _texts(source: Source, names: Sequence[str]) -> bool:
     return all(isinstance(first.get(name), str | None) for name in names)
 
 
-def require(source: Source, columns: Sequence[str]) -> None:
-    """Refuse a column that does not exist, and suggest the nearest name."""
+def require(source: Source, columns: Sequence[str], argument: str = "") -> None:
+    """Refuse a column that does not exist, and suggest the nearest name, or the argument that names the column."""
     for column in columns:
         if column not in source.columns:
-            raise lacking(column, source.columns)
+            raise lacking(column, source.columns, argument)

@@ -111,7 +111,7 @@ class SequenceModel(ReadsFrames, Task):
         codec = Frames(self.frames, scaling) if isinstance(self.frames, str) else copy.deepcopy(self.frames)
         if not isinstance(codec, Frames):
             raise OptionError(message("frames", expected="a column or Frames", received=repr(codec)))
-        require(source, codec.columns)
+        require(source, codec.columns, "frames")
         self.codec_ = codec.fit(source)
         if self._mixture:
             self._need_numbers()
