@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from unrolled.data.kinds import column_of
@@ -11,6 +12,11 @@ from unrolled.data.plain_values import FILM, NoPlaceError, plain_list
 from unrolled.errors import DataError, message
 
 X = "x"  # name of the column of sequences, and of single values without a name
+_AT_ONCE = {  # arrays of numbers that fit in 64 bits
+    "b1": np.bool_,
+    **dict.fromkeys(("i1", "i2", "i4", "i8", "u1", "u2", "u4"), np.int64),
+    **dict.fromkeys(("f4", "f8"), np.float64),
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,19 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
         return column_of(name, plain_list(values))
     except NoPlaceError as fault:
         raise _placed(name, values, fault) from fault
+
+
+def array_column(name: str, values: np.ndarray) -> pl.Series:
+    """Return the column of an array, of numbers at once and of anything else value by value.
+
+    Example:
+        >>> array_column("v", np.array([1, 2], dtype=np.uint8)).dtype
+        Int64
+    """
+    kind = _AT_ONCE.get(values.dtype.str[1:])
+    if kind is None or values.ndim != 1 or type(values) is not np.ndarray:  # of a subclass: masked values
+        return column(name, list(values))
+    return pl.Series(name, values.astype(kind))
 
 
 def refuse_twice(names: Iterable[str]) -> list[str]:
