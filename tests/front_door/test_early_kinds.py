@@ -77,7 +77,7 @@ def tables(draw):
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").write_csv().encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(tables(), st.integers(1, 4))
 def test_numbers_that_are_read_early_are_those_of_the_whole_columns(raw, looked_at):
     kinds = early_kinds([scan(raw, n_rows=looked_at).collect()])

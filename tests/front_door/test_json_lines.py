@@ -101,7 +101,7 @@ def exactly(raw):
     return frame_of(list(records_of(raw.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"), "a.jsonl")))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files(), st.sampled_from([4, 64]))
 def test_a_table_read_at_once_is_that_of_the_exact_reader(raw, stretch):
     found = read_at_once(raw, stretch)

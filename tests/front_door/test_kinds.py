@@ -130,6 +130,16 @@ def test_the_wider_kind_is_the_same_both_ways_and_kinds_survive_json(one, other)
     assert wider(found, one) == found
 
 
+@pytest.mark.parametrize("kind", ["?", "i1", "u1", ">i4", "i8", "u4", "u8", "f2", "f4", ">f8"])
+def test_an_array_of_numbers_is_the_column_of_its_values(kind):
+    whole = np.array([0, 1, 7, 100])
+    values = (np.array([0, 1.5, 7, 100, np.nan]) if "f" in kind else whole).astype(kind)
+    for one in (values, values[::-2], values.reshape(-1, 1)[:, 0], np.ma.array(values, mask=values == 7)):
+        found = as_source({"v": one}).frame["v"]
+        assert found.equals(as_source({"v": list(one)}).frame["v"], check_dtypes=True)
+        assert as_source(["x"] * len(one), one).frame["y"].dtype == found.dtype
+
+
 # ---- tables of text --------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unrolled as ur
+from unrolled.data import schema
 from unrolled.data.readers import as_source, read_csv, read_jsonl, read_parquet, scan_parquet
 from unrolled.data.schema import Schema
 from unrolled.errors import ArtifactError, DataError
@@ -266,3 +267,15 @@ def test_an_event_with_the_kinds_that_were_learnt_is_not_touched():
     assert schema.cast_event({"t": 7, "v": 5, "n": "3"}) == {"t": "7", "v": "5", "n": 3}
     assert schema.cast_event({"t": None}) == {"t": None}
     assert schema.cast_event("a text") == "a text"
+
+
+@pytest.mark.parametrize("row", [0, 1, 6, 7, 498, 499])
+@pytest.mark.parametrize("other", [["1", "2"], [], None])
+def test_the_row_of_a_list_that_has_no_place_is_found_among_many(row, other, monkeypatch):
+    lists = pl.Series("v", [["x"] if place == row else other for place in range(500)], dtype=pl.List(pl.String))
+    casts = []
+    cast = schema._cast
+    monkeypatch.setattr(schema, "_cast", lambda *given: casts.append(given) or cast(*given))
+    with pytest.raises(DataError, match=rf"received \['x'\] in row {row}$"):
+        Schema({"v": pl.List(pl.Int64())}).cast(lists.to_frame())
+    assert len(casts) < 15

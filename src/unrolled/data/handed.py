@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from unrolled.data.kinds import column_of
@@ -12,6 +13,11 @@ from unrolled.errors import DataError, message
 
 _LARGE = (pl.UInt64, pl.Int128, pl.UInt128)  # kinds of whole numbers of which some have more than 64 bits
 X = "x"  # name of the column of sequences, and of single values without a name
+_AT_ONCE = {  # arrays of numbers that fit in 64 bits
+    "b1": np.bool_,
+    **dict.fromkeys(("i1", "i2", "i4", "i8", "u1", "u2", "u4"), np.int64),
+    **dict.fromkeys(("f4", "f8"), np.float64),
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,19 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
         return column_of(name, plain_list(values))
     except NoPlaceError as fault:
         raise _placed(name, values, fault) from fault
+
+
+def array_column(name: str, values: np.ndarray) -> pl.Series:
+    """Return the column of an array, of numbers at once and of anything else value by value.
+
+    Example:
+        >>> array_column("v", np.array([1, 2], dtype=np.uint8)).dtype
+        Int64
+    """
+    kind = _AT_ONCE.get(values.dtype.str[1:])
+    if kind is None or values.ndim != 1 or type(values) is not np.ndarray:  # of a subclass: masked values
+        return column(name, list(values))
+    return pl.Series(name, values.astype(kind))
 
 
 def refuse_twice(names: Iterable[str]) -> list[str]:

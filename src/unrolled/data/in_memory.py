@@ -12,7 +12,7 @@ import polars as pl
 from unrolled.data.arrays import from_array, sequences
 from unrolled.data.exchange import from_exchange, handed_over, refused
 from unrolled.data.forks import check_fork
-from unrolled.data.handed import Handed, column, refuse_twice, tidy
+from unrolled.data.handed import Handed, array_column, column, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
 from unrolled.errors import DataError, UnrolledError, message
@@ -99,6 +99,7 @@ def targets_of(y: Any) -> pl.Series:
         if y.ndim == 0:
             raise DataError(message("y", expected="a list of targets, one per row", received="a single value"))
         y = y[:, 0] if y.ndim > 1 and y.shape[1:] == (1,) else y  # (B, 1), as many libraries keep targets
+        return array_column("y", y)
     return column("y", list(y))
 
 
@@ -224,7 +225,7 @@ def _one_column(name: str, values: Any) -> pl.Series:
     if isinstance(values, np.ndarray):
         if values.ndim == 0:
             raise DataError(message(f"column {name!r}", expected="a list of values", received="a single one"))
-        return column(name, list(values))
+        return array_column(name, values)
     found = from_pandas(values) or from_exchange(values)
     if found is None and not isinstance(values, Iterable):
         found = _of_foreign(values)

@@ -292,12 +292,16 @@ def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Se
 
 
 def _first_refused(lists: pl.Series, kind: pl.List, marks: Collection[str]) -> int:
-    for row in range(len(lists)):
+    """Return the first row that cannot be cast, by halving the rows that it may be in."""
+    first, rest = 0, len(lists)
+    while rest - first > 1:
+        middle = (first + rest) // 2
         try:
-            _cast(pl.Series(lists.name, lists[row]), kind.inner, marks)
+            _cast(lists[first:middle].explode(), kind.inner, marks)
+            first = middle
         except DataError:
-            return row
-    return 0
+            rest = middle
+    return first
 
 
 def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> pl.Series:
