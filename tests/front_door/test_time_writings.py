@@ -107,6 +107,8 @@ def test_a_name_of_two_months_is_refused_unless_the_column_shows_its_language():
 
 REFUSED = {
     "syslog": ([f"{time:%b %d %H:%M:%S}" for time in HOURS], "received 'Jan 01 00:00:00' in row 0"),
+    "total": ([*(f"{day:%d.%m.%Y}" for day in DAYS), "Total"], "'Total' in row 60; leave out rows that are no times"),
+    "objects of times of day": ([dt.time(10), dt.time(11)], "give the date as well"),
     "time of day": (["10:00", "11:00"], "give the date as well"),
     "durations": (["0 days 10:00:00", "1 days 10:00:00"], "give the date as well"),
     "years and months of two digits": ([int(f"{day:%y%m}") for day in MONTHS], "after 2112 comes 2201"),
