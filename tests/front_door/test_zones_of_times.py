@@ -54,6 +54,8 @@ NAMED = {
     "EST and EDT": (["2024-03-10 01:00 EST", "2024-03-10 03:00 EDT"], "America/New_York"),
     "CST and CDT": (["2024-03-10 01:00 CST", "2024-03-10 03:00 CDT"], "America/Chicago"),
     "MEZ in brackets": (["31.03.2024 01:00 (MEZ)", "31.03.2024 03:00 (MESZ)"], "Europe/Berlin"),
+    "offset in brackets": (["2024-03-31 01:00 (UTC+01:00)", "2024-03-31 03:00 (UTC+02:00)"], "Europe/Berlin"),
+    "offset of one digit": (["2024-03-31 01:00 GMT+1", "2024-03-31 03:00 GMT+2"], "Europe/Berlin"),
     "date command": (["Sun Mar 10 01:00:00 PST 2024", "Sun Mar 10 03:00:00 PDT 2024"], "America/Los_Angeles"),
     "name of the zone": (["2024-03-31 01:00 Europe/Paris", "2024-03-31 03:00 Europe/Paris"], "Europe/Paris"),
 }
