@@ -42,7 +42,7 @@ def test_times_are_read_by_the_options_that_every_reader_has(shop):
     assert days[0] == dt.date(2024, 2, 3)
     with pytest.raises(OptionError, match="day_last"):
         ur.read_sql("select * from sales", shop, time="day", day_last=True)
-    for name in (name for name in dir(ur) if name.startswith("read") or name == "as_source"):
+    for name in (name for name in ur.__all__ if name.startswith("read") or name == "as_source"):
         words = inspect.signature(getattr(ur, name)).parameters
         assert "time" not in words or any(word.kind is word.VAR_KEYWORD for word in words.values()), name
 

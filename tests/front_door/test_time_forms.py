@@ -71,7 +71,7 @@ def test_what_is_no_time_is_refused_with_its_row(text):
 
 @pytest.mark.parametrize("place", ["Europe", "Etc/passwd", "nowhere"])
 def test_a_zone_of_an_unknown_name_is_refused(place):
-    with pytest.raises(DataError, match=rf"column 't': expected names of zones .*, received \[{place}\]"):
+    with pytest.raises(DataError, match=rf"column 't': expected .* received '.*{place}"):
         read([f"2024-01-15T10:00+01:00[{place}]"])
 
 

@@ -15,6 +15,7 @@ MONTHS = [dt.date(2021 + count // 12, count % 12 + 1, 1) for count in range(36)]
 QUARTERS = MONTHS[::3]
 HALVES = MONTHS[::6]
 WEEKS = [dt.date(2023, 1, 2) + dt.timedelta(weeks=count) for count in range(110)]
+ITALIAN = ("lun", "mar", "mer", "gio", "ven", "sab", "dom")
 WEEKDAYS = ("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So")
 NAMES = {
     "German": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
@@ -29,6 +30,9 @@ NAMES = {
     "Polish": "sty lut mar kwi maj cze lip sie wrz paź lis gru",
     "Czech": "leden únor březen duben květen červen červenec srpen září říjen listopad prosinec",
     "Croatian": "sij velj ožu tra svi lip srp kol ruj lis stu pro",
+    "Romanian": "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
+    "Greek": "Ιαν Φεβ Μαρ Απρ Μαΐ Ιουν Ιουλ Αυγ Σεπ Οκτ Νοε Δεκ",
+    "Ukrainian": "січень лютий березень квітень травень червень липень серпень вересень жовтень листопад грудень",
     "Russian": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 }
 
@@ -68,6 +72,13 @@ WRITTEN = {
     "span of hours": (HOURS, lambda time: f"{time:%d.%m.%Y %H:%M}-{time + dt.timedelta(hours=1):%H:%M}"),
     "ISO interval": (HOURS, lambda time: f"{time.isoformat()}/{(time + dt.timedelta(hours=1)).isoformat()}"),
     "end of a day": (HOURS, lambda time: f"{time - dt.timedelta(hours=1):%Y-%m-%d} {(time.hour - 1) % 24 + 1:02}:00"),
+    "SAS": (HOURS, lambda time: f"{time:%d%b%Y:%H:%M:%S}".upper()),
+    "Italian weekdays": (DAYS, lambda day: f"{ITALIAN[day.weekday()]} {day.day} "
+                                           f"{('gen', 'feb')[day.month - 1]} {day.year}"),
+    "French first day": (DAYS, lambda day: f"{day.day}{'er' * (day.day == 1)} "
+                                           f"{('janvier', 'février')[day.month - 1]} {day.year}"),
+    "Hungarian": (DAYS, lambda day: f"{day.year}. {('január', 'február')[day.month - 1]} {day.day}."),
+    "Korean": (DAYS, lambda day: f"{day.year}년 {day.month}월 {day.day}일"),
     "log file": (HOURS, lambda time: f"[{time:%Y-%m-%d %H:%M:%S,%f}]"),
     "camera": (HOURS, lambda time: f"{time:%Y:%m:%d %H:%M:%S}"),
     "DB2": (HOURS, lambda time: f"{time:%Y-%m-%d-%H.%M.%S.%f}"),
@@ -107,6 +118,8 @@ def test_a_name_of_two_months_is_refused_unless_the_column_shows_its_language():
 
 REFUSED = {
     "syslog": ([f"{time:%b %d %H:%M:%S}" for time in HOURS], "received 'Jan 01 00:00:00' in row 0"),
+    "total": ([*(f"{day:%d.%m.%Y}" for day in DAYS), "Total"], "'Total' in row 60; leave out rows that are no times"),
+    "objects of times of day": ([dt.time(10), dt.time(11)], "give the date as well"),
     "time of day": (["10:00", "11:00"], "give the date as well"),
     "durations": (["0 days 10:00:00", "1 days 10:00:00"], "give the date as well"),
     "years and months of two digits": ([int(f"{day:%y%m}") for day in MONTHS], "after 2112 comes 2201"),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+import unrolled as ur
 from unrolled.data.time_forms import read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.errors import DataError
@@ -53,6 +54,8 @@ NAMED = {
     "EST and EDT": (["2024-03-10 01:00 EST", "2024-03-10 03:00 EDT"], "America/New_York"),
     "CST and CDT": (["2024-03-10 01:00 CST", "2024-03-10 03:00 CDT"], "America/Chicago"),
     "MEZ in brackets": (["31.03.2024 01:00 (MEZ)", "31.03.2024 03:00 (MESZ)"], "Europe/Berlin"),
+    "offset in brackets": (["2024-03-31 01:00 (UTC+01:00)", "2024-03-31 03:00 (UTC+02:00)"], "Europe/Berlin"),
+    "offset of one digit": (["2024-03-31 01:00 GMT+1", "2024-03-31 03:00 GMT+2"], "Europe/Berlin"),
     "date command": (["Sun Mar 10 01:00:00 PST 2024", "Sun Mar 10 03:00:00 PDT 2024"], "America/Los_Angeles"),
     "name of the zone": (["2024-03-31 01:00 Europe/Paris", "2024-03-31 03:00 Europe/Paris"], "Europe/Paris"),
 }
@@ -97,3 +100,17 @@ def test_an_end_of_a_span_is_no_offset():
     spans = [f"2024-01-01T{hour:02}:00-{hour + 1:02}:00" for hour in range(1, 3)]
     assert [time.hour for time in read(spans).to_list()] == [1, 2]
     assert read(["2024-01-01T00:00-05:00", "2024-07-01T00:00-04:00"]).dtype == pl.Datetime("us", "America/New_York")
+
+
+def test_hours_that_the_clocks_repeat_are_named_where_no_zone_is_given():
+    start = dt.datetime(2024, 10, 21, tzinfo=dt.UTC)
+    moments = [(start + dt.timedelta(hours=hour)).astimezone(ZoneInfo("Europe/Berlin")) for hour in range(200)]
+    walls = [f"{moment:%Y-%m-%d %H:%M}" for moment in moments]
+    data = {"t": walls, "y": [float(step % 24) for step in range(200)]}
+    assert 'give zone="Europe/Berlin"' in str(ur.as_source(data, time="t").report)
+    model = ur.Forecaster(horizon=1, hidden_size=4)
+    with pytest.warns(UserWarning, match=r"for 1 times that the clocks of Europe/Berlin show twice"):
+        model.fit(ur.as_source(data, time="t"), epochs=1, progress=False)
+    assert ur.as_source(data, time="t", zone="Europe/Berlin").report.duplicates == 0
+    twice = {"t": ["2024-06-01 02:00"] * 2 + walls[:20], "y": [0.0] * 22}
+    assert ur.as_source(twice, time="t").report.clocks is None

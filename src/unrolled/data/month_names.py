@@ -32,6 +32,21 @@ _MONTHS = {
     "srpanj|srpnja kolovoz|kolovoza rujan|rujna listopad|listopada studeni|studenoga prosinac|prosinca",
     "Hungarian": "januar februar marcius aprilis majus junius julius augusztus szeptember oktober november december",
     "Turkish": "ocak subat mart nisan mayis haziran temmuz agustos eylul ekim kasim aralik",
+    "Romanian": "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
+    "Slovak": "januar|januara februar|februara marec|marca april|aprila maj|maja jun|juna jul|jula august|augusta "
+    "september|septembra oktober|oktobra november|novembra december|decembra",
+    "Slovenian": "januar februar marec april maj junij julij avgust september oktober november december",
+    "Estonian": "jaanuar veebruar marts aprill mai juuni juuli august september oktoober november detsember",
+    "Latvian": "janvaris februaris marts aprilis maijs junijs julijs augusts septembris oktobris novembris decembris",
+    "Lithuanian": "sausis|sausio vasaris|vasario kovas|kovo balandis|balandzio geguze|geguzes birzelis|birzelio "
+    "liepa|liepos rugpjutis|rugpjucio rugsejis|rugsejo spalis|spalio lapkritis|lapkricio gruodis|gruodzio",
+    "Greek": "ιανουαριος|ιανουαριου φεβρουαριος|φεβρουαριου μαρτιος|μαρτιου απριλιος|απριλιου μαιος|μαιου "
+    "ιουνιος|ιουνιου ιουλιος|ιουλιου αυγουστος|αυγουστου σεπτεμβριος|σεπτεμβριου οκτωβριος|οκτωβριου "
+    "νοεμβριος|νοεμβριου "
+    "δεκεμβριος|δεκεμβριου",
+    "Bulgarian": "януари февруари март април май юни юли август септември октомври ноември декември",
+    "Ukrainian": "січень|січня лютий|лютого березень|березня квітень|квітня травень|травня червень|червня липень|липня "
+    "серпень|серпня вересень|вересня жовтень|жовтня листопад|листопада грудень|грудня",
     "Russian": "январь|января февраль|февраля март|марта апрель|апреля май|мая июнь|июня июль|июля август|августа "
     "сентябрь|сентября октябрь|октября ноябрь|ноября декабрь|декабря",
 }
@@ -47,10 +62,12 @@ _WEEKDAYS = (
     "вт", "ср", "чт", "пт", "сб", "вс", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
     "sunday",
 )  # fmt: skip
-_SMALL = ("de", "del", "den", "d", "der", "am", "le", "el", "la", "il", "o", "a", "das", "um", "uhr", "kl", "om", "klo",
+_SMALL = ("er", "de", "del", "den", "d", "der", "am", "le", "el", "la", "il", "o", "a", "das", "um", "uhr", "kl",
+          "om", "klo",
           "alle", "ore", "a las", "las", "r", "roku", "г", "года", "ta", "di", "do", "at", "of")  # fmt: skip
 _KEPT = ("utc", "gmt", "z", "am", "pm", "t", "q", "w", "m", "h")  # these mean something in an English writing
 _WORD = r"[^\W\d_]+"
+_FIRST_WORD = r"^\s*(?<word>[^\W\d_]+)\.?,?\s+(?<rest>.*)$"
 _LEAST = 3  # letters of a shortened month
 _MOST_WORDS = 200  # different words of a column; more are no names of months
 
@@ -71,6 +88,7 @@ def english_names(values: pl.Series, language: str = "") -> tuple[pl.Series, str
         >>> english_names(pl.Series(["31. Mai 2024"]))[0].to_list()
         ['31. may 2024']
     """
+    values = _without_weekdays(values)
     words = frozenset(values.str.extract_all(_WORD).explode().drop_nulls().unique().head(_MOST_WORDS + 1).to_list())
     if not words or len(words) > _MOST_WORDS:
         return values, ""
@@ -90,6 +108,15 @@ def english_names(values: pl.Series, language: str = "") -> tuple[pl.Series, str
             values = values.str.replace_all(rf"(^|[^\p{{L}}]){re.escape(word)}(\.?)($|[^\p{{L}}])", kept)
     named = any(name in ENGLISH for _, name in read)
     return values.str.replace_all(r"^[\s,.-]+", "").str.replace_all(r"\s+", " "), language if named else ""
+
+
+def _without_weekdays(values: pl.Series) -> pl.Series:
+    """Return texts without a weekday in front, if all have one: "mar" is also March in some languages."""
+    found = values.drop_nulls().str.extract_groups(_FIRST_WORD).struct.unnest()
+    words = found["word"].unique().to_list()
+    if not words or None in words or len(words) > _MOST_WORDS or not found["rest"].str.contains(_WORD).all():
+        return values
+    return values.str.replace(_FIRST_WORD, "${rest}") if all(_is_weekday(_plain(word)) for word in words) else values
 
 
 def _several(values: pl.Series, found: Mapping[tuple[tuple[str, str], ...], str]) -> DataError:

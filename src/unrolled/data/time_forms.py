@@ -237,7 +237,8 @@ def _read(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[
         return _numbers(values, hints, group)
     if kind == pl.String:
         return _texts(values, hints, group)
-    raise DataError(message(f"column {values.name!r}", expected=_ACCEPTED, received=str(kind)))
+    remedy = "give the date as well" if kind == pl.Time else ""
+    raise DataError(message(f"column {values.name!r}", expected=_ACCEPTED, received=str(kind), remedy=remedy))
 
 
 def _formed(times: pl.Series, hints: TimeForm, **found: Any) -> tuple[pl.Series, TimeForm]:

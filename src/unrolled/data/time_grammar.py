@@ -20,10 +20,11 @@ _CLOCK = (
     r"(?<hour>\d{1,2})(?:[:.h](?<minute>\d{2})(?:[:.](?<second>\d{2})(?:[.,:](?<fraction>\d{1,9}))?)?|h\b)?"
     r"(?:\s*(?<half>[ap])\.?\s?m\.?)?(?:\s*(?:uhr|hrs|h)\b)?"
 )
-_ZONE = r"(?:\s*(?<zone>(?:utc|gmt|z)?\s?[+-]\d{2}(?::?\d{2})?|utc\b|gmt\b|z\b))?"
+_ZONE = r"(?:\s*(?<zone>(?:utc|gmt|z)?\s?[+-]\d{2}(?::?\d{2})?|(?:utc|gmt)[+-]\d\b|utc\b|gmt\b|z\b))?"
 _PLACE = r"(?:\s*\[?(?<place>[a-z_]+(?:/[a-z0-9_+-]+)+|utc)\]?)?"
 _NAMED = r"(?:\s*\[?(?<abbreviation>[a-z]{2,5})\b\]?)?"
 _NOTE = r"(?:\s*\((?<note>[^()]*)\))?"
+_NOTED = r"(?i)^((?:utc|gmt)\s?[+-]\d{1,2}(?::?\d{2})?)$"  # an offset in brackets
 _BETWEEN = r"(?:\s*[t,;_]\s*|\s+(?:at\s+)?)"
 _AFTER = rf"{_CLOCK}{_ZONE}{_PLACE}{_NAMED}{_NOTE}"
 _TAIL = rf"(?:{_BETWEEN}{_AFTER})?"
@@ -60,7 +61,7 @@ SEASON = "2023/24"
 SHORT_MONTHS = "2024.1"  # to 2024.12, as text; as a number 2024.1 is October
 WRITINGS = (
     _writing("2024-01-31",
-             rf"(?<year>\d{{4}})[-/.:年]\s?(?<month>\d{{1,2}})[-/.:月]\s?(?<day>\d{{1,2}})[日.]?(?:(?:{_BETWEEN}|-){_AFTER})?"),
+             rf"(?<year>\d{{4}})[-/.:年년]\s?(?<month>\d{{1,2}})[-/.:月월]\s?(?<day>\d{{1,2}})[日일.]?(?:(?:{_BETWEEN}|-){_AFTER})?"),
     _writing("2024 01 31", rf"(?<year>\d{{4}}) (?<month>\d{{2}}) (?<day>\d{{2}}){_TAIL}"),
     _writing("20240131", rf"(?<year>\d{{4}})(?<month>\d{{2}})(?<day>\d{{2}}){_COMPACT_TAIL}"),
     _writing(THREE_NUMBERS, rf"{_WEEKDAY}(?<a>\d{{1,2}})[-/. ](?<b>\d{{1,2}})[-/. ](?<c>\d{{4}}|\d{{2}}){_TAIL}"),
@@ -68,9 +69,9 @@ WRITINGS = (
     _writing("10:00 31/01/2024",
              rf"{_CLOCK}{_ZONE}{_NAMED}[\s,]+(?<a>\d{{1,2}})[-/.](?<b>\d{{1,2}})[-/.](?<c>\d{{4}}|\d{{2}})"),
     _writing("31 Jan 2024", rf"{_WEEKDAY}{_DAY}\.?[-/.,\s]*(?:of\s+)?{_NAME}[-/.,\s]*{_YEAR}{_TAIL}"),
-    _writing("31/Jan/2024:10:00:00", rf"{_DAY}/{_NAME}/(?<year>\d{{4}}):{_AFTER}"),
+    _writing("31/Jan/2024:10:00:00", rf"{_DAY}[-/]?{_NAME}[-/]?(?<year>\d{{4}}):{_AFTER}"),
     _writing("Jan 31, 2024", rf"{_WEEKDAY}{_NAME}[-/.\s]*{_DAY}(?:,\s*|[-/.\s]+){_YEAR}{_TAIL}"),
-    _writing("2024 Jan 31", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}[-/.,\s]*{_DAY}{_TAIL}"),
+    _writing("2024 Jan 31", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}[-/.,\s]*{_DAY}\.?{_TAIL}"),
     _writing("Wed Jan 31 10:00:00 2024",
              rf"{_WEEKDAY}{_NAME}\s+{_DAY}\s+{_CLOCK}{_ZONE}{_NAMED}\s+(?<year>\d{{4}})"),
     _writing("2024-W05-3", rf"(?<year>\d{{4}})[-/\s]?{_WEEK}[-\s]?(?<week>\d{{1,2}})(?:-(?<weekday>[1-7]))?{_TAIL}"),
@@ -144,9 +145,10 @@ def parts_of(values: pl.Series, writing: Writing, zone: str | None = None) -> Pa
         if name not in found.columns
     )
     named = found["place"].drop_nulls().unique().to_list() if found["place"].null_count() < len(found) else []
-    offsets = _offsets(found["zone"])
+    offsets = _offsets(found.select(pl.coalesce("zone", pl.col("note").str.extract(_NOTED))).to_series())
     # what stands in brackets after an offset only names it
-    alone = pl.coalesce("abbreviation", pl.when(pl.col("zone").is_null() & pl.col("place").is_null()).then("note"))
+    bare = pl.col("zone").is_null() & pl.col("place").is_null() & ~pl.col("note").str.contains(_NOTED)
+    alone = pl.coalesce("abbreviation", pl.when(bare).then("note"))
     short = found.select(alone).to_series().alias(values.name)
     if short.null_count() < len(short):
         offsets = pl.select(pl.coalesce(offsets, name_offsets(short, zone))).to_series()
@@ -156,7 +158,7 @@ def parts_of(values: pl.Series, writing: Writing, zone: str | None = None) -> Pa
 def _offsets(zone: pl.Series) -> pl.Series:
     if zone.null_count() == len(zone):
         return pl.Series(zone.name, [None], dtype=pl.Int32).new_from_index(0, len(zone))
-    digits = zone.str.extract_groups(r"(?<sign>[+-])(?<hours>\d{2}):?(?<minutes>\d{2})?$").struct.unnest()
+    digits = zone.str.extract_groups(r"(?<sign>[+-])(?<hours>\d{1,2}?):?(?<minutes>\d{2})?$").struct.unnest()
     minutes = pl.col("hours").cast(pl.Int32) * 60 + pl.col("minutes").cast(pl.Int32).fill_null(0)
     signed = pl.when(pl.col("sign") == "-").then(-minutes).otherwise(minutes).fill_null(0)
     return digits.select(pl.when(pl.lit(zone.is_not_null())).then(signed)).to_series()

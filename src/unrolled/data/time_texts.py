@@ -139,7 +139,7 @@ def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read
         likely = f"times with the {order} first, such as {_example(order)}"
     raise DataError(
         message(f"column {values.name!r}", expected=likely, received=f"{given[row]!r} in row {row}",
-                remedy=_remedy(str(given[row])))
+                remedy=_remedy(str(given[row]), row))
     )  # fmt: skip
 
 
@@ -152,8 +152,10 @@ def _writings(sample: pl.Series, known: str) -> list[Writing]:
     return [first, *(one for one in found if one is not first)]
 
 
-def _remedy(text: str) -> str:
-    """Return what settles a text that cannot be read."""
+def _remedy(text: str, row: int) -> str:
+    """Return what settles a text that cannot be read; a first row without a digit may be of an unusual format."""
+    if row and not re.search(r"\d", text):
+        return "leave out rows that are no times, such as totals"
     if re.fullmatch(_NO_DATE, text):
         return "give the date as well, or the time as a number of hours, minutes or seconds"
     return "name the format with time_format="

@@ -6,8 +6,9 @@ import polars as pl
 from unrolled.data.zone_names import home_of_midnights, home_of_offsets
 from unrolled.errors import DataError, message
 
-_UNCHANGING = {  # zones of offsets that are no whole hours, and whose clocks do not change today
+_UNCHANGING = {  # zones of other offsets than twelve whole hours, and whose clocks do not change today
     330: "Asia/Kolkata", 345: "Asia/Kathmandu", 270: "Asia/Kabul", 210: "Asia/Tehran", 390: "Asia/Yangon",
+    780: "Pacific/Tongatapu", 840: "Pacific/Kiritimati",
     570: "Australia/Darwin", 525: "Australia/Eucla", -570: "Pacific/Marquesas",
 }  # fmt: skip
 _HOUR, _MOST_HOURS = 60, 12
@@ -52,10 +53,11 @@ def _home(naive: pl.Series, instants: pl.Series, offsets: pl.Series) -> str:
         DataError: midnights of several offsets that are of no usual zone, as no clock gives the next ones.
     """
     distinct = offsets.drop_nulls().unique(maintain_order=True)
-    if len(distinct) == 1:
-        return zone_of(int(distinct[0]))
+    fixed = zone_of(int(distinct[0])) if len(distinct) == 1 else "UTC"
+    if len(distinct) == 1 and (fixed != "UTC" or distinct[0] == 0):
+        return fixed
     zone = home_of_offsets(instants, offsets)
-    if zone is None and len(distinct) and (naive.drop_nulls().cast(US).to_physical() % _DAY == 0).all():
+    if zone is None and len(distinct) > 1 and (naive.drop_nulls().cast(US).to_physical() % _DAY == 0).all():
         rows = [int((offsets == one).fill_null(False).arg_max() or 0) for one in distinct[:2].to_list()]
         shown = " and ".join(f"{_written(int(offsets[row]))} in row {row}" for row in rows)
         raise DataError(

@@ -10,6 +10,7 @@ from unrolled.data.calendars.calendars import Calendars
 from unrolled.data.forks import check_fork
 from unrolled.data.time_forms import read_times
 from unrolled.data.time_moments import to_moments
+from unrolled.data.zone_names import home_of_repeated
 
 _DESCRIBED = 100  # series whose calendars are learnt for the description
 
@@ -25,6 +26,7 @@ class TimeReport:
         separated_by: where many timestamps are duplicated, the columns that would tell the series apart.
         times: the times of each row, from which the calendar is learnt.
         names: the series of each row; None for a single one.
+        clocks: the zone whose clocks, put back in autumn, explain every duplicated timestamp; None for none.
     """
 
     duplicates: int
@@ -33,6 +35,7 @@ class TimeReport:
     separated_by: tuple[str, ...] = ()
     times: pl.Series = field(default_factory=pl.Series, repr=False, compare=False)
     names: pl.Series | None = field(default=None, repr=False, compare=False)
+    clocks: str | None = None
 
     @cached_property
     def calendar(self) -> str:
@@ -59,6 +62,8 @@ class TimeReport:
             )
             if count
         ]
+        if self.clocks:
+            notes.append(f'give zone="{self.clocks}", whose clocks show them twice')
         return ", ".join([f"{self.series} series: {self.calendar}", *notes])
 
 
@@ -76,8 +81,12 @@ def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeRepor
     """Count the irregularities in a frame that is sorted by group and time."""
     keys = [time] if group is None else [group, time]
     known = frame.select(keys).drop_nulls(time)
+    duplicates = known.height - known.unique().height
+    naive = isinstance(frame[time].dtype, pl.Datetime) and frame[time].dtype.time_zone is None  # type: ignore[attr-defined]
+    twice = known.filter(known.is_duplicated())[time] if duplicates and naive else None
     return TimeReport(
-        duplicates=known.height - known.unique().height,
+        duplicates=duplicates,
+        clocks=None if twice is None else home_of_repeated(twice.unique()),
         missing=frame[time].null_count(),
         series=1 if group is None else frame[group].n_unique(),
         times=frame[time],

@@ -106,6 +106,21 @@ def home_of_midnights(instants: pl.Series) -> str | None:
     return next((zone for zone in HOMES if _hours(known.dt.convert_time_zone(zone)) == [0]), None)
 
 
+def home_of_repeated(times: pl.Series) -> str | None:
+    """Return the zone whose clocks, put back in autumn, show all of some local times twice; None for none.
+
+    Example:
+        >>> home_of_repeated(pl.Series([dt.datetime(2024, 10, 27, 2, 0), dt.datetime(2024, 10, 27, 2, 30)]))
+        'Europe/Berlin'
+    """
+    for zone in HOMES:
+        if times.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").null_count() == len(times):
+            earliest = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+            if not earliest.null_count():
+                return zone
+    return None
+
+
 def _hours(times: pl.Series) -> list[int]:
     walls = times.dt.replace_time_zone(None).cast(pl.Datetime("us")).to_physical()
     return (walls % _DAY).unique().to_list()

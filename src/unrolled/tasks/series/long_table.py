@@ -1,5 +1,6 @@
 """Conversion of the accepted formats of series to one long table with one row per time step."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,13 @@ def _refuse_mixture(source: Table, target: str) -> None:
                 received=f"{repeated:,} rows with a time that occurred before",
                 remedy=remedy,
             )
+        )
+    if repeated and source.report and source.report.clocks:
+        zone = source.report.clocks
+        warnings.warn(
+            f"column {source.time!r}: the last of two rows is kept for {repeated} times that the clocks of {zone} show "
+            f'twice in autumn; give zone="{zone}" to keep both',
+            stacklevel=3,
         )
     note("rows left out", repeated)
 
