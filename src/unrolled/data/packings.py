@@ -138,7 +138,7 @@ def _unpack_zstd(path: Path, target: Path) -> None:
             with import_module("pyarrow").CompressedInputStream(str(path), "zstd") as source:
                 shutil.copyfileobj(source, file, BLOCK_BYTES)
             return
-        _write_lines(pl.read_lines(path)["line"], file)
+        _write_lines(pl.read_lines(path, glob=False)["line"], file)
 
 
 def _write_lines(lines: pl.Series, file: BinaryIO) -> None:

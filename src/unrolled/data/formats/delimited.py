@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.cells import numeric_names, typed_columns
-from unrolled.data.kinds import LONGEST_SHOWN
+from unrolled.data.kinds import LONGEST_SHOWN, text_of
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
@@ -20,6 +20,7 @@ _HEAD = 1 << 16  # bytes that show how lines end
 _SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SAMPLE = 1000  # rows that decide which columns are read as numbers at once
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
+_MARKS = (str, int, float)
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
 
@@ -56,14 +57,21 @@ class Dialect:
             )
         if self.decimal not in (".", ","):
             raise OptionError(message("decimal", expected="'.' or ','", received=self.decimal))
+        if not isinstance(self.header, bool):
+            raise OptionError(message("header", expected="True or False", received=self.header))
         if isinstance(self.missing, str):
             raise OptionError(message("missing", expected="a list of texts", received=repr(self.missing),
                                       remedy=f"write [{self.missing!r}]"))  # fmt: skip
+        if self.missing is not None and not (
+            isinstance(self.missing, Collection) and all(isinstance(mark, _MARKS) for mark in self.missing)
+        ):
+            raise OptionError(message("missing", expected="a list of texts or numbers", received=self.missing))
         separator = _WRITTEN.get(self.separator, self.separator)
         if separator == self.decimal:
             raise OptionError(message("decimal", expected="another sign than the separator", received=self.decimal,
                                       remedy="such tables mostly have separator=';'"))  # fmt: skip
-        return replace(self, separator=separator)
+        missing = None if self.missing is None else [text_of(mark) for mark in self.missing]
+        return replace(self, separator=separator, missing=missing)
 
 
 def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
@@ -180,6 +188,7 @@ def _reader(data: Path | bytes, dialect: Dialect) -> Callable[..., pl.DataFrame]
             separator=dialect.separator,
             has_header=dialect.header,
             quote_char=dialect.quote,
+            glob=False,
             **options,
         )
 
