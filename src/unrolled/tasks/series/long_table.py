@@ -7,7 +7,7 @@ import polars as pl
 
 from unrolled.data.handed import X
 from unrolled.data.mixtures import MAX_DUPLICATES
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
@@ -28,7 +28,7 @@ def long_table(
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
-        data: a Table; a frame or records, of which `time` and `group` are columns; a Series, or a list or mapping of
+        data: a Source; a frame or records, of which `time` and `group` are columns; a Series, or a list or mapping of
             them, whose index holds the times; a list of arrays of numbers, one per series; or one array, (T,) or
             (T, 1).
         target: name of the values' column if the data are arrays.
@@ -43,9 +43,7 @@ def long_table(
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
     """
-    source = data if isinstance(data, Source) else table_in_memory(data, target, time, group)
-    if not isinstance(source, Table):
-        raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
+    source = as_table(data) if isinstance(data, Source) else table_in_memory(data, target, time, group)
     source = _ordered(source, time, group, form)
     if wide and target not in source.columns and source.group is None:
         source = _long(source, target)
