@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from unrolled.data.handed import frame_of_columns
 from unrolled.data.missing import MARKS
 from unrolled.data.written_lists import are_lists, read_lists
 
@@ -31,7 +32,7 @@ def typed_columns(
         typed(column, marks, decimal) if column.dtype == pl.String and column.name not in texts else column
         for column in frame
     ]
-    return pl.DataFrame(kept)
+    return frame_of_columns(kept)
 
 
 def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".") -> pl.Series:

@@ -97,7 +97,7 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         _refuse_longer_lines(data, dialect)
         raise
     if dialect.header:
-        frame = frame.rename(str.strip)
+        frame = frame.rename(lambda name: name.strip().replace('""', '"') if dialect.quote else name.strip())
         _warn_of_names(frame, dialect)
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]

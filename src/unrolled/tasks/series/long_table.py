@@ -14,6 +14,7 @@ from unrolled.errors import DataError, message
 from unrolled.reading_report import note
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
+_ROW = "\0row"  # a name that no column of a user has
 STEP = "step"  # name of the time column of data without one: steps count from 0
 
 
@@ -69,7 +70,13 @@ def _numbered(source: Table) -> Table:
     """Return a table whose rows are numbered in each series, in the column "step"."""
     count = pl.int_range(pl.len(), dtype=pl.Int64)
     steps = count if source.group is None else count.over(source.group)
-    return Table(source.frame.with_columns(steps.alias(STEP)), STEP, source.group)
+    numbered = source.frame.with_columns(steps.alias(STEP))
+    if STEP in source.columns and source.frame[STEP].to_list() != numbered[STEP].to_list():
+        received = "a column of this name with other values"
+        remedy = f"name it with time={STEP!r} if it holds the times, or rename it"
+        expected = "the numbers of the rows, as the data have no times"
+        raise DataError(message(f"column {STEP!r}", expected=expected, received=received, remedy=remedy))
+    return Table(numbered, STEP, source.group)
 
 
 def _long(source: Table, target: str) -> Table:
@@ -121,10 +128,10 @@ def recent_part(source: Table, share: float, least: int, before: int) -> tuple[T
         before: rows that must stay, besides twice what is split off.
     """
     kept, held = [], []
-    numbered = source.frame.with_row_index("row number")
+    numbered = source.frame.with_row_index(_ROW)
     parts = numbered.partition_by(source.group, maintain_order=True) if source.group else [numbered]
     for part in parts:
-        rows = part["row number"].to_numpy()
+        rows = part[_ROW].to_numpy()
         size = max(round(share * len(rows)), least) if share else 0
         if len(rows) < 3 * size + before:
             size = 0
