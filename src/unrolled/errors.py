@@ -126,7 +126,7 @@ def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataErro
     "column 'review': expected in the data, received the columns 'reviw', 'stars'; the nearest is 'reviw'"
     """
     have = [str(one) for one in columns]
-    close = get_close_matches(column.casefold(), [one.casefold() for one in have], n=1, cutoff=0.6)
+    close = get_close_matches(str(column).casefold(), [one.casefold() for one in have], n=1, cutoff=0.6)
     near = next((one for one in have if close and one.casefold() == close[0]), "")
     shown = ", ".join(map(repr, have[:12])) + (", ..." if len(have) > 12 else "")
     return DataError(

@@ -106,7 +106,7 @@ def test_sequences_without_a_step_are_answered_but_not_all_of_them_learnt_from(m
         ({"target": Labels("star")}, "the nearest is 'stars'"),
         ({"target": Words("stars")}, "target"),
         ({"inputs": []}, "inputs"),
-        ({"inputs": ["stars"]}, "sequence"),
+        ({"inputs": ["stars"]}, "other than the one to predict"),
     ],
 )
 def test_columns_that_do_not_exist_or_do_not_fit_are_refused(options, words):

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from unrolled.data.handed import column
+from unrolled.data.handed import column, frame_of_columns
 
 # by the beginning of their names in pyarrow; polars panics at some of them, and writes to standard error
 _UNREAD = ("run_end_encoded", "sparse_union", "dense_union", "list_view", "large_list_view", "decimal256")
@@ -32,7 +32,7 @@ def arrow_frame(data: Any) -> pl.DataFrame:
     """
     table = data if hasattr(type(data), "column") else data.read_all() if hasattr(data, "read_all") else data.to_table()
     names = list(table.schema.names)
-    return pl.DataFrame([arrow_column(name, table.column(place)) for place, name in enumerate(names)])
+    return frame_of_columns([arrow_column(name, table.column(place)) for place, name in enumerate(names)])
 
 
 def arrow_column(name: str, values: Any) -> pl.Series:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 
 import polars as pl
 
+from unrolled.data.handed import frame_of_columns
 from unrolled.data.missing import MARKS
 from unrolled.data.written_lists import are_lists, read_lists
 
@@ -53,7 +54,7 @@ def typed_columns(
     names = set(unseen.columns) - _columns_where(unseen, no_whole)  # whole numbers of more than 64 bits
     found |= {name: column for name, column in numbers.items() if name not in names}
     found |= _truth(_without(table, numbers), marks)
-    return frame.with_columns(found.values())
+    return frame_of_columns([found.get(column.name, column) for column in frame])
 
 
 def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".") -> pl.Series:

@@ -13,7 +13,7 @@ from unrolled.data.time_zones import local_seconds
 from unrolled.errors import DataError, message
 
 USER = "user"  # name of the user column of a list of sessions
-_ROW, _FIRST, _TIME = "row number", "first row", "seconds"
+_ROW, _FIRST, _TIME = "\0row", "\0first row", "\0seconds"  # names that no column of a user has
 _TOMORROW = 86_400.0
 
 

@@ -77,6 +77,16 @@ def array_column(name: str, values: np.ndarray) -> pl.Series:
     return pl.Series(name, values.astype(kind))
 
 
+def frame_of_columns(columns: Sequence[pl.Series]) -> pl.DataFrame:
+    """Return a table of columns with their own names; polars gives another one to a column whose name is empty.
+
+    Example:
+        >>> frame_of_columns([pl.Series("", [1])]).columns
+        ['']
+    """
+    return pl.DataFrame({one.name: one for one in columns})
+
+
 def refuse_twice(names: Iterable[str]) -> list[str]:
     """Return the names of columns; two of one name are refused.
 

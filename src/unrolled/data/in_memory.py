@@ -12,7 +12,7 @@ import polars as pl
 from unrolled.data.arrays import from_array, sequences
 from unrolled.data.exchange import from_exchange, handed_over, refused
 from unrolled.data.forks import check_fork
-from unrolled.data.handed import Handed, array_column, column, refuse_twice, tidy
+from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
 from unrolled.errors import DataError, UnrolledError, message
@@ -182,7 +182,7 @@ def _records(records: list[Mapping[Any, Any]]) -> pl.DataFrame:
     if not names:
         raise DataError(message("data", expected="records with at least one column", received="empty ones"))
     titles = refuse_twice(map(str, names))
-    return pl.DataFrame(
+    return frame_of_columns(
         [column(title, [one.get(name) for one in records]) for title, name in zip(titles, names, strict=True)]
     )
 
@@ -207,7 +207,7 @@ def _mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
     lengths = {one.name: len(one) for one in columns}
     if len(set(lengths.values())) > 1:
         raise DataError(message("data", expected="columns of one length", received=lengths))
-    return pl.DataFrame(columns)
+    return frame_of_columns(columns)
 
 
 def _one_column(name: str, values: Any) -> pl.Series:

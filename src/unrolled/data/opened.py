@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, ValuesView
 from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
@@ -117,7 +117,7 @@ def places_of(given: Any) -> list[Any]:
         if not found and not os.path.exists(given):
             raise DataError(message("path", expected="at least one file that matches", received=repr(given)))
         return found or [given]
-    several = isinstance(given, list | tuple | set | frozenset | Iterator) or type(given) is type({}.keys())
+    several = isinstance(given, list | tuple | set | frozenset | Iterator | KeysView | ValuesView) or _is_column(given)
     if not several or _is_open(given):
         return [given]
     ordered = sorted(given) if isinstance(given, set | frozenset) else given
@@ -125,6 +125,13 @@ def places_of(given: Any) -> list[Any]:
     if not places:
         raise DataError(message("path", expected="at least one file", received="none"))
     return places
+
+
+def _is_column(given: Any) -> bool:
+    """Return whether paths are in an array of NumPy, or in a Series or index of pandas or polars."""
+    kind = type(given)
+    known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
+    return known and kind.__name__.endswith(("ndarray", "Series", "Index")) and getattr(given, "ndim", 1) == 1
 
 
 def _read_one(reader: Callable[..., S], place: Any, unpacks: bool, options: dict[str, Any]) -> S:
@@ -169,6 +176,9 @@ def _local(place: Any, kept: ExitStack) -> Path:
         return path
     if _is_open(place):
         return _copied(place, kept)
+    if type(place).__module__.partition(".")[0] == "fsspec":  # a file that it opens as it was told to
+        with place as file:
+            return _copied(file, kept)
     if callable(getattr(place, "open", None)):  # a file in a package or an archive
         with place.open("rb") as file:
             return _copied(file, kept)

@@ -165,7 +165,7 @@ def _unpack_zstd(path: Path, file: BinaryIO) -> None:
         size, most = zstd_bytes(packed), most_unpacked(size_of(path))
     if size > most:
         raise too_large(path, most)
-    _write_lines(pl.read_lines(path)["line"], file)
+    _write_lines(pl.read_lines(path, glob=False)["line"], file)
 
 
 def _write_lines(lines: pl.Series, file: BinaryIO) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.arrow_kinds import arrow_column
-from unrolled.data.handed import Handed, X, column, refuse_twice
+from unrolled.data.handed import Handed, X, column, frame_of_columns, refuse_twice
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, message
 
@@ -145,7 +145,7 @@ def _with_index(pandas: Any, index: Any, columns: list[pl.Series], named: bool) 
     refuse_twice([*(one.name for one in held), *taken])
     if not columns and not held:
         raise DataError(message("data", expected="at least one column", received="none"))
-    return Handed(pl.DataFrame([*held, *columns]), time, group, named, tuple(one.name for one in held))
+    return Handed(frame_of_columns([*held, *columns]), time, group, named, tuple(one.name for one in held))
 
 
 def _is_time(pandas: Any, kind: Any) -> bool:

@@ -11,7 +11,7 @@ from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, wh
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
 from unrolled.data.formats.delimited import Dialect, parse_delimited
-from unrolled.data.formats.folders import holds_media, read_folder
+from unrolled.data.formats.folders import files_of_tables, holds_media, read_folder
 from unrolled.data.formats.json_lines import parse_json_lines
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.registry import FORMATS
@@ -149,7 +149,8 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    return table_of(tidy(_polars(pl.read_parquet, path)), path, time, group, times_from(times))
+    frame = _polars(lambda place: pl.read_parquet(place, glob=False), path)
+    return table_of(tidy(frame), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -211,12 +212,12 @@ _LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in F
 
 
 def read(path: Anywhere, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
-    """Read a file by its suffix; a folder as names of its sounds, pictures or films, as its catalogues, or as texts.
+    """Read a file by its suffix; a folder as names of its sounds, pictures or films, as catalogues, tables or texts.
 
     Args:
         path: the file; a pattern such as "data/*.csv", or a list of files, which are one table together; an address
             such as https://host/prices.csv or s3://bucket/prices.csv; or an open file with a name. A suffix of a
-            packed file, such as `.gz` or `.zip`, does not count.
+            packed file, such as `.gz` or `.zip`, does not count. The tables of a folder without a `.txt` are one table.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
         times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
@@ -231,7 +232,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
         place = local_path(places[0])
         if holds_media(place):
             return read_folder(place)
-        return read_po(place) if holds_catalogues(place) else read_text(place)
+        if holds_catalogues(place):
+            return read_po(place)
+        tables = files_of_tables(place, [suffix for suffix, reader in _BY_SUFFIX.items() if reader in _LONG])
+        if not tables:
+            return read_text(place)
+        places = list(tables)
     suffixes = list(dict.fromkeys(map(suffix_of, places)))
     readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
     if None in readers:

@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.data.cells import typed
 from unrolled.data.documents import Documents
-from unrolled.data.kinds import named, wider
+from unrolled.data.kinds import named, text_of, wider
 from unrolled.data.missing import MARKS
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
@@ -100,6 +100,6 @@ def _of_texts(
         frames = [read(place, **again).frame.select(frames[0].columns) for _, place in places]
         frames = [frame.with_columns(pl.col(unlike).cast(pl.String)) for frame in frames]
     whole = pl.concat(frames)
-    marks = MARKS if options.get("missing") is None else tuple(options["missing"])
+    marks = MARKS if options.get("missing") is None else tuple(map(text_of, options["missing"]))
     kept = [typed(whole[name], marks, options.get("decimal", ".")) for name in unlike if name not in texts]
     return whole.with_columns(kept)

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from unrolled.data.forks import check_fork
-from unrolled.data.handed import Handed, column, refuse_twice
+from unrolled.data.handed import Handed, column, frame_of_columns, refuse_twice
 from unrolled.data.readers import source_of
 from unrolled.data.source import Table
 from unrolled.data.time_words import TimeWords, times_from
@@ -80,7 +80,7 @@ def _rows(query: str, connection: Any) -> pl.DataFrame:
         rows = cursor.fetchall()
         if not rows:
             raise DataError(message("query", expected="at least one row", received="none"))
-    return pl.DataFrame([column(name, [row[place] for row in rows]) for place, name in enumerate(names)])
+    return frame_of_columns([column(name, [row[place] for row in rows]) for place, name in enumerate(names)])
 
 
 def _guarded(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:

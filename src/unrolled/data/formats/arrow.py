@@ -49,7 +49,8 @@ def read_arrow(
         remedy = "read it with pyarrow.feather and write it again"
         raise DataError(message(str(path), expected="Feather of version 2", received="version 1", remedy=remedy))
     try:
-        frame = pl.read_ipc(place) if start == _FILE else pl.read_ipc_stream(place)
+        with place.open("rb") as file:  # polars takes brackets in a path for a pattern
+            frame = pl.read_ipc(file) if start == _FILE else pl.read_ipc_stream(file)
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:

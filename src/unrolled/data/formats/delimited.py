@@ -13,12 +13,13 @@ import polars as pl
 from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
 from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lines, refuse_quotes
 from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
-from unrolled.data.kinds import LONGEST_SHOWN
+from unrolled.data.kinds import LONGEST_SHOWN, text_of
 from unrolled.data.missing import MARKS
 from unrolled.errors import DataError, OptionError, message
 
 _HEAD = 1 << 16  # bytes that show how lines end
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
+_MARKS = (str, int, float)
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
 
@@ -55,14 +56,21 @@ class Dialect:
             )
         if self.decimal not in (".", ","):
             raise OptionError(message("decimal", expected="'.' or ','", received=self.decimal))
+        if not isinstance(self.header, bool):
+            raise OptionError(message("header", expected="True or False", received=self.header))
         if isinstance(self.missing, str):
             raise OptionError(message("missing", expected="a list of texts", received=repr(self.missing),
                                       remedy=f"write [{self.missing!r}]"))  # fmt: skip
+        if self.missing is not None and not (
+            isinstance(self.missing, Collection) and all(isinstance(mark, _MARKS) for mark in self.missing)
+        ):
+            raise OptionError(message("missing", expected="a list of texts or numbers", received=self.missing))
         separator = _WRITTEN.get(self.separator, self.separator)
         if separator == self.decimal:
             raise OptionError(message("decimal", expected="another sign than the separator", received=self.decimal,
                                       remedy="such tables mostly have separator=';'"))  # fmt: skip
-        return replace(self, separator=separator)
+        missing = None if self.missing is None else [text_of(mark) for mark in self.missing]
+        return replace(self, separator=separator, missing=missing)
 
 
 def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
@@ -102,7 +110,7 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         frame = frame.with_columns(pl.col(pl.String).str.replace_all(dialect.separator, separator, literal=True))
         frame = frame.rename(lambda name: name.replace(dialect.separator, separator))
     if dialect.header:
-        frame.columns = [name.strip() or f"column_{place}" for place, name in enumerate(frame.columns)]
+        frame.columns = [name.strip().replace('""', '"') if dialect.quote else name.strip() for name in frame.columns]
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     blank = _blank_lines(frame)
@@ -185,6 +193,7 @@ def _scanner(dialect: Dialect) -> Callable[..., pl.LazyFrame]:
             separator=dialect.separator,
             quote_char=dialect.quote,
             infer_schema=False,
+            glob=False,
             **{"has_header": dialect.header, **options},
         )
 

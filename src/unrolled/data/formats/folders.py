@@ -1,10 +1,12 @@
 """A folder of sounds, pictures or films, with one subfolder per label, as a table of file names."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
 
 from unrolled.data.files import SUFFIXES, kind_of
+from unrolled.data.opened import suffix_of
 from unrolled.data.source import Table
 from unrolled.errors import DataError, message, unknown
 from unrolled.places import local_path
@@ -60,6 +62,17 @@ def read_folder(path: str | Path, kind: str | None = None) -> Table:
 def holds_media(path: Path) -> bool:
     """Return whether a folder contains at least one sound, picture or film."""
     return any(kind_of(file) for file in files_in(path))
+
+
+def files_of_tables(path: Path, suffixes: Collection[str]) -> list[Path]:
+    """Return the tables of a folder; none unless it holds nothing else, but for files of a program such as `_SUCCESS`.
+
+    Args:
+        path: the folder; files in its subfolders count.
+        suffixes: those of tables.
+    """
+    files = [file for file in files_in(path) if not file.name.startswith("_")]
+    return files if all(suffix_of(file) in suffixes for file in files) else []
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ class ParquetStream(Source):
         self.path = path
         refuse_packed(path)
         try:
-            self.scan = pl.scan_parquet(path)
+            self.scan = pl.scan_parquet(path, glob=False)
             self._kinds = tidy(self.scan.head(0).collect()).schema
             self.total = int(self.scan.select(pl.len()).collect().item())
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:

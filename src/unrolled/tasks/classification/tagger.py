@@ -22,6 +22,7 @@ from unrolled.metrics.label_scores import tagging_scores, unseen_notes
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.reading_report import uncounted
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
@@ -166,7 +167,8 @@ class Tagger(ReadsSteps, Task):
         column = self.target_codec_.columns[0]
         records = list(source)
         indices, unseen = self.target_codec_.truth(records)
-        examples = self._encode(source, targets=False)
+        with uncounted():  # the same records are read again
+            examples = self._encode(source, targets=False)
         Batch(examples.inputs, examples.statics, indices)  # refuses another number of labels than of words
         truth = [
             [

@@ -8,7 +8,7 @@ import polars as pl
 
 from unrolled.data.handed import X
 from unrolled.data.mixtures import MAX_DUPLICATES
-from unrolled.data.source import Source, Table
+from unrolled.data.source import Source, Table, as_table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.unnamed_times import ask_for_time
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
@@ -16,6 +16,7 @@ from unrolled.errors import DataError, message
 from unrolled.reading_report import note
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
+_ROW = "\0row"  # a name that no column of a user has
 STEP = "step"  # name of the time column of data without one: steps count from 0
 
 
@@ -30,7 +31,7 @@ def long_table(
     """Convert the accepted formats of series to one long table with one row per time step.
 
     Args:
-        data: a Table; a frame or records, of which `time` and `group` are columns; a Series, or a list or mapping of
+        data: a Source; a frame or records, of which `time` and `group` are columns; a Series, or a list or mapping of
             them, whose index holds the times; a list of arrays of numbers, one per series; or one array, (T,) or
             (T, 1).
         target: name of the values' column if the data are arrays.
@@ -45,9 +46,7 @@ def long_table(
     Raises:
         DataError: arrays with more than one number per step, or data that is no table.
     """
-    source = data if isinstance(data, Source) else table_in_memory(data, target, time, group)
-    if not isinstance(source, Table):
-        raise DataError(message("data", expected="a table in memory", received=type(source).__name__))
+    source = as_table(data) if isinstance(data, Source) else table_in_memory(data, target, time, group)
     source = _ordered(source, time, group, form)
     if wide and target not in source.columns and source.group is None:
         source = _long(source, target)
@@ -75,7 +74,13 @@ def _numbered(source: Table) -> Table:
     """Return a table whose rows are numbered in each series, in the column "step"."""
     count = pl.int_range(pl.len(), dtype=pl.Int64)
     steps = count if source.group is None else count.over(source.group)
-    return Table(source.frame.with_columns(steps.alias(STEP)), STEP, source.group)
+    numbered = source.frame.with_columns(steps.alias(STEP))
+    if STEP in source.columns and source.frame[STEP].to_list() != numbered[STEP].to_list():
+        received = "a column of this name with other values"
+        remedy = f"name it with time={STEP!r} if it holds the times, or rename it"
+        expected = "the numbers of the rows, as the data have no times"
+        raise DataError(message(f"column {STEP!r}", expected=expected, received=received, remedy=remedy))
+    return Table(numbered, STEP, source.group)
 
 
 def _long(source: Table, target: str) -> Table:
@@ -134,10 +139,10 @@ def recent_part(source: Table, share: float, least: int, before: int) -> tuple[T
         before: rows that must stay, besides twice what is split off.
     """
     kept, held = [], []
-    numbered = source.frame.with_row_index("row number")
+    numbered = source.frame.with_row_index(_ROW)
     parts = numbered.partition_by(source.group, maintain_order=True) if source.group else [numbered]
     for part in parts:
-        rows = part["row number"].to_numpy()
+        rows = part[_ROW].to_numpy()
         size = max(round(share * len(rows)), least) if share else 0
         if len(rows) < 3 * size + before:
             size = 0
