@@ -144,7 +144,7 @@ class Stream:
             >>> import unrolled as ur
             >>> model = ur.LanguageModel(hidden_size=4, dropout=0.0).fit("abcabc" * 100, epochs=1)
             >>> model.stream().parts("abcab", 2)
-            ['ab', 'ca', 'b']
+            ['a', 'bc', 'ab']
         """
         return self._stepping.parts(event if self._cast is None else self._cast(event), most)
 
