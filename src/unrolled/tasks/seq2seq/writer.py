@@ -265,8 +265,7 @@ class Writer(ReadsSources, Task):
             y: true texts, when `data` is a list.
             beam_size: see `predict`.
         """
-        options = search_options(beam_size=beam_size)
-        source = self._source(data, y)
+        options, source = search_options(beam_size=beam_size), self._source(data, y)
         records, examples, copies = self._prepared(source, targets=False)
         found = [hypotheses[0] for hypotheses in self._search(examples, options)]
         true = self._truth(records) if self.target_.column in source.columns else [""] * len(records)
