@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.decoding.beam import beam_search
-from unrolled.decoding.options import Bounds, SearchOptions
+from unrolled.decoding.options import AnswerBounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis
 from unrolled.tasks.seq2seq.translator import Translator
 
@@ -57,7 +57,7 @@ def contestants(sentences: int, beam_size: int) -> dict[str, Callable[[], list[l
 
     def search(rows: slice, size: int = beam_size) -> list[list[Hypothesis]]:
         state = (hidden[rows], torch.zeros(len(hidden[rows])))
-        return beam_search(decoder, state, encoded[rows], Bounds(START, END, LIMIT), SearchOptions(size))
+        return beam_search(decoder, state, encoded[rows], AnswerBounds(START, END, LIMIT), SearchOptions(size))
 
     def follow(rows: slice) -> list[list[Hypothesis]]:
         return search(rows, 1)

@@ -6,7 +6,7 @@ from torch import nn
 from unrolled.batch import Batch, LossSum
 from unrolled.cells.elman import ElmanCell
 from unrolled.inspection.gradient_flow import gradient_flow
-from unrolled.inspection.records import Fault
+from unrolled.inspection.records import LearningProblem
 from unrolled.nn.stack import Recurrent
 from unrolled.ragged import Ragged
 
@@ -22,7 +22,7 @@ def elman_with_radius(radius: float) -> ElmanCell:
     return cell
 
 
-def gradient_fault(cell: ElmanCell, inputs: torch.Tensor) -> Fault | None:
+def gradient_fault(cell: ElmanCell, inputs: torch.Tensor) -> LearningProblem | None:
     """Return the gradient flow of a cell over one sequence (T, F) with a loss on its last output only."""
     batch = Batch({"x": Ragged(inputs, torch.tensor([len(inputs)]))})
     findings = gradient_flow(Recurrent(cell), batch, loss=last_output, detail=False).findings

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from unrolled.disk import PENDING, check_version, damaged_model, reason
 from unrolled.errors import ArtifactError, message
-from unrolled.generations import MODEL, Arrays, Entry, is_own, write_generation
+from unrolled.generations import MODEL, Arrays, FileEntry, is_own, write_generation
 from unrolled.places import local_path
 
 FORMAT = "unrolled model"
@@ -70,7 +70,7 @@ def write_model(
     plain = json.loads(json.dumps({**record, "texts": shown}, allow_nan=False))
     own = {name: _own(tensor) for name, tensor in tensors.items()}
 
-    def model(entry: Entry) -> bytes:
+    def model(entry: FileEntry) -> bytes:
         return _encoded(json.dumps(seal({**plain, "files": entry.to_json()}), indent=1, ensure_ascii=False))
 
     copies: dict[str, bytes | None] = {CONFIG: None, **{name: _encoded(text) for name, text in shown.items()}}
@@ -185,18 +185,18 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
     return record, _read_tensors(source, source / entry.name, entry)
 
 
-def _entry(files: Any) -> Entry | None:
+def _entry(files: Any) -> FileEntry | None:
     """Return the only entry of the manifest; None where there is not exactly one, or it is no file of this folder."""
     for name, said in files.items() if isinstance(files, dict) and len(files) == 1 else ():
         match said:
             case {"sha256": str(sha256), "bytes": int(size)} if NAME.fullmatch(name):
-                return Entry(name, sha256, size)
+                return FileEntry(name, sha256, size)
             case _:
                 return None
     return None
 
 
-def _read_tensors(source: Path, path: Path, entry: Entry | None) -> dict[str, Tensor]:
+def _read_tensors(source: Path, path: Path, entry: FileEntry | None) -> dict[str, Tensor]:
     """Load the tensors of a file after checking its size and digest, from the same bytes that were checked."""
     try:
         if not path.is_file():

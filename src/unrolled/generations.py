@@ -46,7 +46,7 @@ class Arrays:
 
 
 @dataclass(frozen=True)
-class Entry:
+class FileEntry:
     """The entry of a file in `model.json`: name, SHA-256 in hexadecimal digits, size in bytes."""
 
     name: str
@@ -59,7 +59,7 @@ class Entry:
 
 
 def write_generation(
-    folder: Path, arrays: Arrays, model: Callable[[Entry], bytes], copies: Mapping[str, bytes | None]
+    folder: Path, arrays: Arrays, model: Callable[[FileEntry], bytes], copies: Mapping[str, bytes | None]
 ) -> None:
     """Replace the content of a folder in one step.
 
@@ -83,7 +83,7 @@ def write_generation(
             arrays.write(pending)
             flush(pending)
             sha256 = digest(pending)
-            entry = Entry(f"{STEM}-{sha256[:16]}{arrays.suffix}", sha256, pending.stat().st_size)
+            entry = FileEntry(f"{STEM}-{sha256[:16]}{arrays.suffix}", sha256, pending.stat().st_size)
             written = _write(folder, MODEL, model(entry), mine)
             replace(pending, folder / entry.name)
             flush(folder)

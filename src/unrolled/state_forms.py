@@ -162,7 +162,7 @@ class Array:
             raise refused(where, f"numbers in [{self._low:g}, {self._high:g}]", value)
 
 
-class Parts:
+class FixedParts:
     """A tuple of a fixed number of parts, each of its own form."""
 
     def __init__(self, *forms: Form) -> None:

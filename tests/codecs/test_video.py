@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unrolled.codecs.media.film import Pace
+from unrolled.codecs.media.film import FrameChoice
 from unrolled.codecs.media.video import Video
 from unrolled.errors import DataError, OptionError
 
@@ -86,7 +86,7 @@ def test_frames_of_each_second_are_chosen_by_the_clock(tmp_path, wanted, every):
 def test_no_more_is_read_than_the_most_frames_wanted():
     read = count()
     frames = ((next(read), 0.0) for _ in range(1000))
-    assert list(Pace(every=3, most=4).choose(frames)) == [0, 3, 6, 9]
+    assert list(FrameChoice(every=3, most=4).choose(frames)) == [0, 3, 6, 9]
     assert next(read) == 10
     assert len(frames_of(FILM, max_frames=5)) == 5
 

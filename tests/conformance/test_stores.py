@@ -23,7 +23,7 @@ from unrolled.errors import (
     UnsupportedError,
 )
 from unrolled.streaming.stores.address import Address
-from unrolled.streaming.stores.base import Found, Store, Write
+from unrolled.streaming.stores.base import Store, Stored, Write
 from unrolled.streaming.stores.memory import MemoryStore
 from unrolled.streaming.stores.registry import STORES, open_store
 from unrolled.streaming.stores.sqlite import SQLiteStore
@@ -95,7 +95,7 @@ def test_every_store_of_the_registry_is_tested():
 def test_what_was_written_is_read(store):
     assert store.load(["a"], None, MODEL) == [None]
     assert store.commit([Write("a", b"1", None, 5), Write("b", b"", None, 6)], None, MODEL) == [True, True]
-    assert store.load(["b", "x", "a"], None, MODEL) == [Found(b"", 6), None, Found(b"1", 5)]
+    assert store.load(["b", "x", "a"], None, MODEL) == [Stored(b"", 6), None, Stored(b"1", 5)]
     assert store.count(MODELS) == 2
     assert sorted(store.keys(10, MODELS)) == ["a", "b"]
     assert len(store.keys(1, MODELS)) == 1
@@ -107,9 +107,9 @@ def test_a_write_that_read_another_version_is_refused_and_changes_nothing(store)
     put(store, a=b"old", b=b"old")
     writes = [Write("a", b"new", 7, 8), Write("b", b"new", 6, 9), Write("c", b"new", 3, 10), Write("a2", b"", None, 11)]
     assert store.commit(writes, None, MODEL) == [True, False, False, True]
-    assert store.load(["a", "b", "c"], None, MODEL) == [Found(b"new", 8), Found(b"old", 7), None]
+    assert store.load(["a", "b", "c"], None, MODEL) == [Stored(b"new", 8), Stored(b"old", 7), None]
     assert store.commit([Write("a", b"other", None, 12)], None, MODEL) == [False]
-    assert store.load(["a"], None, MODEL) == [Found(b"new", 8)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"new", 8)]
 
 
 def test_the_same_write_twice_is_written_once(store):
@@ -117,7 +117,7 @@ def test_the_same_write_twice_is_written_once(store):
         assert store.commit([Write("a", b"1", None, 5)], None, MODEL) == [True]
     for _ in range(2):
         assert store.commit([Write("a", b"2", 5, 6)], None, MODEL) == [True]
-    assert store.load(["a"], None, MODEL) == [Found(b"2", 6)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"2", 6)]
     assert store.count(MODELS) == 1
 
 
@@ -128,20 +128,20 @@ def test_a_session_that_began_anew_is_not_taken_for_the_old_one(store):
     assert store.commit([Write("a", b"late", 7, 8)], None, MODEL) == [False]
     assert store.commit([Write("a", b"anew", None, 9)], None, MODEL) == [True]
     assert store.commit([Write("a", b"late", 7, 8)], None, MODEL) == [False]
-    assert store.load(["a"], None, MODEL) == [Found(b"anew", 9)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"anew", 9)]
 
 
 def test_versions_may_be_as_large_as_allowed(store):
     largest = 2**63 - 1
     assert store.commit([Write("a", b"1", None, largest)], None, MODEL) == [True]
     assert store.commit([Write("a", b"2", largest, largest - 1)], None, MODEL) == [True]
-    assert store.load(["a"], None, MODEL) == [Found(b"2", largest - 1)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"2", largest - 1)]
 
 
 def test_keys_are_only_names(store):
     writes = [Write(key, key.encode(), None, place + 1) for place, key in enumerate(STRANGE)]
     assert all(store.commit(writes, None, MODEL))
-    assert store.load(STRANGE, None, MODEL) == [Found(key.encode(), place + 1) for place, key in enumerate(STRANGE)]
+    assert store.load(STRANGE, None, MODEL) == [Stored(key.encode(), place + 1) for place, key in enumerate(STRANGE)]
     assert sorted(store.keys(100, MODELS)) == sorted(STRANGE)
     assert store.delete([STRANGE[0]]) == 1
     assert store.count(MODELS) == len(STRANGE) - 1
@@ -150,7 +150,7 @@ def test_keys_are_only_names(store):
 def test_values_are_any_bytes(store):
     value = bytes(range(256)) * 4096  # a megabyte
     put(store, a=value)
-    assert store.load(["a"], None, MODEL) == [Found(value, 7)]
+    assert store.load(["a"], None, MODEL) == [Stored(value, 7)]
 
 
 def test_a_session_that_nobody_writes_is_gone_after_its_time(store):
@@ -161,7 +161,7 @@ def test_a_session_that_nobody_writes_is_gone_after_its_time(store):
     assert store.commit([Write("short", b"anew", None, 3)], 0.05, MODEL) == [True]
     assert store.commit([Write("long", b"1", None, 1)], 3600, MODEL) == [True]
     store.expire(3600, MODELS)
-    assert store.load(["long"], 3600, MODEL) == [Found(b"1", 1)]
+    assert store.load(["long"], 3600, MODEL) == [Stored(b"1", 1)]
     assert store.commit([Write("long", b"2", 1, 2)], 3600, MODEL) == [True]
 
 
@@ -216,10 +216,10 @@ def test_what_was_written_is_there_when_it_is_opened_again(store, address):
         return
     put(store, a=b"1")
     again = open_store(address)
-    assert again.load(["a"], None, MODEL) == [Found(b"1", 7)]
+    assert again.load(["a"], None, MODEL) == [Stored(b"1", 7)]
     assert again.commit([Write("a", b"2", 7, 8)], None, MODEL) == [True]
     assert store.commit([Write("a", b"3", 7, 9)], None, MODEL) == [False]  # the other one was faster
-    assert store.load(["a"], None, MODEL) == [Found(b"2", 8)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"2", 8)]
     again.close()
 
 
@@ -242,7 +242,7 @@ def test_any_sequence_of_calls_does_what_a_dictionary_would(store, seed):
                 writes.append(Write(key, rng.randbytes(rng.randint(0, 50)), before, 10 * number + place))
                 due.append(before == right)
                 if before == right:
-                    truth[key] = Found(writes[-1].value, writes[-1].version)
+                    truth[key] = Stored(writes[-1].value, writes[-1].version)
             assert store.commit(writes, None, MODEL) == due
         assert sorted(store.keys(100, MODELS)) == sorted(truth)
         assert store.count(MODELS) == len(truth)
@@ -311,11 +311,11 @@ def test_two_models_neither_count_nor_list_nor_evict_each_others_sessions(store,
 
 def test_a_key_is_one_session_and_goes_over_to_the_model_that_wrote_it(store):
     put(store, a=b"1", b=b"1")
-    assert store.load(["a"], None, OTHER) == [Found(b"1", 7)]
+    assert store.load(["a"], None, OTHER) == [Stored(b"1", 7)]
     assert store.commit([Write("a", b"2", None, 9)], None, OTHER) == [False]
     assert store.commit([Write("a", b"2", 7, 9)], None, OTHER) == [True]
     assert (store.count([MODEL]), store.count([OTHER])) == (1, 1)
-    assert store.load(["a"], None, MODEL) == [Found(b"2", 9)]
+    assert store.load(["a"], None, MODEL) == [Stored(b"2", 9)]
     assert store.delete(["a"]) == 1
     assert (store.count([MODEL]), store.count([OTHER])) == (1, 0)
 
@@ -325,7 +325,7 @@ def test_a_time_to_live_is_that_of_the_model_that_wrote(store):
     store.commit([Write("theirs", b"1", None, 1)], 3600, OTHER)
     time.sleep(1.1)  # an index of Redis tells whole seconds
     store.expire(0.05, [MODEL])
-    assert store.load(["mine", "theirs"], 0.05, MODEL) == [None, Found(b"1", 1)]
+    assert store.load(["mine", "theirs"], 0.05, MODEL) == [None, Stored(b"1", 1)]
     assert (store.count([MODEL]), store.count([OTHER])) == (0, 1)
 
 
@@ -336,7 +336,7 @@ def test_the_sessions_of_a_model_that_no_longer_answers_end_in_a_file_too(tmp_pa
     store.commit([Write("kept", b"1", None, 1)], None, OTHER)
     now[0] = 1061.0
     store.expire(5, MODELS)
-    assert store.load(["left", "kept"], None, MODEL) == [None, Found(b"1", 1)]
+    assert store.load(["left", "kept"], None, MODEL) == [None, Stored(b"1", 1)]
     store.close()
 
 
@@ -349,7 +349,7 @@ def test_no_prefix_and_key_are_another_prefix_and_key(server, cluster):
                 assert store.load([key], None, MODEL) == [None]
                 assert store.commit([Write(key, b"%d" % place, None, place + 1)], None, MODEL) == [True]
             for place, (store, (_, key)) in enumerate(zip(stores, pairs, strict=True)):
-                assert store.load([key], None, MODEL) == [Found(b"%d" % place, place + 1)]
+                assert store.load([key], None, MODEL) == [Stored(b"%d" % place, place + 1)]
                 assert store.keys(10, MODELS) == [key]
                 assert store.count(MODELS) == 1
                 store.close()
@@ -361,7 +361,7 @@ def test_an_index_that_is_behind_does_not_forget_another_models_session(server):
     time.sleep(0.1)  # the server forgot it, and the index did not
     store.commit([Write("a", b"2", None, 2)], None, OTHER)
     store.evict(0, MODELS)
-    assert store.load(["a"], None, OTHER) == [Found(b"2", 2)]
+    assert store.load(["a"], None, OTHER) == [Stored(b"2", 2)]
     assert store.count(MODELS) == 0
     store.close()
 

@@ -73,10 +73,10 @@ def test_names_of_columns_and_classes_are_code_in_the_card(model: Path) -> None:
 
 
 def test_a_report_shows_names_as_text(model: Path, tmp_path: Path) -> None:
-    from unrolled.report.page import Grid, Section, write_page
+    from unrolled.report.page import PageTable, Section, write_page
 
     bad = '<img src=x onerror="alert(1)">'
-    write_page(tmp_path / "page.html", bad, bad, [Section(bad, [bad], [Grid([bad], [[bad]], bad)])])
+    write_page(tmp_path / "page.html", bad, bad, [Section(bad, [bad], [PageTable([bad], [[bad]], bad)])])
     page = (tmp_path / "page.html").read_text()
     assert page.count("&lt;img src=x onerror=&#34;alert(1)&#34;&gt;") == 9
     assert "<img" not in page

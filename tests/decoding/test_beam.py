@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from decoding.tables import START, Table, every_answer, plain_beam
 from random_sequences import seeds, some_lengths
 from unrolled.decoding import beam
-from unrolled.decoding.options import Bounds, SearchOptions
+from unrolled.decoding.options import AnswerBounds, SearchOptions
 from unrolled.errors import OptionError, ShapeError
 
 END = 1
@@ -20,7 +20,7 @@ penalties = st.sampled_from([0.0, 0.6, 1.5])
 def beam_search(
     step, state, shared, start, end, max_length, beam_size=5, prefix=None, coverage=None, trace=None, **more
 ):
-    bounds = Bounds(start, end, max_length, prefix)
+    bounds = AnswerBounds(start, end, max_length, prefix)
     return beam.beam_search(step, state, shared, bounds, SearchOptions(beam_size, **more), coverage, trace)
 
 

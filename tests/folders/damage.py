@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from unrolled import disk
 from unrolled.artifacts import seal
-from unrolled.generations import MODEL, Entry
+from unrolled.generations import MODEL, FileEntry
 
 VALUES = (
     *(2**31, 2**63, 10**400, -1, 0, 1, 2, 3, 7, 1e308, -1e308, 1e-300, 0.5, -0.0),
@@ -84,7 +84,7 @@ def on_purpose(folder: Path, draw: random.Random) -> str:
     if draw.random() < 0.2:
         (name,) = record["files"]
         what = edit_tensors(folder / name, draw)
-        entry = Entry(name, disk.digest(folder / name), (folder / name).stat().st_size)
+        entry = FileEntry(name, disk.digest(folder / name), (folder / name).stat().st_size)
         (folder / MODEL).write_text(json.dumps(seal({**record, "files": entry.to_json()})))
         return f"{name}: {what}"
     plain = {

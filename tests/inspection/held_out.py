@@ -25,7 +25,7 @@ from inspection.held_out_data import (
 )
 from unrolled.cells.base import Cell
 from unrolled.errors import NonFiniteLossError
-from unrolled.inspection.records import Fault, GradientFlow
+from unrolled.inspection.records import GradientFlow, LearningProblem
 from unrolled.training.callbacks import Callback
 
 LOOKS = 4  # at a model while it trains; one more at its first update
@@ -52,8 +52,8 @@ class Outcome(NamedTuple):
     """
 
     scores: ur.Scores | None
-    alarms: list[Fault]
-    findings: tuple[Fault, ...]
+    alarms: list[LearningProblem]
+    findings: tuple[LearningProblem, ...]
     flows: list[GradientFlow]
 
     @property
@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
         return self.scores is not None and self.gain >= (0.2 if self.scores.higher_is_better else 0.05)
 
 
-class Fault(Callback):
+class LearningProblem(Callback):
     """Breaks a fresh network before its first update."""
 
     def __init__(self, change: Callable[[nn.Module], None]) -> None:
@@ -95,7 +95,7 @@ def run(case: Case, baselines: bool = True) -> Outcome:
     options = {"epochs": 10, "seed": 0, "device": "cpu", **case.options}
     every = max(1, updates_of(case, options) // LOOKS)
     monitor = ur.GradientFlowMonitor(every=every, alarm=False)
-    callbacks = [*([Fault(case.fault)] if case.fault else []), monitor]
+    callbacks = [*([LearningProblem(case.fault)] if case.fault else []), monitor]
     try:
         case.task.fit(case.train, callbacks=callbacks, baselines=baselines, **options)
     except NonFiniteLossError:  # the last finite weights are kept, and looked at

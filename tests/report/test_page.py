@@ -8,14 +8,14 @@ import pytest
 
 from unrolled.errors import ArtifactError
 from unrolled.plots.curves import draw_curves
-from unrolled.report.page import Grid, Picture, Section, write_page, write_pictures
+from unrolled.report.page import PagePicture, PageTable, Section, write_page, write_pictures
 
 SECTION = Section(
     "A <title> & more",
     ("one < two",),
-    (Grid(("name", "value"), [("<b>bold</b>", "1.5")], "a caption"),),
+    (PageTable(("name", "value"), [("<b>bold</b>", "1.5")], "a caption"),),
     (
-        Picture(
+        PagePicture(
             "line",
             'a "line"',
             lambda theme: draw_curves({"up": ([1, 2], [3, 4])}, "Line", "along", "up", theme=theme),

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from serving.process import Server
-from unrolled.serving.event_loop import AT_ONCE, Loop
+from unrolled.serving.event_loop import AT_ONCE, BurstLoop
 
 resource = pytest.importorskip("resource", reason="Windows has no limit on open files")
 FILES, BURST = 160, 300
@@ -49,7 +49,7 @@ def test_a_burst_waits_in_the_kernel_and_is_accepted_over_several_turns():
             await server.wait_closed()
             return counts
 
-    with asyncio.Runner(loop_factory=Loop) as runner:
+    with asyncio.Runner(loop_factory=BurstLoop) as runner:
         counts = runner.run(run())
     assert max(after - before for before, after in pairwise(counts)) <= AT_ONCE
 

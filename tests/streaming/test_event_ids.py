@@ -10,7 +10,7 @@ import pytest
 from redis_server import RedisServer
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError, OptionError, RepeatedEvent
-from unrolled.streaming.event_ids import NOTHING, PRINT, Again, Window, is_heard
+from unrolled.streaming.event_ids import NOTHING, PRINT, Again, IdWindow, is_heard
 from unrolled.streaming.session_record import session_bytes
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.stores.base import Write
@@ -149,7 +149,7 @@ def test_an_answer_that_has_no_form_as_bytes_harms_only_its_event(store):
 
 
 def test_what_is_remembered_is_bounded_in_bytes():
-    window, heard = Window(answers=50, names=100, size=2000), NOTHING
+    window, heard = IdWindow(answers=50, names=100, size=2000), NOTHING
     for number in range(500):
         heard = window.after(heard, f"e{number}", "x" * 100)
         heard = window.after(heard, number, "y" * 100)
@@ -164,13 +164,13 @@ def test_what_is_remembered_is_bounded_in_bytes():
 
 
 def test_an_answer_comes_back_as_it_was():
-    window = Window()
+    window = IdWindow()
     for answer in (None, {"next": [0.1, None], "words": ["a", "\ud83d"]}, [1, 2.5, True], "é"):
         assert window.look(window.after(NOTHING, "a", answer), "a") == Again(answer)
 
 
 def test_fingerprints_are_found_at_their_own_places_alone():
-    window, heard, rng = Window(answers=1, names=3000), NOTHING, random.Random(0)
+    window, heard, rng = IdWindow(answers=1, names=3000), NOTHING, random.Random(0)
     names = [f"{rng.random()}" for _ in range(6000)]
     for name in names[:3000]:
         heard = window.after(heard, name, 1)
@@ -180,7 +180,7 @@ def test_fingerprints_are_found_at_their_own_places_alone():
     assert [window.look(heard, name) for name in names[3000:]] == [None] * 3000
 
 
-@pytest.mark.parametrize("window", [Window(0), Window(5, 4), Window(size=-1)])
+@pytest.mark.parametrize("window", [IdWindow(0), IdWindow(5, 4), IdWindow(size=-1)])
 def test_a_window_without_sense_is_refused(window):
     with pytest.raises(OptionError, match="remembered"):
         window.require()

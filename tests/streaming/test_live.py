@@ -11,16 +11,16 @@ import pytest
 from streaming.toy import Toy, toy_stream
 from unrolled.errors import ArtifactError, DataError
 from unrolled.streaming.event_batching import Work
-from unrolled.streaming.event_ids import Window
+from unrolled.streaming.event_ids import IdWindow
 from unrolled.streaming.in_process import Live
-from unrolled.streaming.live_table import Table
+from unrolled.streaming.live_table import LiveTable
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Stream
 
 KEYS = [f"user {number}" for number in range(150)]
 TTL, MOST, KEPT = 50.0, 100, 2
-REMEMBERED = Window(answers=KEPT)
+REMEMBERED = IdWindow(answers=KEPT)
 KINDS = ["step"] * 12 + ["reset", "reset", "replace", "replace", "sweep", "pause", "swap"]
 
 
@@ -318,7 +318,7 @@ def test_the_memory_of_sessions_that_went_is_given_back():
 
 
 def test_room_is_used_again():
-    table, row = Table(Toy(0, 400).initial_state()), np.ones((1, 400), dtype=np.float32)
+    table, row = LiveTable(Toy(0, 400).initial_state()), np.ones((1, 400), dtype=np.float32)
     tracemalloc.start()
     try:
         for number in range(5000):
@@ -344,7 +344,7 @@ def test_a_state_of_another_size_is_refused():
 def test_the_bytes_that_sessions_are_said_to_take_are_those_they_take(ids):
     toy = Toy(0, 100)
     stream, works = Stream(toy, "0" * 16), [Noted(f"user {place}", 1.0, None) for place in range(2000)]
-    live = Live(None, None, Window(answers=4))
+    live = Live(None, None, IdWindow(answers=4))
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -9,7 +9,7 @@ import pytest
 import unrolled as ur
 from streaming.toy import SIZE, Toy
 from unrolled.errors import DataError, StoreUnavailable
-from unrolled.state_forms import Parts, Real, Whole
+from unrolled.state_forms import FixedParts, Real, Whole
 from unrolled.streaming.event_batching import FIRST_ROOM, PART, Waiting, Work
 from unrolled.streaming.sessions import Sessions
 from unrolled.streaming.state import StreamState
@@ -166,7 +166,7 @@ class Slow(Toy):
 
     @property
     def form(self):
-        return Parts(Whole(), Real())
+        return FixedParts(Whole(), Real())
 
     def step_many(self, events, states):
         outputs, after = [], []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import DataError, UnrolledError, message
-from unrolled.state_forms import Form, Parts, Real, Whole
+from unrolled.state_forms import FixedParts, Form, Real, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers, Stream
 
@@ -22,7 +22,7 @@ class Toy:
 
     @property
     def form(self) -> Form:
-        return Parts(Whole(), Real())
+        return FixedParts(Whole(), Real())
 
     def initial_state(self) -> StreamState:
         return StreamState((0, 0.0), np.zeros(len(self.weights), dtype=np.float32))

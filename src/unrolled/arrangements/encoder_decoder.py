@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from unrolled.arrangements.encoders import Encoder, PictureEncoder
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import OptionError, UnsupportedError, message
-from unrolled.nn.decoder import AttendingDecoder, DecoderState, Source, Written
+from unrolled.nn.decoder import AttendingDecoder, DecoderOutput, DecoderState, ReadSource
 from unrolled.nn.heads import IGNORED, TokenOutput
 from unrolled.nn.token_head import TokenHead
 from unrolled.ragged import Ragged
@@ -21,11 +21,11 @@ COPY = "copy"  # name of the source with the token that copying each place would
 class Shared(NamedTuple):
     """The data that all hypotheses of a source read, one row per source."""
 
-    source: Source
+    source: ReadSource
     places: Tensor | None  # (B, S) tokens that can be copied
 
 
-class Writing(NamedTuple):
+class DecodingState(NamedTuple):
     """The state of `step`: the decoder's state and the data that each row reads."""
 
     state: DecoderState
@@ -136,7 +136,7 @@ class EncoderDecoder(nn.Module):
             before = torch.cat([drawn[:1], drawn[:-1]])
         return tokens.with_values(torch.where(own, before, tokens.values))
 
-    def _log_probabilities(self, written: Written, places: Tensor | None, further: int) -> Tensor:
+    def _log_probabilities(self, written: DecoderOutput, places: Tensor | None, further: int) -> Tensor:
         weight = self.decoder.embedding.weight
         return self.head(written.readout, written.hidden, weight, written.weights, places, further)
 
@@ -173,16 +173,16 @@ class EncoderDecoder(nn.Module):
         places = batch.sources[COPY] if self.copies else None
         return Shared(source, places.padded() if isinstance(places, Ragged) else None)
 
-    def first_state(self, batch: Batch) -> Writing:
+    def first_state(self, batch: Batch) -> DecodingState:
         """Return the state before the first token of every source."""
         shared = self.share(batch)
-        return Writing(self.decoder.first_state(shared.source), shared)
+        return DecodingState(self.decoder.first_state(shared.source), shared)
 
     def initial_state(self, batch_size: int) -> Any:
         """Refuse: the first state depends on the source."""
         raise UnsupportedError("an encoder-decoder starts from its source; use first_state(batch)")
 
-    def step(self, batch: Batch, state: Writing) -> tuple[Tensor, Writing]:
+    def step(self, batch: Batch, state: DecodingState) -> tuple[Tensor, DecodingState]:
         """Read one more token in every row and return log-probabilities (B, V + further)."""
         logs, after = self.advance(self._tokens(batch).values, state.state, state.shared, self.further(batch))
         return logs, state._replace(state=after)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from unrolled.errors import OptionError, message
 
 
-class Argument(NamedTuple):
+class CommandOption(NamedTuple):
     """One option.
 
     Args:
@@ -33,7 +33,7 @@ class Argument(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
 
-def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[Argument]:
+def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[CommandOption]:
     """Return the arguments of a class whose types can be given on a command line.
 
     Args:
@@ -56,11 +56,11 @@ def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[Argument]:
     for name, default in defaults.items():
         kind = _kind(hints.get(name, str))
         if name not in leave_out and kind is not None:
-            found.append(Argument(name, *kind, default, texts.get(name, "")))
+            found.append(CommandOption(name, *kind, default, texts.get(name, "")))
     return found
 
 
-def parse(argument: Argument, text: str, where: str = "") -> Any:
+def parse(argument: CommandOption, text: str, where: str = "") -> Any:
     """Convert the text of an option to a value.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from unrolled.cli.arguments import Argument, arguments_of, parse
+from unrolled.cli.arguments import CommandOption, arguments_of, parse
 from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
 from unrolled.cli.notes import on_lines
@@ -17,7 +17,7 @@ from unrolled.cli.reading import FORMATS, TIMES, read_data
 from unrolled.errors import OptionError, message
 
 
-class Kind(NamedTuple):
+class FitCommand(NamedTuple):
     """One task on the command line.
 
     Args:
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 ALL_FLAGS = tuple(FLAGS)
 STEP_FLAGS = tuple(flag for flag in FLAGS if flag not in MEDIA)
 KINDS = {
-    "classify": Kind(
+    "classify": FitCommand(
         "Classifier",
         "Classification: one label per sequence of text, numbers, DNA, audio or mixed columns.",
         ALL_FLAGS,
@@ -50,23 +50,23 @@ KINDS = {
         },
         ("inputs", "target"),
     ),
-    "tag": Kind(
+    "tag": FitCommand(
         "Tagger",
         "Tagging: one label per step, such as the part of speech of every word.",
         STEP_FLAGS,
         {"label": "the column of lists of labels"},
         ("inputs", "target"),
     ),
-    "forecast": Kind("Forecaster", "Forecasting: the next steps of one or many time series.", (), {}, ()),
-    "detect": Kind("Detector", "Anomaly detection in time series, or in sequences of events.", (), {}, ()),
-    "language": Kind(
+    "forecast": FitCommand("Forecaster", "Forecasting: the next steps of one or many time series.", (), {}, ()),
+    "detect": FitCommand("Detector", "Anomaly detection in time series, or in sequences of events.", (), {}, ()),
+    "language": FitCommand(
         "LanguageModel",
         "Language modelling and text generation, by characters, words or subwords.",
         (),
         {"given": "columns that condition each text, separated by commas"},
         ("given",),
     ),
-    "recommend": Kind(
+    "recommend": FitCommand(
         "Recommender",
         "Next-item recommendation for each user of an event log: products, pages, songs.",
         (),
@@ -76,22 +76,22 @@ KINDS = {
         },
         ("features", "item_features"),
     ),
-    "next-place": Kind(
+    "next-place": FitCommand(
         "NextPlace",
         "Next-place prediction for each user, from a log of visits or of stays with latitude and longitude.",
         (),
         {"features": "further columns of the visits to read, separated by commas"},
         ("features",),
     ),
-    "sequence": Kind(
+    "sequence": FitCommand(
         "SequenceModel",
         "Models of sequences of vectors, such as piano rolls, or pen strokes to generate new ones.",
         (),
         {},
         (),
     ),
-    "translate": Kind("Translator", "Text to text: translation, summaries, sums, spelling.", (), {}, ()),
-    "caption": Kind(
+    "translate": FitCommand("Translator", "Text to text: translation, summaries, sums, spelling.", (), {}, ()),
+    "caption": FitCommand(
         "Captioner",
         "Image captioning: one sentence per picture.",
         (),
@@ -145,7 +145,7 @@ def _nothing() -> None:
     """Do nothing: the function of a task that was not chosen."""
 
 
-def _command(name: str, kind: Kind) -> Callable[..., None]:
+def _command(name: str, kind: FitCommand) -> Callable[..., None]:
     """Return a function whose signature has every option of the task and of training, for typer."""
     from unrolled.tasks.registry import task_class
     from unrolled.training.options import TrainingOptions
@@ -154,20 +154,22 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
     model = [_in_own_words(argument) for argument in arguments_of(task, ("training", *kind.leave_out))]
     training = [argument._replace(default=task.training_defaults.get(argument.name, argument.default))
                 for argument in arguments_of(TrainingOptions)]  # fmt: skip
-    rival = Argument("rival", bool, bool, False, "also train a convolutional network of the same size for comparison")
+    rival = CommandOption(
+        "rival", bool, bool, False, "also train a convolutional network of the same size for comparison"
+    )
     columns = {flag: FLAGS[flag] for flag in kind.flags} | kind.own
     parameters = [
         _parameter("data", Annotated[str | None, typer.Argument(help="file or folder with the training data")]),
         _parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
         _parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
-        *(_option(Argument(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
+        *(_option(CommandOption(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
         # some tasks have one of these flags among their own options
         *(
-            _option(Argument(flag, str, str, None, text), "Reading")
+            _option(CommandOption(flag, str, str, None, text), "Reading")
             for flag, text in READING.items()
             if flag not in {argument.name for argument in model}
         ),
-        *(_option(Argument(flag, bool, bool, None, text), "Reading") for flag, text in SWITCHES.items()),
+        *(_option(CommandOption(flag, bool, bool, None, text), "Reading") for flag, text in SWITCHES.items()),
         *(_option(argument, "Model") for argument in model),
         *(_option(argument, "Training") for argument in [*training, rival]),
     ]
@@ -177,7 +179,7 @@ def _command(name: str, kind: Kind) -> Callable[..., None]:
     return run
 
 
-def _in_own_words(argument: Argument) -> Argument:
+def _in_own_words(argument: CommandOption) -> CommandOption:
     """Return an argument whose text names no parts of the Python package."""
     from unrolled.cells.registry import CELLS
 
@@ -185,7 +187,7 @@ def _in_own_words(argument: Argument) -> Argument:
     return argument._replace(text=text.replace("`unrolled.nn.stack.Stack`", "the recurrent layers"))
 
 
-def _option(argument: Argument, panel: str) -> inspect.Parameter:
+def _option(argument: CommandOption, panel: str) -> inspect.Parameter:
     shown = "" if argument.default in (None, "", (), False) else f" (default: {_short(argument.default)})"
     metavar = {list: "A,B,...", dict: "NAME=VALUE,..."}.get(argument.kind, argument.kind.__name__.upper())
     switch = argument.kind is bool
@@ -208,7 +210,7 @@ def _short(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Callable[..., None]:
+def _runner(name: str, kind: FitCommand, task: Any, known: dict[str, CommandOption]) -> Callable[..., None]:
     plain = ["data", "out", *kind.flags, *kind.own, *READING, *SWITCHES]
     mappings = [argument.name for argument in known.values() if argument.kind is dict]
 
@@ -230,7 +232,9 @@ def _runner(name: str, kind: Kind, task: Any, known: dict[str, Argument]) -> Cal
     return run
 
 
-def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], values: dict[str, Any]) -> None:
+def _fit_and_save(
+    name: str, kind: FitCommand, task: Any, known: dict[str, CommandOption], values: dict[str, Any]
+) -> None:
     from unrolled.artifacts import refuse_foreign
     from unrolled.training.options import TrainingOptions
 
@@ -269,7 +273,7 @@ def _fit_and_save(name: str, kind: Kind, task: Any, known: dict[str, Argument], 
         raise typer.Exit(INTERRUPTED)
 
 
-def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
+def _columns(name: str, kind: FitCommand, values: dict[str, Any], source: Any) -> dict[str, Any]:
     """Return constructor arguments from the column flags."""
     from unrolled.codecs.tables.labels import MultiLabels
 
@@ -301,7 +305,7 @@ def _columns(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict
     return found
 
 
-def _events(name: str, kind: Kind, values: dict[str, Any], source: Any) -> dict[str, Any]:
+def _events(name: str, kind: FitCommand, values: dict[str, Any], source: Any) -> dict[str, Any]:
     """Return further columns of an event log, and places found from positions if no column names them."""
     from unrolled.codecs.tables.places import PLACE, Places
 
@@ -319,7 +323,7 @@ def _between_commas(text: Any) -> list[str] | None:
 def _media(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options of the codecs of pictures and videos from the flags."""
     folder, side = values.get("image_dir"), values.get("image_size")
-    size = {"size": parse(Argument("image_size", int, int, None, ""), str(side))} if side is not None else {}
+    size = {"size": parse(CommandOption("image_size", int, int, None, ""), str(side))} if side is not None else {}
     return ({"folder": folder} if folder else {}) | size
 
 

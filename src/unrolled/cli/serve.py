@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unrolled.cli.arguments import Argument, arguments_of
+from unrolled.cli.arguments import CommandOption, arguments_of
 from unrolled.cli.secrets import from_file, warn_of_password
 from unrolled.errors import UnsupportedError
 from unrolled.serving.settings import STATE_KEY, STORE, TOKEN, Settings
@@ -72,7 +72,7 @@ def _secret(name: str, file: str) -> str:
     return from_file(f"--{name.replace('_', '-')}", file, FILES[name][2])
 
 
-def _panel(argument: Argument) -> str:
+def _panel(argument: CommandOption) -> str:
     return next((panel for panel, names in PANELS.items() if argument.name in names), LIMITS)
 
 

@@ -15,7 +15,7 @@ from unrolled.cli.secrets import from_file, warn_of_password
 from unrolled.errors import DataError, InputError, StoreUnavailable, message
 
 
-class Event(NamedTuple):
+class EventLine(NamedTuple):
     """A line that can be read: its number, its record, its key and its event id."""
 
     number: int
@@ -129,7 +129,7 @@ def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -
     return [faults[number] for number in sorted(faults)]
 
 
-def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
+def _event(number: int, line: bytes | None, key: str, event_id: str) -> EventLine:
     from unrolled.streaming.sessions import checked, checked_id
 
     if line is None:
@@ -142,7 +142,7 @@ def _event(number: int, line: bytes | None, key: str, event_id: str) -> Event:
     if not isinstance(record, dict):
         raise DataError(message("event", expected="a JSON object", received=f"a {type(record).__name__}"))
     name = checked_id(_named(record, event_id), event_id) if event_id else None
-    return Event(number, record, checked(str(_named(record, key)), key), name)
+    return EventLine(number, record, checked(str(_named(record, key)), key), name)
 
 
 def _named(record: dict[str, Any], column: str) -> str | int:

@@ -22,7 +22,7 @@ from unrolled.codecs.text.word_characters import WordCharacters
 from unrolled.codecs.text.words import Words, word_spans
 from unrolled.codecs.values import bad_value
 from unrolled.errors import DataError, UnsupportedError, message
-from unrolled.state_forms import Chars, Exactly, Form, Octets, Parts
+from unrolled.state_forms import Chars, Exactly, FixedParts, Form, Octets
 
 _HIGH = "\ud800", "\udbff"  # first halves of surrogate pairs
 _SIGMA = "\u03a3"  # its lower case depends on the next letter
@@ -51,7 +51,7 @@ class Holder(Protocol):
         ...
 
 
-class Steps:
+class HeldSteps:
     """Values of single steps: a piece is one value, or a list of values.
 
     Args:
@@ -90,7 +90,7 @@ class Text:
 
     empty: Any = (b"", "")
     waits = False
-    form: Form = Parts(Octets(_HALF), Chars(LONGEST_HELD))
+    form: Form = FixedParts(Octets(_HALF), Chars(LONGEST_HELD))
 
     def __init__(self, column: str) -> None:
         self.column = column
@@ -155,7 +155,7 @@ class SmallText(Text):
     """
 
     empty: Any = (b"", "", "")
-    form: Form = Parts(Octets(_HALF), Chars(LONGEST_HELD), Chars(_LOOK_BACK))
+    form: Form = FixedParts(Octets(_HALF), Chars(LONGEST_HELD), Chars(_LOOK_BACK))
 
     def push(self, piece: Any, held: Any) -> tuple[str, Any]:
         half, text, word = held
@@ -183,13 +183,13 @@ def holder_of(codec: Codec) -> Holder:
     if isinstance(codec, Characters):
         return SmallText(codec.column) if codec.lowercase else Text(codec.column)
     if isinstance(codec, Words | WordCharacters):
-        return Steps() if codec.lists_ else WordText(codec.column)
+        return HeldSteps() if codec.lists_ else WordText(codec.column)
     if isinstance(codec, Subwords):
         return SubwordText(codec.column)
     if isinstance(codec, Numbers | Categories | TimeFeatures):
-        return Steps()
+        return HeldSteps()
     if isinstance(codec, Frames):
-        return Steps(vectors=True)
+        return HeldSteps(vectors=True)
     raise UnsupportedError(
         f"column {codec.columns[0]!r} is read by {codec.name} from whole files, so it cannot arrive step by step; "
         "predict(data) answers for whole sequences"

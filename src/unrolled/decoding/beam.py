@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.decoding.options import Bounds, SearchOptions
+from unrolled.decoding.options import AnswerBounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis, Paths
 from unrolled.decoding.penalties import Coverage, Penalties, length_divisor
 from unrolled.decoding.scores import advance, best, forced_scores
@@ -30,7 +30,7 @@ def beam_search(
     step: SearchStep,
     state: Any,
     shared: Any,
-    bounds: Bounds,
+    bounds: AnswerBounds,
     options: SearchOptions = SearchOptions(),  # noqa: B008 (frozen)
     coverage: Coverage | None = None,
     trace: Callable[[Any], Any] | None = None,
@@ -62,7 +62,7 @@ def beam_search(
         >>> chances = torch.tensor([[0.0, 0.6, 0.4], [0.3, 0.4, 0.3], [0.9, 0.1, 0.0]])  # of what follows which
         >>> def step(tokens, state, shared):
         ...     return chances[tokens].log(), state
-        >>> bounds = Bounds(start=torch.tensor([0]), end=0, max_length=5)
+        >>> bounds = AnswerBounds(start=torch.tensor([0]), end=0, max_length=5)
         >>> answers, = beam_search(step, None, None, bounds, SearchOptions(beam_size=2, n_best=2))
         >>> [(answer.tokens, round(answer.log_probability, 2)) for answer in answers]
         [([2], -1.02), ([1, 2], -1.82)]

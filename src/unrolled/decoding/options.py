@@ -10,7 +10,7 @@ from unrolled.errors import OptionError, message
 
 
 @dataclass(frozen=True)
-class Bounds:
+class AnswerBounds:
     """Where the answers of a search begin and end.
 
     Args:

@@ -4,16 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 from unrolled.export.graph import Graph
-from unrolled.export.plan import AHEAD, Arrays, Column, Plan
+from unrolled.export.plan import AHEAD, Arrays, ExportColumn, ExportPlan
 from unrolled.export.recurrence import Sight
 
 
-def read_columns(graph: Graph, columns: Sequence[Column]) -> str:
+def read_columns(graph: Graph, columns: Sequence[ExportColumn]) -> str:
     """Concatenate the inputs to features: (B, T) or (B, T, F) to (B, T, F)."""
     return graph.join([_read(graph, column) for column in columns])
 
 
-def _read(graph: Graph, column: Column) -> str:
+def _read(graph: Graph, column: ExportColumn) -> str:
     if column.kind == "vector":
         return column.name
     if column.table is not None:
@@ -26,7 +26,9 @@ def _read(graph: Graph, column: Column) -> str:
     return graph.add("Mul", shown, graph.number(column.size**0.5))
 
 
-def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight: Sight) -> tuple[str, dict[str, str]]:
+def pool(
+    graph: Graph, plan: ExportPlan, hidden: str, before: Mapping[str, str], sight: Sight
+) -> tuple[str, dict[str, str]]:
     """Pool hidden states (T, B, H) from the pooling's state to one vector per sequence, (B, H), and the next state.
 
     Args:
@@ -68,7 +70,7 @@ def pool(graph: Graph, plan: Plan, hidden: str, before: Mapping[str, str], sight
     return graph.add("Div", weighted, some), {"highest": highest, "total": total, "weighted": weighted}
 
 
-def answer(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
+def answer(graph: Graph, plan: ExportPlan, inputs: str, hidden: str) -> str:
     """Compute raw answers (..., width) from hidden states (..., H) and, for forecasts, from the input features."""
     if plan.head == "linear":
         return _linear(graph, plan.arrays, "head", hidden)
@@ -77,7 +79,7 @@ def answer(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
     return _forecast(graph, plan, inputs, hidden)
 
 
-def _scores(graph: Graph, plan: Plan, hidden: str) -> str:
+def _scores(graph: Graph, plan: ExportPlan, hidden: str) -> str:
     """Compute the scores of all items for queries (B, T, D)."""
     asked = _linear(graph, plan.arrays, "head.query", hidden)
     if "head.trust.weight" in plan.arrays:
@@ -93,7 +95,7 @@ def _scores(graph: Graph, plan: Plan, hidden: str) -> str:
     return graph.linear(asked, plan.arrays["head.vectors"], plan.arrays["head.bias"])
 
 
-def _forecast(graph: Graph, plan: Plan, inputs: str, hidden: str) -> str:
+def _forecast(graph: Graph, plan: ExportPlan, inputs: str, hidden: str) -> str:
     """Decode a forecast as `unrolled.arrangements.direct_forecast.DirectForecast.decode`, with (B, T) for its M."""
     arrays = plan.arrays
     state = graph.add("Unsqueeze", _linear(graph, arrays, "head.from_state", hidden), graph.whole(-2))

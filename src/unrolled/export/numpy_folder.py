@@ -12,9 +12,9 @@ from unrolled.artifacts import holds_only
 from unrolled.codecs.base import Codec
 from unrolled.errors import ArtifactError, message
 from unrolled.export import runner
-from unrolled.export.plan import Column, Convolution, Layer, Plan, plan_of
+from unrolled.export.plan import Convolution, ExportColumn, ExportLayer, ExportPlan, plan_of
 from unrolled.export.writing import write_folder
-from unrolled.generations import Arrays, Entry
+from unrolled.generations import Arrays, FileEntry
 from unrolled.places import local_path
 
 RUN = "run.py"
@@ -48,14 +48,14 @@ def export_numpy(
         with path.open("wb") as file:  # NumPy would add a suffix to a path
             np.savez(file, allow_pickle=False, **arrays)
 
-    def model(entry: Entry) -> bytes:
+    def model(entry: FileEntry) -> bytes:
         return json.dumps({**record, "files": entry.to_json()}, ensure_ascii=False, allow_nan=False).encode()
 
     return write_folder(target, Arrays(".npz", write), model, {RUN: Path(runner.__file__).read_bytes()})
 
 
 def numpy_model(
-    plan: Plan, codecs: Mapping[str, Codec], about: Mapping[str, Any] | None = None
+    plan: ExportPlan, codecs: Mapping[str, Codec], about: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the content of model.json and the arrays of the file of weights.
 
@@ -114,7 +114,7 @@ class _Shelf:
         return name
 
 
-def _columns(shelf: _Shelf, columns: Sequence[Column]) -> list[dict[str, Any]]:
+def _columns(shelf: _Shelf, columns: Sequence[ExportColumn]) -> list[dict[str, Any]]:
     return [
         {
             "name": column.name,
@@ -127,7 +127,7 @@ def _columns(shelf: _Shelf, columns: Sequence[Column]) -> list[dict[str, Any]]:
     ]
 
 
-def _layer(shelf: _Shelf, name: str, layer: Layer | Convolution) -> dict[str, Any]:
+def _layer(shelf: _Shelf, name: str, layer: ExportLayer | Convolution) -> dict[str, Any]:
     fields = {field.name.rpartition(".")[2]: field.name for field in layer.fields}
     norm = None if layer.norm is None else shelf.put(f"{name}.norm", layer.norm)
     record = {"fields": fields, "norm": norm, "epsilon": layer.epsilon, "residual": layer.residual}

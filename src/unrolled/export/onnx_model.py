@@ -11,7 +11,7 @@ from torch import nn
 from unrolled.errors import OptionError, UnsupportedError, message
 from unrolled.export.answers import answer, pool, read_columns
 from unrolled.export.graph import IR_VERSION, OPSET, Graph
-from unrolled.export.plan import AHEAD, LENGTHS, STATE, Column, Plan, plan_of
+from unrolled.export.plan import AHEAD, LENGTHS, STATE, ExportColumn, ExportPlan, plan_of
 from unrolled.export.recurrence import Sight, layer_nodes
 from unrolled.export.runner import fingerprint
 from unrolled.export.writing import write_file
@@ -61,7 +61,7 @@ def export_onnx(network: nn.Module, path: str | Path, about: Mapping[str, Any] |
     return write_file(path, model.SerializeToString())
 
 
-def onnx_model(plan: Plan, about: Mapping[str, Any] | None = None) -> Any:
+def onnx_model(plan: ExportPlan, about: Mapping[str, Any] | None = None) -> Any:
     """Make the model as `onnx.ModelProto`.
 
     Args:
@@ -95,14 +95,14 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
+def _face(graph: Graph, plan: ExportPlan) -> tuple[list[Any], list[Any]]:
     """Return types and shapes of the model's inputs and outputs."""
     kinds = graph.onnx.TensorProto
 
     def shown(name: str, *shape: str | int, kind: int = kinds.FLOAT) -> Any:
         return graph.onnx.helper.make_tensor_value_info(name, kind, list(shape))
 
-    def column(one: Column, *axes: str) -> Any:
+    def column(one: ExportColumn, *axes: str) -> Any:
         return shown(one.name, *axes, kind=kinds.INT64) if one.kind == "index" else shown(one.name, *axes, one.size)
 
     inputs = [column(one, "batch", "time") for one in plan.columns]
@@ -118,7 +118,7 @@ def _face(graph: Graph, plan: Plan) -> tuple[list[Any], list[Any]]:
     return inputs, outputs + [shown(NEXT + field.name, "batch", *field.start.shape[1:]) for field in plan.fields]
 
 
-def _network(graph: Graph, plan: Plan) -> tuple[str, dict[str, str]]:
+def _network(graph: Graph, plan: ExportPlan) -> tuple[str, dict[str, str]]:
     """Add all nodes; return the name of the answer, and of each state field after the last step."""
     features = read_columns(graph, plan.columns)  # (B, T, F)
     batch = graph.size(features, 0)
@@ -157,7 +157,7 @@ def _sight(graph: Graph, steps: str, batch: str) -> Sight:
     return Sight(lengths, real, graph.add("Greater", columns, graph.whole(0)))
 
 
-def _started(graph: Graph, plan: Plan, statics: str, batch: str) -> dict[str, str]:
+def _started(graph: Graph, plan: ExportPlan, statics: str, batch: str) -> dict[str, str]:
     """Return each field's initial value: the given one, or else the network's own."""
     flat = ""
     if plan.start is not None:

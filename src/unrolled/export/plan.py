@@ -22,7 +22,7 @@ from unrolled.export.program import ROWS, Program, record, record_call
 from unrolled.nn.causal_conv import CausalConv
 from unrolled.nn.event_reader import READ_SCALE
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.pooling import Attention, Max, Mean
+from unrolled.nn.pooling import AttentionPooling, Max, Mean
 from unrolled.nn.stack import Recurrent, Stack
 
 Arrays = Mapping[str, np.ndarray]
@@ -33,7 +33,7 @@ OWN_NETS = {"picture": "pictures", "nested": "the characters of words"}
 
 
 @dataclass(frozen=True)
-class Column:
+class ExportColumn:
     """One input: an index, embedded or one-hot encoded, or a vector that is used unchanged.
 
     Args:
@@ -67,7 +67,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Layer:
+class ExportLayer:
     """A recurrent layer.
 
     Args:
@@ -111,7 +111,7 @@ class Convolution:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """The whole computation of a trained network.
 
     Args:
@@ -129,13 +129,13 @@ class Plan:
         output: description of an answer's numbers, from `Output.to_json`.
     """
 
-    columns: tuple[Column, ...]
-    statics: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
+    statics: tuple[ExportColumn, ...]
     place: str
     start: tuple[np.ndarray, np.ndarray] | None
-    layers: tuple[Layer | Convolution, ...]
+    layers: tuple[ExportLayer | Convolution, ...]
     pooling: str
-    pooled: Layer | None
+    pooled: ExportLayer | None
     head: str
     arrays: Arrays
     width: int
@@ -155,7 +155,7 @@ class Plan:
         return (*(column.name for column in self.columns), *ahead, *(column.name for column in self.statics))
 
 
-def plan_of(network: nn.Module) -> Plan:
+def plan_of(network: nn.Module) -> ExportPlan:
     """Make the plan of a network.
 
     Args:
@@ -178,21 +178,21 @@ def plan_of(network: nn.Module) -> Plan:
     if isinstance(network, NextItem):
         columns, arrays = _items(network)
         width = network.vectors.size
-        return Plan(columns, (), "", head="items", arrays=arrays, width=width, **common)
+        return ExportPlan(columns, (), "", head="items", arrays=arrays, width=width, **common)
     columns, statics = _columns(network.inputs)
     common |= {"columns": columns, "statics": statics, "width": network.output.width}
     if isinstance(network, DirectForecast):
-        return Plan(place="", head="forecast", arrays=_forecast(network), **common)
+        return ExportPlan(place="", head="forecast", arrays=_forecast(network), **common)
     arrays = _linear("head", network.head.linear)
     if isinstance(network, OneToMany):
         assert sum(field.start.size for field in fields) == network.start.out_features
         common["start"] = (_array(network.start.weight.T), _array(network.start.bias))
-        return Plan(place="start", head="linear", arrays=arrays, **common)
+        return ExportPlan(place="start", head="linear", arrays=arrays, **common)
     if isinstance(network, ManyToMany):
-        return Plan(place="step" if statics else "", head="linear", arrays=arrays, **common)
+        return ExportPlan(place="step" if statics else "", head="linear", arrays=arrays, **common)
     pooling, pooled, more = _pooling(network.pooling, network.head.linear.weight)
     common |= {"pooling": pooling, "pooled": pooled}
-    return Plan(place="answer" if statics else "", head="linear", arrays={**arrays, **more}, **common)
+    return ExportPlan(place="answer" if statics else "", head="linear", arrays={**arrays, **more}, **common)
 
 
 # ---- the parts of a network --------------------------------------------------------------------
@@ -208,12 +208,12 @@ def _linear(name: str, module: nn.Linear) -> dict[str, np.ndarray]:
     return {f"{name}.{key}": _array(weight) for key, weight in weights.items()}
 
 
-def _columns(inputs: InputLayer) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+def _columns(inputs: InputLayer) -> tuple[tuple[ExportColumn, ...], tuple[ExportColumn, ...]]:
     steps = tuple(_column(inputs, name) for name in inputs.names)
     return steps, tuple(_column(inputs, name) for name in inputs.static_names)
 
 
-def _column(inputs: InputLayer, name: str) -> Column:
+def _column(inputs: InputLayer, name: str) -> ExportColumn:
     column = inputs._column(name)
     spec = column.spec
     if spec.kind in OWN_NETS:
@@ -226,10 +226,10 @@ def _column(inputs: InputLayer, name: str) -> Column:
             )
         )
     table = None if column.embedding is None else _array(column.embedding.weight)
-    return Column(name, "index" if spec.kind == "index" else "vector", spec.size, spec.per_step, table)
+    return ExportColumn(name, "index" if spec.kind == "index" else "vector", spec.size, spec.per_step, table)
 
 
-def _layers(layers: Any) -> Iterator[Layer | Convolution]:
+def _layers(layers: Any) -> Iterator[ExportLayer | Convolution]:
     if isinstance(layers, CausalConv):
         width = layers.input_size
         for number, taps in enumerate(layers.taps):
@@ -255,7 +255,7 @@ def _layers(layers: Any) -> Iterator[Layer | Convolution]:
         assert isinstance(layer, Recurrent)
         norm = None if layers.norms is None or not number else layers.norms[number - 1]
         state = layer.initial_state(1)
-        yield Layer(
+        yield ExportLayer(
             fields=tuple(Field(f"{STATE}{number}.{name}", _array(value)) for name, value in state._asdict().items()),
             program=record(layer),
             norm=None if norm is None else _norm(norm),
@@ -271,24 +271,24 @@ def _norm(norm: nn.Module) -> np.ndarray:
     return np.stack([_array(norm.weight), _array(norm.bias)])
 
 
-def _pooling(pooling: nn.Module, like: Tensor) -> tuple[str, Layer | None, dict[str, np.ndarray]]:
+def _pooling(pooling: nn.Module, like: Tensor) -> tuple[str, ExportLayer | None, dict[str, np.ndarray]]:
     kind, names, arrays = "last", (), {}
     if isinstance(pooling, Mean):
         kind, names = "mean", ("total", "count")
     elif isinstance(pooling, Max):
         kind, names = "max", ("highest",)
-    elif isinstance(pooling, Attention):
+    elif isinstance(pooling, AttentionPooling):
         kind, names = "attention", ("highest", "total", "weighted")
         first, last = pooling.score[0], pooling.score[2]
         assert isinstance(first, nn.Linear)
         assert isinstance(last, nn.Linear)
         arrays = _linear("pooling.hidden", first) | _linear("pooling.score", last)
-    if not isinstance(pooling, Mean | Max | Attention):
+    if not isinstance(pooling, Mean | Max | AttentionPooling):
         return kind, None, {}
     state = pooling.initial_state(ROWS, like)
     program = record_call(f"{kind} pooling", pooling, pooling.step, like.new_zeros(ROWS, pooling.size), state, names)
     fields = (Field(f"{STATE}pooled.{name}", _array(value[:1])) for name, value in zip(names, state, strict=True))
-    return kind, Layer(tuple(fields), program, None, 0.0, False, None), arrays
+    return kind, ExportLayer(tuple(fields), program, None, 0.0, False, None), arrays
 
 
 def _forecast(network: DirectForecast) -> dict[str, np.ndarray]:
@@ -303,7 +303,7 @@ def _forecast(network: DirectForecast) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _items(network: NextItem) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+def _items(network: NextItem) -> tuple[tuple[ExportColumn, ...], dict[str, np.ndarray]]:
     """Return the columns and arrays of items: inputs are their vectors, and answers the scores of all items."""
     reader, vectors = network.inputs, network.vectors
     weight = vectors.own.weight
@@ -311,7 +311,7 @@ def _items(network: NextItem) -> tuple[tuple[Column, ...], dict[str, np.ndarray]
         said = 0 if vectors.reader is None else vectors._said(torch.arange(len(weight), device=weight.device))
         table = _array(weight + said)  # (V + 2, D)
     names = reader.names[: 1 + len(reader.recalled)]
-    columns = [Column(name, "index", len(table), table=table, scale=vectors.width**READ_SCALE) for name in names]
+    columns = [ExportColumn(name, "index", len(table), table=table, scale=vectors.width**READ_SCALE) for name in names]
     if reader.columns is not None:
         columns += _columns(reader.columns)[0]
     arrays = {

@@ -12,7 +12,7 @@ from unrolled.cells.gru import GRUCell
 from unrolled.cells.lstm import LSTMCell
 from unrolled.cells.peephole_lstm import PeepholeLSTMCell
 from unrolled.export.graph import Graph
-from unrolled.export.plan import Convolution, Layer
+from unrolled.export.plan import Convolution, ExportLayer
 from unrolled.export.program import INPUTS, Operation
 
 # our operations, named as in NumPy, and those of ONNX with the same arguments
@@ -52,7 +52,7 @@ class Sight(NamedTuple):
 
 
 def layer_nodes(
-    graph: Graph, layer: Layer | Convolution, inputs: str, before: Sequence[str], sight: Sight
+    graph: Graph, layer: ExportLayer | Convolution, inputs: str, before: Sequence[str], sight: Sight
 ) -> tuple[str, list[str]]:
     """Add one layer over all steps: inputs (T, B, F) and states to outputs (T, B, H) and the final states.
 
@@ -102,7 +102,7 @@ def _own(
     return graph.add("Squeeze", outputs, graph.whole(1)), kept  # (T, B, H)
 
 
-def _scan(graph: Graph, layer: Layer, inputs: str, before: Sequence[str], sight: Sight) -> tuple[str, list[str]]:
+def _scan(graph: Graph, layer: ExportLayer, inputs: str, before: Sequence[str], sight: Sight) -> tuple[str, list[str]]:
     program = layer.program
     fields = list(program.after)
     early, late = program.parts()

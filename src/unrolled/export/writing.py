@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unrolled.disk import flush, pending_name, replace, write_flushed
 from unrolled.errors import ArtifactError, message
-from unrolled.generations import Arrays, Entry, write_generation
+from unrolled.generations import Arrays, FileEntry, write_generation
 from unrolled.places import local_path
 
 
@@ -33,7 +33,7 @@ def write_file(path: str | Path, data: bytes) -> Path:
 
 
 def write_folder(
-    path: str | Path, arrays: Arrays, model: Callable[[Entry], bytes], others: Mapping[str, bytes]
+    path: str | Path, arrays: Arrays, model: Callable[[FileEntry], bytes], others: Mapping[str, bytes]
 ) -> Path:
     """Write a folder, or replace the older export in it in one step; see `unrolled.generations`.
 

@@ -17,7 +17,7 @@ EXACT_STATE = 64  # largest state size for which all S rows of a Jacobian cost l
 KRYLOV_STEPS = 16  # products with J and J^T for an estimate; the bound below is then 7 % for a state of 512
 
 
-class Window(NamedTuple):
+class StepRuns(NamedTuple):
     """Runs of consecutive steps of equal length in a trace.
 
     Args:
@@ -67,15 +67,15 @@ def stated_error(size: int, steps: int = KRYLOV_STEPS) -> float:
     return 0.0 if steps >= size else 0.5 * 0.103 * (math.log(size * (steps - 1) ** 4) / (steps - 1)) ** 2
 
 
-def window(trace: Trace, pieces: Tensor, ends: Tensor, steps: int) -> Window:
+def window(trace: Trace, pieces: Tensor, ends: Tensor, steps: int) -> StepRuns:
     """Return the runs of `steps` steps that end with given steps, (M,) each, counted within their pieces."""
     offsets = trace.stretch.inputs.offsets[:-1][pieces]  # (M,)
     rows = (offsets + ends)[:, None] - torch.arange(steps - 1, -1, -1)  # (M, L) in the stretch's own order
     before = trace.before[trace.layout.scatter]  # (N, S)
-    return Window(trace.stretch.inputs.values[rows], before[rows[:, 0]])
+    return StepRuns(trace.stretch.inputs.values[rows], before[rows[:, 0]])
 
 
-def norms(stretch: Stretch, runs: Window) -> tuple[Tensor, float]:
+def norms(stretch: Stretch, runs: StepRuns) -> tuple[Tensor, float]:
     """Return the largest singular value of d end / d start of every run, (M,), and the stated error."""
     size = runs.start.shape[1]
     if size <= EXACT_STATE:
@@ -83,7 +83,7 @@ def norms(stretch: Stretch, runs: Window) -> tuple[Tensor, float]:
     return estimated_norms(stretch, runs), stated_error(size)
 
 
-def exact_jacobians(stretch: Stretch, runs: Window) -> Tensor:
+def exact_jacobians(stretch: Stretch, runs: StepRuns) -> Tensor:
     """Compute d end / d start of every run, (M, S, S), all rows in one batch."""
     start, end = _run(stretch, runs)
     rows = torch.eye(start.shape[1], dtype=start.dtype)[:, None].expand(-1, *start.shape)  # (S, M, S)
@@ -91,7 +91,7 @@ def exact_jacobians(stretch: Stretch, runs: Window) -> Tensor:
     return jacobians.transpose(0, 1)
 
 
-def estimated_norms(stretch: Stretch, runs: Window, steps: int = KRYLOV_STEPS, seed: int = 0) -> Tensor:
+def estimated_norms(stretch: Stretch, runs: StepRuns, steps: int = KRYLOV_STEPS, seed: int = 0) -> Tensor:
     """Estimate the largest singular value from below, (M,), with `steps` products with J and as many with J^T.
 
     The estimate is the largest singular value of J on the Krylov space of J^T J from one random vector: Golub and
@@ -128,7 +128,7 @@ def _largest(matrices: Tensor) -> Tensor:
     return sizes.masked_fill(~finite, math.inf)
 
 
-def _run(stretch: Stretch, runs: Window) -> tuple[Tensor, Tensor]:
+def _run(stretch: Stretch, runs: StepRuns) -> tuple[Tensor, Tensor]:
     """Step through the runs; return the start (M, S), and the end (M, S) that depends on it."""
     start = runs.start.clone().requires_grad_()
     fields = tuple(stretch.state_of(start))

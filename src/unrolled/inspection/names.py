@@ -11,7 +11,7 @@ from unrolled.nn.stack import Bidirectional, Recurrent, Stack
 FORWARD, BACKWARD = "forward", "backward"
 
 
-class Place(NamedTuple):
+class CellPlace(NamedTuple):
     """The place of a cell in a model.
 
     Args:
@@ -38,7 +38,7 @@ def called(name: str, cell: str) -> str:
     return f"{name} ({cell})"
 
 
-def places(model: nn.Module) -> dict[nn.Module, Place]:
+def places(model: nn.Module) -> dict[nn.Module, CellPlace]:
     """Return the place of every cell in a model, and of every drop-in module's first layer.
 
     Example:
@@ -46,20 +46,20 @@ def places(model: nn.Module) -> dict[nn.Module, Place]:
         >>> [layer_name(place.layer, stack=place.stack) for place in places(model).values()]
         ['encoder, layer 1', 'encoder, layer 2', 'decoder, layer 1']
     """
-    found: dict[nn.Module, Place] = {}
+    found: dict[nn.Module, CellPlace] = {}
     for path, module in model.named_modules():  # modules come before their children
         if isinstance(module, DropIn):
-            found[module] = Place(path, 0)
+            found[module] = CellPlace(path, 0)
         elif isinstance(module, Stack):
             for number, layer in enumerate(module.layers):
-                found |= dict.fromkeys(_cells(layer), Place(path, number))
+                found |= dict.fromkeys(_cells(layer), CellPlace(path, number))
         elif isinstance(module, Recurrent | Bidirectional | Cell):
             for cell in _cells(module):
                 found.setdefault(cell, _by_itself(path))
     piles = _piles(model)
     found = {module: _in_pile(place, piles) for module, place in found.items()}
     short = _shortened({place.stack for place in found.values()}, {pile for pile, _ in piles.values()})
-    return {module: Place(short[place.stack], place.layer) for module, place in found.items()}
+    return {module: CellPlace(short[place.stack], place.layer) for module, place in found.items()}
 
 
 def _piles(model: nn.Module) -> dict[str, tuple[str, int]]:
@@ -75,19 +75,19 @@ def _piles(model: nn.Module) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _in_pile(place: Place, piles: dict[str, tuple[str, int]]) -> Place:
+def _in_pile(place: CellPlace, piles: dict[str, tuple[str, int]]) -> CellPlace:
     pile, below = piles.get(place.stack, (place.stack, 0))
-    return Place(pile, below + place.layer)
+    return CellPlace(pile, below + place.layer)
 
 
 def _cells(module: nn.Module) -> list[nn.Module]:
     return [cell for cell in module.modules() if isinstance(cell, Cell)]
 
 
-def _by_itself(path: str) -> Place:
+def _by_itself(path: str) -> CellPlace:
     """Return the place of a layer in no Stack; one in a list of layers keeps its number there."""
     holder, _, last = path.rpartition(".")
-    return Place(holder, int(last)) if last.isdigit() else Place(path, 0)
+    return CellPlace(holder, int(last)) if last.isdigit() else CellPlace(path, 0)
 
 
 def _shortened(paths: set[str], piles: set[str]) -> dict[str, str]:

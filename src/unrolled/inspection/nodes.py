@@ -20,7 +20,7 @@ from unrolled.nn.stack import Bidirectional
 from unrolled.ragged import Ragged
 
 
-class Numbers:
+class SequenceNumbers:
     """Actual numbers of one sequence: every layer's states, raw answers and losses."""
 
     def __init__(self, layers: Sequence[LayerStates], raw: Tensor, losses: Tensor | None) -> None:
@@ -28,7 +28,7 @@ class Numbers:
         self.raw, self.losses = raw, losses
 
 
-def numbers_of(model: Any, one: Batch) -> Numbers:
+def numbers_of(model: Any, one: Batch) -> SequenceNumbers:
     """Run a model in evaluation mode over one sequence, and keep its numbers."""
     seen = states(model, one).of_stack()
     was_training = model.training
@@ -37,7 +37,7 @@ def numbers_of(model: Any, one: Batch) -> Numbers:
         model.train(was_training)
         raw = raw.values if isinstance(raw, Ragged) else raw  # (T, width) or (1, width)
         targets = one.targets.values if isinstance(one.targets, Ragged) else one.targets
-        return Numbers(seen.layers, raw, None if targets is None else model.output.loss(raw, targets))
+        return SequenceNumbers(seen.layers, raw, None if targets is None else model.output.loss(raw, targets))
 
 
 class Letters(NamedTuple):
@@ -64,7 +64,7 @@ class Builder:
         windows: Sequence[Window],
         labels: Sequence[str],
         answers: Sequence[str],
-        numbers: Numbers | None,
+        numbers: SequenceNumbers | None,
         letters: Letters = ONE_SIDED,
     ) -> None:
         self.letters, self.apart = letters, f"{letters.side} " if letters.side == graph.DECODER else ""

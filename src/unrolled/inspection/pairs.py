@@ -13,7 +13,7 @@ from unrolled.batch import Batch
 from unrolled.errors import ShapeError, UnsupportedError, message
 from unrolled.inspection import graph
 from unrolled.inspection.graph import Arrow, Node, Unfolding, Window
-from unrolled.inspection.nodes import Builder, Letters, Numbers
+from unrolled.inspection.nodes import Builder, Letters, SequenceNumbers
 from unrolled.inspection.shown_steps import one_sequence, shown_steps
 from unrolled.inspection.states import LayerStates, states
 from unrolled.nn.stack import Stack
@@ -54,8 +54,8 @@ class _Seen(NamedTuple):
     raw: Tensor  # (T, V)
     losses: Tensor | None  # (T,)
 
-    def of(self, stack: str) -> Numbers:
-        return Numbers([layer for layer in self.layers if layer.stack == stack], self.raw, self.losses)
+    def of(self, stack: str) -> SequenceNumbers:
+        return SequenceNumbers([layer for layer in self.layers if layer.stack == stack], self.raw, self.losses)
 
 
 def unfold_pair(

@@ -77,7 +77,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class Fault:
+class LearningProblem:
     """One problem that keeps a layer from learning.
 
     Args:
@@ -109,7 +109,7 @@ class GradientFlow:
 
     layers: tuple[LayerFlow, ...]
     loss: float
-    findings: tuple[Fault, ...]
+    findings: tuple[LearningProblem, ...]
     verdict: str
 
     def to_json(self) -> dict[str, Any]:

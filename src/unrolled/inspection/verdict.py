@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from unrolled.inspection.decay import Decay
 from unrolled.inspection.names import called
-from unrolled.inspection.records import Fault, LayerFlow
+from unrolled.inspection.records import LayerFlow, LearningProblem
 
 # The likeliest root cause first. A step that replaces the weights saturates, kills or explodes a layer; a dead layer
 # passes no gradient to those below; in a saturated one the gradient vanishes. None of these works the other way round.
@@ -43,10 +43,10 @@ REACHED = 0.25  # of the way from a loss to the first step; reached if a hundred
 UNREAD = 0.75  # share of the first steps that no loss reads directly
 SHORT = 8  # with fewer steps before a loss, the reach of its gradient is not judged
 
-Check = Callable[[LayerFlow, int], Fault | None]
+Check = Callable[[LayerFlow, int], LearningProblem | None]
 
 
-def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[Fault, ...]:
+def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -> tuple[LearningProblem, ...]:
     """Return every finding that crossed a threshold, the likeliest root cause first.
 
     Args:
@@ -57,12 +57,14 @@ def findings_of(layers: Sequence[LayerFlow], loss: float, bptt_steps: int = 0) -
     found = [finding for layer in layers for check in CHECKS if (finding := check(layer, bptt_steps)) is not None]
     if not math.isfinite(loss):
         found.append(
-            Fault("not_finite", "", loss, f"the loss is {loss}: look for NaN in the data, or lower learning_rate")
+            LearningProblem(
+                "not_finite", "", loss, f"the loss is {loss}: look for NaN in the data, or lower learning_rate"
+            )
         )
     return tuple(sorted(found, key=lambda finding: CAUSES.index(finding.cause)))
 
 
-def sentence(layers: Sequence[LayerFlow], findings: Sequence[Fault]) -> str:
+def sentence(layers: Sequence[LayerFlow], findings: Sequence[LearningProblem]) -> str:
     """Return the verdict: the likeliest root cause, or that the model is healthy and how far the gradient reaches."""
     if findings:
         return findings[0].sentence
@@ -78,41 +80,41 @@ def sentence(layers: Sequence[LayerFlow], findings: Sequence[Fault]) -> str:
 # ---- the checks, one for each cause ----------------------------------------------------------------------
 
 
-def _not_finite(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _not_finite(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     if all(math.isfinite(size) for size in layer.state_gradients) or _growth(layer) > GROWTH:  # then that is the cause
         return None
     text = f"the gradient in {_called(layer)} is not finite: lower learning_rate, and clip with max_grad_norm=1"
-    return Fault("not_finite", layer.name, math.nan, text)
+    return LearningProblem("not_finite", layer.name, math.nan, text)
 
 
-def _no_gradient(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _no_gradient(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     if layer.decay is not None or not layer.counts:
         return None
     text = (
         f"no loss reads {_called(layer)}, so that it learns nothing: look for detach(), no_grad() or a head that "
         "leaves its outputs out"
     )
-    return Fault("no_gradient", layer.name, 0.0, text)
+    return LearningProblem("no_gradient", layer.name, 0.0, text)
 
 
-def _state_cut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _state_cut(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     if layer.restarts <= RESTARTED:
         return None
     text = (
         f"the state of {_called(layer)} restarts before {layer.restarts:.0%} of the steps, so that it remembers "
         "nothing: set Batch.reset only where another sequence begins"
     )
-    return Fault("state_cut", layer.name, layer.restarts, text)
+    return LearningProblem("state_cut", layer.name, layer.restarts, text)
 
 
-def _frozen(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _frozen(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     if not layer.frozen:
         return None
     text = f"no weight of {_called(layer)} learns: call requires_grad_(True) on its cell"
-    return Fault("frozen", layer.name, 1.0, text)
+    return LearningProblem("frozen", layer.name, 1.0, text)
 
 
-def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _exploded_units(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     share = layer.units.exploded
     if share <= EXPLODED_UNITS:
         return None
@@ -120,10 +122,10 @@ def _exploded_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"{share:.0%} of the states of {_called(layer)} have grown beyond all bounds: try cell='lstm', "
         "recurrent weights of norm 1, or inputs of unit variance"
     )
-    return Fault("exploded_units", layer.name, share, text)
+    return LearningProblem("exploded_units", layer.name, share, text)
 
 
-def _dead_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _dead_units(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     share = layer.units.dead
     if share <= DEAD_UNITS:
         return None
@@ -131,20 +133,20 @@ def _dead_units(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"{share:.0%} of the units of {_called(layer)} never move, so that nothing flows through them: start again "
         "with a lower learning_rate, or with cell='gru'"
     )
-    return Fault("dead_units", layer.name, share, text)
+    return LearningProblem("dead_units", layer.name, share, text)
 
 
-def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _constant_inputs(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     if layer.varied_inputs > 0:
         return None
     text = (
         f"{_called(layer)} reads the same at every step of every sequence, which tells nothing but their length: look "
         "at the data, and at how it is scaled"
     )
-    return Fault("constant_inputs", layer.name, 0.0, text)
+    return LearningProblem("constant_inputs", layer.name, 0.0, text)
 
 
-def _saturated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _saturated(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     flat = [gate for gate in layer.gates if gate.kind != "relu" and gate.flat > SATURATED]
     flat = [gate for gate in flat if gate.name != "forget"]  # shut has its own finding, open is memory
     if not flat:
@@ -154,10 +156,10 @@ def _saturated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"the {worst.name} of {_called(layer)} is flat at {worst.flat:.0%} of its activations, where no gradient "
         "passes: scale the inputs to unit variance, or start with smaller weights"
     )
-    return Fault("saturated", layer.name, worst.flat, text)
+    return LearningProblem("saturated", layer.name, worst.flat, text)
 
 
-def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     means = [gate.mean for gate in layer.gates if gate.name in ("forget", "keep")]
     if not means or means[0] >= SHUT:
         return None
@@ -165,10 +167,10 @@ def _forget_gate_shut(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"the forget gate of {_called(layer)} keeps {means[0]:.1%} of the cell per step, so that it remembers nothing: "
         "start its bias at 1 or above"
     )
-    return Fault("forget_gate_shut", layer.name, means[0], text)
+    return LearningProblem("forget_gate_shut", layer.name, means[0], text)
 
 
-def _large_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _large_update(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     name = max(layer.updates, key=lambda key: layer.updates[key], default="")
     if not name or layer.updates[name] <= LARGE_UPDATE:
         return None
@@ -177,10 +179,10 @@ def _large_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"one update moves {name} of {_called(layer)} by {size:.2g} times its own length: divide learning_rate by "
         f"{_round_up(100 * size):.0f}"
     )
-    return Fault("large_update", layer.name, size, text)
+    return LearningProblem("large_update", layer.name, size, text)
 
 
-def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _tiny_update(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     size = max(layer.updates.values(), default=1.0)
     if size >= TINY_UPDATE:
         return None
@@ -188,10 +190,10 @@ def _tiny_update(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"one update moves {_called(layer)} by {size:.1g} of its weights' length, which rounding swallows: raise "
         "learning_rate, or max_grad_norm where that clips"
     )
-    return Fault("tiny_update", layer.name, size, text)
+    return LearningProblem("tiny_update", layer.name, size, text)
 
 
-def _exploding(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _exploding(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     growth = _growth(layer)
     if growth <= GROWTH or layer.decay is None:
         return None
@@ -200,7 +202,7 @@ def _exploding(layer: LayerFlow, bptt_steps: int) -> Fault | None:
         f"the gradient {pace} on its way back, and {growth:.2g} times in all: {_called(layer)} explodes; "
         "clip with max_grad_norm=1, or start its recurrent weights orthogonal"
     )
-    return Fault("exploding", layer.name, growth, text)
+    return LearningProblem("exploding", layer.name, growth, text)
 
 
 def _growth(layer: LayerFlow) -> float:
@@ -208,7 +210,7 @@ def _growth(layer: LayerFlow) -> float:
     return max(layer.decay.typical, default=1.0) if layer.decay is not None else 1.0
 
 
-def _truncated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _truncated(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     share = layer.lost.get(bptt_steps, 0.0)
     span = layer.decay.span if layer.decay is not None else 0
     blind = 0 < bptt_steps < REACHED * span and span >= SHORT and layer.unread > UNREAD  # no gradient at first steps
@@ -218,10 +220,10 @@ def _truncated(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     wanted = f"bptt_steps >= {enough}" if enough and not blind else "bptt_steps=0"
     text = f"looking back {bptt_steps} steps loses {share:.0%} of the gradient of {_called(layer)}"
     text += f", and everything further back, of {span} steps" if blind else ""
-    return Fault("truncated", layer.name, share, f"{text}: train with {wanted}")
+    return LearningProblem("truncated", layer.name, share, f"{text}: train with {wanted}")
 
 
-def _vanishing(layer: LayerFlow, bptt_steps: int) -> Fault | None:
+def _vanishing(layer: LayerFlow, bptt_steps: int) -> LearningProblem | None:
     found = layer.decay
     if found is None or not _falls_short(layer, found):
         return None
@@ -232,10 +234,10 @@ def _vanishing(layer: LayerFlow, bptt_steps: int) -> Fault | None:
     norm = layer.recurrent_norm
     if norm is not None and norm < TINY_NORM:
         text = f"{lost}, for its recurrent weights have norm {norm:.2g}; start them orthogonal"
-        return Fault("tiny_weights", layer.name, norm, text)
+        return LearningProblem("tiny_weights", layer.name, norm, text)
     if layer.unread <= UNREAD:  # other losses, or a pooling, read the steps that this one does not reach
         return None
-    return Fault("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
+    return LearningProblem("vanishing", layer.name, found.half_life, f"{lost}; {_remember(layer, found)}")
 
 
 def _falls_short(layer: LayerFlow, found: Decay) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.cells.base import Cell, State
 from unrolled.errors import UnsupportedError
-from unrolled.inspection.names import BACKWARD, FORWARD, Place, layer_name, places
+from unrolled.inspection.names import BACKWARD, FORWARD, CellPlace, layer_name, places
 from unrolled.kernels.noise import SILENCE, Noise
 from unrolled.nn.drop_in import DropIn
 from unrolled.nn.watching import Part, Pass, watching
@@ -40,7 +40,7 @@ class Visit:
         part: index of the step within longer sequences, where the model runs step by step; see `joined`.
     """
 
-    place: Place
+    place: CellPlace
     direction: str
     cell: Cell
     noise: Noise
@@ -149,7 +149,7 @@ class _Running:
     def end(self, module: Any, given: Any, made: Any) -> None:
         self.module = None
 
-    def place(self, known: dict[nn.Module, Place]) -> Place | None:
+    def place(self, known: dict[nn.Module, CellPlace]) -> CellPlace | None:
         """Return the place of the cell whose pass has just ended; None if no drop-in module is running."""
         if self.module is None:
             return None

@@ -14,7 +14,7 @@ from unrolled.ragged import Ragged
 Run = Callable[[Cell, Ragged, Any, Noise | None], tuple[Ragged, Any]]
 
 
-class Replay(nn.Module):
+class CellReplay(nn.Module):
     """A cell and a function that runs it, for `torch.func.functional_call`: the weights are named "cell.<name>".
 
     Args:

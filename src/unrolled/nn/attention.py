@@ -23,7 +23,7 @@ from unrolled.ragged import Ragged
 KINDS = ("multiplicative", "additive")
 
 
-class Memory(NamedTuple):
+class KeysAndValues(NamedTuple):
     """The keys and values of attention, one row per source."""
 
     keys: Tensor  # (B, S, A)
@@ -79,7 +79,7 @@ class Attention(nn.Module):
         self.from_clocks = nn.ModuleList(_Clock(query_size) for _ in range(3)) if positions else None
         self.width = 2 * query_size if kind == "additive" else 3  # numbers kept per query and place while training
 
-    def remember(self, source: Ragged) -> Memory:
+    def remember(self, source: Ragged) -> KeysAndValues:
         """Compute keys and values of a source's places, (N, E) ragged, which all queries share."""
         keys = self.to_key(source.values)  # (N, A)
         if self.from_clocks is not None:
@@ -91,10 +91,10 @@ class Attention(nn.Module):
             # squashed, many units are each a threshold on the position of a place: where query and key agree, all
             # of them agree, and next to it one or two do not. The bare product finds neighbours alike for long
             keys = keys.tanh()
-        return Memory(source.with_values(keys).padded(), source.padded(), source.mask())
+        return KeysAndValues(source.with_values(keys).padded(), source.padded(), source.mask())
 
     def forward(
-        self, queries: Tensor, memory: Memory, coverage: Tensor | None = None, times: Tensor | None = None
+        self, queries: Tensor, memory: KeysAndValues, coverage: Tensor | None = None, times: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Compute contexts (B, T, E) and weights (B, T, S) for T queries of each source.
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.errors import OptionError, message
-from unrolled.nn.attention import KINDS, Attention, Memory
+from unrolled.nn.attention import KINDS, Attention, KeysAndValues
 from unrolled.nn.layers import make_layers
 from unrolled.nn.starting import state_from, state_size
 from unrolled.nn.watching import going_through, watched
@@ -37,14 +37,14 @@ class DecoderState(NamedTuple):
     time: Tensor  # (R,) tokens read so far
 
 
-class Source(NamedTuple):
+class ReadSource(NamedTuple):
     """The source as the decoder reads it, one row per source."""
 
-    memory: Memory | None  # None without attention
+    memory: KeysAndValues | None  # None without attention
     summary: Tensor  # (B, M)
 
 
-class Written(NamedTuple):
+class DecoderOutput(NamedTuple):
     """The output of a decoder, one row per step."""
 
     readout: Tensor  # (N, D)
@@ -123,11 +123,11 @@ class AttendingDecoder(nn.Module):
         """Whether a step needs the read-out or the attention of the previous step."""
         return self.input_feeding or self.coverage
 
-    def read(self, places: Ragged, summary: Tensor) -> Source:
+    def read(self, places: Ragged, summary: Tensor) -> ReadSource:
         """Prepare a source for the steps: its places (N, E) ragged, and its summary (B, M)."""
-        return Source(None if self.attention is None else self.attention.remember(places), summary)
+        return ReadSource(None if self.attention is None else self.attention.remember(places), summary)
 
-    def first_state(self, source: Source) -> DecoderState:
+    def first_state(self, source: ReadSource) -> DecoderState:
         """Return the state before the first token: one row per source."""
         flat = self.start(source.summary).tanh()  # (B, all states side by side)
         bottom, top = flat.split([state_size(self.bottom), state_size(self.top)], 1)
@@ -142,7 +142,7 @@ class AttendingDecoder(nn.Module):
             torch.zeros(rows, dtype=torch.int64, device=flat.device),
         )
 
-    def forward(self, tokens: Ragged, source: Source) -> tuple[Written, DecoderState]:
+    def forward(self, tokens: Ragged, source: ReadSource) -> tuple[DecoderOutput, DecoderState]:
         """Run whole targets with teacher forcing: tokens (N,) ragged to read-outs (N, D) and the final state.
 
         The final state's coverage and weights are the initial ones, as training does not need them.
@@ -154,14 +154,14 @@ class AttendingDecoder(nn.Module):
         context, weights = self._look(asked, source)
         hidden, top = self.top(asked.with_values(torch.cat([asked.values, context], 1)), state.top)
         joined = torch.cat([hidden.values, context], 1)
-        written = Written(self.to_readout(self.dropout(joined)).tanh(), joined, weights, None)
+        written = DecoderOutput(self.to_readout(self.dropout(joined)).tanh(), joined, weights, None)
         return written, state._replace(bottom=bottom, top=top)
 
     def _embed(self, tokens: Tensor) -> Tensor:
         # of unit variance, as the cells' weights expect
         return self.dropout(self.embedding(tokens) * self.readout_size**0.5)  # (N, D)
 
-    def _look(self, asked: Ragged, source: Source) -> tuple[Tensor, Tensor | None]:
+    def _look(self, asked: Ragged, source: ReadSource) -> tuple[Tensor, Tensor | None]:
         """Compute the context of every step, (N, E), and the weights, (N, S)."""
         if self.attention is None or source.memory is None:
             return source.summary[asked.sequence_ids], None
@@ -170,7 +170,7 @@ class AttendingDecoder(nn.Module):
         real = asked.sequence_ids, asked.positions
         return context[real], weights[real]
 
-    def _by_steps(self, tokens: Ragged, source: Source, state: DecoderState) -> tuple[Written, DecoderState]:
+    def _by_steps(self, tokens: Ragged, source: ReadSource, state: DecoderState) -> tuple[DecoderOutput, DecoderState]:
         """Run targets step by step, longest first, so that finished ones cost nothing."""
         order = tokens.time_major
         rows = order.order.to(tokens.values.device)
@@ -188,7 +188,7 @@ class AttendingDecoder(nn.Module):
         back = order.scatter.to(tokens.values.device)
         return _choose(_join(written), back), _choose(final, order.rank.to(tokens.values.device))
 
-    def step(self, tokens: Tensor, state: DecoderState, source: Source) -> tuple[Written, DecoderState]:
+    def step(self, tokens: Tensor, state: DecoderState, source: ReadSource) -> tuple[DecoderOutput, DecoderState]:
         """Read one more token for every hypothesis, in evaluation.
 
         Args:
@@ -198,7 +198,7 @@ class AttendingDecoder(nn.Module):
         """
         return self._advance(tokens, state, source)
 
-    def _advance(self, tokens: Tensor, state: DecoderState, source: Source) -> tuple[Written, DecoderState]:
+    def _advance(self, tokens: Tensor, state: DecoderState, source: ReadSource) -> tuple[DecoderOutput, DecoderState]:
         inputs = self._embed(tokens)  # (R, D)
         if state.readout is not None:
             inputs = torch.cat([inputs, state.readout], 1)
@@ -212,7 +212,7 @@ class AttendingDecoder(nn.Module):
             repeats = torch.minimum(coverage, weights).sum(1) if self.coverage else None
             coverage = coverage + weights
         after = DecoderState(bottom, above, readout if self.input_feeding else None, coverage, weights, state.time + 1)
-        return Written(readout, joined, weights, repeats), after
+        return DecoderOutput(readout, joined, weights, repeats), after
 
     def _one(self, layers: Any, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Run one step of layers: with noise in training or for watchers by `forward`, else by the fast `step`."""
@@ -221,7 +221,7 @@ class AttendingDecoder(nn.Module):
         outputs, state = layers(Ragged(inputs, torch.ones(len(inputs), dtype=torch.int64)), state)
         return outputs.values, state
 
-    def _look_once(self, asked: Tensor, state: DecoderState, source: Source) -> tuple[Tensor, Tensor | None]:
+    def _look_once(self, asked: Tensor, state: DecoderState, source: ReadSource) -> tuple[Tensor, Tensor | None]:
         rows, sources = asked.shape[0], source.summary.shape[0]
         each = rows // max(sources, 1)  # hypotheses of a source
         if self.attention is None or source.memory is None:

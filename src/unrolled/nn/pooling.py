@@ -74,7 +74,7 @@ class Max(nn.Module):
         return highest, (highest,)
 
 
-class Attention(nn.Module):
+class AttentionPooling(nn.Module):
     """A weighted mean over time whose weights are learnt: softmax over the steps of `v . tanh(W h)`.
 
     Source: Z. Yang et al., "Hierarchical Attention Networks for Document Classification", NAACL 2016, section 2.2.
@@ -117,7 +117,7 @@ class Attention(nn.Module):
         return weighted / total, (new_highest, total, weighted)
 
 
-POOLINGS = {"last": Last, "mean": Mean, "max": Max, "attention": Attention}
+POOLINGS = {"last": Last, "mean": Mean, "max": Max, "attention": AttentionPooling}
 
 
 def make_pooling(name: str, size: int, causal: bool) -> nn.Module:

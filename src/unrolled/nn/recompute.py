@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.cells.base import Cell
 from unrolled.kernels.noise import Noise
-from unrolled.kernels.replay import Replay, Run, learns, slopes
+from unrolled.kernels.replay import CellReplay, Run, learns, slopes
 from unrolled.kernels.transforms import transformed
 from unrolled.ragged import Ragged
 
@@ -59,11 +59,11 @@ def in_stretches(run: Run, cell: Cell, inputs: Ragged, state: Any, noise: Noise 
     given = (inputs.values, *state, *_weights(cell).values())
     if not inputs.num_steps or not learns(given):
         return run(cell, inputs, state, noise)
-    values, *after = Stretches.apply(run, cell, type(state), noise, inputs.lengths, *given)
+    values, *after = RecomputedStretches.apply(run, cell, type(state), noise, inputs.lengths, *given)
     return inputs.with_values(values), type(state)(*after)
 
 
-class Stretches(torch.autograd.Function):
+class RecomputedStretches(torch.autograd.Function):
     """The autograd function whose backward pass runs every stretch again, the last one first.
 
     Gradients of gradients run the whole layer again at once.
@@ -84,7 +84,7 @@ class Stretches(torch.autograd.Function):
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
             outputs[_place(rows, values)] = found.values
         ctx.set_materialize_grads(False)
-        ctx.layer, ctx.names = Replay(run, cell), [f"cell.{name}" for name in _weights(cell)]
+        ctx.layer, ctx.names = CellReplay(run, cell), [f"cell.{name}" for name in _weights(cell)]
         ctx.kind, ctx.noise, ctx.lengths, ctx.num_given = kind, noise, lengths, len(rest)
         device = values.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))

@@ -42,7 +42,7 @@ class Box:
 
 
 @dataclass
-class Layout:
+class NodeLayout:
     """The boxes by node name, and the centre of each shown step's column."""
 
     boxes: dict[str, Box] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Layout:
         return min(box.bottom for box in self.boxes.values())
 
 
-def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> Layout:
+def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> NodeLayout:
     """Place the boxes of all nodes, large enough for their labels and without overlap.
 
     Args:
@@ -79,7 +79,7 @@ def lay_out(unfolding: Unfolding, pitch: float = 0.0) -> Layout:
     }
     both = any(node.direction == "backward" for node in unfolding.nodes)
     aside = sizes[graph.CELL][0] / 2 + 0.05 if both else 0.0  # forward cells to the left, backward ones to the right
-    layout = Layout(pitch=max(pitch, _pitch(unfolding, sizes, aside)))
+    layout = NodeLayout(pitch=max(pitch, _pitch(unfolding, sizes, aside)))
     layout.columns = _columns(unfolding.shown, layout.pitch)
     heights = _heights(unfolding)
     for node in unfolding.nodes:
@@ -152,7 +152,7 @@ def _heights(unfolding: Unfolding) -> dict[tuple[object, ...], float]:
 def _box(
     node: Node,
     unfolding: Unfolding,
-    layout: Layout,
+    layout: NodeLayout,
     sizes: dict[str, tuple[float, float]],
     heights: dict[tuple[object, ...], float],
     aside: float,
@@ -182,7 +182,7 @@ def _box(
     return Box(x, heights[node.kind,], *sizes[node.kind])
 
 
-def _beside(node: Node, layout: Layout) -> float:
+def _beside(node: Node, layout: NodeLayout) -> float:
     """Return the place of a state: half a step after its cell, or before the first one."""
     half = layout.pitch / 2
     if node.direction == "forward":
@@ -199,7 +199,7 @@ def _steps_of(node: Node) -> Iterator[int]:
 def _vector_box(
     node: Node,
     unfolding: Unfolding,
-    layout: Layout,
+    layout: NodeLayout,
     sizes: dict[str, tuple[float, float]],
     heights: dict[tuple[object, ...], float],
 ) -> Box:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from unrolled.inspection import graph
 from unrolled.inspection.graph import Unfolding
-from unrolled.plots.layout import LINE, PAD, Box, Layout, lay_out, lines_of, size_of
+from unrolled.plots.layout import LINE, PAD, Box, NodeLayout, lay_out, lines_of, size_of
 from unrolled.plots.theme import SMALL, width_of, written
 
 FAN = 1.25  # height from places to contexts, for the arrows of attention
@@ -16,7 +16,7 @@ ASIDE = 0.065  # distance of the two lines in a context's lane from its centre
 
 
 @dataclass
-class PairLayout(Layout):
+class PairLayout(NodeLayout):
     """The boxes, and the lanes for lines between a step's cell and its state, and after the state.
 
     Args:

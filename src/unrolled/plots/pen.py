@@ -6,7 +6,7 @@ import numpy as np
 
 from unrolled.inspection import graph
 from unrolled.inspection.graph import Arrow, Node, Unfolding
-from unrolled.plots.layout import LINE, ROW, STRIP, STRIPED, WIDEST, Box, Layout, lines_of
+from unrolled.plots.layout import LINE, ROW, STRIP, STRIPED, WIDEST, Box, NodeLayout, lines_of
 from unrolled.plots.theme import BIG, BLUE, FONT, GREEN, ORANGE, PURPLE, SKY, SMALL, Theme, shortened, width_of, written
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FIRST = 8  # maximum number of shown values of a vector
 class Pen:
     """Draws nodes and arrows on axes in inches."""
 
-    def __init__(self, axes: "Axes", theme: Theme, layout: Layout) -> None:
+    def __init__(self, axes: "Axes", theme: Theme, layout: NodeLayout) -> None:
         self.axes, self.theme, self.layout = axes, theme, layout
 
     def text(self, x: float, y: float, text: str, color: str, size: float = BIG, ha: str = "center") -> None:

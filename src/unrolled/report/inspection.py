@@ -18,7 +18,7 @@ from unrolled.plots.training import draw_history
 from unrolled.plots.unfolding import draw_unfolding
 from unrolled.reading_report import lines_of
 from unrolled.report.attention_sections import looking_sections
-from unrolled.report.page import Grid, Picture, Section
+from unrolled.report.page import PagePicture, PageTable, Section
 from unrolled.training.history import History
 
 MOST_LAYERS = 4  # layers that are drawn, the first ones; all are in the JSON
@@ -33,7 +33,7 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
     """
     parts = [_scores(found)]
     if history is not None and history.rows:
-        curves = Picture("training", "Losses and gradient norm per epoch", partial(draw_history, history))
+        curves = PagePicture("training", "Losses and gradient norm per epoch", partial(draw_history, history))
         parts.append(Section("Training", pictures=(curves,)))
     if found.confusion is not None and len(found.confusion.classes) <= MOST_CLASSES:
         parts.append(_confusion(found.confusion))
@@ -54,7 +54,7 @@ def _saliency(saliency: Saliency, labels: Sequence[str]) -> Section:
         "Which steps the answer depends on",
         ("Computed by gradient, and by replacing each step. Where both methods agree, the step matters.",),
         pictures=(
-            Picture(
+            PagePicture(
                 "saliency",
                 "The contribution of every step to the last answer",
                 partial(draw_saliency, saliency, labels),
@@ -74,7 +74,7 @@ def _unfolded(found: Inspection) -> Section:
         )
         caption = "The encoder below, the decoder above, the attention of each step between them; losses at the top"
         draw = partial(draw, picture=found.workings[0].picture)
-    return Section("Unfolded in time", (text,), pictures=(Picture("unfolding", caption, draw, wide=True),))
+    return Section("Unfolded in time", (text,), pictures=(PagePicture("unfolding", caption, draw, wide=True),))
 
 
 def lead_of(found: Inspection) -> str:
@@ -89,11 +89,11 @@ def _scores(found: Inspection) -> Section:
     for name, scores in table["baselines"].items():
         rows.append((name, *(_number(scores.get(metric)) for metric in names)))
     text = (found.scores.summary, *found.scores.notes, *lines_of(found.scores.report))
-    recall = Picture(
+    recall = PagePicture(
         "recall", "How often the true item is among the first k recommendations", partial(draw_recall, found.scores)
     )
     pictures = (recall,) if cuts_of(found.scores) else ()
-    return Section("Scores", text, (Grid(("", *names), rows),), pictures)
+    return Section("Scores", text, (PageTable(("", *names), rows),), pictures)
 
 
 def _flow(flow: GradientFlow) -> Section:
@@ -108,9 +108,9 @@ def _flow(flow: GradientFlow) -> Section:
     ]
     text = [f"{flow.verdict}.", *(f"{finding.sentence}." for finding in flow.findings[1:])]
     header = ("layer", "gradient halves in", "falls to a hundredth in", "saturated activations")
-    sizes = Picture("state-gradients", "Gradient norm at every step", partial(draw_state_gradients, flow))
-    left = Picture("decay", "Share of a loss's gradient that is left at earlier steps", partial(draw_decay, flow))
-    return Section("Gradient flow", text, (Grid(header, rows),), (sizes, left))
+    sizes = PagePicture("state-gradients", "Gradient norm at every step", partial(draw_state_gradients, flow))
+    left = PagePicture("decay", "Share of a loss's gradient that is left at earlier steps", partial(draw_decay, flow))
+    return Section("Gradient flow", text, (PageTable(header, rows),), (sizes, left))
 
 
 def _states(found: Inspection) -> Section:
@@ -119,7 +119,7 @@ def _states(found: Inspection) -> Section:
     shown = [layer for stack in stacks for layer in found.states.of_stack(stack).layers[: MOST_LAYERS // len(stacks)]]
     for number, layer in enumerate(shown, 1):
         pictures.append(
-            Picture(
+            PagePicture(
                 f"states-{number}",
                 f"{called(layer.name, layer.cell)}: the units that change most",
                 partial(draw_states, layer, labels=found.labels_of(layer)),
@@ -128,13 +128,13 @@ def _states(found: Inspection) -> Section:
         if layer.gates:
             caption = f"{called(layer.name, layer.cell)}: the values of each gate (0 = closed, 1 = open)"
             pictures.append(
-                Picture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels_of(layer)))
+                PagePicture(f"gates-{number}", caption, partial(draw_gates, layer, labels=found.labels_of(layer)))
             )
     if found.tracking:
         caption = (
             "For each simple feature the unit with the highest correlation, tested on other steps than it was chosen on"
         )
-        pictures.append(Picture("tracking", caption, partial(draw_tracking, found.tracking)))
+        pictures.append(PagePicture("tracking", caption, partial(draw_tracking, found.tracking)))
     return Section("Hidden states", pictures=pictures)
 
 
@@ -142,14 +142,14 @@ def _confusion(confusion: Confusion) -> Section:
     pairs = [f"{true} predicted as {said} ({count:,} times)" for true, said, count in confusion.worst(3)]
     text = f"Most frequent confusions: {'; '.join(pairs)}." if pairs else "No class was confused with another."
     caption = "Number of predictions of each class (columns) for each true class (rows)"
-    picture = Picture("confusion", caption, partial(draw_confusion, confusion))
+    picture = PagePicture("confusion", caption, partial(draw_confusion, confusion))
     return Section("Confusion matrix", (text,), pictures=(picture,))
 
 
 def _mistakes(found: Inspection) -> Section:
     rows = [(f"{one.loss:.2f}", one.true, one.given, one.read or f"row {one.row}") for one in found.mistakes]
     text = "The wrong answers with the largest loss. They are often mistakes in the data, or rare cases."
-    return Section("Largest errors", (text,), (Grid(("loss", "true", "predicted", "sequence"), rows),))
+    return Section("Largest errors", (text,), (PageTable(("loss", "true", "predicted", "sequence"), rows),))
 
 
 def _number(value: float | None) -> str:

@@ -28,7 +28,7 @@ from unrolled.plots.curves import Points, draw_curves
 from unrolled.plots.theme import Theme
 from unrolled.plots.unfolding import draw_unfolding
 from unrolled.ragged import Ragged
-from unrolled.report.page import Grid, Picture, Section
+from unrolled.report.page import PagePicture, PageTable, Section
 from unrolled.textbook import RNN, clip_to_band
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
@@ -65,7 +65,7 @@ def history_matters(seed: int) -> Section:
             "A recurrent network keeps a state: s_t = tanh(W s_{t-1} + U x_t), y_t = V s_t. "
             "If it reads the same input several times, its outputs differ, because its state has changed.",
         ),
-        (Grid(("step", "input", "output"), rows, "One network, the same input five times"),),
+        (PageTable(("step", "input", "output"), rows, "One network, the same input five times"),),
     )
 
 
@@ -83,7 +83,7 @@ def unfolding(seed: int) -> Section:
             "input, W the previous state, and V computes the output. Here the output comes at the end: many to one.",
         ),
         pictures=(
-            Picture(
+            PagePicture(
                 "unfolding", "A recurrent network unfolded in time", lambda theme: draw_unfolding(drawn, theme=theme)
             ),
         ),
@@ -101,9 +101,9 @@ def vanishing_and_exploding() -> Section:
             "ds_i/ds_k is a product of i - k Jacobians, each bounded by some c. For c = 0.9, 39 % of the gradient are "
             "left after nine steps; for c = 1.5, it is 25.6 times as large after eight steps.",
         ),
-        (Grid(("steps n", "0.9^n", "1.5^n"), rows),),
+        (PageTable(("steps n", "0.9^n", "1.5^n"), rows),),
         (
-            Picture(
+            PagePicture(
                 "powers",
                 "0.9^n shrinks, 1.5^n grows",
                 lambda theme: draw_curves(
@@ -135,9 +135,9 @@ def in_a_real_network(seed: int) -> Section:
             "W is a scaled rotation, so its largest factor is known. The inputs are tiny, so that tanh is almost "
             "linear. The factors measured in the network agree with the theory.",
         ),
-        (Grid(("scale of W", "measured c", "half-life in theory", "measured half-life"), rows),),
+        (PageTable(("scale of W", "measured c", "half-life in theory", "measured half-life"), rows),),
         (
-            Picture(
+            PagePicture(
                 "scaled",
                 "Share of a loss's gradient that is left, for four scales of W",
                 lambda theme: draw_curves(
@@ -174,7 +174,7 @@ def clipping(seed: int) -> Section:
             "such a step moves the weights far away. With the band, no gradient is longer than 1 or shorter than 0.1.",
         ),
         pictures=(
-            Picture(
+            PagePicture(
                 "clipping",
                 "Gradient norm before clipping, per update",
                 lambda theme: draw_curves(
@@ -203,7 +203,7 @@ def truncation(seed: int) -> Section:
             "if it halves within two steps, ten steps are as good as all; if it does not decay, no number is enough.",
         ),
         (
-            Grid(
+            PageTable(
                 ("last k steps", *(f"W scaled to {radius}" for radius in shares)),
                 rows,
                 "Share of the weights' gradient that is lost",
@@ -241,8 +241,8 @@ def rescue(seed: int) -> Section:
             "and Schmidhuber, 1997) has four small networks that forget, store and output; through an open forget gate "
             "the gradient flows back along its cell without being multiplied by a weight.",
         ),
-        (Grid(header, rows),),
-        (Picture("rescue", f"Share of a loss's gradient that is left {LAG} steps back", partial(_both, flows)),),
+        (PageTable(header, rows),),
+        (PagePicture("rescue", f"Share of a loss's gradient that is left {LAG} steps back", partial(_both, flows)),),
     )
 
 

@@ -21,7 +21,7 @@ TEMPLATE = "page.html.jinja"
 
 
 @dataclass(frozen=True)
-class Picture:
+class PagePicture:
     """A picture in both themes.
 
     Args:
@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PageTable:
     """A table.
 
     Args:
@@ -65,8 +65,8 @@ class Section:
 
     title: str
     text: Sequence[str] = ()
-    tables: Sequence[Grid] = ()
-    pictures: Sequence[Picture] = ()
+    tables: Sequence[PageTable] = ()
+    pictures: Sequence[PagePicture] = ()
 
 
 def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:
@@ -105,10 +105,10 @@ def write_pictures(folder: str | Path, sections: Sequence[Section]) -> list[Path
     return written
 
 
-def _inline(theme: Theme) -> Callable[[Picture], str]:
+def _inline(theme: Theme) -> Callable[[PagePicture], str]:
     """Return a function that turns a picture into a data URL."""
 
-    def address(picture: Picture) -> str:
+    def address(picture: PagePicture) -> str:
         svg = svg_of(picture.draw(theme=theme)).encode()
         return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 

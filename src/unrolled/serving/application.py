@@ -16,7 +16,7 @@ from unrolled.serving.auth import Guarded
 from unrolled.serving.connections import SPARE, Door, most_connections
 from unrolled.serving.dispatch import Hub
 from unrolled.serving.head_requests import Heads
-from unrolled.serving.limits import Bounded, Paths
+from unrolled.serving.limits import Bounded, EncodedPaths
 from unrolled.serving.logs import Logged, set_up
 from unrolled.serving.reload import watch
 from unrolled.serving.routes import model, predict, sessions, step, unfold
@@ -24,7 +24,7 @@ from unrolled.serving.routes.page import page_router
 from unrolled.serving.service import Service, open_service
 from unrolled.serving.settings import Settings
 from unrolled.serving.signals import listen
-from unrolled.serving.websocket import Stream
+from unrolled.serving.websocket import StreamSocket
 
 SWITCH = 0.0005  # seconds that a thread may keep Python's lock while another, often the event loop, waits for it
 ABOUT = """Sequence models behind HTTP: one small state per user instead of a history that is read again.
@@ -73,11 +73,11 @@ def make_app(service: Service) -> FastAPI:
     routers = [*(module.router for module in modules), model.health, page_router()]
     for router in routers:
         app.include_router(router)
-    app.router.routes.append(WebSocketRoute("/v1/stream", Stream(service)))
+    app.router.routes.append(WebSocketRoute("/v1/stream", StreamSocket(service)))
     errors.install(app, [*app.routes, *(route for router in routers for route in router.routes)])
     settings = service.settings
     app.add_middleware(Bounded, settings=settings)
-    app.add_middleware(Paths)
+    app.add_middleware(EncodedPaths)
     app.add_middleware(Guarded, settings=settings)
     app.add_middleware(Heads)
     app.add_middleware(Logged, metrics=service.metrics)

@@ -11,7 +11,7 @@ AT_ONCE = 8  # of those, the number that is accepted in one turn of the loop
 USUAL: Any = asyncio.ProactorEventLoop if sys.platform == "win32" else asyncio.SelectorEventLoop
 
 
-class Loop(USUAL):
+class BurstLoop(USUAL):
     """The usual event loop, except that it accepts a burst of connections over several turns.
 
     The usual loop accepts all waiting connections before the application hears of any of them. So a burst could use up

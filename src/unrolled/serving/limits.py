@@ -25,7 +25,7 @@ _SESSIONS = re.compile(  # each of its characters may be sent percent-encoded
 _WRONG_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
 
 
-class Place:
+class RequestPlace:
     """The place that a request takes while it is answered.
 
     Args:
@@ -38,7 +38,7 @@ class Place:
         self.owed: list[Future[Any]] = []  # work in threads; the place is kept until it ends
 
 
-_PLACE: ContextVar[Place] = ContextVar("place")
+_PLACE: ContextVar[RequestPlace] = ContextVar("place")
 
 
 def owe(work: "Future[Any]") -> None:
@@ -70,7 +70,7 @@ class Bounded:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
         self.running = 0
-        self.writers: dict[Place, None] = {}  # places of requests that generate text, the oldest first
+        self.writers: dict[RequestPlace, None] = {}  # places of requests that generate text, the oldest first
         self.held = 0  # bytes of large bodies in memory
         self.waiting = 0  # number of large bodies that wait for their turn
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -95,7 +95,7 @@ class Bounded:
         except Fault as fault:
             await refuse(fault, scope, receive, send)
 
-    def _take(self, writes: bool, places: contextlib.ExitStack) -> Place:
+    def _take(self, writes: bool, places: contextlib.ExitStack) -> RequestPlace:
         most, now = self.settings.max_requests, asyncio.get_running_loop().time()
         is_full = writes and len(self.writers) >= max(1, most // 2)
         if is_full:
@@ -103,7 +103,7 @@ class Bounded:
         if is_full or self.running >= most:
             busy = message("requests", expected=f"at most {most} at once, half of them to write", received="one more")
             raise Fault("busy", busy)
-        place = Place(now)
+        place = RequestPlace(now)
         self.running += 1
         if writes:
             self.writers[place] = None
@@ -214,7 +214,7 @@ class _Held(contextlib.AbstractContextManager[Any]):
         self._bounded.held -= self._size
 
 
-class Paths:
+class EncodedPaths:
     """Middleware that keeps a session's path percent-encoded, so that a key may contain a slash (%2F) or dots."""
 
     def __init__(self, app: ASGIApp) -> None:

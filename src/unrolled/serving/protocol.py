@@ -27,7 +27,7 @@ GRACE = 5.0  # seconds between two checks whether a response is being read
 AHEAD_WRITTEN = 1 << 14  # bytes of a response that may wait in our memory before writing pauses
 
 
-class Reader:
+class ResponseWatch:
     """A watch on how fast a client reads its response.
 
     Args:
@@ -37,7 +37,7 @@ class Reader:
         rate: minimum bytes per second.
     """
 
-    def __init__(self, connection: "Watched", transport: Any, door: Door, rate: float) -> None:
+    def __init__(self, connection: "WatchedConnection", transport: Any, door: Door, rate: float) -> None:
         self._connection, self._transport, self._door, self._rate = connection, transport, door, rate
         self._timer: asyncio.TimerHandle | None = None
         self._left = 0
@@ -73,10 +73,10 @@ class Reader:
         self._timer = asyncio.get_running_loop().call_later(GRACE, self._look)
 
 
-class Watched(asyncio.Protocol):
-    """A connection whose client is watched while it reads a response; subclasses make the `Reader`."""
+class WatchedConnection(asyncio.Protocol):
+    """A connection whose client is watched while it reads a response; subclasses make the `ResponseWatch`."""
 
-    _reader: Reader
+    _reader: ResponseWatch
 
     def pause_writing(self) -> None:
         """Start watching a client that reads more slowly than we write."""
@@ -115,7 +115,7 @@ class Parser(h11.Connection):
         return found
 
 
-class Http(Watched, H11Protocol):
+class Http(WatchedConnection, H11Protocol):
     """uvicorn's HTTP protocol, with timeouts for requests that do not arrive and clients that do not read."""
 
     _timer: asyncio.TimerHandle | None = None
@@ -129,7 +129,7 @@ class Http(Watched, H11Protocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(AHEAD_WRITTEN)
         self._door: Door = self.app_state["door"]
-        self._reader = Reader(self, transport, self._door, self.app_state["min_rate"])
+        self._reader = ResponseWatch(self, transport, self._door, self.app_state["min_rate"])
         if not self._door.admits(len(self.connections)):
             transport.write(answer_of(Fault("busy", "connections: too many are open on this server")))
             transport.close()
@@ -188,7 +188,7 @@ class Http(Watched, H11Protocol):
         self._reader.end()
 
 
-class Protocol(Watched, WebSocketsSansIOProtocol):
+class Protocol(WatchedConnection, WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, but it pauses reading only when several messages wait; `receive` resumes.
 
     The original pauses at every message, which takes a quarter of the time of a server of small messages.
@@ -206,7 +206,7 @@ class Protocol(Watched, WebSocketsSansIOProtocol):
         super().connection_made(transport)
         transport.max_size = READ  # asyncio's own is 256 kB
         self._door: Door = self.app_state["door"]
-        self._reader = Reader(self, transport, self._door, 0.0)
+        self._reader = ResponseWatch(self, transport, self._door, 0.0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a connection that has ended."""

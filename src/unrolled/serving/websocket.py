@@ -43,7 +43,7 @@ SAYS = {
 }
 
 
-class Stream:
+class StreamSocket:
     """The WebSocket endpoint.
 
     Args:

@@ -15,7 +15,7 @@ MOST_STARTS = 50  # how often a long event is read from its start, where others 
 UNREAD = object()  # the answer to an event of which further parts are to be read
 
 
-class Reading:
+class EventProgress:
     """How far a long event was read, from the state of its session when reading began.
 
     Args:
@@ -63,7 +63,7 @@ def stepped(
         return _together(stream, [work.event for work in works], states)
     outputs: list[Any] = [None] * len(works)
     after = [state or stream.initial_state() for state in states]
-    readings: dict[int, Reading] = {}
+    readings: dict[int, EventProgress] = {}
     for place, (work, state, version) in enumerate(zip(works, states, versions, strict=True)):
         try:
             readings[place] = _reading(stream, work, state, version)
@@ -83,7 +83,7 @@ def stepped(
     return outputs, after
 
 
-def _reading(stream: Stream, work: Work, state: StreamState | None, version: Hashable) -> Reading:
+def _reading(stream: Stream, work: Work, state: StreamState | None, version: Hashable) -> EventProgress:
     """Return how far an event was read; it begins again where the model or the session is another one.
 
     Raises:
@@ -91,9 +91,9 @@ def _reading(stream: Stream, work: Work, state: StreamState | None, version: Has
     """
     if not work.is_wanted:
         raise StoreUnavailable("nobody waits for the answer, and this event was not counted")
-    one: Reading | None = work.reading
+    one: EventProgress | None = work.reading
     if one is None or one.stream is not stream or one.version != version or len(one.outputs) == len(one.parts):
-        one = work.reading = Reading(stream, work.event, state, version, 1 if one is None else one.starts + 1)
+        one = work.reading = EventProgress(stream, work.event, state, version, 1 if one is None else one.starts + 1)
         if one.starts > MOST_STARTS:
             raise StoreUnavailable(f"session {work.key!r}: it was changed {MOST_STARTS} times meanwhile; try again")
     return one

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from unrolled.streaming.memory_size import weight
-from unrolled.streaming.session_record import Known, Session
+from unrolled.streaming.session_record import Session, StoredSession
 
 BESIDE = 1000  # bytes of an entry apart from its numbers, its memory and its ids
 
@@ -21,15 +21,15 @@ class Cache:
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self._most, self._most_bytes = most, most_bytes
-        self._known: OrderedDict[str, tuple[Known, int]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[StoredSession, int]] = OrderedDict()
         self.held_bytes = 0
 
-    def get(self, key: str) -> Known | None:
+    def get(self, key: str) -> StoredSession | None:
         """Return the session of a key; None if it is not cached."""
         found = self._known.get(key)
         return None if found is None else found[0]
 
-    def put(self, key: str, known: Known) -> None:
+    def put(self, key: str, known: StoredSession) -> None:
         """Cache the session of a key."""
         self.drop(key)
         size = BESIDE + weight(key) + _size(known.session)

@@ -12,15 +12,15 @@ from unrolled.streaming.batch_step import UNREAD, stepped
 from unrolled.streaming.cache import Cache
 from unrolled.streaming.counters import Counts
 from unrolled.streaming.event_batching import Work
-from unrolled.streaming.event_ids import FORMLESS, NOTHING, Window
-from unrolled.streaming.session_record import Known, Session, session_bytes, session_of, state_bytes
+from unrolled.streaming.event_ids import FORMLESS, NOTHING, IdWindow
+from unrolled.streaming.session_record import Session, StoredSession, session_bytes, session_of, state_bytes
 from unrolled.streaming.state import MAGIC, StreamState, is_of, rounded
-from unrolled.streaming.stores.base import UNREADABLE, Found, Store, Write
+from unrolled.streaming.stores.base import UNREADABLE, Store, Stored, Write
 from unrolled.streaming.stream import Stream
 
 CACHED = 8192  # maximum number of unpacked sessions in front of a store
 ATTEMPTS = 50  # attempts to write before giving up, where other writers are faster
-NONE = Known(None, 0)
+NONE = StoredSession(None, 0)
 
 
 class Ledger:
@@ -49,7 +49,7 @@ class Ledger:
         store: Store,
         ttl: float | None,
         most: int | None,
-        window: Window,
+        window: IdWindow,
         most_bytes: int,
         precision: str,
         restart: bool,
@@ -169,7 +169,7 @@ class Ledger:
         self.counts.retries += len(again)
         return again
 
-    def _step(self, stream: Stream, works: list[Work], before: list[Known], tried: set[str]) -> list[Work]:
+    def _step(self, stream: Stream, works: list[Work], before: list[StoredSession], tried: set[str]) -> list[Work]:
         """Step and write; return the events whose session another writer changed meanwhile."""
         states = [known.session and known.session.state for known in before]
         outputs, after = stepped(stream, works, states, [known.version for known in before])
@@ -196,7 +196,7 @@ class Ledger:
                 tried.add(work.key)
                 again.append(work)
                 continue
-            self._cache.put(work.key, Known(session, write.version))
+            self._cache.put(work.key, StoredSession(session, write.version))
             work.settle(output)
         self.counts.events += len(done) - len(again)
         self.counts.conflicts += len(again)
@@ -209,27 +209,27 @@ class Ledger:
         self.counts.refused += isinstance(fault, UnrolledError)
         work.settle(fault)
 
-    def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[Known | UnrolledError]:
+    def _load(self, stream: Stream, works: Sequence[Work], trusting: bool) -> list[StoredSession | UnrolledError]:
         cached = [self._cache.get(work.key) if trusting else None for work in works]
         missing = [work.key for work, known in zip(works, cached, strict=True) if known is None]
         read = iter(self._store.load(missing, self._ttl, stream.fingerprint) if missing else ())
         return [self._known_or_fault(stream, next(read)) if known is None else known for known in cached]
 
-    def _known_or_fault(self, stream: Stream, found: Found | None) -> Known | UnrolledError:
+    def _known_or_fault(self, stream: Stream, found: Stored | None) -> StoredSession | UnrolledError:
         try:
             return self._known(stream, found)
         except UnrolledError as fault:
             return fault
 
-    def _known(self, stream: Stream, found: Found | None) -> Known:
+    def _known(self, stream: Stream, found: Stored | None) -> StoredSession:
         """Return a stored session and its version; no session where it begins or restarts."""
         if found is None:
             return NONE
         packed = state_bytes(found.value)
         if not self._restart or packed[:3] != MAGIC or is_of(packed, stream.fingerprint):
-            return Known(session_of(found.value, stream), found.version)
+            return StoredSession(session_of(found.value, stream), found.version)
         self.counts.restarted += 1
-        return Known(None, found.version)
+        return StoredSession(None, found.version)
 
     def _after(self, work: Work, before: Session | None, output: Any, state: StreamState) -> Session:
         heard = self._window.after(NOTHING if before is None else before.heard, work.event_id, output)

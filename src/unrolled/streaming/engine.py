@@ -11,7 +11,7 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.state import choose_rows
-from unrolled.streaming.flat_state import Layout
+from unrolled.streaming.flat_state import StateLayout
 
 
 class Engine:
@@ -28,7 +28,7 @@ class Engine:
         self.network = network.eval()
         with torch.no_grad():
             first = network.initial_state(1)
-        self.layout = Layout(first)
+        self.layout = StateLayout(first)
         self.first = self.layout.flat(first)[0]  # (S,)
         self._check()
 

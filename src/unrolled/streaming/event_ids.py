@@ -35,7 +35,7 @@ class Again(NamedTuple):
     answer: Any
 
 
-class Window(NamedTuple):
+class IdWindow(NamedTuple):
     """Limits on the ids and answers that each session remembers.
 
     Args:
@@ -44,7 +44,7 @@ class Window(NamedTuple):
         size: maximum bytes of answers; the last one is kept regardless of its size.
 
     Example:
-        >>> window = Window(answers=2)
+        >>> window = IdWindow(answers=2)
         >>> heard = NOTHING
         >>> for number in (1, 2, 5):
         ...     heard = window.after(heard, number, f"answer to {number}")
@@ -133,7 +133,7 @@ def _pairs(flat: list[Any]) -> Iterable[tuple[Any, bytes]]:
 
 
 def is_heard(data: bytes) -> bool:
-    """Return whether bytes are in the format that `Window.after` writes."""
+    """Return whether bytes are in the format that `IdWindow.after` writes."""
     try:
         passed, numbers, names, prints = _opened(data)
         answers = [*numbers.values(), *names.values()]

@@ -8,7 +8,7 @@ import torch
 from unrolled.state import state_tensors, with_tensors
 
 
-class Layout:
+class StateLayout:
     """The places of a state's tensors in one vector.
 
     Args:
@@ -18,7 +18,7 @@ class Layout:
         size: length S of the state of one sequence.
 
     Example:
-        >>> layout = Layout((torch.zeros(1, 2), torch.zeros(1, 3)))
+        >>> layout = StateLayout((torch.zeros(1, 2), torch.zeros(1, 3)))
         >>> layout.size, layout.flat((torch.ones(4, 2), torch.zeros(4, 3))).shape
         (5, (4, 5))
     """

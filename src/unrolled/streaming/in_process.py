@@ -11,8 +11,8 @@ from unrolled.errors import ArtifactError, RepeatedEvent, UnrolledError, message
 from unrolled.streaming.batch_step import UNREAD, stepped
 from unrolled.streaming.counters import Counts
 from unrolled.streaming.event_batching import Work
-from unrolled.streaming.event_ids import FORMLESS, NOTHING, Window
-from unrolled.streaming.live_table import Table
+from unrolled.streaming.event_ids import FORMLESS, NOTHING, IdWindow
+from unrolled.streaming.live_table import LiveTable
 from unrolled.streaming.stacked_states import memories_of, rows_of
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Stream
@@ -40,14 +40,14 @@ class Live:
         self,
         ttl: float | None,
         most: int | None,
-        window: Window,
+        window: IdWindow,
         most_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = Counts()
         self._ttl, self._most = math.inf if ttl is None else ttl, math.inf if most is None else most
         self._window, self._most_bytes, self._clock, self._lock = window, most_bytes, clock, Lock()
-        self._tables: dict[str, Table] = {}  # by the model's fingerprint
+        self._tables: dict[str, LiveTable] = {}  # by the model's fingerprint
         self._last = -math.inf  # time of the last write
         self._overtaken: set[str] = set()  # keys that were reset or replaced since the last batch was copied out
 
@@ -151,13 +151,18 @@ class Live:
 
     # ---- with the lock -------------------------------------------------------------------------------
 
-    def _table(self, stream: Stream) -> Table:
+    def _table(self, stream: Stream) -> LiveTable:
         if stream.fingerprint not in self._tables:
-            self._tables[stream.fingerprint] = Table(stream.initial_state())
+            self._tables[stream.fingerprint] = LiveTable(stream.initial_state())
         return self._tables[stream.fingerprint]
 
     def _write(
-        self, table: Table, works: Sequence[Work], slots: list[int], outputs: list[Any], after: Sequence[StreamState]
+        self,
+        table: LiveTable,
+        works: Sequence[Work],
+        slots: list[int],
+        outputs: list[Any],
+        after: Sequence[StreamState],
     ) -> None:
         memories, rows = memories_of(after), rows_of(after)
         heard = self._remembered(table, works, outputs)
@@ -182,7 +187,7 @@ class Live:
                 table.remember(work.key, heard[work])
         self._evict()
 
-    def _remembered(self, table: Table, works: Sequence[Work], outputs: list[Any]) -> dict[Work, bytes]:
+    def _remembered(self, table: LiveTable, works: Sequence[Work], outputs: list[Any]) -> dict[Work, bytes]:
         """Return what sessions remember of ids; replace an answer that cannot be stored as bytes by its error."""
         found: dict[Work, bytes] = {}
         for place, work in enumerate(works):
@@ -194,7 +199,7 @@ class Live:
                     outputs[place] = fault
         return found
 
-    def _heard(self, table: Table, works: Sequence[Work]) -> dict[Work, Any]:
+    def _heard(self, table: LiveTable, works: Sequence[Work]) -> dict[Work, Any]:
         """Return the earlier answers of repeated events, or the errors that refuse them."""
         found: dict[Work, Any] = {}
         for work in works:
@@ -228,7 +233,7 @@ class Live:
 
     def _evict(self) -> None:
         while self._is_over():
-            table = min((table for table in self._tables.values() if table.slots), key=Table.oldest)
+            table = min((table for table in self._tables.values() if table.slots), key=LiveTable.oldest)
             table.drop(table.oldest()[1])
             self.counts.evicted += 1
 

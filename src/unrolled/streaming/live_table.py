@@ -16,7 +16,7 @@ BESIDE = 220  # bytes of a session apart from its numbers, memory and key: entri
 HEARD = 120  # the same for remembered event ids
 
 
-class Table:
+class LiveTable:
     """Sessions by key, each with a slot: a row of numbers and a memory.
 
     Slot 0 holds the initial state. Free slots are used again, and when most slots are free their memory is released.
@@ -30,7 +30,7 @@ class Table:
         held_bytes: bytes that the table takes; an upper bound of what a measurement shows.
 
     Example:
-        >>> table = Table(StreamState(0, np.zeros(2, dtype=np.float32)))
+        >>> table = LiveTable(StreamState(0, np.zeros(2, dtype=np.float32)))
         >>> table.write(["ada"], [0], [1], np.ones((1, 2)), now=5.0)
         >>> slots = table.find(["ada", "bob"])
         >>> table.states(slots).memories, table.states(slots).rows.tolist()

@@ -11,7 +11,7 @@ from unrolled.batch import Batch, Nested
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
 from unrolled.ragged import Ragged
-from unrolled.state_forms import Exactly, Flag, Form, Maybe, Parts
+from unrolled.state_forms import Exactly, FixedParts, Flag, Form, Maybe
 from unrolled.streaming.engine import Engine
 from unrolled.streaming.fast_step import Quick, quick_of
 from unrolled.streaming.stacked_states import StreamStates, rows_of
@@ -24,7 +24,7 @@ QuickSteps = Callable[[Sequence[Any], Sequence[StreamState]], tuple[list[Any], S
 AT_ONCE = 1024  # events of a history that are read in one pass
 
 
-class Reader(Protocol):
+class StreamReader(Protocol):
     """The task's own part of a stream: its events and answers.
 
     Attributes:
@@ -91,7 +91,7 @@ class NetworkSteps:
         reader: the task's own part.
     """
 
-    def __init__(self, network: Any, reader: Reader) -> None:
+    def __init__(self, network: Any, reader: StreamReader) -> None:
         self.engine, self.reader = Engine(network), reader
         quick = None if reader.quick is None else quick_of(network)
         self._quick, self._quick_many = (None, None) if quick is None or reader.quick is None else reader.quick(quick)
@@ -100,7 +100,7 @@ class NetworkSteps:
     def form(self) -> Form:
         """The form of the memory: a flag, the answer to repeat, and the reader's own part."""
         answer = Maybe(self.reader.said) if self.reader.repeats else Exactly(None)
-        return Parts(Flag(), answer, self.reader.form)
+        return FixedParts(Flag(), answer, self.reader.form)
 
     def initial_state(self) -> StreamState:
         return StreamState((False, None, self.reader.initial()), self.engine.first)

@@ -7,7 +7,7 @@ from typing import Any
 from unrolled.codecs.base import Codec
 from unrolled.codecs.holding import Holder, holder_of, value_columns
 from unrolled.errors import DataError, lacking, message
-from unrolled.state_forms import Also, Form, Maybe, Parts, Plain
+from unrolled.state_forms import Also, FixedParts, Form, Maybe, Plain
 
 Memory = tuple[Any, ...]  # held-back input of each column, then the single values in the order of their columns
 
@@ -48,7 +48,7 @@ class Pieces:
     def form(self) -> Form:
         """The form of the memory: each column's own, and single values that their codecs can read."""
         single = [Maybe(Plain()) for _ in self._single]
-        parts = Parts(*(holder.form for holder in self._holders.values()), *single)
+        parts = FixedParts(*(holder.form for holder in self._holders.values()), *single)
         return Also(parts, self._reads, "single values like the training data") if single else parts
 
     def _reads(self, memory: Memory) -> bool:

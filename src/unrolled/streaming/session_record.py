@@ -30,7 +30,7 @@ class Session(NamedTuple):
     heard: bytes
 
 
-class Known(NamedTuple):
+class StoredSession(NamedTuple):
     """A session that was read from a store and unpacked.
 
     Args:

@@ -12,7 +12,7 @@ from unrolled.errors import DataError, OptionError, message, unknown
 from unrolled.reading_report import Tally, counted
 from unrolled.streaming.durable import Ledger
 from unrolled.streaming.event_batching import Waiting, Work
-from unrolled.streaming.event_ids import EventId, Window
+from unrolled.streaming.event_ids import EventId, IdWindow
 from unrolled.streaming.in_process import MOST_BYTES, Live
 from unrolled.streaming.pending import Asked, Gathered, OneOfMany
 from unrolled.streaming.state import PRECISIONS, StreamState
@@ -79,7 +79,7 @@ class Sessions:
             raise unknown("precision", precision, PRECISIONS)
         if other_model not in OTHER_MODEL:
             raise unknown("other_model", other_model, OTHER_MODEL)
-        window = Window(remembered_events, remembered_ids, remembered_bytes)
+        window = IdWindow(remembered_events, remembered_ids, remembered_bytes)
         window.require()
         for name, value in (("max_batch", max_batch), ("max_bytes", max_bytes)):
             if value < 1:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.signal import find_peaks
 
-from unrolled.tasks.season_significance import CYCLES, Fit, Known, adds, season_fit, shapes
+from unrolled.tasks.season_significance import CYCLES, Fit, KnownValues, adds, season_fit, shapes
 
 LEVEL = 0.05  # probability that noise is taken for a season
 NESTED = 0.005  # probability that a season is taken for its multiple
@@ -62,7 +62,7 @@ def find_season(series: Sequence[np.ndarray], suggested: Sequence[int] = ()) -> 
     return _shortest(known, found, found[min(near, key=lambda period: abs(period - best.period))], longest).period
 
 
-def _shortest(series: Sequence[Known], found: Mapping[int, Fit], best: Fit, longest: int) -> Fit:
+def _shortest(series: Sequence[KnownValues], found: Mapping[int, Fit], best: Fit, longest: int) -> Fit:
     """Return the shortest season that a season is a multiple of and adds little to; else that season itself."""
     for shorter in sorted(found):
         if not _is_multiple(best.period, shorter):
@@ -76,7 +76,7 @@ def _shortest(series: Sequence[Known], found: Mapping[int, Fit], best: Fit, long
     return best
 
 
-def _known(values: np.ndarray) -> Known | None:
+def _known(values: np.ndarray) -> KnownValues | None:
     """Return the last known values of a series in its own spread; None if they are too few, or constant."""
     values = np.asarray(values, dtype=np.float64)[-MOST_STEPS:]
     steps = np.flatnonzero(np.isfinite(values))
@@ -87,10 +87,10 @@ def _known(values: np.ndarray) -> Known | None:
     if largest <= ROUNDING * np.abs(values[steps]).max():
         return None
     centred = centred / largest  # squares of numbers as large as 1e200 are infinite
-    return Known(centred / centred.std(), steps)
+    return KnownValues(centred / centred.std(), steps)
 
 
-def _candidates(series: Sequence[Known], longest: int) -> list[int]:
+def _candidates(series: Sequence[KnownValues], longest: int) -> list[int]:
     """Return every short period, and the longer ones at which values, or their differences, are most correlated."""
     every = list(range(2, min(longest, ALL_UP_TO) + 1))
     if longest <= ALL_UP_TO:

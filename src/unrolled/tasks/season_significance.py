@@ -57,7 +57,7 @@ class Filtered:
         return columns - means[self.place % period], int((sums[:, 0] > 0).sum())
 
 
-class Known:
+class KnownValues:
     """The known values of one series, filtered in turn with every phi.
 
     Args:
@@ -128,7 +128,7 @@ def shapes(period: int) -> Sequence[int]:
     return (0,) if period < 4 else (0, 1) if period < 6 else (0, 1, 2)
 
 
-def season_fit(series: Sequence[Known], period: int, harmonics: int, level: float) -> Fit | None:
+def season_fit(series: Sequence[KnownValues], period: int, harmonics: int, level: float) -> Fit | None:
     """Return the fit of a season if its log-probability is below `level` for every allowed phi, else None.
 
     Args:
@@ -148,7 +148,7 @@ def season_fit(series: Sequence[Known], period: int, harmonics: int, level: floa
     return best
 
 
-def adds(series: Sequence[Known], longer: Fit, shorter: Fit, level: float, gain: float) -> bool:
+def adds(series: Sequence[KnownValues], longer: Fit, shorter: Fit, level: float, gain: float) -> bool:
     """Return whether a season leaves less variance than a shorter one, significantly and by at least `gain`.
 
     Both are fitted to the same filtered series, by the most likely phi of the longer season's residuals.
@@ -167,7 +167,7 @@ def adds(series: Sequence[Known], longer: Fit, shorter: Fit, level: float, gain:
     return more.log_chance_beside(less) <= level and more.variance <= (1 - gain) * less.variance
 
 
-def _chosen(series: Sequence[Known], period: int, harmonics: int) -> list[tuple[Known, list[int]]]:
+def _chosen(series: Sequence[KnownValues], period: int, harmonics: int) -> list[tuple[KnownValues, list[int]]]:
     """Return the series that are long enough for a season, each with the phis that its residuals allow."""
     found = []
     for one in series:
@@ -217,7 +217,7 @@ def _without(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return values - columns @ np.linalg.solve(gram, columns.T @ values)
 
 
-def _possible(design: _Design, one: Known) -> list[int]:
+def _possible(design: _Design, one: KnownValues) -> list[int]:
     """Return the places in `PHIS` of those that the residuals allow, most likely first."""
     residuals, count = design.residuals, len(design.residuals)
     variance = float(residuals @ residuals) / count

@@ -23,7 +23,7 @@ class Position:
 
 
 @dataclass
-class Tally:
+class LossSums:
     """Sums since the last row of the history.
 
     Args:

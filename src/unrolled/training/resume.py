@@ -15,7 +15,7 @@ from torch import Tensor
 from unrolled.errors import ArtifactError, message
 from unrolled.state import state_from_plain, state_to_plain
 from unrolled.training.history import History
-from unrolled.training.position import Position, Tally
+from unrolled.training.position import LossSums, Position
 from unrolled.training.run_state import RunState
 from unrolled.training.weights import under, write_weights
 
@@ -79,7 +79,7 @@ def restore(trainer: RunState, record: Mapping[str, Any], tensors: Mapping[str, 
     fresh = trainer.optimizer.state_dict()
     trainer.optimizer.load_state_dict({"state": states, "param_groups": fresh["param_groups"]})
     trainer.at = Position(**record["at"])
-    trainer.tally = Tally(**record["tally"])
+    trainer.tally = LossSums(**record["tally"])
     best = {name: tensor.to(trainer.device) for name, tensor in under("best.", tensors).items()}
     trainer.stopping.restore(record["watch"], best)
     trainer.validation.restore(record["watch"])

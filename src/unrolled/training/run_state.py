@@ -10,7 +10,7 @@ from unrolled.training.distributed import Processes
 from unrolled.training.early_stopping import EarlyStopping
 from unrolled.training.history import History
 from unrolled.training.options import TrainingOptions
-from unrolled.training.position import Position, Tally
+from unrolled.training.position import LossSums, Position
 from unrolled.training.validation import Batches, Validation
 from unrolled.training.weights import Average, Weights
 
@@ -44,7 +44,7 @@ class RunState(Protocol):
     batches: Batches
     options: TrainingOptions
     at: Position
-    tally: Tally
+    tally: LossSums
     history: History
     loss: float
     grad_norm: float

@@ -23,7 +23,7 @@ from unrolled.training.interrupts import catching_interrupts
 from unrolled.training.isolation import Apart
 from unrolled.training.optimizers import make_optimizer
 from unrolled.training.options import TrainingOptions
-from unrolled.training.position import Position, Tally
+from unrolled.training.position import LossSums, Position
 from unrolled.training.resume import capture, restore
 from unrolled.training.schedules import make_schedule
 from unrolled.training.sparse import gradient_values
@@ -73,7 +73,7 @@ class Trainer:
         self.callbacks = [*callbacks, *self._own_callbacks()]
         self.history = History()
         self.at = Position()
-        self.tally = Tally()
+        self.tally = LossSums()
         self.state: Any = None  # the final state of the batch before, detached
         self.loss = self.grad_norm = math.nan  # of the last update
         self.checkpoint_file = ""
@@ -262,7 +262,7 @@ class Trainer:
         self.history.rows.append(row)
         self.validation.looked_at = at.seconds
         self.stopping.add(row.watched, row.epoch, self.kept)
-        self.tally = Tally(since=at.seconds)
+        self.tally = LossSums(since=at.seconds)
         for callback in self.callbacks:
             callback.on_validation(self, row)
 

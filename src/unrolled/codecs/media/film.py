@@ -35,7 +35,7 @@ READABLE = "MP4, MOV, AVI, MKV, WebM and MPEG are read: convert the film or rest
 
 
 @dataclass(frozen=True)
-class Pace:
+class FrameChoice:
     """A choice of frames of a film.
 
     Args:
@@ -68,7 +68,7 @@ class Pace:
                     return
 
 
-def read_film(value: Any, canvas: Canvas, pace: Pace, opening: Opening = SHUT) -> np.ndarray:
+def read_film(value: Any, canvas: Canvas, pace: FrameChoice, opening: Opening = SHUT) -> np.ndarray:
     """Read the chosen frames as bytes, (T, C, S, S); each becomes a square as in `read_picture`.
 
     Args:
@@ -87,7 +87,7 @@ def read_film(value: Any, canvas: Canvas, pace: Pace, opening: Opening = SHUT) -
     return np.stack(frames) if frames else np.empty((0, *canvas.shape), dtype=np.uint8)
 
 
-def _frames(value: Any, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[np.ndarray]:
+def _frames(value: Any, canvas: Canvas, pace: FrameChoice, opening: Opening) -> Iterator[np.ndarray]:
     if value is None:
         return iter(())
     if isinstance(value, str | Path):
@@ -102,7 +102,7 @@ def _frames(value: Any, canvas: Canvas, pace: Pace, opening: Opening) -> Iterato
     return _array(value, canvas, pace)
 
 
-def _pictures(values: Sequence[Any], canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[np.ndarray]:
+def _pictures(values: Sequence[Any], canvas: Canvas, pace: FrameChoice, opening: Opening) -> Iterator[np.ndarray]:
     for picture in pace.choose((value, None) for value in values):
         yield read_picture(picture, canvas, opening)
 
@@ -115,7 +115,7 @@ def _in_order(folder: Path) -> list[Path]:
                                            for part in re.split(r"(\d+)", file.name)])  # fmt: skip
 
 
-def _animation(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> list[np.ndarray]:
+def _animation(path: Path, canvas: Canvas, pace: FrameChoice, opening: Opening) -> list[np.ndarray]:
     """Read all frames at once, because Pillow's warnings are suppressed for the whole process meanwhile."""
     with opened(path, opening) as image:
 
@@ -130,7 +130,7 @@ def _animation(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> list
         return [fitted(frame, canvas) for frame in pace.choose(played())]
 
 
-def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[np.ndarray]:
+def _film(path: Path, canvas: Canvas, pace: FrameChoice, opening: Opening) -> Iterator[np.ndarray]:
     """Yield frame by frame: a film of any length needs the memory of one of its frames, and of the chosen ones."""
     try:
         import av
@@ -158,7 +158,7 @@ def _film(path: Path, canvas: Canvas, pace: Pace, opening: Opening) -> Iterator[
         raise UnreadableError("a film that PyAV can read", f"{path} ({reason(fault)})", READABLE) from fault
 
 
-def _array(value: Any, canvas: Canvas, pace: Pace) -> Iterator[np.ndarray]:
+def _array(value: Any, canvas: Canvas, pace: FrameChoice) -> Iterator[np.ndarray]:
     try:
         pixels = numbers_of(value)
     except UnreadableError:  # frames of different sizes

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from unrolled.codecs.base import Codec, Record, Spec
-from unrolled.codecs.media.film import Pace, read_film
+from unrolled.codecs.media.film import FrameChoice, read_film
 from unrolled.codecs.media.picture import as_pixels
 from unrolled.codecs.media.pixels import Canvas, learn_standard
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
@@ -118,7 +118,7 @@ class Video(Codec):
         return [as_pixels(film) for film in encoded]
 
     def _read(self, value: Any, row: int) -> np.ndarray:
-        pace = Pace(self.every, self.frames_per_second, self.max_frames)
+        pace = FrameChoice(self.every, self.frames_per_second, self.max_frames)
         try:
             return read_film(value, Canvas(self.size, self.channels), pace, Opening(self.may_open, self.folder))
         except UnreadableError as fault:

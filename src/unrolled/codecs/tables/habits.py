@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from unrolled.codecs.tables.own_history import AFTER, HOUR, HOUR_SECONDS, MOST, WEEK_HOURS
-from unrolled.state_forms import Also, Form, Many, Parts, Whole
+from unrolled.state_forms import Also, FixedParts, Form, Many, Whole
 
 
 class Habits(NamedTuple):
@@ -52,12 +52,12 @@ class Habits(NamedTuple):
     def form(size: int) -> Form:
         """Return the form of habits as a tuple, with items in [0, size]."""
         item, hour = Whole(0, size), Whole(-1, WEEK_HOURS - 1)
-        kept = Parts(
+        kept = FixedParts(
             Whole(-1, size),
             hour,
-            Many(Parts(item, item), size + 1, distinct=True),
-            Many(Parts(hour, item), WEEK_HOURS + 1, distinct=True),
-            Many(Parts(item, Whole(1)), size + 1, distinct=True),
+            Many(FixedParts(item, item), size + 1, distinct=True),
+            Many(FixedParts(hour, item), WEEK_HOURS + 1, distinct=True),
+            Many(FixedParts(item, Whole(1)), size + 1, distinct=True),
             Whole(-1, size),
             Whole(),
         )

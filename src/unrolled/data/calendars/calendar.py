@@ -31,7 +31,7 @@ _NO_DAYS = np.zeros(0, "M8[D]")
 
 
 @dataclass(frozen=True)
-class Found:
+class CalendarCounts:
     """Counts of the rows that a calendar was learnt from.
 
     Args:
@@ -51,8 +51,8 @@ class Found:
         counts = all(type(one) is int and 0 <= one < FARTHEST for one in (self.rows, self.steps, self.outside))
         return counts and isinstance(self.example, str)
 
-    def __add__(self, other: "Found") -> "Found":
-        return Found(
+    def __add__(self, other: "CalendarCounts") -> "CalendarCounts":
+        return CalendarCounts(
             self.rows + other.rows,
             self.steps + other.steps,
             self.outside + other.outside,
@@ -84,7 +84,7 @@ class Calendar:
     holidays: Holidays | None = None
     irregular: bool = False
     dated: bool = True
-    found: Found = field(default_factory=Found, compare=False)
+    found: CalendarCounts = field(default_factory=CalendarCounts, compare=False)
 
     @property
     def wall(self) -> bool:
@@ -237,7 +237,7 @@ class Calendar:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
         holidays = None if data["holidays"] is None else Holidays.from_json(data["holidays"])
-        grid, found = grid_from_json(data["grid"]), Found(*data["found"])
+        grid, found = grid_from_json(data["grid"]), CalendarCounts(*data["found"])
         to_wall(np.zeros(1, "M8[us]"), data["zone"])  # an unknown zone is refused here
         if not (type(data["irregular"]) is bool and type(data["dated"]) is bool and found.is_sound()):
             raise ArtifactError(message("calendar", expected="a calendar", received=str(dict(data))[:80]))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar import Calendar, CalendarCounts
 from unrolled.data.calendars.calendar_words import time_words
 from unrolled.data.calendars.grids import DAY, HOUR, WEEK, EvenSteps, MonthDays, Turns, WeekSlots
 from unrolled.data.calendars.month_days import WEEKDAYS, MonthDay, rules_like, weekday
@@ -78,12 +78,12 @@ def measured(calendar: Calendar, times: np.ndarray, tolerance: float | None = No
         outside = off > (slack(calendar) if tolerance is None else tolerance)
     inside = np.flatnonzero(~outside)
     if len(inside) < 2:
-        return replace(calendar, found=Found(1, len(times), len(times) - 1, time_words(times[0])))
+        return replace(calendar, found=CalendarCounts(1, len(times), len(times) - 1, time_words(times[0])))
     gaps = calendar.gaps(times[inside])
     outside[inside[1:][gaps <= 0]] = True  # a second row of one step
     rows, count = int((gaps > 0).sum()) + 1, int(outside.sum())
     example = time_words(times[outside][0]) if count else ""
-    return replace(calendar, found=Found(rows, int(gaps.sum()) + 1, count, example))
+    return replace(calendar, found=CalendarCounts(rows, int(gaps.sum()) + 1, count, example))
 
 
 def slack(calendar: Calendar) -> float:
@@ -100,7 +100,7 @@ def irregular(times: np.ndarray, grid: EvenSteps, zone: str = "") -> Calendar:
     gaps = np.diff(times).astype(np.int64 if times.dtype.kind == "M" else np.float64)
     off = np.abs(gaps / grid.size - 1) > JITTER
     count = int(off.sum())
-    found = Found(len(times) - count, len(times), count, time_words(times[1:][off][0]) if count else "")
+    found = CalendarCounts(len(times) - count, len(times), count, time_words(times[1:][off][0]) if count else "")
     return Calendar(grid, zone, irregular=True, dated=times.dtype.kind == "M", found=found)
 
 

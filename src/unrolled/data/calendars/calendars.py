@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from unrolled.data.calendars.calendar import Calendar, Found
+from unrolled.data.calendars.calendar import Calendar, CalendarCounts
 from unrolled.data.calendars.calendar_search import MOST_GRID, infer_calendar, measured
 from unrolled.data.calendars.calendar_words import duration_words, step_words, time_words
 from unrolled.data.calendars.faults import refuse_all, warn_of_faults
@@ -67,7 +67,7 @@ class Calendars:
             holidays: public holidays that series may leave out.
         """
         found: dict[Any, Calendar] = {}
-        totals: dict[Calendar, Found] = {}
+        totals: dict[Calendar, CalendarCounts] = {}
         count: dict[Calendar, int] = {}
         common: list[Calendar] = []
         for name, times in sorted(series.items(), key=lambda item: len(item[1]) < LONG):  # long series first
@@ -77,7 +77,7 @@ class Calendars:
             if calendar.irregular:
                 refuse_far(name, times)
             found[name] = calendar
-            totals[calendar] = totals.get(calendar, Found()) + calendar.found
+            totals[calendar] = totals.get(calendar, CalendarCounts()) + calendar.found
             count[calendar] = count.get(calendar, 0) + 1
             if calendar not in common:
                 common = [*common, calendar][-COMPARED:]

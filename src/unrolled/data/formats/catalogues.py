@@ -22,7 +22,7 @@ MARKS = "&_~"
 COLUMNS = ("source", "target", "file", "context")
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """A message and its translations: one, or one per plural form."""
 
     context: str | None
@@ -90,14 +90,14 @@ def _name(file: Path, place: Path) -> str:
     return file.name if file == place else file.relative_to(place).as_posix()
 
 
-def _entries(file: Path) -> list[Entry]:
+def _entries(file: Path) -> list[CatalogueEntry]:
     raw = whole_bytes(file)
     if not raw:
         raise DataError(message(str(file), expected="a catalogue of messages", received="an empty file"))
     return _from_mo(raw, file) if plain_suffix(file) == ".mo" else _from_po(raw, file)
 
 
-def _pairs(entries: Iterable[Entry]) -> Iterator[tuple[str, str, str | None]]:
+def _pairs(entries: Iterable[CatalogueEntry]) -> Iterator[tuple[str, str, str | None]]:
     for entry in entries:
         for number, target in sorted(entry.forms.items()):
             # a language without plural has one form, for any number
@@ -106,7 +106,7 @@ def _pairs(entries: Iterable[Entry]) -> Iterator[tuple[str, str, str | None]]:
                 yield source, target, entry.context
 
 
-def _from_po(raw: bytes, file: Path) -> list[Entry]:
+def _from_po(raw: bytes, file: Path) -> list[CatalogueEntry]:
     import polib
 
     text = _decoded(raw, _charset(raw), file)
@@ -117,7 +117,7 @@ def _from_po(raw: bytes, file: Path) -> list[Entry]:
         where = f"{file}, line {line[1]}" if line else str(file)
         raise DataError(message(where, expected="msgid and msgstr", received=_reason(str(fault)))) from fault
     return [
-        Entry(
+        CatalogueEntry(
             entry.msgctxt,
             entry.msgid,
             entry.msgid_plural,
@@ -142,7 +142,7 @@ def _reason(fault: str) -> str:
     return fault.rpartition("): ")[2] if "): " in fault else "something else"
 
 
-def _from_mo(raw: bytes, file: Path) -> list[Entry]:
+def _from_mo(raw: bytes, file: Path) -> list[CatalogueEntry]:
     """Read the tables of a compiled catalogue, see the manual of GNU gettext, "The Format of GNU MO Files"."""
     try:
         order = MAGIC[struct.unpack_from("<I", raw)[0]]
@@ -161,7 +161,7 @@ def _from_mo(raw: bytes, file: Path) -> list[Entry]:
         singular, _, plural = text.partition("\0")
         forms = _decoded(target, charset, file).split("\0")
         if singular:
-            entries.append(Entry(context or None, singular, plural, dict(enumerate(forms))))
+            entries.append(CatalogueEntry(context or None, singular, plural, dict(enumerate(forms))))
     return entries
 
 

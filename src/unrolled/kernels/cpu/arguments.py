@@ -118,7 +118,7 @@ FORWARD = tuple(one for one in Argument if _FORWARD in one.passes)
 BACKWARD = tuple(one for one in Argument if _BACKWARD in one.passes)
 
 
-class Place(NamedTuple):
+class KnownAddress(NamedTuple):
     """An address that is taken once and passed often.
 
     Args:
@@ -130,12 +130,12 @@ class Place(NamedTuple):
     address: int
 
 
-def place_of(integers: NDArray[np.int64]) -> Place:
+def place_of(integers: NDArray[np.int64]) -> KnownAddress:
     """Return the place of an array; taking an address costs about a microsecond."""
-    return Place(Kind.integers, integers.ctypes.data)
+    return KnownAddress(Kind.integers, integers.ctypes.data)
 
 
-Value = Tensor | NDArray[Any] | Place | int | None
+Value = Tensor | NDArray[Any] | KnownAddress | int | None
 
 
 def addresses(arguments: Sequence[Argument], given: Mapping[Argument, Value]) -> list[int]:
@@ -165,7 +165,7 @@ def _word(argument: Argument, value: Value) -> int:
     elif value is None:
         if argument.optional:
             return 0
-    elif isinstance(value, Place):
+    elif isinstance(value, KnownAddress):
         if value.kind is argument.kind:
             return value.address
     elif isinstance(value, np.ndarray) and value.dtype in argument.types:

@@ -13,7 +13,7 @@ from unrolled.kernels.cpu import calls
 from unrolled.kernels.cpu.layer import Layer
 from unrolled.kernels.cpu.machine import Machine
 from unrolled.kernels.noise import Noise
-from unrolled.kernels.replay import Replay, learns, slopes
+from unrolled.kernels.replay import CellReplay, learns, slopes
 from unrolled.ragged import Ragged
 
 
@@ -90,7 +90,7 @@ def run(
 
 def forward(
     layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
-) -> tuple[Tensor, list[Tensor], list[calls.Part]]:
+) -> tuple[Tensor, list[Tensor], list[calls.ChunkBuffers]]:
     """Return outputs (N, H), the final states (B, H), and the buffers of every chunk."""
     outputs, last, parts = calls.forward(layer, inputs, lengths, state, keep)
     finals = [_narrow(field, given.shape[1]) for field, given in zip(last, state, strict=True)]
@@ -101,7 +101,7 @@ def backward(
     layer: Layer,
     inputs: Tensor,
     outputs: Tensor,
-    parts: Sequence[calls.Part],
+    parts: Sequence[calls.ChunkBuffers],
     state: Sequence[Tensor],
     d_outputs: Tensor | None,
     d_final: Sequence[Tensor | None],
@@ -128,5 +128,5 @@ def _through_reference(
     cell, names = ctx.cell, [f"cell.{name}" for name in ctx.cell.weight_shapes]
     weights: dict[str, Tensor] = dict(zip(names, rest, strict=False))
     given = (Ragged(inputs.to(rest[0].dtype), ctx.lengths), cell.state_type(*rest[len(names) :]), ctx.layer.noise)
-    outputs, final = torch.func.functional_call(Replay(reference.run, cell), weights, given)
+    outputs, final = torch.func.functional_call(CellReplay(reference.run, cell), weights, given)
     return slopes(zip((outputs.values, *final), gradients, strict=True), (inputs, *rest), create_graph=True)

@@ -9,8 +9,8 @@ from unrolled.kernels.cpu.emit import BYTES, Code, Number, Pointer
 from unrolled.kernels.cpu.pairing import Pairing
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import At, Pointwise, Rowwise
-from unrolled.kernels.cpu.products import Back, Outer
-from unrolled.kernels.cpu.row import Row
+from unrolled.kernels.cpu.products import BackProduct, Outer
+from unrolled.kernels.cpu.row import StepRow
 from unrolled.kernels.cpu.rows import (
     Address,
     before_row,
@@ -76,13 +76,13 @@ class _Backward:
         self.pairing = Pairing(module, plan) if plan.pairs else None
         counts = {count for count in (plan.input_vectors, plan.recurrent_vectors) if count}
         self.back = {
-            count: Back(module, plan, f"back_{count}", plan.terms(count * width), plan.terms(plan.width))
+            count: BackProduct(module, plan, f"back_{count}", plan.terms(count * width), plan.terms(plan.width))
             for count in counts
         }
         self.outer = {count: Outer(module, plan, count, plan.width) for count in counts}
         self.unproject = self.outer_projection = None
         if plan.projected:
-            self.unproject = Back(module, plan.unpaired, "unproject", width, width)
+            self.unproject = BackProduct(module, plan.unpaired, "unproject", width, width)
             self.outer_projection = Outer(module, plan.unpaired, plan.panels, plan.units, "outer_projection")
         self.code = Code(module, plan.machine, "kernel", 1, internal=False)
         self.given = given = Given(self.code, BACKWARD)
@@ -285,7 +285,7 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     )
     addresses = (slots, before, after, cells, next_cells, own, d_after, d_hidden, d_cells, d_own)
     places = [code.pointer(address) for address in addresses]
-    cell.backward(Row(code, cell.slots, cell.num_own, groups, hidden_size, *places))
+    cell.backward(StepRow(code, cell.slots, cell.num_own, groups, hidden_size, *places))
     code.done()
     return code
 

@@ -24,7 +24,7 @@ THREAD_WORK = 1_000_000  # multiplications below which another thread costs more
 
 
 @dataclass(eq=False)
-class Part:
+class ChunkBuffers:
     """One chunk's buffers, kept by the forward pass for the backward pass."""
 
     chunk: Chunk
@@ -34,11 +34,11 @@ class Part:
     table: Tensor  # space for the addresses of a block's rows
     draws: Draws  # of the whole batch
 
-    def without_buffers(self) -> "Part":
+    def without_buffers(self) -> "ChunkBuffers":
         """Return a copy without the large buffers."""
         return self.with_buffers(*[self.gates.new_empty(0)] * len(self.buffers))
 
-    def with_buffers(self, gates: Tensor, cells: Tensor, raw: Tensor) -> "Part":
+    def with_buffers(self, gates: Tensor, cells: Tensor, raw: Tensor) -> "ChunkBuffers":
         """Return a copy with the large buffers."""
         return replace(self, gates=gates, cells=cells, raw=raw)
 
@@ -50,7 +50,7 @@ class Part:
 
 def forward(
     layer: Layer, inputs: Tensor, lengths: Tensor, state: Sequence[Tensor], keep: bool
-) -> tuple[Tensor, list[Tensor], list[Part]]:
+) -> tuple[Tensor, list[Tensor], list[ChunkBuffers]]:
     """Run a layer over a ragged batch.
 
     Args:
@@ -101,7 +101,7 @@ def backward(
     layer: Layer,
     inputs: Tensor,
     outputs: Tensor,
-    parts: Sequence[Part],
+    parts: Sequence[ChunkBuffers],
     state: Sequence[Tensor],
     d_outputs: Tensor | None,
     d_final: Sequence[Tensor | None],
@@ -171,7 +171,7 @@ def backward(
 
 def parts_again(
     layer: Layer, lengths: Tensor, state: Sequence[Tensor], gates: Tensor, cells: Tensor, raw: Tensor, chunks: int
-) -> list[Part]:
+) -> list[ChunkBuffers]:
     """Rebuild the buffers of a forward pass from copies of their contents.
 
     Args:
@@ -228,7 +228,7 @@ def _own_copy(given: Tensor | None, like: Tensor, width: int) -> Tensor:
     return copy
 
 
-def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
+def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> ChunkBuffers:
     count, new = len(chunk.sequences), layer.bias.new_empty
     rows = chunk.num_rows if keep else chunk.block_rows
     gates, cells = new(rows, layer.row_width), new(0, layer.padded)
@@ -238,12 +238,12 @@ def _part(layer: Layer, chunk: Chunk, keep: bool, draws: Draws = NONE) -> Part:
         cells = new(count + (rows if keep else 0), layer.padded)
     table = torch.empty(TABLES * chunk.block_rows, dtype=torch.int64)
     raw = new(rows if layer.plan.projected else 0, layer.padded)
-    return Part(chunk, gates, cells, raw, table, draws)
+    return ChunkBuffers(chunk, gates, cells, raw, table, draws)
 
 
 def _common(
     layer: Layer,
-    part: Part,
+    part: ChunkBuffers,
     inputs: Tensor,
     outputs: Tensor,
     left: Tensor,
@@ -282,7 +282,7 @@ def _common(
     }
 
 
-def _room(layer: Layer, part: Part) -> dict[Argument, Value]:
+def _room(layer: Layer, part: ChunkBuffers) -> dict[Argument, Value]:
     """Allocate the backward pass's buffers for a block: gradients on both sides of a projection, and pairs."""
     rows, width, new = part.chunk.block_rows, layer.groups * layer.plan.width, layer.bias.new_empty
     projected = rows if layer.plan.projected else 0

@@ -10,8 +10,8 @@ from unrolled.kernels.cpu.forward_tiles import Advance, input_product, recurrent
 from unrolled.kernels.cpu.pairs import store_narrow
 from unrolled.kernels.cpu.plan import Plan
 from unrolled.kernels.cpu.pointwise.base import Rowwise
-from unrolled.kernels.cpu.products import Back
-from unrolled.kernels.cpu.row import Row
+from unrolled.kernels.cpu.products import BackProduct
+from unrolled.kernels.cpu.row import StepRow
 from unrolled.kernels.cpu.rows import (
     Address,
     before_row,
@@ -78,7 +78,9 @@ class _Forward:
         self.recurrent_tile = machine.tile_rows(plan.recurrent_vectors)
         self.drive = {rows: input_product(module, plan, rows) for rows in range(1, self.input_tile + 1)}
         self.advance = {rows: recurrent_product(module, plan, rows, keep) for rows in range(1, self.recurrent_tile + 1)}
-        self.projection = Back(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
+        self.projection = (
+            BackProduct(module, plan.unpaired, "project", plan.units, plan.units) if plan.projected else None
+        )
         self.settle = _row(module, plan, plan.cell) if isinstance(plan.cell, Rowwise) else None
         self.code = Code(module, machine, "kernel", 1, internal=False)
         self.given = given = Given(self.code, FORWARD)
@@ -285,7 +287,7 @@ def _row(module: ir.Module, plan: Plan, cell: Rowwise) -> Code:
     before, narrow, after, slots, cells, next_cells, groups, hidden_size, own = code.arguments
     places = [code.pointer(address) for address in (slots, before, after, cells, next_cells, own)]
     nowhere = [code.pointer(code.integer(0))] * 4
-    row = Row(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
+    row = StepRow(code, cell.slots, cell.num_own, groups, hidden_size, *places, *nowhere)
     cell.forward(row)
     if plan.copies_hidden:
         row.each(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unrolled.kernels.cpu.arguments import Place, place_of
+from unrolled.kernels.cpu.arguments import KnownAddress, place_of
 
 Integers = NDArray[np.int64]
 
@@ -38,7 +38,7 @@ class Chunk:
         return int(self.offsets[-1])
 
     @cached_property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, KnownAddress]:
         """Return the place of each of its arrays."""
         arrays = {
             "sequences": self.sequences,

@@ -20,7 +20,7 @@ from unrolled.kernels.cpu.pairs import store_narrow
 from unrolled.kernels.cpu.pool import Kernel
 
 
-class Kind(IntEnum):
+class MoveKind(IntEnum):
     """The kinds of moves."""
 
     units = 0  # to (groups, columns, panels, slots, width)
@@ -74,14 +74,14 @@ def write_moves(module: ir.Module, machine: Machine, pairs: bool) -> None:
         machine: the processor.
         pairs: the packed side is bfloat16, two neighbouring terms of a product in a word.
     """
-    writers: dict[Kind, Callable[[Code, dict[Move, Number]], None]] = {
-        Kind.units: lambda code, a: _units(code, a, pairs, add=False),
-        Kind.depth: lambda code, a: _depth(code, a, pairs),
+    writers: dict[MoveKind, Callable[[Code, dict[Move, Number]], None]] = {
+        MoveKind.units: lambda code, a: _units(code, a, pairs, add=False),
+        MoveKind.depth: lambda code, a: _depth(code, a, pairs),
     }
     if not pairs:  # biases and gradients are float32
-        writers[Kind.add_units] = lambda code, a: _units(code, a, pairs, add=True)
-        writers[Kind.back] = lambda code, a: _back(code, a, add=False)
-        writers[Kind.add_back] = lambda code, a: _back(code, a, add=True)
+        writers[MoveKind.add_units] = lambda code, a: _units(code, a, pairs, add=True)
+        writers[MoveKind.back] = lambda code, a: _back(code, a, add=False)
+        writers[MoveKind.add_back] = lambda code, a: _back(code, a, add=True)
     code = Code(module, machine, "kernel", 1, internal=False)
     given = code.pointer(code.arguments[0])
     arguments = {name: given.entry(int(name)) for name in Move}

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from unrolled.kernels.cpu.emit import Number, Pointer
-from unrolled.kernels.cpu.row import Row, Unit
+from unrolled.kernels.cpu.row import StepRow, Unit
 
 EPSILON = 1e-5  # torch.nn.functional.layer_norm's
 
 
-def normalise(row: Row, slots: Sequence[int], place: int) -> None:
+def normalise(row: StepRow, slots: Sequence[int], place: int) -> None:
     """Replace the slots by their normalised values; keep 1 / deviation in the tail for the backward pass."""
     mean, scale = statistics(row, lambda unit: [unit.slot(slot) for slot in slots], len(slots))
     row.keep(place, scale)
@@ -21,7 +21,7 @@ def normalise(row: Row, slots: Sequence[int], place: int) -> None:
     row.each(write)
 
 
-def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callable[[Unit, int], Number]) -> None:
+def normalise_back(row: StepRow, slots: Sequence[int], place: int, gradient: Callable[[Unit, int], Number]) -> None:
     """Replace normalised values by the gradients of the original values.
 
     Args:
@@ -46,7 +46,7 @@ def normalise_back(row: Row, slots: Sequence[int], place: int, gradient: Callabl
     row.each(write)
 
 
-def statistics(row: Row, places: Callable[[Unit], Sequence[Pointer]], number: int) -> tuple[Number, Number]:
+def statistics(row: StepRow, places: Callable[[Unit], Sequence[Pointer]], number: int) -> tuple[Number, Number]:
     """Compute the mean, and 1 / sqrt(variance + epsilon), of `number` values of every unit.
 
     The first mean has a rounding error, large for a large mean; it is corrected by the mean of the differences from it,

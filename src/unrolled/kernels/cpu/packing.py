@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unrolled.kernels.cpu.moves import Kind, move
+from unrolled.kernels.cpu.moves import MoveKind, move
 from unrolled.kernels.cpu.plan import Plan
 
 
@@ -32,7 +32,7 @@ def along_units(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
     packed = weight.new_empty(
         plan.padded(hidden_size) // plan.units, plan.terms(depth), plan.panels * len(gates), plan.machine.width
     )
-    _move(Kind.units, weight, gates, plan, hidden_size, packed, slots=len(gates))
+    _move(MoveKind.units, weight, gates, plan, hidden_size, packed, slots=len(gates))
     return packed
 
 
@@ -43,17 +43,17 @@ def along_depth(weight: Tensor, gates: Sequence[int], plan: Plan, hidden_size: i
     """
     packed = weight.new_empty(plan.terms(plan.padded(hidden_size) * len(gates)) * columns)
     tile = plan.machine.product_vectors * plan.machine.width
-    _move(Kind.depth, weight, gates, plan, hidden_size, packed, padded_columns=columns, tile=tile)
+    _move(MoveKind.depth, weight, gates, plan, hidden_size, packed, padded_columns=columns, tile=tile)
     return packed
 
 
 def _move(
-    kind: Kind, weight: Tensor, gates: Sequence[int], plan: Plan, units: int, packed: Tensor, **more: int
+    kind: MoveKind, weight: Tensor, gates: Sequence[int], plan: Plan, units: int, packed: Tensor, **more: int
 ) -> None:
     """Move values between a weight in torch's order, a vector or a matrix, and its packed form."""
     move(
         plan.machine,
-        plan.pairs and kind in (Kind.units, Kind.depth),
+        plan.pairs and kind in (MoveKind.units, MoveKind.depth),
         kind=kind,
         weight=weight.data_ptr(),
         row_step=weight.stride(0),
@@ -93,7 +93,7 @@ def bias_of(bias_ih: Tensor, bias_hh: Tensor | None, plan: Plan, hidden_size: in
     for bias, (gates, first) in zip((bias_ih, bias_hh), _bias_slots(plan), strict=True):
         if bias is not None:
             more = {"slots": plan.cell.slots, "first_slot": first}
-            _move(Kind.add_units, bias, gates, plan, hidden_size, packed, **more)
+            _move(MoveKind.add_units, bias, gates, plan, hidden_size, packed, **more)
     return packed
 
 
@@ -113,7 +113,7 @@ def _add_up(
     gradients: Sequence[Tensor], gates: Sequence[int], plan: Plan, weight: Tensor, units: int, **more: int
 ) -> None:
     for number, gradient in enumerate(gradients):
-        _move(Kind.add_back if number else Kind.back, weight, gates, plan, units, gradient, **more)
+        _move(MoveKind.add_back if number else MoveKind.back, weight, gates, plan, units, gradient, **more)
 
 
 def own_of(numbers: Sequence[Tensor], like: Tensor, plan: Plan, hidden_size: int) -> Tensor:

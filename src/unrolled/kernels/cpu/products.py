@@ -8,7 +8,7 @@ from unrolled.kernels.cpu.rows import tiled
 from unrolled.kernels.cpu.tile import by_columns, by_rows
 
 
-class Back:
+class BackProduct:
     """The product rows += gradients of the sums @ weights, for rows anywhere in memory.
 
     The gradients have the layout of the slots: one segment of `depth` values, or words of two, in each group.

@@ -9,7 +9,7 @@ TAIL = 16  # float32 values after the slots, for numbers of the whole row; a who
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class StepRow:
     """The places of one row of a step; the last four exist in the backward pass only.
 
     Args:
@@ -73,7 +73,7 @@ class Row:
 class Unit:
     """One vector of units of a row."""
 
-    def __init__(self, row: Row, group: Number) -> None:
+    def __init__(self, row: StepRow, group: Number) -> None:
         width = row.code.machine.width
         self._row, self._width, self.first = row, width, group * width
         self._slots = row.slots + group * (row.num_slots * width)

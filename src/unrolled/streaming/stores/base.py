@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 UNREADABLE = 0  # version of a session that is too damaged to have one
 
 
-class Found(NamedTuple):
+class Stored(NamedTuple):
     """A session in a store.
 
     Args:
@@ -57,7 +57,7 @@ class Store(Protocol):
         """Bytes of this process that sessions take; 0 where they are kept elsewhere."""
         ...
 
-    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Stored | None]:
         """Load the session of each key; `ttl` applies to sessions that `model` wrote."""
         ...
 

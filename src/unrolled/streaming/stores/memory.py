@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from unrolled.errors import OptionError, message
 from unrolled.streaming.stores.address import Address
-from unrolled.streaming.stores.base import Found, Write
+from unrolled.streaming.stores.base import Stored, Write
 
 MOST_BYTES = 2**30  # maximum bytes of sessions, by default
 BESIDE = 600  # bytes of a session apart from its key and its value
 
 
 class _Kept(NamedTuple):
-    found: Found
+    found: Stored
     written: float
 
 
@@ -53,7 +53,7 @@ class MemoryStore:
         """Bytes that sessions take."""
         return self._bytes
 
-    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Stored | None]:
         """Load the session of each key."""
         oldest = self._oldest(ttl)
         with self._lock:
@@ -69,7 +69,7 @@ class MemoryStore:
                 good = (None if there is None else there.version) in (before, version)
                 if good:
                     self._drop(key)
-                    self._sessions.setdefault(model, OrderedDict())[key] = _Kept(Found(value, version), now)
+                    self._sessions.setdefault(model, OrderedDict())[key] = _Kept(Stored(value, version), now)
                     self._owners[key] = model
                     self._bytes += _size(key, value)
                 done.append(good)
@@ -114,7 +114,7 @@ class MemoryStore:
 
     # ---- with the lock -------------------------------------------------------------------------------
 
-    def _there(self, key: str, oldest: float, model: str) -> Found | None:
+    def _there(self, key: str, oldest: float, model: str) -> Stored | None:
         owner = self._owners.get(key)
         if owner is None:
             return None

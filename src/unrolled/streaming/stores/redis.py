@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from unrolled.errors import AnswerLost, OptionError, StoreUnavailable, UnsupportedError, message
 from unrolled.streaming.stores.address import Address, seconds, yes_or_no
-from unrolled.streaming.stores.base import UNREADABLE, Found, Write
+from unrolled.streaming.stores.base import UNREADABLE, Stored, Write
 
 Answer = TypeVar("Answer")
 
@@ -138,7 +138,7 @@ class RedisStore:
             ) from None  # fmt: skip
         self._asked(self._server.ping)
 
-    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Stored | None]:
         """Load the session of each key."""
         names = [self._named(key) for key in keys]
         if self._together == 1:
@@ -311,8 +311,8 @@ def _reason(faults: Any, fault: Exception) -> str:
     return "no connection" if isinstance(fault, faults.ConnectionError) else f"a fault of kind {type(fault).__name__}"
 
 
-def _found(value: bytes) -> Found:
-    return Found(value[HEAD:], int.from_bytes(value[: HEAD - MODEL], "big") if len(value) >= HEAD else UNREADABLE)
+def _found(value: bytes) -> Stored:
+    return Stored(value[HEAD:], int.from_bytes(value[: HEAD - MODEL], "big") if len(value) >= HEAD else UNREADABLE)
 
 
 def _library() -> Any:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from unrolled.errors import AnswerLost, ArtifactError, OptionError, StoreUnavailable, message
 from unrolled.places import local_path
 from unrolled.streaming.stores.address import Address, seconds, yes_or_no
-from unrolled.streaming.stores.base import UNREADABLE, Found, Write
+from unrolled.streaming.stores.base import UNREADABLE, Stored, Write
 
 APPLICATION = 0x75525353  # "uRSS" in the file's header
 VERSION = 2
@@ -93,7 +93,7 @@ class SQLiteStore:
             self._base.close()
             raise
 
-    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Found | None]:
+    def load(self, keys: Sequence[str], ttl: float | None, model: str) -> list[Stored | None]:
         """Load the session of each key."""
         oldest = self._oldest(ttl)
         ask = "SELECT value, version FROM sessions WHERE key = ? AND (written > ? OR model <> ?)"
@@ -273,9 +273,9 @@ def open_address(address: Address) -> SQLiteStore:
     return SQLiteStore(path, **options)
 
 
-def _found(value: Any, version: Any) -> Found:
+def _found(value: Any, version: Any) -> Stored:
     """Convert a row; values of the wrong type, from a damaged file, become a damaged session."""
-    return Found(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else UNREADABLE)
+    return Stored(value if isinstance(value, bytes) else b"", version if isinstance(version, int) else UNREADABLE)
 
 
 class _Writing(NamedTuple):

@@ -12,7 +12,7 @@ CYCLES = (1, 7)  # days in a cycle of the calendar
 CYCLES_SEEN = 1.5  # a cycle is read if the training data cover it at least this many times
 
 
-class History(NamedTuple):
+class SeriesEnd(NamedTuple):
     """The end of a series: everything that its next step depends on besides the network's state."""
 
     time: Any  # of the last row; None before the first
@@ -20,7 +20,7 @@ class History(NamedTuple):
     filled: np.ndarray  # values in which each unknown one is replaced by the one before it, (at most lookback, V)
 
 
-class Reading(NamedTuple):
+class NetworkRows(NamedTuple):
     """Rows in the form that the network reads."""
 
     inputs: dict[str, np.ndarray]  # (T, F) or (T,) by name
@@ -28,7 +28,7 @@ class Reading(NamedTuple):
     anchors: np.ndarray  # the values that predicted changes are added to, (T, V)
     values: np.ndarray  # as numbers, NaN unknown, (T, V)
     given: np.ndarray  # which rows were given, not filled in, (T,)
-    history: History  # after them
+    history: SeriesEnd  # after them
 
 
 def row_gaps(calendar: Calendar, times: np.ndarray) -> np.ndarray:

@@ -8,16 +8,16 @@ import torch
 
 from unrolled.data.source import Source
 from unrolled.errors import UnrolledError
-from unrolled.state_forms import Also, Array, Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
-from unrolled.streaming.flat_state import Layout
+from unrolled.state_forms import Also, Array, Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
+from unrolled.streaming.flat_state import StateLayout
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.detection.bookkeeping import Keeping
-from unrolled.tasks.detection.clocked_rows import History
+from unrolled.tasks.detection.clocked_rows import SeriesEnd
 from unrolled.tasks.detection.detections import as_row
 from unrolled.tasks.detection.likelihood import RECENT, Usual
 from unrolled.tasks.detection.series_state import DetectorState, plain_time, time_from_plain
-from unrolled.tasks.detection.tables import Watched, next_row
+from unrolled.tasks.detection.tables import WatchedColumns, next_row
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.shared.stream_events import events_of_table
 
@@ -25,7 +25,7 @@ LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 
 
 def judged(
-    keeping: Keeping, watched: Watched, record: Mapping[str, Any], before: DetectorState | None
+    keeping: Keeping, watched: WatchedColumns, record: Mapping[str, Any], before: DetectorState | None
 ) -> tuple[dict[str, Any], DetectorState]:
     """Return a detector's answer for a record, and the state after it.
 
@@ -49,10 +49,10 @@ class DetectorSteps:
         watched: the watched columns.
     """
 
-    def __init__(self, keeping: Keeping, watched: Watched) -> None:
+    def __init__(self, keeping: Keeping, watched: WatchedColumns) -> None:
         self._keeping, self._watched = keeping, watched
         with torch.no_grad():
-            self._layout = Layout(keeping.network.initial_state(1))
+            self._layout = StateLayout(keeping.network.initial_state(1))
 
     @property
     def form(self) -> Form:
@@ -65,10 +65,10 @@ class DetectorSteps:
         spread = Array(["float64"], [size + 1], low=0.0)
         recent = Array(["float64"], [None, size + 1], RECENT)
         edge = Array(["float64"], [size], missing=True, infinite=True)
-        peaks = Many(Parts(Whole(0, max(quiet, 0)), Real(low=0.0)), max(quiet, 1))
-        usual = Parts(Whole(), mean, spread, recent, edge, edge, peaks, Whole(0, self._keeping.warm_up))
+        peaks = Many(FixedParts(Whole(0, max(quiet, 0)), Real(low=0.0)), max(quiet, 1))
+        usual = FixedParts(Whole(), mean, spread, recent, edge, edge, peaks, Whole(0, self._keeping.warm_up))
         time = Whole(-LONGEST_TIME, LONGEST_TIME) if self._watched.dated else Real()
-        parts = Parts(Whole(), Maybe(time), Parts(rows, rows), usual)
+        parts = FixedParts(Whole(), Maybe(time), FixedParts(rows, rows), usual)
         return Either(Exactly(()), Also(parts, self._fits, "rows that fit together"))
 
     def _fits(self, memory: Any) -> bool:
@@ -137,7 +137,7 @@ class DetectorSteps:
 
     def _opened(self, state: StreamState) -> DetectorState:
         _, number, (values, filled), usual = state.memory
-        history = History(time_from_plain(number, self._watched.dated), values, filled)
+        history = SeriesEnd(time_from_plain(number, self._watched.dated), values, filled)
         return DetectorState(history, self._layout.nested(state.network[None]), Usual(*usual))
 
 

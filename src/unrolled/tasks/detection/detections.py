@@ -11,7 +11,7 @@ from torch import Tensor
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.detection.alarms import is_alarm
-from unrolled.tasks.detection.clocked_rows import Reading
+from unrolled.tasks.detection.clocked_rows import NetworkRows
 from unrolled.tasks.detection.likelihood import Usual, judge_all, unknown_usual
 from unrolled.tasks.detection.series_state import DetectorState
 from unrolled.tasks.detection.tables import Rows
@@ -92,7 +92,7 @@ def _read(network: Any, batch: Batch, state: Any) -> tuple[Tensor, Any]:
         return raw.values, after
 
 
-def example(reading: Reading) -> Batch:
+def example(reading: NetworkRows) -> Batch:
     """Return rows as one training sequence."""
     lengths = torch.tensor([len(reading.given)])
     inputs = {name: Ragged(torch.from_numpy(values), lengths) for name, values in reading.inputs.items()}

@@ -27,7 +27,7 @@ from unrolled.tasks.detection.evaluation import detection_scores, truth_of
 from unrolled.tasks.detection.likelihood import QUIET, WARM_UP
 from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.detection.series_state import DetectorState
-from unrolled.tasks.detection.tables import Rows, Target, Watched, parts_of, series_of, watch
+from unrolled.tasks.detection.tables import Rows, Target, WatchedColumns, parts_of, series_of, watch
 from unrolled.tasks.kinds import ReadsWatched
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.shared.online_learning import Memory
@@ -119,7 +119,7 @@ class Detector(ReadsWatched, Task):
 
     def _convert(self, data: Any, y: Any = None) -> Table:
         """Return a long table with a time column; rows without a time are numbered."""
-        watched: Watched | None = getattr(self, "watched_", None)
+        watched: WatchedColumns | None = getattr(self, "watched_", None)
         if watched is None:
             return long_table(data, self.target if isinstance(self.target, str) else next(iter(self.target), "value"))
         time = None if watched.time == STEP else watched.time
@@ -379,7 +379,7 @@ class Detector(ReadsWatched, Task):
         }
 
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
-        self.watched_ = Watched.from_json(data["watched"])
+        self.watched_ = WatchedColumns.from_json(data["watched"])
         self.plan_ = self.watched_.plan_from_json(data["plan"])
         self.baseline_thresholds_ = data["baseline thresholds"]
 

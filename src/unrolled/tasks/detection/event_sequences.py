@@ -15,7 +15,7 @@ from unrolled.data.calendars.grids import EvenSteps
 from unrolled.data.time_zones import to_wall
 from unrolled.nn.heads import IGNORED, ClassOutput
 from unrolled.nn.output import Output
-from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases
+from unrolled.tasks.detection.clocked_rows import NetworkRows, SeriesEnd, cycles_of, day_phases
 
 LONGEST = 8.0  # maximum of the logarithm of a pause in units of the usual pause; larger ones are clipped
 
@@ -85,12 +85,12 @@ class EventPlan:
 
     # ---- reading ----------------------------------------------------------------------------
 
-    def start(self) -> History:
+    def start(self) -> SeriesEnd:
         """Return the history before the first event."""
         nothing = np.zeros((0, 1))
-        return History(None, nothing, nothing)
+        return SeriesEnd(None, nothing, nothing)
 
-    def read(self, name: str, times: np.ndarray, values: np.ndarray, history: History) -> Reading:
+    def read(self, name: str, times: np.ndarray, values: np.ndarray, history: SeriesEnd) -> NetworkRows:
         """Convert the next events of a series to numbers.
 
         Args:
@@ -111,8 +111,8 @@ class EventPlan:
         features = np.concatenate([pauses, day_phases(self.cycles, to_wall(times, self.zone))], 1).astype(np.float32)
         inputs = {"steps": features, "event": np.nan_to_num(before).astype(np.int64)}
         targets = np.where(missing, IGNORED, places).astype(np.int64)
-        after = History(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
-        return Reading(inputs, targets, np.zeros_like(numbers), numbers, np.ones(len(times), dtype=bool), after)
+        after = SeriesEnd(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
+        return NetworkRows(inputs, targets, np.zeros_like(numbers), numbers, np.ones(len(times), dtype=bool), after)
 
     # ---- inputs and outputs of the network ----------------------------------------------------
 
@@ -131,12 +131,12 @@ class EventPlan:
         nats = torch.where(targets == IGNORED, torch.nan, output.loss(raw, targets))
         return torch.stack([nats, nats], 1).double().numpy()
 
-    def levels(self, reading: Reading) -> np.ndarray:
+    def levels(self, reading: NetworkRows) -> np.ndarray:
         """Return zeros, (T, 1): categories have no range."""
         return np.full_like(reading.values, np.nan)
 
     def expected(
-        self, output: Output, raw: Tensor, reading: Reading, name: str, values: np.ndarray, blame: np.ndarray
+        self, output: Output, raw: Tensor, reading: NetworkRows, name: str, values: np.ndarray, blame: np.ndarray
     ) -> dict[str, Any]:
         """Return the columns of the answer: the event, the most probable one, and the probability of the event seen.
 

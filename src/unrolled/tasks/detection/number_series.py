@@ -20,7 +20,14 @@ from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import Output
 from unrolled.reading_report import note
-from unrolled.tasks.detection.clocked_rows import History, Reading, cycles_of, day_phases, filled_rows, steps_of_cycle
+from unrolled.tasks.detection.clocked_rows import (
+    NetworkRows,
+    SeriesEnd,
+    cycles_of,
+    day_phases,
+    filled_rows,
+    steps_of_cycle,
+)
 from unrolled.tasks.season import find_season
 
 LARGEST = 8.0  # features are clipped to this, in spreads
@@ -110,12 +117,12 @@ class SeriesPlan:
         """Number of previous rows that a step depends on."""
         return max([1, *self.seasons]) + 1
 
-    def start(self) -> History:
+    def start(self) -> SeriesEnd:
         """Return the history before the first row."""
         nothing = np.zeros((0, self.size))
-        return History(None, nothing, nothing)
+        return SeriesEnd(None, nothing, nothing)
 
-    def read(self, name: str, times: np.ndarray, values: np.ndarray, history: History) -> Reading:
+    def read(self, name: str, times: np.ndarray, values: np.ndarray, history: SeriesEnd) -> NetworkRows:
         """Convert the next rows of a series to numbers; rows missing from a regular calendar are filled in.
 
         Args:
@@ -147,8 +154,8 @@ class SeriesPlan:
         given = np.zeros(len(times), dtype=bool)
         given[place] = True
         keep = self.lookback
-        after = History(times[-1] if len(times) else history.time, whole[-keep:], filled[-keep:])
-        return Reading({"steps": features}, targets, anchors, scaled, given, after)
+        after = SeriesEnd(times[-1] if len(times) else history.time, whole[-keep:], filled[-keep:])
+        return NetworkRows({"steps": features}, targets, anchors, scaled, given, after)
 
     def _unit(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         key = name if name in self.centers else ""
@@ -182,12 +189,12 @@ class SeriesPlan:
             parts.insert(0, torch.where(known[:, v], cost, torch.nan))
         return torch.stack(parts, 1).double().numpy()
 
-    def levels(self, reading: Reading) -> np.ndarray:
+    def levels(self, reading: NetworkRows) -> np.ndarray:
         """Return the values to compare with the range of all values seen before, (T, V)."""
         return reading.values
 
     def expected(
-        self, output: Output, raw: Tensor, reading: Reading, name: str, values: np.ndarray, blame: np.ndarray
+        self, output: Output, raw: Tensor, reading: NetworkRows, name: str, values: np.ndarray, blame: np.ndarray
     ) -> dict[str, Any]:
         """Return the columns of the answer for the given rows: the blamed variable, its value and the expected one.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unrolled.ragged import Ragged
 from unrolled.state import state_tensors, with_tensors
-from unrolled.tasks.detection.clocked_rows import History
+from unrolled.tasks.detection.clocked_rows import SeriesEnd
 from unrolled.tasks.detection.likelihood import Usual
 
 STACKED = ("mean", "variance", "low", "high")
@@ -18,7 +18,7 @@ STACKED = ("mean", "variance", "low", "high")
 class DetectorState(NamedTuple):
     """The state that a detector keeps of one series between two steps; it is never modified."""
 
-    history: History
+    history: SeriesEnd
     network: Any
     usual: Usual
 
@@ -61,7 +61,7 @@ def states_from_tensors(
         stacked = {field: tensors[field][row].numpy() for field in STACKED}
         peaks = tuple((age, score) for age, score in one["peaks"])
         usual = Usual(one["steps"], recent=recent[row].numpy(), peaks=peaks, warm_up=one["warm_up"], **stacked)
-        history = History(time, values[row].numpy(), filled[row].numpy())
+        history = SeriesEnd(time, values[row].numpy(), filled[row].numpy())
         states[name] = DetectorState(history, with_tensors(network, leaves), usual)
     return states
 

@@ -33,7 +33,7 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedColumns:
     """The watched columns of a table and their kinds.
 
     Args:
@@ -71,7 +71,7 @@ class Watched:
         return cls(**{**data, "time_form": saved_form(data.get("time_form"), not data["dated"])})
 
 
-def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
+def watch(source: Table, target: Target, label: str, warm_up: int) -> WatchedColumns:
     """Choose the columns: the named ones, or all numbers except time, group and label.
 
     Raises:
@@ -102,7 +102,7 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
     if events and len(named) > 1:
         raise OptionError(message("target", expected="one column of events, or columns of numbers", received=named))
     dated = moments(source.frame[source.time], None, source.time_form).dtype.kind == "M"
-    watched = Watched(named, events, source.time, source.group, dated, source.time_form)
+    watched = WatchedColumns(named, events, source.time, source.group, dated, source.time_form)
     rows = series_of(source, watched)
     longest = max(len(one.times) for one in rows)
     if longest <= warm_up:
@@ -120,7 +120,7 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> Watched:
     return watched
 
 
-def series_of(source: Table, watched: Watched) -> list[Rows]:
+def series_of(source: Table, watched: WatchedColumns) -> list[Rows]:
     """Return the series of a table, each sorted by time.
 
     Raises:
@@ -161,7 +161,7 @@ def parts_of(source: Source, every: int) -> Iterator[Table]:
         yield Table(part, source.time, source.group, source.time_form)
 
 
-def next_row(record: Mapping[str, Any], watched: Watched, before: Any) -> Rows:
+def next_row(record: Mapping[str, Any], watched: WatchedColumns, before: Any) -> Rows:
     """Return a record as the next row of a series.
 
     Args:
@@ -224,7 +224,7 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
     return column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
 
 
-def _moment(time: Any, watched: Watched) -> Any:
+def _moment(time: Any, watched: WatchedColumns) -> Any:
     """Return one time; the usual types are converted without a table."""
     naive = watched.time_form is None or watched.time_form.zone is None
     if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.errors import DataError, message, whole_number
 from unrolled.metrics.scores import mean
-from unrolled.tasks.forecasting.plan import Plan
+from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 from unrolled.tasks.shared.option_checks import MOST_STEPS
@@ -34,7 +34,7 @@ class Origins:
 
 
 def choose_origins(
-    plan: Plan, series: Sequence[Series], horizon: int, stride: int = 1, first: Sequence[int] | None = None
+    plan: ForecastPlan, series: Sequence[Series], horizon: int, stride: int = 1, first: Sequence[int] | None = None
 ) -> Origins:
     """Choose every `stride`-th step that a whole horizon follows, from the first step allowed in each series.
 
@@ -139,7 +139,7 @@ def naive_errors(values: np.ndarray, season: int, first: int = 0) -> np.ndarray:
     return errors[np.isfinite(errors)]
 
 
-def mean_naive_errors(series: Iterable[Series], plan: Plan) -> dict[str, float]:
+def mean_naive_errors(series: Iterable[Series], plan: ForecastPlan) -> dict[str, float]:
     """Return the unit of MASE of each series by its name; the parts of one series count together, step by step.
 
     Args:
@@ -153,7 +153,9 @@ def mean_naive_errors(series: Iterable[Series], plan: Plan) -> dict[str, float]:
     return {name: error for name, error in means.items() if np.isfinite(error)}
 
 
-def mase_units(series: Sequence[Series], origins: Origins, plan: Plan, training: Mapping[str, float]) -> np.ndarray:
+def mase_units(
+    series: Sequence[Series], origins: Origins, plan: ForecastPlan, training: Mapping[str, float]
+) -> np.ndarray:
     """Return the unit of MASE of each forecast, (M,); NaN where no value changed before it.
 
     Args:

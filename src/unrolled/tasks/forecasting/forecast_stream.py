@@ -13,11 +13,11 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
-from unrolled.state_forms import Also, Array, Chars, Either, Exactly, Form, Many, Maybe, Parts, Plain, Whole
+from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts, Form, Many, Maybe, Plain, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecasting.forecasts import answer_columns
-from unrolled.tasks.forecasting.plan import Plan
+from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
@@ -55,7 +55,7 @@ class ForecastSteps:
     def __init__(
         self,
         panel: Panel,
-        plan: Plan,
+        plan: ForecastPlan,
         tails: Mapping[Any, Series],
         forecast: Callable[[Sequence[Series]], np.ndarray],
         horizon: int,
@@ -77,8 +77,8 @@ class ForecastSteps:
         covariates = [Array(["float32"], [None, widths[kind]], most, missing=True) for kind in ("past", "future")]
         static = Array(["float32"], [widths["static"]], missing=True)
         values = Array(["float64"], [None], most, low=-LARGEST, high=LARGEST, missing=True)
-        tail = Also(Parts(name, times, values, *covariates, static, Whole(0, most)), _fits, "steps in order")
-        parts = Parts(Whole(), Maybe(tail), Many(Plain(), back))
+        tail = Also(FixedParts(name, times, values, *covariates, static, Whole(0, most)), _fits, "steps in order")
+        parts = FixedParts(Whole(), Maybe(tail), Many(Plain(), back))
         return Also(parts, self._follows, "rows of one series that follow its end")
 
     def _follows(self, memory: Any) -> bool:

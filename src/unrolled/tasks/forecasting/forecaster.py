@@ -34,10 +34,10 @@ from unrolled.tasks.forecasting.backtest import (
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
 from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
-from unrolled.tasks.forecasting.plan import RIVALS, Plan
+from unrolled.tasks.forecasting.plan import RIVALS, ForecastPlan
 from unrolled.tasks.forecasting.seasonal_baseline import at_seasons
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_of, tails_to_tensors
-from unrolled.tasks.forecasting.step_features import Steps, make_plan, scales_of
+from unrolled.tasks.forecasting.step_features import SeriesSteps, make_plan, scales_of
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
@@ -228,9 +228,8 @@ class Forecaster(ReadsSeries, Task):
             raise too_short(every, least)
         quantiles = [0.5] if self.quantiles is None else self.quantiles
         self.plan_ = make_plan(panel, series, horizon, self.context_length, self.season, quantiles)
-        sizes = Steps(panel, self.plan_, series[:1])
+        sizes, self.season_ = SeriesSteps(panel, self.plan_, series[:1]), self.plan_.season
         self.sizes_ = [sizes.step_size, sizes.ahead_size]
-        self.season_ = self.plan_.season
         self.naive_errors_ = mean_naive_errors(every, self.plan_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
         self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
@@ -242,7 +241,8 @@ class Forecaster(ReadsSeries, Task):
         if learning:
             least = max(self.context_length, 3) + self.horizon
             series = [one for one in series if int(np.isfinite(one.values).sum()) >= least]
-        steps = Steps(self.panel_, self.plan_, series, scales_of(self.panel_, self.plan_, series, remembered=True))
+        scales = scales_of(self.panel_, self.plan_, series, remembered=True)
+        steps = SeriesSteps(self.panel_, self.plan_, series, scales)
         return whole_series(steps) if learning else held_out(steps, [one.unread for one in series])
 
     def _batches(self, examples: Batch, options: TrainingOptions, shuffle: bool) -> BatchSource:
@@ -384,7 +384,7 @@ class Forecaster(ReadsSeries, Task):
 
     def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
         self.panel_ = Panel.from_json(data["panel"])
-        self.plan_ = Plan.from_json(data["plan"])
+        self.plan_ = ForecastPlan.from_json(data["plan"])
         self.sizes_, self.season_ = data["sizes"], self.plan_.season
         self.counts_, self.naive_errors_ = data["counts"], data["naive_errors"]
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from unrolled.batch import Batch
 from unrolled.tasks.forecasting.backtest import with_names
-from unrolled.tasks.forecasting.plan import Plan
-from unrolled.tasks.forecasting.step_features import Steps
+from unrolled.tasks.forecasting.plan import ForecastPlan
+from unrolled.tasks.forecasting.step_features import SeriesSteps
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 
@@ -21,7 +21,7 @@ FORECAST_BATCH = 1024
 def forecast_after(
     network: nn.Module,
     panel: Panel,
-    plan: Plan,
+    plan: ForecastPlan,
     series: Sequence[Series],
     scales: Sequence[float],
     owner: np.ndarray,
@@ -44,7 +44,7 @@ def forecast_after(
         Numbers (M, horizon), or quantiles (M, horizon, Q).
     """
     if plan.horizon == horizon:
-        steps = Steps(panel, plan, series, scales)
+        steps = SeriesSteps(panel, plan, series, scales)
         return forecast_rows(network, steps, steps.starts[owner] + places)
     pieces = []
     for index, place in zip(owner.tolist(), places.tolist(), strict=True):
@@ -54,14 +54,14 @@ def forecast_after(
     units = np.asarray(scales)[owner].tolist()
     answers = []
     for _ in range(horizon):
-        steps = Steps(panel, plan, pieces, units)
+        steps = SeriesSteps(panel, plan, pieces, units)
         answer = forecast_rows(network, steps, steps.starts + steps.lengths - 1)[:, 0]  # (M,)
         answers.append(answer)
         pieces = [_longer(piece, value) for piece, value in zip(pieces, answer.tolist(), strict=True)]
     return np.stack(answers, 1)
 
 
-def forecast_rows(network: nn.Module, steps: Steps, rows: np.ndarray) -> np.ndarray:
+def forecast_rows(network: nn.Module, steps: SeriesSteps, rows: np.ndarray) -> np.ndarray:
     """Return the network's forecasts after the given rows of `steps`, each from the last `context_length` steps."""
     network.eval()
     answers = []

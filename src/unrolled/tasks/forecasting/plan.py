@@ -23,7 +23,7 @@ STEP_FEATURES = 6  # per step, without covariates
 
 
 @dataclass
-class Plan:
+class ForecastPlan:
     """How series are converted to numbers; learnt from the training data and saved with the model.
 
     Args:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.plan import Plan
+from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 
 FIELDS = ("values", "past", "known")
 
 
-def tails_of(series: Sequence[Series], plan: Plan) -> dict[Any, Series]:
+def tails_of(series: Sequence[Series], plan: ForecastPlan) -> dict[Any, Series]:
     """Return as much of the end of each series as later forecasts need, by name."""
     keep = plan.lookback + plan.context_length
     return {one.name: replace(one.cut(max(0, len(one) - keep)), unread=0) for one in series if len(one)}

@@ -1,7 +1,7 @@
 """Inputs of a forecaster: features of each step and of each step ahead, and the naive forecast to correct.
 
-All inputs of a step depend on that step and those before it, at most `Plan.lookback` of them, so that a forecast
-does not depend on where the table begins, and nothing after the step can leak into it.
+All inputs of a step depend on that step and those before it, at most `ForecastPlan.lookback` of them, so that a
+forecast does not depend on where the table begins, and nothing after the step can leak into it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.plan import ANCHORS, RIVALS, Plan, find_seasons
+from unrolled.tasks.forecasting.plan import ANCHORS, RIVALS, ForecastPlan, find_seasons
 from unrolled.tasks.season import wants_logarithms
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
@@ -26,7 +26,7 @@ SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure
 
 def make_plan(
     panel: Panel, series: Sequence[Series], horizon: int, context_length: int, season: int, quantiles: Sequence[float]
-) -> Plan:
+) -> ForecastPlan:
     """Learn from the training series: season, logarithms, the best naive forecast, scales and its usual errors.
 
     Args:
@@ -38,10 +38,10 @@ def make_plan(
     season, seasons = (season, {}) if season else find_seasons(series, panel.calendars.common)
     longest = max(season, *seasons.values(), 1)
     context_length = context_length or choose_context(longest, horizon, [len(v) for v in values])
-    plan = Plan(horizon, context_length, season, seasons=seasons)
+    plan = ForecastPlan(horizon, context_length, season, seasons=seasons)
     plan.log = wants_logarithms(values, season)
     plan.floor = float(min(np.nanmin(v) for v in values if np.isfinite(v).any())) / 10 if plan.log else 0.0
-    steps = Steps(panel, plan, series)
+    steps = SeriesSteps(panel, plan, series)
     rows = steps.origins()
     rows = rows[:: max(1, len(rows) * horizon // SAMPLE)]
     candidates = steps.candidates(rows)  # (N, horizon, 6)
@@ -60,7 +60,7 @@ def make_plan(
     plan.scales = {name: scale for name, scale in measured.items() if scale > 0}
     plan.common_scale = float(np.median(list(plan.scales.values()))) if plan.scales else 1.0
 
-    steps = Steps(panel, plan, series)
+    steps = SeriesSteps(panel, plan, series)
     spread = steps.features[torch.from_numpy(steps.rows())].double().square().mean(0).sqrt()
     plan.step_scales = torch.where(spread > 1e-6, spread, 1.0).tolist()
     ahead, _, residuals = steps.look_ahead(rows)
@@ -79,7 +79,7 @@ def choose_context(season: int, horizon: int, lengths: Sequence[int]) -> int:
     return int(max(4, min(wanted, 256, usual // 3)))
 
 
-def scales_of(panel: Panel, plan: Plan, series: Sequence[Series], remembered: bool) -> list[float]:
+def scales_of(panel: Panel, plan: ForecastPlan, series: Sequence[Series], remembered: bool) -> list[float]:
     """Return the unit of each series; one that training never saw, or that has no name, is measured by itself.
 
     Args:
@@ -96,9 +96,9 @@ def scales_of(panel: Panel, plan: Plan, series: Sequence[Series], remembered: bo
     return scales
 
 
-def measured_scale(panel: Panel, plan: Plan, series: Series) -> float:
+def measured_scale(panel: Panel, plan: ForecastPlan, series: Series) -> float:
     """Return the scale of a series that training never saw, from its own history; the common one if that is short."""
-    steps = Steps(panel, plan, [series], scales=[1.0])
+    steps = SeriesSteps(panel, plan, [series], scales=[1.0])
     rows = steps.origins()
     errors = (steps.ahead_values(rows) - steps.anchor(steps.candidates(rows))).abs()
     if int((~errors.isnan()).sum()) < MIN_RESIDUALS:
@@ -111,7 +111,7 @@ def _mean(values: Tensor) -> Tensor:
     return values[~values.isnan()].mean()
 
 
-class Steps:
+class SeriesSteps:
     """Series end to end with `horizon` empty rows after each, and all inputs of the network.
 
     Args:
@@ -122,7 +122,7 @@ class Steps:
     """
 
     def __init__(
-        self, panel: Panel, plan: Plan, series: Sequence[Series], scales: Sequence[float] | None = None
+        self, panel: Panel, plan: ForecastPlan, series: Sequence[Series], scales: Sequence[float] | None = None
     ) -> None:
         self.plan = plan
         horizon = plan.horizon

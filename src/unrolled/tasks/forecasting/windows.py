@@ -9,7 +9,7 @@ import torch
 from unrolled.batch import Batch
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.step_features import Steps
+from unrolled.tasks.forecasting.step_features import SeriesSteps
 from unrolled.training.options import TrainingOptions
 
 MIN_BATCHES = 8  # per epoch: a short series gets more windows, so that an epoch has more than one update
@@ -19,7 +19,7 @@ MIN_BATCHES = 8  # per epoch: a short series gets more windows, so that an epoch
 class Examples(Batch):
     """Row numbers of `steps`, one sequence per stretch of a series; a negative one, -1 - row, is lead-in."""
 
-    steps: Steps | None = None
+    steps: SeriesSteps | None = None
 
     def expanded(self, longest: int | None = None) -> Batch:
         assert self.steps is not None
@@ -27,14 +27,14 @@ class Examples(Batch):
         return self.steps.expand(rows if longest is None else rows.slice_time(0, longest))
 
 
-def whole_series(steps: Steps) -> Examples:
+def whole_series(steps: SeriesSteps) -> Examples:
     """Return all rows to learn from, one sequence per series."""
     rows = steps.origins()
     lengths = np.bincount(steps.owner.numpy()[rows], minlength=len(steps.lengths))
     return Examples({"row": Ragged(torch.from_numpy(rows), torch.from_numpy(lengths))}, steps=steps)
 
 
-def held_out(steps: Steps, unread: Sequence[int]) -> Examples:
+def held_out(steps: SeriesSteps, unread: Sequence[int]) -> Examples:
     """Return the rows whose forecasts reach beyond the first `unread` steps of each series, with a lead-in."""
     stretches = []
     length = steps.plan.context_length

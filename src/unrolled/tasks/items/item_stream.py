@@ -22,7 +22,7 @@ from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, lacking, message, whole_number
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
-from unrolled.state_forms import Either, Exactly, Form, Many, Maybe, Parts, Real, Whole
+from unrolled.state_forms import Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import last_of
 from unrolled.tasks.items.event_report import note_event
@@ -125,10 +125,10 @@ class ItemReader:
         """Form of a memory: time and position of the last event, the user's habits, and the items seen."""
         columns, size = self._columns, self._columns.catalogue.size
         seconds = Exactly(None) if columns.time is None or columns.times is None else Maybe(Real(-_LATEST, _LATEST))
-        point = Exactly(None) if columns.position is None else Maybe(Parts(Real(), Real()))
+        point = Exactly(None) if columns.position is None else Maybe(FixedParts(Real(), Real()))
         habits = Either(Exactly(()), Habits.form(size)) if columns.recalled else Exactly(())
         seen = Many(Whole(0, size - 1), size, distinct=True) if self._exclude_seen else Exactly(())
-        return Parts(seconds, point, habits, seen)
+        return FixedParts(seconds, point, habits, seen)
 
     def initial(self) -> Any:
         return tuple(_Kept())

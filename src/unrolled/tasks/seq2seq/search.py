@@ -12,7 +12,7 @@ from unrolled.arrangements.encoder_decoder import EncoderDecoder, Shared
 from unrolled.batch import Batch
 from unrolled.codecs.text.pieces import Copies
 from unrolled.decoding.beam import beam_search
-from unrolled.decoding.options import Bounds, SearchOptions
+from unrolled.decoding.options import AnswerBounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, single, whole_number
 from unrolled.nn.decoder import DecoderState
@@ -110,7 +110,7 @@ def search(
             step,
             state,
             shared,
-            Bounds(
+            AnswerBounds(
                 target.boundary,
                 target.boundary,
                 limit,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from unrolled.kernels.cpu.emit import Number
-from unrolled.kernels.cpu.row import Row
+from unrolled.kernels.cpu.row import StepRow
 
 
 class At(NamedTuple):
@@ -78,8 +78,8 @@ class Rowwise(NamedTuple):
     input_gates: tuple[int, ...]
     recurrent_gates: tuple[int, ...]
     has_cell: bool
-    forward: Callable[[Row], None]
-    backward: Callable[[Row], None]
+    forward: Callable[[StepRow], None]
+    backward: Callable[[StepRow], None]
     num_own: int
     own_numbers: Callable[[Mapping[str, Tensor]], list[Tensor]]
 

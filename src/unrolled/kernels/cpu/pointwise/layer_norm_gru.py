@@ -8,14 +8,14 @@ from unrolled.kernels.cpu.activations import sigmoid, tanh
 from unrolled.kernels.cpu.emit import Number
 from unrolled.kernels.cpu.norm import normalise, normalise_back
 from unrolled.kernels.cpu.pointwise.base import Rowwise
-from unrolled.kernels.cpu.row import Row, Unit
+from unrolled.kernels.cpu.row import StepRow, Unit
 
 DRIVE, GATES, RECURRENT, KEPT = (0, 1, 2), (3, 4, 5), 6, (7, 8, 9)
 DRIVE_GAIN, KEPT_GAIN, DRIVE_BIAS, KEPT_BIAS = 0, 3, 6, 9  # the first place has the sum of the biases of r and z
 NORMS = (((0, 1), 0), ((2,), 1), ((7, 8), 2), ((9,), 3))  # slots normalised together, and their place in the tail
 
 
-def forward(row: Row) -> None:
+def forward(row: StepRow) -> None:
     """Compute `cells.layer_norm_gru.LayerNormGRUCell.step` between the products."""
     for slots, place in NORMS:
         normalise(row, slots, place)
@@ -33,7 +33,7 @@ def forward(row: Row) -> None:
     row.each(advance)
 
 
-def backward(row: Row) -> None:
+def backward(row: StepRow) -> None:
     """Compute the derivative of `forward`; the slots become the gradients of their sums."""
 
     def retreat(unit: Unit) -> None:

@@ -8,14 +8,14 @@ from unrolled.kernels.cpu.activations import sigmoid, tanh
 from unrolled.kernels.cpu.emit import Number
 from unrolled.kernels.cpu.norm import normalise, normalise_back, statistics
 from unrolled.kernels.cpu.pointwise.base import Rowwise
-from unrolled.kernels.cpu.row import Row, Unit
+from unrolled.kernels.cpu.row import StepRow, Unit
 
 DRIVE, GATES, KEPT = (0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11)
 DRIVE_GAIN, KEPT_GAIN, BIAS, CELL_GAIN, CELL_BIAS = 0, 4, 8, 12, 13  # the first of the units' own numbers
 DRIVE_SCALE, KEPT_SCALE, CELL_MEAN, CELL_SCALE = range(4)  # in the tail
 
 
-def forward(row: Row) -> None:
+def forward(row: StepRow) -> None:
     """Compute `cells.layer_norm_lstm.LayerNormLSTMCell.step` between the products."""
     normalise(row, DRIVE, DRIVE_SCALE)
     normalise(row, KEPT, KEPT_SCALE)
@@ -45,7 +45,7 @@ def forward(row: Row) -> None:
     row.each(show)
 
 
-def backward(row: Row) -> None:
+def backward(row: StepRow) -> None:
     """Compute the derivative of `forward`; the slots of the gates become the gradients of their sums."""
     mean, scale = row.kept(CELL_MEAN), row.kept(CELL_SCALE)
 
