@@ -31,6 +31,10 @@ class Last(nn.Module):
     def step(self, output: Tensor, state: Any) -> tuple[Tensor, Any]:
         return output, ()
 
+    def steps(self, outputs: Ragged, state: Any) -> tuple[Tensor, Any]:
+        """Do what `step` does for all steps of each sequence; rows without steps have no meaning."""
+        return outputs.last(), ()
+
 
 class Mean(nn.Module):
     """The mean over time."""
@@ -52,6 +56,12 @@ class Mean(nn.Module):
         total, count = state[0] + output, state[1] + 1
         return total / count, (total, count)
 
+    def steps(self, outputs: Ragged, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Do what `step` does for all steps of each sequence; rows without steps have no meaning."""
+        total = state[0].index_add(0, outputs.sequence_ids, outputs.values)  # (B, H)
+        count = state[1] + outputs.lengths.to(state[1])[:, None]  # (B, 1)
+        return total / count, (total, count)
+
 
 class Max(nn.Module):
     """The largest value of each unit over time."""
@@ -71,6 +81,12 @@ class Max(nn.Module):
 
     def step(self, output: Tensor, state: tuple[Tensor]) -> tuple[Tensor, tuple[Tensor]]:
         highest = torch.maximum(output, state[0])
+        return highest, (highest,)
+
+    def steps(self, outputs: Ragged, state: tuple[Tensor]) -> tuple[Tensor, tuple[Tensor]]:
+        """Do what `step` does for all steps of each sequence; rows without steps have no meaning."""
+        index = outputs.sequence_ids[:, None].expand_as(outputs.values)
+        highest = state[0].scatter_reduce(0, index, outputs.values, "amax")  # (B, H)
         return highest, (highest,)
 
 
@@ -114,6 +130,16 @@ class AttentionPooling(nn.Module):
         shrink, exponent = (highest - new_highest).exp(), (score - new_highest).exp()
         total = total * shrink + exponent
         weighted = weighted * shrink + exponent * output
+        return weighted / total, (new_highest, total, weighted)
+
+    def steps(self, outputs: Ragged, state: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Any]:
+        """Do what `step` does for all steps of each sequence; rows without steps have no meaning."""
+        (highest, total, weighted), ids = state, outputs.sequence_ids
+        scores = self.score(outputs.values)  # (N, 1)
+        new_highest = highest.scatter_reduce(0, ids[:, None], scores, "amax")  # (B, 1)
+        shrink, exponents = (highest - new_highest).exp(), (scores - new_highest[ids]).exp()
+        total = (total * shrink).index_add(0, ids, exponents)
+        weighted = (weighted * shrink).index_add(0, ids, exponents * outputs.values)
         return weighted / total, (new_highest, total, weighted)
 
 

@@ -61,18 +61,12 @@ class Engine:
             return answers, self.layout.flat(state)
 
     def _so_far(self, batch: Batch, state: ManyToOneState) -> tuple[Ragged, ManyToOneState]:
-        """Run the layers over all steps at once, then the pooling step by step."""
-        network = self.network
+        """Return the answers after all steps, of the sequences that have steps, and the states of all."""
+        network, some = self.network, batch.lengths > 0
         outputs, layers = network.layers(network.inputs(batch), state.layers)
-        pooled, read = state.pooled, outputs.values.new_zeros(batch.batch_size, outputs.values.shape[1])
-        for step in range(int(batch.lengths.max()) if batch.batch_size else 0):
-            going = batch.lengths > step
-            at = outputs.offsets[:-1] + step
-            values = outputs.values[at.clamp(max=max(0, batch.num_steps - 1))]  # (B, H)
-            found, after = network.pooling.step(values, pooled)
-            read, pooled = choose_rows(going, found, read), choose_rows(going, after, pooled)
+        read, after = network.pooling.steps(outputs, state.pooled)  # (B, H)
+        pooled = choose_rows(some, after, state.pooled)
         raw = network.head(torch.cat([read, network.inputs.static(batch)], 1))  # (B, width)
-        some = batch.lengths > 0
         return Ragged(raw[some], some.long()), ManyToOneState(layers, pooled)
 
 
