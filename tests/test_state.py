@@ -84,9 +84,6 @@ NAMES = [["builtins", "list"], ["builtins", "tuple"], ["os", "system"], ["not.im
 
 
 @pytest.mark.parametrize("named", NAMES, ids=str)
-@pytest.mark.parametrize(
-    "named", [["builtins", "list"], ["os", "system"], ["not.imported", "Pair"], ["builtins", "tuple"]]
-)
 def test_a_file_brings_no_class_into_use(named):
     assert "not" not in sys.modules
     with pytest.raises(ArtifactError, match="a state of a class in use"):

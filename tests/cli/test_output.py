@@ -105,6 +105,8 @@ def test_ctrl_c_is_one_line_and_130(
     module = sys.modules[f"unrolled.cli.{command}"]
     if command == "fit":
         monkeypatch.setattr(module, "_command", lambda *_: interrupted)
+    elif command == "serve":
+        monkeypatch.setattr(module, "serve_command", lambda: interrupted)
     else:
         monkeypatch.setattr(module, command, interrupted)
     asked = [command, "language"] if command == "fit" else [command]

@@ -70,6 +70,7 @@ def test_recomputing_does_not_make_everything_fit(network, monkeypatch):
     ids=["short sequences", "truncated", "on a GPU"],
 )
 def test_where_no_layer_recomputes_the_estimate_counts_every_step(network, lengths, given, monkeypatch):
+    monkeypatch.setattr(memory_estimate, "choose_device", torch.device)  # as if there were a GPU
     found = estimate_memory(network, examples(*lengths), options(**given))
     monkeypatch.setattr(recompute, "BUDGET", 2**30)
     assert found == estimate_memory(network, examples(*lengths), options(**given))
