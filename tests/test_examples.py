@@ -44,7 +44,8 @@ FEWER: dict[str, dict[str, int]] = {
 }
 
 
-LONG = {"captions", "characters", "damped_sine", "echo", "rectangles", "running_sum", "speakers", "sums", "voices"}
+LONG = {"captions", "characters", "damped_sine", "echo", "next_place", "next_product", "rectangles", "running_sum",
+        "speakers", "strokes", "sums", "voices"}  # fmt: skip
 UPDATES = 5
 
 

@@ -37,7 +37,10 @@ def recommended(user="who", item="what", feature="price"):
     return model.fit(rows, **FAST).predict(rows, k=2).rows()
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICK = ("", "a b", 'a"b', "row number", "seconds", "index")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in NAMES])
 def test_any_name_gives_the_same_model(name):
     np.testing.assert_array_equal(classified(name), classified("text"))
     want = forecast()

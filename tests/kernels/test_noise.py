@@ -127,7 +127,7 @@ def test_outputs_states_and_gradients_equal_the_exact_reference(machine, name, k
 
 
 @pytest.mark.parametrize("machine", available(), ids=lambda machine: machine.name)
-@pytest.mark.parametrize("name", ["lstm", "elman"])
+@pytest.mark.parametrize("name", ["lstm", pytest.param("elman", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", NOISES)
 @random_runs
 @settings(max_examples=6, deadline=None)

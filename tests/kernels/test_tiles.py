@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, look_beyond, on, random_runs
+from kernels.tile_checks import NAMES, a_cell, a_state, cells, check, few_cells, look_beyond, on, random_runs
 from random_sequences import everything, noise, some_lengths, some_ragged
 from unrolled.cells.base import Cell
 from unrolled.cells.registry import make_cell
@@ -44,7 +44,7 @@ def test_blocks_of_any_size_say_the_same(machine, name, block_values, monkeypatc
 
 
 @machines
-@cells
+@few_cells
 def test_two_thousand_steps_are_as_exact_as_two(machine, name):
     cell = a_cell(name, 4, 16, scale=0.01)
     check(machine, cell, some_ragged([2000, 3], 4, dtype=torch.float32), a_state(cell, 2))

@@ -24,7 +24,11 @@ TOLERANCE = 2e-6
 # how many times the largest of torch's own errors in float32, as one of them may be small by chance: a factor close
 # to 1 is itself rounded, 2,000 times; a small deviation that is divided by enlarges every rounding
 AMPLIFIES = {"LinearRecurrence": 2, "LayerNormLSTM": 10, "LayerNormGRU": 10}
+QUICK = ("lstm", "gru", "elman")
 cells = pytest.mark.parametrize("name", NAMES)
+few_cells = pytest.mark.parametrize(  # the others are slow tests
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in NAMES]
+)
 random_runs = given(
     lengths=some_lengths(min_size=1, max_size=9, longest=9).filter(any),
     sizes=st.tuples(st.integers(1, 40), st.integers(1, 70)),
