@@ -22,7 +22,7 @@ from unrolled.serving.service import open_service
 from unrolled.serving.settings import Settings
 
 APPLICATION = "unrolled.serving.application:from_environment"
-LOOP = "unrolled.serving.event_loop:Loop"
+LOOP = "unrolled.serving.event_loop:BurstLoop"
 SEND_BUFFER = 1 << 18  # bytes that the kernel buffers for a client that does not read
 UNSENT = 1 << 14  # of those, the bytes that may be not yet sent, where the kernel supports this limit
 
