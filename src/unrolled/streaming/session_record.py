@@ -23,7 +23,7 @@ class Session(NamedTuple):
 
     Args:
         state: of the stream.
-        heard: remembered event ids, see `unrolled.streaming.event_ids.Window`.
+        heard: remembered event ids, see `unrolled.streaming.event_ids.IdWindow`.
     """
 
     state: StreamState

@@ -37,7 +37,7 @@ class MemoryStore:
         >>> store.commit([Write("ada", b"other", None, version=2)], None, model)  # somebody else wrote since
         [False]
         >>> store.load(["ada", "bob"], None, model)
-        [Found(value=b'state', version=1), None]
+        [Stored(value=b'state', version=1), None]
     """
 
     counts_at_once = True

@@ -64,7 +64,7 @@ class SQLiteStore:
         >>> store.commit([Write("ada", b"state", None, version=1)], None, model)
         [True]
         >>> store.load(["ada", "bob"], None, model)
-        [Found(value=b'state', version=1), None]
+        [Stored(value=b'state', version=1), None]
         >>> store.close()
     """
 
