@@ -15,6 +15,7 @@ MONTHS = [dt.date(2021 + count // 12, count % 12 + 1, 1) for count in range(36)]
 QUARTERS = MONTHS[::3]
 HALVES = MONTHS[::6]
 WEEKS = [dt.date(2023, 1, 2) + dt.timedelta(weeks=count) for count in range(110)]
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 ITALIAN = ("lun", "mar", "mer", "gio", "ven", "sab", "dom")
 WEEKDAYS = ("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So")
 NAMES = {
@@ -58,6 +59,15 @@ WRITTEN = {
     "week, year": (WEEKS, lambda day: "Week {1}, {0}".format(*week(day))),
     "week numbers": (WEEKS, lambda day: week(day)[0] * 100 + week(day)[1]),
     "span of days": (WEEKS, lambda day: f"{day} - {day + dt.timedelta(days=6)}"),
+    "Roman quarters": (QUARTERS, lambda day: f"{ROMAN[day.month // 3]}/{day.year}"),
+    "Polish quarters": (QUARTERS, lambda day: f"{ROMAN[day.month // 3]} kw. {day.year}"),
+    "years and Roman quarters": (QUARTERS, lambda day: f"{day.year}-{ROMAN[day.month // 3]}"),
+    "Roman months": (MONTHS, lambda day: f"{ROMAN[day.month - 1]}.{day.year}"),
+    "days and Roman months": (DAYS, lambda day: f"{day.day}.{ROMAN[day.month - 1]}.{day.year}"),
+    "quarters of short years": (QUARTERS, lambda day: f"{day:%y}Q{1 + day.month // 3}"),
+    "halves of short years": (HALVES, lambda day: f"{day:%y}H{1 + day.month // 7}"),
+    "months after colons": (MONTHS, lambda day: f"{day.year}:{day.month:02}"),
+    "days of years in SDMX": (DAYS, lambda day: f"{day:%Y-D%j}"),
     "months as decimals": (MONTHS, lambda day: float(f"{day.year}.{day.month:02}")),
     "months as turned decimals": (MONTHS, lambda day: float(f"{day.month}.{day.year}")),
     "months as text of decimals": (MONTHS, lambda day: f"{day.month:02}.{day.year}"),
@@ -66,6 +76,16 @@ WRITTEN = {
     "days in digits": (DAYS, lambda day: int(f"{day:%d%m%Y}")),
     "American days in digits": (DAYS, lambda day: f"{day:%m%d%Y}"),
     "hours in digits": (HOURS, lambda time: int(f"{time:%Y%m%d%H}")),
+    "milliseconds in digits": (HOURS, lambda time: int(f"{time:%Y%m%d%H%M%S}250") - 250),
+    "milliseconds in digits of text": (HOURS, lambda time: f"{time:%Y%m%d%H%M%S}000"),
+    "blanks after points": (DAYS, lambda day: f"{day.day}. {day.month}. {day.year}"),
+    "Japanese clock": (HOURS, lambda time: f"{time.year}年{time.month}月{time.day}日 {time.hour}時00分"),
+    "Chinese halves of the day": (HOURS, lambda time: f"{time:%Y/%m/%d} {'上下'[time.hour > 11]}午{time:%I:%M:%S}"),
+    "Korean halves of the day": (HOURS, lambda time: f"{time:%Y. %m. %d.} 오{'전후'[time.hour > 11]} {time:%I:%M:%S}"),
+    "German halves of the day": (HOURS, lambda time: f"{time:%d.%m.%Y %I:%M} "
+                                                     f"{('vorm.', 'nachm.')[time.hour > 11]}"),
+    "Greek halves of the day": (HOURS, lambda time: f"{time:%d/%m/%Y %I:%M} {'πμ'[time.hour > 11]}.μ."),
+    "Arabic digits": (DAYS, lambda day: f"{day}".translate({48 + n: 0x0660 + n for n in range(10)})),
     "Spanish halves of the day": (HOURS, lambda time: f"{time:%d/%m/%Y %I:%M} {'ap'[time.hour > 11]}. m."),
     "French hours": (HOURS, lambda time: f"{time:%d/%m/%Y %Hh%M}"),
     "German hours": (HOURS, lambda time: f"{WEEKDAYS[time.weekday()]}. {time:%d.%m.%Y %H:%M} Uhr"),
@@ -132,6 +152,10 @@ REFUSED = {
     "ticks": ([638_396_640_000_000_000 + 36_000_000_000 * count for count in range(9)], "ticks of .NET"),
     "spreadsheet mixed the order": ([f"{day:%d/%m/%Y}" if day.day < 13 else f"{day:%m/%d/%Y}" for day in DAYS],
                                     "days and months in one order"),
+    "fiscal quarters": ([f"FY{day.year}-Q{1 + day.month // 3}" for day in QUARTERS], "the first day of each quarter"),
+    "quarters of fiscal years": ([f"Q{1 + day.month // 3}FY{day:%y}" for day in QUARTERS], "the first day of each"),
+    "Roman quarters or months": (["I/2024", "II/2024", "III/2024"], "write quarters as 2024-Q1, or months as 2024-01"),
+    "weeks like months": ([f"2024-{week:02}" for week in range(1, 53)], 'write weeks as 2024-W05'),
     "periods of a ledger": ([f"{day.month:03}.{day.year}" for day in MONTHS], "name the format with time_format="),
 }  # fmt: skip
 

@@ -113,7 +113,8 @@ READING = {
     "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
     "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
     "time_format": "format of the timestamps, such as %d.%m.%y (default: recognised)",
-    "unit": "what timestamps that are numbers count: s, ms, us, ns, days, excel, or number if they are no times",
+    "unit": "what timestamps that are numbers count: s, ms, us, ns, days, excel, 's since 1960-01-01' and the like, or "
+    "number if they are no times",
     "zone": "zone of the timestamps, such as Europe/Berlin",
 }
 SWITCHES = {

@@ -7,7 +7,12 @@ _YEARS = (1900, 2100)
 _MONTHS, _WEEKS, _DAYS_OF_YEAR = 12, 53, 366
 _QUARTERS = 6  # periods of a year that one digit may count
 _FEW = 6  # numbers; fewer have the digits of months by chance
-_DAY_LENGTHS = {8: 1, 10: 10**2, 12: 10**4, 14: 10**6}  # digits, and the size of those after the day
+_OTHER_YEARS = (  # the years of 1900 to 2100 in other calendars
+    (2443, 2643, "the Buddhist calendar, in which 2567 is 2024"),
+    (1279, 1530, "the Persian or the Islamic calendar"),
+    (90, 140, "the Republic of China, in which 113 is 2024"),
+)
+_DAY_LENGTHS = {8: 1, 10: 10**2, 12: 10**4, 14: 10**6, 17: 10**9}  # digits, and the size of those after the day
 
 
 def digits_writing(numbers: pl.Series) -> str:
@@ -104,6 +109,28 @@ def short_dates(numbers: pl.Series) -> str:
     return ""
 
 
+def other_years(numbers: pl.Series) -> str:
+    """Return the calendar of whole numbers that may all be days or months of another calendar; "" for others.
+
+    Example:
+        >>> other_years(pl.Series([25670130, 25670131, 25670201])), other_years(pl.Series([25670199]))
+        ('the Buddhist calendar, in which 2567 is 2024', '')
+    """
+    known = numbers.drop_nulls().unique()
+    if len(known) < 2:
+        return ""
+    for first, last, name in _OTHER_YEARS:
+        for size in (10_000, 100):
+            year, rest = known // size, known % size
+            month, day = (rest // 100, rest % 100) if size > 100 else (rest, rest * 0 + 1)
+            real = month.is_between(1, _MONTHS) & day.is_between(1, 32) & year.is_between(first, last)
+            # a counter that passes a month has other digits as well; a single one has them by chance
+            enough = (size > 100 and month.n_unique() > 1) or (first > 1000 and year.n_unique() > 1)
+            if enough and real.all():
+                return name
+    return ""
+
+
 def periods_of_years(numbers: pl.Series) -> tuple[int, int] | None:
     """Return two neighbours at a turn of the year, if numbers may count months, weeks, days or quarters of years.
 
@@ -137,6 +164,8 @@ def periods_of_years(numbers: pl.Series) -> tuple[int, int] | None:
 
 def _clock(clock: pl.Series, size: int) -> pl.Series:
     """Return which of the digits after the day are an hour, with its minute and second, (N,)."""
+    if size == _DAY_LENGTHS[17]:  # milliseconds at the end
+        clock, size = clock // 1000, _DAY_LENGTHS[14]
     hour, rest = clock // max(1, size // 100), clock % max(1, size // 100)
     minute, second = (rest // 100, rest % 100) if size == _DAY_LENGTHS[14] else (rest, rest * 0)
     return (hour <= 24) & (minute < 60) & (second < 60) if size > 1 else hour >= 0

@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from unrolled.data.time_digits import decimal_months, digits_writing, lost_zeros, padded, periods_of_years, short_dates
+from unrolled.data.time_digits import decimal_months, digits_writing, padded
+from unrolled.data.time_doubts import refuse_doubt, refuse_other_start
+from unrolled.data.time_epochs import PER_SECOND
 from unrolled.data.time_formats import by_format
 from unrolled.data.time_grammar import DAY_FIRST, MONTH_FIRST, SHORT_MONTHS
-from unrolled.data.time_numbers import PER_SECOND, finite, refuse_other_unit, times_of, unit_of, usual
+from unrolled.data.time_numbers import finite, refuse_other_unit, times_of, unit_of, usual
 from unrolled.data.time_options import NUMBER, TimeOptions
+from unrolled.data.time_remedies import refuse_odd_years
 from unrolled.data.time_steps import refuse_swapped
 from unrolled.data.time_texts import Hints, blank, read_texts
 from unrolled.data.time_zones import local_midnights, placed, single_place, unified
@@ -205,6 +208,8 @@ def read_times(
     )
     if form.kind != NUMBER and chosen.time_format is None and chosen.day_first is None:
         refuse_swapped(times, group)
+    if form.kind != NUMBER and chosen.time_format is None and chosen.unit is None:
+        refuse_odd_years(times, values)
     for name in ("zone", "time_format", "day_first"):
         if form.kind == NUMBER and getattr(chosen, name) is not None:
             raise DataError(
@@ -257,9 +262,12 @@ def _numbers(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tup
         if texts is not None:
             return _texts(texts[0], replace(hints, writing=texts[1]), group)
     unit = hints.unit or unit_of(values)
+    known = finite(values)
     if unit == NUMBER:
-        _refuse_doubt(values)
+        refuse_doubt(values, known, _digits(known))
         return values, TimeForm("number")
+    if hints.unit is None:
+        refuse_other_start(values, known, unit)
     return _formed(unified(times_of(values, unit), hints.zone, group), hints, unit=unit)
 
 
@@ -273,30 +281,6 @@ def _of_digits(known: pl.Series, hints: TimeForm) -> tuple[pl.Series, str] | Non
         return digits.cast(pl.String), hints.writing
     writing = hints.writing if hints.writing in DIGITS else digits_writing(digits)
     return (padded(digits, writing), writing) if writing else None
-
-
-def _refuse_doubt(values: pl.Series) -> None:
-    """Refuse numbers that may be dates, where nothing says so.
-
-    Raises:
-        DataError: a day or a month of a year of two digits, or periods that are counted within years.
-    """
-    known = finite(values)
-    digits = _digits(known)
-    doubt, option = "", "write them as dates"
-    if digits is None:
-        if known.null_count() < len(known) and lost_zeros(known):
-            doubt, option = "months or quarters of years, of which 2024.10 and 2024.1 are one", "give them as text"
-    elif short := short_dates(digits):
-        doubt, option = "a day of a year of two digits", f'give time_format="{short}"'
-    elif turn := periods_of_years(digits):
-        doubt = f"a period of a year: after {turn[0]} comes {turn[1]}"
-    if doubt:
-        raise DataError(
-            message(f"column {values.name!r}", expected="times with a year of four digits, or numbers",
-                    received=f"{_shown(values)}, which may be {doubt}",
-                    remedy=f'{option}, or give unit="number" if these are no times')
-        )  # fmt: skip
 
 
 def _digits(known: pl.Series) -> pl.Series | None:

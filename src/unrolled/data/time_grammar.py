@@ -29,9 +29,10 @@ _BETWEEN = r"(?:\s*[t,;_]\s*|\s+(?:at\s+)?)"
 _AFTER = rf"{_CLOCK}{_ZONE}{_PLACE}{_NAMED}{_NOTE}"
 _TAIL = rf"(?:{_BETWEEN}{_AFTER})?"
 _COMPACT_TAIL = (
-    r"(?:[t\s_-]?(?<hour>\d{2})(?::?(?<minute>\d{2})(?::?(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?)?"
+    r"(?:[t\s_-]?(?<hour>\d{2})(?::?(?<minute>\d{2})(?::?(?<second>\d{2})(?:[.,]?(?<fraction>\d{1,9}))?)?)?"
     rf"{_ZONE}{_PLACE}{_NAMED})?"
 )
+_PART = r"(?:\s?[-/.]\s?| )"  # of 31/01/2024
 _DAY = r"(?<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?<year>\d{4}|\d{2})"
 _WEEK = r"(?:w|kw|cw|wk\.?|week|woche|(?:calendar\s)?week)"
@@ -64,7 +65,7 @@ WRITINGS = (
              rf"(?<year>\d{{4}})[-/.:年년]\s?(?<month>\d{{1,2}})[-/.:月월]\s?(?<day>\d{{1,2}})[日일.]?(?:(?:{_BETWEEN}|-){_AFTER})?"),
     _writing("2024 01 31", rf"(?<year>\d{{4}}) (?<month>\d{{2}}) (?<day>\d{{2}}){_TAIL}"),
     _writing("20240131", rf"(?<year>\d{{4}})(?<month>\d{{2}})(?<day>\d{{2}}){_COMPACT_TAIL}"),
-    _writing(THREE_NUMBERS, rf"{_WEEKDAY}(?<a>\d{{1,2}})[-/. ](?<b>\d{{1,2}})[-/. ](?<c>\d{{4}}|\d{{2}}){_TAIL}"),
+    _writing(THREE_NUMBERS, rf"{_WEEKDAY}(?<a>\d{{1,2}}){_PART}(?<b>\d{{1,2}}){_PART}(?<c>\d{{4}}|\d{{2}}){_TAIL}"),
     _writing("31012024", r"(?<a>\d{2})(?<b>\d{2})(?<c>(?:19|20)\d{2})"),
     _writing("10:00 31/01/2024",
              rf"{_CLOCK}{_ZONE}{_NAMED}[\s,]+(?<a>\d{{1,2}})[-/.](?<b>\d{{1,2}})[-/.](?<c>\d{{4}}|\d{{2}})"),
@@ -79,21 +80,22 @@ WRITINGS = (
     _writing("W05 2024", rf"{_WEEK}[\s.]*(?<week>\d{{1,2}})[-/.,\s]+(?<year>\d{{4}})"),
     _writing("Jan 2024", rf"{_NAME}[-/.,'\s]*{_YEAR}"),
     _writing("2024 Jan", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}"),
-    _writing("2024 Q1", rf"(?<year>\d{{4}})[-/.:\s]*{_QUARTER}\s?(?<quarter>[1-4])"),
+    _writing("2024 Q1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_QUARTER}\s?(?<quarter>[1-4])"),
     _writing("Q1 2024", rf"{_QUARTER}\s?(?<quarter>[1-4])[-/.:,'\s]*{_YEAR}"),
     _writing("1Q2024", rf"(?<quarter>[1-4]){_NUMBERED}{_QUARTER}[-/.:,'\s]*{_YEAR}"),
-    _writing("2024 H1", rf"(?<year>\d{{4}})[-/.:\s]*{_HALF}\s?(?<halfyear>[12])"),
+    _writing("2024 H1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_HALF}\s?(?<halfyear>[12])"),
     _writing("H1 2024", rf"{_HALF}\s?(?<halfyear>[12])[-/.:,'\s]*{_YEAR}"),
     _writing("1H2024", rf"(?<halfyear>[12]){_NUMBERED}{_HALF}[-/.:,'\s]*{_YEAR}"),
     _writing(SEASON, r"(?:fy\s?)?(?<year>\d{4})[-/](?<next>\d{4}|\d{2})"),
     _writing("2024-01", r"(?<year>\d{4})(?:[-/.\s年]|-?m)(?<month>\d{1,2})月?"),
+    _writing("2024:01", r"(?<year>(?:19|20)\d{2}):(?<month>\d{2})"),
     _writing("01/2024", r"(?<month>\d{1,2})[-/.\s](?<year>\d{4})"),
     _writing("202401", r"(?<year>(?:19|20)\d{2})(?<month>\d{2})"),
     _writing("012024", r"(?<month>0[1-9]|1[0-2])(?<year>(?:19|20)\d{2})"),
-    _writing("2024-031", r"(?<year>\d{4})-(?<ordinal>\d{3})" + _TAIL),
+    _writing("2024-031", r"(?<year>\d{4})-d?(?<ordinal>\d{3})" + _TAIL),
     _writing("1950s", r"(?<year>\d{3}0)s"),
     _writing("FY2024", rf"fy\s?'?{_YEAR}"),
-    _writing("2024", r"(?<year>\d{4})"),
+    _writing("2024", r"(?<year>\d{4})(?:-?a1)?"),
 )  # fmt: skip
 _WEEKS = _writing("202453", r"(?<year>(?:19|20)\d{2})(?<week>[0-5]\d)")  # read only where the digits turn as weeks do
 _SHORT_MONTHS = _writing(SHORT_MONTHS, r"(?<year>\d{4})\.(?<month>\d{1,2})")

@@ -4,16 +4,12 @@ from typing import NamedTuple
 
 import polars as pl
 
+from unrolled.data.time_epochs import PER_SECOND, WORDS, counted
 from unrolled.data.time_options import NUMBER
 from unrolled.errors import DataError, message
 
 _1990, _2100 = 631_152_000, 4_102_444_800  # in seconds since 1970
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _SHARE = 0.9  # share of values that look like times, from which on the others are refused
-_DAY = 86_400_000_000
-_SPREADSHEET = -25_569  # days from 1970 to the first day of a spreadsheet, 1899-12-30
-_TICKS = (631_139_040_000_000_000, 662_695_776_000_000_000)  # 100 ns since the year 1, in the years 2001 to 2100
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 
 
@@ -57,8 +53,6 @@ def unit_of(values: pl.Series) -> str:
         fits = known.is_between(_1990 * size, _2100 * size).fill_null(False)
         hits = int(fits.sum())
         if hits and hits == count:
-            if unit == "ns" and bool(known.is_between(*_TICKS).fill_null(True).all()):
-                raise _like_ticks(values)
             return unit
         if hits:
             rows[unit], inside = int(fits.arg_max() or 0), inside + hits
@@ -67,57 +61,39 @@ def unit_of(values: pl.Series) -> str:
     (unit, row), *others = sorted(rows.items(), key=lambda found: found[1])
     if others:
         other, place = others[0]
-        received = (
-            f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place} ({_NAMES[other]})"
-        )
+        received = f"{values[row]} in row {row} ({WORDS[unit]}) beside {values[place]} in row {place} ({WORDS[other]})"
     else:
         odd = ~known.is_between(_1990 * PER_SECOND[unit], _2100 * PER_SECOND[unit])
         place = int(odd.fill_null(False).arg_max() or 0)
-        received = f"{values[row]} in row {row} ({_NAMES[unit]}) beside {values[place]} in row {place}"
+        received = f"{values[row]} in row {row} ({WORDS[unit]}) beside {values[place]} in row {place}"
     raise DataError(
         message(f"column {values.name!r}", expected="times since 1970 in one unit", received=received,
                 remedy='write missing times as null, or give unit="number" if these are no times')
     )  # fmt: skip
 
 
-def _like_ticks(values: pl.Series) -> DataError:
-    row = int(values.is_not_null().arg_max() or 0)
-    return DataError(
-        message(f"column {values.name!r}", expected="times since 1970 in one unit",
-                received=f"{values[row]} in row {row}, which may be ticks of .NET since the year 1",
-                remedy='write them as dates, or give unit="ns" for nanoseconds since 1970')
-    )  # fmt: skip
-
-
 def times_of(values: pl.Series, unit: str) -> pl.Series:
-    """Return numbers of a unit as dates, or as datetimes: in UTC, or without a zone if the unit is days.
+    """Return numbers of a unit as datetimes in UTC, or, if they do not count since 1970 in seconds, without a zone.
 
     Raises:
         DataError: a number outside the years 1 to 9999; the message shows the row.
     """
     known = finite(values).rename(values.name)
-    if unit in PER_SECOND:
-        seconds = known.cast(pl.Float64) / PER_SECOND[unit]
-    else:
-        days = known.cast(pl.Float64) + (_SPREADSHEET if unit == "excel" else 0)
-        seconds = days * 86_400
-    wrong = ~seconds.is_between(_FIRST, _LAST)
+    if unit not in PER_SECOND:
+        return counted(known, unit)
+    size = PER_SECOND[unit]
+    wrong = ~(known.cast(pl.Float64) / size).is_between(_FIRST, _LAST)
     if wrong.any():
         row = int(wrong.fill_null(False).arg_max() or 0)
-        meaning = f"{_NAMES[unit]} since 1970" if unit in _NAMES else "days of the years 1 to 9999"
+        meaning = f"{WORDS[unit]} since 1970"
         raise DataError(message(f"column {values.name!r}", expected=meaning, received=f"{values[row]} in row {row}"))
-    if unit in PER_SECOND:
-        size = PER_SECOND[unit]
-        whole = known.dtype.is_integer()
-        ticks = (
-            known.cast(pl.Int64) * (10**6 // size) if whole and size <= 10**6
-            else known.cast(pl.Int64) // (size // 10**6) if whole
-            else (known.cast(pl.Float64) * (10**6 / size)).round()
-        )  # fmt: skip
-        return ticks.cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    ticks = (seconds * 1e3).round().cast(pl.Int64) * 1000  # a day's fraction is exact to about a millisecond
-    moments = ticks.cast(pl.Datetime("us"))
-    return moments.cast(pl.Date) if bool((ticks % _DAY == 0).all()) else moments
+    whole = known.dtype.is_integer()
+    ticks = (
+        known.cast(pl.Int64) * (10**6 // size) if whole and size <= 10**6
+        else known.cast(pl.Int64) // (size // 10**6) if whole
+        else (known.cast(pl.Float64) * (10**6 / size)).round()
+    )  # fmt: skip
+    return ticks.cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def refuse_other_unit(values: pl.Series, unit: str) -> None:
@@ -127,6 +103,6 @@ def refuse_other_unit(values: pl.Series, unit: str) -> None:
     found = unit_of(values)
     if found not in (unit, NUMBER):
         raise DataError(
-            message(f"column {values.name!r}", expected=f"{_NAMES[unit]} since 1970, as in training",
-                    received=f"{values.drop_nulls()[0]}, which looks like {_NAMES[found]}")
+            message(f"column {values.name!r}", expected=f"{WORDS[unit]} since 1970, as in training",
+                    received=f"{values.drop_nulls()[0]}, which looks like {WORDS[found]}")
         )  # fmt: skip

@@ -5,10 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from unrolled.data.time_epochs import EXAMPLE, NAMED, PER_SECOND, count_of
 from unrolled.errors import OptionError, message, unknown
 
 NUMBER = "number"  # the unit of numbers that are no times
-UNITS = ("s", "ms", "us", "ns", "days", "excel", NUMBER)
+UNITS = (*PER_SECOND, *NAMED, NUMBER)
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")  # shown beside an unknown zone
 
 
@@ -19,7 +20,8 @@ class TimeOptions:
     Args:
         day_first: whether 01/02/2021 is February 1 (True) or January 2 (False); None: decided by all values.
         time_format: the format of texts, in the letters of Python's strptime, such as "%d.%m.%y"; None: recognised.
-        unit: what numbers count: "s", "ms", "us", "ns" or "days" since 1970, days of a spreadsheet ("excel"), or
+        unit: what numbers count: "s", "ms", "us", "ns" or "days" since 1970, days of a spreadsheet ("excel"), "julian"
+            days, "matlab" days, a unit and its start, such as "s since 1960-01-01" or "months since 1960-01-01", or
             "number" for numbers that are no times; None: decided by all values.
         zone: the zone of the column, such as "Europe/Berlin": times without a zone are local times there, others are
             converted to it; None: as in the values.
@@ -40,8 +42,8 @@ class TimeOptions:
     def __post_init__(self) -> None:
         if not (self.day_first is None or isinstance(self.day_first, bool)):
             raise OptionError(message("day_first", expected="True, False or None", received=self.day_first))
-        if self.unit is not None and self.unit not in UNITS:
-            raise unknown("unit", str(self.unit), UNITS)
+        if self.unit is not None and self.unit not in UNITS and count_of(str(self.unit)) is None:
+            raise unknown("unit", str(self.unit), (*UNITS, EXAMPLE))
         if self.time_format is not None and "%" not in str(self.time_format):
             raise OptionError(
                 message("time_format", expected="a format of strptime, such as '%d.%m.%Y'", received=self.time_format)

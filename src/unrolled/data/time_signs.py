@@ -5,7 +5,8 @@ import polars as pl
 _ODD = r"[^\x00-\x7F]|^\s*[\[\"']"
 _NOTHING = ("\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\ufeff", "\u202a", "\u202c")  # Windows copies these
 _DASHES = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
-_WIDE = tuple(chr(0xFF10 + digit) for digit in range(10))  # digits as East Asian keyboards write them
+_ZEROS = (0xFF10, 0x0660, 0x06F0, 0x0966, 0x09E6, 0x0E50)  # of East Asia, Arabic, Persian, Hindi, Bengali, Thai
+_OTHER_DIGITS = tuple(chr(zero + digit) for zero in _ZEROS for digit in range(10))
 _AROUND = r"^\s*(?:\[(.*)\]|\"(.*)\"|'(.*)')\s*$"
 _CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[AaPp][Mm])?"
 _TO = r"(?:-|to|bis|until)"
@@ -28,8 +29,8 @@ def plain_signs(values: pl.Series, sample: pl.Series) -> pl.Series:
     """
     if not sample.str.contains(_ODD).any():
         return values
-    signs = [*_NOTHING, *_DASHES, *_WIDE]
-    plain = [*[""] * len(_NOTHING), *["-"] * len(_DASHES), *(str(digit) for digit in range(10))]
+    signs = [*_NOTHING, *_DASHES, *_OTHER_DIGITS]
+    plain = [*[""] * len(_NOTHING), *["-"] * len(_DASHES), *(str(digit) for _ in _ZEROS for digit in range(10))]
     values = values.str.replace_many(signs, plain)
     inside = values.str.extract_groups(_AROUND).struct.unnest()
     return inside.select(pl.coalesce(*inside.columns, pl.lit(values))).to_series().alias(values.name)

@@ -1,6 +1,5 @@
 """Texts as times: one way of writing is chosen that reads all of a column; doubt about the order is refused."""
 
-import re
 from typing import NamedTuple
 
 import polars as pl
@@ -20,7 +19,9 @@ from unrolled.data.time_grammar import (
     parts_of,
     writings_of,
 )
+from unrolled.data.time_remedies import refuse_eras, remedy_of
 from unrolled.data.time_signs import plain_signs, starts_of_spans
+from unrolled.data.time_spellings import usual_spelling
 from unrolled.data.time_steps import steps_of
 from unrolled.errors import DataError, message
 
@@ -34,7 +35,6 @@ _MINUTE = 60_000_000  # microseconds
 _FOUR_DIGITS = 1000  # the first year of four digits
 _EXAMPLES = "times such as 2024-01-31, 2024-01-31 12:00, 31.01.2024 or Jan 2024"
 _MOST_DAYS = 12  # more different numbers than this are days rather than years
-_NO_DATE = r"\s*(?:\d+ days?,? )?[+-]?\d{1,4}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?\s*|P\d*\w*T?\w*"
 _MISSING = ("", "nat", "nan", "na", "n/a", "null", "none", "-")
 _THIRDS = 3
 
@@ -100,6 +100,9 @@ def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read
     given, order = values, hints.order
     sample = _sample(values)
     values = plain_signs(values, sample)
+    sample = _sample(values) if values is not given else sample
+    refuse_eras(values, sample)
+    values = usual_spelling(values, sample, hints.writing)
     starts = starts_of_spans(values, _sample(values) if values is not given else sample, hints.spans)
     spans, values = starts is not values, starts
     sample = _sample(values) if values is not given else sample
@@ -139,7 +142,7 @@ def read_texts(values: pl.Series, hints: Hints, group: pl.Series | None) -> Read
         likely = f"times with the {order} first, such as {_example(order)}"
     raise DataError(
         message(f"column {values.name!r}", expected=likely, received=f"{given[row]!r} in row {row}",
-                remedy=_remedy(str(given[row]), row))
+                remedy=remedy_of(str(given[row]), row))
     )  # fmt: skip
 
 
@@ -150,15 +153,6 @@ def _writings(sample: pl.Series, known: str) -> list[Writing]:
     if first is None or not sample.str.contains(first.pattern).all():
         return found
     return [first, *(one for one in found if one is not first)]
-
-
-def _remedy(text: str, row: int) -> str:
-    """Return what settles a text that cannot be read; a first row without a digit may be of an unusual format."""
-    if row and not re.search(r"\d", text):
-        return "leave out rows that are no times, such as totals"
-    if re.fullmatch(_NO_DATE, text):
-        return "give the date as well, or the time as a number of hours, minutes or seconds"
-    return "name the format with time_format="
 
 
 def _example(order: str) -> str:
