@@ -127,7 +127,10 @@ def test_six_digits_that_may_be_dates_are_refused_unless_an_option_says_what_the
 
 
 def test_years_of_two_digits_turn_as_in_strptime():
-    assert [day.year for day in read(["31/12/68", "31/12/69"], day_first=True)] == [2068, 1969]
+    assert [day.year for day in read(["31/12/44", "31/12/69"], day_first=True)] == [2044, 1969]
+    assert [day.year for day in read(["31/12/68", "31/12/69"], time_format="%d/%m/%y")] == [2068, 1969]
+    with pytest.raises(DataError, match="'31/12/68' in row 0, which would be the year 2068; write 1968 or 2068"):
+        read(["31/12/68", "31/12/69"], day_first=True)
 
 
 def test_a_month_with_two_digits_may_be_a_day_without_a_year():

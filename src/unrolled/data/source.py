@@ -24,6 +24,7 @@ from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
 from unrolled.errors import DataError, OptionError, lacking, message
 
+_NAMED = 3  # series that a note names
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -136,6 +137,9 @@ class Table(Source):
                 read, self.time_form = times.parse(frame[time], names), times
             else:
                 read, self.time_form = read_times(frame[time], times, names)
+            if self.time_form.zones:
+                shown = ", ".join(f"{name}: {zone}" for name, zone in self.time_form.zones[:_NAMED])
+                self.notes = (f"each series has the days of its own zone ({shown}); times are shown in UTC",)
             frame = frame.with_columns(read)
             frame = frame.sort([time] if group is None else [group, time], maintain_order=True)
             self.report = report_times(frame, time, group)

@@ -19,7 +19,7 @@ from unrolled.data.time_options import NUMBER, TimeOptions
 from unrolled.data.time_remedies import refuse_odd_years
 from unrolled.data.time_steps import refuse_swapped
 from unrolled.data.time_texts import Hints, blank, read_texts
-from unrolled.data.time_zones import local_midnights, placed, single_place, unified
+from unrolled.data.time_zones import local_midnights, placed, single_place, unified, zones_of_midnights, zones_of_series
 from unrolled.errors import ArtifactError, DataError, message
 
 _DIGITS = r"^\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
@@ -49,6 +49,7 @@ class TimeForm:
         language: the language of the names of months, "" for English or none.
         spans: whether texts are spans of time, of which the first one is read.
         learnt: whether this was learnt from a column, and is not what options say.
+        zones: the zone of each series, by its name, if there are several; times are in UTC then.
 
     Example:
         >>> form = learn_form(pl.Series("day", ["13/04/2024", "14/04/2024"]))
@@ -65,6 +66,7 @@ class TimeForm:
     language: str = ""
     spans: bool = False
     learnt: bool = True
+    zones: tuple[tuple[Any, str], ...] = ()
 
     def parse(self, values: pl.Series, group: pl.Series | None = None) -> pl.Series:
         """Return later values as times of this form.
@@ -149,7 +151,9 @@ class TimeForm:
         """Restore what `to_json` returned; ArtifactError for other values."""
         try:
             TimeOptions(time_format=data["time_format"], unit=data["unit"], zone=data["zone"])
-            form = cls(**data)
+            form = cls(**{**data, "zones": tuple((name, zone) for name, zone in data.get("zones", ()))})
+            for _, zone in form.zones:
+                TimeOptions(zone=zone)
         except (KeyError, TypeError, ValueError) as fault:
             raise ArtifactError(
                 message("form of times", expected="what to_json returned", received=str(fault))
@@ -165,6 +169,7 @@ class TimeForm:
             f"the {self.order} first" if self.order else "",
             f"in {self.unit}" if self.unit and self.unit != NUMBER else "",
             f"zone {self.zone}" if self.zone else "",
+            f"of zones such as {self.zones[0][1]}" if self.zones else "",
         ]
         return ", ".join([self.kind, *(note for note in notes if note)])
 
@@ -208,6 +213,8 @@ def read_times(
     )
     if form.kind != NUMBER and chosen.time_format is None and chosen.day_first is None:
         refuse_swapped(times, group)
+    if form.zone == "UTC" and chosen.zone is None and not form.zones:
+        form = replace(form, zones=zones_of_midnights(times, group))
     if form.kind != NUMBER and chosen.time_format is None and chosen.unit is None:
         refuse_odd_years(times, values)
     for name in ("zone", "time_format", "day_first"):
@@ -237,6 +244,8 @@ def _read(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[
     if kind in (pl.Categorical, pl.Enum):
         values, kind = values.cast(pl.String), pl.String()
     if kind == pl.Date or isinstance(kind, pl.Datetime):
+        if kind == pl.Date or kind.time_zone is None:  # type: ignore[attr-defined]
+            _refuse_bare(values, hints.zones)
         return _formed(unified(values, hints.zone, group), hints)
     if kind.is_numeric():
         return _numbers(values, hints, group)
@@ -252,6 +261,13 @@ def _formed(times: pl.Series, hints: TimeForm, **found: Any) -> tuple[pl.Series,
     zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
     kind: Literal["date", "datetime"] = "date" if times.dtype == pl.Date else "datetime"
     return times, TimeForm(kind, time_format=hints.time_format, zone=zone, **found)
+
+
+def _refuse_bare(values: pl.Series, zones: tuple[tuple[Any, str], ...]) -> None:
+    """Refuse times without a zone where the series of training had several."""
+    if zones:
+        expected = "times with an offset, as in training, where series have several zones"
+        raise DataError(message(f"column {values.name!r}", expected=expected, received=_shown(values)))
 
 
 def _numbers(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple[pl.Series, TimeForm]:
@@ -312,11 +328,21 @@ def _texts(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tuple
             values, hints = padded(numbers, writing).alias(values.name), replace(hints, writing=writing)
         known = Hints(hints.order, hints.writing, hints.language, hints.zone, hints.learnt, hints.spans)
         read = read_texts(values, known, group)
+    zones = hints.zones
     if read.offsets is not None:
-        times = placed(read.naive, read.offsets, read.places, hints.zone)
+        if hints.zone is None and not hints.learnt:
+            zones = zones_of_series(read.naive, read.offsets, group)
+        times = placed(read.naive, read.offsets, read.places, hints.zone, bool(zones))
     else:
+        _refuse_bare(values, zones)
         times = unified(read.naive, hints.zone or single_place(read.naive, read.places), group)
-    words = {"writing": read.writing, "order": read.order, "language": read.language, "spans": read.spans}
+    words = {
+        "writing": read.writing,
+        "order": read.order,
+        "language": read.language,
+        "spans": read.spans,
+        "zones": zones,
+    }
     return _formed(times.alias(values.name), hints, **words)
 
 

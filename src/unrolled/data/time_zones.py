@@ -1,5 +1,7 @@
 """Times and their zones: offsets become a zone, local times are placed in one."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -17,7 +19,9 @@ US = pl.Datetime("us")
 _HOURS = (1, 24)  # a change of the clocks skips at most an hour; a change of the date line skips a day
 
 
-def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | None) -> pl.Series:
+def placed(
+    naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | None, several: bool = False
+) -> pl.Series:
     """Return times that bear offsets, in one zone: the given or named one, that of a single offset, or UTC.
 
     Args:
@@ -25,6 +29,7 @@ def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | 
         offsets: minutes east of Greenwich, null where a value bears none.
         places: names of zones that the values bear.
         zone: the zone asked for; times without an offset are local times there.
+        several: whether each series has a zone of its own, so that all together are in UTC.
 
     Raises:
         DataError: times with and without an offset, without a zone asked for; a zone of an unknown name.
@@ -41,9 +46,52 @@ def placed(naive: pl.Series, offsets: pl.Series, places: list[str], zone: str | 
     if zone is not None and bare.any():
         local = localised(naive.set(~bare, None), zone).dt.convert_time_zone("UTC")
         instants = instants.zip_with(~bare, local)
-    if zone is None:
+    if zone is None and several:
+        zone = "UTC"
+    elif zone is None:
         zone = _known_zone(naive, places[0]) if len(places) == 1 else _home(naive, instants, offsets)
     return instants.dt.convert_time_zone(zone)
+
+
+def zones_of_series(naive: pl.Series, offsets: pl.Series, group: pl.Series | None) -> tuple[tuple[Any, str], ...]:
+    """Return the zone of each series by its offsets; nothing if all series are in one, or one has offsets of none.
+
+    Args:
+        naive: datetimes as they are written.
+        offsets: minutes east of Greenwich, null where a value bears none.
+        group: the series of each time; None for a single one.
+
+    Example:
+        >>> days = pl.Series(["2024-01-01"] * 2).str.to_datetime()
+        >>> zones_of_series(days, pl.Series([60, -300]), pl.Series(["Berlin", "New York"]))
+        (('Berlin', 'Etc/GMT-1'), ('New York', 'Etc/GMT+5'))
+    """
+    if group is None or offsets.n_unique() < 2 or group.n_unique() < 2:
+        return ()
+    frame = pl.DataFrame([group.alias("name"), naive.alias("naive"), offsets.alias("offset")]).drop_nulls()
+    found: dict[Any, str] = {}
+    for (name,), part in frame.group_by(["name"], maintain_order=True):
+        offset = part["offset"]
+        zone = zone_of(int(offset[0])) if offset.n_unique() == 1 else None
+        found[name] = zone or home_of_offsets(_instants(part["naive"], offset), offset) or ""
+    distinct = {zone for zone in found.values() if not zone.startswith("Etc/")}
+    alike = len(distinct) == 1 and home_of_offsets(_instants(naive, offsets), offsets) is not None
+    return () if "" in found.values() or len(set(found.values())) < 2 or alike else tuple(found.items())
+
+
+def zones_of_midnights(times: pl.Series, group: pl.Series | None) -> tuple[tuple[Any, str], ...]:
+    """Return the zone of each series of times in UTC that are all midnights of one whose clocks change.
+
+    Args:
+        times: datetimes in UTC.
+        group: the series of each time; None for a single one.
+    """
+    if group is None or group.n_unique() < 2:
+        return ()
+    frame = pl.DataFrame([group.alias("name"), times.alias("time")]).drop_nulls()
+    parts = frame.group_by(["name"], maintain_order=True)
+    found = {name: home_of_midnights(part["time"]) for (name,), part in parts}
+    return tuple((name, zone) for name, zone in found.items() if zone is not None)
 
 
 def _home(naive: pl.Series, instants: pl.Series, offsets: pl.Series) -> str:

@@ -1,5 +1,6 @@
 """Time columns: their reading without options, and a report of repeated and missing times and of the calendar."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,8 +11,9 @@ from unrolled.data.calendars.calendars import Calendars
 from unrolled.data.forks import check_fork
 from unrolled.data.time_forms import read_times
 from unrolled.data.time_moments import to_moments
-from unrolled.data.zone_names import home_of_repeated
+from unrolled.data.zone_names import home_of_repeated, home_of_skipped
 
+_HOUR = dt.timedelta(hours=1)
 _DESCRIBED = 100  # series whose calendars are learnt for the description
 
 
@@ -27,6 +29,7 @@ class TimeReport:
         times: the times of each row, from which the calendar is learnt.
         names: the series of each row; None for a single one.
         clocks: the zone whose clocks, put back in autumn, explain every duplicated timestamp; None for none.
+        skipped: the zone whose clocks, put forward in spring, explain missing hours, and their number; None for none.
     """
 
     duplicates: int
@@ -36,6 +39,7 @@ class TimeReport:
     times: pl.Series = field(default_factory=pl.Series, repr=False, compare=False)
     names: pl.Series | None = field(default=None, repr=False, compare=False)
     clocks: str | None = None
+    skipped: tuple[str, int] | None = None
 
     @cached_property
     def calendar(self) -> str:
@@ -64,6 +68,8 @@ class TimeReport:
         ]
         if self.clocks:
             notes.append(f'give zone="{self.clocks}", whose clocks show them twice')
+        elif self.skipped:
+            notes.append(f'give zone="{self.skipped[0]}" if its clocks skip {self.skipped[1]} missing hours in spring')
         return ", ".join([f"{self.series} series: {self.calendar}", *notes])
 
 
@@ -87,8 +93,20 @@ def report_times(frame: pl.DataFrame, time: str, group: str | None) -> TimeRepor
     return TimeReport(
         duplicates=duplicates,
         clocks=None if twice is None else home_of_repeated(twice.unique()),
+        skipped=_skipped(known, time, group) if naive else None,
         missing=frame[time].null_count(),
         series=1 if group is None else frame[group].n_unique(),
         times=frame[time],
         names=None if group is None else frame[group],
     )
+
+
+def _skipped(known: pl.DataFrame, time: str, group: str | None) -> tuple[str, int] | None:
+    """Return the zone whose clocks explain gaps of an hour between times at most an hour apart, and their number."""
+    gap = pl.col(time).diff() if group is None else pl.col(time).diff().over(group)
+    rows = known.select(pl.col(time), gap.alias("gap")).filter(pl.col("gap") > 0 * _HOUR)
+    usual = rows["gap"].median()
+    if usual is None or usual > _HOUR:  # type: ignore[operator]
+        return None
+    ends = rows.filter(pl.col("gap") == usual + _HOUR)[time]  # type: ignore[operator]
+    return home_of_skipped(known[time], (ends - _HOUR).unique()) if len(ends) else None

@@ -121,6 +121,27 @@ def home_of_repeated(times: pl.Series) -> str | None:
     return None
 
 
+def home_of_skipped(times: pl.Series, missing: pl.Series) -> tuple[str, int] | None:
+    """Return the zone whose clocks, put forward in spring, skip some missing local times, and their number.
+
+    Args:
+        times: all local times, of which none may be skipped.
+        missing: the first local time of each gap.
+
+    Example:
+        >>> times = pl.Series([dt.datetime(2024, 3, 31, hour) for hour in (0, 1, 3, 4)])
+        >>> home_of_skipped(times, pl.Series([dt.datetime(2024, 3, 31, 2)]))
+        ('Europe/Berlin', 1)
+    """
+    for zone in HOMES:
+        skipped = missing.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").null_count()
+        if skipped > missing.null_count():
+            real = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+            if real.null_count() == times.null_count():
+                return zone, skipped - missing.null_count()
+    return None
+
+
 def _hours(times: pl.Series) -> list[int]:
     walls = times.dt.replace_time_zone(None).cast(pl.Datetime("us")).to_physical()
     return (walls % _DAY).unique().to_list()

@@ -9,12 +9,14 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 
 from unrolled.data.calendars.calendar import Calendar, CalendarCounts
-from unrolled.data.calendars.calendar_search import MOST_GRID, infer_calendar, measured
+from unrolled.data.calendars.calendar_search import MOST_GRID, measured
 from unrolled.data.calendars.calendar_words import duration_words, step_words, time_words
 from unrolled.data.calendars.faults import refuse_all, warn_of_faults
 from unrolled.data.calendars.grids import DAY, EvenSteps
 from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_changes import change_words, current_calendar, longer_end
 from unrolled.data.calendars.step_search import SHARE
+from unrolled.data.time_zones import to_wall
 from unrolled.errors import ArtifactError, DataError, message
 
 SPARE_GRID = 100  # places of a grid that a short series may have besides
@@ -49,6 +51,8 @@ class Calendars:
         zone: time zone of new series.
         holidays: public holidays that new series may leave out.
         misfits: the calendars of series of training with times that do not fit, by name; not saved.
+        changes: where the step of a series of training changes, in words, by name; not saved.
+        faults: the faults of series of training with a longer step at the end, which are left out; not saved.
     """
 
     known: list[Calendar] = field(default_factory=lambda: [Calendar(EvenSteps(1), dated=False)])
@@ -56,22 +60,35 @@ class Calendars:
     zone: str = ""
     holidays: Holidays | None = None
     misfits: dict[Any, Calendar] = field(default_factory=dict)
+    changes: dict[Any, str] = field(default_factory=dict)
+    faults: dict[Any, DataError] = field(default_factory=dict)
 
     @classmethod
-    def learn(cls, series: Mapping[Any, np.ndarray], zone: str = "", holidays: Holidays | None = None) -> Self:
+    def learn(
+        cls,
+        series: Mapping[Any, np.ndarray],
+        zone: str = "",
+        holidays: Holidays | None = None,
+        zones: Mapping[Any, str] | None = None,
+    ) -> Self:
         """Learn the calendar of each series.
 
         Args:
             series: distinct times, sorted, datetime64[us] in UTC or numbers, by name.
             zone: time zone of the times, or "".
             holidays: public holidays that series may leave out.
+            zones: time zones of single series, by name; None for none.
+
+        Raises:
+            DataError: times far from all others, or a longer step at the end of every series.
         """
+        local = dict.fromkeys(series, zone) | dict(zones or {})
         found: dict[Any, Calendar] = {}
         totals: dict[Calendar, CalendarCounts] = {}
         count: dict[Calendar, int] = {}
         common: list[Calendar] = []
         for name, times in sorted(series.items(), key=lambda item: len(item[1]) < LONG):  # long series first
-            calendar = _learnt(times, common, zone, holidays)
+            calendar = _learnt(times, common, local[name], holidays)
             if calendar is None:
                 continue
             if calendar.irregular:
@@ -88,7 +105,11 @@ class Calendars:
             known = [Calendar(EvenSteps(DAY if dated else 1), zone, dated=dated)]
         place = {calendar: index for index, calendar in enumerate(known)}
         misfits = {name: calendar for name, calendar in found.items() if calendar.found.outside}
-        return cls(known, {name: place[calendar] for name, calendar in found.items()}, zone, holidays, misfits)
+        faults = {name: fault for name in found if (fault := longer_end(name, series[name], local[name])) is not None}
+        refuse_all(list(faults.values()), len(series))
+        changes = {name: said for name in found if (said := change_words(series[name], local[name]))}
+        places = {name: place[calendar] for name, calendar in found.items()}
+        return cls(known, places, zone, holidays, misfits, changes, faults)
 
     @property
     def common(self) -> Calendar:
@@ -112,8 +133,12 @@ class Calendars:
             times: distinct times, sorted.
 
         Raises:
-            DataError: times at another step than that of the series in training, or of any series for a new one.
+            DataError: times at another step than that of the series in training, or of any series for a new one, or
+                at a longer step at the end.
         """
+        fault = self.faults.get(name) or longer_end(name, times, self.zone)
+        if fault is not None:
+            raise fault
         place = self.places.get(name)
         if place is None:
             return self._of_new(name, times)
@@ -128,12 +153,24 @@ class Calendars:
         off = measured(learnt, times).found.outside > (1 - SHARE) * len(times)
         if not off and not _coarser(learnt, gaps):
             return learnt
-        own = self._inferred(times)
+        own = self._inferred(times, learnt.zone)
         if own.irregular or len(times) < 3:
             return learnt
         if not _same_step(own, learnt):
-            raise _other_step(name, learnt, times, self.zone)
+            raise _other_step(name, learnt, times, learnt.zone)
         return own if off else learnt
+
+    def walls(self, times: np.ndarray, groups: Sequence[tuple[Any, np.ndarray]]) -> np.ndarray:
+        """Return times by the clocks of each series of training, (T,).
+
+        Args:
+            times: of all series, datetime64[us] in UTC or numbers.
+            groups: the name and the rows of each series.
+        """
+        walls = times.copy()
+        for name, rows in groups:
+            walls[rows] = to_wall(times[rows], self.learnt(name).zone) if times.dtype.kind == "M" else times[rows]
+        return walls
 
     def followed(self, series: Sequence[Rows]) -> list[Rows]:
         """Return the series that are at the steps of training, and warn of the others.
@@ -161,7 +198,7 @@ class Calendars:
         common = [calendar.anchored(times[0]) for calendar in self.known[:COMPARED]]
         if len(times) == 1:
             return common[0]
-        own = self._inferred(times)
+        own = self._inferred(times, self.zone)
         if own.irregular:
             refuse_far(name, times)
         like = any(_same_step(own, calendar) for calendar in self._steps)
@@ -176,8 +213,8 @@ class Calendars:
             return own
         raise _other_step(name, self.common, times, self.zone)
 
-    def _inferred(self, times: np.ndarray) -> Calendar:
-        own = infer_calendar(times, self.zone, self.holidays)
+    def _inferred(self, times: np.ndarray, zone: str) -> Calendar:
+        own = current_calendar(times, zone, self.holidays)
         assert own is not None, "two times have a distance"
         return own
 
@@ -238,13 +275,13 @@ def _learnt(times: np.ndarray, common: list[Calendar], zone: str, holidays: Holi
     if len(times) < 2:
         return None
     for calendar in common:
-        if calendar.irregular:
+        if calendar.irregular or calendar.zone != zone:
             continue
         fitted = measured(calendar, times)
         whole = fitted.found.rows == fitted.found.steps or len(times) < LONG
         if whole and not fitted.found.outside and not _coarser(calendar, calendar.gaps(times)):
             return fitted
-    return infer_calendar(times, zone, holidays)
+    return current_calendar(times, zone, holidays)
 
 
 def refuse_far(name: Any, times: np.ndarray) -> None:
@@ -289,7 +326,7 @@ def _same_step(one: Calendar, other: Calendar) -> bool:
 
 
 def _other_step(name: Any, learnt: Calendar, times: np.ndarray, zone: str) -> DataError:
-    own = infer_calendar(times, zone)
+    own = current_calendar(times, zone)
     assert own is not None, "two times have a distance"
     given = (
         f"times {duration_words(own.step[1])} apart" if own.irregular and own.dated else step_words(own.grid, own.dated)

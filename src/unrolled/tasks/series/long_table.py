@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.handed import X
-from unrolled.data.mixtures import MAX_DUPLICATES
+from unrolled.data.mixtures import MAX_DUPLICATES, even_parts
 from unrolled.data.source import Source, Table, as_table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.unnamed_times import ask_for_time
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
-from unrolled.reading_report import note
+from unrolled.reading_report import UnrolledWarning, note
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
 _ROW = "\0row"  # a name that no column of a user has
@@ -119,14 +119,37 @@ def _refuse_mixture(source: Table, target: str) -> None:
                 remedy=remedy,
             )
         )
-    if repeated and source.report and source.report.clocks:
-        zone = source.report.clocks
+    _warn_of_clocks(source, repeated)
+    column = "" if source.group is not None or source.time is None else even_parts(source.frame, source.time, target)
+    if column:
         warnings.warn(
-            f"column {source.time!r}: the last of two rows is kept for {repeated} times that the clocks of {zone} show "
-            f'twice in autumn; give zone="{zone}" to keep both',
+            f"rows are read as one series, but column {column!r} separates them into series of even steps; give "
+            f"group={column!r} if they are several series",
+            UnrolledWarning,
             stacklevel=3,
         )
     note("rows left out", repeated)
+
+
+def _warn_of_clocks(source: Table, repeated: int) -> None:
+    """Warn of local times without a zone that the clocks show twice in autumn, or skip in spring."""
+    report = source.report
+    if report is None:
+        return
+    if repeated and report.clocks:
+        text = (
+            f"the last of two rows is kept for {repeated} times that the clocks of {report.clocks} show twice in "
+            f'autumn; give zone="{report.clocks}" to keep both'
+        )
+    elif report.skipped:
+        zone, hours = report.skipped
+        text = (
+            f"hours without rows that the clocks of {zone} skip in spring: {hours}; give "
+            f'zone="{zone}" if these are local times there, so that none is filled in'
+        )
+    else:
+        return
+    warnings.warn(f"column {source.time!r}: {text}", stacklevel=4)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:

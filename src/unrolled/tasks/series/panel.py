@@ -15,6 +15,7 @@ from unrolled.data.calendars.calendar_search import MOST_GRID
 from unrolled.data.calendars.calendars import SPARE_GRID, Calendars, warn_of_dropped, warn_of_misfits
 from unrolled.data.calendars.faults import warn_of_faults
 from unrolled.data.calendars.public_holidays import Holidays
+from unrolled.data.calendars.step_changes import change_words, warn_of_changes
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, learn_form, saved_form
 from unrolled.data.time_moments import moments_of, written_moments
@@ -86,9 +87,10 @@ class Panel:
         assert isinstance(every, Table)
         moments = moments_of(every.frame[self.time], self.form)
         distinct = {name: np.unique(moments[rows]) for name, rows in group_rows(every.frame, self.group)}
-        self.calendars = Calendars.learn(distinct, self.form.zone or "", self.holidays)
+        self.calendars = Calendars.learn(distinct, self.form.zone or "", self.holidays, dict(self.form.zones))
         warn_of_misfits(self.calendars.misfits)
-        self._learn_phases(to_wall(times, self.form.zone or ""), self._values(frame), groups)
+        warn_of_changes(self.calendars.changes)
+        self._learn_phases(self.calendars.walls(times, groups), self._values(frame), groups)
         return self
 
     def _learn_phases(self, times: np.ndarray, values: np.ndarray, groups: list[tuple[Any, np.ndarray]]) -> None:
@@ -137,7 +139,7 @@ class Panel:
         names, statics = self._statics(frame)
         static = dict(zip(names, encode_covariates(statics, self.codecs["static"]), strict=True))
         times = moments_of(frame[self.time], self.form)
-        series, misfits = [], {}
+        series, misfits, changes = [], {}, {}
         for name, rows in group_rows(frame, self.group):
             past, known = blocks["past"][rows], blocks["future"][rows]
             try:
@@ -148,12 +150,16 @@ class Panel:
                 )
                 series.append(unread.left_out(fault))
                 continue
-            if name not in self.calendars.places and calendar.found.outside and calendar not in self.calendars.known:
-                misfits[name] = calendar
+            if name not in self.calendars.places:
+                if calendar.found.outside and calendar not in self.calendars.known:
+                    misfits[name] = calendar
+                if said := change_words(times[rows], self.form.zone or ""):
+                    changes[name] = said
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
             note("missing values", int(np.isnan(_until_last_known(one.values)).sum()))
             series.append(self._split_future(self._filled(one), horizon))
         warn_of_misfits(misfits)
+        warn_of_changes(changes)
         return series
 
     def _split_future(self, series: Series, horizon: int) -> Series:
@@ -313,7 +319,7 @@ class Panel:
         if self.phases is None or not len(series):
             return np.zeros((len(series) + ahead, len(self.cycles)), dtype=np.float32)
         after = series.calendar.after(series.times[-1], np.arange(1, ahead + 1))
-        times = to_wall(np.concatenate([series.times, after]), self.form.zone or "")
+        times = to_wall(np.concatenate([series.times, after]), series.calendar.zone or self.form.zone)
         return self.phases.encode([{"time": list(times)}]).values.numpy()[:, self.cycles]
 
     def write_times(self, times: np.ndarray) -> pl.Series:
