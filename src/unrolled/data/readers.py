@@ -14,6 +14,7 @@ from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import files_of_tables, holds_media, read_folder
 from unrolled.data.formats.json_lines import parse_json_lines
 from unrolled.data.formats.parquet import ParquetStream
+from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed, tidy
 from unrolled.data.in_memory import frame_of, hand_in
@@ -149,8 +150,12 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    frame = _polars(lambda place: pl.read_parquet(place, glob=False), path)
-    return table_of(tidy(frame), path, time, group, times_from(times))
+
+    def whole(place: Path) -> pl.DataFrame:
+        check_parquet(place)
+        return pl.read_parquet(place, glob=False)
+
+    return table_of(tidy(_polars(whole, path)), path, time, group, times_from(times))
 
 
 @from_anywhere()

@@ -9,6 +9,7 @@ import polars as pl
 
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.handed import tidy
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
@@ -30,6 +31,7 @@ class ParquetStream(Source):
         check_fork()
         self.path = path
         refuse_packed(path)
+        check_parquet(path)
         try:
             self.scan = pl.scan_parquet(path, glob=False)
             self._kinds = tidy(self.scan.head(0).collect()).schema
