@@ -1,6 +1,7 @@
 """Expressions over many columns at once: in a wide table polars' cost per column is more than that of its cells."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -44,6 +45,7 @@ def where_any(columns: Columns, condition: pl.Expr) -> set[str]:
     if not columns:
         return set()
     height = len(next(iter(columns.values())))
+    held: Any
     if height >= TALL:
         held = pl.DataFrame(dict(columns)).select(condition.any()).row(0)
     else:
