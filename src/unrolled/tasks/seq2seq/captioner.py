@@ -26,7 +26,6 @@ from unrolled.tasks.seq2seq.writer import READ, Writer
 from unrolled.tasks.shared.column_codecs import resolve_inputs
 from unrolled.tasks.shared.given_examples import name_of
 
-
 _LOOKED_AT = 100  # pictures
 _WHITE = 255
 
