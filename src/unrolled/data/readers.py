@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
+from unrolled.data.contents import PARQUET, content_of_suffix, refused_content
 from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_bytes, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
@@ -133,7 +134,7 @@ def read_jsonl(
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
     place = local_path(path)
-    frame = parse_json_lines(whole_bytes(place), place, encoding)
+    frame = parse_json_lines(whole_bytes(place, table=True), place, encoding)
     return table_of(frame, path, time, group, times_from(times))
 
 
@@ -246,8 +247,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
     suffixes = list(dict.fromkeys(map(suffix_of, places)))
     readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
     if None in readers:
-        unread = suffixes[readers.index(None)] or shown_place(places[0])
-        raise unknown("file type", unread, _BY_SUFFIX, DataError)
+        unread = suffixes[readers.index(None)]
+        content = content_of_suffix(unread)
+        if content is not None:
+            raise refused_content(shown_place(places[suffixes.index(unread)]), content)
+        found = unknown("file type", unread or shown_place(places[0]), _BY_SUFFIX, DataError)
+        raise DataError(f"{found}; or choose the reader: ur.read_csv(path), and --format csv on the command line")
     if len(set(readers)) > 1:
         received = ", ".join(suffixes)
         raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
@@ -342,7 +347,7 @@ def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFr
 def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place)
+    refuse_packed(place, own="" if text else PARQUET, text=text)
     try:
         return reader(place)
     except OSError as fault:

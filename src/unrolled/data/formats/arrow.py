@@ -5,6 +5,7 @@ from typing import Unpack
 
 import polars as pl
 
+from unrolled.data.contents import ARROW
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.arrow_size import check_arrow
@@ -43,7 +44,7 @@ def read_arrow(
     """
     check_fork()
     place = local_path(path)
-    refuse_packed(place)
+    refuse_packed(place, own=ARROW)
     with open_file(place) as file:
         start = file.read(len(_FILE))
     if start.startswith(_FEATHER_1):
