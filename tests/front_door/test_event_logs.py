@@ -50,9 +50,9 @@ def test_a_zone_that_is_given_is_that_of_times_without_one_and_others_are_conver
     with pytest.raises(OptionError, match="the name of a zone"):
         read(both, zone="Berlin")
     (tmp_path / "a.xes").write_text(f"<log><trace>{both}</trace></log>")
-    assert len(read_data(str(tmp_path / "a.xes"), times={"zone": "Europe/Berlin"})) == 2
+    assert len(read_data(str(tmp_path / "a.xes"), zone="Europe/Berlin")) == 2
     with pytest.raises(OptionError, match=r"--day-first.*format xes"):
-        read_data(str(tmp_path / "a.xes"), times={"day_first": True})
+        read_data(str(tmp_path / "a.xes"), day_first=True)
 
 
 def test_further_columns_of_times_keep_theirs():

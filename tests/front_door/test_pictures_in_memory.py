@@ -46,6 +46,17 @@ def test_grey_pictures_are_one_list_of_rows_each():
     assert model.n_best(list(grey[:2])) == model.n_best([Image.fromarray(one) for one in grey[:2]])
 
 
+def test_grey_pictures_need_no_codec_and_vectors_of_a_network_are_no_pictures():
+    grey = PIXELS[..., 0]
+    for given in (grey, list(grey), torch.from_numpy(grey), [one.tolist() for one in grey]):
+        assert isinstance(fitted(given).reader_, ur.Pictures)
+        assert fitted(given).reader_.channels == 1
+    records = [{"picture": one, "caption": text} for one, text in zip(grey, CAPTIONS, strict=True)]
+    assert isinstance(fitted(records, None).reader_, ur.Pictures)
+    for vectors in (grey / 255, grey // 128, grey.astype(int) * 2):
+        assert isinstance(fitted(vectors).reader_, ur.Frames)
+
+
 def test_pictures_are_written_as_lists_in_tables_of_text():
     grey = [{"picture": one[..., 0].tolist(), "caption": text} for one, text in zip(PIXELS, CAPTIONS, strict=True)]
     model = ur.Captioner(ur.Pictures("picture", size=6, channels=1), "caption", hidden_size=4).fit(grey, **TINY)

@@ -251,3 +251,40 @@ def test_a_workbook_unpacks_to_a_bounded_size_whatever_its_archive_says(tmp_path
     path.write_bytes(raw.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(DataError, match="at most 50,000 bytes"):
         check_workbook(path)
+
+
+def test_texts_that_many_cells_share_are_bounded_by_what_they_are_together(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNROLLED_UNPACKED_BYTES", "200000")
+    texts = {"xl/sharedStrings.xml": "<sst><si><t>" + "a" * 2000 + "</t></si><si><r><t>b</t></r></si></sst>"}
+    for long, is_read in ((50, True), (150, False)):
+        rows = "".join(f'<row><c t="s"><v>{int(place >= long)}</v></c></row>' for place in range(1500))
+        path = workbook(tmp_path / "a.xlsx", texts, Sheet=rows)
+        if is_read:
+            assert check_workbook(path) == 0
+        else:
+            with pytest.raises(DataError, match="at most 200,000 bytes when it is unpacked"):
+                check_workbook(path)
+
+
+def test_texts_of_a_binary_workbook_and_repeated_ones_of_a_document_are_bounded_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNROLLED_UNPACKED_BYTES", "200000")
+    texts = b"\x9f\x01\0" + bytes([19, 0xD0, 0x0F]) + bytes(2000)  # one of 2,000 bytes
+    for count, is_read in ((90, True), (150, False)):
+        cells = b"".join(bytes([7, 12]) + place.to_bytes(4, "little") + bytes(8) for place in range(count))
+        path = tmp_path / "a.xlsb"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/worksheets/sheet1.bin", b"\x81\x01\0\0\4" + bytes(4) + cells)
+            archive.writestr("xl/sharedStrings.bin", texts)
+        if is_read:
+            assert check_workbook(path) == 0
+        else:
+            with pytest.raises(DataError, match="at most 200,000 bytes when it is unpacked"):
+                check_workbook(path)
+        with zipfile.ZipFile(path, "w") as archive:
+            row = f'<table-row><table-cell value-type="string" number-columns-repeated="{count}"><p>{"a" * 2000}</p>'
+            archive.writestr("content.xml", f"<document-content>{row}</table-cell></table-row></document-content>")
+        if is_read:
+            assert check_workbook(path) == 0
+        else:
+            with pytest.raises(DataError, match="at most 200,000 bytes when it is unpacked"):
+                check_workbook(path)

@@ -3,7 +3,7 @@
 import inspect
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -40,7 +40,7 @@ def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[CommandOpti
         thing: a dataclass, or a class with an annotated constructor; its docstring has an `Args:` section.
         leave_out: names that other options stand for.
     """
-    texts = _texts(inspect.getdoc(thing) or "")
+    texts = texts_of(inspect.getdoc(thing) or "")
     if is_dataclass(thing):
         hints = get_type_hints(thing)
         defaults = {f.name: f.default if f.default is not MISSING else None for f in fields(thing)}
@@ -54,7 +54,7 @@ def arguments_of(thing: type, leave_out: Sequence[str] = ()) -> list[CommandOpti
         }
     found = []
     for name, default in defaults.items():
-        kind = _kind(hints.get(name, str))
+        kind = kind_of(hints.get(name, str))
         if name not in leave_out and kind is not None:
             found.append(CommandOption(name, *kind, default, texts.get(name, "")))
     return found
@@ -104,23 +104,31 @@ def _truth(text: str) -> bool:
     raise ValueError(text)
 
 
-def _kind(hint: Any) -> tuple[type, type] | None:
-    """Return the type of an option and of its items; None if it cannot be given on a command line."""
+def kind_of(hint: Any) -> tuple[type, type] | None:
+    """Return the type of an option and of its items; None if it cannot be given on a command line.
+
+    Args:
+        hint: the type of an argument in Python.
+    """
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     for option in options:
         base = get_origin(option) or option
         if base in (bool, int, float, str):
             return base, base
-        if base is tuple or (isinstance(base, type) and issubclass(base, Sequence)):
-            items = [item for part in get_args(option) for item in (*get_args(part), part) if item in (int, float, str)]
-            return (list, items[0]) if items else None
         if isinstance(base, type) and issubclass(base, Mapping):
             return dict, str
+        if isinstance(base, type) and issubclass(base, Collection):
+            items = [item for part in get_args(option) for item in (*get_args(part), part) if item in (int, float, str)]
+            return (list, items[0]) if items else None
     return None
 
 
-def _texts(doc: str) -> dict[str, str]:
-    """Return the `Args:` section of a docstring, by name."""
+def texts_of(doc: str) -> dict[str, str]:
+    """Return the `Args:` section of a docstring, by name.
+
+    Args:
+        doc: the docstring, without indentation.
+    """
     _, found, rest = doc.partition("Args:\n")
     if not found:
         return {}

@@ -1,7 +1,7 @@
 """`unrolled evaluate MODEL DATA`: scores of the model and of every baseline."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ def evaluate(
     ] = None,
     after: Annotated[str | None, typer.Option(help="recommenders: predict all events from this time on")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Score a model on data, next to its baselines; the output says so when a baseline is better."""
     from unrolled.errors import OptionError, UnsupportedError, message
@@ -28,7 +30,7 @@ def evaluate(
     abilities = task.describe().abilities
     if confusion and "confusion" not in abilities:
         raise UnsupportedError(f"--confusion: a {type(task).__name__} does not answer with one class for a sequence")
-    source = read_data(data, **reading_of(task))
+    source = read_data(data, **reading_of(task, reading))
     given = {name: value for name, value in {"last": last, "after": after}.items() if value is not None}
     if given and "rank" not in abilities:
         flag = f"--{next(iter(given))}"

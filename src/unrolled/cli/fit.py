@@ -13,7 +13,8 @@ from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
 from unrolled.cli.notes import on_lines
 from unrolled.cli.output import INTERRUPTED
-from unrolled.cli.reading import FORMATS, TIMES, read_data
+from unrolled.cli.reader_options import FORM, option_parameter, parameter, parsed, reader_options, reading_parameters
+from unrolled.cli.reading import read_data
 from unrolled.errors import OptionError, message
 
 
@@ -103,24 +104,6 @@ KINDS = {
     ),
 }
 LISTED = ("given", "features", "item_features")  # lists of columns, separated by commas on the command line
-READING = {
-    "format": f"{', '.join(FORMATS)}; auto chooses by the suffix",
-    "time": "column of timestamps, for a table with one row per time step",
-    "group": "column that identifies the series",
-    "columns": "names of the fields of a conll file, separated by commas",
-    "separator": "characters between the values of a csv file, such as ';', '::' or tab",
-    "decimal": "sign before the decimals in a csv or tsv file: . or ,",
-    "missing": "marks of missing values in a csv or tsv file, separated by commas (default: NA, n/a, - and the like)",
-    "encoding": "encoding of a text file, such as cp1252; by default UTF-8, or what a byte order mark says",
-    "time_format": "format of the timestamps, such as %d.%m.%y (default: recognised)",
-    "unit": "what timestamps that are numbers count: s, ms, us, ns, days, excel, 's since 1960-01-01' and the like, or "
-    "number if they are no times",
-    "zone": "zone of the timestamps, such as Europe/Berlin",
-}
-SWITCHES = {
-    "header": "the first line of a csv or tsv file names the columns",
-    "day_first": "01/02/2021 is February 1; with --no-day-first it is January 2 (default: decided by all values)",
-}
 # why training ended, by `History.stopped`
 ENDED = {
     "epochs": "all epochs done",
@@ -160,19 +143,14 @@ def _command(name: str, kind: FitCommand) -> Callable[..., None]:
     )
     columns = {flag: FLAGS[flag] for flag in kind.flags} | kind.own
     parameters = [
-        _parameter("data", Annotated[str | None, typer.Argument(help="file or folder with the training data")]),
-        _parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
-        _parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
-        *(_option(CommandOption(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
+        parameter("data", Annotated[str | None, typer.Argument(help="file or folder with the training data")]),
+        parameter("out", Annotated[str | None, typer.Option("--out", "-o", help="model folder to write")]),
+        parameter("config", Annotated[str | None, typer.Option(help="TOML file with any of these options")]),
+        *(option_parameter(CommandOption(flag, str, str, None, text), "Columns") for flag, text in columns.items()),
         # some tasks have one of these flags among their own options
-        *(
-            _option(CommandOption(flag, str, str, None, text), "Reading")
-            for flag, text in READING.items()
-            if flag not in {argument.name for argument in model}
-        ),
-        *(_option(CommandOption(flag, bool, bool, None, text), "Reading") for flag, text in SWITCHES.items()),
-        *(_option(argument, "Model") for argument in model),
-        *(_option(argument, "Training") for argument in [*training, rival]),
+        *reading_parameters({*columns, *(argument.name for argument in [*model, *training])}),
+        *(option_parameter(argument, "Model") for argument in model),
+        *(option_parameter(argument, "Training") for argument in [*training, rival]),
     ]
     run = _runner(name, kind, task, {argument.name: argument for argument in (*model, *training, rival)})
     run.__signature__ = inspect.Signature(parameters)
@@ -188,31 +166,8 @@ def _in_own_words(argument: CommandOption) -> CommandOption:
     return argument._replace(text=text.replace("`unrolled.nn.stack.Stack`", "the recurrent layers"))
 
 
-def _option(argument: CommandOption, panel: str) -> inspect.Parameter:
-    shown = "" if argument.default in (None, "", (), False) else f" (default: {_short(argument.default)})"
-    metavar = {list: "A,B,...", dict: "NAME=VALUE,..."}.get(argument.kind, argument.kind.__name__.upper())
-    switch = argument.kind is bool
-    option = typer.Option(
-        f"{argument.flag}/--no-{argument.flag[2:]}" if switch else argument.flag,
-        help=argument.text + shown,
-        rich_help_panel=panel,
-        metavar=None if switch else metavar,
-        show_default=False,
-    )
-    return _parameter(argument.name, Annotated[bool | None if switch else str | None, option])
-
-
-def _parameter(name: str, annotation: Any) -> inspect.Parameter:
-    # every value is the given text, or None, so that given values can be told from defaults
-    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
-
-
-def _short(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 def _runner(name: str, kind: FitCommand, task: Any, known: dict[str, CommandOption]) -> Callable[..., None]:
-    plain = ["data", "out", *kind.flags, *kind.own, *READING, *SWITCHES]
+    plain = ["data", "out", *kind.flags, *kind.own, FORM, *reader_options()]
     mappings = [argument.name for argument in known.values() if argument.kind is dict]
 
     def run(config: str | None, **given: str | bool | None) -> None:
@@ -240,13 +195,10 @@ def _fit_and_save(
     from unrolled.training.options import TrainingOptions
 
     refuse_foreign(values["out"])
+    taken = {*known, *kind.flags, *kind.own}
     reading = {
-        "form": values.get("format") or ("conll" if name == "tag" and _is_tokens(values["data"]) else "auto"),
-        **{flag: "" if flag in known else values.get(flag, "") for flag in ("time", "group")},
-        "columns": values.get("columns", ""),
-        "header": values.get("header") is not False,
-        **{flag: values.get(flag, "") for flag in ("separator", "decimal", "missing", "encoding")},
-        "times": {flag: values[flag] for flag in TIMES if flag not in known and values.get(flag) not in (None, "")},
+        "form": values.get(FORM) or ("conll" if name == "tag" and _is_tokens(values["data"]) else "auto"),
+        **parsed({flag: values.get(flag) for flag in reader_options() if flag not in taken}),
     }
     source = read_data(values["data"], **reading)
     training_names = {argument.name for argument in arguments_of(TrainingOptions)}

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,8 @@ def inspect(
     row: Annotated[int, typer.Option(help="row number of the sequence to show in detail")] = 0,
     pictures: Annotated[str, typer.Option(help="also write every picture as PNG into this folder")] = "",
     as_json: Annotated[str, typer.Option("--json", help="also write everything as JSON into this file")] = "",
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Inspect a model: scores, errors, gradient flow, unfolding, states and saliency, in one HTML file."""
     from unrolled.errors import OptionError
@@ -28,7 +30,7 @@ def inspect(
     for name, place in {"--out": out, "--pictures": pictures, "--json": as_json}.items():
         local_path(place, name, OptionError)
     task = load(model)
-    found = task.inspect(read_data(data, **reading_of(task)), row=row)
+    found = task.inspect(read_data(data, **reading_of(task, reading)), row=row)
     sections = sections_of(found, task.history_)
     write_page(out, f"{type(task).__name__} {Path(model).name}", lead_of(found), sections)
     print(found.scores)

@@ -28,6 +28,7 @@ def make_app(words: list[str]) -> "typer.Typer":
 
     from unrolled.cli import check, evaluate, export, fit, generate, info, inspect, lecture, predict, serve, stream
     from unrolled.cli.commands import Commands
+    from unrolled.cli.reader_options import with_reading
 
     app = typer.Typer(
         name="unrolled",
@@ -41,13 +42,13 @@ def make_app(words: list[str]) -> "typer.Typer":
     )
     chosen = words[1] if words[:1] == ["fit"] and len(words) > 1 else ""
     app.add_typer(fit.fit_app(chosen), name="fit")
-    app.command("evaluate")(evaluate.evaluate)
-    app.command("predict")(predict.predict)
-    app.command("check")(check.check)
+    app.command("evaluate")(with_reading(evaluate.evaluate, words[:1] == ["evaluate"]))
+    app.command("predict")(with_reading(predict.predict, words[:1] == ["predict"]))
+    app.command("check")(with_reading(check.check, words[:1] == ["check"]))
     app.command("generate")(generate.generate)
     app.command("stream")(stream.stream)
     app.command("info")(info.info)
-    app.command("inspect")(inspect.inspect)
+    app.command("inspect")(with_reading(inspect.inspect, words[:1] == ["inspect"]))
     app.command("export")(export.export)
     app.command("lecture")(lecture.lecture)
     app.command("serve")(serve.serve_command())

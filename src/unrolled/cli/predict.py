@@ -59,6 +59,8 @@ def predict(
         ),
     ] = False,
     picture: Annotated[str, typer.Option(help="detectors: draw the alarms into this file: .svg, .png or .pdf")] = "",
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Predict every record; the predictions are added to the columns of the data."""
     from unrolled.tasks.registry import load
@@ -88,7 +90,7 @@ def predict(
         raise OptionError(
             message("--picture", expected="a Detector, whose alarms are drawn", received=type(task).__name__)
         )
-    source = read_data(data, **reading_of(task))
+    source = read_data(data, **reading_of(task, reading))
     with noted(task):
         frame = answers(task, source, probabilities, given)
     if picture:

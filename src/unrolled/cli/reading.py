@@ -1,6 +1,6 @@
-"""Read data for the command line: the format, and the columns that a format needs."""
+"""Read data for the command line: the format, and the options of its reader."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from unrolled.errors import OptionError, message, unknown
@@ -23,84 +23,80 @@ SINGLE = (
     "xes",
 )  # of `data/formats/registry.py`, which is not imported for a list of names
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", *SINGLE, "folder")  # fmt: skip
-TEXTS = ("csv", "tsv", "jsonl", "text", "lines")  # further formats with an encoding
-
-DIALECT = ("header", "separator", "decimal", "missing", "encoding")
-READ = ("form", "time", "group", "columns", "times", *DIALECT)
-TIMES = ("day_first", "time_format", "unit", "zone")  # options of timestamps
+_BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
+              ".txt": "text"}  # fmt: skip
 
 
 def read_data(
     path: str,
     form: str = "auto",
-    time: str = "",
-    group: str = "",
-    columns: str = "",
-    times: Mapping[str, Any] | None = None,
-    **dialect: Any,
+    remembered: Mapping[str, Any] | None = None,
+    texts: Collection[str] = (),
+    **options: Any,
 ) -> Any:
     """Return the Source of a path; what its reader changed or left out is said on standard error.
 
     Args:
         path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
         form: one of `FORMATS`; auto chooses by the suffix.
-        time: column of timestamps, for long-format tables.
-        group: column that identifies the series.
-        columns: names of the fields of a conll file, separated by commas.
-        times: options of the timestamps, as keywords of the readers.
-        dialect: how a text file is written: `encoding`; and of a csv or tsv file `header`, `separator`, `decimal`,
-            `missing` and `texts`, as in `unrolled.read_csv`; `missing` may be one text of marks between commas.
+        remembered: options with which a model's training data was read; those that this format has hold.
+        texts: columns that a model learnt as text.
+        options: options of the format's reader, such as `separator` of csv.
+
+    Raises:
+        OptionError: an unknown format, or an option that its reader does not have.
     """
     from unrolled.cli.notes import show_notes
 
     if form not in FORMATS:
         raise unknown("--format", form, FORMATS)
-    named = [name.strip() for name in columns.split(",") if name.strip()] or None
-    table: dict[str, Any] = {"time": time or None, "group": group or None, **(times or {})}
-    written = {name: how for name, how in dialect.items() if how not in ("", None)}
-    if isinstance(written.get("missing"), str):
-        written["missing"] = written["missing"].split(",")
+    given = {name: how for name, how in options.items() if how not in ("", None)}
+    kept = {name: how for name, how in (remembered or {}).items() if how not in ("", None)}
     if form == "auto":
-        form = "conll" if named else _form(path)
-    source = _read(path, form, table, named, written)
+        form = "conll" if (given | kept).get("columns") else _form(path)
+    reader, takes = _reader(form, given | kept)
+    for name in given:
+        if name not in takes:
+            raise _refused(name, form)
+    further = {name: how for name, how in kept.items() if name in takes and name not in given}
+    if "time_form" in further and any(given.get(name) is not None for name in _times()):
+        del further["time_form"]  # the given options hold in its place
+    if "texts" in takes and (texts or given.get("texts")):
+        given["texts"] = [*dict.fromkeys([*texts, *given.get("texts", ())])]
+    if form == "lines":
+        given["kind"] = "lines"
+    source = reader(path, **further, **given)
     show_notes(source)
     return source
 
 
-def _read(path: str, form: str, table: dict[str, Any], named: list[str] | None, written: dict[str, Any]) -> Any:
-    from unrolled.data import readers
-    from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
+def _reader(form: str, options: Mapping[str, Any]) -> tuple[Callable[..., Any], set[str]]:
+    """Return the reader of a format, and the names of its options."""
+    from unrolled.cli.reader_options import LEFT_OUT, options_of, readers
+    from unrolled.data.readers import read
 
-    single = SINGLE_FORMATS.get(form)
-    _refuse_times(form, table, bool(single and single.tables))
-    if "encoding" in written and form not in TEXTS and not (single and single.texts):
-        raise OptionError(message("--encoding", expected="a file of text", received=f"the format {form}"))
-    coded = {name: how for name, how in written.items() if name == "encoding"}
-    if form == "csv":
-        return readers.read_csv(path, **table, **written)
-    if form == "tsv":
-        reader = readers.read_csv if "separator" in written else readers.read_tsv
-        return reader(path, **table, **written)
-    if form in ("text", "lines"):
-        return readers.read_text(path, kind="lines" if form == "lines" else None, **coded)
-    if form == "folder":
-        return readers.read_folder(path)
-    if form in ("jsonl", "parquet"):
-        return {"jsonl": readers.read_jsonl, "parquet": readers.read_parquet}[form](path, **table, **coded)
-    if single is not None:
-        fields = {"columns": named} if form == "conll" else {"zone": table.get("zone")} if form == "xes" else {}
-        return single.read(path, **fields, **(table if single.tables else {}), **coded)
-    return readers.read(path, **table)
+    known = readers()
+    reader = known["csv" if form == "tsv" and "separator" in options else form] if form in known else read
+    takes = set(options_of(reader))
+    return reader, takes | set(LEFT_OUT) if "day_first" in takes else takes
 
 
-def _refuse_times(form: str, table: Mapping[str, Any], is_table: bool) -> None:
-    """Refuse options of times for a format whose reader knows how its times are written, or has none."""
-    if is_table or form in ("auto", "csv", "tsv", "jsonl", "parquet"):
-        return
-    given = next((name for name in TIMES if table.get(name) is not None and (form, name) != ("xes", "zone")), None)
-    if given is not None:
-        flag = "--" + given.replace("_", "-")
-        raise OptionError(message(flag, expected="a table with a column of times", received=f"the format {form}"))
+def _times() -> list[str]:
+    from unrolled.data.time_words import TimeWords
+
+    return [name for name in TimeWords.__annotations__ if name != "time_form"]
+
+
+def _refused(name: str, form: str) -> OptionError:
+    """Return the error for an option that a format does not have."""
+    from unrolled.cli.reader_options import options_of, readers
+
+    having = ", ".join(other for other, reader in readers().items() if name in options_of(reader))
+    flag = "--" + name.replace("_", "-")
+    remedy = "name the format with --format" if form == "auto" else ""
+    return OptionError(
+        message(flag, expected=f"one of the formats {having}", received=f"the format {form}", remedy=remedy)
+    )
 
 
 def _form(path: str) -> str:
@@ -109,15 +105,23 @@ def _form(path: str) -> str:
     from unrolled.data.opened import suffix_of
 
     suffix = suffix_of(path)
-    known = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text"}
-    return known.get(suffix) or next(
+    return _BY_SUFFIX.get(suffix) or next(
         (name for name, found in SINGLE_FORMATS.items() if suffix in found.suffixes), "auto"
     )
 
 
-def reading_of(model: Any) -> dict[str, Any]:
-    """Return how a model's training data was read, so that other data is read the same way."""
-    reading = {name: how for name, how in model.reading_.items() if name in READ}
-    form = model.time_form_
-    learnt = {} if form is None else {"times": {"time_form": form}}
-    return {**reading, **learnt, "texts": model.schema_.texts()}
+def reading_of(model: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return how data for a model is read: as its training data was, but for what is given.
+
+    Args:
+        model: the model.
+        given: the format and options of the command.
+    """
+    options = dict(given or {})
+    learnt = dict(model.reading_)
+    learnt |= learnt.pop("times", None) or {}  # as earlier versions saved them
+    form = options.pop("format", None) or learnt.pop("form", "auto")
+    learnt.pop("form", None)
+    if model.time_form_ is not None:
+        learnt = {name: how for name, how in learnt.items() if name not in _times()} | {"time_form": model.time_form_}
+    return {"form": form, "remembered": learnt, "texts": model.schema_.texts(), **options}

@@ -14,6 +14,9 @@ from unrolled.errors import DataError, message
 
 LARGEST_EXACT = 2**53  # whole numbers beyond it change as floats
 _MATRIX = 2  # axes
+_PARTS = (
+    "name the values of a row, as {'name': value}; give sequences and targets as two lists, fit(sequences, targets)"
+)
 _NEEDED = "sequences: a list of texts, or lists or arrays of numbers"
 
 
@@ -71,9 +74,11 @@ def _numbers(arrays: list[np.ndarray]) -> pl.DataFrame:
     shapes = {array.shape[1:] for array in arrays if array.size} or {()}
     if len(shapes) > 1 or len(next(iter(shapes))) > 1:
         shown = sorted({str(array.shape) for array in arrays})[:4]
+        is_pair = len(arrays) == _MATRIX and len(arrays[0]) == len(arrays[1])
         raise DataError(
-            message("data", expected="arrays (T,) or (T, F) with one F", received=f"shapes {', '.join(shown)}")
-        )
+            message("data", expected="arrays (T,) or (T, F) with one F", received=f"shapes {', '.join(shown)}",
+                    remedy="give sequences and targets as two arguments, fit(sequences, targets)" if is_pair else "")
+        )  # fmt: skip
     (rest,) = shapes
     if not rest:
         return pl.DataFrame([_lists(X, [array.reshape(-1) for array in arrays])])
@@ -122,6 +127,12 @@ def _texts(items: list[Any]) -> pl.Series:
 def _words(items: list[Any]) -> pl.Series:
     """Return a column of lists of words, of which some may be missing."""
     for row, item in enumerate(items):
+        if isinstance(item, list) and {str} < {
+            str if isinstance(one, str) else type(one) for one in item if one is not None
+        }:
+            received = f"texts and other values together in row {row}: {shortened(item)}"
+            raise DataError(message("data", expected="a list of words in every row", received=received,
+                                    remedy=_PARTS))  # fmt: skip
         if item is not None and not isinstance(item, list):
             received = f"{_named(item)} in row {row}"
             raise DataError(message("data", expected="a list of words in every row", received=received))

@@ -1,13 +1,14 @@
 """Kinds of columns in tables that hold nothing but text, such as CSV: read whole, then typed over all values."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import polars as pl
 
 from unrolled.data.handed import frame_of_columns
+from unrolled.data.many_columns import Columns, each, only, where_any, without
 from unrolled.data.missing import MARKS
-from unrolled.data.written_lists import are_lists, read_lists
+from unrolled.data.written_lists import LOOKS_LIKE_LIST, are_lists, read_lists
 
 _LOOK_AT = 100  # values that decide what is tried first
 _PERHAPS = r"(?i)^\s*([+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan|true|false)\s*$"
@@ -37,24 +38,24 @@ def typed_columns(
         [(1.0, '007'), (None, '12'), (2.5, '9')]
     """
     kept = set(texts)
-    table = _only(frame, [name for name, kind in frame.schema.items() if kind == pl.String and name not in kept])
-    empty = {column.name for column in table if column.null_count() == frame.height}
+    table = {one.name: one for one in frame.get_columns() if one.dtype == pl.String and one.name not in kept}
+    empty = [name for name, column in table.items() if column.null_count() == frame.height]
     found = {name: table[name].cast(pl.Null) for name in empty}
-    table = _without(table, empty)
+    table = without(table, empty)
     rest, table = table, _perhaps_numbers(table, marks)
-    found |= _lists(_without(rest, table.columns), marks)
+    found |= _lists(without(rest, table), marks)
     no_whole = ~_is_mark(marks) & ~_TEXT.str.contains(_DIGITS)
-    decimals = _columns_where(table.head(_LOOK_AT), no_whole)
-    wholes = _read(_without(table, decimals), pl.Int64, marks)
-    coded = _columns_where(_only(table, wholes), _TEXT.str.contains(_LEADING_ZERO))
-    found |= {name: column for name, column in wholes.items() if name not in coded}
-    table = _without(table, wholes)
+    decimals = where_any(_head(table), no_whole)
+    wholes = _read(without(table, decimals), pl.Int64, marks)
+    coded = where_any(only(table, wholes), _TEXT.str.contains(_LEADING_ZERO))
+    found |= without(wholes, coded)
+    table = without(table, wholes)
     numbers = _numbers(table, marks, decimal)
-    unseen = _only(table, numbers.keys() - decimals)
-    names = set(unseen.columns) - _columns_where(unseen, no_whole)  # whole numbers of more than 64 bits
-    found |= {name: column for name, column in numbers.items() if name not in names}
-    found |= _truth(_without(table, numbers), marks)
-    return frame_of_columns([found.get(column.name, column) for column in frame])
+    unseen = only(table, [name for name in numbers if name not in decimals])
+    names = set(unseen) - where_any(unseen, no_whole)  # whole numbers of more than 64 bits
+    found |= without(numbers, names)
+    found |= _truth(without(table, numbers), marks)
+    return frame_of_columns([found.get(column.name, column) for column in frame.get_columns()]) if found else frame
 
 
 def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".") -> pl.Series:
@@ -72,82 +73,57 @@ def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".")
     return typed_columns(values.to_frame(), marks, decimal).to_series()
 
 
-def _perhaps_numbers(table: pl.DataFrame, marks: Collection[str]) -> pl.DataFrame:
+def _head(table: Columns) -> dict[str, pl.Series]:
+    return {name: column.head(_LOOK_AT) for name, column in table.items()}
+
+
+def _perhaps_numbers(table: Columns, marks: Collection[str]) -> dict[str, pl.Series]:
     """Return the columns that may hold numbers, true or false, as their first values tell."""
-    if not table.width:
-        return table
-    first = table.head(_LOOK_AT)
-    first.columns = list(map(str, range(first.width)))
-    text = pl.col("text")
-    odd = first.unpivot(variable_name="place", value_name="text").filter(
-        text.is_not_null() & ~_is_mark(marks, "text") & ~text.str.contains(_PERHAPS)
-    )
-    return _without(table, {table.columns[int(place)] for place in odd["place"].unique()})
+    return without(table, where_any(_head(table), ~_is_mark(marks) & ~_TEXT.str.contains(_PERHAPS)))
 
 
-def _only(table: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
-    """Return columns by their exact names, which polars takes as patterns where they begin with `^`."""
-    columns = dict(zip(table.columns, table.get_columns(), strict=True))
-    return pl.DataFrame({name: columns[name] for name in names})
+def _is_mark(marks: Collection[str]) -> pl.Expr:
+    return _TEXT.str.strip_chars().is_in(list(marks))
 
 
-def _without(table: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
-    return _only(table, [name for name in table.columns if name not in names])
-
-
-def _is_mark(marks: Collection[str], column: str = "*") -> pl.Expr:
-    return pl.col(column).str.strip_chars().is_in(list(marks))
-
-
-def _columns_where(table: pl.DataFrame, condition: pl.Expr) -> set[str]:
-    """Return the names of columns in which a condition holds for any value."""
-    held = table.select(condition.any()).row(0) if table.width else ()
-    return {name for name, one in zip(table.columns, held, strict=True) if one}
-
-
-def _numbers(table: pl.DataFrame, marks: Collection[str], decimal: str) -> dict[str, pl.Series]:
+def _numbers(table: Columns, marks: Collection[str], decimal: str) -> dict[str, pl.Series]:
     if decimal == ",":
         grouped = _TEXT.str.contains(_GROUPED)
-        table = _without(table, _columns_where(table, ~grouped & _TEXT.str.contains(".", literal=True)))
-        table = table.with_columns(_TEXT.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))
-    found = pl.DataFrame(_read(table, pl.Float64, marks)).with_columns(pl.all().fill_nan(None))
-    return dict(zip(found.columns, found.get_columns(), strict=True))
+        table = without(table, where_any(table, ~grouped & _TEXT.str.contains(".", literal=True)))
+        table = each(table, _TEXT.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))
+    return each(_read(table, pl.Float64, marks), _TEXT.fill_nan(None))
 
 
-def _read(table: pl.DataFrame, kind: type[pl.DataType], marks: Collection[str]) -> dict[str, pl.Series]:
+def _read(table: Columns, kind: type[pl.DataType], marks: Collection[str]) -> dict[str, pl.Series]:
     """Return the columns of numbers: those in which every text is a number, or a mark of a missing one, but not all."""
-    if not table.width:
+    if not table:
         return {}
-    found = table.select(_TEXT.cast(kind, strict=False))
-    lost = _only(table, [one.name for one in found if one.null_count() > table[one.name].null_count()])
-    odd = _TEXT.filter(_TEXT.cast(kind, strict=False).is_null()).drop_nulls()
-    wrong = _columns_where(lost, ~odd.str.strip_chars().is_in(list(marks)))
-    spaced = _only(table, _columns_where(_only(table, wrong), odd.str.contains(r"^\s|\s$")))
-    return {
-        **{one.name: one for one in found if one.name not in wrong and one.null_count() < table.height},
-        **_read(spaced.with_columns(_TEXT.str.strip_chars()), kind, marks),
-    }
+    found = each(table, _TEXT.cast(kind, strict=False))
+    lost = only(table, [name for name, one in found.items() if one.null_count() > table[name].null_count()])
+    odd = _TEXT.is_not_null() & _TEXT.cast(kind, strict=False).is_null()
+    wrong = where_any(lost, odd & ~_is_mark(marks))
+    spaced = only(table, where_any(only(table, wrong), odd & _TEXT.str.contains(r"^\s|\s$")))
+    read = {name: one for name, one in found.items() if name not in wrong and one.null_count() < len(one)}
+    return read | _read(each(spaced, _TEXT.str.strip_chars()), kind, marks)
 
 
-def _lists(table: pl.DataFrame, marks: Collection[str]) -> dict[str, pl.Series]:
+def _lists(table: Columns, marks: Collection[str]) -> dict[str, pl.Series]:
     """Return the columns of which each value is a list, written as JSON or as pandas writes it."""
     found = {}
-    for column in table:
+    for name, column in without(table, where_any(_head(table), ~_is_mark(marks) & ~LOOKS_LIKE_LIST)).items():
         texts = column.set(column.str.strip_chars().is_in(list(marks)), None)
-        if are_lists(texts.head(_LOOK_AT).drop_nulls()) and are_lists(texts.drop_nulls()):
+        if are_lists(texts.drop_nulls()):
             lists = read_lists(texts)
-            found |= {} if lists is None else {column.name: lists}
+            found |= {} if lists is None else {name: lists}
     return found
 
 
-def _truth(table: pl.DataFrame, marks: Collection[str]) -> dict[str, pl.Series]:
+def _truth(table: Columns, marks: Collection[str]) -> dict[str, pl.Series]:
     """Return the columns of true and false."""
     lower = _TEXT.str.strip_chars().str.to_lowercase()
-    other = _columns_where(table, ~lower.is_in(_TRUTH) & ~_is_mark(marks))
-    table = _without(table, other)
-    found = _only(table, _columns_where(table, lower.is_in(_TRUTH))).with_columns(lower)
-    read = _TEXT.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
-    return {column.name: column for column in found.select(read)}
+    table = without(table, where_any(table, ~lower.is_in(_TRUTH) & ~_is_mark(marks)))
+    spelt = each(only(table, where_any(table, lower.is_in(_TRUTH))), lower)
+    return each(spelt, _TEXT.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean))
 
 
 def numeric_names(names: Collection[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.contents import refuse_content
 from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, decoded, encoding_of
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
@@ -178,13 +179,17 @@ def stretches_of(length: int, share: float, stretches: int) -> list[tuple[int, i
     return [(start, stop) for start, stop in edges if start < stop]
 
 
-def whole_bytes(path: Path) -> bytes:
+def whole_bytes(path: Path, table: bool = False) -> bytes:
     """Return the content of a small file; gzip is unpacked.
+
+    Args:
+        path: the file.
+        table: whether other kinds of text than tables are refused, such as a web page.
 
     Raises:
         DataError: missing, a damaged gzip file or one that holds too much, or a file that is packed in another way.
     """
-    refuse_packed(path, unpacked=("gzip",))
+    refuse_packed(path, unpacked=("gzip",), text=table)
     try:
         with open_file(path) as file:
             raw = file.read()
@@ -200,17 +205,20 @@ def whole_bytes(path: Path) -> bytes:
         raise DataError(message(str(path), expected="a gzip file", received=str(fault))) from fault
 
 
-def refuse_packed(path: Path, unpacked: Sequence[str] = ()) -> None:
-    """Refuse a file that begins like a packed one, whatever its name is.
+def refuse_packed(path: Path, unpacked: Sequence[str] = (), own: str = "", text: bool = False) -> None:
+    """Refuse a file that begins like a packed one, or like one of another kind, whatever its name is.
 
     Args:
         path: the file.
         unpacked: names of packings that the reader unpacks.
+        own: the kind of file that the reader reads, see `contents.CONTENTS`.
+        text: whether other kinds of text are refused too, such as a web page.
 
     Raises:
-        DataError: a packed file, or one that cannot be opened.
+        DataError: such a file, or one that cannot be opened.
     """
     try:
+        refuse_content(path, (own,), text)
         with open_file(path) as file:
             start = file.read(max(map(len, PACKED)))
     except OSError as fault:

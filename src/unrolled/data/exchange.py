@@ -75,6 +75,16 @@ def handed_over(data: Any) -> Any:
     return import_module("pyarrow.interchange").from_dataframe(data)  # newer polars has left this protocol
 
 
+def is_dataset(data: Any) -> bool:
+    """Return whether an object is a dataset of torch whose items have numbers; torch is not imported for the question.
+
+    Args:
+        data: anything.
+    """
+    of_torch = any(kind.__module__ == "torch.utils.data.dataset" for kind in type(data).__mro__)
+    return of_torch and hasattr(type(data), "__len__")
+
+
 def _of_xarray(data: Any) -> Any:
     """Return a dataset or named array of xarray as a frame with its coordinates, and one without any as an array."""
     if not data.coords and hasattr(type(data), "__array__"):
@@ -106,6 +116,8 @@ def refused(data: Any, accepted: str) -> DataError:
         remedy = "read it first, with ur.read(path)"
     elif hasattr(kind, "read"):
         remedy = "read it first, for example with ur.read_csv(file)"
+    elif kind.__module__.startswith("torch.utils.data"):
+        remedy = "give its dataset; a loader gives batches"
     elif name.endswith("GroupBy"):
         remedy = "give the frame itself, and the column of its groups with group="
     elif kind.__module__.startswith("scipy.sparse"):

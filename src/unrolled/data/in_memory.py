@@ -10,15 +10,19 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.arrays import from_array, sequences
-from unrolled.data.exchange import from_exchange, handed_over, refused
+from unrolled.data.exchange import from_exchange, handed_over, is_dataset, refused
 from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
-from unrolled.data.pandas_tables import from_pandas
+from unrolled.data.pandas_tables import from_pandas, pandas_row
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
 from unrolled.errors import DataError, UnrolledError, message
 
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
+_SPLIT = {"index", "columns", "data"}  # keys of `DataFrame.to_dict("split")` of pandas
+_TIGHT = {*_SPLIT, "index_names", "column_names"}  # and of "tight"
+_SHOWN = 6  # names in a message
+_SIDES = (1, 2)  # parts of an item of a dataset: a sequence, and perhaps a target
 _FAULTS = (Exception, pl.exceptions.PanicException)
 
 
@@ -108,7 +112,9 @@ def _handed(data: Any) -> Handed:
     if found is not None:
         return found
     if isinstance(data, Mapping):
-        return Handed(_mapping(data))
+        return _items(_rows_apart(data)) if _SPLIT <= set(data) <= _TIGHT else Handed(_mapping(data))
+    if is_dataset(data):
+        return _dataset(data)
     packed = sequences_of(data)
     if packed is not None:
         return sequences(packed)
@@ -165,15 +171,20 @@ def _dense(tensor: Any) -> np.ndarray:
 def _items(items: list[Any]) -> Handed:
     if not items:
         raise DataError(message("data", expected="at least one sequence or record", received="none"))
-    first = record_of(items[0])
+    first = _row(items[0])
     if first is None:
         return sequences(items)
-    records = [first, *map(record_of, items[1:])]
+    records = [first, *map(_row, items[1:])]
     for row, record in enumerate(records):
         if record is None:
             received = f"{type(items[row]).__name__} in row {row}"
             raise DataError(message("data", expected="a record in every row", received=received))
     return Handed(_records([record for record in records if record is not None]))
+
+
+def _row(item: Any) -> Mapping[Any, Any] | None:
+    record = record_of(item)
+    return pandas_row(item) if record is None else record
 
 
 def _records(records: list[Mapping[Any, Any]]) -> pl.DataFrame:
@@ -196,6 +207,25 @@ def _refuse_sparse(records: list[Any], width: int) -> None:
                     received=f"{width:,} different columns in {count:,} records, {given / count:.1f} in each",
                     remedy="give names and values as two lists in each record")
         )  # fmt: skip
+
+
+def _rows_apart(data: Mapping[Any, Any]) -> list[Any]:
+    """Return the records of a mapping that holds names and rows apart, as `DataFrame.to_dict("split")` gives it."""
+    names = [str(name) for name in data["columns"]]
+    for row, values in enumerate(data["data"]):
+        if not isinstance(values, list | tuple) or len(values) != len(names):
+            received = f"{str(values)[:60]} in row {row}"
+            raise DataError(message("data", expected=f"{len(names)} values in each row", received=received))
+    return [dict(zip(names, values, strict=True)) for values in data["data"]]
+
+
+def _dataset(data: Any) -> Handed:
+    """Return the table of a dataset of torch: its records, or the pairs of a sequence and a target."""
+    items = [data[place] for place in range(len(data))]
+    if not items or not all(isinstance(item, tuple | list) and len(item) in _SIDES for item in items):
+        return _items(items)
+    sides = list(zip(*items, strict=True))
+    return hand_in(list(sides[0]), *map(list, sides[1:]))
 
 
 def _mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
@@ -229,4 +259,11 @@ def _one_column(name: str, values: Any) -> pl.Series:
     found = from_pandas(values) or from_exchange(values)
     if found is None and not isinstance(values, Iterable):
         found = _of_foreign(values)
-    return column(name, list(values)) if found is None else found.frame[:, -1].alias(name)
+    if found is None:
+        return column(name, list(values))
+    own = [one for one in found.frame.columns if one not in found.labels]
+    if found.named and len(own) > 1:
+        received = f"a table of columns {own[:_SHOWN]}"
+        remedy = "put such tables one below the other, with a column that names the series"
+        raise DataError(message(f"column {name!r}", expected="a list of values", received=received, remedy=remedy))
+    return found.frame[:, -1].alias(name)

@@ -46,6 +46,23 @@ def from_pandas(data: Any) -> Handed | None:
     return None
 
 
+def pandas_row(value: Any) -> dict[str, Any] | None:
+    """Return a row of a frame of pandas, as `iterrows` yields it, as a record; None for anything else.
+
+    Args:
+        value: a Series whose index are texts, the names of columns; or a pair of a label and such a Series.
+    """
+    pandas: Any = sys.modules.get("pandas")
+    if pandas is None:
+        return None
+    if isinstance(value, tuple) and len(value) == _PAIR:
+        value = value[1]
+    if not isinstance(value, pandas.Series) or not len(value) or not all(isinstance(one, str) for one in value.index):
+        return None
+    refuse_twice(value.index)
+    return dict(zip(value.index, value.tolist(), strict=True))
+
+
 def pandas_column(name: str, values: Any) -> pl.Series:
     """Return one column of a Series of pandas, of whatever kind.
 

@@ -118,7 +118,9 @@ def has_no_order(value: Any) -> bool:
 
 
 def record_of(value: Any) -> Mapping[Any, Any] | None:
-    """Return the fields of a record: a mapping, a named tuple, a dataclass, or a model with `model_dump`; else None.
+    """Return the fields of a record: a mapping, a named tuple, a dataclass, a model with `model_dump`; else None.
+
+    So are an element of a structured array, and a row of sqlite3 or SQLAlchemy.
 
     Example:
         >>> from collections import namedtuple
@@ -128,6 +130,8 @@ def record_of(value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, Mapping):
         return value
     kind = type(value)
+    if isinstance(value, np.void) and value.dtype.names is not None:
+        return {name: value[name] for name in value.dtype.names}
     if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
     if hasattr(kind, "__attrs_attrs__"):

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
+from unrolled.data.contents import PARQUET, content_of_suffix, refused_content
 from unrolled.data.documents import KINDS, Documents, in_utf8, refuse_packed, whole_bytes, whole_text
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.catalogues import holds_catalogues, read_po
@@ -14,6 +15,7 @@ from unrolled.data.formats.delimited import Dialect, parse_delimited
 from unrolled.data.formats.folders import files_of_tables, holds_media, read_folder
 from unrolled.data.formats.json_lines import parse_json_lines
 from unrolled.data.formats.parquet import ParquetStream
+from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed, tidy
 from unrolled.data.in_memory import frame_of, hand_in
@@ -132,7 +134,7 @@ def read_jsonl(
         DataError: missing, empty, or a line that is no JSON object; the message gives its number.
     """
     place = local_path(path)
-    frame = parse_json_lines(whole_bytes(place), place, encoding)
+    frame = parse_json_lines(whole_bytes(place, table=True), place, encoding)
     return table_of(frame, path, time, group, times_from(times))
 
 
@@ -149,8 +151,12 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
     Raises:
         DataError: missing or no Parquet.
     """
-    frame = _polars(lambda place: pl.read_parquet(place, glob=False), path)
-    return table_of(tidy(frame), path, time, group, times_from(times))
+
+    def whole(place: Path) -> pl.DataFrame:
+        check_parquet(place)
+        return pl.read_parquet(place, glob=False)
+
+    return table_of(tidy(_polars(whole, path)), path, time, group, times_from(times))
 
 
 @from_anywhere()
@@ -241,8 +247,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
     suffixes = list(dict.fromkeys(map(suffix_of, places)))
     readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
     if None in readers:
-        unread = suffixes[readers.index(None)] or shown_place(places[0])
-        raise unknown("file type", unread, _BY_SUFFIX, DataError)
+        unread = suffixes[readers.index(None)]
+        content = content_of_suffix(unread)
+        if content is not None:
+            raise refused_content(shown_place(places[suffixes.index(unread)]), content)
+        found = unknown("file type", unread or shown_place(places[0]), _BY_SUFFIX, DataError)
+        raise DataError(f"{found}; or choose the reader: ur.read_csv(path), and --format csv on the command line")
     if len(set(readers)) > 1:
         received = ", ".join(suffixes)
         raise DataError(message("path", expected="files of one kind", received=received, remedy="read each by itself"))
@@ -337,7 +347,7 @@ def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFr
 def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:
     check_fork()
     place = local_path(path)
-    refuse_packed(place)
+    refuse_packed(place, own="" if text else PARQUET, text=text)
     try:
         return reader(place)
     except OSError as fault:

@@ -64,6 +64,21 @@ def copy_unpacked(
     return done
 
 
+def check_unpacked(path: Path, size: int) -> None:
+    """Refuse a file whose description says that it unpacks to more than its bound.
+
+    Args:
+        path: the packed file.
+        size: bytes that it unpacks to.
+
+    Raises:
+        DataError: more bytes than `most_unpacked`.
+    """
+    most = most_unpacked(size_of(path))
+    if size > most:
+        raise too_large(path, most)
+
+
 def too_large(path: Path, most: int) -> DataError:
     """Return the error for a packed file that holds more than its bound."""
     remedy = f"if you trust it, set the environment variable {VARIABLE} to more bytes, or unpack it yourself"

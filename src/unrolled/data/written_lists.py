@@ -13,6 +13,7 @@ _LIST = r"^\s*\[[\s\S]*\]\s*$"
 _WORD = r"""'[^'\\]*'|"[^"\\]*"|None"""
 _WORDS = re.compile(rf"\s*\[\s*(?:(?:{_WORD})(?:\s*,\s*(?:{_WORD}))*)?\s*\]\s*")  # ['a', "it's", None]
 _OF_PYTHON = {"None": "null", "nan": "NaN", "True": "true", "False": "false", "inf": "Infinity", "-inf": "-Infinity"}
+LOOKS_LIKE_LIST = pl.all().str.contains(_LIST)  # for each text of a column
 _FRAMES = pl.List(pl.List(pl.Float64))  # frames of numbers, or lists of numbers
 _NAMES = re.compile(r"(?<![\w.])(?:None|nan|True|False|-?inf)(?!\w)")
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.contents import ARRAY
 from unrolled.data.documents import refuse_packed
 from unrolled.data.in_memory import FEW_CELLS
 from unrolled.data.opened import from_anywhere
@@ -48,7 +49,7 @@ def read_npy(path: str | Path) -> Table:
         [{'x': [1.0, 2.0]}, {'x': [3.0, 4.0]}]
     """
     place = local_path(path)
-    refuse_packed(place)
+    refuse_packed(place, own=ARRAY)
     with open_file(place) as file:
         start = file.read(len(_MAGIC))
     if start != _MAGIC:

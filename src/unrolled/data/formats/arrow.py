@@ -5,8 +5,10 @@ from typing import Unpack
 
 import polars as pl
 
+from unrolled.data.contents import ARROW
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.formats.arrow_size import check_arrow
 from unrolled.data.handed import tidy
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
@@ -42,12 +44,13 @@ def read_arrow(
     """
     check_fork()
     place = local_path(path)
-    refuse_packed(place)
+    refuse_packed(place, own=ARROW)
     with open_file(place) as file:
         start = file.read(len(_FILE))
     if start.startswith(_FEATHER_1):
         remedy = "read it with pyarrow.feather and write it again"
         raise DataError(message(str(path), expected="Feather of version 2", received="version 1", remedy=remedy))
+    check_arrow(place)
     try:
         with place.open("rb") as file:  # polars takes brackets in a path for a pattern
             frame = pl.read_ipc(file) if start == _FILE else pl.read_ipc_stream(file)

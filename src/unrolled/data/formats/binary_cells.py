@@ -1,23 +1,34 @@
-"""The filled cells of a binary sheet (.xlsb), counted by the heads of its records."""
+"""The filled cells of a binary sheet (.xlsb), counted by the heads of its records; and the texts that cells share."""
+
+from collections.abc import Sequence
 
 _ROW, _FILLED = 0, {*range(2, 12), 62}  # kinds of records: the head of a row, and cells with a value
-_SHEET = b"\x81\x01"  # the record with which a sheet begins
-_HEAD = 10  # bytes: at most 2 for the kind, 4 for the size, and 4 that hold the row or the column
+_SHARED_TEXT, _SHARES = 19, 7  # kinds of records: a text that cells share, and a cell with one
+_SHEET, _SHARED = b"\x81\x01", b"\x9f\x01"  # the records with which a sheet and the list of shared texts begin
+_HEAD = 18  # bytes: at most 2 for the kind, 4 for the size, 4 with the row or the column, 4 of style, 4 with the text
+_TEXT = 8  # bytes between the column and the number of the text
 
 
 class BinaryCells:
     """The number of filled cells of a sheet, and the rectangle around them; a part that is no sheet has none.
+
+    Args:
+        lengths: bytes of the texts that cells share.
 
     Source: [MS-XLSB], section 2.1.4, "Record".
 
     Example:
         >>> cells = BinaryCells()
         >>> cells.read(_SHEET + bytes([0, 0, 4, 9, 0, 0, 0]) + bytes([5, 12, 3, 0, 0, 0]) + bytes(8))
-        >>> cells.filled, cells.count()
-        (1, 40)
+        >>> cells.count(), cells.filled
+        (40, 1)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lengths: Sequence[int] = ()) -> None:
+        self.lengths = lengths
+        self.texts: list[int] = []  # bytes of the shared texts of this part
+        self.text_bytes = 0  # of the shared texts, as often as cells have them
+        self.shared = 0  # cells with a shared text that are still to be counted
         self.unsolved = 0  # formulas without a result: each has one here
         self.filled = self._last_row = self._last_column = self._row = 0
         self._begun, self._is_sheet = False, False
@@ -27,7 +38,7 @@ class BinaryCells:
         """Read the next bytes of the part."""
         data = self._rest + block
         if not self._begun and len(data) >= len(_SHEET):
-            self._begun, self._is_sheet = True, data.startswith(_SHEET)
+            self._begun, self._is_sheet = True, data.startswith((_SHEET, _SHARED))
         if self._begun and not self._is_sheet:
             return
         place = min(self._skipped, len(data))
@@ -59,7 +70,12 @@ class BinaryCells:
         number = int.from_bytes(data[place : place + 4], "little")
         if kind == _ROW:
             self._row = number + 1
+        elif kind == _SHARED_TEXT:
+            self.texts.append(size)
         elif kind in _FILLED:
+            if kind == _SHARES:
+                text = int.from_bytes(data[place + _TEXT : place + _TEXT + 4], "little")
+                self.text_bytes += self.lengths[text] if text < len(self.lengths) else 0
             self.filled += 1
             self._last_row = max(self._last_row, self._row)
             self._last_column = max(self._last_column, number + 1)

@@ -15,6 +15,7 @@ from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lin
 from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
 from unrolled.data.kinds import LONGEST_SHOWN, text_of
 from unrolled.data.missing import MARKS
+from unrolled.data.width import check_width
 from unrolled.errors import DataError, OptionError, message
 
 _HEAD = 1 << 16  # bytes that show how lines end
@@ -87,6 +88,7 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
         polars.exceptions.PolarsError: a table that cannot be read.
     """
     data, dialect = with_plain_lines(data, dialect)
+    check_width(_first_line(data).count(dialect.separator.encode()) + 1, "the first line")
     frame = parse_plain(data, dialect)
     if dialect.header:
         _warn_of_names(frame, dialect)
@@ -122,11 +124,15 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
 
 def _blank_lines(frame: pl.DataFrame) -> pl.Series:
     """Return which lines have no value: they are empty, or blanks that the first column took for a text."""
-    first, *rest = frame.columns
-    empty = pl.col(first).is_null()
-    if frame.schema[first] == pl.String:
-        empty = empty | (pl.col(first).str.strip_chars() == "")
-    return frame.select(pl.all_horizontal(pl.col(rest).is_null(), empty) if rest else empty).to_series()
+    first, *rest = frame.get_columns()
+    empty = first.is_null()
+    if first.dtype == pl.String:
+        empty = empty | (first.str.strip_chars() == "")
+    if not rest or not empty.any():
+        return empty
+    rows = empty.arg_true()  # few, mostly
+    found = pl.select(pl.all_horizontal([one.gather(rows).is_null() for one in rest])).to_series()
+    return empty.scatter(rows, found)
 
 
 def _warn_of_names(frame: pl.DataFrame, dialect: Dialect) -> None:
@@ -165,6 +171,11 @@ def with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes
     if said:
         return _whole(data)[said.end() :], replace(dialect, separator=said[1].decode()).checked()
     return data, dialect
+
+
+def _first_line(data: Path | bytes) -> bytes:
+    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
+        return file.readline()
 
 
 def _whole(data: Path | bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Unpack
 import polars as pl
 
 from unrolled.data.cells import typed, typed_columns, without_blank_lines
+from unrolled.data.contents import WORKBOOK, refuse_content
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.workbook_size import check_workbook
 from unrolled.data.handed import tidy
@@ -55,7 +56,8 @@ def read_excel(
     """
     check_fork()
     place = local_path(path)
-    open_file(place).close()
+    with open_file(place):
+        refuse_content(place, (WORKBOOK,), text=True)
     try:
         library = import_module("fastexcel")
     except ModuleNotFoundError as fault:

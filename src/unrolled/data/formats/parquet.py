@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.contents import PARQUET
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
+from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.handed import tidy
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
@@ -29,7 +31,8 @@ class ParquetStream(Source):
     def __init__(self, path: Path, rows: np.ndarray | None = None, schema: Schema | None = None) -> None:
         check_fork()
         self.path = path
-        refuse_packed(path)
+        refuse_packed(path, own=PARQUET)
+        check_parquet(path)
         try:
             self.scan = pl.scan_parquet(path, glob=False)
             self._kinds = tidy(self.scan.head(0).collect()).schema

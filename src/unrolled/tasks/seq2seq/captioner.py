@@ -1,6 +1,7 @@
 """Captioner: reads a picture and writes a sentence about it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,28 @@ from unrolled.ragged import Ragged
 from unrolled.tasks.seq2seq.writer import READ, Writer
 from unrolled.tasks.shared.column_codecs import resolve_inputs
 from unrolled.tasks.shared.given_examples import name_of
+
+_LOOKED_AT = 100  # pictures
+_WHITE = 255
+
+
+def _are_grey(source: Source, column: str) -> bool:
+    """Return whether lists of lists are pictures in grey: whole numbers of 0 to 255, which no vectors of a network are.
+
+    Args:
+        source: the pictures.
+        column: their column.
+    """
+    largest = 0.0
+    for record in islice(source, _LOOKED_AT):
+        rows = record[column]
+        if rows is None or not rows or len(set(map(len, rows))) > 1 or None in rows[0]:
+            return False
+        pixels = np.asarray(rows, dtype=np.float64)  # (H, W)
+        if not pixels.size or pixels.min() < 0 or pixels.max() > _WHITE or (pixels % 1).any():
+            return False
+        largest = max(largest, float(pixels.max()))
+    return largest > 1  # zeros and ones may be categories
 
 
 class Captioner(Writer):
@@ -107,6 +130,8 @@ class Captioner(Writer):
             codec = Frames(self.picture, single=True)  # a list of numbers is one vector here, not a series
         if isinstance(self.picture, str) and isinstance(codec, Video):
             codec = Pictures(self.picture)  # an array of three axes, which may be one film in grey elsewhere
+        if isinstance(self.picture, str) and isinstance(codec, Frames) and _are_grey(source, self.picture):
+            codec = Pictures(self.picture, channels=1)
         codec.fit(source)
         kind = codec.spec.kind
         if kind not in ("picture", "vector") or (kind == "picture" and codec.spec.per_step):
