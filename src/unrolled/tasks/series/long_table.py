@@ -126,7 +126,7 @@ def _refuse_mixture(source: Table, target: str) -> None:
             f'twice in autumn; give zone="{zone}" to keep both',
             stacklevel=3,
         )
-    note("rows left out", repeated)
+    note("rows left out", repeated, len(source) + repeated)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:
