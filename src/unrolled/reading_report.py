@@ -4,7 +4,7 @@ The counts belong to the call, not to the model or its codecs: they are kept in 
 within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,15 +14,23 @@ MOST_UNKNOWN = 0.2  # share of unknown tokens above which answers and scores say
 SHOWN = 3  # unknown values that are named
 LOOKED_AT = 64  # unknown values of which those are chosen, and whose other case is looked up
 LONGEST = 40  # characters of an unknown value that are shown
-COUNTED = (
-    "missing values",
-    "gaps filled",
-    "unseen series",
-    "unseen labels",
-    "rows left out",
-    "times that did not fit",
-    "recordings cut off",
-)
+# what is counted, and the unit of the whole that it is a part of
+COUNTED = {
+    "missing values": "values",
+    "gaps filled": "rows",
+    "unseen series": "series",
+    "unseen users": "users",
+    "unseen labels": "labels",
+    "rows left out": "rows",
+    "times that did not fit": "rows",
+    "recordings cut off": "recordings",
+}
+# of these a large share is warned of; gaps in the values and new users are nothing that a model cannot read, and
+# labels are warned of by their column
+WARNED = ("gaps filled", "unseen series", "rows left out", "times that did not fit", "recordings cut off")
+
+# counts that single events can add to
+OF_EVENTS = ("missing values", "gaps filled", "unseen series", "rows left out", "times that did not fit")
 
 
 class UnrolledWarning(UserWarning):
@@ -87,6 +95,16 @@ class Share:
             "hint": self.hint,
         }
 
+    def part(self) -> dict[str, Any]:
+        """Return the share, the whole that it is a share of, examples and the hint, as plain values."""
+        return {
+            "share": self.share,
+            "of": self.tokens,
+            "unit": self.unit,
+            "examples": list(self.examples),
+            "hint": self.hint,
+        }
+
 
 class Tally:
     """The counts of one call.
@@ -98,7 +116,7 @@ class Tally:
 
     def __init__(self, owner: Any, codecs: Sequence[Any] = ()) -> None:
         self.owner = owner
-        self.counts: dict[str, int] = dict.fromkeys(COUNTED, 0)
+        self.counts: dict[str, Share] = {name: Share(unit) for name, unit in COUNTED.items()}
         self.columns: dict[str, list[Share]] = {}
         self.labels: dict[str, Share] = {}  # true labels by column: they are no tokens that the model reads
         self.empty: dict[Any, int] = {}  # records without a step, by the codec that counted them
@@ -126,22 +144,25 @@ class Tally:
         return sum(share.unknown for share in list(self._shares.values()))
 
     def unknown_lines(self) -> list[str]:
-        """Return a sentence for each column with unknown tokens: their number and examples, without a share."""
-        return [
+        """Return a sentence for each column with unknown tokens, and for each count that is not 0, with examples."""
+        columns = [
             f"column {column!r}: {one.unknown:,} unknown {one.unit}, such as {', '.join(map(repr, one.examples))}"
             for column, shares in list(self.columns.items())
             for one in shares
             if one.unknown
         ]
+        return columns + [_part(name, one.unknown, one.part()) for name, one in self.counts.items() if one.unknown]
 
     def alarms(self) -> list[str]:
         """Return a sentence for each column of which too much is unknown to everything that reads it."""
         least = [(column, min(shares, key=lambda one: one.share)) for column, shares in self.columns.items()]
-        return [
-            f"{_sentence(column, one.to_json())}; answers and scores may say little"
-            for column, one in (*least, *self.labels.items())
-            if one.alarming
-        ]
+        columns = [_sentence(column, one.to_json()) for column, one in (*least, *self.labels.items()) if one.alarming]
+        parts = [_part(name, one.unknown, one.part()) for name, one in self.counts.items() if self._alarms(name, one)]
+        return [f"{sentence}; answers and scores may say little" for sentence in columns + parts]
+
+    @staticmethod
+    def _alarms(name: str, one: Share) -> bool:
+        return name in WARNED and one.alarming
 
     def report(self) -> dict[str, Any]:
         """Return the counts as plain values."""
@@ -153,7 +174,9 @@ class Tally:
         tokens, unknown = (sum(one[name] for one in columns.values()) for name in ("tokens", "unknown"))
         totals = {"tokens": tokens, "unknown": unknown, "share unknown": unknown / tokens if tokens else 0.0}
         empty = {"empty records": max(self.empty.values(), default=0)}
-        return {**totals, "columns": columns, **empty, **self.counts, "warnings": self.alarms()}
+        counts = {name: one.unknown for name, one in self.counts.items()}
+        shares = {name: one.part() for name, one in self.counts.items() if one.unknown}
+        return {**totals, "columns": columns, **empty, **counts, "shares": shares, "warnings": self.alarms()}
 
 
 _current: ContextVar[Tally | None] = ContextVar("tally", default=None)
@@ -165,23 +188,54 @@ def current() -> Tally | None:
     return _current.get()
 
 
+def report_so_far() -> dict[str, Any]:
+    """Return the report of the call that runs; empty outside of one."""
+    tally = current()
+    return {} if tally is None else tally.report()
+
+
 def is_quiet() -> bool:
     """Return whether warnings are left to the caller, see `quietly`."""
     return _quiet.get()
 
 
-def note(what: str, count: int) -> None:
+def note(
+    what: str, count: int, of: int, examples: Sequence[Any] = (), known: Callable[[Any], bool] = lambda _: False
+) -> None:
     """Add to one of the counts in `COUNTED`; without effect outside of a call.
+
+    Args:
+        what: its name.
+        count: what to add.
+        of: number of those that were looked at, such as all rows.
+        examples: some of those that count, each once.
+        known: returns whether training saw a value, for the case in which most would be known.
 
     Example:
         >>> with counted(Tally(None)) as tally:
-        ...     note("gaps filled", 3)
-        >>> tally.report()["gaps filled"]
-        3
+        ...     note("gaps filled", 3, of=12)
+        >>> tally.report()["gaps filled"], tally.report()["shares"]["gaps filled"]["share"]
+        (3, 0.25)
     """
     tally = current()
     if tally is not None:
-        tally.counts[what] += int(count)
+        share = tally.counts[what]
+        share.unknown += int(count)
+        share.tokens += int(of)
+        share.learn(examples, known)
+
+
+def note_unseen(names: Sequence[Any], known: Collection[Any], what: str = "unseen series") -> None:
+    """Count the series or users that were asked about, and those that training never saw; see `note`.
+
+    Args:
+        names: a name of each; None where it has none.
+        known: the names that training saw.
+        what: the count in `COUNTED`.
+    """
+    unseen = [name for name in names if name not in known]
+    named = [name for name in unseen if name not in (None, "")]
+    note(what, len(unseen), len(names), named, known.__contains__)
 
 
 def note_tokens(
@@ -220,7 +274,7 @@ def note_labels(column: str, labels: int, unseen: Sequence[Any], known: Callable
         share.tokens += labels
         share.unknown += len(unseen)
         share.learn(list(dict.fromkeys(unseen)), known)
-        tally.counts["unseen labels"] += len(unseen)
+        note("unseen labels", len(unseen), labels)
 
 
 @contextmanager
@@ -252,15 +306,29 @@ def lines_of(report: Mapping[str, Any]) -> list[str]:
     """Return a report as sentences: the columns with unknown values, and the counts that are not 0.
 
     Example:
-        >>> lines_of({"columns": {}, "gaps filled": 2, "rows left out": 0})
-        ['gaps filled: 2']
+        >>> part = {"share": 0.25, "of": 8, "unit": "rows", "examples": []}
+        >>> lines_of({"columns": {}, "gaps filled": 2, "rows left out": 0, "shares": {"gaps filled": part}})
+        ['gaps filled: 2, 25.0% of 8 rows']
     """
     found = [_sentence(name, one) for name, one in report.get("columns", {}).items() if one["unknown"]]
-    return found + [f"{name}: {report[name]:,}" for name in ("empty records", *COUNTED) if report.get(name)]
+    shares = report.get("shares", {})  # reports of older models have none
+    return found + [
+        _part(name, report[name], shares.get(name)) for name in ("empty records", *COUNTED) if report.get(name)
+    ]
+
+
+def _part(name: str, count: int, part: Mapping[str, Any] | None) -> str:
+    """Return a count as a sentence, with its share where that is known."""
+    share = f", {part['share']:.1%} of {part['of']:,} {part['unit']}{_shown(part)}" if part else ""
+    return f"{name}: {count:,}{share}"
 
 
 def _sentence(column: str, one: Mapping[str, Any]) -> str:
     column = column.removesuffix(f" ({one['unit']})")  # the unit follows
+    return f"column {column!r}: {one['share']:.1%} of {one['tokens']:,} {one['unit']} are unknown{_shown(one)}"
+
+
+def _shown(one: Mapping[str, Any]) -> str:
+    """Return the examples and the hint of a share."""
     shown = ", such as " + ", ".join(map(repr, one["examples"])) if one["examples"] else ""
-    hint = f"; {one['hint']}" if one["hint"] else ""
-    return f"column {column!r}: {one['share']:.1%} of {one['tokens']:,} {one['unit']} are unknown{shown}{hint}"
+    return shown + (f"; {one['hint']}" if one["hint"] else "")

@@ -98,6 +98,7 @@ def test_missing_values_are_no_unknown_ones():
     assert (model.report_["unknown"], model.report_["missing values"]) == (0, 1)
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_series_gaps_and_repeated_rows_are_counted():
     model = ur.Forecaster("kwh", horizon=2, hidden_size=4).fit(days(40), **QUIET)
     model.predict(days(30, ("012",), start=40))
@@ -111,6 +112,7 @@ def test_series_gaps_and_repeated_rows_are_counted():
     assert (scores.report["unseen series"], scores.report["gaps filled"]) == (1, 1)
 
 
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 def test_rows_a_detector_fills_in_are_counted():
     model = ur.Detector("kwh", hidden_size=4, warm_up=5).fit(days(60), **QUIET)
     model.predict(days(30, ("012", "C"), but=(7, 8), start=90))
@@ -146,7 +148,7 @@ def test_every_task_reports_the_same_counts():
         (ur.Detector(hidden_size=4, warm_up=5).fit(wave, **QUIET), wave),
         (ur.Recommender(user=None, hidden_size=4).fit([{"item": ["A", "B"]}] * 8, **QUIET), [{"item": ["A"]}]),
     ]
-    names = {"tokens", "unknown", "share unknown", "columns", "empty records", *COUNTED, "warnings"}
+    names = {"tokens", "unknown", "share unknown", "columns", "empty records", *COUNTED, "shares", "warnings"}
     for model, data in asked:
         model.report_ = {}
         model.predict(data)

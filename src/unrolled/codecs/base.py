@@ -20,7 +20,7 @@ import numpy as np
 from unrolled.batch import Nested
 from unrolled.errors import NotFittedError, message
 from unrolled.ragged import Ragged
-from unrolled.reading_report import LOOKED_AT, current
+from unrolled.reading_report import LOOKED_AT, current, note
 
 Record = Mapping[str, Any]
 Kind = Literal["index", "vector", "nested", "spectrum", "picture"]
@@ -173,6 +173,7 @@ class Codec(ABC):
         knows: Callable[[Any], bool] = bool,
         missing: int = 0,
         column: str = "",
+        values: int = 0,
     ) -> None:
         """Tell the call that runs, if it counts, what was read: see `unrolled.reading_report`.
 
@@ -184,12 +185,13 @@ class Codec(ABC):
             knows: returns whether the vocabulary has a value.
             missing: number of missing values, which are no unknown ones.
             column: the column of the tokens; empty for the codec's first.
+            values: number of values that might be missing; 0 for the number of tokens.
         """
         tally = current()
         if tally is None or not self._is_counted():
             return
         tally.empty[id(self)] = tally.empty.get(id(self), 0) + int((np.asarray(lengths) == 0).sum())
-        tally.counts["missing values"] += int(missing)
+        note("missing values", missing, values or tokens)
         if unknown is not None:
             share = tally.share(column or self.columns[0], self.unit, id(self))
             share.tokens += tokens

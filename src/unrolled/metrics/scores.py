@@ -14,6 +14,7 @@ import numpy as np
 from unrolled.errors import DataError, message
 from unrolled.reading_report import lines_of
 
+WIDTH = 80  # characters of a line of the table
 IGNORED = -100  # a label that is not scored
 UNSEEN = -1  # a true label that training never saw
 
@@ -92,17 +93,21 @@ class Scores:
         return f"The model loses to a simple baseline: {best} is better by {size}."
 
     def __str__(self) -> str:
+        return "\n".join([*self._table(), *self.notes, *lines_of(self.report), self.summary])
+
+    def _table(self) -> list[str]:
+        """Return the lines of the table; metrics that do not fit beside the others follow in a table below."""
         rows = {"this model": self.model, **self.baselines}
         metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
-        widths = {metric: max(len(metric), 8) for metric in metrics}
         first = max(map(len, rows))
-        lines = [" " * first + "".join(f"  {metric:>{widths[metric]}}" for metric in metrics)]
-        for name, values in rows.items():
-            cells = [f"{values[m]:.4f}" if m in values else "-" for m in metrics]
-            lines.append(
-                f"{name:<{first}}" + "".join(f"  {c:>{widths[m]}}" for c, m in zip(cells, metrics, strict=True))
-            )
-        return "\n".join([*lines, *self.notes, *lines_of(self.report), self.summary])
+        lines: list[str] = []
+        for part in _side_by_side({metric: 2 + max(len(metric), 8) for metric in metrics}, WIDTH - first):
+            lines += [""] * bool(lines)
+            lines.append(" " * first + "".join(f"{metric:>{width}}" for metric, width in part.items()))
+            for name, values in rows.items():
+                cells = (f"{f'{values[m]:.4f}' if m in values else '-':>{width}}" for m, width in part.items())
+                lines.append(f"{name:<{first}}" + "".join(cells))
+        return lines
 
     @property
     def summary(self) -> str:
@@ -126,6 +131,19 @@ class Scores:
         record["baselines"] = {name: _known(values) for name, values in record["baselines"].items()}
         record["notes"] = tuple(record.get("notes", ()))  # older records have none
         return cls(**record)
+
+
+def _side_by_side(widths: Mapping[str, int], room: int) -> list[dict[str, int]]:
+    """Return columns in parts that fit into a number of characters, as even as possible; each has at least one."""
+    parts: list[dict[str, int]] = [{}]
+    count = -(-sum(widths.values()) // max(room, 1))  # parts that are needed at least
+    share = sum(widths.values()) / max(count, 1)
+    for name, width in widths.items():
+        taken = sum(parts[-1].values())
+        if parts[-1] and (taken + width > room or (taken >= share and len(parts) < count)):
+            parts.append({})
+        parts[-1][name] = width
+    return parts
 
 
 def _no_nan(values: Metrics) -> dict[str, float | None]:

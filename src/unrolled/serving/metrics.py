@@ -23,6 +23,11 @@ COUNTED = {
     "unavailable": "events that failed as the store was unavailable",
     "refused": "events the model could not read",
     "unknown_tokens": "characters, words, values and items in events that training never saw",
+    "missing_values": "missing values in events",
+    "gaps_filled": "rows of series that were missing between events",
+    "unseen_series": "series that training never saw",
+    "rows_left_out": "events that were left out, such as visits at no known place",
+    "times_that_did_not_fit": "rows of series whose times do not follow the clock",
 }
 MEASURED = {
     "largest_batch": "events of the largest batch",

@@ -109,6 +109,16 @@ class ColumnReport(Strict):
     hint: str = Field(description="the case in which most would be known; else empty")
 
 
+class ShareReport(Strict):
+    """The share of one count, such as of the rows that were missing."""
+
+    share: float
+    of: int = Field(description="number of those that were looked at, such as all rows")
+    unit: str = Field(description="what is counted: values, rows, series, users, labels or recordings")
+    examples: list[str] = Field(description="some of those that count, where they have names")
+    hint: str = Field(description="the case in which most would be known; else empty")
+
+
 class Report(Strict):
     """What the records of this request held that the model does not know."""
 
@@ -122,12 +132,15 @@ class Report(Strict):
     missing_values: int = Field(alias="missing values")
     gaps_filled: int = Field(alias="gaps filled", description="missing rows of series")
     unseen_series: int = Field(alias="unseen series", description="series that training never saw")
+    unseen_users: int = Field(alias="unseen users", description="users that training never saw")
     unseen_labels: int = Field(alias="unseen labels", description="true labels that training never saw")
     rows_left_out: int = Field(alias="rows left out", description="such as those with a repeated time")
     times_that_did_not_fit: int = Field(alias="times that did not fit", description="that do not follow the clock")
     recordings_cut_off: int = Field(alias="recordings cut off", description="those longer than the model reads")
+    shares: dict[str, ShareReport] = Field(description="of those of the counts above that are not 0")
     warnings: list[str] = Field(
-        description="a sentence for each column of which more than a fifth is unknown, and more than one of several"
+        description="a sentence for each column and each count of which more than a fifth is unknown, and more than "
+        "one of several"
     )
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from unrolled.errors import DataError, OptionError, message, unknown
-from unrolled.reading_report import Tally, counted
+from unrolled.reading_report import OF_EVENTS, Tally, counted
 from unrolled.streaming.durable import Ledger
 from unrolled.streaming.event_batching import Waiting, Work
 from unrolled.streaming.event_ids import EventId, IdWindow
@@ -248,18 +248,20 @@ class Sessions:
     def statistics(self) -> dict[str, int]:
         """Counters since the start, the number of `waiting` events, and the `session_bytes` of this process.
 
-        `unknown_tokens` are characters, words, values and items in events that training never saw.
+        `unknown_tokens` are characters, words, values and items in events that training never saw; `missing_values`,
+        `gaps_filled`, `unseen_series` and the like are the counts of a reading report.
         """
         return {
             **asdict(self._ledger.counts),
             "unknown_tokens": self._tally.unknown,
+            **{name.replace(" ", "_"): self._tally.counts[name].unknown for name in OF_EVENTS},
             "waiting": len(self._waiting),
             "session_bytes": self._ledger.held_bytes,
         }
 
     @property
     def unknown(self) -> list[str]:
-        """A sentence for each column of the events so far with tokens that training never saw, with examples."""
+        """A sentence for each column of the events so far with tokens that training never saw, and for each count."""
         return self._tally.unknown_lines()
 
     def close(self) -> None:

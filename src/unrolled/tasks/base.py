@@ -7,7 +7,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     baselines_    the ordinary models fitted on the same data, by name
     scores_       scores on the held-out records next to the baselines' scores, or None
     summary_      a few facts about the training data
-    report_       what the last `predict` or `evaluate` met that the model does not know
+    report_       what the last call met that the model does not know
     bptt_steps_   number of steps that gradients flow back in training, 0 = to the start
 """
 
@@ -33,7 +33,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
-from unrolled.reading_report import quietly
+from unrolled.reading_report import quietly, uncounted
 from unrolled.tasks.description import Described
 from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
@@ -285,11 +285,14 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         quiet = {name: value for name, value in options.items() if name not in ("checkpoint", "resume", "tensorboard")}
         return rival.fit(train, validation_data=held, baselines=False, **quiet)
 
+    @property
+    def _is_fitted(self) -> bool:
+        return getattr(self, "network_", None) is not None
+
     def _fitted(self) -> Any:
-        network = getattr(self, "network_", None)
-        if network is None:
+        if not self._is_fitted:
             raise NotFittedError(f"this {type(self).__name__} has learnt nothing yet; call fit(data) or load a model")
-        return network
+        return self.network_
 
     def _asked(self, data: Any) -> Any:
         """Encode the data of a question; a task that is not fitted refuses."""
@@ -320,8 +323,9 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         """
         network = self._fitted()
         row = whole_number("row", row, least=0)
-        source = self._source(data, y)
-        examples = self._encode(source)
+        with uncounted():  # `evaluate` reads the same records
+            source = self._source(data, y)
+            examples = self._encode(source)
         found = look_inside(
             network,
             examples,

@@ -104,7 +104,7 @@ class Audio(Codec):
         lengths = torch.tensor([len(part) for part in parts], dtype=torch.int64)
         self._tell(lengths.numpy())
         if self._is_counted():
-            note("recordings cut off", clipped)
+            note("recordings cut off", clipped, len(parts))
         return Ragged(torch.cat([torch.empty(0, self.stack * self.num_mels), *parts]), lengths)
 
     def decode(self, encoded: Ragged) -> list[np.ndarray]:

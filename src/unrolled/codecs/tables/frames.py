@@ -89,7 +89,7 @@ class Frames(Codec):
         frames, lengths, _ = self._read(records, 0, len(self.scaling_[0]))
         scaled = to_float32(scale(frames, *self._statistics()), self.columns, lengths)
         self._count(missing=np.isnan(frames).sum())
-        self._tell(lengths, missing=int(np.isnan(frames).sum()))
+        self._tell(lengths, missing=int(np.isnan(frames).sum()), values=frames.size)
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:

@@ -86,7 +86,7 @@ class Labels(Codec):
         if len(unseen) and self.unseen == "error":
             raise self._unseen(values, lengths, int(unseen[0]))
         self._count(unknown=len(unseen))
-        note("rows left out", len(unseen))
+        note("rows left out", len(unseen), len(values))
         self._tell_labels(values, unseen)
         return Ragged(torch.from_numpy(indices), torch.from_numpy(lengths))
 

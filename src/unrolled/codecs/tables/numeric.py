@@ -105,7 +105,7 @@ class Numbers(Codec):
         unforeseen = absent.sum(0)
         unforeseen[self.indicated_] = 0
         self._count(missing=unforeseen.sum(), unseen_group=unseen)
-        self._tell_numbers(records, lengths, int(unforeseen.sum()))
+        self._tell_numbers(records, lengths, int(unforeseen.sum()), absent.size)
         return Ragged(torch.from_numpy(scaled), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged, records: Sequence[Record] | None = None) -> list[Any]:
@@ -194,16 +194,17 @@ class Numbers(Codec):
         tables = self._tables[rows]  # (B, 2, C)
         return tables[:, 0], tables[:, 1], int((rows == 0).sum())
 
-    def _tell_numbers(self, records: Sequence[Record], lengths: np.ndarray, missing: int) -> None:
+    def _tell_numbers(self, records: Sequence[Record], lengths: np.ndarray, missing: int, values: int) -> None:
         """Tell the call what was read: missing numbers, and groups that are scaled by the statistics of all."""
         if self.group is None:
-            self._tell(lengths, missing=missing)
+            self._tell(lengths, missing=missing, values=values)
             return
         groups = values_of(records, self.group)
         strange = [row for row, group in enumerate(groups) if not self._knows_group(group)]
         named = np.array([row for row in strange if groups[row] is not None], dtype=np.int64)
         missing += len(strange) - len(named)
-        self._tell(lengths, len(groups), named, groups.__getitem__, self._knows_group, missing, self.group)
+        values += len(groups)
+        self._tell(lengths, len(groups), named, groups.__getitem__, self._knows_group, missing, self.group, values)
 
     def _knows_group(self, group: Any) -> bool:
         return str(group) in self._group_rows

@@ -135,7 +135,7 @@ class TimeFeatures(Codec):
         values = np.concatenate(features, 1)  # (N, F)
         values[absent] = 0.0
         self._count(missing=absent.sum())
-        self._tell(lengths, missing=int(absent.sum()))
+        self._tell(lengths, missing=int(absent.sum()), values=absent.size)
         return Ragged(torch.from_numpy(values.astype(np.float32)), torch.from_numpy(lengths))
 
     def decode(self, encoded: Ragged) -> list[Any]:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
 from unrolled.forms import check_form
-from unrolled.reading_report import note, uncounted
+from unrolled.reading_report import note_unseen, uncounted
 from unrolled.tasks.detection.alarms import calm_threshold
-from unrolled.tasks.detection.detections import Answers, answer, first_state
+from unrolled.tasks.detection.detections import Answers, answer, as_table, first_state
 from unrolled.tasks.detection.likelihood import Usual, pooled, unknown_usual
 from unrolled.tasks.detection.series_state import DetectorState, states_from_tensors, states_to_tensors
 from unrolled.tasks.detection.tables import Rows
@@ -59,7 +60,7 @@ class Keeping:
 
     def note_unseen(self, rows: Sequence[Rows]) -> None:
         """Count the series that were not read before, for the report of the call."""
-        note("unseen series", sum(one.name not in self.states for one in rows))
+        note_unseen([one.name for one in rows], self.states)
 
     def state_before(self, one: Rows) -> DetectorState:
         """Return the state before the given rows: the series' own if they follow it in time, else the first state."""
@@ -72,6 +73,11 @@ class Keeping:
     def advance(self, one: Rows, state: DetectorState, memory: Memory | None = None) -> tuple[Answers, DetectorState]:
         """Return the answers for rows that follow a state, and the next state; `memory`, if given, keeps the rows."""
         return answer(self.plan, self.network.eval(), one, state, self.quiet, memory)
+
+    def detected(self, rows: Sequence[Rows]) -> pl.DataFrame:
+        """Return the answers for the rows of each series as one table."""
+        found = [self.advance(one, self.state_before(one))[0] for one in rows]
+        return pl.concat([as_table(one.keys, said, self.threshold) for one, said in zip(rows, found, strict=True)])
 
     def scores(self, rows: Sequence[Rows]) -> list[np.ndarray]:
         """Return the scores of each series, (T,); NaN where there is none."""

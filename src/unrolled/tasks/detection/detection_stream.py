@@ -35,7 +35,10 @@ def judged(
         record: one value per column.
         before: the state; None = the known state of the record's series, if the record follows it.
     """
-    one = next_row(record, watched, None if before is None else before.history.time)
+    last = None if before is None else before.history.time
+    one = next_row(record, watched, last)
+    if last is None:
+        keeping.note_unseen([one])
     found, after = keeping.advance(one, keeping.state_before(one) if before is None else before)
     keys = {name: record[name] for name in (watched.time, watched.group) if name is not None}
     return keys | as_row(found, keeping.threshold), after

@@ -22,7 +22,7 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.detection.alarms import threshold_for
 from unrolled.tasks.detection.bookkeeping import Keeping
 from unrolled.tasks.detection.detection_stream import DetectorSteps, judged
-from unrolled.tasks.detection.detections import as_table, read_examples
+from unrolled.tasks.detection.detections import read_examples
 from unrolled.tasks.detection.evaluation import detection_scores, truth_of
 from unrolled.tasks.detection.likelihood import QUIET, WARM_UP
 from unrolled.tasks.detection.number_series import SeriesPlan
@@ -136,10 +136,12 @@ class Detector(ReadsWatched, Task):
         assert isinstance(source, Table)
         return series_of(source, self.watched_)
 
-    def _asked_rows(self, data: Any) -> list[Rows]:
+    def _asked_rows(self, data: Any, further: bool = False) -> list[Rows]:
+        """Return the rows of each series; with `further` more rows of the series that were asked about before."""
         self._fitted()
         rows = self._rows(self._source(data))
-        self.keeping_.note_unseen(rows)
+        if not further:
+            self.keeping_.note_unseen(rows)
         return self.plan_.calendars.followed(rows) if isinstance(self.plan_, SeriesPlan) else rows
 
     # ---- learning ---------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class Detector(ReadsWatched, Task):
             DataError: rows that do not follow those read so far.
             OptionError: updates < 0.
         """
-        if getattr(self, "network_", None) is None:
+        if not self._is_fitted:
             return self.fit(data, y)
         updates = whole_number("updates", updates, least=0)
         self.keeping_.read(self._asked_rows(data))
@@ -257,11 +259,7 @@ class Detector(ReadsWatched, Task):
             one: for numbers the median with a 90 % interval from `low` to `high`, for events the most probable one,
             next to the `probability` of the event seen.
         """
-        tables = []
-        for one in self._asked_rows(data):
-            found, _ = self.keeping_.advance(one, self.keeping_.state_before(one))
-            tables.append(as_table(one.keys, found, self.threshold_))
-        return pl.concat(tables)
+        return self.keeping_.detected(self._asked_rows(data))
 
     def predict(self, data: Any) -> pl.DataFrame:
         """Score each row, as `detect` does."""
@@ -282,7 +280,7 @@ class Detector(ReadsWatched, Task):
         updates, every = whole_number("updates", updates, least=0), whole_number("every", every, 1, MOST_STEPS)
         tables = []
         for part in parts_of(self._source(data), every):
-            tables.append(self.detect(part))
+            tables.append(self.keeping_.detected(self._asked_rows(part, further=bool(tables))))
             with uncounted():  # the same rows again
                 self.partial_fit(part, updates=updates)
         keys = [name for name in (self.watched_.group, self.watched_.time) if name is not None]

@@ -134,7 +134,9 @@ class SeriesPlan:
         center, spread = self._unit(name)
         calendar = self.calendars.learnt(name)
         place, times = filled_rows(calendar, times, history.time, 0 if calendar.irregular else self.lookback)
-        note("gaps filled", int(np.diff(place).sum()) - max(len(place) - 1, 0))  # between the given rows
+        # rows that lack between the given ones; of a single row, such as an event, those since the row before it
+        between = int(place[0] if len(place) == 1 else np.diff(place).sum() - max(len(place) - 1, 0))
+        note("gaps filled", between, len(place) + between)
         scaled = np.full((len(times), self.size), np.nan)
         scaled[place] = (values - center) / spread
         whole = np.concatenate([history.values, scaled])

@@ -141,7 +141,7 @@ def series_of(source: Table, watched: WatchedColumns) -> list[Rows]:
         times = moments(frame[watched.time], watched.dated, watched.time_form)
         values = _events(frame[watched.columns[0]]) if watched.events else _numbers(frame, watched.columns)
         if not watched.events:  # the codec of events counts its own
-            note("missing values", int(np.isnan(values).sum()))
+            note("missing values", int(np.isnan(values).sum()), values.size)
         found.append(Rows("" if name is None else str(name), times, values, frame.select(keys)))
     return found
 
@@ -196,6 +196,7 @@ def next_row(record: Mapping[str, Any], watched: WatchedColumns, before: Any) ->
             raise DataError(message("record", expected="numbers, as in training", received=repr(row))) from fault
         if np.isinf(values).any():
             raise DataError(message("record", expected="finite numbers", received=repr(row)))
+        note("missing values", int(np.isnan(values).sum()), values.size)
     name = "" if watched.group is None else str(record[watched.group])
     return Rows(name, np.array([time]), values, pl.DataFrame())
 

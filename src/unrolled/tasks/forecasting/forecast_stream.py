@@ -13,6 +13,7 @@ import polars as pl
 from unrolled.codecs.base import Codec
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
+from unrolled.reading_report import note_unseen
 from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts, Form, Many, Maybe, Plain, Whole
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
@@ -146,6 +147,8 @@ class ForecastSteps:
         if len(read) != 1:
             names = [one.name for one in read]
             raise DataError(message("event", expected="rows of one series in a stream", received=repr(names)))
+        if not kept.steps:
+            note_unseen([read[0].name], self._tails)
         older = self._tails.get(read[0].name) if kept.tail is None else _opened(kept.tail, read[0], panel)
         first = read[0].times[:1]
         if kept.tail is not None and older is not None and len(first) and first[0] <= older.times[-1]:

@@ -22,7 +22,7 @@ from unrolled.metrics.number_scores import forecast_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.reading_report import note
+from unrolled.reading_report import note_unseen
 from unrolled.tasks.base import Task
 from unrolled.tasks.forecasting.backtest import (
     choose_origins,
@@ -172,7 +172,7 @@ class Forecaster(ReadsSeries, Task):
         assert isinstance(source, Table)
         assert future is None or isinstance(future, Table)
         series = self.panel_.read(source, future, self.horizon)
-        note("unseen series", sum(one.name not in self.tails_ for one in series))
+        note_unseen([one.name for one in series], self.tails_)
         return self.panel_.readable(series, self.tails_, self.plan_.lookback)
 
     # ---- learning ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, lacking, message, whole_number
 from unrolled.nn.event_reader import ITEM
 from unrolled.ragged import Ragged
+from unrolled.reading_report import note
 from unrolled.state_forms import Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
 from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import last_of
@@ -138,6 +139,7 @@ class ItemReader:
         record = self._record(event)
         if columns.places is not None:
             name = columns.places.encode(pl.DataFrame([record]))[0]
+            note("rows left out", int(name is None), 1)
             if name is None:
                 return None, memory  # at no place: left out, as in a table
             record = {**record, columns.item: name}

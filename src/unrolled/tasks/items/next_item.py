@@ -14,7 +14,6 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import item_baselines
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
-from unrolled.codecs.record import Record
 from unrolled.codecs.tables.catalogue import Catalogue, ItemNames
 from unrolled.codecs.tables.event_time import EventTimes
 from unrolled.codecs.tables.own_history import AFTER, HOUR, MOST, recalled
@@ -22,7 +21,7 @@ from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.event_log import EventLog, event_log
 from unrolled.data.source import Source, Table, as_table
 from unrolled.decoding.retrieval import best_items
-from unrolled.errors import ArtifactError, OptionError, finite_number, message, whole_number
+from unrolled.errors import OptionError, finite_number, message, whole_number
 from unrolled.metrics.ranking import Ranked, ranking_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.event_reader import ITEM, EventReader
@@ -35,7 +34,9 @@ from unrolled.tasks.base import Task
 from unrolled.tasks.items.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.items.event_report import note_events
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
+from unrolled.tasks.items.item_saving import SavedEvents
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
+from unrolled.tasks.items.known_users import KnownUsers
 from unrolled.tasks.kinds import ReadsEvents
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.online_learning import joined
@@ -45,13 +46,12 @@ from unrolled.training.callbacks import Callback
 from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
 from unrolled.training.trainer import Trainer
-from unrolled.training.weights import under
 
 LARGE = 20_000  # items; for larger catalogues the gradient of the embedding table is sparse
 MAX_LANES, MIN_UPDATES = 128, 30  # maximum number of parallel users; fewer if an epoch would have fewer updates
 
 
-class NextItemTask(ReadsEvents, Task):
+class NextItemTask(ReadsEvents, SavedEvents, Task):
     """A task that reads events and ranks the catalogue for the next one."""
 
     user: str | None
@@ -97,7 +97,7 @@ class NextItemTask(ReadsEvents, Task):
     def _learn(self, source: Source) -> None:
         self.times_ = None  # those of an earlier fit
         log = self._log(source)
-        self.catalogue_ = Catalogue().fit(log.items)
+        self.catalogue_, self.users_ = Catalogue().fit(log.items), self._users_of(log)
         choose_loss(self.loss, self.catalogue_.size)
         self.times_ = None if log.seconds is None else EventTimes.learnt(log)
         self.features_ = learn_columns(self.features, log.frame, "features")
@@ -108,6 +108,11 @@ class NextItemTask(ReadsEvents, Task):
             assert self.item_features_ is not None
             index = torch.from_numpy(self.catalogue_.encode(items[self._item]))
             self._described = encode_columns(self.item_features_, items), index
+
+    def _users_of(self, log: EventLog, known: KnownUsers | None = None) -> KnownUsers:
+        """Return the users of a log and those known before; none where the rows are sessions without a user."""
+        known = known or KnownUsers()
+        return known if self.user is None else known.joined(log.users)
 
     def _items_of(self, log: EventLog) -> pl.DataFrame:
         """Return one row per item, with the feature values of its last event."""
@@ -196,13 +201,14 @@ class NextItemTask(ReadsEvents, Task):
         Returns:
             self.
         """
-        if getattr(self, "network_", None) is None:
+        if not self._is_fitted:
             return self.fit(data, **options)
         replay = finite_number("replay", replay, least=0)
         rate = {**self.training_defaults, **(self.training or {})}["learning_rate"] / 3
         chosen = {"epochs": 1, "learning_rate": rate, "schedule": "constant", **options, "validation": 0.0}
         settings = TrainingOptions.from_keywords(chosen, {**self.training_defaults, **(self.training or {})})
         log = self._log(self._source(data))
+        note_events(log, self.catalogue_, self.users_)
         self._extend(self._items_of(log))
         known = self.catalogue_.encode(log.items)
         self.catalogue_.counts_ = self.catalogue_.counts_ + np.bincount(known, minlength=self.catalogue_.size)
@@ -212,6 +218,7 @@ class NextItemTask(ReadsEvents, Task):
         Trainer(self.network_, self._batches(examples, settings, shuffle=True), settings).run()
         self.network_.to("cpu").eval()
         self.replay_ = self.replay_.absorbed(new, draw)
+        self.users_ = self._users_of(log, self.users_)
         if self.rival_ is not None:
             self.rival_.partial_fit(data, replay=replay, **options)
         return self
@@ -275,7 +282,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         k = min(whole_number("k", k, least=1), self.catalogue_.size)
         log = self._log(self._source(data), empty=True)
-        note_events(log, self.catalogue_)
+        note_events(log, self.catalogue_, self.users_)
         everybody = np.arange(len(log.lengths))
         filters = item_filters(log, self.catalogue_, everybody, log.lengths, exclude_seen, allowed)
         steps = self._steps(log, whole=True)
@@ -329,7 +336,7 @@ class NextItemTask(ReadsEvents, Task):
         check_flag("exclude_seen", exclude_seen)
         last = whole_number("last", last, 1, MOST_STEPS)
         log = self._log(self._source(data, y))
-        note_events(log, self.catalogue_)
+        note_events(log, self.catalogue_, self.users_)
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
         rows, notes = questions(log, items, size, last, after)
         users, before, targets = owners(log)[rows], places(log)[rows], torch.from_numpy(items[rows])
@@ -368,32 +375,3 @@ class NextItemTask(ReadsEvents, Task):
         times = np.split(np.arange(len(log.items)) if log.seconds is None else log.seconds, edges)
         chosen = item_baselines(self.catalogue_.size, log.seconds is not None)
         return {key: baseline.fit(items, times) for key, baseline in chosen.items()}
-
-    # ---- saving -------------------------------------------------------------------------------
-
-    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        record, tensors = super()._to_record()
-        return record, tensors | {f"replay.{name}": tensor for name, tensor in self.replay_.tensors().items()}
-
-    @classmethod
-    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        task = super()._from_record(record, tensors)
-        task.replay_ = Replay.from_tensors(under("replay.", tensors))
-        return task
-
-    def _learnt_to_json(self) -> dict[str, Any]:
-        return {
-            "catalogue": self.catalogue_.to_json(),
-            "times": None if self.times_ is None else self.times_.to_json(),
-            "features": None if self.features_ is None else self.features_.to_json(),
-            "item_features": None if self.item_features_ is None else self.item_features_.to_json(),
-        }
-
-    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
-        self.catalogue_ = Catalogue.from_json(data["catalogue"])
-        self.times_ = None if data["times"] is None else EventTimes.from_json(data["times"])
-        if self.times_ is not None and self.time is None:
-            raise ArtifactError(message("time", expected="a column, because times were learnt", received="none"))
-        self.features_ = None if data["features"] is None else Record.from_json(data["features"])
-        self.item_features_ = None if data["item_features"] is None else Record.from_json(data["item_features"])
-        self._described = None  # stored among the network's own tensors

@@ -24,7 +24,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics.scores import Scores
 from unrolled.nn.decoder import NONE, AttendingDecoder
 from unrolled.ragged import Ragged
-from unrolled.reading_report import uncounted
+from unrolled.reading_report import report_so_far, uncounted
 from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsSources
 from unrolled.tasks.seq2seq.inspect_writer import Spelling, check_row, look_inside_writer, some_rows, text_mistakes
@@ -44,7 +44,6 @@ from unrolled.tasks.seq2seq.search import (
 from unrolled.tasks.seq2seq.target_text import AUTO, TargetText, text_codec
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.option_checks import check_named
-from unrolled.tasks.shared.reported import reported
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 from unrolled.training.teacher_forcing import TeacherForcing
@@ -361,10 +360,9 @@ class Writer(ReadsSources, Task):
         self._fitted()
         row = whole_number("row", row, least=0)
         source = self._source(data, y)
-        with reported(self) as tally:
-            records, examples, copies = self._prepared(source, targets=True)
-            check_row(examples, row)
-            scores, answers = self._scored(source, records, examples, copies)
+        records, examples, copies = self._prepared(source, targets=True)
+        check_row(examples, row)
+        scores, answers = self._scored(source, records, examples, copies)
         read, _ = self._places(records)
         shown = some_rows(row, len(records))
         with uncounted():  # the same records again
@@ -372,7 +370,7 @@ class Writer(ReadsSources, Task):
         return look_inside_writer(
             self.network_,
             examples,
-            replace(scores, report=tally.report()),
+            replace(scores, report=report_so_far()),
             Spelling(self.target_, read, copies),
             text_mistakes(self._score_encoded, examples, self._shown_texts(records), self._truth(records), answers),
             [replace(one, row=place) for one, place in zip(workings, shown, strict=True)],

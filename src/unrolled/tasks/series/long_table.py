@@ -128,7 +128,7 @@ def _refuse_mixture(source: Table, target: str) -> None:
             UnrolledWarning,
             stacklevel=3,
         )
-    note("rows left out", repeated)
+    note("rows left out", repeated, len(source) + repeated)
 
 
 def _warn_of_clocks(source: Table, repeated: int) -> None:

@@ -156,7 +156,8 @@ class Panel:
                 if said := change_words(times[rows], self.form.zone or ""):
                     changes[name] = said
             one = Series(name, calendar, times[rows], values[rows], past, known, static[name], known[:0])
-            note("missing values", int(np.isnan(_until_last_known(one.values)).sum()))
+            target = _until_last_known(one.values)
+            note("missing values", int(np.isnan(target).sum()), len(target))
             series.append(self._split_future(self._filled(one), horizon))
         warn_of_misfits(misfits)
         warn_of_changes(changes)
@@ -184,7 +185,7 @@ class Panel:
         length = int(places[-1]) + 1
         if calendar.irregular or length > MOST_GRID * len(series) + SPARE_GRID:
             self.counts["irregular series"] += 1
-            note("times that did not fit", len(series))
+            note("times that did not fit", len(series), len(series))
             return series
         if length == len(series) and (np.diff(places) == 1).all():
             return series
@@ -200,8 +201,8 @@ class Panel:
             dropped = np.setdiff1d(order, kept)
             warn_of_dropped(series.name, calendar, len(dropped), self.write_times(series.times[dropped[:1]])[0])
         self.counts["filled gaps"] += length - len(kept)
-        note("gaps filled", length - len(kept))
-        note("times that did not fit", len(series) - len(kept))
+        note("gaps filled", length - len(kept), length)
+        note("times that did not fit", len(series) - len(kept), len(series))
         source = kept[np.searchsorted(places[kept], np.arange(length), side="right") - 1]  # at or before each place
         new = places[source] != np.arange(length)
         times = np.where(new, calendar.after(series.times[0], np.arange(length)), series.times[source])

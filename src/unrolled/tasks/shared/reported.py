@@ -1,4 +1,4 @@
-"""Reports of what was read: every `predict` and `evaluate` of a task sets `report_` and warns of what is unknown.
+"""Reports of what was read: every method of a task that reads data sets `report_` and warns of what is unknown.
 
 The methods are wrapped where a class is defined, so that a task outside of this package reports as well. Source: the
 way in which scikit-learn wraps `transform` for `set_output`, `sklearn.utils._set_output`.
@@ -29,7 +29,12 @@ REPORTED = (
     "align",
     "workings",
     "evaluate",
+    "inspect",
+    "step",
+    "partial_fit",
+    "add_items",
 )
+TAUGHT = ("partial_fit", "add_items")  # what is new is learnt there: it is counted and not warned of
 
 
 class Reported:
@@ -37,9 +42,9 @@ class Reported:
 
     Attributes:
         report_: what the last call met, as plain numbers: "tokens", "unknown" and "share unknown" in all columns, the
-            same by column under "columns", "empty records", "missing values", "gaps filled", "unseen series",
-            "rows left out", "times that did not fit", and "warnings". Where several threads ask one model, use
-            `reading` instead.
+            same by column under "columns", "empty records", the counts of `unrolled.reading_report.COUNTED` with their
+            "shares", and "warnings"; after `fit` that of the scores on held-out data. Where several threads ask one
+            model, use `reading` instead.
     """
 
     report_: Mapping[str, Any] = {}
@@ -50,6 +55,8 @@ class Reported:
             method = vars(cls).get(name)
             if method is not None:
                 setattr(cls, name, _reporting(method))
+        if "fit" in vars(cls):
+            cls.fit = _fitting(vars(cls)["fit"])
 
 
 @contextmanager
@@ -74,24 +81,14 @@ def reading(task: Any) -> Generator[Tally]:
         yield tally
 
 
-@contextmanager
-def reported(task: Any) -> Generator[Tally]:
-    """Count what a fitted task reads while the block runs, then set its report and warn, as its methods do.
-
-    Args:
-        task: the fitted task.
-    """
-    with reading(task) as tally:
-        yield tally
-    _say(task, tally)
-
-
 def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a method of a task."""
 
     @functools.wraps(method)
     def reporting(self: Any, *arguments: Any, **options: Any) -> Any:
         outer = current()
+        if outer is None and method.__name__ == "partial_fit" and not self._is_fitted:  # its first call is a `fit`
+            return method(self, *arguments, **options)
         if outer is not None and outer.owner is self:  # part of a call that counts already
             answer = method(self, *arguments, **options)
             return replace(answer, report=outer.report()) if isinstance(answer, Scores) else answer
@@ -100,15 +97,21 @@ def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
                 return method(self, *arguments, **options)
         with reading(self) as tally:
             answer = method(self, *arguments, **options)
-        _say(self, tally)
+        self.report_ = tally.report()
+        if not is_quiet() and method.__name__ not in TAUGHT:
+            for alarm in tally.alarms():
+                warnings.warn(alarm, UnrolledWarning, stacklevel=3)
         return replace(answer, report=self.report_) if isinstance(answer, Scores) else answer
 
     return reporting
 
 
-def _say(task: Any, tally: Tally) -> None:
-    """Set the report of a task, and warn of what is unknown."""
-    task.report_ = tally.report()
-    if not is_quiet():
-        for alarm in tally.alarms():
-            warnings.warn(alarm, UnrolledWarning, stacklevel=4)
+def _fitting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fit`: the report of an earlier call ends there, and that of the scores on held-out data is next."""
+
+    @functools.wraps(method)
+    def fitting(self: Any, *arguments: Any, **options: Any) -> Any:
+        self.report_ = Tally(self).report()
+        return method(self, *arguments, **options)
+
+    return fitting
