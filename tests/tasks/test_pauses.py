@@ -7,7 +7,6 @@ import pytest
 
 import unrolled as ur
 from folders.tiny_tasks import MAKERS, tiny
-from unrolled.errors import UnsupportedError
 from unrolled.nn import stretches
 from unrolled.pauses import has_pauses, pause, pausing
 
