@@ -254,6 +254,17 @@ def sockets(count: int, data: bytes, reads: bool) -> Callable[[int, float], int]
     return work
 
 
+def left_early(port: int, seconds: float) -> int:
+    """Clients, one after the other, that ask for a long prediction and leave after a tenth of a second."""
+    sent, stop, total = request(PREDICT, texts(1, 60_000)), time.monotonic() + seconds, 0
+    while time.monotonic() < stop:
+        with contextlib.suppress(OSError), opened(port) as client:
+            client.sendall(sent)
+            total += len(sent)
+            time.sleep(0.1)
+    return total
+
+
 def small_chunks(port: int, seconds: float) -> int:
     """A body in chunks of one byte."""
     head = f"POST {STEP} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -278,6 +289,9 @@ MANNERS: dict[str, Callable[[int, float], int]] = {
     "12 sockets, frames of 8 MB": sockets(12, b"\n" * 7_900_000, False),
     "4 sockets, events of one key": sockets(4, LINE * 1000, True),
     "4 sockets, wrong lines": sockets(4, b"x\n" * 30_000, True),
+    "12 sockets, frames that are not UTF-8": sockets(12, b"\xff", True),
+    "12 sockets, frames that are not UTF-8, answers unread": sockets(12, b"\xff" * 1000, False),
+    "predictions of clients that leave": left_early,
     "chunks of one byte": small_chunks,
 }
 

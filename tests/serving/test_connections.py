@@ -131,6 +131,20 @@ def test_a_flood_of_small_frames_ends_its_connection_and_holds_up_nobody(few, se
     assert not [line for line in few.lines if "Traceback" in line]
 
 
+def test_a_client_that_goes_on_sending_after_our_close_is_cut_off(few):
+    port, sent, most = int(few.address.rpartition(":")[2]), 0, 64 << 20  # far beyond what the kernel buffers
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(UPGRADE)
+        assert client.recv(4096).startswith(b"HTTP/1.1 101")
+        client.sendall(frame(1, b"\xff"))
+        assert b"UTF-8" in client.recv(4096)
+        client.settimeout(5)  # uvicorn alone would read on for longer
+        with contextlib.suppress(OSError):
+            while sent < most:
+                sent += client.send(frame(1, b"x" * 125) * 1000)
+        assert sent < most
+
+
 def test_pings_now_and_then_and_frames_of_any_size_are_welcome(few):
     with connect(few.stream, ping_interval=None) as talk:
         for _ in range(20):

@@ -13,6 +13,7 @@ from unrolled.codecs.base import Record as RawRecord
 from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.values import bad_value, chunks
 from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 
 _CHUNK = 64  # records that are passed to every codec at once; small, since a record may be a long text
@@ -78,6 +79,7 @@ class Record:
         inputs: dict[str, Ragged | Nested] = {}
         statics: dict[str, Tensor] = {}
         for name, codec in zip(self.names, self.codecs, strict=True):
+            pause()
             encoded = codec.encode(rows)
             if codec.spec.per_step:
                 inputs[name] = encoded

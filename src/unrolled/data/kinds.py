@@ -82,8 +82,9 @@ def column_of(name: str, values: Sequence[Any], marks: Iterable[str] = MARKS) ->
     try:
         return pl.Series(name, _fitted(values, kind), dtype=kind, strict=False)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
+        found = " and ".join(sorted({type(value).__name__ for value in values if value is not None}))
         raise DataError(
-            message(f"column {name!r}", expected="values of one kind", received=str(fault).splitlines()[0])
+            message(f"column {name!r}", expected="values of one kind that a column can hold", received=found)
         ) from fault
 
 

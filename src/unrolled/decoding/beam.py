@@ -23,6 +23,7 @@ from unrolled.decoding.paths import Hypothesis, Paths
 from unrolled.decoding.penalties import Coverage, Penalties, length_divisor
 from unrolled.decoding.scores import advance, best, forced_scores
 from unrolled.decoding.sentences import SearchStep, Sentences, begin
+from unrolled.pauses import pause
 from unrolled.state import map_state
 
 
@@ -106,6 +107,7 @@ def _search(
     paths.stop(sentences.ids[~going], rows[~going, 0], totals[~going, 0], totals[~going, 0], finished=False)
     read = rows  # (B, K) row of the state that each continues
     while bool(going.any()):
+        pause()
         kept = going.nonzero().squeeze(1)
         tokens, totals, rows, read, finished, tops = (
             part[kept] for part in (tokens, totals, rows, read, finished, tops)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import whole_number
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 
 Score = Callable[[Tensor, int, int], Tensor]  # queries (M, D), start, stop -> (M, stop - start)
@@ -119,5 +120,6 @@ def true_ranks(score: Score, queries: Tensor, size: int, targets: Tensor, filter
 
 def _blocks(score: Score, queries: Tensor, size: int, filters: Filters) -> Iterator[tuple[int, Tensor]]:
     for start in range(0, size, BLOCK):
+        pause()
         stop = min(size, start + BLOCK)
         yield start, filters.apply(score(queries, start, stop), start)

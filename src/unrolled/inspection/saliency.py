@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.errors import ShapeError, message
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 
 ROWS = 64  # copies of the sequence per batch, each without another step
@@ -132,6 +134,7 @@ def _gradient(model: Any, one: Batch, at: int) -> tuple[_Score, Tensor]:
 
 def _occluded(model: Any, one: Batch, at: int, steps: Tensor, score: _Score) -> Tensor:
     """Return the score of the same answer without each of these steps, (len(steps),)."""
+    pause()
     copies = one.select(torch.zeros(len(steps), dtype=torch.int64))
 
     def leave_out(inputs: Ragged) -> Ragged:
@@ -154,7 +157,8 @@ def _answer(raw: Ragged | Tensor, at: int) -> Tensor:
 @contextmanager
 def _inputs_through(model: Any, change: Callable[[Ragged], Ragged]) -> Any:
     """Change the outputs of the model's input layer while the context lasts."""
-    hook = model.inputs.register_forward_hook(lambda module, given, made: change(made))
+    here = get_ident()  # other threads may ask the same model meanwhile
+    hook = model.inputs.register_forward_hook(lambda module, given, made: change(made) if get_ident() == here else made)
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """Training on long sequences in little memory: keep a state every few sqrt(T) steps, and recompute the others."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from unrolled.cells.base import Cell
 from unrolled.kernels.noise import Noise
 from unrolled.kernels.replay import CellReplay, Run, learns, slopes
 from unrolled.kernels.transforms import transformed
+from unrolled.nn.stretches import place_of, rows_at, stretches
 from unrolled.ragged import Ragged
 
 ROOTS = 4  # a stretch has this many times sqrt(T) steps: the overhead of shorter ones is too large
@@ -76,13 +77,13 @@ class RecomputedStretches(torch.autograd.Function):
         """Return outputs (N, H), then the final states; `rest` is the initial state and the cell's weights."""
         count = len(kind._fields)
         fields, starts, outputs = list(rest[:count]), [], None
-        for rows, part_noise in _stretches(lengths, noise):
+        for rows, part_noise in stretches(lengths, _size(lengths), noise):
             starts.append(tuple(fields))
-            found, after = run(cell, _part(values, rows), kind(*fields), part_noise)
+            found, after = run(cell, rows_at(values, rows), kind(*fields), part_noise)
             fields = list(after)
             if outputs is None:
                 outputs = found.values.new_empty(len(values), found.values.shape[1])
-            outputs[_place(rows, values)] = found.values
+            outputs[place_of(rows, values)] = found.values
         ctx.set_materialize_grads(False)
         ctx.layer, ctx.names = CellReplay(run, cell), [f"cell.{name}" for name in _weights(cell)]
         ctx.kind, ctx.noise, ctx.lengths, ctx.num_given = kind, noise, lengths, len(rest)
@@ -106,13 +107,14 @@ class RecomputedStretches(torch.autograd.Function):
         d_values = torch.zeros_like(values) if values.requires_grad else None
         d_weights: list[Tensor | None] = [None for _ in weights]
         starts = [rest[:count], *(later[at : at + count] for at in range(0, len(later), count))]
-        for (rows, noise), before in reversed(list(zip(_stretches(ctx.lengths, ctx.noise), starts, strict=True))):
+        parts = stretches(ctx.lengths, _size(ctx.lengths), ctx.noise)
+        for (rows, noise), before in reversed(list(zip(parts, starts, strict=True))):
             with torch.enable_grad(), torch.autocast(*ctx.autocast):
-                part = _part(values.detach(), rows)
+                part = rows_at(values.detach(), rows)
                 part.values.requires_grad_(values.requires_grad)
                 fields = [field.detach().requires_grad_() for field in before]
                 found, after = torch.func.functional_call(ctx.layer, given, (part, ctx.kind(*fields), noise))
-            place = _place(rows, values)
+            place = place_of(rows, values)
             wanted = None if d_outputs is None else d_outputs[place]
             pairs = [(found.values, wanted), *zip(after, d_state, strict=True)]
             d_part, *more = slopes(pairs, [part.values, *fields, *weights])
@@ -128,28 +130,13 @@ def _weights(cell: Cell) -> Mapping[str, Tensor]:
     return dict(cell.named_parameters()) | dict(zip(cell.weight_shapes, cell.weights, strict=True))
 
 
-def _stretches(lengths: Tensor, noise: Noise | None) -> Iterator[tuple[Ragged, Noise | None]]:
-    """Yield the rows of each stretch of all sequences, with its noise."""
-    rows = Ragged(torch.arange(int(lengths.sum())), lengths)
-    size = stretch_steps(rows.max_length)
-    for start in range(0, rows.max_length, size):
-        yield rows.slice(start, start + size), None if noise is None else noise.later(start)
-
-
 def stretch_steps(longest: int) -> int:
     """Return the steps of a stretch for a longest sequence of `longest` steps."""
     return max(1, ROOTS * math.isqrt(longest))
 
 
-def _place(rows: Ragged, values: Tensor) -> Any:
-    """Return an index of these rows; a slice, without a copy, for a single sequence."""
-    if rows.batch_size == 1:
-        return slice(int(rows.values[0]), int(rows.values[-1]) + 1)
-    return rows.values.to(values.device)
-
-
-def _part(values: Tensor, rows: Ragged) -> Ragged:
-    return Ragged(values[_place(rows, values)], rows.lengths)
+def _size(lengths: Tensor) -> int:
+    return stretch_steps(int(lengths.max()))
 
 
 def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:

@@ -12,6 +12,7 @@ from unrolled.errors import ShapeError, message
 from unrolled.kernels.choose import KERNELS, choose
 from unrolled.kernels.noise import Noise, refuse_graphs
 from unrolled.nn.recompute import in_stretches, outgrows
+from unrolled.nn.stretches import steps_between_pauses, with_pauses
 from unrolled.nn.watching import Pass, show
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
@@ -97,6 +98,8 @@ def _run(
     if outgrows(cell, inputs) if recompute is None else recompute:
         # a stretch needs the previous state
         return in_stretches(partial(_at_once, kernel, True), cell, inputs, state, noise)
+    if size := steps_between_pauses(cell, inputs):
+        return with_pauses(partial(_at_once, kernel, True), cell, inputs, state, noise, size)
     return _at_once(kernel, want_state, cell, inputs, state, noise)
 
 

@@ -158,10 +158,13 @@ def event_fault(error: BaseException) -> Fault:
 
 
 def unreadable(argument: str, error: BaseException) -> Fault:
-    """Log an unexpected exception of a model as a malformed record, and return the client's fault."""
+    """Log an unexpected exception of a model as a malformed record, and return the client's fault.
+
+    The exception's text is a library's, about its own arguments: it is for the log, and not for the client.
+    """
     log.warning("unreadable", exc_info=error)
-    found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return Fault("data", message(argument, expected="records like the training data", received=found[:200]))
+    received = "a value that this model cannot read"
+    return Fault("data", message(argument, expected="values like those of the training data", received=received))
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

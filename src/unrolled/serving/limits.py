@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unrolled.errors import message
 from unrolled.serving.errors import Fault, refuse
+from unrolled.serving.presence import Presence
 from unrolled.serving.settings import Settings
 
 API, WRITES = "/v1/", "/v1/generate"
@@ -83,17 +84,21 @@ class Bounded:
         try:
             with contextlib.ExitStack() as places:
                 body = await self._body(scope, receive, places)
-                if len(body) > LARGE:
-                    await self._turn(places)
-                place = self._take(scope["path"] == WRITES, places)
-                token = _PLACE.set(place)
-                try:
-                    await self.app(scope, _replay(body, receive), send)
-                finally:
-                    _PLACE.reset(token)
-                    self._leave(places.pop_all(), place.owed)
+                async with Presence(receive, send) as client:
+                    if len(body) > LARGE:
+                        await self._turn(places)
+                    await self._answer(scope, body, client, places)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
+
+    async def _answer(self, scope: Scope, body: bytes, client: Presence, places: contextlib.ExitStack) -> None:
+        place = self._take(scope["path"] == WRITES, places)
+        token = _PLACE.set(place)
+        try:
+            await self.app(scope, _replay(body, client.receive), client.send)
+        finally:
+            _PLACE.reset(token)
+            self._leave(places.pop_all(), place.owed)
 
     def _take(self, writes: bool, places: contextlib.ExitStack) -> RequestPlace:
         most, now = self.settings.max_requests, asyncio.get_running_loop().time()

@@ -63,7 +63,8 @@ def table_of_csv(model: Any, data: bytes, bounds: Bounds) -> Table:
     try:
         frame = parse_plain(marked(lines), dialect)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
-        raise DataError(message("body", expected="CSV", received=str(error).splitlines()[0][:200])) from error
+        expected = "CSV in UTF-8, with no more values in a line than in the first one"
+        raise DataError(message("body", expected=expected, received="other lines")) from error
     if not frame.height:
         raise DataError(message("body", expected="at least one row", received="none"))
     for name, texts in frame.select(pl.selectors.string()).to_dict().items():

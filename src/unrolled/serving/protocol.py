@@ -195,6 +195,7 @@ class Protocol(WatchedConnection, WebSocketsSansIOProtocol):
     """
 
     _parts = _queued = _counted = 0  # bytes: of an incomplete message, of complete ones, and of both as the door knows
+    _late = 0  # bytes that arrived after our close
     _controls, _controls_since = 0, -CONTROLS_SECONDS  # pings and pongs, and the time from which they are counted
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -217,7 +218,12 @@ class Protocol(WatchedConnection, WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse some bytes; unread frames of all connections together are limited."""
+        """Parse some bytes; unread frames of all connections together are limited, and what comes after our close."""
+        if self.close_sent:
+            self._late += len(data)
+            if self._late > AHEAD_BYTES:  # the client does not answer the close, and goes on sending
+                self.close_now()
+                return
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.handle_parser_exception()

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from unrolled.serving.bounds import Bounds
 from unrolled.serving.connections import Door
 from unrolled.serving.dispatch import Hub
 from unrolled.serving.errors import Fault, event_fault
+from unrolled.serving.fair_workers import FairWorkers
 from unrolled.serving.limits import owe
 from unrolled.serving.metrics import Metrics
 from unrolled.serving.settings import Settings
@@ -22,7 +23,7 @@ from unrolled.streaming.event_batching import Work
 from unrolled.streaming.event_ids import EventId
 from unrolled.streaming.signed_state import signer_of
 
-PICTURES = 8  # pictures that are drawn or wait at most; one takes about a second
+PICTURES = 8  # requests for pictures at once; one picture takes up to a second
 PROBE = 1.0  # seconds between two checks of the store
 
 
@@ -87,14 +88,14 @@ class Service:
         )
         self.metrics = Metrics(self.statistics)
         self._sessions = sessions
-        # predictions and texts: each thread that computes makes the event loop wait longer for Python's lock
-        self._workers = ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 1)), thread_name_prefix="asked")
+        # predictions and texts
+        self._workers = FairWorkers(max(2, min(4, os.cpu_count() or 1)), settings.max_requests, "asked")
         self._stored = ThreadPoolExecutor(2, thread_name_prefix="stored")  # sessions and metrics, without a long queue
         self._reader = ThreadPoolExecutor(
             1, thread_name_prefix="reader"
         )  # large bodies: JSON is read under Python's lock
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="painter")  # matplotlib draws in one thread
-        self._pictures: list[Future[Any]] = []  # being drawn, or waiting
+        self._drawing = 0  # requests for pictures
         self._probed = (-PROBE, True)
 
     @property
@@ -129,14 +130,19 @@ class Service:
         return found
 
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a slow function in a thread, and wait at most the timeout of a request.
+        """Call a slow function in a thread, in turn with others, and wait at most the timeout of a request.
 
-        A call that has not begun by then is cancelled. One that has begun goes on, and its request keeps its place.
+        A call that nobody waits for any more is dropped if it has not begun, and ends at its next pause if it has;
+        its request keeps its place until then.
 
         Raises:
             TimeoutError: it took longer.
         """
-        return await self._within(self._workers.submit(function, *arguments))
+        call = self._workers.submit(function, *arguments)
+        try:
+            return await self._within(call.future)
+        finally:
+            self._workers.stop(call)
 
     async def look(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function that needs no prediction, such as one of the sessions, in a thread of its own pool.
@@ -154,18 +160,30 @@ class Service:
         """
         return await self._within(self._reader.submit(function, *arguments))
 
-    async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Draw in a thread, one picture after the other, with a limit on how many wait.
+    @contextlib.asynccontextmanager
+    async def drawing(self) -> AsyncGenerator[None]:
+        """Take one of the places of requests that draw, for at most the timeout of a request.
 
         Raises:
-            Fault: too many wait already.
+            Fault: all of them are taken.
             TimeoutError: it took longer.
         """
-        self._pictures = [one for one in self._pictures if not one.done()]
-        if len(self._pictures) >= PICTURES:
+        if self._drawing >= PICTURES:
             raise Fault("busy", message("pictures", expected=f"at most {PICTURES} that wait", received="one more"))
-        self._pictures.append(self._painter.submit(_settled, function, *arguments))
-        return await self._within(self._pictures[-1])
+        self._drawing += 1
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                yield
+        finally:
+            self._drawing -= 1
+
+    async def paint(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Draw one picture in a thread, after those that wait already.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        return await self._within(self._painter.submit(_settled, function, *arguments))
 
     async def _within(self, work: "Future[Any]") -> Any:
         owe(work)
@@ -230,7 +248,8 @@ class Service:
         """Answer waiting events, then stop."""
         if self._sessions is not None:
             self._sessions.close()
-        for pool in (self._workers, self._stored, self._reader, self._painter):
+        self._workers.close()
+        for pool in (self._stored, self._reader, self._painter):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from unrolled.pauses import pause
+
 PART = 500  # items of a list that are encoded at once
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -72,7 +74,11 @@ def dumps_long(value: dict[str, Any]) -> str:
 def _in_parts(value: Any) -> str:
     if not isinstance(value, list):
         return dumps(value)
-    return "[" + ",".join(dumps(value[start : start + PART])[1:-1] for start in range(0, len(value), PART)) + "]"
+    written = []
+    for start in range(0, len(value), PART):
+        pause()
+        written.append(dumps(value[start : start + PART])[1:-1])
+    return f"[{','.join(written)}]"
 
 
 def plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from unrolled.streaming.sessions import checked, checked_id
 ROOM = 256  # events waiting for an answer, or answers waiting for the client, before reading pauses
 OUTBOX, FEWEST = 1 << 20, 8  # maximum bytes of those answers, and how many may wait regardless of size
 WRONG = 256  # invalid lines or empty frames in a row that are answered, and empty lines per frame that are skipped
+LATER = 0.5  # seconds between such a line or frame and the end of its connection, in which nothing more is read
 TURN = 0.005  # seconds of reading before other connections have their turn
 TOKEN_SECONDS, TOKEN_LINE = 5.0, 4096  # time and characters for the first line
 LEFT, INTERNAL, RESTART, BAD_TOKEN, TOO_SLOW = 1000, 1011, 1012, 4401, 4408  # codes of closing
@@ -159,6 +160,8 @@ class Connection:
         tasks[0].cancel()
         if code is None:
             return
+        if code in (NO_TEXT, POLICY):  # so that one who connects again and again takes no more than his share
+            await asyncio.sleep(LATER)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(self.service.settings.timeout):
                 while code == RESTART and self.waiting:

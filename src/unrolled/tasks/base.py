@@ -33,6 +33,7 @@ from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
+from unrolled.pauses import pause
 from unrolled.reading_report import quietly, uncounted
 from unrolled.tasks.description import Described
 from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
@@ -305,6 +306,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         order = torch.argsort(examples.lengths, stable=True)
         with torch.no_grad():
             for rows in _side_by_side(order, examples.lengths):
+                pause()
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
 

@@ -1,6 +1,7 @@
 """`/v1/unfold`: drawings of the network unfolded over a text or record, and of its gradient flow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from unrolled.errors import DataError, OptionError, UnrolledError, message
+from unrolled.inspection.record import Inspection
 from unrolled.plots.gradient_flow import draw_decay, draw_state_gradients
 from unrolled.plots.states import draw_states
 from unrolled.plots.theme import THEMES, svg_of
@@ -33,10 +35,17 @@ async def unfold(service: Asked, body: Annotated[Look, Body()]) -> Response:
     steps = replace(service.bounds, length=min(STEPS, service.bounds.length))
     for one in (body.text, *(body.records or ())):
         steps.check_value(one, "text or records")
-    return as_json(await service.paint(_seen, service.model, body))
+    async with service.drawing():
+        found = await service.ask(_inspected, service.model, body)
+        flow, pictures = found.gradient_flow, []
+        for name, (caption, draw) in _drawings(found).items():  # others have their turn between two pictures
+            svg = await service.paint(_svg, draw, body.theme)
+            pictures.append({"name": name, "caption": caption, "svg": svg})
+    notes = [f"{finding.sentence}." for finding in flow.findings[1:]]
+    return as_json({"verdict": f"{flow.verdict}.", "notes": notes, "pictures": pictures})
 
 
-def _seen(model: Any, body: Look) -> dict[str, Any]:
+def _inspected(model: Any, body: Look) -> Inspection:
     if (body.text is None) == (body.records is None):
         raise OptionError(message("text, records", expected="one of the two", received="both or none"))
     if body.text is not None:
@@ -44,19 +53,31 @@ def _seen(model: Any, body: Look) -> dict[str, Any]:
             raise DataError(message("text", expected="records for this task", received="a text"))
         if not body.text:
             raise DataError(message("text", expected="at least one character", received="none"))
-    try:
+    with _readable():
         data = _answered(model, body.records or [])
-        found = model.inspect(body.text if body.text is not None else data)
-        return _drawn(found, body.theme)
+        return model.inspect(body.text if body.text is not None else data)
+
+
+def _svg(draw: Callable[..., Any], theme: str) -> str:
+    with _readable():
+        return svg_of(draw(theme=THEMES[theme]))
+
+
+@contextmanager
+def _readable() -> Generator[None]:
+    """Report an error of values that the model does not check for as the client's."""
+    try:
+        yield
     except UnrolledError:
         raise
     except STUMBLES as error:
         raise unreadable("text or records", error) from error
 
 
-def _drawn(found: Any, theme: str) -> dict[str, Any]:
-    colours, flow, last = THEMES[theme], found.gradient_flow, found.states.layers[-1]
-    drawings = {
+def _drawings(found: Inspection) -> dict[str, tuple[str, Callable[..., Any]]]:
+    """Return captions and the functions that draw, by name."""
+    flow, last = found.gradient_flow, found.states.layers[-1]
+    return {
         "unfolding": (
             "The network unfolded in time, with the same weights at every step",
             partial(draw_unfolding, found.unfolding),
@@ -64,14 +85,6 @@ def _drawn(found: Any, theme: str) -> dict[str, Any]:
         "state-gradients": ("Gradient norm at every step", partial(draw_state_gradients, flow)),
         "decay": ("Share of a loss's gradient that is left at earlier steps", partial(draw_decay, flow)),
         "states": ("Hidden state of the last layer", partial(draw_states, last, labels=found.labels_of(last))),
-    }
-    return {
-        "verdict": f"{flow.verdict}.",
-        "notes": [f"{finding.sentence}." for finding in flow.findings[1:]],
-        "pictures": [
-            {"name": name, "caption": caption, "svg": svg_of(draw(theme=colours))}
-            for name, (caption, draw) in drawings.items()
-        ],
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.codecs.base import Codec
+from unrolled.data.kinds import column_of
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, UnrolledError, message
 from unrolled.reading_report import note_unseen
@@ -185,10 +186,10 @@ class ForecastSteps:
         try:
             frame = pl.DataFrame(rows, infer_schema_length=None)
         except (pl.exceptions.PolarsError, TypeError, OverflowError) as fault:
-            received = str(fault).splitlines()[0]
-            raise DataError(
-                message("event", expected="a record with one value for each column", received=received)
-            ) from fault
+            for name in {name: None for row in rows for name in row}:
+                column_of(name, [row.get(name) for row in rows])  # names the first column that is wrong
+            expected = "a record with one value for each column"
+            raise DataError(message("event", expected=expected, received="values of other kinds")) from fault
         return Table(frame, self._panel.time, self._panel.group, self._panel.form)
 
     def _answer(self, series: Series, answer: np.ndarray) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.batch import Batch
+from unrolled.pauses import pause
 from unrolled.tasks.forecasting.backtest import with_names
 from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.forecasting.step_features import SeriesSteps
@@ -67,6 +68,7 @@ def forecast_rows(network: nn.Module, steps: SeriesSteps, rows: np.ndarray) -> n
     answers = []
     with torch.no_grad():
         for part in np.array_split(rows, max(1, -(-len(rows) // FORECAST_BATCH))):
+            pause()
             windows = steps.windows(part)
             inputs = {"steps": windows.with_values(steps.step_inputs(windows.values))}
             raw, _ = network.forecast(Batch(inputs, {"ahead": steps.look_ahead(part)[0]}))  # type: ignore[operator]

@@ -16,6 +16,7 @@ from unrolled.data.handed import column
 from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
 from unrolled.errors import DataError, OptionError, is_single, message, whole_number
 from unrolled.metrics.ranking import Ranked
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
@@ -71,6 +72,7 @@ def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
     for rows in torch.argsort(steps.lengths, stable=True).split(READ_ROWS):
         here = numbered.select(rows).values
         if bool((here >= 0).any()):
+            pause()
             with torch.no_grad():
                 queries, _ = network(steps.select(rows))
             found[here[here >= 0]] = queries.values[here >= 0]

@@ -16,6 +16,7 @@ from unrolled.codecs.tables.event_time import EventTimes
 from unrolled.codecs.tables.habits import Habits
 from unrolled.codecs.tables.places import Places
 from unrolled.data.event_log import EventLog, event_log
+from unrolled.data.kinds import column_of
 from unrolled.data.source import Source
 from unrolled.data.trajectories import distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
@@ -137,8 +138,9 @@ class ItemReader:
     def take(self, event: Any, memory: Any) -> tuple[_Event | None, Any]:
         columns, kept = self._columns, _Kept(*memory)
         record = self._record(event)
-        if columns.places is not None:
-            name = columns.places.encode(pl.DataFrame([record]))[0]
+        if columns.places is not None and columns.position is not None:
+            where = pl.DataFrame([column_of(one, [record[one]]) for one in columns.position])
+            name = columns.places.encode(where)[0]
             note("rows left out", int(name is None), 1)
             if name is None:
                 return None, memory  # at no place: left out, as in a table

@@ -33,6 +33,7 @@ from unrolled.metrics.number_scores import language_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task, batch_size_for
@@ -297,6 +298,7 @@ class LanguageModel(ReadsTexts, Task):
         require(source, [self.text, *(() if self.given_ is None else self.given_.columns)])
         records, best = list(source), []
         for start in range(0, len(records), ROWS):
+            pause()
             with torch.no_grad():
                 best += writer.read(records[start : start + ROWS])[0].argmax(1).tolist()
         spelt = {one: "" if one == self.boundary_ else writer.spell(torch.tensor([one])) for one in set(best)}

@@ -16,6 +16,7 @@ from unrolled.decoding.options import AnswerBounds, SearchOptions
 from unrolled.decoding.paths import Hypothesis
 from unrolled.errors import DataError, OptionError, finite_number, message, single, whole_number
 from unrolled.nn.decoder import DecoderState
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.seq2seq.target_text import TargetText
@@ -97,6 +98,7 @@ def search(
     trace = None if network.decoder.attention is None else lambda state: state.weights
     order = torch.argsort(examples.sizes, stable=True)
     for rows in order[full[order]].split(SEARCHED):
+        pause()
         batch = examples.select(rows)
         with torch.no_grad():
             state, shared = network.first_state(batch)

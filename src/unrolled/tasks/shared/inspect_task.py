@@ -1,6 +1,7 @@
 """Inspection of a fitted task: a report of what happens inside the network, for one sequence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from unrolled.inspection.states import states
 from unrolled.inspection.tracking import Tracked, tracking_units
 from unrolled.inspection.unfolding import unfold
 from unrolled.metrics.scores import IGNORED, Scores
+from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.tasks.shared.mistakes import mistakes
 
@@ -58,16 +60,21 @@ def look_inside(
     one = one.slice_time(0, LONGEST) if isinstance(one.targets, Ragged) else one
     labels = labels_of(one, codecs)
     answers = _answers(one, codecs, classes)
-    return Inspection(
-        scores,
-        tuple(labels),
-        unfold(network, one, labels=labels, answers=answers, bptt_steps=_truncation(network, bptt_steps), values=True),
-        states(network, one).of_stack(),
-        saliency(network, one),
-        gradient_flow(network, _few(batch), bptt_steps=_truncation(network, bptt_steps)),
-        mistakes(network, batch, lambda single: labels_of(single, codecs), classes),
-        tracked(network, batch, codecs),
-    )
+    truncation = _truncation(network, bptt_steps)
+    parts: list[Callable[[], Any]] = [
+        partial(unfold, network, one, labels=labels, answers=answers, bptt_steps=truncation, values=True),
+        lambda: states(network, one).of_stack(),
+        partial(saliency, network, one),
+        partial(gradient_flow, network, _few(batch), bptt_steps=truncation),
+        partial(mistakes, network, batch, lambda single: labels_of(single, codecs), classes),
+        partial(tracked, network, batch, codecs),
+    ]
+    return Inspection(scores, tuple(labels), *map(_after_pause, parts))
+
+
+def _after_pause(part: Callable[[], Any]) -> Any:
+    pause()
+    return part()
 
 
 def _few(batch: Batch) -> Batch:
