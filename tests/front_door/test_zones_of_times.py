@@ -114,3 +114,11 @@ def test_hours_that_the_clocks_repeat_are_named_where_no_zone_is_given():
     assert ur.as_source(data, time="t", zone="Europe/Berlin").report.duplicates == 0
     twice = {"t": ["2024-06-01 02:00"] * 2 + walls[:20], "y": [0.0] * 22}
     assert ur.as_source(twice, time="t").report.clocks is None
+
+
+def test_both_names_of_a_zone_at_once_are_local_times_of_it():
+    hours = [f"{day:02}.01.2024 00:00 - {day:02}.01.2024 01:00 (CET/CEST)" for day in range(1, 9)]
+    with pytest.raises(DataError, match="'CET/CEST' in row 0; give zone="):
+        read_times(pl.Series("t", hours))
+    found = read_times(pl.Series("t", hours), TimeOptions(zone="Europe/Berlin"))[0]
+    assert str(found[0]) == "2024-01-01 00:00:00+01:00"

@@ -5,6 +5,7 @@ import polars as pl
 _MOST = 0.9  # share of numbers that must be dates
 _YEARS = (1900, 2100)
 _MONTHS, _WEEKS, _DAYS_OF_YEAR = 12, 53, 366
+_NO_DATES = (0, 99_991_231)  # 00000000 and 99991231 are days that are unknown or open
 _QUARTERS = 6  # periods of a year that one digit may count
 _FEW = 6  # numbers; fewer have the digits of months by chance
 _OTHER_YEARS = (  # the years of 1900 to 2100 in other calendars
@@ -25,6 +26,7 @@ def digits_writing(numbers: pl.Series) -> str:
         ('20240131', '')
     """
     known = numbers.drop_nulls()
+    known = known.filter(~known.is_in(_NO_DATES))  # refused where dates are read
     if not len(known) or int(known.min()) < 0 or int(known.max()) >= 10**14 * _YEARS[1]:  # type: ignore[arg-type]
         return ""
     low, high = int(known.min()), int(known.max())  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ _PART = r"(?:\s?[-/.]\s?| )"  # of 31/01/2024
 _DAY = r"(?<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?<year>\d{4}|\d{2})"
 _WEEK = r"(?:w|kw|cw|wk\.?|week|woche|(?:calendar\s)?week)"
-_QUARTER = r"(?:q|t|k|qtr\.?|quarter|quartal|kvartal|trimestre)"
+_QUARTER = r"(?:q|t|k|qtr\.?|quarter|quartal|kvartal|kwartaal|trimestre)"
 _HALF = r"(?:h|s|hj|hy|half|halbjahr|semestre)"
 _NUMBERED = r"(?:st|nd|rd|th|er|e|[.\xba\xaa])?\s?"  # 1st, 1., 1er
 
@@ -80,14 +80,15 @@ WRITINGS = (
     _writing("W05 2024", rf"{_WEEK}[\s.]*(?<week>\d{{1,2}})[-/.,\s]+(?<year>\d{{4}})"),
     _writing("Jan 2024", rf"{_NAME}[-/.,'\s]*{_YEAR}"),
     _writing("2024 Jan", rf"(?<year>\d{{4}})[-/.,\s]*{_NAME}"),
-    _writing("2024 Q1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_QUARTER}\s?(?<quarter>[1-4])"),
+    _writing("2024 Q1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_QUARTER}\s?0?(?<quarter>[1-4])"),
     _writing("Q1 2024", rf"{_QUARTER}\s?(?<quarter>[1-4])[-/.:,'\s]*{_YEAR}"),
+    _writing("2024 1. Quartal", rf"(?<year>\d{{4}})[-/.:\s]+(?<quarter>[1-4]){_NUMBERED}{_QUARTER}"),
     _writing("1Q2024", rf"(?<quarter>[1-4]){_NUMBERED}{_QUARTER}[-/.:,'\s]*{_YEAR}"),
-    _writing("2024 H1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_HALF}\s?(?<halfyear>[12])"),
+    _writing("2024 H1", rf"(?<year>\d{{4}}|\d{{2}})[-/.:\s]*{_HALF}\s?0?(?<halfyear>[12])"),
     _writing("H1 2024", rf"{_HALF}\s?(?<halfyear>[12])[-/.:,'\s]*{_YEAR}"),
     _writing("1H2024", rf"(?<halfyear>[12]){_NUMBERED}{_HALF}[-/.:,'\s]*{_YEAR}"),
     _writing(SEASON, r"(?:fy\s?)?(?<year>\d{4})[-/](?<next>\d{4}|\d{2})"),
-    _writing("2024-01", r"(?<year>\d{4})(?:[-/.\s年]|-?m)(?<month>\d{1,2})月?"),
+    _writing("2024-01", r"(?<year>\d{4})(?:[-/.\s年]|[-\s]?mm?)(?<month>\d{1,2})月?"),
     _writing("2024:01", r"(?<year>(?:19|20)\d{2}):(?<month>\d{2})"),
     _writing("01/2024", r"(?<month>\d{1,2})[-/.\s](?<year>\d{4})"),
     _writing("202401", r"(?<year>(?:19|20)\d{2})(?<month>\d{2})"),
@@ -95,7 +96,7 @@ WRITINGS = (
     _writing("2024-031", r"(?<year>\d{4})-d?(?<ordinal>\d{3})" + _TAIL),
     _writing("1950s", r"(?<year>\d{3}0)s"),
     _writing("FY2024", rf"fy\s?'?{_YEAR}"),
-    _writing("2024", r"(?<year>\d{4})(?:-?a1)?"),
+    _writing("2024", r"(?<year>\d{4})(?:-?a1|jj00)?"),
 )  # fmt: skip
 _WEEKS = _writing("202453", r"(?<year>(?:19|20)\d{2})(?<week>[0-5]\d)")  # read only where the digits turn as weeks do
 _SHORT_MONTHS = _writing(SHORT_MONTHS, r"(?<year>\d{4})\.(?<month>\d{1,2})")

@@ -44,8 +44,12 @@ def name_offsets(names: pl.Series, zone: str | None) -> pl.Series:
     """
     small = names.str.to_lowercase()
     distinct = small.drop_nulls().unique().to_list()
-    known = dict(_OFFSETS) | (_SEVERAL if "cdt" in distinct else {}) | (_names_of(zone) if zone else {})
+    own = _names_of(zone) if zone else {}
+    known: dict[str, int | None] = {**_OFFSETS, **(_SEVERAL if "cdt" in distinct else {}), **own}
     for name in distinct:
+        both = name.split("/")
+        if zone and len(both) == 2 and all(one in known for one in both):  # CET/CEST says no more than the zone
+            known[name] = None
         if name not in known:
             row = int((small == name).fill_null(False).arg_max() or 0)
             raise DataError(
