@@ -9,9 +9,9 @@ import pytest
 from typer.main import get_command
 
 from unrolled.cli.fit import KINDS
+from unrolled.cli.formats import FORMATS, LEFT_OUT, SINGLE, options_of, reader_options, readers
 from unrolled.cli.main import make_app
-from unrolled.cli.reader_options import LEFT_OUT, options_of, reader_options, readers
-from unrolled.cli.reading import FORMATS, SINGLE, read_data
+from unrolled.cli.reading import read_data
 from unrolled.data import readers as tables
 from unrolled.data.formats.registry import FORMATS as SINGLE_FORMATS
 from unrolled.data.time_words import TimeWords
@@ -49,9 +49,10 @@ def flags_of(*words: str) -> set[str]:
     return {flag for one in command.params for flag in one.opts}
 
 
-@pytest.mark.parametrize(
-    "words", [*(("fit", kind) for kind in KINDS), ("predict",), ("evaluate",), ("check",), ("inspect",)]
-)
+COMMANDS = [*(("fit", kind) for kind in KINDS), ("predict",), ("evaluate",), ("check",), ("inspect",)]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
 def test_every_command_that_reads_data_has_the_options_of_all_readers(words: tuple[str, ...]) -> None:
     assert flags_of(*words) >= {"--format", *(option.flag for option in reader_options().values())}
 
@@ -75,7 +76,7 @@ def test_a_chosen_array_is_remembered_and_another_one_can_be_named(
     x, y = draw.random((40, 5)), np.array(["a", "b"] * 20)
     np.savez(tmp_path / "a.npz", x=x, y=y, x_test=x[:7], other=np.arange(3))
     fit = ("fit", "classify", tmp_path / "a.npz", "--label", "y", "--arrays", "x,y", "--epochs", 1, "--hidden-size", 4)
-    run(*fit, "--out", tmp_path / "model", "--no-baselines")
+    run(*fit, "--out", tmp_path / "model")
     model = load(tmp_path / "model")
     assert model.reading_ == {"form": "auto", "arrays": ["x", "y"]}
     assert 'arrays = "x,y"' in model.config_

@@ -73,6 +73,7 @@ BINARY = {
     "a file of R": b"X\n\0\0\0\2" + bytes(50),
     "an ORC file": b"ORC\x0a\x01" + bytes(50),
     "a recording in EDF": EDF,
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n",
     "a MIDI file": b"MThd\0\0\0\6" + bytes(50),
     "a PDF": b"%PDF-1.4\n",
     "a picture": b"\x89PNG\r\n\x1a\n" + bytes(50),

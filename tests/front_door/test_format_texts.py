@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import unrolled as ur
-from unrolled.cli.reading import FORMATS, SINGLE, read_data
+from unrolled.cli.formats import FORMATS, SINGLE
+from unrolled.cli.reading import read_data
 from unrolled.data.documents import Documents, in_utf8
 from unrolled.data.formats import registry
 from unrolled.errors import DataError, OptionError

@@ -11,9 +11,10 @@ import typer
 from unrolled.cli.arguments import CommandOption, arguments_of, parse
 from unrolled.cli.columns import FLAGS, MEDIA, codecs_from
 from unrolled.cli.config import read_config, write_config
+from unrolled.cli.formats import reader_options
 from unrolled.cli.notes import on_lines
 from unrolled.cli.output import INTERRUPTED
-from unrolled.cli.reader_options import FORM, option_parameter, parameter, parsed, reader_options, reading_parameters
+from unrolled.cli.reader_options import FORM, option_parameter, parameter, parsed, reading_parameters
 from unrolled.cli.reading import read_data
 from unrolled.errors import OptionError, message
 

@@ -3,26 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from unrolled.cli.formats import FORMATS, LEFT_OUT, options_of, readers
 from unrolled.errors import OptionError, message, unknown
 
-SINGLE = (
-    "arff",
-    "arrow",
-    "conll",
-    "excel",
-    "fasta",
-    "fastq",
-    "json",
-    "npy",
-    "npz",
-    "po",
-    "subtitles",
-    "ts",
-    "tsf",
-    "ucr",
-    "xes",
-)  # of `data/formats/registry.py`, which is not imported for a list of names
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "text", "lines", *SINGLE, "folder")  # fmt: skip
 _BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
               ".txt": "text"}  # fmt: skip
 
@@ -38,7 +21,7 @@ def read_data(
 
     Args:
         path: file, folder, pattern such as "data/*.csv", or address such as https://host/prices.csv.
-        form: one of `FORMATS`; auto chooses by the suffix.
+        form: one of `formats.FORMATS`; auto chooses by the suffix.
         remembered: options with which a model's training data was read; those that this format has hold.
         texts: columns that a model learnt as text.
         options: options of the format's reader, such as `separator` of csv.
@@ -72,7 +55,6 @@ def read_data(
 
 def _reader(form: str, options: Mapping[str, Any]) -> tuple[Callable[..., Any], set[str]]:
     """Return the reader of a format, and the names of its options."""
-    from unrolled.cli.reader_options import LEFT_OUT, options_of, readers
     from unrolled.data.readers import read
 
     known = readers()
@@ -89,8 +71,6 @@ def _times() -> list[str]:
 
 def _refused(name: str, form: str) -> OptionError:
     """Return the error for an option that a format does not have."""
-    from unrolled.cli.reader_options import options_of, readers
-
     having = ", ".join(other for other, reader in readers().items() if name in options_of(reader))
     flag = "--" + name.replace("_", "-")
     remedy = "name the format with --format" if form == "auto" else ""

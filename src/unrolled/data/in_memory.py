@@ -224,8 +224,8 @@ def _dataset(data: Any) -> Handed:
     items = [data[place] for place in range(len(data))]
     if not items or not all(isinstance(item, tuple | list) and len(item) in _SIDES for item in items):
         return _items(items)
-    sides = list(zip(*items, strict=True))
-    return hand_in(list(sides[0]), *map(list, sides[1:]))
+    sequences_of_items, *targets = map(list, zip(*items, strict=True))
+    return hand_in(sequences_of_items, targets[0] if targets else None)
 
 
 def _mapping(data: Mapping[Any, Any]) -> pl.DataFrame:

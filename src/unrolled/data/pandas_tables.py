@@ -55,12 +55,11 @@ def pandas_row(value: Any) -> dict[str, Any] | None:
     pandas: Any = sys.modules.get("pandas")
     if pandas is None:
         return None
-    if isinstance(value, tuple) and len(value) == _PAIR:
-        value = value[1]
-    if not isinstance(value, pandas.Series) or not len(value) or not all(isinstance(one, str) for one in value.index):
+    row: Any = value[1] if isinstance(value, tuple) and len(value) == _PAIR else value
+    if not isinstance(row, pandas.Series) or not len(row) or not all(isinstance(one, str) for one in row.index):
         return None
-    refuse_twice(value.index)
-    return dict(zip(value.index, value.tolist(), strict=True))
+    refuse_twice(row.index)
+    return dict(zip(row.index, row.tolist(), strict=True))
 
 
 def pandas_column(name: str, values: Any) -> pl.Series:

@@ -24,10 +24,10 @@ _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 def read_arrow(
     path: str | Path, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
 ) -> Table:
-    """Read a table of Arrow: .arrow, .ipc or .feather, as a file or as a stream; kinds of columns are those stored.
+    """Read a table of Arrow, as a file or as a stream; kinds of columns are those stored.
 
     Args:
-        path: the file.
+        path: the file: .arrow, .arrows, .ipc or .feather.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.

@@ -125,6 +125,8 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
 def _blank_lines(frame: pl.DataFrame) -> pl.Series:
     """Return which lines have no value: they are empty, or blanks that the first column took for a text."""
     first, *rest = frame.get_columns()
+    if any(not one.null_count() for one in rest):  # a column has a value in every line: nothing else is looked at
+        return pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
     empty = first.is_null()
     if first.dtype == pl.String:
         empty = empty | (first.str.strip_chars() == "")

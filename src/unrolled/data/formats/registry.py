@@ -38,7 +38,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     "arff": Format(read_arff, (".arff",)),
-    "arrow": Format(read_arrow, (".arrow", ".ipc", ".feather"), tables=True, texts=False),
+    "arrow": Format(read_arrow, (".arrow", ".arrows", ".ipc", ".feather"), tables=True, texts=False),
     "conll": Format(read_conll, (".conll", ".conllu")),
     "excel": Format(read_excel, (".xlsx", ".xlsb", ".xls", ".ods"), tables=True, texts=False),
     "fasta": Format(read_fasta, (".fasta", ".fa", ".fna", ".faa", ".ffn", ".frn", ".fas", ".mpfa")),
