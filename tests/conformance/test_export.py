@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossing import crossed
 from exported import ARRANGEMENTS, a_batch, a_network, assert_same, exports_of, padded, played, truth
 from random_sequences import seeds, some_lengths
 from unrolled.cells.registry import CELLS
@@ -43,8 +44,7 @@ def check(network: Any, folder: Any, seed: str) -> None:
             assert_same(played(model, batch, cuts), want)
 
 
-@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "arrangement"), crossed(CELLS, ARRANGEMENTS))
 def test_an_exported_cell_equals_torch_in_every_arrangement(cell, arrangement, tmp_path):
     network = a_network(arrangement, lambda width: Stack(width, H, cell))
     check(network, tmp_path, cell + arrangement)
@@ -53,10 +53,9 @@ def test_an_exported_cell_equals_torch_in_every_arrangement(cell, arrangement, t
 @pytest.mark.parametrize(
     ("stack", "arrangement"),
     [
-        (stack, arrangement)
-        for stack in STACKS
-        for arrangement in ("next step", "one to many", "many to one, attention")
-        if (stack, arrangement) != ("conv of one tap", "one to many")  # no state that a vector could be
+        one
+        for one in crossed(STACKS, ("next step", "one to many", "many to one, attention"))
+        if one.values != ("conv of one tap", "one to many")  # no state that a vector could be
     ],
 )
 def test_an_exported_stack_equals_torch(stack, arrangement, tmp_path):

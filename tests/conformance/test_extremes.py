@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from crossing import crossed, spread
 from kernels.tile_checks import NAMES as TILED
 from kernels.tile_checks import on
 from random_sequences import everything, noise, some_ragged
@@ -41,10 +42,10 @@ def runs_of(cell: Cell, name: str) -> dict[str, Any]:
 KERNELS = [(name, kernel) for name in CELLS for kernel in runs_of(make_cell(name, 1, 1), name)]
 
 
-def pairs_of(*names: str) -> Any:
-    """Each of these cells with each of its kernels."""
+def pairs_of(*names: str, **more: Any) -> Any:
+    """Each of these cells with each of its kernels, quickly with one of the further values, slowly with all."""
     chosen = [pair for pair in KERNELS if pair[0] in names]
-    return pytest.mark.parametrize(("name", "kernel"), chosen, ids=list(map(" by ".join, chosen)))
+    return pytest.mark.parametrize(("name", "kernel", *more), spread(crossed(chosen, *more.values())))
 
 
 def exact(cell: Cell, inputs: Ragged, state: Any) -> dict[str, Tensor]:
@@ -118,8 +119,7 @@ def test_of_two_shut_gates_the_one_that_is_shut_less_decides(kernel):
     assert float(got["outputs"][0, place]) == pytest.approx(0.99995, abs=1e-5)  # .5 from gates that are 0 in float32
 
 
-@pairs_of(*NORMED)
-@pytest.mark.parametrize("drive", [0.0, 1e-40, 1.0, 500.0, 1e6])
+@pairs_of(*NORMED, drive=[0.0, 1e-40, 1.0, 500.0, 1e6])
 def test_a_normalisation_of_equal_values_gives_zeros(name, kernel, drive):
     cell = make_cell(name, 1, 37)
     with torch.no_grad():
@@ -130,8 +130,7 @@ def test_a_normalisation_of_equal_values_gives_zeros(name, kernel, drive):
     assert all(bool(got[part].isfinite().all()) for part in got)
 
 
-@pairs_of(*CELLS)
-@pytest.mark.parametrize("scale", [1e-38, 1e-20, 30.0, 500.0])
+@pairs_of(*CELLS, scale=[1e-38, 1e-20, 30.0, 500.0])
 def test_inputs_of_any_size_give_the_right_answers(name, kernel, scale):
     cell = make_cell(name, 4, 17)
     inputs = some_ragged([3, 0, 1], 4, dtype=torch.float32)
@@ -141,8 +140,7 @@ def test_inputs_of_any_size_give_the_right_answers(name, kernel, scale):
     agree(*({part: found[part] / largest for part in want} for found in (got, want)), tolerance=1e-3)
 
 
-@pairs_of(*CELLS)
-@pytest.mark.parametrize("hidden_size", SIZES)
+@pairs_of(*CELLS, hidden_size=SIZES)
 def test_a_broken_number_spoils_what_depends_on_it_and_nothing_else(name, kernel, hidden_size):
     torch.manual_seed(hidden_size)
     cell = make_cell(name, 3, hidden_size)

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import unrolled.nn
+from crossing import crossed, spread
 from random_sequences import noise, seeds, some_lengths, some_ragged
 from torch_twins import (
     KINDS,
@@ -37,10 +38,10 @@ from unrolled.ragged import Ragged
 # ---- the same answers --------------------------------------------------------------------------------
 
 
-@kernels
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@kinds
+@pytest.mark.parametrize(
+    ("kind", "layers", "bidirectional", "kernel"),
+    spread(crossed(KINDS, product([1, 2, 3], [False, True], ["auto", "reference"]))),
+)
 def test_every_constructor_option_gives_torchs_answers_and_gradients(kind, layers, bidirectional, kernel):
     for batch_first, bias, dropout, dtype in product(
         [False, True], [False, True], [0.0, 0.5] if layers > 1 else [0.0], TOLERANCE
@@ -108,9 +109,7 @@ def test_without_gradients(kind):
 # ---- sequences of unequal length ---------------------------------------------------------------------
 
 
-@dtypes
-@kernels
-@kinds
+@pytest.mark.parametrize(("kind", "kernel", "dtype"), spread(crossed(KINDS, product(["auto", "reference"], TOLERANCE))))
 @given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5), with_state=st.booleans(), seed=seeds)
 def test_packed_sequences_in_any_order(kind, kernel, dtype, lengths, with_state, seed):
     mine, theirs = pair(kind, F, H, 2, kernel=kernel, dtype=dtype, bidirectional=True)
@@ -133,10 +132,10 @@ def test_packed_sequences_already_in_order(kind, kernel):
     assert outputs.unsorted_indices is None
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-@dtypes
-@kernels
-@kinds
+@pytest.mark.parametrize(
+    ("kind", "kernel", "dtype", "bidirectional"),
+    spread(crossed(KINDS, product(["auto", "reference"], TOLERANCE, [False, True]))),
+)
 @given(lengths=some_lengths().filter(any), seed=seeds)
 def test_a_ragged_gives_what_each_sequence_gives_alone(kind, kernel, dtype, bidirectional, lengths, seed):
     mine, theirs = pair(kind, F, H, 2, kernel=kernel, dtype=dtype, bidirectional=bidirectional)
@@ -166,9 +165,7 @@ def test_without_a_state_a_ragged_starts_from_zeros(kind):
 # ---- training ----------------------------------------------------------------------------------------
 
 
-@dtypes
-@kernels
-@kinds
+@pytest.mark.parametrize(("kind", "kernel", "dtype"), spread(crossed(KINDS, product(["auto", "reference"], TOLERANCE))))
 def test_three_steps_of_training_with_dropout_give_torchs_weights(kind, kernel, dtype):
     mine, theirs = pair(kind, F, H, 3, kernel=kernel, dtype=dtype, dropout=0.5, bidirectional=True)
     for module in (mine, theirs):

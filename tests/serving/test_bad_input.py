@@ -5,6 +5,7 @@ import json
 import threading
 import time
 
+import polars as pl
 import pytest
 
 import unrolled as ur
@@ -315,3 +316,15 @@ def test_a_forecast_beyond_the_year_9999_is_refused():
     for ask in (lambda: model.predict(late), lambda: predictions(model, late)):
         with pytest.raises(DataError, match="times up to the year 9999"):
             ask()
+
+
+@pytest.mark.parametrize("error", [TypeError("dtype of ndarray"), pl.exceptions.ComputeError("series of dtype")])
+def test_the_text_of_an_error_of_a_library_stays_in_the_log(error):
+    class Stumbling(ToyModel):
+        def predict(self, records):
+            raise error
+
+    with client_of(toy_service(model=Stumbling())) as client:
+        said = refused(client.post("/v1/predict", json={"records": [{"x": 1}]}), 422, "data")
+    assert "dtype" not in said
+    assert type(error).__name__ not in said

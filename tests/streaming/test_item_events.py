@@ -1,0 +1,28 @@
+"""Events of users with values of any kind: an answer, or one sentence of ours, never the text of a library's error."""
+
+import datetime as dt
+import re
+
+import pytest
+
+from folders.tiny_tasks import tiny
+from unrolled.errors import UnrolledError
+
+GOOD = {"user": "u1", "item": "i5", "time": dt.datetime(2024, 3, 1), "price": 1.0, "lat": 50.05, "lon": 8.1}
+ODD = [None, True, float("inf"), 2**70, "x", b"x", [1], {"a": 1}, ["a", 1], dt.date(2024, 1, 1), object(), 1j]
+LIBRARY = re.compile(
+    r"polars|dtype|[Ss]eries|ndarray|[Tt]ensor|unexpected value|infer|unhashable|PyLong|__\w+__", re.ASCII
+)
+
+
+@pytest.mark.parametrize("column", GOOD)
+@pytest.mark.parametrize("name", ["NextPlace", "Recommender"])
+def test_an_event_is_answered_or_refused_in_our_words(name, column):
+    stream = tiny(name).model.stream()
+    for value in ODD:
+        try:
+            stream.step({**GOOD, column: value}, None)
+        except UnrolledError as error:
+            shown = str(error).replace(repr(value), "")
+            assert not LIBRARY.search(shown), f"{value!r}: {error}"
+    assert stream.step(GOOD, None)[0] is not None
