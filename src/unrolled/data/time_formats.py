@@ -8,6 +8,7 @@ from unrolled.data.time_texts import Read, blank
 from unrolled.errors import DataError, message
 
 _CLOCK_LETTERS = re.compile(r"%[-]?[HIMSTRrXcsk]")
+_TURN = 2069
 _DAY_LETTERS = re.compile(r"%[-]?[deDFjxcuwaA]|%s")
 
 
@@ -48,6 +49,8 @@ def by_format(values: pl.Series, asked: str, iso: bool) -> Read | None:
     except pl.exceptions.PolarsError as fault:
         received = f"{asked!r} ({str(fault).splitlines()[0]})"
         raise DataError(message("time_format", expected="a format of strptime", received=received)) from fault
+    if "%y" in letters:
+        read = read._replace(naive=_as_in_strptime(read.naive))
     missed = read.naive.is_null() & ~blank(values)
     if not missed.any():
         return read
@@ -58,3 +61,11 @@ def by_format(values: pl.Series, asked: str, iso: bool) -> Read | None:
         message(f"column {values.name!r}", expected=f"times in the format {asked!r}",
                 received=f"{values[row]!r} in row {row}")
     )  # fmt: skip
+
+
+def _as_in_strptime(times: pl.Series) -> pl.Series:
+    """Return times of years of two digits with 69 as 1969, which polars reads as 2069."""
+    at = pl.col("at")
+    return times.alias("at").to_frame().select(
+        pl.when(at.dt.year() == _TURN).then(at.dt.offset_by("-100y")).otherwise(at).alias(times.name)
+    ).to_series()  # fmt: skip
