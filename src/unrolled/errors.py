@@ -108,10 +108,26 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return f"choose from {shown}{', ...' if len(known) > 12 else ''}" if known else "nothing to choose from"
 
 
+_LISTED = 12  # names in a message
+
+
 def unknown(argument: str, name: str, choices: Iterable[str], error: type[InputError] = OptionError) -> InputError:
     """Make the error for a name that is not among the choices, with the nearest one suggested."""
     known = list(choices)
     return error(message(argument, expected="a known name", received=name, remedy=nearest(name, known)))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for a message: the first twelve, as a table may have very many columns.
+
+    Args:
+        names: the names.
+
+    >>> listed(["text", "label"])
+    "'text', 'label'"
+    """
+    known = list(names)
+    return ", ".join(map(repr, known[:_LISTED])) + (", ..." if len(known) > _LISTED else "")
 
 
 def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataError:
@@ -128,12 +144,11 @@ def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataErro
     have = [str(one) for one in columns]
     close = get_close_matches(str(column).casefold(), [one.casefold() for one in have], n=1, cutoff=0.6)
     near = next((one for one in have if close and one.casefold() == close[0]), "")
-    shown = ", ".join(map(repr, have[:12])) + (", ..." if len(have) > 12 else "")
     return DataError(
         message(
             f"column {column!r}",
             expected="in the data",
-            received=f"the columns {shown}" if have else "no column",
+            received=f"the columns {listed(have)}" if have else "no column",
             remedy=f"the nearest is {near!r}" if near else f"name it with {argument}=" if argument else "",
         )
     )

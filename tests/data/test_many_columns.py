@@ -9,6 +9,7 @@ from polars.testing import assert_frame_equal
 import unrolled as ur
 from unrolled.data import many_columns
 from unrolled.data.cells import typed_columns
+from unrolled.errors import DataError
 
 CELLS = st.sampled_from(
     [
@@ -49,3 +50,13 @@ def test_lines_without_a_value_are_left_out_of_wide_tables_too() -> None:
     table = ur.read_csv("\n".join([head, *lines, ""]).encode())
     assert len(table) == 2
     assert table.frame["gene2999"].to_list() == [0.5, 7.0]
+
+
+def test_a_message_names_a_few_columns_of_very_many() -> None:
+    frame = pl.DataFrame(
+        {"label": ["a", "b"] * 8, **{"g" + "abcdefghij"[p % 10] * (p + 1): [0.5] * 16 for p in range(60)}}
+    )
+    for task in (ur.Classifier(target="label"), ur.Classifier("nothing", "label"), ur.Classifier(target="nothing")):
+        with pytest.raises(DataError) as caught:
+            task.fit(frame, epochs=1)
+        assert len(str(caught.value)) < 600

@@ -16,7 +16,7 @@ from unrolled.cli.notes import on_lines
 from unrolled.cli.output import INTERRUPTED
 from unrolled.cli.reader_options import FORM, option_parameter, parameter, parsed, reading_parameters
 from unrolled.cli.reading import read_data
-from unrolled.errors import OptionError, message
+from unrolled.errors import OptionError, listed, message
 
 
 class FitCommand(NamedTuple):
@@ -254,7 +254,12 @@ def _columns(name: str, kind: FitCommand, values: dict[str, Any], source: Any) -
         found["target"] = "label"
     else:
         raise OptionError(
-            message("--label", expected="the column to predict", received="nothing", remedy=f"one of {source.columns}")
+            message(
+                "--label",
+                expected="the column to predict",
+                received="nothing",
+                remedy=f"one of {listed(source.columns)}",
+            )
         )
     return found
 

@@ -10,7 +10,7 @@ from unrolled.data.source import Source, Table, as_table, refuse_nested
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import NUMBER, TimeOptions
 from unrolled.data.time_zones import local_seconds
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, listed, message
 
 USER = "user"  # name of the user column of a list of sessions
 _ROW, _FIRST, _TIME = "\0row", "\0first row", "\0seconds"  # names that no column of a user has
@@ -139,7 +139,7 @@ def event_log(
                 "user",
                 expected="the column that identifies the user",
                 received="None, with one item in each row",
-                remedy=f"name one of {frame.columns}, or give a list of items in each row",
+                remedy=f"name one of {listed(frame.columns)}, or give a list of items in each row",
             )
         )
     refuse_nested(frame[user])

@@ -15,7 +15,7 @@ from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas, pandas_row
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
-from unrolled.errors import DataError, UnrolledError, message
+from unrolled.errors import DataError, UnrolledError, listed, message
 
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
@@ -97,7 +97,9 @@ def targets_of(y: Any) -> pl.Series:
             held = (found.time, found.group) if found.named else found.frame.columns[:-1]
             frame = found.frame.drop([name for name in held if name is not None])
             if frame.width != 1:
-                raise DataError(message("y", expected="one column of targets", received=f"columns {frame.columns}"))
+                raise DataError(
+                    message("y", expected="one column of targets", received=f"columns {listed(frame.columns)}")
+                )
             return frame.to_series()
     if isinstance(y, np.ndarray):
         if y.ndim == 0:

@@ -19,7 +19,7 @@ from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.tables.labels import Labels, MultiLabels
 from unrolled.data.files import find_files
 from unrolled.data.source import Source
-from unrolled.errors import DataError, OptionError, UnsupportedError, finite_number, message, unknown
+from unrolled.errors import DataError, OptionError, UnsupportedError, finite_number, listed, message, unknown
 from unrolled.metrics.confusion import Confusion, confusion
 from unrolled.metrics.label_scores import classification_scores, multilabel_scores, unseen_notes
 from unrolled.metrics.scores import IGNORED, Scores
@@ -117,7 +117,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
                 message(
                     "inputs",
                     expected="at least one column that holds a sequence (text or a list)",
-                    received=f"single values in {', '.join(source.columns)}",
+                    received=f"single values in {listed(source.columns)}",
                 )
             )
         self.target_codec_ = copy.deepcopy(target).fit(source)

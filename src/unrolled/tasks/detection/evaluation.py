@@ -8,7 +8,7 @@ import polars as pl
 
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, listed, message
 from unrolled.metrics.anomalies.nab import ScoredFile, nab_score
 from unrolled.metrics.anomalies.quiet import loudest
 from unrolled.metrics.anomalies.ranges import range_scores, ranges_of
@@ -40,7 +40,7 @@ def truth_of(source: Source, rows: Sequence[Rows], y: Any, label: str) -> tuple[
                 message(
                     "data",
                     expected=f"a column {label!r} of 0 and 1",
-                    received=f"only {source.columns}",
+                    received=f"only {listed(source.columns)}",
                     remedy="name it with label=, or give y: marks, or windows as pairs of times",
                 )
             )

@@ -11,7 +11,7 @@ import polars as pl
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
-from unrolled.errors import DataError, OptionError, message, whole_number
+from unrolled.errors import DataError, OptionError, listed, message, whole_number
 from unrolled.forms import some
 from unrolled.reading_report import note
 from unrolled.tasks.detection.event_sequences import EventPlan
@@ -89,7 +89,7 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> WatchedCol
             message(
                 "target",
                 expected="a column of numbers",
-                received=f"none among {source.columns}",
+                received=f"none among {listed(source.columns)}",
                 remedy="for events, name their column",
             )
         )
