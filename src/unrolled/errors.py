@@ -23,6 +23,7 @@ from numbers import Integral, Real
 from typing import Any
 
 LONGEST_SHOWN = 200  # characters of a value that is no text, in a message
+LONGEST_TEXT = 300  # characters of what was received, where it is described in words
 
 
 class UnrolledError(Exception):
@@ -79,7 +80,7 @@ def message(argument: str, *, expected: str, received: object, remedy: str = "")
     >>> message("dropout", expected="a number in [0, 1)", received=1.5, remedy="try 0.2")
     'dropout: expected a number in [0, 1), received 1.5; try 0.2'
     """
-    shown = received if isinstance(received, str) else _in_short(received)
+    shown = _cut(received, LONGEST_TEXT) if isinstance(received, str) else _in_short(received)
     text = f"{argument}: expected {expected}, received {' '.join(shown.split()) if chr(10) in shown else shown}"
     return f"{text}; {remedy}" if remedy else text
 
@@ -90,7 +91,11 @@ def _in_short(value: object) -> str:
         shown = repr(value)
     except Exception:  # objects of users may fail at this
         shown = f"an object of {type(value).__name__}"
-    return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
+    return _cut(shown, LONGEST_SHOWN)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -4,15 +4,27 @@ The counts belong to the call, not to the model or its codecs: they are kept in 
 within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 MOST_UNKNOWN = 0.2  # share of unknown tokens above which answers and scores say little
 SHOWN = 3  # unknown values that are named
-LOOKED_AT = 64  # unknown values of which those are chosen, and whose other case is looked up
+LOOKED_AT = 64  # unknown values of which those are chosen, and whose other spellings are looked up
+# other spellings of a value that training may have seen, the plainest first
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "in lower case": str.lower,
+    "in upper case": str.upper,
+    "with a capital letter": str.capitalize,
+    "without the blanks around them": str.strip,
+    "in lower case, without the blanks around them": lambda text: text.strip().lower(),
+    "in the Unicode form NFC": lambda text: normalize("NFC", text),
+    "in the Unicode form NFD": lambda text: normalize("NFD", text),
+}
 LONGEST = 40  # characters of an unknown value that are shown
 # what is counted, and the unit of the whole that it is a part of
 COUNTED = {
@@ -46,14 +58,16 @@ class Share:
         tokens: number of tokens.
         unknown: number of unknown ones.
         examples: some of the unknown values, each once, as text.
-        cases: how many of the values looked at would be known in lower and in upper case, and how many were looked at.
+        looked_at: how many of the values were looked at.
+        spelt: how many of those would be known in another spelling, by its name in `SPELLINGS`.
     """
 
     unit: str
     tokens: int = 0
     unknown: int = 0
     examples: list[str] = field(default_factory=list)
-    cases: list[int] = field(default_factory=lambda: [0, 0, 0])
+    looked_at: int = 0
+    spelt: Counter[str] = field(default_factory=Counter)
 
     @property
     def share(self) -> float:
@@ -67,22 +81,19 @@ class Share:
 
     def learn(self, examples: Sequence[Any], known: Callable[[Any], bool]) -> None:
         """Add examples of unknown values; `known` returns whether the vocabulary has a value."""
-        for value in examples[: LOOKED_AT - self.cases[2]]:
+        for value in examples[: LOOKED_AT - self.looked_at]:
             shown = str(value)[:LONGEST]
             if len(self.examples) < SHOWN and shown not in self.examples:
                 self.examples.append(shown)
-            text = isinstance(value, str)
-            self.cases[0] += text and known(value.lower())
-            self.cases[1] += text and known(value.upper())
-            self.cases[2] += 1
+            if isinstance(value, str):
+                self.spelt.update(name for name, spell in SPELLINGS.items() if known(spell(value)))
+            self.looked_at += 1
 
     @property
     def hint(self) -> str:
-        """The case in which more than half of the unknown values would be known; empty if neither."""
-        lower, upper, looked_at = self.cases
-        if not looked_at or 2 * max(lower, upper) <= looked_at:
-            return ""
-        return f"most are known in {'upper' if upper > lower else 'lower'} case"
+        """The spelling in which more than half of the unknown values would be known; empty if there is none."""
+        name, count = max(self.spelt.items(), key=lambda pair: pair[1], default=("", 0))
+        return f"most are known {name}" if 2 * count > self.looked_at else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as plain values."""

@@ -157,6 +157,21 @@ def test_every_task_reports_the_same_counts():
         assert model.report_["unknown"] == 0, type(model)
 
 
+@pytest.mark.parametrize(
+    ("unknown", "hint"),
+    [
+        ("YES", "in lower case"), ("tea", "in upper case"), ("paris", "with a capital letter"),
+        ("yes ", "without the blanks around them"), ("yes\u00a0", "without the blanks around them"),
+        ("YES ", "in lower case, without the blanks around them"), ("Cafe\u0301", "in the Unicode form NFC"),
+        ("Pe\u00f1a", "in the Unicode form NFD"), ("maybe", ""), (7, ""),
+    ],
+)  # fmt: skip
+def test_the_spelling_in_which_an_unknown_value_is_known_is_named(unknown, hint):
+    share = Share("values", 3, 1)
+    share.learn([unknown], {"yes", "TEA", "Paris", "Caf\u00e9", "Pen\u0303a"}.__contains__)
+    assert share.hint == (f"most are known {hint}" if hint else "")
+
+
 # ---- whose counts they are --------------------------------------------------------------------------
 
 
@@ -223,5 +238,5 @@ def test_a_report_prints_only_what_is_not_zero(dna):
 def test_long_and_many_unknown_values_take_little_room():
     share = Share("words")
     share.learn([f"{'long' * 1000}{n}" for n in range(10_000)], lambda _: False)
-    assert share.cases[2] <= 64
+    assert share.looked_at <= 64
     assert sum(map(len, share.examples)) <= 120

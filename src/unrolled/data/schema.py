@@ -124,7 +124,7 @@ class Schema:
     def _checked(self) -> list[tuple[str, tuple[type, ...]]]:
         """Columns whose values are looked at in every event: texts, whole numbers, true and false, and lists of them.
 
-        Numbers are left out: their codecs read every kind of number, and refuse anything else.
+        Columns of numbers take every plain number, and so do their codecs.
         """
         found = []
         for name, kind in self.kinds.items():
@@ -132,7 +132,8 @@ class Schema:
                 continue
             step = kind.inner if isinstance(kind, pl.List) else kind
             if step in _PYTHON:
-                found.append((name, (_PYTHON[step], list, type(None)) if step != kind else (_PYTHON[step], type(None))))
+                wanted = (*_PYTHON[step], type(None))
+                found.append((name, (*wanted, list) if step != kind else wanted))
         return found
 
     def _cast_value(self, name: str, value: Any) -> Any:
@@ -173,7 +174,13 @@ class Schema:
         return ", ".join(f"{name}: {named(kind)}" for name, kind in self.kinds.items())
 
 
-_PYTHON: dict[Any, type] = {pl.String(): str, pl.Int64(): int, pl.Boolean(): bool}  # values that need no cast
+# types of values that need no cast
+_PYTHON: dict[Any, tuple[type, ...]] = {
+    pl.String(): (str,),
+    pl.Int64(): (int,),
+    pl.Float64(): (float, int),
+    pl.Boolean(): (bool,),
+}
 
 
 def plain_kind(kind: Any) -> Any:

@@ -19,6 +19,7 @@ from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
 from unrolled.data.spelling import Spelling
 from unrolled.data.splits import group_split, random_split, stratified_split, time_split
+from unrolled.data.table_notes import table_notes
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
@@ -301,4 +302,6 @@ def table_of(
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
     table = Table(tidy(frame), time=time, group=group, times=times)
     table.folder = None if path is None else Path(path).parent
+    if path is not None:
+        table.notes = table_notes(table.frame)
     return table

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -229,7 +230,9 @@ def read_times(
 def series_of_one(column: str, value: Any) -> pl.Series:
     """Return a single value as a column; DataError for a value that no column can hold."""
     try:
-        return pl.Series(column, [value])
+        return pl.Series(
+            column, [float(value) if isinstance(value, Decimal) else value]
+        )  # polars panics at Decimal("NaN")
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
         raise DataError(message(f"column {column!r}", expected=_ACCEPTED, received=repr(value)[:60])) from fault
 

@@ -8,6 +8,7 @@ from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError, OptionError, message
 
 EARTH_KM = 6371.0088  # mean radius
+MOST = (90.0, 180.0)  # degrees of latitude and longitude
 
 
 def distance_km(latitude: np.ndarray, longitude: np.ndarray, to: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -103,7 +104,7 @@ def positions(frame: pl.DataFrame, latitude: str, longitude: str) -> np.ndarray:
         DataError: values that are no degrees.
     """
     Table(frame).require(latitude, longitude)
-    for name, most in ((latitude, 90.0), (longitude, 180.0)):
+    for name, most in zip((latitude, longitude), MOST, strict=True):
         known = frame[name].drop_nulls()
         if len(known) and not (known.dtype.is_numeric() and (known.drop_nans().abs() <= most).all()):
             raise DataError(

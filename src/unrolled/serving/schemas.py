@@ -106,7 +106,7 @@ class ColumnReport(Strict):
     unknown: int = Field(description="number of tokens that training never saw")
     share: float = Field(description="their share")
     examples: list[str] = Field(description="some of them")
-    hint: str = Field(description="the case in which most would be known; else empty")
+    hint: str = Field(description="the spelling in which most would be known; else empty")
 
 
 class ShareReport(Strict):
@@ -116,7 +116,7 @@ class ShareReport(Strict):
     of: int = Field(description="number of those that were looked at, such as all rows")
     unit: str = Field(description="what is counted: values, rows, series, users, labels or recordings")
     examples: list[str] = Field(description="some of those that count, where they have names")
-    hint: str = Field(description="the case in which most would be known; else empty")
+    hint: str = Field(description="the spelling in which most would be known; else empty")
 
 
 class Report(Strict):

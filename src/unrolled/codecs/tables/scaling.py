@@ -76,6 +76,9 @@ def refuse_infinite(
         raise bad_value(column, row, expected, repr(float(values[step, feature])), "write missing values as null")
 
 
+_NO_NUMBERS = {str, bytes, np.datetime64, np.timedelta64, np.str_, np.bytes_}  # though NumPy makes numbers of them
+
+
 def to_numbers(flat: list[Any] | np.ndarray) -> np.ndarray | None:
     """Return float64 of the same shape, missing = NaN; None if something is not a number."""
     try:
@@ -83,7 +86,7 @@ def to_numbers(flat: list[Any] | np.ndarray) -> np.ndarray | None:
         if array.size == 0:
             return array.astype(np.float64)
         if array.dtype.kind == "O":
-            if str in set(map(type, array.ravel().tolist())):
+            if not _NO_NUMBERS.isdisjoint(map(type, array.ravel().tolist())):
                 return None
             return np.array(flat, dtype=np.float64)
         return array.astype(np.float64) if array.dtype.kind in "fiub" else None

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from unrolled.data.source import Source
-from unrolled.errors import UnrolledError
+from unrolled.errors import DataError, UnrolledError, message
 from unrolled.state_forms import Also, Array, Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
 from unrolled.streaming.flat_state import StateLayout
 from unrolled.streaming.state import StreamState
@@ -124,7 +124,11 @@ class DetectorSteps:
         number = state.memory[0] if state.memory else 0
         if not isinstance(event, Mapping):
             columns = self._watched.columns
-            event = dict(zip(columns, [event] if len(columns) == 1 else event, strict=False))
+            values = [event] if len(columns) == 1 and not isinstance(event, list | tuple | np.ndarray) else event
+            if not isinstance(values, list | tuple | np.ndarray) or len(values) != len(columns):
+                expected = f"a record, or a list with one value for each of {list(columns)}"
+                raise DataError(message("event", expected=expected, received=event))
+            event = dict(zip(columns, values, strict=True))
         if self._watched.time == STEP:
             event = {**event, STEP: number}
         return event, number + 1

@@ -17,6 +17,7 @@ from unrolled.reading_report import note
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.shared.column_codecs import require
+from unrolled.tasks.shared.event_values import LARGEST, category_of, name_of, number_of
 from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 Target = Sequence[str] | str
@@ -186,18 +187,13 @@ def next_row(record: Mapping[str, Any], watched: WatchedColumns, before: Any) ->
                 remedy="sort the rows, and leave out repeated ones",
             )
         )
-    row = [record[name] for name in watched.columns]
     if watched.events:
-        values = np.array([None if row[0] is None else str(row[0])], dtype=object)[None]
+        column = watched.columns[0]
+        values = np.array([[category_of(record[column], column)]], dtype=object)
     else:
-        try:
-            values = np.array([[np.nan if value is None else float(value) for value in row]])
-        except (TypeError, ValueError) as fault:
-            raise DataError(message("record", expected="numbers, as in training", received=repr(row))) from fault
-        if np.isinf(values).any():
-            raise DataError(message("record", expected="finite numbers", received=repr(row)))
+        values = np.array([[number_of(record[name], name) for name in watched.columns]])
         note("missing values", int(np.isnan(values).sum()), values.size)
-    name = "" if watched.group is None else str(record[watched.group])
+    name = "" if watched.group is None else name_of(record[watched.group], watched.group)
     return Rows(name, np.array([time]), values, pl.DataFrame())
 
 
@@ -221,7 +217,11 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
         wanted = "dates and times, as in training" if dated else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
-        return column.cast(pl.Float64).to_numpy().astype(np.float64)
+        times = column.cast(pl.Float64).to_numpy().astype(np.float64)
+        if not (np.abs(times) <= LARGEST).all():
+            row = int(np.flatnonzero(~(np.abs(times) <= LARGEST))[0])
+            raise DataError(message(where, expected="finite times", received=f"{times[row]} in row {row}"))
+        return times
     return column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
 
 
@@ -231,7 +231,7 @@ def _moment(time: Any, watched: WatchedColumns) -> Any:
     if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
-        return np.float64(time)
+        return moments(pl.Series(watched.time, [number_of(time, watched.time)]), False, None)[0]
     return moments(series_of_one(watched.time, time), watched.dated, watched.time_form)[0]
 
 
@@ -244,8 +244,9 @@ def _check_column(column: pl.Series, events: bool) -> None:
     if column.dtype != pl.Null and _is_event(column.dtype) != events:
         wanted = "categories, as in training" if events else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
-    if column.dtype.is_float() and column.is_infinite().any():
-        row = int(column.is_infinite().arg_max() or 0)
+    too_large = column.abs() > LARGEST if column.dtype.is_float() else pl.Series([False])
+    if too_large.any():
+        row = int(too_large.arg_max() or 0)
         raise DataError(
             message(
                 where,

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from unrolled.codecs.base import Codec
-from unrolled.data.kinds import column_of
+from unrolled.data.handed import column
 from unrolled.data.source import Source, Table
-from unrolled.errors import DataError, UnrolledError, message
+from unrolled.errors import DataError, UnrolledError, lacking, message
 from unrolled.reading_report import note_unseen
 from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts, Form, Many, Maybe, Plain, Whole
 from unrolled.streaming.state import StreamState
@@ -23,10 +23,9 @@ from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
-from unrolled.tasks.series.series import Series
+from unrolled.tasks.series.series import LARGEST, Series
 from unrolled.tasks.shared.stream_events import events_of_table
 
-LARGEST = 3.4e38  # maximum of a value: the largest float32
 LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 MOST_NAME = 10_000  # characters of a series' name
 FUTURE = "future"  # key of an event: rows of covariates of the steps to forecast
@@ -174,6 +173,8 @@ class ForecastSteps:
     def _row(self, event: Any, number: int) -> Row:
         row = event if isinstance(event, Mapping) else {self._panel.target: event}
         row = {name: value for name, value in row.items() if name != FUTURE}
+        if self._panel.target not in row:
+            raise lacking(self._panel.target, row)
         return {**row, STEP: number} if self._panel.time == STEP else row
 
     def _ahead(self, rows: Any) -> Table:
@@ -183,13 +184,8 @@ class ForecastSteps:
         return self._table(list(rows))
 
     def _table(self, rows: list[Row]) -> Table:
-        try:
-            frame = pl.DataFrame(rows, infer_schema_length=None)
-        except (pl.exceptions.PolarsError, TypeError, OverflowError) as fault:
-            for name in {name: None for row in rows for name in row}:
-                column_of(name, [row.get(name) for row in rows])  # names the first column that is wrong
-            expected = "a record with one value for each column"
-            raise DataError(message("event", expected=expected, received="values of other kinds")) from fault
+        names = dict.fromkeys(name for row in rows for name in row)
+        frame = pl.DataFrame([column(name, [row.get(name) for row in rows]) for name in names])
         return Table(frame, self._panel.time, self._panel.group, self._panel.form)
 
     def _answer(self, series: Series, answer: np.ndarray) -> dict[str, Any]:

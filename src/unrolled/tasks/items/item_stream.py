@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from unrolled.codecs.tables.places import Places
 from unrolled.data.event_log import EventLog, event_log
 from unrolled.data.kinds import column_of
 from unrolled.data.source import Source
-from unrolled.data.trajectories import distance_km
+from unrolled.data.trajectories import MOST, distance_km
 from unrolled.decoding.retrieval import Filters, Score, best_items
 from unrolled.errors import DataError, lacking, message, whole_number
 from unrolled.nn.event_reader import ITEM
@@ -29,13 +30,13 @@ from unrolled.streaming.engine import final
 from unrolled.streaming.network_steps import last_of
 from unrolled.tasks.items.event_report import note_event
 from unrolled.tasks.items.item_ranking import allowed_items
+from unrolled.tasks.shared.event_values import number_of
 from unrolled.tasks.shared.option_checks import check_flag
 from unrolled.tasks.shared.stream_events import events_of_log
 
 TIMES = "times"  # the input that holds the time of the event before
 DISTANCE = "distance"  # the input that holds the distance from the place before
 _LATEST = 2.0**63  # seconds, or numbers in the log's own unit
-_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -255,13 +256,8 @@ class ItemReader:
     def _point(self, record: Mapping[str, Any]) -> tuple[float, float] | None:
         if self._columns.position is None:
             return None
-        values = [record[name] for name in self._columns.position]
-        known = [value for value in values if isinstance(value, int | float) and value == value]
-        if len(known) < _PAIR:
-            if any(value is not None and value == value for value in values if not isinstance(value, int | float)):
-                raise DataError(message("position", expected="degrees", received=repr(values)))
-            return None
-        return float(values[0]), float(values[1])
+        point = [number_of(record[name], name, most) for name, most in zip(self._columns.position, MOST, strict=True)]
+        return None if any(map(isnan, point)) else (point[0], point[1])
 
 
 def _distance(before: tuple[float, float] | None, point: tuple[float, float] | None) -> float:

@@ -26,7 +26,7 @@ from unrolled.tasks.season import detrended
 from unrolled.tasks.series.covariates import covariate_codecs, encode_covariates, record_of
 from unrolled.tasks.series.group_rows import group_rows
 from unrolled.tasks.series.left_out import left_out
-from unrolled.tasks.series.series import Series
+from unrolled.tasks.series.series import LARGEST, Series
 from unrolled.tasks.shared.column_codecs import require
 
 CYCLES = {"hour_of_day": 1, "day_of_week": 7, "day_of_month": 30, "day_of_year": 365}  # days
@@ -340,8 +340,9 @@ class Panel:
         if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
             raise DataError(message(f"column {self.target!r}", expected="numbers", received=str(column.dtype)))
         values = column.cast(pl.Float64).to_numpy().astype(np.float64)
-        if np.isinf(values).any():
-            row = int(np.flatnonzero(np.isinf(values))[0])
+        too_large = np.abs(values) > LARGEST
+        if too_large.any():
+            row = int(np.flatnonzero(too_large)[0])
             raise DataError(
                 message(f"column {self.target!r}", expected="finite numbers", received=f"{values[row]} in row {row}",
                         remedy="write missing values as null")

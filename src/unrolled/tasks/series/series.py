@@ -8,6 +8,8 @@ import numpy as np
 from unrolled.data.calendars.calendar import Calendar
 from unrolled.errors import DataError
 
+LARGEST = 3.4e38  # maximum of a value: the largest float32
+
 
 @dataclass(frozen=True)
 class Series:

@@ -1,0 +1,45 @@
+"""Notes on a table that was read: numbers that are written as texts, repeated names, and a column that counts rows."""
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+LOOKED_AT = 100  # values of a column of text that are looked at
+_SIGNS = r"[€$£¥%‰]|USD|EUR|GBP|CHF"
+# digits in groups, with a decimal sign, a currency or a percent sign, in the brackets of book-keeping
+_NUMBER = re.compile(
+    rf"\(?\s*(?:{_SIGNS})?\s*[-+\u2212]?\s*(?:{_SIGNS})?\s*"
+    rf"\d{{1,3}}(?:[,.'\u2019 \u00a0\u202f]?\d{{3}})*(?:[.,]\d+)?\s*(?:{_SIGNS})?\s*\)?"
+)
+_DIGITS = re.compile(r"\d+")
+_REPEATED = re.compile(r"(.+)_duplicated_\d+")
+
+
+def table_notes(frame: pl.DataFrame) -> tuple[str, ...]:
+    """Return a sentence for each column of a table that a reader may have meant in another way.
+
+    Args:
+        frame: the table.
+
+    Example:
+        >>> table_notes(pl.DataFrame({"price": ["$5", "$1,200"]}))
+        ("column 'price' is text: '$5' is no plain number; write 1234.5, or give decimal=',' for a decimal comma",)
+    """
+    return tuple(note for column in frame for note in _notes(column, frame))
+
+
+def _notes(column: pl.Series, frame: pl.DataFrame) -> Iterator[str]:
+    if column.dtype == pl.String:
+        texts = [text.strip() for text in column.drop_nulls().head(LOOKED_AT).to_list() if text.strip()]
+        if texts and all(map(_NUMBER.fullmatch, texts)) and not all(map(_DIGITS.fullmatch, texts)):
+            shown = next(text for text in texts if not _DIGITS.fullmatch(text))
+            remedy = "write 1234.5, or give decimal=',' for a decimal comma"
+            yield f"column {column.name!r} is text: {shown!r} is no plain number; {remedy}"
+    found = _REPEATED.fullmatch(column.name)
+    if found is not None and found[1] in frame.columns:
+        yield f"the name {found[1]!r} is repeated: a further column of this name is called {column.name!r}"
+    if column.name in ("", "Unnamed: 0") and column.dtype.is_integer() and len(column) > 1:
+        steps = column.diff().drop_nulls()
+        if len(steps) == len(column) - 1 and bool((steps == 1).all()):
+            yield f"column {column.name!r} only counts the rows; leave it out of what is learnt from"
