@@ -139,8 +139,9 @@ def record_of(value: Any) -> Mapping[Any, Any] | None:
     for name in ("_asdict", "model_dump"):  # named tuples and rows of SQLAlchemy; models of pydantic
         if callable(getattr(kind, name, None)):
             return getattr(value, name)()
-    if kind.__module__ == "sqlite3" and kind.__name__ == "Row":
-        return {name: value[name] for name in value.keys()}  # noqa: SIM118 - iterating over a Row gives its values
+    sqlite = sys.modules.get("sqlite3")  # nobody has its rows without having imported it
+    if sqlite is not None and isinstance(value, sqlite.Row):
+        return dict(zip(value.keys(), value, strict=True))
     return None
 
 
