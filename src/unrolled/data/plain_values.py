@@ -130,6 +130,9 @@ def record_of(value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, Mapping):
         return value
     kind = type(value)
+    sqlite = sys.modules.get("sqlite3")  # nobody has its rows without having imported it
+    if sqlite is not None and isinstance(value, sqlite.Row):
+        return dict(zip(value.keys(), value, strict=True))
     if isinstance(value, np.void) and value.dtype.names is not None:
         return {name: value[name] for name in value.dtype.names}
     if dataclasses.is_dataclass(kind):
@@ -139,9 +142,6 @@ def record_of(value: Any) -> Mapping[Any, Any] | None:
     for name in ("_asdict", "model_dump"):  # named tuples and rows of SQLAlchemy; models of pydantic
         if callable(getattr(kind, name, None)):
             return getattr(value, name)()
-    sqlite = sys.modules.get("sqlite3")  # nobody has its rows without having imported it
-    if sqlite is not None and isinstance(value, sqlite.Row):
-        return dict(zip(value.keys(), value, strict=True))
     return None
 
 
