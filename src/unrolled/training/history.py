@@ -18,6 +18,7 @@ class Row:
         learning_rate: learning rate of the last update.
         grad_norm: mean norm of the gradient before clipping, since the row before.
         steps_per_second: real time steps per second of training since the row before.
+        averaged: whether the validation loss is that of the average of the weights, the lower one of the two.
     """
 
     epoch: float
@@ -28,6 +29,7 @@ class Row:
     learning_rate: float
     grad_norm: float
     steps_per_second: float
+    averaged: bool = False
 
     @property
     def watched(self) -> float:
