@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from unrolled.training.history import Recipe
 from unrolled.training.options import AUTO, TrainingOptions
 from unrolled.training.run_state import RunState
 from unrolled.training.schedules import make_schedule
@@ -43,6 +44,10 @@ class Course(Protocol):
 
     def evaluated(self, run: RunState) -> None:
         """Take note of an evaluation, the last row of the history."""
+
+    def recipe(self, run: RunState) -> Recipe | None:
+        """Return how the kept weights of a finished run were made; None if that cannot be repeated by updates."""
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""

@@ -9,7 +9,6 @@ from unrolled.errors import OptionError, finite_number, message, share_number, s
 from unrolled.places import local_path
 from unrolled.training.schedules import SCHEDULES
 
-DEFAULT_EPOCHS = 10
 DEFAULT_MAX_GRAD_NORM = 1.0
 MOST, MAX_SEED = 2**31 - 1, 2**63 - 1  # maximum of a whole number; of a seed
 LARGEST = 1e308
@@ -51,9 +50,12 @@ class TrainingOptions:
         device: cpu, cuda, or auto for a GPU if there is one.
         checkpoint: folder for checkpoints; empty writes none.
         checkpoint_minutes: minutes between checkpoints; 0 writes one after every update.
+        refit: train anew on all rows, the held-out ones included, for as many updates as the run needed; only without
+            epochs and minutes. None does it for data of at most 100,000 time steps, if no limit ended the run.
         resume: continue from the newest checkpoint in the checkpoint folder, or start if there is none.
         tensorboard: folder for TensorBoard files; empty writes none.
-        progress: show a progress line with loss, steps per second and the time left.
+        progress: show a progress line with loss, steps per second and the time left; None shows one after five seconds
+            on a terminal or in a notebook.
 
     Raises:
         OptionError: a value of the wrong type or outside its range, or options that exclude each other.
@@ -65,7 +67,7 @@ class TrainingOptions:
         0
     """
 
-    epochs: int = DEFAULT_EPOCHS
+    epochs: int = 0
     minutes: float = 0.0
     batch_size: int = 0
     bptt_steps: int = 0
@@ -87,9 +89,10 @@ class TrainingOptions:
     device: str = "auto"
     checkpoint: str = ""
     checkpoint_minutes: float = 1.0
+    refit: bool | None = None
     resume: bool = False
     tensorboard: str = ""
-    progress: bool = False
+    progress: bool | None = None
 
     @classmethod
     def from_keywords(cls, given: dict[str, Any], defaults: dict[str, Any] | None = None) -> "TrainingOptions":
@@ -139,6 +142,15 @@ class TrainingOptions:
             )
         if self.clip_band is not None and self.max_grad_norm not in (0, DEFAULT_MAX_GRAD_NORM):
             raise _band_and_norm(self.max_grad_norm)
+        if self.refit and not self.until_done:
+            raise OptionError(
+                message(
+                    "refit",
+                    expected="None or False with epochs or minutes",
+                    received=True,
+                    remedy="leave out the limit, so that training finds the number of updates",
+                )
+            )
         for name in ("checkpoint", "tensorboard"):
             local_path(getattr(self, name), name, OptionError)
         if self.resume and not self.checkpoint:
@@ -150,9 +162,13 @@ class TrainingOptions:
 def _typed(name: str, wanted: Any, value: Any) -> Any:
     """Return the value in the option's type, or refuse it: a whole number may be a float, but a text is no number."""
     value = single(value)
-    if wanted is bool:
+    if wanted == bool | None and value is None:
+        return None
+    if wanted in (bool, bool | None):
         if not isinstance(value, bool):
-            raise OptionError(message(name, expected="True or False", received=value))
+            raise OptionError(
+                message(name, expected="True or False" if wanted is bool else "True, False or None", received=value)
+            )
         return value
     if wanted is int:
         return whole_number(name, value, int(name == "accumulate"), MAX_SEED if name == "seed" else MOST)

@@ -3,6 +3,8 @@
 from unrolled.training.callbacks import Callback
 from unrolled.training.options import TrainingOptions
 
+PATIENCE = 5.0  # seconds of training before a progress line appears that was not asked for
+
 
 def reporters(options: TrainingOptions) -> list[Callback]:
     """Return the callbacks that the options ask for.
@@ -22,8 +24,9 @@ def reporters(options: TrainingOptions) -> list[Callback]:
         from unrolled.training.tensorboard import TensorBoard
 
         found.append(TensorBoard(options.tensorboard))
-    if options.progress:
-        from unrolled.training.progress import ProgressLine
+    if options.progress is not False:
+        from unrolled.training.progress import ProgressLine, is_watched
 
-        found.append(ProgressLine())
+        if options.progress or is_watched():
+            found.append(ProgressLine(after=0.0 if options.progress else PATIENCE))
     return found

@@ -21,8 +21,8 @@ from unrolled.training.run_state import RunState
 from unrolled.training.weights import under, write_weights
 
 # options about length, place and output, which do not change the result: these may differ when a run is resumed
-FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard",
-        "progress"}  # fmt: skip
+FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "refit", "resume",
+        "tensorboard", "progress"}  # fmt: skip
 
 
 def take_up(trainer: RunState) -> str:

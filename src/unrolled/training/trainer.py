@@ -107,6 +107,7 @@ class Trainer:
                     self._run_epoch()
                 with self.apart.turn():
                     self._wind_up()
+                    self.history.recipe = self.course.recipe(self)
             finally:
                 with self.apart.turn():
                     self._settle()

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from unrolled.training.course import Course
+from unrolled.training.history import Recipe
 from unrolled.training.options import TrainingOptions
 from unrolled.training.run_state import RunState
 from unrolled.training.schedules import FLOOR
@@ -163,6 +164,15 @@ class UntilDone(Course):
         left = self.phase.decay_from + self.phase.decay_updates - update
         return max(1, min(math.ceil(max(self.phase.decay_updates / 8, by_steps)), left))
 
+    def recipe(self, run: RunState) -> Recipe | None:
+        """Return how the weights that are kept were made."""
+        phase, best = self.phase, run.history.best
+        if best is None:
+            return None
+        if not self.falling or best.update <= phase.decay_from:
+            return Recipe(best.update, 0, 0, best.averaged)
+        return Recipe(phase.origin, best.update - phase.decay_from, phase.decay_updates, best.averaged)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
         return asdict(self.phase) | {"mark": None if math.isinf(self.phase.mark) else self.phase.mark}
@@ -171,33 +181,6 @@ class UntilDone(Course):
         """Restore what `to_json` returned; a checkpoint of a run with a length has nothing to restore."""
         if data:
             self.phase = Phase(**{**data, "mark": math.inf if data["mark"] is None else data["mark"]})
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the kept weights of a finished run were made, to be repeated on other data.
-
-    Args:
-        constant: updates before the decay.
-        falling: updates of the decay that were made.
-        decay: its whole length.
-        averaged: whether the average of the weights was kept.
-    """
-
-    constant: int
-    falling: int
-    decay: int
-    averaged: bool
-
-
-def recipe_of(run: RunState) -> Recipe:
-    """Return how the kept weights of a finished run of the course `UntilDone` were made."""
-    phase: Phase = run.course.phase
-    best = run.history.best
-    assert best is not None
-    if phase.decay_from < 0 or best.update <= phase.decay_from:
-        return Recipe(best.update, 0, 0, best.averaged)
-    return Recipe(phase.origin, best.update - phase.decay_from, phase.decay_updates, best.averaged)
 
 
 class Repeated(Course):
@@ -211,13 +194,13 @@ class Repeated(Course):
     chooses, by_updates = False, True
 
     def __init__(self, recipe: Recipe, options: TrainingOptions) -> None:
-        self.recipe, self.averages = recipe, recipe.averaged
+        self.made, self.averages = recipe, recipe.averaged
         self.rising = max(1, round(options.warmup * LEAST_UPDATES)) if options.warmup else 0
 
     @property
     def updates(self) -> int:
         """Number of updates of the whole run."""
-        return self.recipe.constant + self.recipe.falling
+        return self.made.constant + self.made.falling
 
     def progress(self, run: RunState) -> float:
         """Return the share of the updates."""
@@ -225,7 +208,7 @@ class Repeated(Course):
 
     def rate(self, run: RunState) -> float:
         """Return the factor that the other run had at this update."""
-        update, recipe = run.at.update, self.recipe
+        update, recipe = run.at.update, self.made
         if update < recipe.constant:
             return min(1.0, (update + 1) / (self.rising + 1))
         return decayed((update - recipe.constant) / max(recipe.decay, 1))

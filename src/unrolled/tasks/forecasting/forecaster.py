@@ -90,8 +90,6 @@ class Forecaster(ReadsSeries, Task):
         "batch_size": 16,
         "learning_rate": 1e-3,
         "weight_decay": 0.1,
-        "epochs": 30,
-        "patience": 6,
         "validation": 0.15,
         "average": 0.95,
     }
