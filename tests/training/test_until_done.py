@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.toy import Dealt, examples, same, toy, train, weights
+from training.toy import Dealt, examples, same, shorten, toy, train, weights
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import OptionError
 from unrolled.ragged import Ragged
@@ -23,11 +23,7 @@ from unrolled.training.until_done import Repeated, UntilDone, decayed
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch):
-    """A tenth of every number of updates, so that a run takes a tenth of the time."""
-    for name, value in {"LEAST_UPDATES": 30, "MOST_UPDATES": 200, "LEAST_DECAY": 5, "LOOK_UPDATES": 2}.items():
-        monkeypatch.setattr(until_done, name, value)
-    monkeypatch.setattr(until_done, "PASSES", 2)
-    monkeypatch.setattr(until_done, "UNWATCHED_PASSES", 6)
+    shorten(monkeypatch)
 
 
 class Point(nn.Module):

@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.batch import Batch, LossSum
 from unrolled.ragged import Ragged
+from unrolled.training import until_done
 from unrolled.training.options import TrainingOptions
 from unrolled.training.trainer import Trainer
 
@@ -107,6 +108,13 @@ def train(model=None, batches=None, validate=None, callbacks=(), **options) -> t
     trainer = Trainer(model, batches, TrainingOptions(**options), validate=validate, callbacks=callbacks)
     trainer.run()
     return trainer, weights(model)
+
+
+def shorten(patch: Any) -> None:
+    """Let runs without a length take a tenth of the updates; `patch` is pytest's monkeypatch."""
+    short = {"LEAST_UPDATES": 30, "MOST_UPDATES": 200, "LEAST_DECAY": 5, "LOOK_UPDATES": 2}
+    for name, value in {**short, "PASSES": 2, "UNWATCHED_PASSES": 6}.items():
+        patch.setattr(until_done, name, value)
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

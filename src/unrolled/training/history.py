@@ -9,7 +9,7 @@ ENDINGS = {
     "epochs": "all epochs done",
     "minutes": "the time is over",
     "patience": "no longer better",
-    "learnt": "the training data are learnt by heart, and no others were held out",
+    "learnt": "hardly any loss is left",
     "unwatched": "the passes that are made without held-out data are over; give epochs to train longer",
     "updates": "the most updates that are made without a limit of yours; give epochs or minutes to train longer",
     "cap": "the two minutes that training takes without a limit of yours are over; give minutes to train longer",

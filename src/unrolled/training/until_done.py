@@ -27,7 +27,7 @@ DECAY = 1 / 4  # updates of the decay, as a share of those that led to the best 
 LEAST_DECAY = 50
 CAP_MINUTES, PASSES = 2.0, 10  # minutes after which a run ends that has seen its data this many times
 UNWATCHED_PASSES = 80  # passes before the decay without held-out data, whose loss would say when to stop
-LEARNT = 1 / 50  # share of the first training loss at which such a run has learnt its data by heart
+LEARNT = 1 / 200  # share of the first loss at which hardly anything is left to learn
 LOOK_UPDATES, LOOK_GROWTH = 20, 0.05  # updates between two evaluations: this many, or this share of those so far
 STEPS_PER_LOOK = 6  # training steps per held-out step between two evaluations: they take a tenth of the time or less
 RISING, CONSTANT, FALLING = 0.0, 0.8, 1.0  # shares of the run, for what follows progress
@@ -128,9 +128,10 @@ class UntilDone(Course):
             return "patience" if since >= self.patience * run.updates_per_epoch else ""
         if update < LEAST_UPDATES:
             return ""
-        if run.validation.validate is None:  # a training loss falls as long as one trains
-            return "learnt" if 0 <= run.history.rows[-1].watched < LEARNT * (phase.first or 0.0) else ""
-        return "patience" if since >= PATIENCE * update else ""
+        if 0 <= run.history.rows[-1].watched < LEARNT * (phase.first or 0.0):
+            return "learnt"
+        watched = run.validation.validate is not None  # a training loss falls as long as one trains
+        return "patience" if watched and since >= PATIENCE * update else ""
 
     def _limit(self, run: RunState) -> str:
         """Return which limit is reached, if any."""

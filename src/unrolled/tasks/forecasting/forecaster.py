@@ -196,8 +196,9 @@ class Forecaster(ReadsSeries, Task):
             OptionError: an unknown or invalid option.
         """
         self._agreed(options)
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
+        if not options.get("warm_start"):
+            for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+                delattr(self, name)
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
         self._whole: Source | None = source  # the times of validation belong to the calendar
