@@ -35,7 +35,17 @@ CHANGES_THE_WEIGHTS = {
     "average": (0.5, {}),
     "seed": (1, {}),
 }
-CHANGES_SOMETHING_ELSE = {"minutes", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard", "progress"}
+OF_A_RUN = {"minutes", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard", "progress"}
+CHANGES_SOMETHING_ELSE = {*OF_A_RUN, "refit"}  # tests/tasks/test_refit.py
+    "minutes",
+    "device",
+    "checkpoint",
+    "checkpoint_minutes",
+    "resume",
+    "tensorboard",
+    "progress",
+    "refit",
+}
 
 
 def test_every_option_is_under_test():

@@ -11,10 +11,11 @@ from unrolled.training.history import Row
 from unrolled.training.run_state import RunState
 
 REFRESH = 0.25  # seconds; drawing more often would cost training time
+PRINT = 5.0  # seconds between two lines where evaluations follow each other quickly
 
 
 class ProgressLine(Callback):
-    """A bar with loss, steps per second and the time left; in a file or a pipe, one line per evaluation.
+    """A bar with loss, steps per second and the time left; in a file, a pipe or a notebook, lines of evaluations.
 
     Args:
         console: where to write; by default the error stream.
@@ -30,10 +31,11 @@ class ProgressLine(Callback):
         self.drawn_at = 0.0
         self.shows = False
         self.waits_until = 0.0
+        self.printed_at = -PRINT
 
     def on_train_start(self, trainer: RunState) -> None:
         self.loss = math.nan
-        self.shows = False
+        self.shows, self.printed_at = False, -PRINT
         self.waits_until = trainer.at.seconds + self.after
         self._show_when_due(trainer)
 
@@ -58,8 +60,9 @@ class ProgressLine(Callback):
             self.bar.update(self.task, completed=trainer.progress, description=self._text(trainer), refresh=True)
 
     def on_validation(self, trainer: RunState, row: Row) -> None:
-        if not self.shows:
+        if not self.shows or (trainer.course.by_updates and row.seconds - self.printed_at < PRINT):
             return
+        self.printed_at = row.seconds
         watched = "" if row.validation_loss is None else f"  validation {row.validation_loss:.4f}"
         line = f"epoch {row.epoch:.4g}  update {row.update}  train {row.train_loss:.4f}{watched}"
         line += f"  {row.steps_per_second:,.0f} steps/s  {_clock(row.seconds)}"
