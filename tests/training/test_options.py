@@ -37,15 +37,6 @@ CHANGES_THE_WEIGHTS = {
 }
 OF_A_RUN = {"minutes", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard", "progress"}
 CHANGES_SOMETHING_ELSE = {*OF_A_RUN, "refit"}  # tests/tasks/test_refit.py
-    "minutes",
-    "device",
-    "checkpoint",
-    "checkpoint_minutes",
-    "resume",
-    "tensorboard",
-    "progress",
-    "refit",
-}
 
 
 def test_every_option_is_under_test():
