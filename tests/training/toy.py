@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
@@ -156,7 +157,7 @@ def distributed(folder: str = "", **options) -> tuple[Trainer, dict[str, Tensor]
     )  # fmt: skip
 
 
-if __name__ == "__main__":  # under torchrun: two epochs, then a third from the checkpoint
+if __name__ == "__main__":  # under torchrun: two epochs, a third from the checkpoint, and a run without a length
     out, rank = Path(sys.argv[1]), os.environ["RANK"]
 
     @atexit.register  # before the trainer registers its own, so this runs after that
@@ -170,3 +171,6 @@ if __name__ == "__main__":  # under torchrun: two epochs, then a third from the 
     torch.save(kept, out / f"weights{rank}.pt")
     _, kept = distributed(str(out / "checkpoints"), resume=True, epochs=3)
     torch.save(kept, out / f"resumed{rank}.pt")
+    shorten(SimpleNamespace(setattr=setattr))
+    until, kept = distributed(epochs=0)
+    torch.save((kept, until.at.update, until.history.stopped), out / f"until{rank}.pt")

@@ -80,7 +80,7 @@ class ProgressLine(Callback):
         pace = tally.steps / max(trainer.at.seconds - tally.since, 1e-9)
         done = trainer.progress
         left = f"{_clock(trainer.at.seconds * (1.0 - done) / done)} left" if done > 0 else "? left"
-        if trainer.options.until_done and trainer.course.chooses:  # nobody knows when the loss stops improving
+        if trainer.options.until_done and trainer.course.chooses:  # the end is not known before the decay
             left = f"best {trainer.at.update - trainer.stopping.best_update:,} updates ago"
         return f"{self._place(trainer)}  {pace:,.0f} steps/s  {left}"
 
