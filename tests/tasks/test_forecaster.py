@@ -234,6 +234,20 @@ def holiday_table(steps: int = 220) -> Table:
     return make_table({"a": values}, holiday=holiday, wind=rng.normal(size=steps))
 
 
+@pytest.mark.slow
+def test_a_rare_value_of_a_known_covariate_is_learnt_with_the_default_options() -> None:
+    """Nothing is sold on holidays, 1 day in 30: the forecast of such a day is near zero, that of the others is not."""
+    rng, steps = np.random.default_rng(0), 700
+    holiday = (rng.random(steps) < 1 / 30).astype(float)
+    values = np.where(holiday > 0, 0.0, 100 + 20 * np.sin(np.arange(steps) * 2 * np.pi / 7) + rng.normal(0, 3, steps))
+    table = make_table({"a": values}, holiday=holiday)
+    model = Forecaster("load", horizon=3, future_covariates=["holiday"]).fit(table)
+    ahead = [START + dt.timedelta(days=steps + step) for step in range(3)]
+    answers = model.predict(future=pl.DataFrame({"day": ahead, "site": "a", "holiday": [0.0, 1.0, 0.0]}))["forecast"]
+    assert answers[1] < 15
+    assert min(answers[0], answers[2]) > 70
+
+
 def test_future_covariates_move_the_forecast_and_must_be_given() -> None:
     table = holiday_table()
     model = small(future_covariates=["holiday"], past_covariates=["wind"]).fit(table, epochs=12, learning_rate=1e-2)

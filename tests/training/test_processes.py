@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from training.children import Child, run_endless
-from training.toy import distributed, examples, gap, toy, train, weights
+from training.toy import distributed, examples, gap, shorten, toy, train, weights
 from unrolled.training.distributed import Processes
 from unrolled.training.history import History
 from unrolled.training.interrupts import catching_interrupts
@@ -94,7 +94,7 @@ def test_the_handler_is_put_back_and_left_alone_outside_the_main_thread(interrup
 # ---- several processes ------------------------------------------------------------------------------
 
 
-def test_two_processes_give_the_weights_of_one_and_resume(tmp_path):
+def test_two_processes_give_the_weights_of_one_and_resume(tmp_path, monkeypatch):
     program = Path(__file__).with_name("toy.py")
     path = os.pathsep.join([str(program.parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
@@ -118,6 +118,11 @@ def test_two_processes_give_the_weights_of_one_and_resume(tmp_path):
     resumed = [torch.load(tmp_path / f"resumed{rank}.pt") for rank in range(2)]
     assert gap(resumed[0], resumed[1]) == 0
     assert gap(resumed[0], kept[0]) > 1e-4
+    shorten(monkeypatch)
+    alone, expected = distributed(epochs=0)
+    for found, updates, stopped in (torch.load(tmp_path / f"until{rank}.pt") for rank in range(2)):
+        assert gap(found, expected) < 1e-5
+        assert (updates, stopped) == (alone.at.update, alone.history.stopped)
 
 
 def test_rows_are_shared_out_once_each():

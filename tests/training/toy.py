@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from unrolled.batch import Batch, LossSum
 from unrolled.ragged import Ragged
+from unrolled.training import until_done
 from unrolled.training.options import TrainingOptions
 from unrolled.training.trainer import Trainer
 
@@ -109,6 +111,13 @@ def train(model=None, batches=None, validate=None, callbacks=(), **options) -> t
     return trainer, weights(model)
 
 
+def shorten(patch: Any) -> None:
+    """Let runs without a length take a tenth of the updates; `patch` is pytest's monkeypatch."""
+    short = {"LEAST_UPDATES": 30, "MOST_UPDATES": 200, "LEAST_DECAY": 5, "LOOK_UPDATES": 2}
+    for name, value in {**short, "PASSES": 2, "UNWATCHED_PASSES": 6}.items():
+        patch.setattr(until_done, name, value)
+
+
 def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
@@ -148,7 +157,7 @@ def distributed(folder: str = "", **options) -> tuple[Trainer, dict[str, Tensor]
     )  # fmt: skip
 
 
-if __name__ == "__main__":  # under torchrun: two epochs, then a third from the checkpoint
+if __name__ == "__main__":  # under torchrun: two epochs, a third from the checkpoint, and a run without a length
     out, rank = Path(sys.argv[1]), os.environ["RANK"]
 
     @atexit.register  # before the trainer registers its own, so this runs after that
@@ -162,3 +171,6 @@ if __name__ == "__main__":  # under torchrun: two epochs, then a third from the 
     torch.save(kept, out / f"weights{rank}.pt")
     _, kept = distributed(str(out / "checkpoints"), resume=True, epochs=3)
     torch.save(kept, out / f"resumed{rank}.pt")
+    shorten(SimpleNamespace(setattr=setattr))
+    until, kept = distributed(epochs=0)
+    torch.save((kept, until.at.update, until.history.stopped), out / f"until{rank}.pt")

@@ -105,14 +105,6 @@ KINDS = {
     ),
 }
 LISTED = ("given", "features", "item_features")  # lists of columns, separated by commas on the command line
-# why training ended, by `History.stopped`
-ENDED = {
-    "epochs": "all epochs done",
-    "minutes": "the time is over",
-    "patience": "no longer better",
-    "interrupted": "interrupted",
-    "callback": "stopped by a callback",
-}
 NO_LABELS = "evaluate the model on rows with a label column of 0 and 1"
 TOO_FEW = "no part of the data was held out, or it is too small; evaluate the model on other data"
 
@@ -318,7 +310,7 @@ def _report(model: Any, folder: str) -> None:
     if history.rows:
         last = history.rows[-1]
         epochs = f"{last.epoch:.3g} epoch{'s' * (last.epoch != 1)}"
-        print(f"trained {epochs}, {last.update:,} updates, {last.seconds:.0f} s; {ENDED[history.stopped]}")
+        print(f"trained {epochs}, {last.update:,} updates, {last.seconds:.0f} s; {history.ending}")
     abilities = model.describe().abilities
     if model.scores_ is not None:
         print(on_lines(f"\nOn held-out data:\n{model.scores_}"))

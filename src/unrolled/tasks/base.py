@@ -41,10 +41,12 @@ from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
 from unrolled.tasks.shared.model_export import Exported
 from unrolled.tasks.shared.option_checks import check_flag, check_options, plain
+from unrolled.tasks.shared.refit import check_refit, is_worth_refitting, refit
 from unrolled.tasks.shared.reported import Reported
 from unrolled.tasks.shared.saving import Saved
 from unrolled.tasks.shared.task_streams import Streamed
 from unrolled.training.callbacks import Callback, check_callbacks
+from unrolled.training.course import Course
 from unrolled.training.history import History
 from unrolled.training.isolation import Apart
 from unrolled.training.options import TrainingOptions
@@ -56,7 +58,7 @@ from unrolled.training.trainer import Trainer
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # records; any beyond these are better used for training
 PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # maximum sequences per prediction batch, and maximum steps per batch
-FLAGS = ("baselines", "rival")
+FLAGS = ("baselines", "rival", "warm_start")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
 
@@ -184,6 +186,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         callbacks: Sequence[Callback] = (),
         baselines: bool = True,
         rival: bool = False,
+        warm_start: bool = False,
         **options: Any,
     ) -> Self:
         """Learn from data.
@@ -195,6 +198,8 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             callbacks: hooks into the training loop.
             baselines: fit the baselines and score them on the held-out share.
             rival: also train a causal convolutional network of this size with these options, to compare with.
+            warm_start: train the fitted network further, on data with the same columns; classes it does not know are
+                refused, unknown characters and words are read as unknown.
             options: training options, see `unrolled.training.options.TrainingOptions`.
 
         Returns:
@@ -205,18 +210,23 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             OptionError: an unknown or invalid option.
             UnsupportedError: a library that the run needs at its end is missing; raised before training starts.
         """
-        settings = self._agreed({**options, "baselines": baselines, "rival": rival, "callbacks": callbacks})
+        flags = {"baselines": baselines, "rival": rival, "warm_start": warm_start}
+        settings = self._agreed({**options, **flags, "callbacks": callbacks})
+        check_refit(settings, validation_data, warm_start)
+        network = getattr(self, "network_", None) if warm_start else None
         if settings.tensorboard:
             summary_writer()
-        source = self._convert(data, y)
-        self.schema_ = Schema.of(source.kinds)
+        source = self._convert(data, y) if network is None else self._source(data, y)
+        if network is None:
+            self.schema_ = Schema.of(source.kinds)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:
             train, held = source, self._source(validation_data)
         if held is not None and baselines:
             self._ask_for_scores()
-        self._learn(train)
+        if network is None:
+            self._learn(train)
         examples = self._encode(train)
         if not examples.num_steps:
             raise DataError(
@@ -224,7 +234,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             )
         watched = None if held is None else self._encode(held)
         self.summary_ = self._summarise(train, examples)
-        self._train(examples, watched, settings, callbacks)
+        self._train(examples, watched, settings, callbacks, network=network)
         self._keep_schema()
         # from here on the model can be saved, even if a rival or a baseline fails
         self.baselines_: dict[str, Baseline] = {}
@@ -240,6 +250,8 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
                     self.scores_ = self.evaluate(held)
             except UnsupportedError as fault:
                 warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
+        if held is not None and validation_data is None and is_worth_refitting(self, settings, examples.num_steps):
+            refit(self, source, settings, callbacks, baselines)
         return self
 
     def _check(self) -> None:
@@ -259,12 +271,22 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         given = {name: value for name, value in options.items() if name not in OF_FIT}
         return TrainingOptions.from_keywords({**(self.training or {}), **given}, dict(self.training_defaults))
 
-    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
+    def _train(
+        self,
+        examples: Any,
+        watched: Any,
+        settings: TrainingOptions,
+        callbacks: Sequence[Callback],
+        *,
+        network: Any = None,
+        course: Course | None = None,
+    ) -> None:
+        """Train a network: a fresh one, or `network` further; by a course of its own, or as the options say."""
         with Apart(settings.seed).drawing():
             with torch.device("meta"):
                 outline = self._make_network()
             check_memory(outline, examples, settings)
-            self.network_ = self._make_network()
+            self.network_ = self._make_network() if network is None else network
         self.bptt_steps_ = settings.bptt_steps
         if settings.bptt_steps and hasattr(self.network_, "bptt_steps"):
             self.network_.bptt_steps = settings.bptt_steps
@@ -275,6 +297,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             settings,
             validate=validate,
             callbacks=callbacks,
+            course=course,
             threads=threads_worth(self.network_, rows=settings.batch_size or 32),
         )
         self.history_: History = trainer.run()

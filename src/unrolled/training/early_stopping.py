@@ -22,6 +22,7 @@ class EarlyStopping:
         best: copies of the best weights; before the first evaluation, those to fall back to.
         best_loss: their loss.
         best_epoch: epochs of training after which they were found.
+        best_update: number of updates after which they were found.
         evaluations: number of losses seen.
 
     Example:
@@ -37,19 +38,21 @@ class EarlyStopping:
         self.best: Weights | None = None
         self.best_loss = math.inf
         self.best_epoch = 0.0
+        self.best_update = 0
         self.evaluations = 0
 
-    def add(self, loss: float, epoch: float, weights: Mapping[str, Tensor]) -> None:
+    def add(self, loss: float, epoch: float, weights: Mapping[str, Tensor], update: int = 0) -> None:
         """Count an evaluation, and copy its weights if they are the best.
 
         Args:
             loss: the watched loss; of the held-out data where there are some.
             epoch: epochs so far, with a fraction.
             weights: by name.
+            update: updates so far.
         """
         self.evaluations += 1
         if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, epoch
+            self.best_loss, self.best_epoch, self.best_update = loss, epoch, update
             self.best = copy_weights(weights)
 
     def is_over(self, epoch: float) -> bool:
@@ -61,6 +64,7 @@ class EarlyStopping:
         return {
             "best_loss": self.best_loss if self.evaluations else None,
             "best_epoch": self.best_epoch,
+            "best_update": self.best_update,
             "looks": self.evaluations,
         }
 
@@ -68,4 +72,5 @@ class EarlyStopping:
         """Restore what `to_json` returned."""
         self.best_loss = math.inf if data["best_loss"] is None else data["best_loss"]
         self.best_epoch, self.evaluations = data["best_epoch"], data["looks"]
+        self.best_update = data.get("best_update", 0)
         self.best = best or self.best

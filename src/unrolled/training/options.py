@@ -9,11 +9,11 @@ from unrolled.errors import OptionError, finite_number, message, share_number, s
 from unrolled.places import local_path
 from unrolled.training.schedules import SCHEDULES
 
-DEFAULT_EPOCHS = 10
 DEFAULT_MAX_GRAD_NORM = 1.0
 MOST, MAX_SEED = 2**31 - 1, 2**63 - 1  # maximum of a whole number; of a seed
 LARGEST = 1e308
 SHARES = ("warmup", "validation", "average")
+AUTO = "auto"
 PRECISIONS = ("float32", "bfloat16", "auto")
 
 
@@ -22,7 +22,9 @@ class TrainingOptions:
     """The options of training. Every option can be given to `fit(...)` and on the command line as `--option`.
 
     Args:
-        epochs: passes over the training data; 0 trains until `minutes` are over, as does giving only `minutes`.
+        epochs: passes over the training data; 0 trains until `minutes` are over, as does giving only `minutes`. With
+            neither, training goes on until the loss of the held-out data no longer improves, see `patience`; after two
+            minutes it ends once it has made ten passes.
         minutes: time budget in minutes, validation included; 0 means no limit. Schedules then follow the clock.
         batch_size: sequences (or lanes of a stream) per batch; 0 lets the task choose.
         bptt_steps: maximum time steps that gradients flow back (truncated back-propagation); 0 goes back to the start.
@@ -30,14 +32,17 @@ class TrainingOptions:
         optimizer: name in torch.optim, such as adam, adamw, sgd or rmsprop.
         momentum: for the optimisers that have one; 0 keeps the optimiser's own.
         weight_decay: decay of weight matrices, as the optimiser defines it; biases and embeddings never decay.
-        schedule: course of the learning rate: constant, linear, cosine, onecycle, step, exponential.
-        warmup: share of the run over which the learning rate rises from zero.
+        schedule: course of the learning rate: constant, linear, cosine, onecycle, step, exponential. auto is a cosine
+            with epochs or minutes; without them the rate is constant, and falls once the loss no longer improves.
+        warmup: share of the run over which the learning rate rises from zero; without epochs or minutes, share of the
+            300 updates that such a run makes at least.
         max_grad_norm: clip the gradient's norm to this; 0 does not clip.
         clip_value: clip every element of the gradient to [-clip_value, clip_value]; 0 does not clip.
         clip_band: keep the gradient's norm within (low, high), scaling it up or down, instead of max_grad_norm.
         accumulate: batches whose gradients are added before one update.
         precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 if it is fast.
-        patience: stop after this many epochs without a better validation loss; 0 never stops early.
+        patience: stop after this many epochs without a better validation loss; 0 never stops early with epochs or
+            minutes. Without them the learning rate then falls before the end, and 0 means a third of all updates.
         validation: share of the training data held out for validation, at most 1,000 records or 50,000 characters of
             text; 0 uses the training loss instead.
         average: decay of an exponential moving average of the weights, which is then what is kept; 0 = no average.
@@ -45,9 +50,12 @@ class TrainingOptions:
         device: cpu, cuda, or auto for a GPU if there is one.
         checkpoint: folder for checkpoints; empty writes none.
         checkpoint_minutes: minutes between checkpoints; 0 writes one after every update.
+        refit: train anew on all rows, the held-out ones included, for as many updates as the run needed; only without
+            epochs and minutes. None does it for data of at most 100,000 time steps, if no limit ended the run.
         resume: continue from the newest checkpoint in the checkpoint folder, or start if there is none.
         tensorboard: folder for TensorBoard files; empty writes none.
-        progress: show a progress line with loss, steps per second and the time left.
+        progress: show a progress line with loss, steps per second and the time left; None shows one after five seconds
+            on a terminal or in a notebook.
 
     Raises:
         OptionError: a value of the wrong type or outside its range, or options that exclude each other.
@@ -59,7 +67,7 @@ class TrainingOptions:
         0
     """
 
-    epochs: int = DEFAULT_EPOCHS
+    epochs: int = 0
     minutes: float = 0.0
     batch_size: int = 0
     bptt_steps: int = 0
@@ -67,7 +75,7 @@ class TrainingOptions:
     optimizer: str = "adamw"
     momentum: float = 0.0
     weight_decay: float = 0.01
-    schedule: str = "cosine"
+    schedule: str = AUTO
     warmup: float = 0.05
     max_grad_norm: float = DEFAULT_MAX_GRAD_NORM
     clip_value: float = 0.0
@@ -81,9 +89,10 @@ class TrainingOptions:
     device: str = "auto"
     checkpoint: str = ""
     checkpoint_minutes: float = 1.0
+    refit: bool | None = None
     resume: bool = False
     tensorboard: str = ""
-    progress: bool = False
+    progress: bool | None = None
 
     @classmethod
     def from_keywords(cls, given: dict[str, Any], defaults: dict[str, Any] | None = None) -> "TrainingOptions":
@@ -109,19 +118,38 @@ class TrainingOptions:
             chosen["clip_band"] = None
         return cls(**chosen)
 
+    @property
+    def until_done(self) -> bool:
+        """Whether the run has no length, and ends when it no longer improves."""
+        return not self.epochs and not self.minutes
+
     def __post_init__(self) -> None:
         for option in fields(self):
             checked = _typed(option.name, option.type, getattr(self, option.name))
             object.__setattr__(self, option.name, checked)
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
-        if self.schedule not in SCHEDULES:
-            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.schedule not in (AUTO, *SCHEDULES):
+            raise unknown("schedule", self.schedule, [AUTO, *SCHEDULES])
+        if self.until_done and self.schedule not in (AUTO, "constant"):
+            raise OptionError(
+                message(
+                    "schedule",
+                    expected="auto or constant for a run whose length is not known",
+                    received=self.schedule,
+                    remedy="give epochs or minutes",
+                )
+            )
         if self.clip_band is not None and self.max_grad_norm not in (0, DEFAULT_MAX_GRAD_NORM):
             raise _band_and_norm(self.max_grad_norm)
-        if not self.epochs and not self.minutes:
+        if self.refit and not self.until_done:
             raise OptionError(
-                message("epochs", expected="a limit on the run", received=0, remedy="give epochs, minutes or both")
+                message(
+                    "refit",
+                    expected="None or False with epochs or minutes",
+                    received=True,
+                    remedy="leave out the limit, so that training finds the number of updates",
+                )
             )
         for name in ("checkpoint", "tensorboard"):
             local_path(getattr(self, name), name, OptionError)
@@ -134,9 +162,13 @@ class TrainingOptions:
 def _typed(name: str, wanted: Any, value: Any) -> Any:
     """Return the value in the option's type, or refuse it: a whole number may be a float, but a text is no number."""
     value = single(value)
-    if wanted is bool:
+    if wanted == bool | None and value is None:
+        return None
+    if wanted in (bool, bool | None):
         if not isinstance(value, bool):
-            raise OptionError(message(name, expected="True or False", received=value))
+            raise OptionError(
+                message(name, expected="True or False" if wanted is bool else "True, False or None", received=value)
+            )
         return value
     if wanted is int:
         return whole_number(name, value, int(name == "accumulate"), MAX_SEED if name == "seed" else MOST)

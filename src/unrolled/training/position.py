@@ -13,6 +13,7 @@ class Position:
         update: number of updates made.
         seconds: time spent, earlier sessions of a resumed run included.
         learning_rate: learning rate of the last update.
+        steps: number of real time steps trained on.
     """
 
     epoch: int = 0
@@ -20,6 +21,7 @@ class Position:
     update: int = 0
     seconds: float = 0.0
     learning_rate: float = 0.0
+    steps: int = 0
 
 
 @dataclass

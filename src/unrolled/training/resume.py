@@ -14,14 +14,40 @@ from torch import Tensor
 
 from unrolled.errors import ArtifactError, message
 from unrolled.state import state_from_plain, state_to_plain
+from unrolled.training.checkpoints import checkpoint_files, use_newest
 from unrolled.training.history import History
 from unrolled.training.position import LossSums, Position
 from unrolled.training.run_state import RunState
 from unrolled.training.weights import under, write_weights
 
 # options about length, place and output, which do not change the result: these may differ when a run is resumed
-FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "resume", "tensorboard",
-        "progress"}  # fmt: skip
+FREE = {"epochs", "minutes", "patience", "device", "checkpoint", "checkpoint_minutes", "refit", "resume",
+        "tensorboard", "progress"}  # fmt: skip
+
+
+def take_up(trainer: RunState) -> str:
+    """Restore the newest checkpoint of the folder if the run is to be resumed, else refuse a folder that has any.
+
+    Returns:
+        The file, or "".
+
+    Raises:
+        ArtifactError: no checkpoint can be used, or the folder has those of another run.
+    """
+    folder = trainer.options.checkpoint
+    if trainer.options.resume:
+        return str(use_newest(folder, lambda record, tensors, file: restore(trainer, record, tensors, file)) or "")
+    old = checkpoint_files(folder)
+    if old:
+        raise ArtifactError(
+            message(
+                "checkpoint",
+                expected="a folder without checkpoints of another run",
+                received=str(old[0]),
+                remedy="give resume=True to continue that run, or another folder",
+            )
+        )
+    return ""
 
 
 def capture(trainer: RunState) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
@@ -55,6 +81,7 @@ def capture(trainer: RunState) -> tuple[dict[str, Any], dict[str, Tensor]] | Non
         "at": asdict(trainer.at),
         "tally": asdict(trainer.tally),
         "watch": trainer.stopping.to_json() | trainer.validation.to_json(),
+        "course": trainer.course.to_json(),
         "history": trainer.history.to_json(),
         "optimizer": plain,
         "states": [kept["state"] for kept in ranks],
@@ -83,6 +110,7 @@ def restore(trainer: RunState, record: Mapping[str, Any], tensors: Mapping[str, 
     best = {name: tensor.to(trainer.device) for name, tensor in under("best.", tensors).items()}
     trainer.stopping.restore(record["watch"], best)
     trainer.validation.restore(record["watch"])
+    trainer.course.restore(record.get("course", {}))
     trainer.history = History.from_json(record["history"])
     rank = trainer.processes.rank
     parts = {int(number): part.to(trainer.device) for number, part in under(f"rank.{rank}.state.", tensors).items()}

@@ -30,6 +30,10 @@ class RunState(Protocol):
         state: the state that the next batch continues from, detached.
         callbacks: in the order in which they are called.
         progress: how much of the run is done, from 0 to 1.
+        course: the plan of the run, an `unrolled.training.course.Course`.
+        pending: batches whose gradients are added, and not yet used.
+        pace: seconds that the last update took.
+        updates_per_epoch: number of updates of an epoch.
         weights: the model's own weights by name.
         named_parameters: the parameters that are trained, by name.
         average: average of the weights; None without one.
@@ -49,6 +53,9 @@ class RunState(Protocol):
     loss: float
     grad_norm: float
     state: Any
+    course: Any
+    pending: int
+    pace: float
     weights: Weights
     named_parameters: list[tuple[str, nn.Parameter]]
     average: Average | None
@@ -62,7 +69,17 @@ class RunState(Protocol):
     def progress(self) -> float: ...
 
     @property
+    def updates_per_epoch(self) -> int: ...
+
+    @property
     def callbacks(self) -> Sequence[Any]: ...
+
+    def epochs_done(self, shift: float = 0.0) -> float:
+        """Return the epochs so far, with a fraction, after `shift` more batches."""
+        ...
+
+    def restart_from_best(self) -> None:
+        """Write the best weights so far into the model."""
 
     def stop(self) -> None:
         """Ask training to end after the current update, keeping the best weights."""

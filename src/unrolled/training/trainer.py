@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,8 +13,9 @@ from unrolled.errors import ArtifactError, DataError, NonFiniteLossError, messag
 from unrolled.kernels.host import fast_bfloat16
 from unrolled.training.bptt import detach
 from unrolled.training.callbacks import Callback
-from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
+from unrolled.training.checkpoints import write_checkpoint
 from unrolled.training.clipping import clip_gradients, scale
+from unrolled.training.course import Course, Limited
 from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.early_stopping import EarlyStopping
 from unrolled.training.history import History, Row
@@ -24,9 +24,10 @@ from unrolled.training.isolation import Apart
 from unrolled.training.optimizers import make_optimizer
 from unrolled.training.options import TrainingOptions
 from unrolled.training.position import LossSums, Position
-from unrolled.training.resume import capture, restore
-from unrolled.training.schedules import make_schedule
-from unrolled.training.sparse import gradient_values
+from unrolled.training.reporters import reporters
+from unrolled.training.resume import capture, take_up
+from unrolled.training.sparse import gradient_values, sparse_parameters
+from unrolled.training.until_done import UntilDone
 from unrolled.training.validation import Batches, Validate, Validation
 from unrolled.training.weights import Average, all_finite, copy_weights, live_weights, swapped_in, write_weights
 
@@ -40,6 +41,7 @@ class Trainer:
         options: how to train.
         validate: batches for validation, a function that returns a loss, or None for the training loss.
         callbacks: hooks, called in this order.
+        course: plan of the run; by default what the options say.
         threads: number of threads of torch; 0 = the number that torch has. During each update the run has exclusive use
             of the process's random numbers and settings, see `apart`.
 
@@ -55,6 +57,7 @@ class Trainer:
         *,
         validate: Validate = None,
         callbacks: Sequence[Callback] = (),
+        course: Course | None = None,
         threads: int = 0,
     ) -> None:
         self.model, self.batches, self.options = model, batches, options
@@ -64,24 +67,23 @@ class Trainer:
         model.to(self.device)
         self.optimizer = make_optimizer(model, options)
         self.top_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.schedule = make_schedule(options.schedule, options.warmup)
+        self.course = course or (UntilDone(options) if options.until_done else Limited(options))
         self.weights = live_weights(model)
         self.named_parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        self.average = Average(self.weights, options.average) if options.average else None
+        self.average = self._make_average()
         self.validation = Validation(validate, self.processes, self.device, self._autocast)
         self.stopping = EarlyStopping(options.patience)
-        self.callbacks = [*callbacks, *self._own_callbacks()]
+        self.callbacks = [*callbacks, *(reporters(options) if self.processes.first else [])]
         self.history = History()
         self.at = Position()
         self.tally = LossSums()
         self.state: Any = None  # the final state of the batch before, detached
         self.loss = self.grad_norm = math.nan  # of the last update
         self.checkpoint_file = ""
-        self._budget = 60.0 * options.minutes
         self._wants_stop = self._interrupted = False  # requests in this process
         self._interrupts = self._stops = 0.0  # number of processes with such a request, known to all of them
         self._started = time.perf_counter()
-        self._pace = self._saved_at = 0.0
+        self.pace = self._saved_at = 0.0  # seconds of the last update; seconds at the last checkpoint
         self._clear()
 
     # ---- the loop -----------------------------------------------------------------------------
@@ -105,6 +107,7 @@ class Trainer:
                     self._run_epoch()
                 with self.apart.turn():
                     self._wind_up()
+                    self.history.recipe = self.course.recipe(self)
             finally:
                 with self.apart.turn():
                     self._settle()
@@ -118,7 +121,7 @@ class Trainer:
         for batch in self.batches.epoch(self.at.epoch, start=self.at.batch):
             with self.apart.turn():
                 self._backward(batch)
-                if self._pending == self.options.accumulate:
+                if self.pending == self.options.accumulate:
                     self._update()
                     if self._should_stop():
                         return
@@ -127,12 +130,12 @@ class Trainer:
 
     def _end_epoch(self, resumed: bool, updates_before: int) -> None:
         """Finish the last update, then evaluate, add a row to the history and write a checkpoint."""
-        if self._pending:
+        if self.pending:
             self._update()
         if self.at.update == updates_before and not resumed:
             raise DataError(message("batches", expected="at least one target in an epoch", received="none"))
         self.at.epoch, self.at.batch = self.at.epoch + 1, 0
-        if self.tally.updates and self.validation.affordable(self.at.seconds, self._budget):
+        if self.tally.updates and self.course.due_after_epoch(self):
             self._look()
         self._tell("on_epoch_end")
         self._save_when_due()
@@ -140,8 +143,9 @@ class Trainer:
     def _backward(self, whole: Batch) -> None:
         """Add one batch's gradient: of the summed loss, so that each batch is weighted by its count."""
         self.at.batch += 1
-        self._pending += 1
+        self.pending += 1
         self.tally.steps += whole.num_steps
+        self.at.steps += whole.num_steps
         batch = self.processes.shard(whole)
         if not len(batch):
             return
@@ -169,7 +173,7 @@ class Trainer:
             norm = clip_gradients(self._gradients(), options.max_grad_norm, options.clip_value, options.clip_band)
             self.loss, self.grad_norm = loss / count, norm
             if not (math.isfinite(self.loss) and math.isfinite(norm)):
-                first = self.at.batch - self._pending + 1
+                first = self.at.batch - self.pending + 1
                 batches = f"batch {first}" if first == self.at.batch else f"batches {first} to {self.at.batch}"
                 where = f"at update {self.at.update + 1} (epoch {self.at.epoch + 1}, {batches})"
                 raise self._non_finite("loss", f"loss {self.loss} with gradient norm {norm} {where}")
@@ -184,7 +188,7 @@ class Trainer:
         if count:
             for callback in self.callbacks:
                 callback.on_update(self)
-        if self.tally.updates and self.validation.due(self.at.seconds, self._budget):
+        if self.tally.updates and self.course.due(self):
             self._look()
         self._save_when_due()
 
@@ -196,16 +200,25 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over, 0 to 1: by epochs or by the clock, whichever is further."""
-        by_epochs = self._epochs_done(-0.5 * self._pending) / self.options.epochs if self.options.epochs else 0.0
-        # the clock ends when the last evaluation must begin
-        by_clock = self.at.seconds / max(self._budget - self.validation.cost, 1e-9) if self._budget else 0.0
-        return min(1.0, max(by_epochs, by_clock))
+        """Share of the run that is over, 0 to 1."""
+        return self.course.progress(self)
 
     @property
     def kept(self) -> dict[str, Tensor]:
         """Weights that are the result of training: their average if one is kept, else the model's own."""
-        return self.weights if self.average is None else self.average.weights
+        return self.weights if self.average is None or self.average.candidate else self.average.weights
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Number of updates of an epoch; an estimate where `len(batches)` is one."""
+        return max(1, math.ceil(len(self.batches) / self.options.accumulate))
+
+    def restart_from_best(self) -> None:
+        """Write the best weights so far into the model, and let the average start from them."""
+        assert self.stopping.best is not None
+        write_weights(self.weights, self.stopping.best)
+        if self.average is not None:
+            write_weights(self.average.weights, self.stopping.best)
 
     def _agree(self) -> tuple[float, float]:
         """Return the sum of loss and count over all processes, and synchronise their clock and stop requests."""
@@ -213,44 +226,33 @@ class Trainer:
         loss, count, seconds, interrupts, stops = self.processes.sum(
             float(self._loss), self._count, mine, float(self._interrupted), float(self._wants_stop)
         )
-        self._pace, self.at.seconds = seconds - self.at.seconds, seconds
+        self.pace, self.at.seconds = seconds - self.at.seconds, seconds
         self._interrupts, self._stops = interrupts, stops
         return loss, count
 
     def _should_stop(self) -> bool:
         """Return whether training is over, and store why."""
-        options, at, rows = self.options, self.at, self.history.rows
         if self.processes.world == 1:
             self._interrupts, self._stops = float(self._interrupted), float(self._wants_stop)
-        reason = "interrupted" if self._interrupts else "callback" if self._stops else ""
-        if options.epochs and at.epoch >= options.epochs:
-            reason = "epochs"
-        elif self._budget and at.seconds + self.validation.cost + self._pace >= self._budget:
-            reason = reason or "minutes"
-        elif options.patience and rows and at.batch == 0 and rows[-1].update == at.update:
-            # only right after an evaluation at the end of an epoch
-            reason = reason or ("patience" if self.stopping.is_over(at.epoch) else "")
+        asked, over = "interrupted" if self._interrupts else "callback" if self._stops else "", self.course.end(self)
+        reason = over if over == "epochs" else asked or over
         self.history.stopped, self.history.interrupted = reason, reason == "interrupted"
         return bool(reason)
 
     def _set_learning_rate(self) -> None:
-        factor = self.schedule(self.progress)
+        factor = self.course.rate(self)
         for group, top in zip(self.optimizer.param_groups, self.top_rates, strict=True):
             group["lr"] = top * factor
         self.at.learning_rate = self.top_rates[0] * factor
 
     def _look(self) -> None:
         """Evaluate the losses, add a row to the history, and keep the best weights."""
-        with swapped_in(self.weights, self.kept):
-            loss = self.validation.loss(self.model)
+        loss, averaged, weights = self._best_candidate()
         tally, at = self.tally, self.at
         trained = at.seconds - tally.since
         (at.seconds,) = self.processes.sum(self._clock() if self.processes.first else 0.0)
-        if loss is not None and not math.isfinite(loss):
-            where = f"after update {at.update} (epoch {self._epochs_done():.4g})"
-            raise self._non_finite("validation loss", f"{loss} {where}")
         row = Row(
-            epoch=self._epochs_done(),
+            epoch=self.epochs_done(),
             update=at.update,
             seconds=at.seconds,
             train_loss=tally.loss / tally.count,
@@ -258,20 +260,37 @@ class Trainer:
             learning_rate=at.learning_rate,
             grad_norm=tally.norm / tally.updates,
             steps_per_second=tally.steps / max(trained, 1e-9),
+            averaged=averaged,
         )
         self.history.rows.append(row)
         self.validation.looked_at = at.seconds
-        self.stopping.add(row.watched, row.epoch, self.kept)
+        self.stopping.add(row.watched, row.epoch, weights, row.update)
+        self.course.evaluated(self)
         self.tally = LossSums(since=at.seconds)
         for callback in self.callbacks:
             callback.on_validation(self, row)
+
+    def _best_candidate(self) -> tuple[float | None, bool, dict[str, Tensor]]:
+        """Return the lowest validation loss of the weights that may be kept, whether it is the average's, and them."""
+        choices = [self.kept]
+        if self.average is not None and self.average.candidate and self.validation.validate is not None:
+            choices.append(self.average.weights)
+        found: list[tuple[float | None, bool, dict[str, Tensor]]] = []
+        for weights in choices:
+            with swapped_in(self.weights, weights):
+                loss = self.validation.loss(self.model)
+            if loss is not None and not math.isfinite(loss):
+                where = f"after update {self.at.update} (epoch {self.epochs_done():.4g})"
+                raise self._non_finite("validation loss", f"{loss} {where}")
+            found.append((loss, weights is not self.weights, weights))
+        return min(found, key=lambda one: 0.0 if one[0] is None else one[0])
 
     # ---- beginning and end --------------------------------------------------------------------
 
     def _start(self) -> None:
         options = self.options
         if options.checkpoint:
-            self._load() if options.resume else self._refuse_old_run()
+            self.checkpoint_file = take_up(self)
         if not self.stopping.evaluations:
             self.stopping.best = copy_weights(
                 self.weights
@@ -287,18 +306,18 @@ class Trainer:
 
     def _wind_up(self) -> None:
         """Make the last evaluation and write the last checkpoint."""
-        within_epoch = self.at.batch > 0
-        if within_epoch:  # an uninterrupted run would not evaluate here, so the checkpoint is written before
+        usual = self.at.batch == 0 and not self.course.by_updates
+        if not usual:  # an uninterrupted run would not evaluate here, so the checkpoint is written before
             self._save()
         if self.tally.updates:
             self._look()
-        if not within_epoch:
+        if usual:
             self._save()
 
     def _settle(self) -> None:
         """Leave the best healthy weights in the model: never NaN, whatever ended training."""
         best = self.stopping.best
-        choices = [best] if self.stopping.evaluations else [self.kept, best]
+        choices = [best] if self.stopping.evaluations and self.course.chooses else [self.kept, best]
         healthy = next((weights for weights in choices if weights is not None and all_finite(weights)), None)
         if healthy is not None:
             write_weights(self.weights, healthy)
@@ -323,24 +342,6 @@ class Trainer:
             raise fault or ArtifactError("checkpoint: the first process could not write it; see its message")
         self._saved_at = self.at.seconds
 
-    def _load(self) -> None:
-        def use(record: dict[str, Any], tensors: dict[str, Tensor], file: Path) -> None:
-            restore(self, record, tensors, file)
-
-        self.checkpoint_file = str(use_newest(self.options.checkpoint, use) or "")
-
-    def _refuse_old_run(self) -> None:
-        old = checkpoint_files(self.options.checkpoint)
-        if old:
-            raise ArtifactError(
-                message(
-                    "checkpoint",
-                    expected="a folder without checkpoints of another run",
-                    received=str(old[0]),
-                    remedy="give resume=True to continue that run, or another folder",
-                )
-            )
-
     def _non_finite(self, what: str, received: str) -> NonFiniteLossError:
         kept = (
             f"those after epoch {self.stopping.best_epoch:.4g}" if self.stopping.evaluations else "the last finite ones"
@@ -358,17 +359,14 @@ class Trainer:
 
     # ---- small helpers ------------------------------------------------------------------------
 
-    def _own_callbacks(self) -> list[Callback]:
-        own: list[Callback] = []
-        if self.options.tensorboard and self.processes.first:
-            from unrolled.training.tensorboard import TensorBoard
-
-            own.append(TensorBoard(self.options.tensorboard))
-        if self.options.progress and self.processes.first:
-            from unrolled.training.progress import ProgressLine
-
-            own.append(ProgressLine())
-        return own
+    def _make_average(self) -> Average | None:
+        """Return the average that is kept, or one that may be kept; tables of sparse gradients are too large for it."""
+        wanted, candidate = self.options.average, self.course.averages and not sparse_parameters(self.model)
+        return (
+            Average(self.weights, wanted or 1.0, candidate=not wanted and self.course.chooses)
+            if wanted or candidate
+            else None
+        )
 
     def _autocast(self) -> torch.autocast:
         wanted = self.options.precision
@@ -378,12 +376,12 @@ class Trainer:
     def _gradients(self) -> list[Tensor]:
         return gradient_values(parameter for _, parameter in self.named_parameters)
 
-    def _epochs_done(self, shift: float = 0.0) -> float:
+    def epochs_done(self, shift: float = 0.0) -> float:
         """Return the epochs so far, with a fraction; `len(batches)` may be an estimate, but no epoch counts twice."""
         return self.at.epoch + min(1.0, (self.at.batch + shift) / max(len(self.batches), 1))
 
     def _clear(self) -> None:
-        self._pending, self._loss, self._count = 0, 0.0, 0.0
+        self.pending, self._loss, self._count = 0, 0.0, 0.0
         self.optimizer.zero_grad()
 
     def _clock(self) -> float:

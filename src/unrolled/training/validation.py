@@ -50,6 +50,7 @@ class Validation:
         self.autocast = autocast
         self.looked_at = 0.0  # seconds into the run at the last evaluation
         self.cost = 0.0  # seconds that the last evaluation took
+        self.steps = 0  # real time steps of the held-out data; 0 before the first evaluation, or if not known
 
     def due(self, seconds: float, budget: float) -> bool:
         """Return whether to evaluate now, within an epoch: only with a time budget, about ten times in all."""
@@ -84,8 +85,9 @@ class Validation:
         return total / count
 
     def _sums(self, model: nn.Module, batches: Batches) -> tuple[float, float]:
-        total, count, state = 0.0, 0.0, None
+        total, count, state, self.steps = 0.0, 0.0, None, 0
         for whole in batches.epoch(0):
+            self.steps += whole.num_steps
             batch = self.processes.shard(whole)
             if not len(batch):
                 continue
@@ -99,8 +101,8 @@ class Validation:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
-        return {"looked_at": self.looked_at, "cost": self.cost}
+        return {"looked_at": self.looked_at, "cost": self.cost, "steps": self.steps}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Restore what `to_json` returned."""
-        self.looked_at, self.cost = data["looked_at"], data["cost"]
+        self.looked_at, self.cost, self.steps = data["looked_at"], data["cost"], data.get("steps", 0)

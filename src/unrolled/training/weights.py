@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
+REFRESH = 4  # updates between two refreshes of an average that may not be kept
+
 
 def live_weights(model: nn.Module) -> Weights:
     """Return all saved tensors of a model by name, shared ones once; these are the tensors themselves, not copies."""
@@ -46,7 +48,9 @@ class Average:
 
     Args:
         live: the model's own tensors, see `live_weights`.
-        decay: maximum share of the average that stays at each update; in (0, 1).
+        decay: maximum share of the average that stays at each update; in (0, 1], 1 for no maximum.
+        candidate: it is kept only where its loss is lower than that of the model's own weights. Then only every
+            `REFRESH`-th update counts, since large weights take longer to average than to train.
 
     Example:
         >>> model = nn.Linear(1, 1)
@@ -54,14 +58,19 @@ class Average:
         >>> average.update(1)
     """
 
-    def __init__(self, live: Mapping[str, Tensor], decay: float) -> None:
+    def __init__(self, live: Mapping[str, Tensor], decay: float, candidate: bool = False) -> None:
         self.live = live
         self.decay = decay
+        self.candidate = candidate
         self.weights = copy_weights(live)
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
         """Update the average with the model's weights, after its `updates`-th update."""
+        if self.candidate:
+            if updates % REFRESH:
+                return
+            updates //= REFRESH
         share = 1.0 - min(self.decay, (1 + updates) / (10 + updates))
         for name, tensor in self.live.items():
             if tensor.is_floating_point():

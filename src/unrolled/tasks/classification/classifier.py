@@ -60,7 +60,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         ['True', 'False']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "epochs": 20}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class Tagger(ReadsSteps, Task):
         ['DET', 'NOUN']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "epochs": 6}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
 
     def __init__(
         self,

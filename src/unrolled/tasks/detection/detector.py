@@ -164,8 +164,9 @@ class Detector(ReadsWatched, Task):
             OptionError: an unknown or invalid option.
         """
         self._agreed(options)
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
+        if not options.get("warm_start"):
+            for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+                delattr(self, name)
         source = self._source(data)
         baselines = options.pop("baselines", True)
         super().fit(source, baselines=False, **options)

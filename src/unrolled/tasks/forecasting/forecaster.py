@@ -90,8 +90,6 @@ class Forecaster(ReadsSeries, Task):
         "batch_size": 16,
         "learning_rate": 1e-3,
         "weight_decay": 0.1,
-        "epochs": 30,
-        "patience": 6,
         "validation": 0.15,
         "average": 0.95,
     }
@@ -198,8 +196,9 @@ class Forecaster(ReadsSeries, Task):
             OptionError: an unknown or invalid option.
         """
         self._agreed(options)
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
+        if not options.get("warm_start"):
+            for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+                delattr(self, name)
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
         self._whole: Source | None = source  # the times of validation belong to the calendar

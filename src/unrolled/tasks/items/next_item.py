@@ -67,7 +67,7 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
     loss: str
     layers: Mapping[str, Any] | None
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"bptt_steps": 32, "learning_rate": 1e-2, "epochs": 10}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"bptt_steps": 32, "learning_rate": 1e-2}
 
     # ---- data ---------------------------------------------------------------------------------
 
@@ -181,8 +181,10 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
             return Buckets(examples, rows, options.seed, shuffle)
         return Lanes(examples, rows, steps, options.seed, shuffle)
 
-    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
-        super()._train(examples, watched, settings, callbacks)
+    def _train(
+        self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback], **how: Any
+    ) -> None:
+        super()._train(examples, watched, settings, callbacks, **how)
         self.replay_ = Replay.of(examples, np.random.default_rng(settings.seed))
 
     # ---- further training ---------------------------------------------------------------------

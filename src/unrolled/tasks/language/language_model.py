@@ -85,7 +85,6 @@ class LanguageModel(ReadsTexts, Task):
     training_defaults: ClassVar[Mapping[str, Any]] = {
         "bptt_steps": 64,
         "learning_rate": 5e-3,
-        "epochs": 10,
         "validation": 0.05,
         "precision": "auto",
     }

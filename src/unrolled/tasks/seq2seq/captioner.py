@@ -81,7 +81,7 @@ class Captioner(Writer):
         ['a dark square', 'a bright square']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3, "epochs": 30}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class Translator(Writer):
         ['cba', 'baa']
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 2e-3, "epochs": 20, "precision": "auto"}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 2e-3, "precision": "auto"}
 
     def __init__(
         self,

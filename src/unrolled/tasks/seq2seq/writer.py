@@ -165,14 +165,16 @@ class Writer(ReadsSources, Task):
             encoder, decoder, options["tied"], self.copies_, options["label_smoothing"], self.target_.unknown
         )
 
-    def _train(self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback]) -> None:
+    def _train(
+        self, examples: Any, watched: Any, settings: TrainingOptions, callbacks: Sequence[Callback], **how: Any
+    ) -> None:
         examples, left_out = short_pairs(examples)
         if left_out:
             self.summary_["left out"] = f"{left_out} records of more than {LONGEST} steps"
         self.answers_nothing_ = answers_nothing(examples)
         last = self._options()["teacher_forcing"]
         own = [TeacherForcing(last)] if last < 1 else []
-        super()._train(examples, watched, settings, [*own, *callbacks])
+        super()._train(examples, watched, settings, [*own, *callbacks], **how)
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         if options.bptt_steps:

@@ -37,7 +37,7 @@ def _training(history: History) -> dict[str, Any]:
         return {"updates": 0}
     last, best = history.rows[-1], history.best
     record: dict[str, Any] = {"updates": last.update, "epochs": round(last.epoch, 2), "seconds": round(last.seconds, 1)}
-    record["ended by"] = history.stopped
+    record["ended by"] = history.ending
     record["last training loss"] = round(last.train_loss, 4)
     if best is not None and best.validation_loss is not None:
         record["best validation loss"] = f"{best.validation_loss:.4f} after epoch {best.epoch:.3g}"

@@ -19,6 +19,7 @@ from unrolled.forms import check_forms
 from unrolled.metrics.scores import Scores
 from unrolled.places import local_path
 from unrolled.tasks.shared.card import write_card
+from unrolled.tasks.shared.given_codecs import codecs_in, given_from_json, given_to_json
 from unrolled.tasks.shared.network_loading import network_for
 from unrolled.training.history import History
 from unrolled.training.isolation import Apart
@@ -74,7 +75,10 @@ class Saved:
     ) -> Any:
         """Return a task from the content of a folder; an ArtifactError if its parts do not fit together."""
         try:
-            return cls._from_record(record, tensors).allow_files(files)
+            task = cls._from_record(record, tensors).allow_files(files)
+            for codec in codecs_in(list(task.get_params(deep=False).values())):
+                codec.allow_files(files)
+            return task
         except Exception as fault:
             raise damaged_model(folder, f"{type(fault).__name__}: {reason(fault)}") from fault
 
@@ -91,6 +95,11 @@ class Saved:
         record: dict[str, Any] = {
             "task": type(self).__name__,
             "parameters": self._parameters_to_json(),
+            "codecs": {
+                name: given_to_json(value)
+                for name, value in self.get_params(deep=False).items()
+                if any(codecs_in([value]))
+            },
             "learnt": self._learnt_to_json(),
             "summary": self.summary_,
             "bptt_steps": self.bptt_steps_,
@@ -114,6 +123,8 @@ class Saved:
     def _from_record(cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         known = cls._get_param_names()
         task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
+        given = {name: given_from_json(value) for name, value in record.get("codecs", {}).items() if name in known}
+        task.set_params(**given)  # older models lack them
         task._learnt_from_json(record["learnt"])
         task.reading_ = record.get("reading", {})
         task.schema_ = Schema.from_json(record["schema"]) if "schema" in record else Schema()
@@ -122,7 +133,7 @@ class Saved:
         task.bptt_steps_ = record.get("bptt_steps", 0)
         task.history_ = History.from_json(record["history"])
         task.scores_ = None if record["scores"] is None else Scores.from_json(record["scores"])
-        check_forms(task, skip=("network_", "rival_"))
+        check_forms(task, skip=("network_", "rival_", *given))  # codecs that are given have learnt nothing
         task._check()
         with Apart(0).drawing():  # the initial weights are overwritten; they must not use up random numbers of others
             task.network_ = network_for(task._make_network, under("network.", tensors))

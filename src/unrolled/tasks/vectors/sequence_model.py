@@ -67,11 +67,7 @@ class SequenceModel(ReadsFrames, Task):
         [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
     """
 
-    training_defaults: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": 5e-3,
-        "epochs": 150,
-        "patience": 30,
-    }
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3}
 
     def __init__(
         self,
