@@ -113,7 +113,8 @@ class Saved:
     @classmethod
     def _from_record(cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         known = cls._get_param_names()
-        task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
+        given = {**cls.earlier_options, **record["parameters"]}
+        task = cls(**{name: value for name, value in given.items() if name in known})
         task._learnt_from_json(record["learnt"])
         task.reading_ = record.get("reading", {})
         task.schema_ = Schema.from_json(record["schema"]) if "schema" in record else Schema()
