@@ -177,7 +177,7 @@ def test_features_that_are_0_or_1_beside_numbers_are_found_and_can_be_left_unsca
 @pytest.mark.parametrize("as_array", [True, False])
 def test_frames_keep_their_shape(as_array: bool) -> None:
     roll = np.arange(6.0).reshape(3, 2)
-    encoded = Frames("x").fit(rows(roll)).encode(rows(roll if as_array else roll.tolist(), []))
+    encoded = Frames("x", "none").fit(rows(roll)).encode(rows(roll if as_array else roll.tolist(), []))
     assert encoded.lengths.tolist() == [3, 0]
     assert encoded.values.tolist() == roll.tolist()
 

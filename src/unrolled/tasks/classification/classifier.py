@@ -45,7 +45,8 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
-        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on inputs other than numbers, between layers and before the
+            answer.
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
         pooling: how the steps are combined into one answer: last, mean, max, attention, or all of them side by side.
         class_weights: None, "balanced" for rare classes to count as much as frequent ones, or one weight per label.
@@ -169,7 +170,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return ClassOutput(size, self.class_weights_)
 
     def _make_network(self) -> nn.Module:
-        inputs = InputLayer(self.codecs_.specs, self.dropout)
+        inputs = InputLayer(self.codecs_.specs, self.dropout, spared=("vector",))
         beside = self.cell != CONV if self.convolutions is None else self.convolutions
         layers = self._make_layers(inputs.size, self.bidirectional, convolutions=beside)
         return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
