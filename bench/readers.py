@@ -24,7 +24,7 @@ from typing import Any
 
 import unrolled as ur
 
-CHOSEN_ON = ("OSULeaf", "splice")
+CHOSEN_ON = ("OSULeaf",)
 READERS: dict[str, dict[str, Any]] = {
     "default": {},
     "recurrent": {"convolutions": False},
