@@ -174,10 +174,21 @@ def test_features_that_are_0_or_1_beside_numbers_are_found_and_can_be_left_unsca
     assert Frames("x").fit(rows([]) + rows([[0.0, 2.0]])).switches_ == [0]
 
 
+def test_vectors_are_standardised_by_feature_and_switches_stay_switches():
+    records = rows([[1000.0, 0, 5.0], [3000.0, 1, 5.0]], [[2000.0, None, None]])
+    codec = Frames("x").fit(records)
+    encoded = codec.encode(records).values
+    assert encoded[:, 0].mean().abs() < 1e-6
+    assert encoded[:, 0].std(unbiased=False).item() == pytest.approx(1)
+    assert encoded[:, 1].tolist() == [0, 1, 0]
+    assert encoded[:, 2].tolist() == [0, 0, 0]  # constant, and missing
+    assert codec.decode(codec.encode(records))[0] == records[0]["x"]
+
+
 @pytest.mark.parametrize("as_array", [True, False])
 def test_frames_keep_their_shape(as_array: bool) -> None:
     roll = np.arange(6.0).reshape(3, 2)
-    encoded = Frames("x").fit(rows(roll)).encode(rows(roll if as_array else roll.tolist(), []))
+    encoded = Frames("x", "none").fit(rows(roll)).encode(rows(roll if as_array else roll.tolist(), []))
     assert encoded.lengths.tolist() == [3, 0]
     assert encoded.values.tolist() == roll.tolist()
 

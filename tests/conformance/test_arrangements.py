@@ -17,7 +17,7 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.codecs.base import Spec
 from unrolled.errors import OptionError, UnsupportedError
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.heads import ClassOutput, NumberOutput, QuantilesOutput, TokenOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.pooling import POOLINGS
@@ -36,10 +36,10 @@ def inputs(static: bool = True) -> InputLayer:
 
 CASES: dict[str, Callable[[], Any]] = {
     "many to many": lambda: ManyToMany(inputs(), Stack(F + S, H, "lstm", 2), ClassOutput(V, WEIGHTS)),
-    "many to many, conv": lambda: ManyToMany(inputs(), CausalConv(F + S, H, 2), ClassOutput(V)),
+    "many to many, conv": lambda: ManyToMany(inputs(), Convolutions(F + S, H, 2), ClassOutput(V)),
     "next step": lambda: NextStep(inputs(static=False), Stack(F, H, "gru"), TokenOutput(V)),
     "one to many": lambda: OneToMany(inputs(), Stack(F, H, "lstm", 2), TokenOutput(V)),
-    "one to many, conv": lambda: OneToMany(inputs(), CausalConv(F, H, 2), TokenOutput(V)),
+    "one to many, conv": lambda: OneToMany(inputs(), Convolutions(F, H, 2), TokenOutput(V)),
     "direct forecast": lambda: DirectForecast(
         inputs(static=False), Stack(F, H, "gru"), QuantilesOutput(size=2), horizon=2, ahead_size=AHEAD, num_rivals=1
     ),

@@ -13,7 +13,8 @@ from crossing import crossed
 from exported import ARRANGEMENTS, a_batch, a_network, assert_same, exports_of, padded, played, truth
 from random_sequences import seeds, some_lengths
 from unrolled.cells.registry import CELLS
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
+from unrolled.nn.layers import make_layers
 from unrolled.nn.stack import Stack
 
 H = 4
@@ -26,9 +27,10 @@ STACKS: dict[str, Callable[[int], Any]] = {
     "zoneout of a GRU": lambda width: Stack(width, H, "gru", zoneout=0.3),
     "residual from the start": lambda width: Stack(width, width, "elman", 2, residual=True),
     "norms of projections": lambda width: Stack(width, H, "lstm_projected", 2, layer_norm=True),
-    "conv": lambda width: CausalConv(width, H, num_layers=3),
-    "conv, residual from the start": lambda width: CausalConv(width, width, num_layers=2, kernel_size=2),
-    "conv of one tap": lambda width: CausalConv(width, H, num_layers=2, kernel_size=1),
+    "conv": lambda width: Convolutions(width, H, num_layers=3),
+    "conv, residual from the start": lambda width: Convolutions(width, width, num_layers=2, kernel_size=2),
+    "conv of one tap": lambda width: Convolutions(width, H, num_layers=2, kernel_size=1),
+    "recurrent and convolutions": lambda width: make_layers("gru", width, H, num_layers=2, convolutions=True),
 }
 RAGGED = [4, 0, 6, 1]
 
@@ -54,7 +56,7 @@ def test_an_exported_cell_equals_torch_in_every_arrangement(cell, arrangement, t
     ("stack", "arrangement"),
     [
         one
-        for one in crossed(STACKS, ("next step", "one to many", "many to one, attention"))
+        for one in crossed(STACKS, ("next step", "one to many", "many to one, attention", "many to one, all"))
         if one.values != ("conv of one tap", "one to many")  # no state that a vector could be
     ],
 )

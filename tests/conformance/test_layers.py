@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from random_sequences import assert_close, differ, noise, seeds, shake, some_lengths, some_ragged, tensors_of
 from unrolled.cells.registry import CELLS
 from unrolled.errors import OptionError, ShapeError, UnsupportedError
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.layers import BothWays, count_weights, lstm_weights, make_layers
 from unrolled.nn.pooling import POOLINGS, make_pooling
 from unrolled.nn.stack import Stack
@@ -28,10 +28,11 @@ CAUSAL: dict[str, Callable[[], Any]] = {
         H, H, "gru", 3, dropout=0.3, variational=True, layer_norm=True, residual=True, learn_initial_state=True
     ),
     "noisy": lambda: Stack(H, H, "gru", 2, recurrent_dropout=0.3, zoneout=0.2, residual=True),
-    "conv": lambda: CausalConv(F, H, num_layers=3, kernel_size=2),
-    "conv, residual from the start": lambda: CausalConv(H, H, num_layers=2, dropout=0.3),
-    "conv of one tap": lambda: CausalConv(F, H, num_layers=2, kernel_size=1),
+    "conv": lambda: Convolutions(F, H, num_layers=3, kernel_size=2),
+    "conv, residual from the start": lambda: Convolutions(H, H, num_layers=2, dropout=0.3),
+    "conv of one tap": lambda: Convolutions(F, H, num_layers=2, kernel_size=1),
     "conv by name": lambda: make_layers("conv", F, H, num_layers=2),
+    "recurrent and convolutions": lambda: make_layers("gru", F, 2 * H, convolutions=True),
 }
 LOOKING_AHEAD: dict[str, Callable[[], Any]] = {
     "bidirectional": lambda: Stack(F, H, "lstm", bidirectional=True),
@@ -40,6 +41,9 @@ LOOKING_AHEAD: dict[str, Callable[[], Any]] = {
     ),
     "bidirectional noisy": lambda: Stack(F, H, "lstm", 2, True, recurrent_dropout=0.3, zoneout=0.2),
     "conv both ways": lambda: make_layers("conv", F, H, bidirectional=True),
+    "conv, centred": lambda: Convolutions(F, H, num_layers=2, causal=False),
+    "conv, centred, of two taps": lambda: Convolutions(H, H, 2, 2, dropout=0.3, causal=False),
+    "both ways and convolutions": lambda: make_layers("gru", F, 2 * H, bidirectional=True, convolutions=True),
 }
 LAYERS = CAUSAL | LOOKING_AHEAD
 causal = pytest.mark.parametrize("name", CAUSAL)
@@ -294,7 +298,7 @@ def test_dropout_acts_in_training_only(name):
 
 @pytest.mark.parametrize(("num_layers", "kernel_size"), [(1, 3), (3, 2), (2, 1)])
 def test_a_convolution_sees_as_far_back_as_it_says(num_layers, kernel_size):
-    layer = shake(CausalConv(F, 16, num_layers, kernel_size).double())
+    layer = shake(Convolutions(F, 16, num_layers, kernel_size).double())
     sees = (kernel_size - 1) * (2**num_layers - 1) + 1
     values = noise(20, F).requires_grad_()
     outputs, _ = layer(Ragged(values, [20]))
@@ -323,7 +327,7 @@ def test_layers_are_made_by_name():
 @pytest.mark.parametrize("options", [{"kernel_size": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"hidden_size": 0}])
 def test_illegal_convolutions_are_refused(options):
     with pytest.raises(OptionError, match=f"{next(iter(options))}: expected"):
-        CausalConv(**({"input_size": F, "hidden_size": H} | options))
+        Convolutions(**({"input_size": F, "hidden_size": H} | options))
 
 
 def test_a_two_way_convolution_refuses_restarts():
@@ -338,7 +342,7 @@ poolings = pytest.mark.parametrize("pooling", POOLINGS)
 
 
 def a_pooling(pooling: str, causal: bool = True) -> Any:
-    return shake(make_pooling(pooling, H, causal).double())
+    return shake(make_pooling(pooling, H, range(0) if causal else range(H // 2, H)).double())
 
 
 @poolings
@@ -359,7 +363,7 @@ def test_the_running_answer_is_the_pooling_of_the_prefix(pooling, lengths, seed)
 def test_each_sequence_is_pooled_by_itself_and_an_empty_one_gives_zeros(pooling, lengths, seed):
     pool, outputs = a_pooling(pooling), some_ragged(lengths, H, seed)
     pooled = pool(outputs)
-    assert pooled.shape == (len(lengths), H)
+    assert pooled.shape == (len(lengths), pool.output_size)
     for row, sequence in zip(pooled, outputs, strict=True):
         want = pool(Ragged(sequence, [len(sequence)]))[0] if len(sequence) else torch.zeros_like(row)
         assert_close(row, want)
@@ -405,10 +409,10 @@ def test_poolings_pass_gradients_to_what_they_read(pooling):
 
 def test_an_unknown_pooling_is_answered_with_the_nearest():
     with pytest.raises(OptionError, match=r"pooling: .* did you mean 'mean'"):
-        make_pooling("meam", H, True)
+        make_pooling("meam", H)
 
 
 @pytest.mark.parametrize(("features", "size", "layers"), [(1, 1, 1), (3, 5, 1), (3, 5, 4), (7, 2, 2)])
 def test_weights_are_counted_without_a_net(features, size, layers):
     assert lstm_weights(features, size, layers) == count_weights(Stack(features, size, "lstm", layers))
-    assert CausalConv.num_weights(features, size) == count_weights(CausalConv(features, size))
+    assert Convolutions.num_weights(features, size) == count_weights(Convolutions(features, size))

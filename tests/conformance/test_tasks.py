@@ -125,6 +125,7 @@ CASES = {
             "bidirectional": False,
             "pooling": "attention",
             "class_weights": "balanced",
+            "convolutions": False,
         },
     ),
     "Tagger": Case(

@@ -19,7 +19,7 @@ from unrolled.inspection.checks import (
     looks_into_the_future,
     padding_changes_results,
 )
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.pooling import POOLINGS, make_pooling
 from unrolled.nn.stack import Stack
 from unrolled.nn.unroll import unroll
@@ -31,7 +31,7 @@ HEALTHY: dict[str, Callable[[], nn.Module]] = {
     **{name: partial(Stack, F, H, name) for name in CELLS},
     "two layers": partial(Stack, F, H, "lstm", num_layers=2, dropout=0.5, recurrent_dropout=0.5, zoneout=0.2),
     "learnt state": partial(Stack, F, H, "gru", learn_initial_state=True),
-    "convolution": partial(CausalConv, F, H, dropout=0.5),
+    "convolution": partial(Convolutions, F, H, dropout=0.5),
 }
 
 
@@ -64,7 +64,7 @@ def test_a_healthy_model_gives_no_finding(name):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_one_answer_for_each_sequence_is_checked_as_well(pooling):
-    stack, pool = Stack(F, H, "gru", bidirectional=True), make_pooling(pooling, 2 * H, causal=False)
+    stack, pool = Stack(F, H, "gru", bidirectional=True), make_pooling(pooling, 2 * H, range(H, 2 * H))
 
     def model(inputs):
         return pool(stack(inputs)[0])

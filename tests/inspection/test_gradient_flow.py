@@ -18,7 +18,7 @@ from unrolled.errors import OptionError, UnsupportedError
 from unrolled.inspection.capture import capture
 from unrolled.inspection.gradient_flow import gradient_flow
 from unrolled.inspection.trace import ALL, stretches, trace
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.stack import Recurrent, Stack
 from unrolled.nn.unroll import unroll
 from unrolled.ragged import Ragged
@@ -253,7 +253,7 @@ def test_a_model_without_recurrent_layers_is_refused_with_a_remedy():
     _, batch = a_stack_and_batch("gru", [4])
     with pytest.raises(UnsupportedError, match="a cell such as 'lstm'"):
         gradient_flow(
-            CausalConv(F, H).double(), batch, loss=lambda model, b: LossSum(model(b.inputs["x"])[0].values.sum(), 1.0)
+            Convolutions(F, H).double(), batch, loss=lambda model, b: LossSum(model(b.inputs["x"])[0].values.sum(), 1.0)
         )
 
 

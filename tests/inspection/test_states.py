@@ -12,7 +12,7 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.batch import Batch
 from unrolled.errors import UnsupportedError
 from unrolled.inspection.states import states
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.stack import Stack
 
@@ -109,6 +109,6 @@ def test_states_become_plain_values():
 
 
 def test_a_model_without_recurrence_is_refused_in_a_sentence():
-    model = ManyToMany(inputs(), CausalConv(F, H, 1), ClassOutput(2))
-    with pytest.raises(UnsupportedError, match="CausalConv; use a cell"):
+    model = ManyToMany(inputs(), Convolutions(F, H, 1), ClassOutput(2))
+    with pytest.raises(UnsupportedError, match="Convolutions; use a cell"):
         states(model, Batch({"x": a_batch(a_model("next step"), [2]).inputs["x"].with_values(noise(2, F).float())}))

@@ -22,7 +22,7 @@ SIZE = 3
 def test_all_steps_at_once_are_the_steps_one_by_one(name, before, scale, seed, data):
     lengths = data.draw(st.lists(st.integers(0, 5), min_size=len(before), max_size=len(before)))
     torch.manual_seed(seed)
-    pooling = make_pooling(name, SIZE, causal=True)
+    pooling = make_pooling(name, SIZE)
     state = pooling.initial_state(len(before), torch.zeros(1, 1))
     for steps in (before, lengths):
         outputs = Ragged.from_sequences([scale * torch.randn(length, SIZE) for length in steps])

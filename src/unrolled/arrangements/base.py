@@ -11,10 +11,11 @@ from unrolled.shapes import Reset
 
 
 class SequenceLayer(Protocol):
-    """A Stack, or any layer with the same interface."""
+    """A Stack, or any layer with its interface; `backwards` are the features of a backward direction."""
 
     causal: bool
     output_size: int
+    backwards: range
 
     def __call__(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True

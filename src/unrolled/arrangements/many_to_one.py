@@ -31,7 +31,7 @@ class ManyToOne(nn.Module):
         inputs: the input layer.
         layers: a Stack or another sequence layer.
         output: the output that gives the raw numbers their meaning.
-        pooling: "last", "mean", "max" or "attention".
+        pooling: "last", "mean", "max", "attention", or "all" of them side by side.
         dropout: share of the pooled values set to zero in training.
         bptt_steps: in training, gradients flow back at most this many steps from the end; 0 = to the start. For causal
             layers only: a bidirectional one refuses to train with it.
@@ -50,8 +50,8 @@ class ManyToOne(nn.Module):
         self.inputs = inputs
         self.layers = layers
         self.output = output
-        self.pooling = make_pooling(pooling, layers.output_size, layers.causal)
-        self.head = Head(layers.output_size + inputs.static_size, output, dropout)
+        self.pooling = make_pooling(pooling, layers.output_size, layers.backwards)
+        self.head = Head(self.pooling.output_size + inputs.static_size, output, dropout)  # type: ignore[operator]
         self.bptt_steps = bptt_steps
 
     def forward(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from unrolled.export.graph import Graph
-from unrolled.export.plan import AHEAD, Arrays, ExportColumn, ExportPlan
+from unrolled.export.plan import AHEAD, POOLED, Arrays, ExportColumn, ExportPlan
 from unrolled.export.recurrence import Sight
 
 
@@ -35,24 +35,38 @@ def pool(
         graph: to add to.
         plan: the network.
         hidden: of all steps.
-        before: the state's fields by name, such as "total".
+        before: the state's fields by name, such as "total", or "mean.total" where poolings stand side by side.
         sight: the real steps.
     """
+    if plan.pooling not in POOLED:
+        found, after = [], {}
+        for kind in POOLED:
+            own = {name: before[f"{kind}.{name}"] for name in POOLED[kind]}
+            vector, more = _pool(graph, plan, kind, hidden, own, sight)
+            found.append(vector)
+            after |= {f"{kind}.{name}": value for name, value in more.items()}
+        return graph.join(found), after
+    return _pool(graph, plan, plan.pooling, hidden, before, sight)
+
+
+def _pool(
+    graph: Graph, plan: ExportPlan, kind: str, hidden: str, before: Mapping[str, str], sight: Sight
+) -> tuple[str, dict[str, str]]:
     zero = graph.number(0.0)
-    if plan.pooling == "last":
+    if kind == "last":
         steps = graph.add("Range", graph.add("Squeeze", graph.whole(0)), graph.add("Squeeze", graph.size(hidden, 0)),
                           graph.add("Squeeze", graph.whole(1)))  # fmt: skip
         ends = graph.add("Sub", sight.lengths, graph.whole(1))  # (B,)
         is_end = graph.add("Equal", graph.add("Unsqueeze", steps, graph.whole(1, 2)),
                            graph.add("Unsqueeze", ends, graph.whole(1)))  # fmt: skip
         return _sum(graph, graph.either(is_end, hidden, zero)), {}
-    if plan.pooling == "mean":
+    if kind == "mean":
         lengths = graph.add("Unsqueeze", sight.lengths, graph.whole(1))
         count = graph.add("Add", before["count"], graph.add("Cast", lengths, to=graph.onnx.TensorProto.FLOAT))
         total = graph.add("Add", before["total"], _sum(graph, graph.either(sight.real, hidden, zero)))
         return graph.add("Div", total, graph.add("Max", count, graph.number(1.0))), {"total": total, "count": count}
     lowest = graph.number(-math.inf)
-    if plan.pooling == "max":
+    if kind == "max":
         highest = graph.add("Max", before["highest"], _max(graph, graph.either(sight.real, hidden, lowest)))
         known = graph.add("Greater", highest, lowest)
         return graph.either(known, highest, zero), {"highest": highest}

@@ -12,7 +12,7 @@ from unrolled.artifacts import holds_only
 from unrolled.codecs.base import Codec
 from unrolled.errors import ArtifactError, message
 from unrolled.export import runner
-from unrolled.export.plan import Convolution, ExportColumn, ExportLayer, ExportPlan, plan_of
+from unrolled.export.plan import Branches, Convolution, ExportColumn, ExportLayer, ExportPlan, plan_of
 from unrolled.export.writing import write_folder
 from unrolled.generations import Arrays, FileEntry
 from unrolled.places import local_path
@@ -127,7 +127,13 @@ def _columns(shelf: _Shelf, columns: Sequence[ExportColumn]) -> list[dict[str, A
     ]
 
 
-def _layer(shelf: _Shelf, name: str, layer: ExportLayer | Convolution) -> dict[str, Any]:
+def _layer(shelf: _Shelf, name: str, layer: ExportLayer | Convolution | Branches) -> dict[str, Any]:
+    if isinstance(layer, Branches):
+        parts = [
+            [_layer(shelf, f"{name}.{place}.{number}", one) for number, one in enumerate(part)]
+            for place, part in enumerate(layer.parts)
+        ]
+        return {"kind": "branches", "parts": parts}
     fields = {field.name.rpartition(".")[2]: field.name for field in layer.fields}
     norm = None if layer.norm is None else shelf.put(f"{name}.norm", layer.norm)
     record = {"fields": fields, "norm": norm, "epsilon": layer.epsilon, "residual": layer.residual}

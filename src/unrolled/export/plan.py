@@ -19,15 +19,18 @@ from unrolled.arrangements.one_to_many import OneToMany
 from unrolled.cells.base import Cell
 from unrolled.errors import UnsupportedError, message
 from unrolled.export.program import ROWS, Program, record, record_call
-from unrolled.nn.causal_conv import CausalConv
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.event_reader import READ_SCALE
 from unrolled.nn.inputs import InputLayer
-from unrolled.nn.pooling import AttentionPooling, Max, Mean
+from unrolled.nn.parallel import Parallel
+from unrolled.nn.pooling import POOLINGS, AttentionPooling, Together
 from unrolled.nn.stack import Recurrent, Stack
 
 Arrays = Mapping[str, np.ndarray]
 AHEAD = "ahead"  # of a forecast: the input with known values of future steps
 LENGTHS, STATE = "lengths", "state."  # further inputs of an exported model
+# the state of each pooling
+POOLED = {"attention": ("highest", "total", "weighted"), "max": ("highest",), "mean": ("total", "count"), "last": ()}
 # pictures and characters of words have their own networks
 OWN_NETS = {"picture": "pictures", "nested": "the characters of words"}
 
@@ -111,6 +114,22 @@ class Convolution:
 
 
 @dataclass(frozen=True)
+class Branches:
+    """Layers side by side that read the same inputs; their outputs are concatenated.
+
+    Args:
+        parts: layers in order, of each branch; a branch without layers hands its inputs on.
+    """
+
+    parts: tuple[tuple["ExportLayer | Convolution", ...], ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The state of all layers."""
+        return tuple(field for part in self.parts for layer in part for field in layer.fields)
+
+
+@dataclass(frozen=True)
 class ExportPlan:
     """The whole computation of a trained network.
 
@@ -121,7 +140,7 @@ class ExportPlan:
             or "" (none).
         start: for "start", the map from statics to all concatenated fields: weights (S, state), bias (state,).
         layers: in order.
-        pooling: "last", "mean", "max" or "attention" for one answer per sequence; "" for one per step.
+        pooling: a name in `unrolled.nn.pooling.POOLINGS` for one answer per sequence; "" for one per step.
         pooled: the pooling's step; None without pooling or for "last".
         head: "linear", "forecast" or "items".
         arrays: of the head and the pooling.
@@ -133,9 +152,9 @@ class ExportPlan:
     statics: tuple[ExportColumn, ...]
     place: str
     start: tuple[np.ndarray, np.ndarray] | None
-    layers: tuple[ExportLayer | Convolution, ...]
+    layers: tuple[ExportLayer | Convolution | Branches, ...]
     pooling: str
-    pooled: ExportLayer | None
+    pooled: ExportLayer | Branches | None
     head: str
     arrays: Arrays
     width: int
@@ -172,7 +191,7 @@ def plan_of(network: nn.Module) -> ExportPlan:
         )
     if not layers.causal:
         layers.step(torch.empty(0, 0), layers.initial_state(0))  # raises its own error if it cannot be stepped
-    parts = tuple(_layers(layers))
+    parts = tuple(_all_layers(layers))
     fields = [field for part in parts for field in part.fields]
     common = {"layers": parts, "output": network.output.to_json(), "pooling": "", "pooled": None, "start": None}
     if isinstance(network, NextItem):
@@ -229,8 +248,16 @@ def _column(inputs: InputLayer, name: str) -> ExportColumn:
     return ExportColumn(name, "index" if spec.kind == "index" else "vector", spec.size, spec.per_step, table)
 
 
-def _layers(layers: Any) -> Iterator[ExportLayer | Convolution]:
-    if isinstance(layers, CausalConv):
+def _all_layers(layers: Any) -> Iterator[ExportLayer | Convolution | Branches]:
+    if isinstance(layers, Parallel):
+        parts = {"recurrent": layers.recurrent, "convolutions": layers.convolutions}
+        yield Branches(tuple(tuple(_layers(part, f"{STATE}{name}.")) for name, part in parts.items()))
+    else:
+        yield from _layers(layers, STATE)
+
+
+def _layers(layers: Any, front: str) -> Iterator[ExportLayer | Convolution]:
+    if isinstance(layers, Convolutions):
         width = layers.input_size
         for number, taps in enumerate(layers.taps):
             assert isinstance(taps, nn.Linear)
@@ -238,7 +265,7 @@ def _layers(layers: Any) -> Iterator[ExportLayer | Convolution]:
             assert isinstance(norm, nn.LayerNorm)
             start = _array(layers.initial_state(1)[number])
             yield Convolution(
-                fields=(Field(f"{STATE}{number}.memory", start),),
+                fields=(Field(f"{front}{number}.memory", start),),
                 taps=_array(taps.weight.T),
                 bias=_array(taps.bias),
                 norm=_norm(norm),
@@ -256,7 +283,7 @@ def _layers(layers: Any) -> Iterator[ExportLayer | Convolution]:
         norm = None if layers.norms is None or not number else layers.norms[number - 1]
         state = layer.initial_state(1)
         yield ExportLayer(
-            fields=tuple(Field(f"{STATE}{number}.{name}", _array(value)) for name, value in state._asdict().items()),
+            fields=tuple(Field(f"{front}{number}.{name}", _array(value)) for name, value in state._asdict().items()),
             program=record(layer),
             norm=None if norm is None else _norm(norm),
             epsilon=norm.eps if isinstance(norm, nn.LayerNorm) else 0.0,
@@ -271,24 +298,30 @@ def _norm(norm: nn.Module) -> np.ndarray:
     return np.stack([_array(norm.weight), _array(norm.bias)])
 
 
-def _pooling(pooling: nn.Module, like: Tensor) -> tuple[str, ExportLayer | None, dict[str, np.ndarray]]:
-    kind, names, arrays = "last", (), {}
-    if isinstance(pooling, Mean):
-        kind, names = "mean", ("total", "count")
-    elif isinstance(pooling, Max):
-        kind, names = "max", ("highest",)
-    elif isinstance(pooling, AttentionPooling):
-        kind, names = "attention", ("highest", "total", "weighted")
-        first, last = pooling.score[0], pooling.score[2]
-        assert isinstance(first, nn.Linear)
-        assert isinstance(last, nn.Linear)
-        arrays = _linear("pooling.hidden", first) | _linear("pooling.score", last)
-    if not isinstance(pooling, Mean | Max | AttentionPooling):
-        return kind, None, {}
+def _pooling(pooling: nn.Module, like: Tensor) -> tuple[str, ExportLayer | Branches | None, dict[str, np.ndarray]]:
+    kind = next(name for name, known in POOLINGS.items() if type(pooling) is known)
+    arrays: dict[str, np.ndarray] = {}
+    for part in pooling.modules():
+        if isinstance(part, AttentionPooling):
+            first, last = part.score[0], part.score[2]
+            assert isinstance(first, nn.Linear)
+            assert isinstance(last, nn.Linear)
+            arrays = _linear("pooling.hidden", first) | _linear("pooling.score", last)
+    if not isinstance(pooling, Together):
+        return kind, _pooled(kind, pooling, like, f"{STATE}pooled."), arrays
+    steps = [_pooled(name, part, like, f"{STATE}pooled.{name}.") for name, part in pooling.parts.items()]
+    return kind, Branches(tuple(() if step is None else (step,) for step in steps)), arrays
+
+
+def _pooled(kind: str, pooling: Any, like: Tensor, front: str) -> ExportLayer | None:
+    """Return the step of one pooling; None for the last step, which needs none."""
+    names = POOLED[kind]
+    if not names:
+        return None
     state = pooling.initial_state(ROWS, like)
     program = record_call(f"{kind} pooling", pooling, pooling.step, like.new_zeros(ROWS, pooling.size), state, names)
-    fields = (Field(f"{STATE}pooled.{name}", _array(value[:1])) for name, value in zip(names, state, strict=True))
-    return kind, ExportLayer(tuple(fields), program, None, 0.0, False, None), arrays
+    fields = (Field(f"{front}{name}", _array(value[:1])) for name, value in zip(names, state, strict=True))
+    return ExportLayer(tuple(fields), program, None, 0.0, False, None)
 
 
 def _forecast(network: DirectForecast) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from unrolled.cells.gru import GRUCell
 from unrolled.cells.lstm import LSTMCell
 from unrolled.cells.peephole_lstm import PeepholeLSTMCell
 from unrolled.export.graph import Graph
-from unrolled.export.plan import Convolution, ExportLayer
+from unrolled.export.plan import Branches, Convolution, ExportLayer
 from unrolled.export.program import INPUTS, Operation
 
 # our operations, named as in NumPy, and those of ONNX with the same arguments
@@ -52,12 +52,14 @@ class Sight(NamedTuple):
 
 
 def layer_nodes(
-    graph: Graph, layer: ExportLayer | Convolution, inputs: str, before: Sequence[str], sight: Sight
+    graph: Graph, layer: ExportLayer | Convolution | Branches, inputs: str, before: Sequence[str], sight: Sight
 ) -> tuple[str, list[str]]:
     """Add one layer over all steps: inputs (T, B, F) and states to outputs (T, B, H) and the final states.
 
     Outputs after a sequence's end are undefined; its final state is the one after its last step.
     """
+    if isinstance(layer, Branches):
+        return _branches(graph, layer, inputs, before, sight)
     if isinstance(layer, Convolution):
         return _convolution(graph, layer, inputs, before[0], sight)
     read = inputs if layer.norm is None else graph.norm(inputs, layer.norm, layer.epsilon)
@@ -67,6 +69,17 @@ def layer_nodes(
     else:
         outputs, after = _scan(graph, layer, read, before, sight)
     return (graph.add("Add", outputs, inputs) if layer.residual else outputs), after
+
+
+def _branches(graph: Graph, layer: Branches, inputs: str, before: Sequence[str], sight: Sight) -> tuple[str, list[str]]:
+    given, ends, after = iter(before), [], []
+    for part in layer.parts:
+        hidden = inputs
+        for one in part:
+            hidden, finals = layer_nodes(graph, one, hidden, [next(given) for _ in one.fields], sight)
+            after += finals
+        ends.append(hidden)
+    return graph.join(ends), after
 
 
 def built_in(cell: Cell) -> str:

@@ -53,9 +53,8 @@ def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray, epsilon: float
     return apart / np.sqrt((apart * apart).mean(-1, keepdims=True) + np.float32(epsilon)) * gain + bias
 
 
-OF_ONE = ("negative", "abs", "exp", "sqrt", "tanh")
-OF_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "matmul")
-OPERATIONS: dict[str, Any] = {name: getattr(np, name) for name in (*OF_ONE, *OF_TWO)} | {
+OF_NUMPY = "negative abs exp sqrt tanh add subtract multiply divide maximum minimum matmul"
+OPERATIONS: dict[str, Any] = {name: getattr(np, name) for name in OF_NUMPY.split()} | {
     "relu": lambda x: np.maximum(x, 0),
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     "log_sigmoid": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
@@ -94,11 +93,12 @@ class Model:
 
     def _open(self, folder: Path, text: bytes) -> None:
         self.record, self.arrays, self.mark = read_model(folder, text)
-        self.place, self.fields = self.record["place"], self.record["state"]
         self.codecs: dict[str, Any] = self.record["readers"]
+        self.place, self.fields = self.record["place"], self.record["state"]
         self.columns, self.statics = self.record["columns"], self.record["statics"]
-        for layer in self.record["layers"]:
+        for layer in (layers := list(self.record["layers"])):  # it grows by the layers of branches
             layer["lines"] = [(OPERATIONS[name], *line) for name, *line in layer.get("operations", [])]
+            layers += [one for part in layer.get("parts", []) for one in part]
         self.step(self.zeros, self.initial_state(1, self.zeros))
 
     def initial_state(self, batch: int = 1, inputs: Any = None) -> Arrays:
@@ -118,8 +118,7 @@ class Model:
         if {name: np.shape(state[name]) for name in self.fields if name in state} != shapes:
             raise ModelError(f"state: expected {shapes}; start from initial_state({len(features)})")
         hidden = np.concatenate([features, *statics], 1) if self.place == "step" else features
-        for layer in self.record["layers"]:
-            hidden = (self._recur if layer["kind"] == "recurrent" else self._convolve)(layer, hidden, after)
+        hidden = self._through(self.record["layers"], hidden, after)
         hidden = np.concatenate([hidden, *statics], 1) if self.place == "answer" else hidden
         return self._answer(inputs, features, hidden), after
 
@@ -143,10 +142,7 @@ class Model:
             answer, after = self.step(now, state)
             alive = t < ends
             state = {n: np.where(alive.reshape(-1, *[1] * (v.ndim - 1)), v, state[n]) for n, v in after.items()}
-            if self.record["pooling"]:
-                answers = np.where(alive[:, None], answer, answers)
-            else:
-                answers[alive, t] = answer[alive]
+            answers[alive if self.record["pooling"] else (alive, t)] = answer[alive]
         return answers, state
 
     def describe(self, answer: np.ndarray) -> np.ndarray:
@@ -185,6 +181,14 @@ class Model:
             else:
                 parts.append((values[:, None] == np.arange(size)) * np.float32(size**0.5))
         return np.concatenate(parts, 1)
+
+    def _through(self, layers: Any, hidden: np.ndarray, state: Arrays) -> np.ndarray:
+        for layer in layers:
+            if layer["kind"] == "branches":
+                hidden = np.concatenate([self._through(part, hidden, state) for part in layer["parts"]], 1)
+            else:
+                hidden = (self._recur if layer["kind"] == "recurrent" else self._convolve)(layer, hidden, state)
+        return hidden
 
     def _recur(self, layer: Any, inputs: np.ndarray, state: Arrays) -> np.ndarray:
         """Run one step of a layer or a pooling: its operations in order; its part of the state is replaced."""
@@ -267,9 +271,7 @@ class Model:
             return rows[0] if self.record["pooling"] else rows
         return dict(zip(labels, said.tolist(), strict=True)) if labels else said.tolist()
 
-    def write(
-        self, prompt: str = "", length: int = 200, temperature: float = 0.8, seed: Any = None, **given: Any
-    ) -> str:
+    def write(self, prompt: str = "", length: int = 200, temperature: float = 0.8, seed: Any = None, **row: Any) -> str:
         """Generate text with a language model after a prompt and values of the columns that condition it."""
         name, labels = self.columns[0]["name"], self.record["labels"]
         codec = self.codecs.get(name, {"codec": ""})
@@ -277,7 +279,7 @@ class Model:
             raise ModelError("write: expected a language model of characters or words")
         if not 0 <= temperature < np.inf:
             raise ModelError("temperature: expected a finite number >= 0")
-        statics = {c["name"]: encode(self.codecs[c["name"]], given) for c in self.statics}
+        statics = {c["name"]: encode(self.codecs[c["name"]], row) for c in self.statics}
         raw, state, written, random = np.empty(0), self.initial_state(1, statics), [], np.random.default_rng(seed)
         waiting = [*self.first[name], *encode(codec, {codec["arguments"]["column"]: prompt})]
         while len(written) < length:
@@ -364,8 +366,7 @@ def read_arrays(data: bytes) -> Arrays:
 
 def demonstrate(model: Model) -> None:
     """Print a description of the model, and run some steps."""
-    columns, width = (*model.columns, *model.statics), model.record["width"]
-    print(f"{model.record['task']} {model.mark}: {', '.join(c['name'] for c in columns)} to {width} numbers per row")
+    print(f"{model.record['task']} {model.mark}: {', '.join(model.zeros)} to {model.record['width']} numbers per row")
     state, start = model.initial_state(1, model.zeros), time.perf_counter()
     for _ in range(100):
         _, state = model.step(model.zeros, state)

@@ -15,6 +15,7 @@ from unrolled.inspection import graph
 from unrolled.inspection.graph import Arrow, Node, Window
 from unrolled.inspection.names import BACKWARD, FORWARD
 from unrolled.inspection.states import LayerStates, states
+from unrolled.nn.parallel import Parallel
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Bidirectional
 from unrolled.ragged import Ragged
@@ -210,9 +211,10 @@ class Builder:
             sources = dict.fromkeys([tops[self.length]] if tops else self.ends, "V")
         else:
             name = type(self.model.pooling).__name__.lower()
-            pool = self.node(
-                name, graph.POOLING, f"{name} over time", shapes={"pooled": (self.model.layers.output_size,)}
-            )
+            said = f"{self.model.pooling.title} over time"
+            if isinstance(self.model.layers, Parallel):
+                said += ", also of convolutions"
+            pool = self.node(name, graph.POOLING, said, shapes={"pooled": (self.model.pooling.output_size,)})
             for t, top in tops.items():
                 self.arrow(top, pool, stops=t in self.dark)
             sources[pool] = "V"

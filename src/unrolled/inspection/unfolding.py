@@ -15,6 +15,7 @@ from unrolled.inspection.graph import CELL, Unfolding, Window
 from unrolled.inspection.nodes import Builder, cuts_of, numbers_of, restarts_of
 from unrolled.inspection.pairs import Texts, unfold_pair
 from unrolled.inspection.shown_steps import one_sequence, shown_steps
+from unrolled.nn.parallel import stack_of
 from unrolled.nn.pooling import Last
 from unrolled.nn.stack import Stack
 
@@ -104,7 +105,7 @@ def unfold(
 
 def _layers(model: nn.Module) -> list[nn.Module]:
     """Return the layers of an arrangement's Stack, each a `Recurrent` or a `Bidirectional`."""
-    stack = getattr(model, "layers", None)
+    stack = stack_of(getattr(model, "layers", None))
     if not isinstance(stack, Stack):
         reads = type(model if stack is None else stack).__name__
         raise UnsupportedError(

@@ -1,6 +1,6 @@
 """The input layer: encoded columns to one vector per step, and one vector per sequence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -27,17 +27,19 @@ class InputLayer(nn.Module):
 
     Args:
         specs: of the columns, by input name; per-step and per-sequence columns may be mixed.
-        dropout: share of the joined features zeroed while training.
+        dropout: share of the features zeroed while training.
+        spared: kinds of columns of which none are zeroed: a lone number says what no other feature repeats.
 
     Attributes:
         size: width of the per-step vector, F.
         static_size: width of the per-sequence vector; 0 when every column is per step.
     """
 
-    def __init__(self, specs: Mapping[str, Spec], dropout: float = 0.0) -> None:
+    def __init__(self, specs: Mapping[str, Spec], dropout: float = 0.0, spared: Collection[str] = ()) -> None:
         super().__init__()
         self.columns = nn.ModuleDict({_key(name): _Column(spec) for name, spec in specs.items()})
         self.dropout = dropout
+        self.spared = spared
         self.names = [name for name, spec in specs.items() if spec.per_step]
         self.static_names = [name for name, spec in specs.items() if not spec.per_step]
         self.size = sum(self._column(name).size for name in self.names)
@@ -51,10 +53,14 @@ class InputLayer(nn.Module):
         missing = [name for name in self.names if name not in batch.inputs]
         if missing:
             raise ShapeError(message("inputs", expected=f"an input named {missing[0]!r}", received=list(batch.inputs)))
-        parts = [self._read(name, batch.inputs[name]) for name in self.names]
+        parts = [self._dropped(name, self._read(name, batch.inputs[name])) for name in self.names]
         values = parts[0] if len(parts) == 1 else torch.cat(parts, 1)  # (N, F)
-        values = nn.functional.dropout(values, self.dropout, self.training)
         return Ragged(values, batch.lengths)
+
+    def _dropped(self, name: str, values: Tensor) -> Tensor:
+        if self._column(name).spec.kind in self.spared:
+            return values
+        return nn.functional.dropout(values, self.dropout, self.training)
 
     def _read(self, name: str, value: Ragged | Nested) -> Tensor:
         column = self._column(name)

@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from unrolled.cells.registry import CELLS
 from unrolled.errors import OptionError, UnsupportedError, message, share_number, unknown, whole_number
-from unrolled.nn.causal_conv import CausalConv
-from unrolled.nn.stack import MOST_LAYERS, Stack
+from unrolled.nn.convolutions import Convolutions
+from unrolled.nn.parallel import Parallel
+from unrolled.nn.stack import MOST_LAYERS, Stack, looks_ahead
 from unrolled.ragged import Ragged
 from unrolled.shapes import Reset
 
 CONV = "conv"
+CHANNELS = 0.5  # of the convolutions beside recurrent layers, for each hidden unit of one direction
+SIGHT = 4, 7  # their number and their taps: one output sees 91 steps
 # options of a Stack, besides its shape
 OPTIONS: dict[str, type] = {
     "variational": bool,
@@ -31,8 +34,9 @@ def make_layers(
     bidirectional: bool = False,
     num_layers: int = 1,
     dropout: float = 0.0,
+    convolutions: bool = False,
     **options: Any,
-) -> "Stack | CausalConv | BothWays":
+) -> "Stack | Convolutions | BothWays | Parallel":
     """Make a Stack of the named cell, or, for cell="conv", a convolution net with as many weights as an LSTM stack.
 
     Args:
@@ -42,6 +46,7 @@ def make_layers(
         bidirectional: read in both directions.
         num_layers: number of recurrent layers; for a convolution net it only sets the number of weights.
         dropout: share of the values zeroed between layers while training; no effect with one recurrent layer.
+        convolutions: read with convolutions beside the recurrent layers too; refused for "conv", which has its own.
         options: the other options of `Stack`; refused for "conv".
 
     Raises:
@@ -57,13 +62,20 @@ def make_layers(
             raise unknown("layers", option, OPTIONS)
     if cell != CONV:
         between = dropout if num_layers > 1 else 0.0
-        return Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
+        stack = Stack(input_size, hidden_size, cell, num_layers, bidirectional, between, **options)
+        if not convolutions:
+            return stack
+        channels = max(1, round(hidden_size * CHANNELS))
+        return Parallel(stack, Convolutions(input_size, channels, *SIGHT, causal=not bidirectional))
+    if convolutions:
+        raise OptionError(message("convolutions", expected="False for cell='conv', which has no others beside it",
+                                  received=True))  # fmt: skip
     if options:
         raise OptionError(message("layers", expected="no further options for cell='conv'", received=", ".join(options)))
     width = _same_size(input_size, lstm_weights(input_size, hidden_size, num_layers))
     if not bidirectional:
-        return CausalConv(input_size, width, dropout=dropout)
-    return BothWays(CausalConv(input_size, width, dropout=dropout), CausalConv(input_size, width, dropout=dropout))
+        return Convolutions(input_size, width, dropout=dropout)
+    return BothWays(Convolutions(input_size, width, dropout=dropout), Convolutions(input_size, width, dropout=dropout))
 
 
 def count_weights(module: nn.Module) -> int:
@@ -83,13 +95,13 @@ def lstm_weights(input_size: int, hidden_size: int, num_layers: int) -> int:
 
 
 def _same_size(input_size: int, budget: int) -> int:
-    """Return the size of the widest CausalConv within a budget of weights."""
+    """Return the size of the widest Convolutions within a budget of weights."""
     low, high = 1, 1
-    while CausalConv.num_weights(input_size, high) <= budget:
+    while Convolutions.num_weights(input_size, high) <= budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if CausalConv.num_weights(input_size, middle) <= budget else (low, middle)
+        low, high = (middle, high) if Convolutions.num_weights(input_size, middle) <= budget else (low, middle)
     return low
 
 
@@ -98,11 +110,12 @@ class BothWays(nn.Module):
 
     causal = False
 
-    def __init__(self, ahead: CausalConv, back: CausalConv) -> None:
+    def __init__(self, ahead: Convolutions, back: Convolutions) -> None:
         super().__init__()
         self.ahead = ahead
         self.back = back
         self.output_size = ahead.output_size + back.output_size
+        self.backwards = range(ahead.output_size, self.output_size)
 
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True
@@ -116,10 +129,7 @@ class BothWays(nn.Module):
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Raise an error, as every layer that looks ahead."""
-        raise UnsupportedError(
-            "a two-way layer reads the whole sequence before its first answer, so it cannot be stepped; "
-            "train with bidirectional=False to answer step by step"
-        )
+        raise looks_ahead("a two-way layer")
 
     def initial_state(self, batch_size: int) -> Any:
         """Return None, as there is no state."""

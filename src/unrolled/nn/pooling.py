@@ -10,20 +10,23 @@ from unrolled.ragged import Ragged
 
 
 class Last(nn.Module):
-    """The last step; for a bidirectional layer the last forward step and the first backward step."""
+    """The last step; of a backward direction the first step, where it has read everything."""
 
-    def __init__(self, size: int, causal: bool) -> None:
+    title = "last"
+
+    def __init__(self, size: int, backwards: range = range(0)) -> None:
         super().__init__()
-        self.causal = causal
+        self.size = self.output_size = size
+        self.backwards = backwards
 
     def forward(self, outputs: Ragged) -> Tensor:
         """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
-        if self.causal:
-            return outputs.last()
-        half = outputs.values.shape[1] // 2
-        ahead = outputs.with_values(outputs.values[:, :half])
-        back = outputs.with_values(outputs.values[:, half:])
-        return torch.cat([ahead.last(), back.reversed().last()], 1)
+        last = outputs.last()
+        if not self.backwards:
+            return last
+        start, stop = self.backwards.start, self.backwards.stop
+        back = outputs.with_values(outputs.values[:, start:stop]).reversed().last()
+        return torch.cat([last[:, :start], back, last[:, stop:]], 1)
 
     def initial_state(self, batch_size: int, like: Tensor) -> tuple[()]:
         return ()
@@ -39,9 +42,11 @@ class Last(nn.Module):
 class Mean(nn.Module):
     """The mean over time."""
 
-    def __init__(self, size: int, causal: bool) -> None:
+    title = "mean"
+
+    def __init__(self, size: int, backwards: range = range(0)) -> None:
         super().__init__()
-        self.size = size
+        self.size = self.output_size = size
 
     def forward(self, outputs: Ragged) -> Tensor:
         """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
@@ -66,9 +71,11 @@ class Mean(nn.Module):
 class Max(nn.Module):
     """The largest value of each unit over time."""
 
-    def __init__(self, size: int, causal: bool) -> None:
+    title = "max"
+
+    def __init__(self, size: int, backwards: range = range(0)) -> None:
         super().__init__()
-        self.size = size
+        self.size = self.output_size = size
 
     def forward(self, outputs: Ragged) -> Tensor:
         """Pool (N, H) ragged to (B, H); zeros for an empty sequence."""
@@ -96,9 +103,11 @@ class AttentionPooling(nn.Module):
     Source: Z. Yang et al., "Hierarchical Attention Networks for Document Classification", NAACL 2016, section 2.2.
     """
 
-    def __init__(self, size: int, causal: bool) -> None:
+    title = "attention"
+
+    def __init__(self, size: int, backwards: range = range(0)) -> None:
         super().__init__()
-        self.size = size
+        self.size = self.output_size = size
         self.score = nn.Sequential(nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1, bias=False))
 
     def forward(self, outputs: Ragged) -> Tensor:
@@ -143,11 +152,52 @@ class AttentionPooling(nn.Module):
         return weighted / total, (new_highest, total, weighted)
 
 
-POOLINGS = {"last": Last, "mean": Mean, "max": Max, "attention": AttentionPooling}
+class Together(nn.Module):
+    """Attention, maximum, mean and last step side by side, (B, 4 * H)."""
+
+    title = "attention, max, mean and last"
+
+    def __init__(self, size: int, backwards: range = range(0)) -> None:
+        super().__init__()
+        self.size, self.output_size = size, size * len(ALONE)
+        self.parts = nn.ModuleDict({name: ALONE[name](size, backwards) for name in ALONE})
+
+    def forward(self, outputs: Ragged) -> Tensor:
+        """Pool (N, H) ragged to (B, 4 * H); zeros for an empty sequence."""
+        return torch.cat([part(outputs) for part in self.parts.values()], 1)
+
+    def initial_state(self, batch_size: int, like: Tensor) -> dict[str, Any]:
+        """Return the state of each pooling before the first step."""
+        return {name: part.initial_state(batch_size, like) for name, part in self.parts.items()}  # type: ignore[operator]
+
+    def step(self, output: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+        return self._joined({name: part.step(output, state[name]) for name, part in self.parts.items()})  # type: ignore[operator]
+
+    def steps(self, outputs: Ragged, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+        """Do what `step` does for all steps of each sequence; rows without steps have no meaning."""
+        return self._joined({name: part.steps(outputs, state[name]) for name, part in self.parts.items()})  # type: ignore[operator]
+
+    def _joined(self, found: dict[str, tuple[Tensor, Any]]) -> tuple[Tensor, dict[str, Any]]:
+        return torch.cat([pooled for pooled, _ in found.values()], 1), {
+            name: after for name, (_, after) in found.items()
+        }
 
 
-def make_pooling(name: str, size: int, causal: bool) -> nn.Module:
-    """Make a pooling by its name in `POOLINGS`; an unknown name is an OptionError with a suggestion."""
+ALONE = {"attention": AttentionPooling, "max": Max, "mean": Mean, "last": Last}
+POOLINGS = {**ALONE, "all": Together}
+
+
+def make_pooling(name: str, size: int, backwards: range = range(0)) -> nn.Module:
+    """Make a pooling by its name in `POOLINGS`.
+
+    Args:
+        name: of the pooling.
+        size: features of one step, H.
+        backwards: the features that a backward direction computes.
+
+    Raises:
+        OptionError: an unknown name; it suggests the nearest.
+    """
     if name not in POOLINGS:
         raise unknown("pooling", name, POOLINGS)
-    return POOLINGS[name](size, causal)
+    return POOLINGS[name](size, backwards)

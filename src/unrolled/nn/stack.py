@@ -89,14 +89,19 @@ class Bidirectional(nn.Module):
 
     def step(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Raise an error, as the backward direction starts at the end."""
-        raise UnsupportedError(
-            "a bidirectional layer reads the whole sequence before its first answer, so it cannot be stepped; "
-            "train with bidirectional=False to answer step by step"
-        )
+        raise looks_ahead("a bidirectional layer")
 
     def initial_state(self, batch_size: int) -> tuple[State, State]:
         """Return the states before the first and after the last step."""
         return self.forward_cell.initial_state(batch_size), self.backward_cell.initial_state(batch_size)
+
+
+def looks_ahead(layer: str) -> UnsupportedError:
+    """Make the error of a layer that cannot be stepped."""
+    return UnsupportedError(
+        f"{layer} reads the whole sequence before its first answer, so it cannot be stepped; "
+        "train with bidirectional=False to answer step by step"
+    )
 
 
 class Stack(nn.Module):
@@ -182,6 +187,7 @@ class Stack(nn.Module):
         self.input_size = input_size
         self.causal = not bidirectional
         self.output_size = output_size
+        self.backwards = range(output_size // 2, output_size) if bidirectional else range(0)
 
     def forward(
         self, inputs: Ragged, state: Any = None, reset: Reset | None = None, want_state: bool = True

@@ -66,6 +66,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, scored and saved model; a subclass defines its network and its answers."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    earlier_options: ClassVar[Mapping[str, Any]] = {}  # newer options: their values in models saved without them
     network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
     schema_: Schema = Schema()  # columns that were learnt from, and their kinds
@@ -110,9 +111,9 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     def _ask_for_scores(self) -> None:
         """Refuse to start if a library that computes the scores is missing; called before anything that takes long."""
 
-    def _make_layers(self: Any, size: int, *bidirectional: bool) -> Any:
+    def _make_layers(self: Any, size: int, *bidirectional: bool, convolutions: bool = False) -> Any:
         """Make the sequence layers of the options for `size` input features; unidirectional by default."""
-        shape = {"num_layers": self.num_layers, "dropout": self.dropout}
+        shape = {"num_layers": self.num_layers, "dropout": self.dropout, "convolutions": convolutions}
         return make_layers(self.cell, size, self.hidden_size, *bidirectional, **shape, **(self.layers or {}))
 
     def _convert(self, data: Any, y: Any = None) -> Source:

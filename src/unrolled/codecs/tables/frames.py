@@ -12,13 +12,16 @@ from unrolled.codecs.values import bad_value, chunks, nothing_to_learn, values_o
 from unrolled.forms import equal_rows
 from unrolled.ragged import Ragged
 
+AUTO = "auto"
+
 
 class Frames(Codec):
     """A codec of a column of lists of vectors, (T, F) in every record; F is learnt in `fit`.
 
     Args:
         column: lists of equally long lists of numbers, or arrays (T, F).
-        scaling: "none", "robust" or "standard", separately for each of the F features.
+        scaling: "standard" (mean and deviation), "robust" (median and interquartile range) or "none", separately for
+            each of the F features; "auto" is "standard" for all but switches, which stay 0 and 1.
         single: every record holds one vector, (F,), for the whole record, instead of one per step.
 
     Attributes:
@@ -37,7 +40,7 @@ class Frames(Codec):
     binary_: bool
     switches_: Sequence[int] = ()  # the value in a codec saved by an earlier version
 
-    def __init__(self, column: str, scaling: str = "none", single: bool = False) -> None:
+    def __init__(self, column: str, scaling: str = "auto", single: bool = False) -> None:
         self.column = column
         self.scaling = scaling
         self.single = single
@@ -52,7 +55,8 @@ class Frames(Codec):
         return Spec("vector", len(self.scaling_[0]), per_step=not self.single)
 
     def fit(self, records: Iterable[Record]) -> Self:
-        check_scaling(self.scaling)
+        scaling = "standard" if self.scaling == AUTO else self.scaling
+        check_scaling(self.scaling, AUTO)
         width: int | None = None
         binary = True
         two_valued: Any = True  # (F,) features without another number than 0 and 1
@@ -64,15 +68,15 @@ class Frames(Codec):
             binary = binary and bool(two.all())
             if len(frames):
                 two_valued, seen = two_valued & (two | np.isnan(frames)).all(0), seen | two.any(0)
-            if self.scaling != "none" and len(frames):
+            if scaling != "none" and len(frames):
                 kept.append(frames)
         if width is None:
             raise nothing_to_learn(self.columns)
         everything = np.concatenate([*kept, np.empty((0, width))])  # (N, F)
         switches = np.flatnonzero(two_valued & seen).tolist()
-        return self._learn(
-            scaling_=learn_scaling(everything, self.scaling).tolist(), binary_=binary, switches_=switches
-        )
+        statistics = learn_scaling(everything, scaling).tolist()
+        self._learn(scaling_=statistics, binary_=binary, switches_=switches)
+        return self.leave(switches) if self.scaling == AUTO else self
 
     def leave(self, features: Sequence[int]) -> Self:
         """Leave some features unscaled from now on."""

@@ -13,10 +13,10 @@ _NORMAL_IQR = 1.349  # the interquartile range of a normal distribution, in stan
 _TINY = 1e-12  # spread below this share of the largest value is rounding noise
 
 
-def check_scaling(scaling: str) -> None:
-    """Raise an OptionError for an unknown name."""
-    if scaling not in SCALINGS:
-        raise unknown("scaling", scaling, SCALINGS)
+def check_scaling(scaling: str, *more: str) -> None:
+    """Raise an OptionError for an unknown name; a codec may know more than those in `SCALINGS`."""
+    if scaling not in (*SCALINGS, *more):
+        raise unknown("scaling", scaling, [*SCALINGS, *more])
 
 
 def learn_scaling(values: np.ndarray, scaling: str, fallback: np.ndarray | None = None) -> np.ndarray:

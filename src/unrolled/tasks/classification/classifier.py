@@ -25,6 +25,7 @@ from unrolled.metrics.label_scores import classification_scores, multilabel_scor
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
+from unrolled.nn.layers import CONV
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
@@ -44,12 +45,14 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer and direction.
         num_layers: recurrent layers.
-        dropout: share of values set to zero in training, on the inputs, between layers and before the answer.
+        dropout: share of values set to zero in training, on inputs other than numbers, between layers and before the
+            answer.
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
-        pooling: how the steps are combined into one answer: last, mean, max or attention.
+        pooling: how the steps are combined into one answer: last, mean, max, attention, or all of them side by side.
         class_weights: None, "balanced" for rare classes to count as much as frequent ones, or one weight per label.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
+        convolutions: whether convolutions read beside the recurrent layers; None = beside any cell but conv.
         training: training options kept with the model; `fit` may override them.
 
     Example:
@@ -61,6 +64,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     """
 
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
+    earlier_options: ClassVar[Mapping[str, Any]] = {"convolutions": False}
 
     def __init__(
         self,
@@ -71,9 +75,10 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         num_layers: int = 1,
         dropout: float = 0.2,
         bidirectional: bool = True,
-        pooling: str = "max",
+        pooling: str = "all",
         class_weights: str | Mapping[Any, float] | None = None,
         layers: Mapping[str, Any] | None = None,
+        convolutions: bool | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:
         self.inputs = inputs
@@ -86,6 +91,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         self.pooling = pooling
         self.class_weights = class_weights
         self.layers = layers
+        self.convolutions = convolutions
         self.training = training
 
     # ---- learning ---------------------------------------------------------------------------
@@ -164,8 +170,9 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         return ClassOutput(size, self.class_weights_)
 
     def _make_network(self) -> nn.Module:
-        inputs = InputLayer(self.codecs_.specs, self.dropout)
-        layers = self._make_layers(inputs.size, self.bidirectional)
+        inputs = InputLayer(self.codecs_.specs, self.dropout, spared=("vector",))
+        beside = self.cell != CONV if self.convolutions is None else self.convolutions
+        layers = self._make_layers(inputs.size, self.bidirectional, convolutions=beside)
         return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
 
     def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:

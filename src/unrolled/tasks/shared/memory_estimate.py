@@ -9,6 +9,7 @@ from unrolled.arrangements.encoder_decoder import EncoderDecoder
 from unrolled.batch import Batch
 from unrolled.cells.base import Cell
 from unrolled.errors import OptionError, message
+from unrolled.nn.convolutions import Convolutions
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import count_weights
 from unrolled.nn.recompute import is_too_much, stretch_steps
@@ -43,6 +44,7 @@ def estimate_memory(network: nn.Module, examples: Any, options: TrainingOptions)
         inner = batch_steps * stretch_steps(steps) // steps if recomputes else batch_steps
         kept += (STEP_COPIES * inner + SHOWN_COPIES * (batch_steps - inner)) * cell.hidden_size
     kept += sum(module.kept(rows, batch_steps) for module in network.modules() if isinstance(module, InputLayer))
+    kept += sum(module.kept(batch_steps) for module in network.modules() if isinstance(module, Convolutions))
     if isinstance(network, EncoderDecoder):
         reads = int(sizes.max() - examples.lengths[sizes.argmax()])
         kept += network.kept(rows, reads, longest - reads)

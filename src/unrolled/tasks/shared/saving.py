@@ -122,7 +122,8 @@ class Saved:
     @classmethod
     def _from_record(cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         known = cls._get_param_names()
-        task = cls(**{name: value for name, value in record["parameters"].items() if name in known})
+        options = {**cls.earlier_options, **record["parameters"]}
+        task = cls(**{name: value for name, value in options.items() if name in known})
         given = {name: given_from_json(value) for name, value in record.get("codecs", {}).items() if name in known}
         task.set_params(**given)  # older models lack them
         task._learnt_from_json(record["learnt"])

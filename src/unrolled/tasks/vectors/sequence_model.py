@@ -14,7 +14,7 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.densities import GaussianFrames
 from unrolled.baselines.registry import density_baselines, frame_baselines
 from unrolled.batch import Batch
-from unrolled.codecs.tables.frames import Frames
+from unrolled.codecs.tables.frames import AUTO, Frames
 from unrolled.data.batching import BatchSource, Buckets, Lanes
 from unrolled.data.source import Source
 from unrolled.decoding.sampling import generator_of
@@ -47,8 +47,8 @@ class SequenceModel(ReadsFrames, Task):
     ones. Columns in which every number is 0 or 1, such as a lifted pen, are then switches with a probability.
 
     Args:
-        frames: the column that holds a list of equally long vectors, or `Frames("roll")`. If only a column's name is
-            given, its numbers are scaled for a mixture and otherwise read unchanged.
+        frames: the column that holds a list of equally long vectors, or `Frames("roll")`. Numbers other than 0 and 1
+            are standardised, see `Frames`; predictions are in their own units.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
@@ -103,8 +103,7 @@ class SequenceModel(ReadsFrames, Task):
             raise unknown("output", str(self.output), OUTPUTS)
         if self.components is not None and not self._mixture:
             raise OptionError(message("components", expected='None without output="mixture"', received=self.components))
-        scaling = "standard" if self._mixture else "none"
-        codec = Frames(self.frames, scaling) if isinstance(self.frames, str) else copy.deepcopy(self.frames)
+        codec = Frames(self.frames) if isinstance(self.frames, str) else copy.deepcopy(self.frames)
         if not isinstance(codec, Frames):
             raise OptionError(message("frames", expected="a column or Frames", received=repr(codec)))
         require(source, codec.columns, "frames")
@@ -147,7 +146,7 @@ class SequenceModel(ReadsFrames, Task):
 
     @property
     def _binary(self) -> bool:
-        return self.codec_.binary_ and self.codec_.scaling == "none" and not self._mixture
+        return self.codec_.binary_ and self.codec_.scaling in ("none", AUTO) and not self._mixture
 
     def _output(self) -> Output:
         width = self.codec_.spec.size
