@@ -69,7 +69,7 @@ class ForecastSteps:
         """Form of a memory: the number of rows, the end of the series, and rows after its last known value."""
         panel, back = self._panel, self._plan.lookback
         widths = {kind: sum(_width(codec) for codec in panel.codecs[kind]) for kind in ("past", "future", "static")}
-        most = back + self._plan.context_length
+        most = self._plan.kept
         number = Array(["int64", "float64", "int32", "float32", "uint32", "uint64"], [None], most)
         moment = Array(["int64"], [None], most, -LONGEST_TIME, LONGEST_TIME)
         times = number if panel.form.kind == "number" else moment
@@ -163,8 +163,7 @@ class ForecastSteps:
         one = panel.join(older, read[0], self._plan.lookback)
         # only series that came with the model count as known
         one = replace(one, unread=older.unread if older is not None and kept.tail is not None else one.unread)
-        keep = self._plan.lookback + self._plan.context_length
-        tail = one.cut(max(0, len(one) - keep))
+        tail = one.cut(max(0, len(one) - self._plan.kept))
         return one, _state(_Kept(count, _closed(tail), waiting))
 
     def _row(self, event: Any, number: int) -> Row:

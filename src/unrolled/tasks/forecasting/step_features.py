@@ -271,15 +271,23 @@ class SeriesSteps:
         return self.plan.restore(((answers.double() + anchor) * scale).numpy())
 
 
+def known_of(panel: Panel, series: Series, horizon: int) -> np.ndarray:
+    """Return what is known in advance of each step and of `horizon` steps after the last, (T + horizon, K).
+
+    Covariates that are not given for a step ahead repeat the last.
+    """
+    phases = panel.phases_of(series, horizon)  # (T + horizon, C)
+    given = np.concatenate([series.known, series.future[:horizon]])
+    missing = len(series) + horizon - len(given)
+    last = given[-1:] if len(given) else np.zeros((1, series.known.shape[1]), dtype=np.float32)
+    return np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), phases], 1)
+
+
 def _covariates(panel: Panel, series: Sequence[Series], horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last if unknown."""
     known, past, static = [], [], []
     for one in series:
-        phases = panel.phases_of(one, horizon)  # (T + horizon, C)
-        given = np.concatenate([one.known, one.future[:horizon]])
-        missing = len(one) + horizon - len(given)
-        last = given[-1:] if len(given) else np.zeros((1, one.known.shape[1]), dtype=np.float32)
-        known.append(np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), phases], 1))
+        known.append(known_of(panel, one, horizon))
         past.append(np.concatenate([one.past, np.zeros((horizon, one.past.shape[1]), dtype=np.float32)]))
         static.append(one.static)
     if not series:

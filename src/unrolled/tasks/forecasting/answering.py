@@ -1,0 +1,129 @@
+"""Answers of a forecaster: network, baselines and their blend, from any step of any series; back-tests and scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.blending.blend import Blend
+from unrolled.data.time_moments import moment_of
+from unrolled.errors import single, whole_number
+from unrolled.metrics.scores import Scores
+from unrolled.tasks.forecasting.backtest import (
+    choose_origins,
+    mase_units,
+    origin_columns,
+    recent_origins,
+    with_names,
+)
+from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after
+from unrolled.tasks.forecasting.histories import histories_before, histories_of
+from unrolled.tasks.forecasting.members import (
+    MOST_ORIGINS,
+    NETWORK,
+    baseline_answers,
+    blended,
+    choose_blend,
+    compared,
+    equal_weights,
+)
+from unrolled.tasks.forecasting.step_features import scales_of
+from unrolled.tasks.forecasting.target_kinds import TargetRange
+from unrolled.tasks.series.series import Series
+from unrolled.tasks.shared.option_checks import MOST_STEPS
+
+
+class Answering:
+    """A forecaster's answers; the forecaster has the panel, the plan, the network and the baselines."""
+
+    def _chosen_blend(self: Any) -> Blend:
+        if self._recent is None:
+            return equal_weights([NETWORK, *self.baselines_])
+        series = self._read(self._recent)
+        origins = recent_origins(series, self.horizon, MOST_ORIGINS)
+        parts = self._parts(series, origins.owner, origins.places, [NETWORK, *self.baselines_])
+        units = mase_units(series, origins, self.plan_, self.naive_errors_)
+        groups = origins.owner * MOST_STEPS + origins.places // self.horizon
+        return choose_blend(parts, origins.truth, units, self.quantiles, groups)
+
+    def _after_end(self: Any, series: Sequence[Series], remembered: bool = False) -> np.ndarray:
+        ends = np.array([len(one) - 1 for one in series])
+        return self._forecast(series, np.arange(len(series)), ends, remembered)
+
+    def _forecast(
+        self: Any, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
+    ) -> np.ndarray:
+        blend = self.blend_
+        if blend is None:
+            return self._parts(series, owner, places, [NETWORK], remembered)[NETWORK]
+        return blended(self._parts(series, owner, places, blend.used, remembered), blend)
+
+    def _parts(
+        self: Any,
+        series: Sequence[Series],
+        owner: np.ndarray,
+        places: np.ndarray,
+        members: Sequence[str],
+        remembered: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Return the answers of each member, in the legal range."""
+        legal, found = TargetRange(self.target_kind_), {}
+        if NETWORK in members:
+            scales = scales_of(self.panel_, self.plan_, series, remembered)
+            common = (self.panel_, self.plan_, series, scales, owner, places, self.horizon)
+            found[NETWORK] = legal.legal(forecast_after(self._fitted(), *common), self.quantiles is not None)
+        others = {key: one for key, one in self.baselines_.items() if key in members}
+        if others:
+            whole = histories_of(self.panel_, self.plan_, series, self.horizon)
+            asked = histories_before(whole, owner, places, self.horizon)
+            found |= baseline_answers(others, asked, self.quantiles, legal)
+        return found
+
+    def backtest(self: Any, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
+        """Forecast from rolling origins over data whose true values are known; the model is not changed.
+
+        Args:
+            data: what `fit` takes. Rows that follow the training data are forecast from the first one on; other
+                series from the first step with a whole context before it.
+            stride: steps between two origins.
+            start: the first time to forecast; None = as described above.
+
+        Returns:
+            One row per series, origin and step ahead: the group, `origin`, the time, `ahead`, `actual`, and the
+            columns of `predict`.
+        """
+        self._fitted()
+        stride = whole_number("stride", stride, 1, MOST_STEPS)
+        series = self._read(self._source(data))
+        edge = None if start is None else moment_of(single(start), self.panel_.form, "start")
+        first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
+        origins = choose_origins(self.plan_, series, self.horizon, stride, first)
+        answers = self._forecast(series, origins.owner, origins.places)
+        columns = origin_columns(self.panel_, series, origins) | answer_columns(answers, self.quantiles)
+        return with_names(self.panel_, series, np.repeat(origins.owner, self.horizon), columns)
+
+    def evaluate(self: Any, data: Any, y: Any = None) -> Scores:
+        """Return errors of a rolling back-test next to the baselines', with skill over the seasonal naive forecast.
+
+        MASE divides by the mean error of the seasonal naive forecast within the whole training series; for a series
+        that training never saw, within the steps before the first scored one. If it is constant there, it has no MASE.
+
+        Args:
+            data: what `backtest` takes; every step is an origin.
+            y: not used; a series is its own target.
+
+        Raises:
+            DataError: no series continues for `horizon` steps.
+        """
+        self._fitted()
+        series = self._read(self._source(data, y))
+        origins = choose_origins(self.plan_, series, self.horizon)
+        members = [NETWORK, *self.baselines_]
+        parts = self._parts(series, origins.owner, origins.places, members)
+        answers = parts[NETWORK] if self.blend_ is None else blended(parts, self.blend_)
+        other: Any = self.rival_
+        rival = None if other is None else other._forecast(series, origins.owner, origins.places)
+        units = mase_units(series, origins, self.plan_, self.naive_errors_)
+        names = {key: one.name for key, one in self.baselines_.items()}
+        return compared(origins.truth, answers, parts, rival, units, self.quantiles, names, self.blend_)
