@@ -39,6 +39,8 @@ class ForecastPlan:
         step_scales: spread of each step feature.
         ahead_scales: spread of each rival forecast's difference to the anchor.
         memory: steps at the end of a series that the baselines read, where they have a part in the answer.
+        effects: linear effects of the given future covariates on the naive forecast, in the network's unit: at the step
+            ahead, then at the step that it copies.
         bias: quantiles of the naive forecast's errors in the network's unit, by step ahead.
     """
 
@@ -55,6 +57,7 @@ class ForecastPlan:
     bias: list[list[float]] = field(default_factory=list)
     seasons: dict[str, int] = field(default_factory=dict)
     memory: int = 0
+    effects: list[float] = field(default_factory=list)
 
     @property
     def longest_season(self) -> int:
