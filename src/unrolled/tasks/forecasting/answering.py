@@ -28,6 +28,7 @@ from unrolled.tasks.forecasting.members import (
     compared,
     equal_weights,
 )
+from unrolled.tasks.forecasting.online_intervals import ONLINE, OnlineWidths, first_new, replayed
 from unrolled.tasks.forecasting.step_features import scales_of
 from unrolled.tasks.forecasting.target_kinds import TargetRange
 from unrolled.tasks.series.series import Series
@@ -54,10 +55,58 @@ class Answering:
     def _forecast(
         self: Any, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
     ) -> np.ndarray:
+        if self.intervals != ONLINE:
+            return self._own(series, owner, places, remembered)
+        begun = [self._begun(one, remembered) for one in series]
+        replays = self._advanced(series, *zip(*begun, strict=True), remembered)
+        return np.stack([replays[i][1][place - replays[i][0]] for i, place in zip(owner, places, strict=True)])
+
+    def _own(
+        self: Any, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
+    ) -> np.ndarray:
+        """Return the answers of the network or the blend, without regard to earlier errors."""
         blend = self.blend_
         if blend is None:
             return self._parts(series, owner, places, [NETWORK], remembered)[NETWORK]
         return blended(self._parts(series, owner, places, blend.used, remembered), blend)
+
+    def _begun(self: Any, one: Series, remembered: bool) -> tuple[int, OnlineWidths]:
+        """Return the first step of a series whose errors are not in its widths yet, and those widths."""
+        older, kept = self.tails_.get(one.name), self.widths_.get(one.name)
+        if kept is not None and remembered:
+            return len(one), kept
+        return first_new(one, older, kept, self.horizon)
+
+    def _advanced(
+        self: Any,
+        series: Sequence[Series],
+        firsts: Sequence[int],
+        widths: Sequence[OnlineWidths],
+        remembered: bool = False,
+    ) -> list[tuple[int, np.ndarray, OnlineWidths]]:
+        """Return, for each series, a place, the widened answers from there to its end, and the widths after it."""
+        begins = [max(first - 1, 0) for first in firsts]
+        counts = [len(one) - begin for one, begin in zip(series, begins, strict=True)]
+        owner = np.repeat(np.arange(len(series)), counts)
+        places = np.concatenate([np.arange(begin, len(one)) for one, begin in zip(series, begins, strict=True)])
+        own, nominal = self._own(series, owner, places, remembered), self.quantiles[-1] - self.quantiles[0]
+        found = []
+        for i, (one, first, begin, state) in enumerate(zip(series, firsts, begins, widths, strict=True)):
+            rows = own[owner == i]
+            body, after = replayed(rows[first - begin :], one.values[first:], state, nominal)
+            head = [state.widened(row, nominal)[None] for row in rows[: first - begin]]
+            answers = TargetRange(self.target_kind_).legal(np.concatenate([*head, body]), quantiles=True)
+            found.append((begin, answers, after))
+        return found
+
+    def _calibrated(self: Any, recent: Any) -> dict[Any, OnlineWidths]:
+        """Return the widths of each series after its held-out rows."""
+        if recent is None or self.intervals != ONLINE:
+            return {}
+        series = [one for one in self._read(recent) if len(one)]
+        begun = [first_new(one, self.tails_.get(one.name), None, self.horizon) for one in series]
+        replays = self._advanced(series, *zip(*begun, strict=True))
+        return {one.name: after for one, (_, _, after) in zip(series, replays, strict=True)}
 
     def _parts(
         self: Any,
@@ -122,6 +171,8 @@ class Answering:
         members = [NETWORK, *self.baselines_]
         parts = self._parts(series, origins.owner, origins.places, members)
         answers = parts[NETWORK] if self.blend_ is None else blended(parts, self.blend_)
+        if self.intervals == ONLINE:
+            answers = self._forecast(series, origins.owner, origins.places)
         other: Any = self.rival_
         rival = None if other is None else other._forecast(series, origins.owner, origins.places)
         units = mase_units(series, origins, self.plan_, self.naive_errors_)

@@ -36,6 +36,7 @@ from unrolled.tasks.forecasting.members import (
     NETWORK,
     shown_weights,
 )
+from unrolled.tasks.forecasting.online_intervals import INTERVALS, ONLINE, OnlineWidths
 from unrolled.tasks.forecasting.plan import RIVALS
 from unrolled.tasks.forecasting.saving import SavedForecaster
 from unrolled.tasks.forecasting.series_tails import tails_of
@@ -75,6 +76,8 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
             "intermittent" (many zeros), "share" (0 to 1) or "percentage" (0 to 100); "auto" finds it in the data.
         answer: "network", or "blend": the average of network and baselines, weighted by their errors in held-out rows
             that did not decide when training ends; half of them do not then.
+        intervals: "fixed", or "online": the width of the quantiles follows the errors of each series, so that their
+            coverage stays what it claims when the series changes; every new row is then forecast.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
@@ -117,6 +120,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         holidays: str | Sequence[str] | None = None,
         target_kind: str = AUTO,
         answer: str = NETWORK,
+        intervals: str = "fixed",
         cell: str = "gru",
         hidden_size: int = 32,
         num_layers: int = 1,
@@ -136,6 +140,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         self.holidays = holidays
         self.target_kind = target_kind
         self.answer = answer
+        self.intervals = intervals
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -149,7 +154,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         super()._check()
         if self.strategy not in STRATEGIES:
             raise unknown("strategy", str(self.strategy), STRATEGIES)
-        for name, choices in (("target_kind", KINDS), ("answer", ANSWERS)):
+        for name, choices in (("target_kind", KINDS), ("answer", ANSWERS), ("intervals", INTERVALS)):
             if getattr(self, name) not in choices:
                 raise unknown(name, str(getattr(self, name)), choices)
         if self.quantiles is not None and self.strategy == "recursive":
@@ -161,6 +166,11 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
                     remedy="use strategy='direct'",
                 )
             )
+        if self.intervals == ONLINE and (self.quantiles is None or len(self.quantiles) < 2):
+            raise OptionError(
+                message("intervals", expected="'fixed' without at least two quantiles", received=self.intervals,
+                        remedy="give quantiles such as [0.1, 0.5, 0.9]")
+            )  # fmt: skip
         self._output()
 
     def _convert(self, data: Any, y: Any = None) -> Table:
@@ -221,6 +231,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         self._recent: Source | None = recent
         try:
             super().fit(source, validation_data=recent, **options)
+            self.widths_ = self._calibrated(self._recent)
         finally:
             self._whole = self._recent = None
         parts: list[Series] = []
@@ -251,6 +262,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         self.naive_errors_ = mean_naive_errors(every, self.plan_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
         self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
+        self.widths_: dict[Any, OnlineWidths] = {}
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         assert isinstance(source, Table)
@@ -332,4 +344,5 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         return forecast_table(self.panel_, series, ready, answers, self.quantiles)
 
     def _stepping(self) -> ForecastSteps:
-        return ForecastSteps(self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
+        common = (self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
+        return ForecastSteps(*common, self._advanced if self.intervals == ONLINE else None, self.widths_)

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from unrolled.blending.blend import Blend
+from unrolled.tasks.forecasting.online_intervals import OnlineWidths
 from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to_tensors
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.shared.saving import Saved
 from unrolled.training.weights import under
+
+WIDTHS = ("missed", "sizes", "waiting")
 
 
 class SavedForecaster(Saved):
@@ -40,10 +45,18 @@ class SavedForecaster(Saved):
     def _to_record(self: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         record, tensors = super()._to_record()
         _, ends = tails_to_tensors(self.tails_)
-        return record, tensors | {f"tails.{name}": values for name, values in ends.items()}
+        tensors |= {f"tails.{name}": values for name, values in ends.items()}
+        if self.widths_:
+            kept = [self.widths_.get(name) or OnlineWidths.start(self.horizon) for name in self.tails_]
+            arrays = zip(WIDTHS, zip(*(one.parts() for one in kept), strict=True), strict=True)
+            tensors |= {f"widths.{name}": torch.from_numpy(np.stack(values)) for name, values in arrays}
+        return record, tensors
 
     @classmethod
     def _from_record(cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         task = super()._from_record(record, tensors)
         task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_)
+        kept = under("widths.", tensors)
+        arrays = zip(*(kept[name].numpy() for name in WIDTHS), strict=True) if kept else ()
+        task.widths_ = dict(zip(task.tails_, (OnlineWidths(*one) for one in arrays), strict=False))
         return task
