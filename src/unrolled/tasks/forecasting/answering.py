@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from unrolled.blending.blend import Blend
+from unrolled.data.source import Source
 from unrolled.data.time_moments import moment_of
-from unrolled.errors import single, whole_number
+from unrolled.errors import OptionError, message, single, whole_number
 from unrolled.metrics.scores import Scores
 from unrolled.tasks.forecasting.backtest import (
     choose_origins,
@@ -17,7 +18,7 @@ from unrolled.tasks.forecasting.backtest import (
     recent_origins,
     with_names,
 )
-from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after
+from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, point_of
 from unrolled.tasks.forecasting.histories import histories_before, histories_of
 from unrolled.tasks.forecasting.members import (
     MOST_ORIGINS,
@@ -29,6 +30,14 @@ from unrolled.tasks.forecasting.members import (
     equal_weights,
 )
 from unrolled.tasks.forecasting.online_intervals import ONLINE, OnlineWidths, first_new, replayed
+from unrolled.tasks.forecasting.sample_paths import (
+    LEAST_TEMPLATES,
+    MOST_NUMBERS,
+    MOST_TEMPLATES,
+    check_number,
+    drawn_paths,
+    templates_of,
+)
 from unrolled.tasks.forecasting.step_features import scales_of
 from unrolled.tasks.forecasting.target_kinds import TargetRange
 from unrolled.tasks.series.series import Series
@@ -128,6 +137,78 @@ class Answering:
             asked = histories_before(whole, owner, places, self.horizon)
             found |= baseline_answers(others, asked, self.quantiles, legal)
         return found
+
+    def _learnt_templates(self: Any, source: Source, recent: Any) -> np.ndarray:
+        """Return the order of the errors in back-test windows: held-out ones, or, if they are few, all of training."""
+        found = np.zeros((0, self.horizon))
+        for table in (recent, source) if self.quantiles is not None else ():
+            series = [] if table is None else self._read(table)
+            if len(found) < LEAST_TEMPLATES and any(len(one) - max(one.unread, 1) >= self.horizon for one in series):
+                origins = choose_origins(self.plan_, series, self.horizon)
+                kept = np.unique(np.linspace(0, len(origins) - 1, MOST_TEMPLATES).astype(np.int64))
+                owner, places, truth = origins.owner[kept], origins.places[kept], origins.truth[kept]
+                scales = np.array(scales_of(self.panel_, self.plan_, series, remembered=True))[owner]
+                middle = point_of(self._own(series, owner, places), self.quantiles)
+                errors = (truth - middle) / scales[:, None]
+                found = templates_of(errors[np.isfinite(errors).all(1)])
+        return found
+
+    def paths(self: Any, n: int = 100, data: Any = None, future: Any = None, seed: int = 0) -> pl.DataFrame:
+        """Draw sample paths of the next `horizon` steps of every series, for sums and peaks over several steps.
+
+        The values of each step follow the forecast's quantiles; the steps of a path belong together as errors did in
+        back-tests.
+
+        Args:
+            n: paths of each series.
+            data: history, as `predict` takes it.
+            future: future covariates, as `predict` takes them.
+            seed: of the draws.
+
+        Returns:
+            One row per series, path and step: the group, `path` from 0, the time and `value`.
+
+        Raises:
+            OptionError: a model without at least two quantiles, or more than 20 million numbers.
+
+        Example:
+            >>> import unrolled as ur
+            >>> model = ur.Forecaster(horizon=3, quantiles=[0.1, 0.5, 0.9], hidden_size=4)
+            >>> paths = model.fit(np.arange(80.0) % 7, epochs=1).paths(50)
+            >>> paths.columns, paths.group_by("path").agg(pl.col("value").sum()).height
+            (['path', 'step', 'value'], 50)
+        """
+        self._fitted()
+        count = whole_number("n", n, 1, MOST_NUMBERS)
+        if self.quantiles is None or len(self.quantiles) < 2:
+            raise OptionError(
+                message("quantiles", expected="at least two levels, to draw paths from", received=self.quantiles,
+                        remedy="fit with quantiles such as [0.1, 0.5, 0.9]")
+            )  # fmt: skip
+        series, answers = self._asked_series(data, future)
+        check_number(count, len(series) * self.horizon)
+        rng = np.random.default_rng(whole_number("seed", seed, 0))
+        drawn = drawn_paths(answers, self.quantiles, self.templates_, count, rng)  # (B, n, H)
+        values = TargetRange(self.target_kind_).legal(drawn, quantiles=False)
+        after = [one.calendar.after(one.times[-1], np.arange(1, self.horizon + 1)) for one in series]
+        times = np.concatenate([np.tile(one, count) for one in after])
+        columns = {
+            "path": np.tile(np.repeat(np.arange(count), self.horizon), len(series)),
+            self.panel_.time: self.panel_.write_times(times),
+            "value": values.reshape(-1),
+        }
+        return with_names(self.panel_, series, np.repeat(np.arange(len(series)), count * self.horizon), columns)
+
+    def _asked_series(self: Any, data: Any, future: Any) -> tuple[list[Series], np.ndarray]:
+        """Return the series that can be forecast, and their answers."""
+        rows = None if future is None else self._source(future)
+        if data is not None:
+            series = self._read(self._source(data), rows)
+        else:
+            tails = self.tails_.values()
+            series = [one if rows is None else self.panel_.with_future(one, rows, self.horizon) for one in tails]
+        ready = [series[index] for index in self.panel_.startable(series, self.horizon)]
+        return ready, self._after_end(ready, remembered=data is None)
 
     def backtest(self: Any, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
         """Forecast from rolling origins over data whose true values are known; the model is not changed.

@@ -232,6 +232,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         try:
             super().fit(source, validation_data=recent, **options)
             self.widths_ = self._calibrated(self._recent)
+            self.templates_ = self._learnt_templates(source, self._recent)
         finally:
             self._whole = self._recent = None
         parts: list[Series] = []

@@ -45,6 +45,7 @@ class SavedForecaster(Saved):
     def _to_record(self: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         record, tensors = super()._to_record()
         _, ends = tails_to_tensors(self.tails_)
+        tensors["templates"] = torch.from_numpy(self.templates_)
         tensors |= {f"tails.{name}": values for name, values in ends.items()}
         if self.widths_:
             kept = [self.widths_.get(name) or OnlineWidths.start(self.horizon) for name in self.tails_]
@@ -56,6 +57,7 @@ class SavedForecaster(Saved):
     def _from_record(cls: Any, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         task = super()._from_record(record, tensors)
         task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_)
+        task.templates_ = tensors["templates"].numpy() if "templates" in tensors else np.zeros((0, task.horizon))
         kept = under("widths.", tensors)
         arrays = zip(*(kept[name].numpy() for name in WIDTHS), strict=True) if kept else ()
         task.widths_ = dict(zip(task.tails_, (OnlineWidths(*one) for one in arrays), strict=False))
