@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.baselines.forecasting import Drift, LastValue, RidgeWindow, SeasonalNaive, filled
+from unrolled.baselines.forecasting import Drift, LastValue, RidgeWindow, SeasonalNaive
 from unrolled.baselines.frames import FrameLogistic, FrameRidge, KeyTransitions, LastFrame, Marginal
+from unrolled.baselines.histories import filled
 from unrolled.baselines.tagging import MostFrequentTag, WindowTagger
 
 
@@ -208,34 +209,3 @@ def test_a_history_that_stands_still_goes_on_so():
     model = RidgeWindow(3).fit([np.sin(np.arange(90))], [])
     for level in (0.0, 1e-9, 1e9):
         assert model.predict([np.full(20, level)]).tolist() == [[level] * 3]
-
-
-FORECASTS = [LastValue, SeasonalNaive, Drift, RidgeWindow]
-
-
-@pytest.mark.parametrize("kind", FORECASTS)
-def test_the_middle_quantile_is_the_point_forecast_and_quantiles_are_in_order(kind):
-    walks = np.random.default_rng(0).normal(size=(5, 120)).cumsum(1)
-    model = kind(4, 3).fit(list(walks), [])
-    quantiles = model.quantiles(list(walks), [0.1, 0.5, 0.9])
-    assert quantiles.shape == (5, 4, 3)
-    np.testing.assert_allclose(quantiles[:, :, 1], model.predict(list(walks)))
-    assert (np.diff(quantiles, axis=2) > 0).all()
-
-
-@pytest.mark.parametrize("kind", FORECASTS)
-def test_quantiles_hold_as_much_as_they_say(kind):
-    walk = np.random.default_rng(1).normal(size=3000).cumsum()
-    model = kind(5, 1).fit([walk[:1500]], [])
-    origins = range(1500, 2990, 5)
-    truth = np.array([walk[origin : origin + 5] for origin in origins])
-    low, high = np.moveaxis(model.quantiles([walk[:origin] for origin in origins], [0.1, 0.9]), 2, 0)
-    assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.8, abs=0.1)
-
-
-@pytest.mark.parametrize("kind", FORECASTS)
-def test_a_history_too_short_to_learn_a_spread_from_has_none(kind):
-    model = kind(4, 2).fit([np.arange(40.0)], [])
-    for history in (np.zeros(0), np.array([np.nan]), np.array([3.0, 1.0])):
-        quantiles = model.quantiles([history], [0.1, 0.9])
-        np.testing.assert_array_equal(quantiles[:, :, 0], quantiles[:, :, 1])

@@ -9,7 +9,9 @@ import pytest
 
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.densities import GaussianFrames
+from unrolled.baselines.forecasting import Forecast
 from unrolled.baselines.frames import FrameRidge
+from unrolled.baselines.histories import History
 from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES, baseline_from_state
 from unrolled.errors import ArtifactError
@@ -56,7 +58,8 @@ THREE = [number % 3 for number in range(40)]
 WORDS = [text.split() for text in sentences(40)]
 TAGS = [["UP" if word[0].isupper() else "LOW" for word in row] for row in WORDS]
 IDS = [rng().integers(0, 7, number % 9) for number in range(1, 40)]
-HISTORIES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
+WAVES = [np.arange(40.0) + 3 * np.sin(np.arange(40)) + number for number in range(6)]
+HISTORIES = [History(wave, 3, rng().normal(size=(44, 2))) for wave in WAVES]
 KEYS, NUMBERS = rolls(12, True), rolls(12, False)
 FILMS = [{"x": rng().integers(0, 256, (1 + number % 4, 3, 20, 20), dtype=np.uint8)} for number in range(40)]
 NO_FRAME = {"x": FILMS[0]["x"][:0]}
@@ -66,6 +69,7 @@ SAID = [" ".join(text.upper().split()[::-1][:3]) for text in SAYINGS]
 PICTURES = [film["x"][0] for film in FILMS]
 NO_PICTURE = PICTURES[0][:, :0, :0]
 ITEMS = ("popularity", "recent_popularity", "markov_items", "item_neighbours", "own_history")
+FORECASTS = tuple(key for key, kind in BASELINES.items() if issubclass(kind, Forecast))
 SESSIONS = [rng().permutation(9)[: 1 + number % 7] for number in range(40)]
 SESSIONS = [(session + number) % 9 for number, session in enumerate(SESSIONS)]
 CLOCKS = [np.arange(len(session)) + 100.0 * number for number, session in enumerate(SESSIONS)]
@@ -82,11 +86,12 @@ def frames(key: str, rows: list[np.ndarray]) -> Case:
 
 
 def forecasting(key: str) -> Case:
-    return Case(lambda: BASELINES[key](4, 3), HISTORIES, HISTORIES, [h[:30] for h in HISTORIES], np.zeros(0))
+    asked = [History(one.values[:30], one.season, one.known[:34]) for one in HISTORIES]
+    return Case(lambda: BASELINES[key](4, 3), HISTORIES, HISTORIES, asked, History(np.zeros(0), 3, np.zeros((4, 2))))
 
 
 def watching(key: str, *options: int) -> Case:
-    series = [np.stack([h, np.where(np.arange(len(h)) % 5, h**0.5, np.nan)], 1) for h in HISTORIES]
+    series = [np.stack([h, np.where(np.arange(len(h)) % 5, h**0.5, np.nan)], 1) for h in WAVES]
     return Case(lambda: BASELINES[key](*options), series, series, [rows[:30] for rows in series], np.zeros((0, 2)))
 
 
@@ -128,10 +133,7 @@ CASES = {
     "frame_ridge": frames("frame_ridge", NUMBERS),
     "frame_logistic": frames("frame_logistic", KEYS),
     "gaussian_frames": Case(lambda: GaussianFrames(FrameRidge, [1]), STROKES, STROKES, STROKES[:5], NOTHING),
-    "last_value": forecasting("last_value"),
-    "seasonal_naive": forecasting("seasonal_naive"),
-    "drift": forecasting("drift"),
-    "ridge_window": forecasting("ridge_window"),
+    **{key: forecasting(key) for key in FORECASTS},
     "moving_z_score": watching("moving_z_score"),
     "seasonal_residual": watching("seasonal_residual", 2),
     "isolation_forest": watching("isolation_forest", 3),
@@ -153,7 +155,7 @@ CASES = {
 }
 
 # one answer for a whole sequence
-NO_STEPS = ("ngram", "last_value", "seasonal_naive", "drift", "ridge_window", *ITEMS)
+NO_STEPS = ("ngram", *FORECASTS, *ITEMS)
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
@@ -306,6 +308,7 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "frame_logistic": ("frames.MAX_FRAMES", MANY),
     "gaussian_frames": ("frames.MAX_FRAMES", MANY),
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
+    "boosted_lags": ("boosted_lags.MAX_ROWS", MANY),
     "nearest_source": ("retrieval.MAX_ROWS", MANY),
     "nearest_picture": ("captions.MAX_ROWS", MANY),
     "item_neighbours": ("items.MAX_EVENTS", MANY),

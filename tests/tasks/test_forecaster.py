@@ -266,6 +266,19 @@ def test_future_covariates_move_the_forecast_and_must_be_given() -> None:
     np.testing.assert_allclose(model.predict(whole)["forecast"], busy, rtol=1e-6)
 
 
+def test_a_rare_holiday_is_learnt_and_the_week_after_it_is_not_taken_for_another() -> None:
+    days = np.arange(760)
+    closed = np.isin(days % 365, (0, 120, 359)).astype(float)  # six days of two years
+    weekly = 100 + 20 * np.sin(2 * np.pi * days / SEASON) + np.random.default_rng(0).normal(size=760) * 5
+    frame = pl.DataFrame({"day": [START + dt.timedelta(days=int(day)) for day in days], "closed": closed})
+    frame = frame.with_columns(load=pl.Series(np.where(closed > 0, 0.0, weekly)))
+    model = small(future_covariates=["closed"], horizon=7).fit(Table(frame[:720], time="day"), epochs=2)
+    found = model.backtest(Table(frame[720:], time="day"), stride=1)
+    shut = found["actual"] == 0
+    assert found.filter(shut)["forecast"].max() < 25
+    assert found.filter(~shut)["forecast"].min() > 50
+
+
 def test_static_covariates_of_text_are_read(past: Table) -> None:
     frame = past.frame.with_columns(kind=pl.when(pl.col("site") == "a").then(pl.lit("home")).otherwise(pl.lit("shop")))
     plain, told = small(), small(static_covariates=["kind"])

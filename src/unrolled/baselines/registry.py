@@ -5,9 +5,11 @@ from typing import Any
 
 from unrolled.baselines import (
     anomalies,
+    boosted_lags,
     captions,
     classification,
     densities,
+    exponential_smoothing,
     forecasting,
     frames,
     items,
@@ -15,7 +17,9 @@ from unrolled.baselines import (
     mean_frame,
     per_label,
     retrieval,
+    seasonal_average,
     tagging,
+    theta,
     translation,
 )
 from unrolled.baselines.base import Baseline
@@ -50,6 +54,10 @@ BASELINES: dict[str, type[Baseline]] = {
         forecasting.SeasonalNaive,
         forecasting.Drift,
         forecasting.RidgeWindow,
+        seasonal_average.SeasonalAverage,
+        theta.Theta,
+        exponential_smoothing.ExponentialSmoothing,
+        boosted_lags.BoostedLags,
         translation.CopySource,
         translation.LeadWords,
         translation.MostFrequentAnswer,
@@ -157,7 +165,9 @@ def density_baselines(switches: Sequence[int]) -> dict[str, Baseline]:
 
 def forecast_baselines(horizon: int, season: int) -> dict[str, Baseline]:
     """Return baselines that continue a series."""
-    makers = (forecasting.SeasonalNaive, forecasting.LastValue, forecasting.Drift, forecasting.RidgeWindow)
+    rules = (forecasting.SeasonalNaive, seasonal_average.SeasonalAverage, forecasting.LastValue, forecasting.Drift)
+    models = (theta.Theta, exponential_smoothing.ExponentialSmoothing, forecasting.RidgeWindow)
+    makers = (*rules, *models, boosted_lags.BoostedLags)
     return _by_key([maker(horizon, season) for maker in makers])
 
 

@@ -108,7 +108,7 @@ class Description:
 class Described:
     """A task that can describe itself; a subclass names its codecs and its answers."""
 
-    answer: Answer
+    answer_kind: Answer
     abilities: tuple[Ability, ...] = ("predict", "unfold")
 
     def describe(self: Any) -> Description:
@@ -128,7 +128,7 @@ class Described:
             type(self).__name__,
             tuple(columns.values()),
             self._answered_column(),
-            self.answer,
+            self.answer_kind,
             self._abilities(),
             self._classes(),
             self._given_columns(),

@@ -14,7 +14,7 @@ from unrolled.tasks.shared.given_examples import sessions_of
 class ReadsRecords(Described):
     """A task that reads the columns of records and answers with labels."""
 
-    answer = "label"
+    answer_kind = "label"
     abilities = ("predict", "probabilities", "confusion", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -30,14 +30,14 @@ class ReadsRecords(Described):
 class ReadsSteps(ReadsRecords):
     """A task that reads the columns of records and answers with one label per step."""
 
-    answer = "labels"
+    answer_kind = "labels"
     abilities = ("predict", "probabilities", "unfold")
 
 
 class ReadsTexts(Described):
     """A task that reads texts, and columns that start them, and continues them."""
 
-    answer = "token"
+    answer_kind = "token"
     abilities = ("predict", "generate", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -59,7 +59,7 @@ class ReadsTexts(Described):
 class ReadsFrames(Described):
     """A task that reads vectors and answers with the next one."""
 
-    answer = "frames"
+    answer_kind = "frames"
     abilities = ("predict", "continue", "unfold")
 
     def _abilities(self: Any) -> tuple[Ability, ...]:
@@ -81,7 +81,7 @@ class ReadsFrames(Described):
 class ReadsSources(Described):
     """A task that reads one column and writes a text."""
 
-    answer = "text"
+    answer_kind = "text"
     abilities = ("predict", "search", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -98,7 +98,7 @@ class ReadsSources(Described):
 class ReadsEvents(Described):
     """A task that reads the events of users and answers with items."""
 
-    answer = "items"
+    answer_kind = "items"
     abilities = ("predict", "rank", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -146,7 +146,7 @@ class ReadsVisits(ReadsEvents):
 class ReadsSeries(Described):
     """A task that reads series in long format, and forecasts them."""
 
-    answer = "forecast"
+    answer_kind = "forecast"
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         panel = self.panel_
@@ -172,7 +172,7 @@ class ReadsSeries(Described):
 class ReadsWatched(Described):
     """A task that reads series in long format, and monitors them."""
 
-    answer = "scores"
+    answer_kind = "scores"
     abilities = ("predict", "detect", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:

@@ -78,6 +78,34 @@ def choose_origins(
     return Origins(who, place, truth)
 
 
+def recent_origins(series: Sequence[Series], horizon: int, most: int) -> Origins:
+    """Return origins in the last half of the new steps of each series; what lies after its end is unknown.
+
+    Args:
+        series: the series, each with its remembered steps in front.
+        horizon: steps ahead.
+        most: origins of all series together.
+    """
+    halves = [half_of(one) for one in series]
+    total = sum(max(len(one) - half, 0) for one, half in zip(series, halves, strict=True))
+    stride = -(-total // most) if total else 1
+    places, owner, truth = [], [], []
+    for index, (one, half) in enumerate(zip(series, halves, strict=True)):
+        chosen = np.arange(max(half - 1, 0), len(one) - 1, stride)
+        padded = np.append(one.values, np.full(horizon, np.nan))
+        places.append(chosen)
+        owner.append(np.full(len(chosen), index))
+        truth.append(padded[chosen[:, None] + np.arange(1, horizon + 1)])
+    empty = np.zeros((0, horizon))
+    start = np.zeros(0, np.int64)
+    return Origins(*(np.concatenate([start, *part]) for part in (owner, places)), np.concatenate([empty, *truth]))
+
+
+def half_of(series: Series) -> int:
+    """Return the number of steps up to the middle of the new steps of a series."""
+    return series.unread + (len(series) - series.unread + 1) // 2
+
+
 def too_short(series: Sequence[Series], least: int) -> DataError:
     """Return the error for data in which no series has `least` known values."""
     longest = max(series, key=lambda one: int(np.isfinite(one.values).sum()))

@@ -3,7 +3,7 @@
 A forecaster reads its context again before each forecast, so its memory is the end of the series.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
 from unrolled.tasks.forecasting.forecasts import answer_columns
+from unrolled.tasks.forecasting.online_intervals import OnlineWidths, first_new
 from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.series.left_out import left_out
 from unrolled.tasks.series.long_table import STEP
@@ -31,6 +32,9 @@ MOST_NAME = 10_000  # characters of a series' name
 FUTURE = "future"  # key of an event: rows of covariates of the steps to forecast
 _NOTHING = np.zeros(0, dtype=np.float32)
 Row = Mapping[str, Any]
+Advance = Callable[
+    [Sequence[Series], Sequence[int], Sequence[OnlineWidths]], list[tuple[int, np.ndarray, OnlineWidths]]
+]
 
 
 class _Kept(NamedTuple):
@@ -39,6 +43,7 @@ class _Kept(NamedTuple):
     steps: int = 0  # rows so far
     tail: Any = None  # the fields of a Series
     waiting: tuple[Row, ...] = ()
+    widths: Any = None  # the arrays of OnlineWidths
 
 
 class ForecastSteps:
@@ -51,6 +56,9 @@ class ForecastSteps:
         forecast: maps series to numbers (M, horizon) or quantiles (M, horizon, Q), from the end of each.
         horizon: steps ahead.
         quantiles: quantiles of the answers, or None.
+        advance: maps series, their first new steps and their widths to answers and the widths after them; None where
+            intervals do not follow errors.
+        widths: the widths after the training series, by name.
     """
 
     def __init__(
@@ -61,7 +69,10 @@ class ForecastSteps:
         forecast: Callable[[Sequence[Series]], np.ndarray],
         horizon: int,
         quantiles: Sequence[float] | None,
+        advance: Advance | None = None,
+        widths: Mapping[Any, OnlineWidths] | None = None,
     ) -> None:
+        self._advance, self._widths = advance, widths or {}
         self._panel, self._plan, self._tails, self._forecast = panel, plan, tails, forecast
         self._horizon, self._quantiles = horizon, quantiles
 
@@ -70,7 +81,7 @@ class ForecastSteps:
         """Form of a memory: the number of rows, the end of the series, and rows after its last known value."""
         panel, back = self._panel, self._plan.lookback
         widths = {kind: sum(_width(codec) for codec in panel.codecs[kind]) for kind in ("past", "future", "static")}
-        most = back + self._plan.context_length
+        most = self._plan.kept
         number = Array(["int64", "float64", "int32", "float32", "uint32", "uint64"], [None], most)
         moment = Array(["int64"], [None], most, -LONGEST_TIME, LONGEST_TIME)
         times = number if panel.form.kind == "number" else moment
@@ -79,7 +90,14 @@ class ForecastSteps:
         static = Array(["float32"], [widths["static"]], missing=True)
         values = Array(["float64"], [None], most, low=-LARGEST, high=LARGEST, missing=True)
         tail = Also(FixedParts(name, times, values, *covariates, static, Whole(0, most)), _fits, "steps in order")
-        parts = FixedParts(Whole(), Maybe(tail), Many(Plain(), back))
+        steps, number = self._horizon, 1e9
+        arrays = [
+            Array(["float64"], [steps], low=-number, high=number),
+            Array(["float64"], [steps], low=0.0, high=number),
+            Array(["float32"], [steps, steps, 4], low=-LARGEST, high=LARGEST, missing=True),
+        ]
+        widths = Exactly(None) if self._advance is None else Maybe(FixedParts(*arrays))
+        parts = FixedParts(Whole(), Maybe(tail), Many(Plain(), back), widths)
         return Also(parts, self._follows, "rows of one series that follow its end")
 
     def _follows(self, memory: Any) -> bool:
@@ -117,12 +135,39 @@ class ForecastSteps:
             except UnrolledError as fault:
                 answers[place] = fault
         if series:
-            for (place, one), numbers in zip(series.items(), self._forecast(list(series.values())), strict=True):
-                answers[place] = self._answer(one, numbers)
+            for place, numbers in self._numbers(series, states, found):
+                answers[place] = self._answer(series[place], numbers)
         return answers, found
 
+    def _numbers(
+        self, series: Mapping[int, Series], before: Sequence[StreamState], found: list[StreamState]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the place and the forecast of each series; widths that follow errors are put into the new states."""
+        if self._advance is None:
+            yield from zip(series, self._forecast(list(series.values())), strict=True)
+            return
+        begun = [self._begun(one, _Kept(*before[place].memory)) for place, one in series.items()]
+        replays = self._advance(list(series.values()), [first for first, _ in begun], [state for _, state in begun])
+        for place, (_, answers, after) in zip(series, replays, strict=True):
+            found[place] = _state(_Kept(*found[place].memory)._replace(widths=after.parts()))
+            yield place, answers[-1]
+
+    def _begun(self, one: Series, kept: _Kept) -> tuple[int, OnlineWidths]:
+        if kept.tail is None:
+            return first_new(one, self._tails.get(one.name), self._widths.get(one.name), self._horizon)
+        widths = None if kept.widths is None else OnlineWidths(*kept.widths)
+        older = _opened(kept.tail, one, self._panel)
+        joined = int(np.searchsorted(one.times, older.times[-1], side="right"))  # 0 after too long a gap
+        return first_new(replace(one, unread=joined), older, widths, self._horizon)
+
     def feed(self, history: Sequence[Any], state: StreamState) -> StreamState:
-        return self._read(history, state)[1] if history else state
+        if not history:
+            return state
+        one, after = self._read(history, state)
+        found = [after]
+        if one is not None and self._advance is not None:
+            list(self._numbers({0: one}, [state], found))
+        return found[0]
 
     def finish(self, state: StreamState) -> Answer:
         return None, state
@@ -161,14 +206,13 @@ class ForecastSteps:
         waiting = waiting[-self._plan.lookback :]
         count = kept.steps + len(rows)
         if not len(read[0]):
-            after = _Kept(count, kept.tail, waiting)
+            after = _Kept(count, kept.tail, waiting, kept.widths)
             return None if older is None or kept.tail is None else replace(older, future=read[0].future), _state(after)
         one = panel.join(older, read[0], self._plan.lookback)
         # only series that came with the model count as known
         one = replace(one, unread=older.unread if older is not None and kept.tail is not None else one.unread)
-        keep = self._plan.lookback + self._plan.context_length
-        tail = one.cut(max(0, len(one) - keep))
-        return one, _state(_Kept(count, _closed(tail), waiting))
+        tail = one.cut(max(0, len(one) - self._plan.kept))
+        return one, _state(_Kept(count, _closed(tail), waiting, kept.widths))
 
     def _row(self, event: Any, number: int) -> Row:
         row = event if isinstance(event, Mapping) else {self._panel.target: event}

@@ -5,53 +5,55 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from torch import Tensor, nn
+from torch import nn
 
 from unrolled.arrangements.direct_forecast import DirectForecast
 from unrolled.baselines.base import Baseline
-from unrolled.baselines.forecasting import SeasonalNaive
+from unrolled.baselines.forecasting import memory_of
 from unrolled.baselines.registry import forecast_baselines
 from unrolled.batch import Batch
+from unrolled.blending.blend import Blend
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.batching import BatchSource
 from unrolled.data.calendars.public_holidays import read_holidays
 from unrolled.data.source import Source, Table
-from unrolled.data.time_moments import moment_of
-from unrolled.errors import OptionError, message, single, unknown, whole_number
-from unrolled.metrics.number_scores import forecast_scores
-from unrolled.metrics.scores import Scores
+from unrolled.errors import OptionError, message, unknown
 from unrolled.nn.heads import NumberOutput, Output, QuantilesOutput
 from unrolled.nn.inputs import InputLayer
 from unrolled.reading_report import note_unseen
 from unrolled.tasks.base import Task
+from unrolled.tasks.forecasting.answering import Answering
 from unrolled.tasks.forecasting.backtest import (
-    choose_origins,
-    mase_units,
+    half_of,
     mean_naive_errors,
-    origin_columns,
     too_short,
-    with_names,
 )
 from unrolled.tasks.forecasting.forecast_stream import ForecastSteps
-from unrolled.tasks.forecasting.forecasts import answer_columns, forecast_after, forecast_table, point_of
-from unrolled.tasks.forecasting.plan import RIVALS, ForecastPlan
-from unrolled.tasks.forecasting.seasonal_baseline import at_seasons
-from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_of, tails_to_tensors
+from unrolled.tasks.forecasting.forecasts import forecast_table
+from unrolled.tasks.forecasting.histories import histories_of
+from unrolled.tasks.forecasting.members import (
+    ANSWERS,
+    NETWORK,
+    shown_weights,
+)
+from unrolled.tasks.forecasting.online_intervals import INTERVALS, ONLINE, OnlineWidths
+from unrolled.tasks.forecasting.plan import RIVALS
+from unrolled.tasks.forecasting.saving import SavedForecaster
+from unrolled.tasks.forecasting.series_tails import tails_of
 from unrolled.tasks.forecasting.step_features import SeriesSteps, make_plan, scales_of
+from unrolled.tasks.forecasting.target_kinds import AUTO, KINDS, find_kind
 from unrolled.tasks.forecasting.windows import Examples, deal, held_out, whole_series
 from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
-from unrolled.tasks.shared.option_checks import MOST_STEPS
 from unrolled.training.options import TrainingOptions
-from unrolled.training.weights import under
 
 STRATEGIES = ("direct", "recursive")
 TARGET = "y"  # where nobody names a target, a table without it may hold one series in each column
 
 
-class Forecaster(ReadsSeries, Task):
+class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
     """A forecaster trained on many series at once; it corrects the best naive forecast.
 
     The network's answer is a correction to the naive forecast (last value, mean, season, season with a shift) that
@@ -70,6 +72,12 @@ class Forecaster(ReadsSeries, Task):
             past covariates kept at their last values.
         season: season length in steps; 0 finds it, 1 means none.
         holidays: a country such as "DE" (package `holidays`), or ISO dates; no steps of series without rows then.
+        target_kind: what the target can be, and no forecast is outside of: "number", "non-negative", "count",
+            "intermittent" (many zeros), "share" (0 to 1) or "percentage" (0 to 100); "auto" finds it in the data.
+        answer: "network", or "blend": the average of network and baselines, weighted by their errors in held-out rows
+            that did not decide when training ends; half of them do not then.
+        intervals: "fixed", or "online": the width of the quantiles follows the errors of each series, so that their
+            coverage stays what it claims when the series changes; every new row is then forecast.
         cell: a name in `unrolled.cells.registry.CELLS`, or conv for a causal convolutional network.
         hidden_size: hidden units of each layer.
         num_layers: recurrent layers.
@@ -86,6 +94,8 @@ class Forecaster(ReadsSeries, Task):
         (8, ['step', 'forecast'])
     """
 
+    blend_: Blend | None = None  # of network and baselines; None where the network answers alone
+    target_kind_: str
     training_defaults: ClassVar[Mapping[str, Any]] = {
         "batch_size": 16,
         "learning_rate": 1e-3,
@@ -106,6 +116,9 @@ class Forecaster(ReadsSeries, Task):
         strategy: str = "direct",
         season: int = 0,
         holidays: str | Sequence[str] | None = None,
+        target_kind: str = AUTO,
+        answer: str = NETWORK,
+        intervals: str = "fixed",
         cell: str = "gru",
         hidden_size: int = 32,
         num_layers: int = 1,
@@ -123,6 +136,9 @@ class Forecaster(ReadsSeries, Task):
         self.strategy = strategy
         self.season = season
         self.holidays = holidays
+        self.target_kind = target_kind
+        self.answer = answer
+        self.intervals = intervals
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -136,6 +152,9 @@ class Forecaster(ReadsSeries, Task):
         super()._check()
         if self.strategy not in STRATEGIES:
             raise unknown("strategy", str(self.strategy), STRATEGIES)
+        for name, choices in (("target_kind", KINDS), ("answer", ANSWERS), ("intervals", INTERVALS)):
+            if getattr(self, name) not in choices:
+                raise unknown(name, str(getattr(self, name)), choices)
         if self.quantiles is not None and self.strategy == "recursive":
             raise OptionError(
                 message(
@@ -145,6 +164,11 @@ class Forecaster(ReadsSeries, Task):
                     remedy="use strategy='direct'",
                 )
             )
+        if self.intervals == ONLINE and (self.quantiles is None or len(self.quantiles) < 2):
+            raise OptionError(
+                message("intervals", expected="'fixed' without at least two quantiles", received=self.intervals,
+                        remedy="give quantiles such as [0.1, 0.5, 0.9]")
+            )  # fmt: skip
         self._output()
 
     def _convert(self, data: Any, y: Any = None) -> Table:
@@ -163,7 +187,8 @@ class Forecaster(ReadsSeries, Task):
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off the most recent part of every series that is long enough."""
         assert isinstance(source, Table)
-        return recent_part(source, share, self.horizon, self.context_length)
+        kept, self._recent = recent_part(source, share, self.horizon, self.context_length)
+        return kept, self._recent
 
     def _read(self, source: Source, future: Source | None = None) -> list[Series]:
         """Return the series of a table, each with its remembered past in front."""
@@ -202,10 +227,13 @@ class Forecaster(ReadsSeries, Task):
         source = self._source(data, y)
         recent = None if validation_data is None else self._source(validation_data)
         self._whole: Source | None = source  # the times of validation belong to the calendar
+        self._recent: Source | None = recent
         try:
             super().fit(source, validation_data=recent, **options)
+            self.widths_ = self._calibrated(self._recent)
+            self.templates_ = self._learnt_templates(source, self._recent)
         finally:
-            self._whole = None
+            self._whole = self._recent = None
         parts: list[Series] = []
         for table in (source, recent):
             series = [] if table is None else self._read(table)
@@ -227,11 +255,14 @@ class Forecaster(ReadsSeries, Task):
             raise too_short(every, least)
         quantiles = [0.5] if self.quantiles is None else self.quantiles
         self.plan_ = make_plan(panel, series, horizon, self.context_length, self.season, quantiles)
+        self.plan_.memory = memory_of(self.horizon, self.plan_.longest_season) if self.answer != NETWORK else 0
+        self.target_kind_ = find_kind([one.values for one in every]) if self.target_kind == AUTO else self.target_kind
         sizes, self.season_ = SeriesSteps(panel, self.plan_, series[:1]), self.plan_.season
         self.sizes_ = [sizes.step_size, sizes.ahead_size]
         self.naive_errors_ = mean_naive_errors(every, self.plan_)
         self.counts_ = {"series": len(every), "skipped, too short": len(every) - len(series), **panel.counts}
         self.tails_: dict[Any, Series] = tails_of(every, self.plan_)
+        self.widths_: dict[Any, OnlineWidths] = {}
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         assert isinstance(source, Table)
@@ -240,6 +271,8 @@ class Forecaster(ReadsSeries, Task):
         if learning:
             least = max(self.context_length, 3) + self.horizon
             series = [one for one in series if int(np.isfinite(one.values).sum()) >= least]
+        elif self.answer != NETWORK and source is self._recent:  # the last half chooses the weights
+            series = [one.cut(0, half_of(one)) for one in series]
         scales = scales_of(self.panel_, self.plan_, series, remembered=True)
         steps = SeriesSteps(self.panel_, self.plan_, series, scales)
         return whole_series(steps) if learning else held_out(steps, [one.unread for one in series])
@@ -258,6 +291,7 @@ class Forecaster(ReadsSeries, Task):
             "learnt on": "logarithms" if plan.log else "values",
             "corrects the naive forecast": plan.anchor,
             "context length": plan.context_length,
+            "target": self.target_kind_,
         }
 
     def _output(self) -> Output:
@@ -272,8 +306,13 @@ class Forecaster(ReadsSeries, Task):
         return DirectForecast(inputs, layers, self._output(), *shape, self.dropout, self.plan_.bias)
 
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
-        series = [one.values for one in self._read(source)]
-        return {key: one.fit(series, []) for key, one in forecast_baselines(self.horizon, self.season_).items()}
+        histories = histories_of(self.panel_, self.plan_, self._read(source), self.horizon)
+        made = forecast_baselines(self.horizon, self.plan_.longest_season)
+        self.baselines_ = {key: one.fit(histories, []) for key, one in made.items()}
+        if self.answer != NETWORK:
+            self.blend_ = self._chosen_blend()
+            self.summary_["answers"] = shown_weights(self.blend_)
+        return self.baselines_
 
     # ---- answers ----------------------------------------------------------------------------
 
@@ -304,96 +343,6 @@ class Forecaster(ReadsSeries, Task):
         answers = self._after_end([series[index] for index in ready], remembered=data is None)
         return forecast_table(self.panel_, series, ready, answers, self.quantiles)
 
-    def _after_end(self, series: Sequence[Series], remembered: bool = False) -> np.ndarray:
-        ends = np.array([len(one) - 1 for one in series])
-        return self._forecast(series, np.arange(len(series)), ends, remembered)
-
-    def _forecast(
-        self, series: Sequence[Series], owner: np.ndarray, places: np.ndarray, remembered: bool = False
-    ) -> np.ndarray:
-        scales = scales_of(self.panel_, self.plan_, series, remembered)
-        return forecast_after(self._fitted(), self.panel_, self.plan_, series, scales, owner, places, self.horizon)
-
     def _stepping(self) -> ForecastSteps:
-        return ForecastSteps(self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
-
-    def backtest(self, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
-        """Forecast from rolling origins over data whose true values are known; the model is not changed.
-
-        Args:
-            data: what `fit` takes. Rows that follow the training data are forecast from the first one on; other
-                series from the first step with a whole context before it.
-            stride: steps between two origins.
-            start: the first time to forecast; None = as described above.
-
-        Returns:
-            One row per series, origin and step ahead: the group, `origin`, the time, `ahead`, `actual`, and the
-            columns of `predict`.
-        """
-        self._fitted()
-        stride = whole_number("stride", stride, 1, MOST_STEPS)
-        series = self._read(self._source(data))
-        edge = None if start is None else moment_of(single(start), self.panel_.form, "start")
-        first = None if edge is None else [int(np.searchsorted(one.times, edge)) for one in series]
-        origins = choose_origins(self.plan_, series, self.horizon, stride, first)
-        answers = self._forecast(series, origins.owner, origins.places)
-        columns = origin_columns(self.panel_, series, origins) | answer_columns(answers, self.quantiles)
-        return with_names(self.panel_, series, np.repeat(origins.owner, self.horizon), columns)
-
-    def evaluate(self, data: Any, y: Any = None) -> Scores:
-        """Return errors of a rolling back-test next to the baselines', with skill over the seasonal naive forecast.
-
-        MASE divides by the mean error of the seasonal naive forecast within the whole training series; for a series
-        that training never saw, within the steps before the first scored one. If it is constant there, it has no MASE.
-
-        Args:
-            data: what `backtest` takes; every step is an origin.
-            y: not used; a series is its own target.
-
-        Raises:
-            DataError: no series continues for `horizon` steps.
-        """
-        self._fitted()
-        series = self._read(self._source(data, y))
-        origins = choose_origins(self.plan_, series, self.horizon)
-        answers = self._forecast(series, origins.owner, origins.places)
-        histories = [series[i].values[: p + 1] for i, p in zip(origins.owner, origins.places, strict=True)]
-        fitted = at_seasons(self.baselines_.values(), [*map(self.plan_.season_of, series)], origins.owner)
-        rivals = {one.name: one.predict(histories) for one in fitted}
-        other: Any = self.rival_
-        if other is not None:
-            points = point_of(other._forecast(series, origins.owner, origins.places), self.quantiles)
-            rivals["causal convolution net of the same size"] = points
-        quantiles = None if self.quantiles is None else (list(self.quantiles), answers)
-        units, points = mase_units(series, origins, self.plan_, self.naive_errors_), point_of(answers, self.quantiles)
-        spreads = None if quantiles is None else {one.name: one.quantiles(histories, quantiles[0]) for one in fitted}
-        return forecast_scores(origins.truth, points, rivals, units, quantiles, SeasonalNaive.name, spreads)
-
-    # ---- saving -----------------------------------------------------------------------------
-
-    def _learnt_to_json(self) -> dict[str, Any]:
-        return {
-            "panel": self.panel_.to_json(),
-            "plan": self.plan_.to_json(),
-            "sizes": self.sizes_,
-            "counts": self.counts_,
-            "naive_errors": self.naive_errors_,
-            "tails": list(self.tails_),
-        }
-
-    def _learnt_from_json(self, data: Mapping[str, Any]) -> None:
-        self.panel_ = Panel.from_json(data["panel"])
-        self.plan_ = ForecastPlan.from_json(data["plan"])
-        self.sizes_, self.season_ = data["sizes"], self.plan_.season
-        self.counts_, self.naive_errors_ = data["counts"], data["naive_errors"]
-
-    def _to_record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        record, tensors = super()._to_record()
-        _, ends = tails_to_tensors(self.tails_)
-        return record, tensors | {f"tails.{name}": values for name, values in ends.items()}
-
-    @classmethod
-    def _from_record(cls, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        task = super()._from_record(record, tensors)
-        task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_)
-        return task
+        common = (self.panel_, self.plan_, self.tails_, self._after_end, self.horizon, self.quantiles)
+        return ForecastSteps(*common, self._advanced if self.intervals == ONLINE else None, self.widths_)

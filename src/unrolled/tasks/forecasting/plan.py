@@ -38,6 +38,9 @@ class ForecastPlan:
         common_scale: their median, for a series too short to measure.
         step_scales: spread of each step feature.
         ahead_scales: spread of each rival forecast's difference to the anchor.
+        memory: steps at the end of a series that the baselines read, where they have a part in the answer.
+        effects: linear effects of the given future covariates on the naive forecast, in the network's unit: at the step
+            ahead, then at the step that it copies.
         bias: quantiles of the naive forecast's errors in the network's unit, by step ahead.
     """
 
@@ -53,6 +56,18 @@ class ForecastPlan:
     ahead_scales: list[float] = field(default_factory=list)
     bias: list[list[float]] = field(default_factory=list)
     seasons: dict[str, int] = field(default_factory=dict)
+    memory: int = 0
+    effects: list[float] = field(default_factory=list)
+
+    @property
+    def longest_season(self) -> int:
+        """The longest season of all series, in steps."""
+        return max(self.season, *self.seasons.values(), 1)
+
+    @property
+    def kept(self) -> int:
+        """Number of steps at the end of a series that a stream and a saved model keep."""
+        return max(self.lookback + self.context_length, self.memory)
 
     @property
     def shown_season(self) -> int | list[int]:
@@ -66,7 +81,7 @@ class ForecastPlan:
     @property
     def lookback(self) -> int:
         """Number of steps up to and including an origin that its forecast depends on."""
-        return self.context_length + max(self.context_length, 2 * max(self.season, *self.seasons.values(), 1)) + 1
+        return self.context_length + max(self.context_length, 2 * self.longest_season) + 1
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Convert values to the scale of training."""

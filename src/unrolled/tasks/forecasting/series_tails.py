@@ -18,8 +18,7 @@ FIELDS = ("values", "past", "known")
 
 def tails_of(series: Sequence[Series], plan: ForecastPlan) -> dict[Any, Series]:
     """Return as much of the end of each series as later forecasts need, by name."""
-    keep = plan.lookback + plan.context_length
-    return {one.name: replace(one.cut(max(0, len(one) - keep)), unread=0) for one in series if len(one)}
+    return {one.name: replace(one.cut(max(0, len(one) - plan.kept)), unread=0) for one in series if len(one)}
 
 
 def tails_to_tensors(tails: Mapping[Any, Series]) -> tuple[list[Any], dict[str, Tensor]]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unrolled.baselines.forecasting import effects_of
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
 from unrolled.tasks.forecasting.plan import ANCHORS, RIVALS, ForecastPlan, find_seasons
@@ -21,6 +22,7 @@ from unrolled.tasks.series.series import Series
 LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot dominate the network
 MIN_RESIDUALS = 10
 LONG = 4  # seasons; a shorter series is also learnt from within its first season
+MOST_NUMBERS = 8_000_000  # of covariates that linear effects are learnt from
 SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure scales
 
 
@@ -61,6 +63,7 @@ def make_plan(
     plan.common_scale = float(np.median(list(plan.scales.values()))) if plan.scales else 1.0
 
     steps = SeriesSteps(panel, plan, series)
+    plan.effects = steps.learnt_effects(rows)
     spread = steps.features[torch.from_numpy(steps.rows())].double().square().mean(0).sqrt()
     plan.step_scales = torch.where(spread > 1e-6, spread, 1.0).tolist()
     ahead, _, residuals = steps.look_ahead(rows)
@@ -100,7 +103,7 @@ def measured_scale(panel: Panel, plan: ForecastPlan, series: Series) -> float:
     """Return the scale of a series that training never saw, from its own history; the common one if that is short."""
     steps = SeriesSteps(panel, plan, [series], scales=[1.0])
     rows = steps.origins()
-    errors = (steps.ahead_values(rows) - steps.anchor(steps.candidates(rows))).abs()
+    errors = (steps.ahead_values(rows) - steps.anchor(rows, steps.candidates(rows))).abs()
     if int((~errors.isnan()).sum()) < MIN_RESIDUALS:
         return plan.common_scale
     scale = float(_mean(errors))
@@ -160,6 +163,7 @@ class SeriesSteps:
             np.isnan(values).astype(np.float64),
         ]
         known, past, static = _covariates(panel, series, horizon)
+        self.num_given = series[0].known.shape[1] if series else 0  # of the known features, the first; then the clock's
         own = np.nan_to_num(np.stack(columns, 1))
         if plan.step_scales:
             own = np.clip(own / np.array(plan.step_scales), -LARGEST, LARGEST)
@@ -227,16 +231,42 @@ class SeriesSteps:
             found = torch.where((earlier >= first) & ~exact.isnan(), exact, found)
         return found
 
-    def anchor(self, candidates: Tensor) -> Tensor:
-        """Return the naive forecast to correct, (N, horizon); the last value where no season lies before it."""
+    def anchor(self, rows: Tensor | np.ndarray, candidates: Tensor) -> Tensor:
+        """Return the naive forecast to correct, (N, horizon); the last value where no season lies before it.
+
+        The linear effects of the given covariates, at the step ahead and at the step that the forecast copies, belong
+        to it: a few holidays among a thousand days are too few updates for a network to learn them from.
+        """
         anchor = candidates[..., ANCHORS.index(self.plan.anchor)]
-        return torch.where(anchor.isnan(), candidates[..., 0], anchor)
+        anchor = torch.where(anchor.isnan(), candidates[..., 0], anchor)
+        if not self.plan.effects:
+            return anchor
+        return anchor + self._given(rows).double() @ torch.tensor(self.plan.effects, dtype=torch.float64)
+
+    def _given(self, rows: Tensor | np.ndarray) -> Tensor:
+        """Return the given covariates of each step ahead, and of the step copied by the naive forecast, (N, H, 2 G)."""
+        rows = torch.as_tensor(rows)
+        given = self.known[:, : self.num_given]
+        season, ahead = self.season[rows][:, None], torch.arange(1, self.plan.horizon + 1)
+        source = rows[:, None] + (ahead - season * ((ahead + season - 1) // season)) * ("season" in self.plan.anchor)
+        copied = given[torch.maximum(source, self.first[rows][:, None])]
+        return torch.cat([given[self._ahead(rows)], copied * (self.plan.anchor != "mean")], 2)
+
+    def learnt_effects(self, rows: np.ndarray) -> list[float]:
+        """Return the linear effects of the given covariates on the errors of the naive forecast, (2 G,)."""
+        if not self.num_given:
+            return []
+        kept = rows[:: max(1, len(rows) * self.plan.horizon * 2 * self.num_given // MOST_NUMBERS)]
+        design = self._given(kept).flatten(0, 1).double().numpy()
+        errors = self.look_ahead(kept)[2].flatten().double().numpy()
+        known = np.isfinite(errors)
+        return effects_of(design[known], errors[known]).tolist() if known.any() else []
 
     def look_ahead(self, rows: Tensor | np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Return features of the steps ahead (N, horizon, A), the anchor (N, horizon) and the target (N, horizon)."""
         rows = torch.as_tensor(rows)
         candidates = self.candidates(rows)
-        anchor = self.anchor(candidates)
+        anchor = self.anchor(rows, candidates)
         others = [i for i in range(candidates.shape[2]) if i != ANCHORS.index(self.plan.anchor)]
         rivals = (candidates[..., others] - anchor[..., None]).nan_to_num()
         if self.plan.ahead_scales:
@@ -264,22 +294,30 @@ class SeriesSteps:
 
     def prices(self, rows: np.ndarray, answers: Tensor) -> np.ndarray:
         """Convert answers (N, horizon[, Q]) from the network's unit to the unit of the data."""
-        anchor = self.anchor(self.candidates(rows))
+        anchor = self.anchor(rows, self.candidates(rows))
         scale = self.scales[self.owner[torch.as_tensor(rows)]][:, None]
         if answers.ndim == 3:
             anchor, scale = anchor[..., None], scale[..., None]
         return self.plan.restore(((answers.double() + anchor) * scale).numpy())
 
 
+def known_of(panel: Panel, series: Series, horizon: int) -> np.ndarray:
+    """Return what is known in advance of each step and of `horizon` steps after the last, (T + horizon, K).
+
+    Covariates that are not given for a step ahead repeat the last.
+    """
+    phases = panel.phases_of(series, horizon)  # (T + horizon, C)
+    given = np.concatenate([series.known, series.future[:horizon]])
+    missing = len(series) + horizon - len(given)
+    last = given[-1:] if len(given) else np.zeros((1, series.known.shape[1]), dtype=np.float32)
+    return np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), phases], 1)
+
+
 def _covariates(panel: Panel, series: Sequence[Series], horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return known (R, K), past (R, P) and static (B, S) covariates; rows after the end repeat the last if unknown."""
     known, past, static = [], [], []
     for one in series:
-        phases = panel.phases_of(one, horizon)  # (T + horizon, C)
-        given = np.concatenate([one.known, one.future[:horizon]])
-        missing = len(one) + horizon - len(given)
-        last = given[-1:] if len(given) else np.zeros((1, one.known.shape[1]), dtype=np.float32)
-        known.append(np.concatenate([np.concatenate([given, np.repeat(last, missing, 0)]), phases], 1))
+        known.append(known_of(panel, one, horizon))
         past.append(np.concatenate([one.past, np.zeros((horizon, one.past.shape[1]), dtype=np.float32)]))
         static.append(one.static)
     if not series:

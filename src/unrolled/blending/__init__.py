@@ -1,0 +1,1 @@
+"""Blending: the network and the baselines answer together, with weights chosen on held-out predictions."""
