@@ -1,7 +1,7 @@
 """The choice between a pool and its best single member, by a cross-fitted gain."""
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Pool(Protocol):
         rows: number of rows, N.
     """
 
-    kind: Kind
+    kind: ClassVar[Kind]
 
     @property
     def size(self) -> int: ...

@@ -14,7 +14,7 @@ from unrolled.tasks.shared.given_examples import sessions_of
 class ReadsRecords(Described):
     """A task that reads the columns of records and answers with labels."""
 
-    answer = "label"
+    answers_with = "label"
     abilities = ("predict", "probabilities", "confusion", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -30,14 +30,14 @@ class ReadsRecords(Described):
 class ReadsSteps(ReadsRecords):
     """A task that reads the columns of records and answers with one label per step."""
 
-    answer = "labels"
+    answers_with = "labels"
     abilities = ("predict", "probabilities", "unfold")
 
 
 class ReadsTexts(Described):
     """A task that reads texts, and columns that start them, and continues them."""
 
-    answer = "token"
+    answers_with = "token"
     abilities = ("predict", "generate", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -59,7 +59,7 @@ class ReadsTexts(Described):
 class ReadsFrames(Described):
     """A task that reads vectors and answers with the next one."""
 
-    answer = "frames"
+    answers_with = "frames"
     abilities = ("predict", "continue", "unfold")
 
     def _abilities(self: Any) -> tuple[Ability, ...]:
@@ -81,7 +81,7 @@ class ReadsFrames(Described):
 class ReadsSources(Described):
     """A task that reads one column and writes a text."""
 
-    answer = "text"
+    answers_with = "text"
     abilities = ("predict", "search", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -98,7 +98,7 @@ class ReadsSources(Described):
 class ReadsEvents(Described):
     """A task that reads the events of users and answers with items."""
 
-    answer = "items"
+    answers_with = "items"
     abilities = ("predict", "rank", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
@@ -146,7 +146,7 @@ class ReadsVisits(ReadsEvents):
 class ReadsSeries(Described):
     """A task that reads series in long format, and forecasts them."""
 
-    answer = "forecast"
+    answers_with = "forecast"
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
         panel = self.panel_
@@ -172,7 +172,7 @@ class ReadsSeries(Described):
 class ReadsWatched(Described):
     """A task that reads series in long format, and monitors them."""
 
-    answer = "scores"
+    answers_with = "scores"
     abilities = ("predict", "detect", "unfold")
 
     def _input_codecs(self: Any) -> Sequence[Codec]:
