@@ -46,7 +46,7 @@ OF_EVENTS = ("missing values", "gaps filled", "unseen series", "rows left out", 
 
 
 class UnrolledWarning(UserWarning):
-    """A warning that unrolled gives on purpose: much of what a model was asked is unknown to it."""
+    """A warning that unrolled gives on purpose: much is unknown to a model, or a part of it is left out."""
 
 
 @dataclass

@@ -81,7 +81,17 @@ class Linear:
 
     def predict(self, features: Any) -> np.ndarray:
         """Return the probabilities, (M, K)."""
-        return softmax(np.asarray(features @ self.weights) + self.bias)
+        return softmax(np.asarray(features @ self.weights.astype(np.float64)) + self.bias)
+
+    def predict_one(self, values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return the probabilities for one row of features, (K,).
+
+        Args:
+            values: features, (D,), or only those that are not 0.
+            rows: the row of weights of each; None = all in order.
+        """
+        weights = self.weights if rows is None else self.weights[rows]
+        return softmax((values @ weights.astype(np.float64) + self.bias)[None])[0]
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

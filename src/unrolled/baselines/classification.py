@@ -7,14 +7,18 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from unrolled.baselines.base import Baseline, Linear, partly, sample, softmax
-from unrolled.baselines.values import Example, series, size_of, texts, tokens
+from unrolled.baselines.base import Linear, partly, sample, softmax
+from unrolled.baselines.number_steps import MeanSteps, NumberSteps, SummarySteps, WindowSteps, fitted, summary
+from unrolled.baselines.steps import BothSteps, ClassBaseline, Columns, NoSteps, Steps
+from unrolled.baselines.text_steps import LONGEST, Counts, NGramSteps, StartSteps, WordSteps, marked_text
+from unrolled.baselines.values import Example, series, size_of, tokens
 from unrolled.metrics.scores import IGNORED
 
 MAX_ROWS = 50_000  # sequences that a linear baseline is fitted on, so that its time is bounded
 MAX_FEATURES = 50_000
 LONGEST_WINDOW = 50
 LONGEST_TEXT = 1000  # positions of the positional model
+SCALE = 5.0  # length of a row of n-grams: one of unit length would need weights that the penalty suppresses
 
 
 def _labelled(inputs: Sequence[Example], targets: Sequence[int]) -> tuple[list[Example], list[int]]:
@@ -23,7 +27,7 @@ def _labelled(inputs: Sequence[Example], targets: Sequence[int]) -> tuple[list[E
     return [inputs[row] for row in rows], [targets[row] for row in rows]
 
 
-class Majority(Baseline):
+class Majority(ClassBaseline):
     """The frequency of each class in the training data, for every input."""
 
     key = "majority"
@@ -41,6 +45,12 @@ class Majority(Baseline):
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
         return np.tile(self.shares_, (len(inputs), 1))
 
+    def steps(self, columns: Columns) -> Steps:
+        return NoSteps()
+
+    def shares(self, features: None) -> np.ndarray:
+        return self.shares_
+
     def state(self) -> dict[str, Any]:
         return {"size": self.size, "shares": self.shares_}
 
@@ -51,7 +61,7 @@ class Majority(Baseline):
         return baseline
 
 
-class LinearBaseline(Baseline):
+class LinearBaseline(ClassBaseline):
     """Features and logistic regression; a subclass defines the features.
 
     Args:
@@ -76,11 +86,19 @@ class LinearBaseline(Baseline):
         self.name = partly(type(self).name, len(rows), len(inputs), "sequences")
         kept = [inputs[row] for row in rows]
         self._learn(kept)
-        self.linear_ = Linear.fit(self._features(kept), [targets[row] for row in rows], self.size, self.balanced)
+        features = self._features(kept).astype(np.float32)  # enough for fitting, and quicker
+        self.linear_ = Linear.fit(features, [targets[row] for row in rows], self.size, self.balanced)
         return self
 
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
         return self.linear_.predict(self._features(inputs)) if len(inputs) else np.zeros((0, self.size))
+
+    def shares(self, features: Any) -> np.ndarray:
+        return self.linear_.predict_one(*self._values(features))
+
+    def _values(self, features: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the values of one record's features, and the rows of their weights; None = all in order."""
+        raise NotImplementedError
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         raise NotImplementedError
@@ -128,6 +146,12 @@ class BagOfWords(LinearBaseline):
     def _features(self, inputs: Sequence[Example]) -> Any:
         return _bags(inputs, self.vocabulary_)
 
+    def steps(self, columns: Columns) -> Steps:
+        return WordSteps(columns, self.vocabulary_)
+
+    def _values(self, features: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return np.log1p(features.times), features.places
+
 
 def _vocabulary(inputs: Sequence[Example]) -> list[str]:
     """Return the most frequent words, at least one."""
@@ -141,7 +165,7 @@ def _bags(inputs: Sequence[Example], vocabulary: list[str]) -> Any:
 
 
 def _counter(**options: Any) -> Any:
-    return CountVectorizer(**{"analyzer": tokens, "dtype": np.float32, **options})
+    return CountVectorizer(**{"analyzer": tokens, "dtype": np.float64, **options})
 
 
 class CharacterNGrams(LinearBaseline):
@@ -156,27 +180,28 @@ class CharacterNGrams(LinearBaseline):
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         counter = self._counter(max_features=MAX_FEATURES)
-        counter.fit([*map(_text, inputs), " "])
+        counter.fit([*map(marked_text, inputs), " "])
         self.vocabulary_ = counter.get_feature_names_out().tolist()
         self.idf_ = counter.idf_
 
     def _features(self, inputs: Sequence[Example]) -> Any:
         counter = self._counter(vocabulary=self.vocabulary_)
         counter.idf_ = np.asarray(self.idf_)
-        # features of a fixed larger scale: rows of unit length would need weights that the penalty suppresses
-        return counter.transform(map(_text, inputs)) * 5.0
+        return counter.transform(map(marked_text, inputs)) * SCALE
+
+    def steps(self, columns: Columns) -> Steps:
+        return NGramSteps(columns, self.vocabulary_)
+
+    def _values(self, features: Counts) -> tuple[np.ndarray, np.ndarray]:
+        found = (1 + np.log(features.times)) * np.asarray(self.idf_)[features.places]
+        return found * (SCALE / max(float(np.sqrt(found @ found)), 1e-300)), features.places
 
     def _counter(self, **options: Any) -> Any:
-        fixed = {"analyzer": "char", "ngram_range": (1, 4), "lowercase": False, "sublinear_tf": True}
-        return TfidfVectorizer(**{**fixed, "dtype": np.float32, **options})
+        fixed = {"analyzer": "char", "ngram_range": (1, LONGEST), "lowercase": False, "sublinear_tf": True}
+        return TfidfVectorizer(**{**fixed, **options})
 
 
-def _text(example: Example) -> str:
-    """Return all texts of a record, each with marked ends, so that beginnings and endings are features."""
-    return " ".join(f"^{value}$" for _, value in texts(example)) or " "
-
-
-class PositionalNaiveBayes(Baseline):
+class PositionalNaiveBayes(ClassBaseline):
     """The character at each position, as if positions were independent; for texts of one length, such as DNA.
 
     Positions after the first 1000 are ignored.
@@ -190,7 +215,7 @@ class PositionalNaiveBayes(Baseline):
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[int]) -> Self:
         inputs, targets = _labelled(inputs, targets)
-        rows = [_codes(example) for example in inputs]
+        rows = [_codes(marked_text(example)) for example in inputs]
         self.alphabet_ = np.unique(np.concatenate(rows))
         counts = np.ones((max(map(len, rows)), len(self.alphabet_), self.size))
         for row, target in zip(rows, targets, strict=True):
@@ -201,13 +226,16 @@ class PositionalNaiveBayes(Baseline):
         return self
 
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
-        scores = np.tile(self.prior_, (len(inputs), 1))
-        for number, example in enumerate(inputs):
-            row = _codes(example)[: len(self.logs_)]
-            place = np.minimum(np.searchsorted(self.alphabet_, row), len(self.alphabet_) - 1)
-            known = self.alphabet_[place] == row
-            scores[number] += self.logs_[np.flatnonzero(known), place[known]].sum(0)
-        return softmax(scores) if len(inputs) else scores
+        return np.array([self.shares(marked_text(example)) for example in inputs]).reshape(len(inputs), self.size)
+
+    def steps(self, columns: Columns) -> Steps:
+        return StartSteps(columns, LONGEST_TEXT)
+
+    def shares(self, features: str) -> np.ndarray:
+        row = _codes(features)[: len(self.logs_)]
+        place = np.minimum(np.searchsorted(self.alphabet_, row), len(self.alphabet_) - 1)
+        known = self.alphabet_[place] == row
+        return softmax(self.prior_[None] + self.logs_[np.flatnonzero(known), place[known]].sum(0))[0]
 
     def state(self) -> dict[str, Any]:
         return {"size": self.size, "alphabet": self.alphabet_, "logs": self.logs_, "prior": self.prior_}
@@ -220,9 +248,9 @@ class PositionalNaiveBayes(Baseline):
         return baseline
 
 
-def _codes(example: Example) -> np.ndarray:
-    """Return the code points of a record's texts, at most LONGEST_TEXT."""
-    return np.array([ord(character) for character in _text(example)[:LONGEST_TEXT]], dtype=np.int64)
+def _codes(text: str) -> np.ndarray:
+    """Return the code points of a text, at most LONGEST_TEXT."""
+    return np.array([ord(character) for character in text[:LONGEST_TEXT]], dtype=np.int64)
 
 
 class _SeriesBaseline(LinearBaseline):
@@ -233,6 +261,13 @@ class _SeriesBaseline(LinearBaseline):
     features = ("mean",)
     window_: int
     channels_: int
+    stepping: ClassVar[type[NumberSteps]]
+
+    def steps(self, columns: Columns) -> Steps:
+        return self.stepping(columns, self.channels_, self._row)
+
+    def _values(self, features: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._standardised(features), None
 
     def _learn(self, inputs: Sequence[Example]) -> None:
         arrays = [series(example) for example in inputs]
@@ -246,19 +281,16 @@ class _SeriesBaseline(LinearBaseline):
         self.scale_ = np.where(spread > 0, spread, 1.0)
 
     def _features(self, inputs: Sequence[Example]) -> np.ndarray:
-        rows = self._rows([series(example) for example in inputs])
-        return np.nan_to_num((rows - self.mean_) / self.scale_).clip(-1e6, 1e6).astype(np.float32)
+        return self._standardised(self._rows([series(example) for example in inputs]))
+
+    def _standardised(self, rows: np.ndarray) -> np.ndarray:
+        return np.nan_to_num((rows - self.mean_) / self.scale_).clip(-1e6, 1e6)
 
     def _rows(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([self._row(_channels(array, self.channels_)) for array in arrays]).reshape(len(arrays), -1)
+        return np.array([self._row(fitted(array, self.channels_)) for array in arrays]).reshape(len(arrays), -1)
 
     def _row(self, array: np.ndarray) -> np.ndarray:
         raise NotImplementedError
-
-
-def _channels(array: np.ndarray, count: int) -> np.ndarray:
-    """Return exactly `count` channels: more are cut, fewer are filled with NaN."""
-    return np.pad(array, ((0, 0), (0, max(0, count - array.shape[1]))), constant_values=np.nan)[:, :count]
 
 
 class FixedWindow(_SeriesBaseline):
@@ -266,6 +298,9 @@ class FixedWindow(_SeriesBaseline):
 
     key = "fixed_window"
     name = "fixed window + logistic regression"
+
+    def steps(self, columns: Columns) -> Steps:
+        return WindowSteps(columns, self.channels_, self._row, self.window_)
 
     def _row(self, array: np.ndarray) -> np.ndarray:
         last = array[-self.window_ :]
@@ -277,22 +312,14 @@ class SummaryStatistics(_SeriesBaseline):
 
     key = "summary_statistics"
     name = "summary statistics + logistic regression"
+    stepping = SummarySteps
 
     def _row(self, array: np.ndarray) -> np.ndarray:
         if len(array) > 1 and not np.isnan(array).any():
-            rows = _summary(array).T
+            rows = summary(array).T
         else:
-            rows = [_summary(column[~np.isnan(column)][:, None])[:, 0] for column in array.T]
+            rows = [summary(column[~np.isnan(column)][:, None])[:, 0] for column in array.T]
         return np.array([*np.ravel(rows), len(array)])
-
-
-def _summary(array: np.ndarray) -> np.ndarray:
-    """Return seven numbers about each column, (7, F); NaN for a column without values."""
-    if not len(array):
-        return np.full((7, array.shape[1]), np.nan)
-    jumps = np.abs(np.diff(array, axis=0)).mean(0) if len(array) > 1 else np.zeros(array.shape[1])
-    ends = array[0], array[-1]
-    return np.stack([array.mean(0), array.std(0), array.min(0), array.max(0), *ends, jumps])
 
 
 class MeanSpectrum(_SeriesBaseline):
@@ -300,6 +327,7 @@ class MeanSpectrum(_SeriesBaseline):
 
     key = "mean_spectrum"
     name = "mean spectrum + logistic regression"
+    stepping = MeanSteps
 
     def _row(self, array: np.ndarray) -> np.ndarray:
         return array.mean(0) if len(array) else np.full(array.shape[1], np.nan)
@@ -320,3 +348,12 @@ class EveryColumn(SummaryStatistics):
 
     def _features(self, inputs: Sequence[Example]) -> Any:
         return hstack([_bags(inputs, self.vocabulary_), csr_matrix(super()._features(inputs))], format="csr")
+
+    def steps(self, columns: Columns) -> Steps:
+        return BothSteps(WordSteps(columns, self.vocabulary_), super().steps(columns))
+
+    def _values(self, features: tuple[Counts, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        words, numbers = features
+        size = len(self.vocabulary_)
+        places = np.concatenate([words.places, np.arange(size, size + len(self.mean_))])
+        return np.concatenate([np.log1p(words.times), self._standardised(numbers)]), places

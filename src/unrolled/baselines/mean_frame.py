@@ -1,11 +1,14 @@
 """The baseline of films: the average picture of their frames, without their order."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from unrolled.baselines.classification import LinearBaseline
+from unrolled.baselines.steps import Columns, Steps
 from unrolled.baselines.values import Example, films
+from unrolled.state_forms import Array, FixedParts, Whole
 
 SIDE = 16  # pixels per side of a shrunk frame
 
@@ -30,12 +33,58 @@ class MeanFrame(LinearBaseline):
         self.scale_ = np.where(spread > 0, spread, 1.0)
 
     def _features(self, inputs: Sequence[Example]) -> np.ndarray:
-        return np.nan_to_num((_rows(inputs) - self.mean_) / self.scale_).astype(np.float32)
+        return self._standardised(_rows(inputs))
+
+    def _standardised(self, rows: np.ndarray) -> np.ndarray:
+        return np.nan_to_num((rows - self.mean_) / self.scale_)
+
+    def steps(self, columns: Columns) -> Steps:
+        return FrameSteps(columns, len(self.mean_))
+
+    def _values(self, features: np.ndarray) -> tuple[np.ndarray, None]:
+        return self._standardised(features), None
+
+
+class FrameSteps(Steps):
+    """The number of frames of every growing film, and their mean as `_mean_frame` shrinks it.
+
+    Args:
+        columns: of the records.
+        size: maximum numbers of a mean frame.
+    """
+
+    def __init__(self, columns: Columns, size: int) -> None:
+        self._columns = columns
+        self.initial = tuple((0, np.zeros(0)) for _ in columns.lists)
+        self.form = FixedParts(*(FixedParts(Whole(), Array(["float64"], (None,), most=size)) for _ in columns.lists))
+
+    def step(self, piece: Example, state: Any) -> Any:
+        return tuple(self._add(films({name: piece[name]}), *one) for name, one in self._pairs(state))
+
+    def _pairs(self, state: Any) -> Any:
+        return zip(self._columns.lists, state, strict=True)
+
+    def _add(self, added: list[np.ndarray], count: int, mean: np.ndarray) -> tuple[int, np.ndarray]:
+        if not added or not len(added[0]):
+            return count, mean
+        (film,) = added
+        total = count + len(film)
+        new = _mean_frame(film).ravel()
+        return total, new if not count else mean + (new - mean) * (len(film) / total)
+
+    def read(self, piece: Example, state: Any) -> np.ndarray:
+        known = {name: mean for name, (count, mean) in self._pairs(state) if count}
+        parts = [known[name] if name in known else _row({name: piece[name]}) for name in self._columns.names]
+        return np.concatenate(parts)
 
 
 def _rows(inputs: Sequence[Example]) -> np.ndarray:
     """Return the mean frames of every record in one row, NaN without a frame: (M, D)."""
-    return np.stack([np.concatenate([_mean_frame(film).ravel() for film in films(example)]) for example in inputs])
+    return np.stack([_row(example) for example in inputs])
+
+
+def _row(example: Example) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *(_mean_frame(film).ravel() for film in films(example))])
 
 
 def _mean_frame(film: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from unrolled.baselines.base import Baseline
 from unrolled.baselines.classification import (
     BagOfWords,
     CharacterNGrams,
@@ -16,9 +15,10 @@ from unrolled.baselines.classification import (
     SummaryStatistics,
 )
 from unrolled.baselines.mean_frame import MeanFrame
+from unrolled.baselines.steps import ClassBaseline, Columns, Steps
 from unrolled.baselines.values import Example
 
-KINDS: dict[str, type[Baseline]] = {
+KINDS: dict[str, type[ClassBaseline]] = {
     kind.key: kind
     for kind in (
         Majority,
@@ -33,7 +33,7 @@ KINDS: dict[str, type[Baseline]] = {
 }
 
 
-class PerLabel(Baseline):
+class PerLabel(ClassBaseline):
     """The probabilities (B, V) that each sequence has each label.
 
     Args:
@@ -45,7 +45,7 @@ class PerLabel(Baseline):
 
     def __init__(self, kind: type[Any], size: int) -> None:
         self.kind = kind
-        self.parts: list[Baseline] = [kind(2) for _ in range(size)]
+        self.parts: list[ClassBaseline] = [kind(2) for _ in range(size)]
         self.name = "label frequency" if kind is Majority else f"{kind.name}, a label at a time"
 
     def fit(self, inputs: Sequence[Example], targets: Sequence[Sequence[float]]) -> Self:
@@ -56,6 +56,13 @@ class PerLabel(Baseline):
 
     def predict(self, inputs: Sequence[Example]) -> np.ndarray:
         return np.stack([part.predict(inputs)[:, 1] for part in self.parts], axis=1)
+
+    def steps(self, columns: Columns) -> Steps:
+        """Return the steps of one label: all were fitted on the same records, and have the same features."""
+        return self.parts[0].steps(columns)
+
+    def shares(self, features: Any) -> np.ndarray:
+        return np.array([part.shares(features)[1] for part in self.parts])
 
     def state(self) -> dict[str, Any]:
         learnt = {

@@ -1,11 +1,12 @@
 """Blend: which models answer together, with which weights, and on what evidence."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+NETWORK = "network"  # key of the network among the members
 Kind = Literal["log", "quantile", "rank", "score"]
 
 
@@ -42,7 +43,8 @@ class Blend:
 
     def __post_init__(self) -> None:
         rows = [len(row) == len(self.members) and all(np.isfinite(w) and w >= 0 for w in row) for row in self.weights]
-        if not rows or not all(rows) or self.best not in self.members:
+        distinct = len(set(self.members)) == len(self.members) and self.best in self.members
+        if not rows or not all(rows) or not distinct:
             raise ValueError("a blend has one weight that is not negative per member")
 
     def array(self) -> np.ndarray:
@@ -59,12 +61,27 @@ class Blend:
         found = [member for member in self.members if self.weight_of(member) > 0]
         return tuple(sorted(found, key=lambda member: -self.weight_of(member)))
 
+    def with_weights(self, weights: np.ndarray) -> "Blend":
+        """Return the blend with other weights, (blocks, M)."""
+        return replace(self, weights=tuple(tuple(map(float, row)) for row in weights))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self) | {"members": list(self.members), "weights": [list(row) for row in self.weights]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Blend":
-        """Restore what `to_json` returned; ValueError for weights that do not fit the members."""
+    def from_json(cls, data: Mapping[str, Any], known: Collection[str] | None = None) -> "Blend":
+        """Restore what `to_json` returned.
+
+        Args:
+            data: plain values.
+            known: keys of the models that there are; None = any.
+
+        Raises:
+            ValueError: weights that do not fit the members, or a member that is not known.
+        """
+        for member in data["members"]:
+            if known is not None and member not in known:
+                raise ValueError(f"a member of the blend is {member!r}, and the model has {', '.join(known)}")
         rows = tuple(tuple(float(weight) for weight in row) for row in data["weights"])
         return cls(**{**data, "members": tuple(data["members"]), "weights": rows})

@@ -28,6 +28,24 @@ def log_pool(shares: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.exp(scores - _total(scores)[:, None])
 
 
+def pulls(shares: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return how far each member pulls one answer from the second best class of the pool to the best, in nats, (M,).
+
+    Their sum is the logarithm of how much likelier the pool takes the best class than the second best.
+
+    Args:
+        shares: probabilities of each member for one row, (M, K).
+        weights: weight of each member, (M,) or (1, M).
+
+    Example:
+        >>> pulls(np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([1.0, 0.5])).round(3).tolist()
+        [1.386, -0.203]
+    """
+    best, second = np.argsort(-log_pool(shares[:, None], weights)[0], kind="stable")[:2]
+    logs = logs_of(shares)
+    return np.ravel(weights) * (logs[:, best] - logs[:, second])
+
+
 def logs_of(shares: np.ndarray) -> np.ndarray:
     """Return the logarithms of probabilities, each at least LEAST."""
     return np.log(np.maximum(np.asarray(shares, dtype=np.float64), LEAST))

@@ -196,6 +196,19 @@ def holder_of(codec: Codec) -> Holder:
     )
 
 
+def text_as_read(codec: Codec, value: Any) -> Any:
+    """Return a text as the pieces of a stream give it: in lower case where the codec reads it so; None is empty.
+
+    Args:
+        codec: a fitted codec with one value per step.
+        value: of its column; a list is returned unchanged.
+    """
+    if isinstance(holder_of(codec), HeldSteps):
+        return value
+    text = value or ""
+    return text.lower() if isinstance(holder_of(codec), SmallText) else text
+
+
 def value_columns(codec: Codec) -> list[str]:
     """Return the columns of a codec that hold its sequence, without one that names the record's group."""
     group = codec.group if isinstance(codec, Numbers) else None

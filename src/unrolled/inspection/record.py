@@ -32,6 +32,27 @@ class Mistake:
     given: str
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one part of a blend says of one record.
+
+    Args:
+        name: of the part, as in the table of scores.
+        weight: its weight in the blend.
+        answer: the class that it takes for the likeliest.
+        probability: its probability for the blend's answer.
+        pull: nats by which it moves the blend from its second best answer to its best; the pulls add up.
+        decided: whether its pull is the largest.
+    """
+
+    name: str
+    weight: float
+    answer: str
+    probability: float
+    pull: float
+    decided: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Inspection:
     """The result of `task.inspect(data)`.
@@ -50,6 +71,7 @@ class Inspection:
         before: input of each step of a decoder, the true piece before it; empty without a decoder.
         workings: with a decoder, records with the generated answer and its attention; the chosen one first, the
             others chosen at random.
+        parts: what each part of a blend says of the chosen sequence, the one that decided first; empty without a blend.
     """
 
     scores: Scores
@@ -63,6 +85,7 @@ class Inspection:
     confusion: Confusion | None = None
     before: tuple[str, ...] = ()
     workings: tuple[Working, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def labels_of(self, layer: LayerStates) -> tuple[str, ...]:
         """Return the input of each step of a layer as text; empty where it has no name."""
@@ -82,4 +105,5 @@ class Inspection:
             "confusion": None if self.confusion is None else self.confusion.to_json(),
             "before": list(self.before),
             "workings": [one.to_json() for one in self.workings],
+            "parts": [asdict(one) for one in self.parts],
         }

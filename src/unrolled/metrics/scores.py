@@ -6,7 +6,7 @@ nothing to score, a metric is NaN. Each score's docstring names the program or t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from unrolled.reading_report import lines_of
 WIDTH = 80  # characters of a line of the table
 IGNORED = -100  # a label that is not scored
 UNSEEN = -1  # a true label that training never saw
+NETWORK = "network alone"  # its row, where the model is a blend
 
 Metrics = dict[str, float]
 
@@ -34,6 +35,8 @@ class Scores:
         higher_is_better: whether a higher value of it is better.
         notes: details needed to reproduce the scores, such as a library's signature; shown below the table.
         report: what the scored data held that the model does not know, see `unrolled.reading_report`; shown as well.
+        network: metrics of the network alone, where the model is a blend of it and the baselines; else None.
+        weights: the weight of each part of a blend, by its name in the table.
 
     Example:
         >>> scores = Scores(10, "sequences", {"accuracy": 0.9}, {"majority": {"accuracy": 0.6}}, "accuracy", True)
@@ -49,6 +52,8 @@ class Scores:
     higher_is_better: bool
     notes: tuple[str, ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    network: Metrics | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def best_baseline(self) -> str | None:
@@ -97,8 +102,9 @@ class Scores:
 
     def _table(self) -> list[str]:
         """Return the lines of the table; metrics that do not fit beside the others follow in a table below."""
-        rows = {"this model": self.model, **self.baselines}
-        metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
+        rows = self.rows()
+        metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values if metric != "weight"))
+        metrics += ["weight"] * bool(self.weights)
         first = max(map(len, rows))
         lines: list[str] = []
         for part in _side_by_side({metric: 2 + max(len(metric), 8) for metric in metrics}, WIDTH - first):
@@ -109,10 +115,28 @@ class Scores:
                 lines.append(f"{name:<{first}}" + "".join(cells))
         return lines
 
+    def rows(self) -> dict[str, Metrics]:
+        """Return the rows of the table by name: the model, the network of a blend, the baselines; parts with "weight".
+
+        Example:
+            >>> scores = Scores(10, "sequences", {"accuracy": 0.9}, {NETWORK: {"accuracy": 0.6}}, "accuracy", True)
+            >>> scores.as_blend({NETWORK: 0.5}).rows()
+            {'this model, a blend': {'accuracy': 0.9}, 'network alone': {'accuracy': 0.6, 'weight': 0.5}}
+        """
+        parts = ({} if self.network is None else {NETWORK: self.network}) | self.baselines
+        weighed = {name: {"weight": weight} for name, weight in self.weights.items()}
+        title = "this model, a blend" if self.weights else "this model"
+        return {title: self.model, **{name: values | weighed.get(name, {}) for name, values in parts.items()}}
+
     @property
     def summary(self) -> str:
         """The number of scored answers, and the comparison of the model with its baselines."""
         return f"{self.n:,} {self.unit} scored. {self.verdict}"
+
+    def as_blend(self, weights: Mapping[str, float]) -> "Scores":
+        """Return these scores with the baseline named NETWORK as the network alone, and the weights of the parts."""
+        rivals = {name: values for name, values in self.baselines.items() if name != NETWORK}
+        return replace(self, baselines=rivals, network=self.baselines[NETWORK], weights=dict(weights))
 
     def to_json(self) -> dict[str, Any]:
         """Convert the scores to plain values; NaN becomes None."""
@@ -121,6 +145,8 @@ class Scores:
         record["baselines"] = {name: _no_nan(values) for name, values in self.baselines.items()}
         record["notes"] = list(self.notes)
         record["report"] = dict(self.report)
+        record["network"] = None if self.network is None else _no_nan(self.network)
+        record["weights"] = dict(self.weights)
         return record
 
     @classmethod
@@ -130,6 +156,8 @@ class Scores:
         record["model"] = _known(record["model"])
         record["baselines"] = {name: _known(values) for name, values in record["baselines"].items()}
         record["notes"] = tuple(record.get("notes", ()))  # older records have none
+        network = record.get("network")
+        record["network"] = None if network is None else _known(network)
         return cls(**record)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from unrolled.inspection.names import called
-from unrolled.inspection.record import Inspection
+from unrolled.inspection.record import Inspection, Part
 from unrolled.inspection.records import GradientFlow, LayerFlow
 from unrolled.inspection.saliency import Saliency
 from unrolled.metrics.confusion import MOST_CLASSES, Confusion
@@ -37,6 +37,8 @@ def sections_of(found: Inspection, history: History | None) -> list[Section]:
         parts.append(Section("Training", pictures=(curves,)))
     if found.confusion is not None and len(found.confusion.classes) <= MOST_CLASSES:
         parts.append(_confusion(found.confusion))
+    if found.parts:
+        parts.append(_parts(found.parts))
     if found.mistakes:
         parts.append(_mistakes(found))
     if found.workings:
@@ -83,11 +85,8 @@ def lead_of(found: Inspection) -> str:
 
 
 def _scores(found: Inspection) -> Section:
-    table = found.scores.to_json()
-    names = list(table["model"])
-    rows = [("this model", *map(_number, table["model"].values()))]
-    for name, scores in table["baselines"].items():
-        rows.append((name, *(_number(scores.get(metric)) for metric in names)))
+    names = [*found.scores.model, *["weight"] * bool(found.scores.weights)]
+    rows = [(name, *(_number(values.get(metric)) for metric in names)) for name, values in found.scores.rows().items()]
     text = (found.scores.summary, *found.scores.notes, *lines_of(found.scores.report))
     recall = PagePicture(
         "recall", "How often the true item is among the first k recommendations", partial(draw_recall, found.scores)
@@ -146,6 +145,15 @@ def _confusion(confusion: Confusion) -> Section:
     return Section("Confusion matrix", (text,), pictures=(picture,))
 
 
+def _parts(parts: Sequence[Part]) -> Section:
+    rows = [(one.name, f"{one.weight:.3f}", one.answer, f"{one.probability:.4f}", f"{one.pull:+.3f}") for one in parts]
+    text = (
+        f"{parts[0].name} decided the answer for the sequence of this report. A part pulls the blend from its second "
+        "best answer to its best; the pulls, in nats, add up."
+    )
+    return Section("Parts", (text,), (PageTable(("part", "weight", "predicted", "probability", "pull"), rows),))
+
+
 def _mistakes(found: Inspection) -> Section:
     rows = [(f"{one.loss:.2f}", one.true, one.given, one.read or f"row {one.row}") for one in found.mistakes]
     text = "The wrong answers with the largest loss. They are often mistakes in the data, or rare cases."
@@ -153,7 +161,7 @@ def _mistakes(found: Inspection) -> Section:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
 def _steps(count: float) -> str:

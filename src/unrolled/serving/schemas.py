@@ -197,6 +197,7 @@ class ModelInfo(Strict):
     group: str | None = Field(description="for series: the column that identifies a series")
     classes: list[Any] | None = Field(description="the classes of a classifier")
     given: list[str] = Field(description="for a language model: columns that condition a text")
+    parts: dict[str, float] | None = Field(description="weights of the models that answer together; null for one")
     limits: dict[str, float]
 
 

@@ -1,11 +1,11 @@
 """Records that arrive in pieces: sequences grow, single values keep their last given value."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from unrolled.codecs.base import Codec
-from unrolled.codecs.holding import Holder, holder_of, value_columns
+from unrolled.codecs.holding import Holder, Text, holder_of, value_columns
 from unrolled.errors import DataError, lacking, message
 from unrolled.state_forms import Also, FixedParts, Form, Maybe, Plain
 
@@ -17,6 +17,12 @@ class Pieces:
 
     Args:
         codecs: fitted codecs; columns with one value per step grow, the others have one value per sequence.
+
+    Attributes:
+        columns: all columns.
+        texts: those whose text grows.
+        lists: those whose list of steps grows.
+        waits: whether a piece may have to wait.
 
     Raises:
         UnsupportedError: a codec that reads a file as a whole.
@@ -38,6 +44,8 @@ class Pieces:
         every = dict.fromkeys(column for codec in codecs for column in codec.columns)
         self._single = [column for column in every if column not in self._holders]
         self.columns = list(every)
+        self.texts = tuple(column for column, holder in self._holders.items() if isinstance(holder, Text))
+        self.lists = tuple(column for column in self._holders if column not in self.texts)
         self.waits = any(holder.waits for holder in self._holders.values())
 
     def initial(self) -> Memory:
@@ -107,6 +115,12 @@ class Pieces:
         if single:
             return [event[start:end] for start, end in cuts]
         return [{**event, **{name: event[name][start:end] for name in self._holders}} for start, end in cuts]
+
+    def joined(self, pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the records that `take` gave for events in a row as one record."""
+        whole = dict(pieces[-1])
+        whole |= {name: "".join(piece[name] for piece in pieces) for name in self.texts}
+        return whole | {name: [*chain.from_iterable(piece[name] for piece in pieces)] for name in self.lists}
 
     def rest(self, memory: Memory) -> tuple[dict[str, Any], Memory]:
         """Return what was held back, as a record, at the end of a sequence."""

@@ -5,6 +5,7 @@ A task's constructor only stores. `fit` learns and returns self; learnt names en
     network_      the torch module
     history_      how training went
     baselines_    the ordinary models fitted on the same data, by name
+    blend_        the weights with which network and baselines answer together, or None: the network answers alone
     scores_       scores on the held-out records next to the baselines' scores, or None
     summary_      a few facts about the training data
     report_       what the last call met that the model does not know
@@ -24,12 +25,13 @@ from torch import Tensor, nn
 
 from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
+from unrolled.blending.blend import Blend
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
-from unrolled.inspection.record import Inspection
+from unrolled.inspection.record import Inspection, Part
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
@@ -69,6 +71,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     earlier_options: ClassVar[Mapping[str, Any]] = {}  # newer options: their values in models saved without them
     network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
+    blend_: Blend | None = None
     schema_: Schema = Schema()  # columns that were learnt from, and their kinds
     reading_: Mapping[str, Any] = {}  # how the command line read the training data
     config_: str = ""  # the run as TOML, where the command line made the model
@@ -157,6 +160,21 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         """Split records into two parts; every record is in exactly one."""
         return source.split(test=share, seed=seed)
 
+    def _set_aside(self, source: Source, settings: TrainingOptions) -> tuple[Source, Source | None]:
+        """Split off records that nothing is fitted on, to choose a blend on them; None where none is chosen."""
+        return source, None
+
+    def _choose_blend(
+        self,
+        train: Source,
+        aside: Source | None,
+        held: Source | None,
+        settings: TrainingOptions,
+        options: Mapping[str, Any],
+    ) -> Blend | None:
+        """Return the weights of network and baselines; None where the network answers alone."""
+        return None
+
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         """Return the examples as a source of batches."""
         rows = options.batch_size or batch_size_for(examples.batch_size)
@@ -226,6 +244,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             train, held = source, self._source(validation_data)
         if held is not None and baselines:
             self._ask_for_scores()
+        train, aside = self._set_aside(train, settings) if baselines else (train, None)
         if network is None:
             self._learn(train)
         examples = self._encode(train)
@@ -239,12 +258,14 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         self._keep_schema()
         # from here on the model can be saved, even if a rival or a baseline fails
         self.baselines_: dict[str, Baseline] = {}
-        self.rival_ = None
+        self.rival_ = self.blend_ = None
         self.scores_: Scores | None = None
         if baselines:
             self.baselines_ = self._fit_baselines(train, examples)
         if rival:
             self.rival_ = self._fit_rival(train, held, options)
+        if baselines:
+            self.blend_ = self._choose_blend(train, aside, held, settings, options)
         if held is not None and baselines:
             try:
                 with quietly():  # the scores say what is unknown
@@ -361,11 +382,16 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             self._classes() or (),
             self.bptt_steps_,
         )
-        return replace(found, confusion=self._confusion(examples))
+        confusion, parts = self._confusion(source, examples), self._parts_of_answer(source, examples, row)
+        return replace(found, confusion=confusion, parts=parts)
 
-    def _confusion(self, examples: Any) -> Confusion | None:
-        """Return the confusion matrix of encoded examples; None where an answer is not one class."""
+    def _confusion(self, source: Source, examples: Any) -> Confusion | None:
+        """Return the confusion matrix of records and what `_encode` made of them; None where an answer is no class."""
         return None
+
+    def _parts_of_answer(self, source: Source, examples: Any, row: int) -> tuple[Part, ...]:
+        """Return what each part of a blend says of one record; empty where the network answers alone."""
+        return ()
 
     def _readers(self) -> Mapping[str, Codec]:
         """Return the codecs of the inputs that the network reads step by step, by the input's name."""

@@ -1,6 +1,6 @@
 """Descriptions of tasks: what a task reads and answers, for servers, pages and the command line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -70,6 +70,7 @@ class Description:
         given: columns that start a text.
         time: the column of times in a table of its data; None where there is none.
         group: the column that identifies the series; None where there is none.
+        parts: weight of each model that answers, by key, where network and baselines answer together; else None.
 
     Example:
         >>> import unrolled as ur
@@ -88,6 +89,7 @@ class Description:
     given: tuple[str, ...] = ()
     time: str | None = None
     group: str | None = None
+    parts: Mapping[str, float] | None = None
 
     @property
     def opens_files(self) -> tuple[str, ...]:
@@ -134,6 +136,7 @@ class Described:
             self._given_columns(),
             time,
             group,
+            None if self.blend_ is None else {key: self.blend_.weight_of(key) for key in self.blend_.used},
         )
 
     def allow_files(self: Any, allowed: bool = True) -> Any:

@@ -48,6 +48,7 @@ async def model(service: Asked) -> Response:
             "group": said.group,
             "classes": None if classes is None or len(classes) > MOST_CLASSES else classes,
             "given": said.given,
+            "parts": said.parts,
             "limits": {name: getattr(settings, name) or 0 for name in LIMITS}
             | {"max_sessions": settings.most_sessions or 0},
         }

@@ -13,7 +13,9 @@ from unrolled.arrangements.many_to_one import ManyToOne
 from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import classification_baselines, multilabel_baselines
 from unrolled.batch import Batch
+from unrolled.blending.blend import NETWORK
 from unrolled.codecs.base import Codec
+from unrolled.codecs.holding import text_as_read
 from unrolled.codecs.record import Record
 from unrolled.codecs.registry import codec_from_json
 from unrolled.codecs.tables.labels import Labels, MultiLabels
@@ -27,7 +29,11 @@ from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import CONV
 from unrolled.streaming.network_steps import NetworkSteps
+from unrolled.streaming.stream import Stepping
 from unrolled.tasks.base import Task
+from unrolled.tasks.classification.blend_answers import Blended
+from unrolled.tasks.classification.blend_choice import ANSWERS, is_multiple, members_of
+from unrolled.tasks.classification.blend_stream import BlendedSteps, SharesReader
 from unrolled.tasks.classification.numbers_as_classes import refuse_numbers
 from unrolled.tasks.classification.record_stream import RecordReader
 from unrolled.tasks.description import Ability
@@ -36,7 +42,7 @@ from unrolled.tasks.shared.column_codecs import Inputs, refuse_targets, require,
 from unrolled.tasks.shared.given_examples import name_of, row_labels, with_sequences
 
 
-class Classifier(ReadsRecords, ClassifierMixin, Task):
+class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
     """A classifier of sequences of any kind: text, numbers, DNA, recordings, mixed columns.
 
     Args:
@@ -49,6 +55,8 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
             answer.
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
         pooling: how the steps are combined into one answer: last, mean, max, attention, or all of them side by side.
+        answer: "network", or "blend" for network and baselines together, with weights chosen on held-out predictions:
+            with fewer than 5,000 records and no `minutes` four further networks are trained for that.
         class_weights: None, "balanced" for rare classes to count as much as frequent ones, or one weight per label.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
@@ -76,6 +84,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         dropout: float = 0.2,
         bidirectional: bool = True,
         pooling: str = "all",
+        answer: str = "network",
         class_weights: str | Mapping[Any, float] | None = None,
         layers: Mapping[str, Any] | None = None,
         convolutions: bool | None = None,
@@ -89,6 +98,7 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         self.dropout = dropout
         self.bidirectional = bidirectional
         self.pooling = pooling
+        self.answer = answer
         self.class_weights = class_weights
         self.layers = layers
         self.convolutions = convolutions
@@ -105,6 +115,8 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     def _check(self) -> None:
         super()._check()
+        if self.answer not in ANSWERS:
+            raise unknown("answer", self.answer, ANSWERS)
         if isinstance(self.class_weights, Mapping):
             for weight in self.class_weights.values():
                 finite_number("class_weights", weight, least=0)
@@ -188,9 +200,24 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
 
     def predict_proba(self, data: Any) -> np.ndarray:
         """Return the probabilities of the classes, in the order of `classes_`, (B, V)."""
-        return self._probabilities(self._asked(data)).astype(np.float32)
+        self._fitted()
+        source = self._source(data)
+        return self._probabilities(source, self._encode(source, targets=False)).astype(np.float32)
 
-    def _probabilities(self, examples: Batch) -> np.ndarray:
+    def _probabilities(self, source: Source, examples: Batch) -> np.ndarray:
+        helping = members_of(self)
+        return self._blended(self._members(source, examples, helping)) if helping else self._network_shares(examples)
+
+    def _members(
+        self, source: Source, examples: Batch, baselines: Mapping[str, Baseline] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the probabilities of the network and of some baselines, (B, V) each, by key; None = all of them."""
+        inputs = self._plain_inputs(source, examples)
+        asked = self.baselines_ if baselines is None else baselines
+        answers = {key: np.asarray(baseline.predict(inputs)) for key, baseline in asked.items()}
+        return {NETWORK: self._network_shares(examples), **answers}
+
+    def _network_shares(self, examples: Batch) -> np.ndarray:
         self._fitted()
         answers = torch.zeros(examples.batch_size, len(self.classes_), dtype=torch.float64)
         for rows, raw in self._answers(examples):
@@ -225,17 +252,19 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
         source = self._source(data, y)
         require(source, self.target_codec_.columns)
         examples = self._encode(source, targets=False)
-        inputs = self._plain_inputs(source, examples)
-        rivals = {baseline.name: baseline.predict(inputs) for baseline in self.baselines_.values()}
+        members, names, size = self._members(source, examples), self._names_of_members(), len(self.classes_)
+        shares, weights = self._blended(members), self._weights_of_parts()
+        rivals = {names[key]: answers for key, answers in members.items() if key != NETWORK or weights}
         if self.rival_ is not None:
-            rivals["causal convolution net of the same size"] = self.rival_._probabilities(examples)
-        shares, size = self._probabilities(examples), len(self.classes_)
+            rivals["causal convolution net of the same size"] = self.rival_._network_shares(examples)
         if isinstance(self.target_codec_, MultiLabels):
             sets, unseen, missed = self.target_codec_.truth(list(source))
             notes = unseen_notes(unseen, "count as not found")
-            return multilabel_scores(sets.values.numpy(), shares, rivals, size, missed, notes)
-        truth, unseen = self.target_codec_.truth(list(source))
-        return classification_scores(truth.values.numpy(), shares, rivals, size, unseen_notes(unseen))
+            scores = multilabel_scores(sets.values.numpy(), shares, rivals, size, missed, notes)
+        else:
+            truth, unseen = self.target_codec_.truth(list(source))
+            scores = classification_scores(truth.values.numpy(), shares, rivals, size, unseen_notes(unseen))
+        return scores.as_blend(weights) if weights else scores
 
     def confusion(self, data: Any, y: Any = None) -> Confusion:
         """Return the confusion matrix; it prints as a table.
@@ -249,18 +278,24 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
             DataError: labels that training never saw; they are named.
         """
         self._fitted()
-        found = self._confusion(self._encode(self._source(data, y)))
+        source = self._source(data, y)
+        found = self._confusion(source, self._encode(source))
         if found is None:
             raise UnsupportedError("confusion: a confusion matrix needs one label per sequence")
         return found
 
-    def _confusion(self, examples: Batch) -> Confusion | None:
+    def _confusion(self, source: Source, examples: Batch) -> Confusion | None:
         if isinstance(self.target_codec_, MultiLabels):
             return None
         assert isinstance(examples.targets, Tensor)
-        return confusion(examples.targets.numpy(), self._probabilities(examples).argmax(1), self.classes_.tolist())
+        guess = self._probabilities(source, examples).argmax(1)
+        return confusion(examples.targets.numpy(), guess, self.classes_.tolist())
 
-    def _stepping(self) -> NetworkSteps:
+    def _stepping(self) -> Stepping:
+        helping = members_of(self)
+        if self.blend_ is not None and helping:
+            reader = SharesReader(self.codecs_, self.network_.output, self.classes_, per_step=False)
+            return BlendedSteps(NetworkSteps(self.network_, reader), reader, helping, self.blend_, is_multiple(self))
         reader = RecordReader(self.codecs_, self.network_.output, self.classes_, per_step=False)
         return NetworkSteps(self.network_, reader)
 
@@ -270,10 +305,16 @@ class Classifier(ReadsRecords, ClassifierMixin, Task):
     # ---- baselines --------------------------------------------------------------------------
 
     def _plain_inputs(self, source: Source, examples: Batch) -> list[dict[str, Any]]:
-        """Return raw values by column; recordings, pictures and films in encoded form, to read no file twice."""
+        """Return raw values by column, texts as the network reads them.
+
+        Recordings, pictures and films are in encoded form, to read no file twice.
+        """
         columns, known = self.codecs_.columns, {**examples.inputs, **examples.statics}
         plain = [{column: record[column] for column in columns} for record in source]
         for name, codec in self._readers().items():
+            if codec.takes_text and codec.spec.per_step and not codec.media:
+                for example in plain:
+                    example[codec.columns[0]] = text_as_read(codec, example[codec.columns[0]])
             if codec.media:
                 encoded: Any = known[name]
                 for example, values in zip(plain, encoded, strict=True):

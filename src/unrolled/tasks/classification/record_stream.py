@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from unrolled.baselines.steps import Columns
 from unrolled.batch import Batch
 from unrolled.codecs.record import Record
 from unrolled.codecs.text.characters import Characters
@@ -29,12 +30,16 @@ class RecordReader:
         output: the output that gives the network's numbers their meaning.
         labels: the classes, in the order of the numbers.
         per_step: whether there is one label per step, instead of one for all steps so far.
+
+    Attributes:
+        columns: of the records, and which of them grow.
     """
 
     def __init__(self, codecs: Record, output: Output, labels: Iterable[Any], per_step: bool) -> None:
         self._codecs, self._output, self._per_step = codecs, output, per_step
         self._labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
-        pieces = Pieces(codecs.codecs)
+        self.pieces = pieces = Pieces(codecs.codecs)
+        self.columns = Columns(codecs.columns, pieces.texts, pieces.lists)
         self.initial, self.take, self.rest, self.parts = pieces.initial, pieces.take, pieces.rest, pieces.parts
         self.joined = _steps_of if per_step else last_of
         self.repeats, self.quick = pieces.waits and not per_step, None
@@ -58,12 +63,13 @@ class RecordReader:
         if self._per_step:
             return [self._steps(*found) for found in zip(shares.split(lengths), pieces, strict=True)]
         rows = iter(shares.tolist())  # at most one per piece
-        return [self._whole(next(rows)) if length else None for length in lengths]
+        return [self.whole(next(rows)) if length else None for length in lengths]
 
     def events(self, source: Source, rng: np.random.Generator) -> list[list[Any]]:
         return events_of_records(source, self._codecs.codecs, rng)
 
-    def _whole(self, shares: list[float]) -> dict[str, Any]:
+    def whole(self, shares: Sequence[float]) -> Any:
+        """Return the answer for all steps so far, from the probabilities of the classes."""
         named = {str(label): share for label, share in zip(self._labels, shares, strict=True)}
         if isinstance(self._output, MultiLabelOutput):
             chosen = [

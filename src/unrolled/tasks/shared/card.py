@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from unrolled.blending.blend import Blend
 from unrolled.nn.layers import count_weights
 from unrolled.training.history import History
 
@@ -21,6 +22,8 @@ def write_card(task: Any) -> str:
     lines += ["", "## Columns", "", *_list_of(columns)]
     lines += ["", "## Model", "", f"- weights: {count_weights(task.network_):,}"]
     lines += _list_of({key: value for key, value in task.get_params(deep=False).items() if value is not None})
+    if task.blend_ is not None:
+        lines += ["", "## Answer", "", *_list_of(_answer(task.blend_))]
     lines += ["", "## Training", ""]
     lines += _list_of(_training(task.history_))
     lines += ["", "## Scores on the held-out share", ""]
@@ -42,6 +45,19 @@ def _training(history: History) -> dict[str, Any]:
     if best is not None and best.validation_loss is not None:
         record["best validation loss"] = f"{best.validation_loss:.4f} after epoch {best.epoch:.3g}"
     return record
+
+
+def _answer(blend: Blend) -> dict[str, Any]:
+    """Return how a blend answers, and on what evidence it was chosen."""
+    parts = {f"weight of {key}": round(blend.weight_of(key), 4) for key in blend.used}
+    gain = f"{blend.gain:.4f}, standard error {blend.standard_error:.4f}"
+    return {
+        **parts,
+        "best single part": blend.best,
+        "gain of the blend over it": gain,
+        "blend adopted": "yes" if blend.adopted else "no",
+        "chosen on": f"{blend.rows:,} rows, {blend.chosen_on}",
+    }
 
 
 def _list_of(values: Mapping[str, Any]) -> list[str]:

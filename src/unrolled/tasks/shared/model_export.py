@@ -1,5 +1,6 @@
 """Export of a task: as an ONNX file, or as a folder that needs only NumPy to run."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from unrolled.codecs.base import Codec
 from unrolled.errors import unknown
 from unrolled.export.numpy_folder import export_numpy
 from unrolled.export.onnx_model import export_onnx
+from unrolled.reading_report import UnrolledWarning
 
 FORMATS = ("onnx", "numpy")
 
@@ -36,6 +38,10 @@ class Exported:
         if format not in FORMATS:
             raise unknown("format", str(format), FORMATS)
         network = self._fitted().eval()
+        left = [self.baselines_[key].name for key in self._left_out()]
+        if left:
+            told = f"export: the network alone is written; left out of the blend: {', '.join(left)}"
+            warnings.warn(UnrolledWarning(told), stacklevel=2)
         if format == "onnx":
             return export_onnx(network, path, self._said())
         return export_numpy(network, path, self._exported_codecs(), self._said())
@@ -45,10 +51,15 @@ class Exported:
 
         "task"; "labels" of its answers, the last of a language model "" for the end; "first", the input before the
         first event, by the input's name; "ends", whether texts end by themselves; "unit", centre and spread of answers
-        that are numbers.
+        that are numbers; "left_out", the parts of a blend that the export does not hold.
         """
         said = {"task": type(self).__name__, "labels": [], "first": {}, "ends": True, "unit": [0.0, 1.0]}
+        said["left_out"] = [self.baselines_[key].name for key in self._left_out()]
         return said | self._said_of_answers()
+
+    def _left_out(self: Any) -> list[str]:
+        """Return the keys of the parts of a blend other than the network, the heaviest first."""
+        return [] if self.blend_ is None else [key for key in self.blend_.used if key in self.baselines_]
 
     # ---- what a subclass provides -------------------------------------------------------------
 

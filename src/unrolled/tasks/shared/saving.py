@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from unrolled.artifacts import CARD, CONFIG, read_model, refuse_foreign, write_model
+from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
+from unrolled.blending.blend import NETWORK, Blend
 from unrolled.data.schema import Schema
 from unrolled.disk import damaged_model, reason
 from unrolled.errors import ArtifactError, OptionError, message
@@ -86,12 +88,8 @@ class Saved:
         tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
         baselines: dict[str, Any] = {}
         for key, baseline in self.baselines_.items():
-            baselines[key] = {}
-            for name, value in baseline.state().items():
-                if isinstance(value, np.ndarray):
-                    tensors[f"baselines.{key}.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
-                else:
-                    baselines[key][name] = value
+            baselines[key], arrays = state_of(key, baseline)
+            tensors |= arrays
         record: dict[str, Any] = {
             "task": type(self).__name__,
             "parameters": self._parameters_to_json(),
@@ -106,6 +104,7 @@ class Saved:
             "history": self.history_.to_json(),
             "scores": None if self.scores_ is None else self.scores_.to_json(),
             "baselines": baselines,
+            "blend": None if self.blend_ is None else self.blend_.to_json(),
         }
         if self.rival_ is not None:
             record["rival"], rival_tensors = self.rival_._to_record()
@@ -142,9 +141,25 @@ class Saved:
         for key, values in record["baselines"].items():
             arrays = {name: tensor.numpy() for name, tensor in under(f"baselines.{key}.", tensors).items()}
             task.baselines_[key] = baseline_from_state(key, {**values, **arrays})
+        blend = record.get("blend")  # older folders have none
+        task.blend_ = None if blend is None else Blend.from_json(blend, (NETWORK, *task.baselines_))
+        check_forms(task, skip=("network_", "rival_"))
         rival = record.get("rival")
         task.rival_ = None if rival is None else cls._from_record(rival, under("rival.", tensors))
         return task
+
+
+def state_of(key: str, baseline: Baseline) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return everything that a baseline learnt: plain values by name, and tensors by their name in a model folder.
+
+    Args:
+        key: of the baseline.
+        baseline: a fitted one.
+    """
+    state = baseline.state()
+    plain = {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return plain, {f"baselines.{key}.{name}": torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
 
 
 def card_of(folder: str | Path) -> str:

@@ -6,6 +6,7 @@ from unrolled.errors import UnsupportedError
 from unrolled.streaming.fingerprint import fingerprint
 from unrolled.streaming.stream import Stepping, Stream, refuse_others
 from unrolled.tasks.shared.laws_check import Check, check_task
+from unrolled.tasks.shared.saving import state_of
 
 # attributes that give a stream's state its meaning, besides what was learnt
 SHAPING = ("cell", "layers", "pooling", "horizon", "quantiles", "strategy", "output", "warm_up", "quiet")
@@ -29,8 +30,15 @@ class Streamed:
         steps = self._stepping(**options)
         given = {name: value for name, value in self.get_params(deep=False).items() if name in SHAPING}
         plain = [type(self).__name__, given, self._learnt_to_json(), options]
+        weights = dict(network.state_dict())
+        if self.blend_ is not None:
+            plain.append(self.blend_.to_json())
+            for key in (key for key in self.blend_.used if key in self.baselines_):
+                said, arrays = state_of(key, self.baselines_[key])
+                plain.append(said)
+                weights |= arrays
         codecs = [*self._input_codecs(), *self._answer_codecs()]
-        return Stream(steps, fingerprint(plain, network.state_dict()), self.schema_, codecs)
+        return Stream(steps, fingerprint(plain, weights), self.schema_, codecs)
 
     def check(self: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
         """Check the laws on this model: whole sequences, chunks, single steps, many streams, outputs and gradients.
