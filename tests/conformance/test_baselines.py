@@ -167,7 +167,6 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "gaussian_frames": ("frames.MAX_FRAMES", MANY),
     "ridge_window": ("forecasting.MAX_WINDOWS", MANY),
     "boosted_lags": ("boosted_lags.MAX_ROWS", MANY),
-    "boosted_lags": ("boosted_lags.MAX_ROWS", MANY),
     "nearest_source": ("retrieval.MAX_ROWS", MANY),
     "nearest_picture": ("captions.MAX_ROWS", MANY),
     "item_neighbours": ("items.MAX_EVENTS", MANY),

@@ -227,7 +227,7 @@ def test_sequences_are_read_side_by_side_as_far_as_their_steps_allow(monkeypatch
     rows = [{"text": "ab" * (1 + n % 7), "kind": "ab"[n % 2]} for n in range(300)]
     model = ur.Classifier(inputs=ur.Characters("text"), target=ur.Labels("kind"), hidden_size=4).fit(rows, epochs=1)
     together, sizes, forward = model.predict_proba(rows), [], model.network_.forward
-    monkeypatch.setattr("unrolled.tasks.base.PREDICT_STEPS", 100)
+    monkeypatch.setattr("unrolled.tasks.shared.batch_sizes.PREDICT_STEPS", 100)
     monkeypatch.setattr(
         model.network_,
         "forward",

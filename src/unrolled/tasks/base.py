@@ -38,6 +38,7 @@ from unrolled.nn.layers import make_layers
 from unrolled.pauses import pause
 from unrolled.reading_report import quietly, uncounted
 from unrolled.tasks.description import Described
+from unrolled.tasks.shared.batch_sizes import batch_size_for, side_by_side
 from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
 from unrolled.tasks.shared.memory_estimate import check_memory
@@ -59,7 +60,6 @@ from unrolled.training.trainer import Trainer
 # scores on fewer held-out records than this mean nothing; train on everything instead
 MIN_HELD_OUT = 8
 MAX_HELD_OUT = 1000  # records; any beyond these are better used for training
-PREDICT_BATCH, PREDICT_STEPS = 256, 1 << 18  # maximum sequences per prediction batch, and maximum steps per batch
 FLAGS = ("baselines", "rival", "warm_start")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
@@ -350,7 +350,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         network = self._fitted().eval()
         order = torch.argsort(examples.lengths, stable=True)
         with torch.no_grad():
-            for rows in _side_by_side(order, examples.lengths):
+            for rows in side_by_side(order, examples.lengths):
                 pause()
                 raw, _ = network(examples.select(rows))
                 yield rows, raw
@@ -396,19 +396,3 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     def _readers(self) -> Mapping[str, Codec]:
         """Return the codecs of the inputs that the network reads step by step, by the input's name."""
         return {}
-
-
-def batch_size_for(sequences: int) -> int:
-    """Return the default batch size: 32, or less if 32 would leave fewer than 16 updates per epoch."""
-    return min(32, max(4, sequences // 16))
-
-
-def _side_by_side(order: Tensor, lengths: Tensor) -> Iterator[Tensor]:
-    """Yield the rows in their order, as many together as fit a fixed amount of memory, and at least one."""
-    start = steps = 0
-    for place, length in enumerate(lengths[order].tolist()):
-        if place > start and (place - start == PREDICT_BATCH or steps + length > PREDICT_STEPS):
-            yield order[start:place]
-            start, steps = place, 0
-        steps += length
-    yield order[start:]

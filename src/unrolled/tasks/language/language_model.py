@@ -36,13 +36,14 @@ from unrolled.nn.inputs import InputLayer
 from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
-from unrolled.tasks.base import Task, batch_size_for
+from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsTexts
 from unrolled.tasks.language.long_texts import ROWS
 from unrolled.tasks.language.text_stream import TextReader
 from unrolled.tasks.language.text_writer import TEXT, TextWriter
 from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, tokens_of, with_edges
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
+from unrolled.tasks.shared.batch_sizes import batch_size_for
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
 from unrolled.tasks.shared.given_examples import examples_of
 from unrolled.training.options import TrainingOptions

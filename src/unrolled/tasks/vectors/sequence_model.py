@@ -27,8 +27,9 @@ from unrolled.nn.mixture import MixtureOutput
 from unrolled.nn.output import COLDEST
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
-from unrolled.tasks.base import Task, batch_size_for
+from unrolled.tasks.base import Task
 from unrolled.tasks.kinds import ReadsFrames
+from unrolled.tasks.shared.batch_sizes import batch_size_for
 from unrolled.tasks.shared.column_codecs import require
 from unrolled.tasks.shared.given_examples import frames_of, name_of
 from unrolled.tasks.vectors.densities import density_answers, in_own_units, scores_in_own_units
