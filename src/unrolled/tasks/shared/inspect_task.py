@@ -38,6 +38,7 @@ def look_inside(
     codecs: Mapping[str, Codec],
     classes: Sequence[Any],
     bptt_steps: int,
+    given: Tensor | None = None,
 ) -> Inspection:
     """Unfold a network over one sequence, and report its states and what its answer depends on.
 
@@ -49,6 +50,7 @@ def look_inside(
         codecs: codecs of the inputs that are read step by step, by the input's name.
         classes: names of the answers; empty if an answer is no class, or is decoded by the codec.
         bptt_steps: the training option of that name.
+        given: log probabilities of a blend, (B, V), whose mistakes are reported instead of the network's.
     """
     batch = as_read(examples)
     row = whole_number("row", row, 0, batch.batch_size - 1)
@@ -65,7 +67,7 @@ def look_inside(
         states(network, one).of_stack(),
         saliency(network, one),
         gradient_flow(network, _few(batch), bptt_steps=_truncation(network, bptt_steps)),
-        mistakes(network, batch, lambda single: labels_of(single, codecs), classes),
+        mistakes(network, batch, lambda single: labels_of(single, codecs), classes, given),
         tracked(network, batch, codecs),
     )
 
