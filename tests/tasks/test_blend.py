@@ -164,6 +164,18 @@ def test_the_table_shows_the_blend_every_part_and_the_network(fitted, name):
     assert type(scores).from_json(json.loads(json.dumps(scores.to_json()))) == scores
 
 
+def test_sessions_answer_as_whole_records_do(fitted):
+    model, rows = fitted("characters")
+    with ur.Sessions(model) as sessions:
+        for start in range(0, 60, 7):
+            for row in rows[:3]:
+                piece = row["x"][start : start + 7]
+                if piece:
+                    last = sessions.step(row["x"], {"x": piece})
+                    whole = model.predict_proba([{"x": row["x"][: start + 7]}])[0]
+                    np.testing.assert_allclose([*last["probabilities"].values()], whole, atol=2e-5)
+
+
 def test_without_a_blend_the_network_answers_as_before():
     rows = words(60)
     options = {name: value for name, value in OPTIONS.items() if name != "answer"}
@@ -251,6 +263,11 @@ def test_the_inspection_says_which_part_decided(fitted):
         warnings.simplefilter("ignore")
         found = model.inspect(rows, row=1)
     shares = np.sort(model.predict_proba(rows)[1])
+    said = model.predict(rows)
+    assert [(one.true, one.given) for one in found.mistakes] == [
+        (str(rows[one.row]["y"]), str(said[one.row])) for one in found.mistakes
+    ]
+    assert {one.row for one in found.mistakes} == {at for at, row in enumerate(rows) if row["y"] != said[at]}
     assert [part.decided for part in found.parts] == [True] + [False] * (len(found.parts) - 1)
     assert {part.name for part in found.parts} == set(found.scores.weights)
     if len(found.parts) > 1:

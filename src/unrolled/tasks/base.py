@@ -25,19 +25,19 @@ from torch import Tensor, nn
 
 from unrolled.baselines.base import Baseline
 from unrolled.batch import Batch
-from unrolled.blending.blend import Blend
 from unrolled.codecs.base import Codec
 from unrolled.data.batching import BatchSource, Buckets
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
 from unrolled.errors import DataError, NotFittedError, UnsupportedError, message, whole_number
-from unrolled.inspection.record import Inspection, Part
+from unrolled.inspection.record import Inspection
 from unrolled.metrics.confusion import Confusion
 from unrolled.metrics.scores import Scores
 from unrolled.nn.layers import make_layers
 from unrolled.pauses import pause
 from unrolled.reading_report import quietly, uncounted
 from unrolled.tasks.description import Described
+from unrolled.tasks.shared.answering import Answering
 from unrolled.tasks.shared.batch_sizes import batch_size_for, side_by_side
 from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
@@ -64,14 +64,13 @@ FLAGS = ("baselines", "rival", "warm_start")
 OF_FIT = (*FLAGS, "validation_data", "callbacks")  # arguments of `fit` that are no training options
 
 
-class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
+class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     """The flow from data to a trained, scored and saved model; a subclass defines its network and its answers."""
 
     training_defaults: ClassVar[Mapping[str, Any]] = {}
     earlier_options: ClassVar[Mapping[str, Any]] = {}  # newer options: their values in models saved without them
     network_: Any  # an arrangement, see `unrolled.arrangements`
     rival_: Any  # a fitted task of the same kind, or None
-    blend_: Blend | None = None
     schema_: Schema = Schema()  # columns that were learnt from, and their kinds
     reading_: Mapping[str, Any] = {}  # how the command line read the training data
     config_: str = ""  # the run as TOML, where the command line made the model
@@ -159,21 +158,6 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
         """Split records into two parts; every record is in exactly one."""
         return source.split(test=share, seed=seed)
-
-    def _set_aside(self, source: Source, settings: TrainingOptions) -> tuple[Source, Source | None]:
-        """Split off records that nothing is fitted on, to choose a blend on them; None where none is chosen."""
-        return source, None
-
-    def _choose_blend(
-        self,
-        train: Source,
-        aside: Source | None,
-        held: Source | None,
-        settings: TrainingOptions,
-        options: Mapping[str, Any],
-    ) -> Blend | None:
-        """Return the weights of network and baselines; None where the network answers alone."""
-        return None
 
     def _batches(self, examples: Any, options: TrainingOptions, shuffle: bool) -> BatchSource:
         """Return the examples as a source of batches."""
@@ -381,6 +365,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
             self._readers(),
             self._classes() or (),
             self.bptt_steps_,
+            self._logs_of_blend(source, examples),
         )
         confusion, parts = self._confusion(source, examples), self._parts_of_answer(source, examples, row)
         return replace(found, confusion=confusion, parts=parts)
@@ -388,10 +373,6 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
     def _confusion(self, source: Source, examples: Any) -> Confusion | None:
         """Return the confusion matrix of records and what `_encode` made of them; None where an answer is no class."""
         return None
-
-    def _parts_of_answer(self, source: Source, examples: Any, row: int) -> tuple[Part, ...]:
-        """Return what each part of a blend says of one record; empty where the network answers alone."""
-        return ()
 
     def _readers(self) -> Mapping[str, Codec]:
         """Return the codecs of the inputs that the network reads step by step, by the input's name."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from unrolled.batch import Batch
 from unrolled.blending.blend import NETWORK, Blend
@@ -11,7 +13,7 @@ from unrolled.blending.log_pool import pulls
 from unrolled.data.source import Source
 from unrolled.inspection.record import Part
 from unrolled.metrics.scores import NETWORK as ALONE
-from unrolled.tasks.classification.blend_choice import SHARE, choose_blend, is_multiple, pooled, uses_folds
+from unrolled.tasks.classification.blend_choice import SHARE, choose_blend, is_multiple, members_of, pooled, uses_folds
 from unrolled.training.options import TrainingOptions
 
 
@@ -45,6 +47,10 @@ class Blended:
         """Return the weight of each part of the blend, by its name in the table; empty without a blend."""
         blend = self.blend_
         return {} if blend is None else {self._names_of_members()[key]: blend.weight_of(key) for key in blend.used}
+
+    def _logs_of_blend(self: Any, source: Source, examples: Batch) -> Tensor | None:
+        shares = self._probabilities(source, examples) if members_of(self) else None
+        return None if shares is None else torch.from_numpy(np.log(np.maximum(shares, np.finfo(np.float64).tiny)))
 
     def _parts_of_answer(self: Any, source: Source, examples: Batch, row: int) -> tuple[Part, ...]:
         if self.blend_ is None or is_multiple(self):

@@ -16,6 +16,7 @@ from unrolled.codecs.tables.labels import MultiLabels
 from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError
 from unrolled.reading_report import UnrolledWarning, quietly
+from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.interrupts import catching_interrupts
 from unrolled.training.options import TrainingOptions
 
@@ -24,6 +25,7 @@ FOLDS = 4
 FEW = 5000  # records; with fewer the weights are chosen on folds
 SHARE = 0.1  # of more records, or with a limit in minutes: held out of all fits
 LEAST = 40  # records below which the network answers alone: no weights can be told from noise
+MOST_NUMBERS = 4_000_000  # probabilities of all members that the weights are fitted on; further records are thinned out
 APART = ("checkpoint", "resume", "tensorboard")  # training options that belong to the final network alone
 
 
@@ -72,7 +74,7 @@ def choose_blend(
     if len(train) < LEAST or not uses_folds(len(train), settings) or task.history_.interrupted:
         return None
     try:
-        found = _out_of_fold(task, as_table(train), settings.seed, options)
+        found = _out_of_fold(task, as_table(train), settings, options)
     except DataError as fault:  # a fold may lack what only a few records have
         warnings.warn(UnrolledWarning(f"the network answers alone, without a blend: {fault}"), stacklevel=2)
         return None
@@ -118,15 +120,16 @@ def _chosen(task: Any, found: Predictions, chosen_on: str) -> Blend | None:
 def _pool(task: Any, found: Predictions) -> tuple[LogPool, list[Hashable] | None]:
     """Return predictions as a pool, and the groups of its rows."""
     stack = np.stack([*found.shares.values()])  # (M, N, V)
-    if found.truth.ndim == 2:
-        records = range(len(found.truth)) if found.groups is None else found.groups
-        rows = [group for group in records for _ in range(found.truth.shape[1])]
-        return LogPool(_yes_or_no(stack), found.truth.ravel().astype(np.int64)), rows
-    known = np.flatnonzero(found.truth >= 0)
-    truth = found.truth[known]
-    counts = None if task.class_weights_ is None else np.asarray(task.class_weights_)[truth]
+    known = np.arange(len(found.truth)) if found.truth.ndim == 2 else np.flatnonzero(found.truth >= 0)
+    most = max(1, MOST_NUMBERS // (stack.shape[0] * stack.shape[2]))
+    known = known[:: max(1, -(-len(known) // most))]
+    stack, truth = stack[:, known], found.truth[known]
     groups = None if found.groups is None else [found.groups[row] for row in known]
-    return LogPool(stack[:, known], truth, counts), groups
+    if truth.ndim == 2:
+        rows = [group for group in groups or known.tolist() for _ in range(truth.shape[1])]
+        return LogPool(_yes_or_no(stack), truth.ravel().astype(np.int64)), rows
+    counts = None if task.class_weights_ is None else np.asarray(task.class_weights_)[truth]
+    return LogPool(stack, truth, counts), groups
 
 
 def _rescaled(task: Any, blend: Blend, held: Source) -> Blend:
@@ -157,18 +160,19 @@ def _folds(task: Any, table: Table, truth: np.ndarray, seed: int) -> list[Fold]:
     return stratified_folds(labels, FOLDS, seed)
 
 
-def _out_of_fold(task: Any, table: Table, seed: int, options: Mapping[str, Any]) -> Predictions | None:
+def _out_of_fold(task: Any, table: Table, settings: TrainingOptions, options: Mapping[str, Any]) -> Predictions | None:
     """Return predictions of each record by members that were fitted on other records, as far as Ctrl-C let them."""
     truth, groups = _truth(task, table), _groups(table)
     stops: list[bool] = []
+    processes = Processes(choose_device(settings.device))  # all of them stop together
     found, rows = [], []
     quiet = {name: value for name, value in options.items() if name not in APART}
     with catching_interrupts(lambda: stops.append(True)):
-        for fold in _folds(task, table, truth, seed):
+        for fold in _folds(task, table, truth, settings.seed):
             part = _like(task, truth[fold.fitted])
             with quietly():
                 part.fit(table.select(fold.fitted), **quiet)
-            if stops or part.history_.interrupted:
+            if processes.any(bool(stops)) or part.history_.interrupted:
                 break
             found.append(_in_classes_of(task, part, table.select(fold.held)))
             rows.append(fold.held)

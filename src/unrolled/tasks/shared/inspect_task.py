@@ -40,6 +40,7 @@ def look_inside(
     codecs: Mapping[str, Codec],
     classes: Sequence[Any],
     bptt_steps: int,
+    given: Tensor | None = None,
 ) -> Inspection:
     """Unfold a network over one sequence, and report its states and what its answer depends on.
 
@@ -51,6 +52,7 @@ def look_inside(
         codecs: codecs of the inputs that are read step by step, by the input's name.
         classes: names of the answers; empty if an answer is no class, or is decoded by the codec.
         bptt_steps: the training option of that name.
+        given: log probabilities of a blend, (B, V), whose mistakes are reported instead of the network's.
     """
     batch = as_read(examples)
     row = whole_number("row", row, 0, batch.batch_size - 1)
@@ -66,7 +68,7 @@ def look_inside(
         lambda: states(network, one).of_stack(),
         partial(saliency, network, one),
         partial(gradient_flow, network, _few(batch), bptt_steps=truncation),
-        partial(mistakes, network, batch, lambda single: labels_of(single, codecs), classes),
+        partial(mistakes, network, batch, lambda single: labels_of(single, codecs), classes, given),
         partial(tracked, network, batch, codecs),
     ]
     return Inspection(scores, tuple(labels), *map(_after_pause, parts))

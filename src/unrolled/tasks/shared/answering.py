@@ -1,0 +1,44 @@
+"""Which models answer: the network alone, or, where a subclass says how, a blend of it and the baselines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from unrolled.blending.blend import Blend
+from unrolled.data.source import Source
+from unrolled.inspection.record import Part
+from unrolled.training.options import TrainingOptions
+
+
+class Answering:
+    """A task whose network answers alone; a subclass may choose a blend, and then says what its parts say.
+
+    Attributes:
+        blend_: weights of the network and the baselines; None where the network answers alone.
+    """
+
+    blend_: Blend | None = None
+
+    def _set_aside(self, source: Source, settings: TrainingOptions) -> tuple[Source, Source | None]:
+        """Split off records that nothing is fitted on, to choose a blend on them; None where none is chosen."""
+        return source, None
+
+    def _choose_blend(
+        self,
+        train: Source,
+        aside: Source | None,
+        held: Source | None,
+        settings: TrainingOptions,
+        options: Mapping[str, Any],
+    ) -> Blend | None:
+        """Return the weights of network and baselines; None where the network answers alone."""
+        return None
+
+    def _logs_of_blend(self, source: Source, examples: Any) -> Tensor | None:
+        """Return the log probabilities of a blend, (B, V); None where the network answers alone."""
+        return None
+
+    def _parts_of_answer(self, source: Source, examples: Any, row: int) -> tuple[Part, ...]:
+        """Return what each part of a blend says of one record; empty where the network answers alone."""
+        return ()
