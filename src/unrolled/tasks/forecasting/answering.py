@@ -57,6 +57,13 @@ class Answering:
         groups = origins.owner * MOST_STEPS + origins.places // self.horizon
         return choose_blend(parts, origins.truth, units, self.quantiles, groups)
 
+    def _said_of_answers(self: Any) -> dict[str, Any]:
+        """Return what an exported model leaves out: it holds the network alone, at the quantiles it learnt."""
+        parts = [] if self.blend_ is None else [f"{key} {self.blend_.weight_of(key):.2f}" for key in self.blend_.used]
+        widths = ["widths that follow errors"] if self.intervals == ONLINE else []
+        left = [part for part in [*parts, *widths] if not part.startswith(NETWORK)]
+        return {"left_out": ", ".join(left)} if left else {}
+
     def _after_end(self: Any, series: Sequence[Series], remembered: bool = False) -> np.ndarray:
         ends = np.array([len(one) - 1 for one in series])
         return self._forecast(series, np.arange(len(series)), ends, remembered)
