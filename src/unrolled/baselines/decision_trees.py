@@ -59,9 +59,8 @@ class DecisionTrees:
             max_iter=count,
             max_leaf_nodes=LEAVES,
             min_samples_leaf=LEAST_ROWS,
-            early_stopping=False,
             random_state=0,
-        )
+        ).set_params(early_stopping=False)
         model.fit(features, targets)
         grown: list[np.ndarray] = [tree.nodes for (tree,) in model._predictors]  # no public name gives the trees
         nodes = np.concatenate(grown)

@@ -31,8 +31,7 @@ def seasonal_indices(rows: np.ndarray, season: int, relative: np.ndarray) -> np.
     size = np.where(np.abs(trend) > 0, trend, 1.0)
     above = np.where(relative[:, None], inside / size, inside - trend)
     phases = (np.arange(above.shape[1]) + edge) % season
-    total = np.zeros((len(rows), season))
-    np.add.at(total, (slice(None), phases), above)
+    total = np.stack([above[:, phases == phase].sum(1) for phase in range(season)], 1)  # (M, season)
     indices = total / np.maximum(np.bincount(phases, minlength=season), 1)
     middle = indices.mean(1, keepdims=True)
     return np.where(relative[:, None], indices / np.where(middle > 0, middle, 1.0), indices - middle)

@@ -98,7 +98,7 @@ def recent_origins(series: Sequence[Series], horizon: int, most: int) -> Origins
         truth.append(padded[chosen[:, None] + np.arange(1, horizon + 1)])
     empty = np.zeros((0, horizon))
     start = np.zeros(0, np.int64)
-    return Origins(*(np.concatenate([start, *part]) for part in (owner, places)), np.concatenate([empty, *truth]))
+    return Origins(np.concatenate([start, *owner]), np.concatenate([start, *places]), np.concatenate([empty, *truth]))
 
 
 def half_of(series: Series) -> int:
