@@ -166,7 +166,7 @@ def test_the_table_shows_the_blend_every_part_and_the_network(fitted, name):
 
 def test_sessions_answer_as_whole_records_do(fitted):
     model, rows = fitted("characters")
-    with ur.Sessions(model) as sessions:
+    with ur.Sessions(model.stream()) as sessions:
         for start in range(0, 60, 7):
             for row in rows[:3]:
                 piece = row["x"][start : start + 7]
