@@ -41,22 +41,22 @@ def test_templates_hold_every_place_once():
 def test_paths_of_a_forecaster_are_legal_repeatable_and_saved(tmp_path):
     sales = np.maximum(np.random.default_rng(0).poisson(1.0, (2, 120)), 0).astype(float)
     model = ur.Forecaster(horizon=4, quantiles=LEVELS, hidden_size=4).fit(list(sales), epochs=1)
-    found = model.paths(300, seed=3)
+    found = model.paths(n=300, seed=3)
     assert found.columns == ["series", "path", "step", "value"]
     assert found.height == 2 * 300 * 4
     assert found["value"].min() >= 0
     assert found["step"].unique().sort().to_list() == [120, 121, 122, 123]
-    assert found.equals(model.paths(300, seed=3))
-    assert not found.equals(model.paths(300, seed=4))
-    assert ur.load(model.save(tmp_path / "model")).paths(300, seed=3).equals(found)
+    assert found.equals(model.paths(n=300, seed=3))
+    assert not found.equals(model.paths(n=300, seed=4))
+    assert ur.load(model.save(tmp_path / "model")).paths(n=300, seed=3).equals(found)
     middle = found.group_by("series", "step").agg(pl.col("value").median()).sort("series", "step")["value"]
     np.testing.assert_allclose(middle, model.predict()["q0.5"], atol=0.5)
 
 
 def test_paths_need_quantiles_and_have_a_bound():
     with pytest.raises(OptionError, match="at least two levels"):
-        ur.Forecaster(horizon=2, hidden_size=4).fit(np.arange(60.0) % 5, epochs=1).paths(3)
+        ur.Forecaster(horizon=2, hidden_size=4).fit(np.arange(60.0) % 5, epochs=1).paths(n=3)
     model = ur.Forecaster(horizon=2, hidden_size=4, quantiles=[0.1, 0.9]).fit(np.arange(60.0) % 5, epochs=1)
     for number, words in ((0, "n: expected"), (10_000_001, "n: expected"), (1.5, "n: expected")):
         with pytest.raises(OptionError, match=words):
-            model.paths(number)
+            model.paths(n=number)

@@ -30,9 +30,11 @@ def seasonal_indices(rows: np.ndarray, season: int, relative: np.ndarray) -> np.
     inside = rows[:, edge : length - edge]
     size = np.where(np.abs(trend) > 0, trend, 1.0)
     above = np.where(relative[:, None], inside / size, inside - trend)
-    phases = (np.arange(above.shape[1]) + edge) % season
-    total = np.stack([above[:, phases == phase].sum(1) for phase in range(season)], 1)  # (M, season)
-    indices = total / np.maximum(np.bincount(phases, minlength=season), 1)
+    cycles = -(-above.shape[1] // season)
+    whole = np.full((len(rows), cycles * season), np.nan)
+    whole[:, : above.shape[1]] = above
+    means = np.nanmean(whole.reshape(len(rows), cycles, season), 1)  # from the first step above the trend on
+    indices = np.roll(means, edge, axis=1)
     middle = indices.mean(1, keepdims=True)
     return np.where(relative[:, None], indices / np.where(middle > 0, middle, 1.0), indices - middle)
 

@@ -160,16 +160,16 @@ class Answering:
                 found = templates_of(errors[np.isfinite(errors).all(1)])
         return found
 
-    def paths(self: Any, n: int = 100, data: Any = None, future: Any = None, seed: int = 0) -> pl.DataFrame:
+    def paths(self: Any, data: Any = None, future: Any = None, n: int = 100, seed: int = 0) -> pl.DataFrame:
         """Draw sample paths of the next `horizon` steps of every series, for sums and peaks over several steps.
 
         The values of each step follow the forecast's quantiles; the steps of a path belong together as errors did in
         back-tests.
 
         Args:
-            n: paths of each series.
-            data: history, as `predict` takes it.
+            data: history, as `predict` takes it; None continues the training data.
             future: future covariates, as `predict` takes them.
+            n: paths of each series.
             seed: of the draws.
 
         Returns:
@@ -181,12 +181,12 @@ class Answering:
         Example:
             >>> import unrolled as ur
             >>> model = ur.Forecaster(horizon=3, quantiles=[0.1, 0.5, 0.9], hidden_size=4)
-            >>> paths = model.fit(np.arange(80.0) % 7, epochs=1).paths(50)
+            >>> paths = model.fit(np.arange(80.0) % 7, epochs=1).paths(n=50)
             >>> paths.columns, paths.group_by("path").agg(pl.col("value").sum()).height
             (['path', 'step', 'value'], 50)
         """
         self._fitted()
-        count = whole_number("n", n, 1, MOST_NUMBERS)
+        count, seed = whole_number("n", n, 1, MOST_NUMBERS), whole_number("seed", seed, 0)
         if self.quantiles is None or len(self.quantiles) < 2:
             raise OptionError(
                 message("quantiles", expected="at least two levels, to draw paths from", received=self.quantiles,
@@ -194,7 +194,7 @@ class Answering:
             )  # fmt: skip
         series, answers = self._asked_series(data, future)
         check_number(count, len(series) * self.horizon)
-        rng = np.random.default_rng(whole_number("seed", seed, 0))
+        rng = np.random.default_rng(seed)
         drawn = drawn_paths(answers, self.quantiles, self.templates_, count, rng)  # (B, n, H)
         values = TargetRange(self.target_kind_).legal(drawn, quantiles=False)
         after = [one.calendar.after(one.times[-1], np.arange(1, self.horizon + 1)) for one in series]

@@ -96,9 +96,9 @@ def recent_origins(series: Sequence[Series], horizon: int, most: int) -> Origins
         places.append(chosen)
         owner.append(np.full(len(chosen), index))
         truth.append(padded[chosen[:, None] + np.arange(1, horizon + 1)])
-    empty = np.zeros((0, horizon))
-    start = np.zeros(0, np.int64)
-    return Origins(np.concatenate([start, *owner]), np.concatenate([start, *places]), np.concatenate([empty, *truth]))
+    none = np.zeros(0, np.int64)
+    values = np.concatenate([np.zeros((0, horizon)), *truth])
+    return Origins(np.concatenate([none, *owner]), np.concatenate([none, *places]), values)
 
 
 def half_of(series: Series) -> int:

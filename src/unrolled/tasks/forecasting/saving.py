@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from unrolled.blending.blend import Blend
+from unrolled.errors import ArtifactError, message
+from unrolled.tasks.forecasting.members import NETWORK
 from unrolled.tasks.forecasting.online_intervals import OnlineWidths
 from unrolled.tasks.forecasting.plan import ForecastPlan
 from unrolled.tasks.forecasting.series_tails import tails_from_tensors, tails_to_tensors
+from unrolled.tasks.forecasting.target_kinds import RANGES
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.shared.saving import Saved
 from unrolled.training.weights import under
@@ -39,6 +42,10 @@ class SavedForecaster(Saved):
         self.sizes_, self.season_ = data["sizes"], self.plan_.season
         self.counts_, self.naive_errors_ = data["counts"], data["naive_errors"]
         self.target_kind_ = data.get("target_kind", "number")  # earlier versions kept none
+        width = sum(codec.spec.size for codec in self.panel_.codecs["future"])
+        if self.target_kind_ not in RANGES or len(self.plan_.effects) not in (0, 2 * width):
+            received = [self.target_kind_, len(self.plan_.effects)]
+            raise ArtifactError(message("plan", expected="a kind of target, and its effects", received=received))
         blend = data.get("blend")
         self.blend_ = None if blend is None else Blend.from_json(blend)
 
@@ -58,6 +65,11 @@ class SavedForecaster(Saved):
         task = super()._from_record(record, tensors)
         task.tails_ = tails_from_tensors(record["learnt"]["tails"], under("tails.", tensors), task.panel_)
         task.templates_ = tensors["templates"].numpy() if "templates" in tensors else np.zeros((0, task.horizon))
+        members = () if task.blend_ is None else task.blend_.used
+        strangers = set(members) - {NETWORK, *task.baselines_}
+        if strangers or task.templates_.shape[1:] != (task.horizon,):
+            received = sorted(strangers) or list(task.templates_.shape)
+            raise ArtifactError(message("model", expected="parts of the answer that it holds", received=received))
         kept = under("widths.", tensors)
         arrays = zip(*(kept[name].numpy() for name in WIDTHS), strict=True) if kept else ()
         task.widths_ = dict(zip(task.tails_, (OnlineWidths(*one) for one in arrays), strict=False))
