@@ -70,6 +70,12 @@ class InputLayer(nn.Module):
             return column(value.values, value.sequence_ids)
         return column(_values(value))
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether a column of steps has a large vocabulary, or words made of letters."""
+        specs = [self._column(name).spec for name in self.names]
+        return any(spec.kind == "nested" or (spec.kind == "index" and spec.size > SMALL_ALPHABET) for spec in specs)
+
     def vectors(self, name: str) -> Tensor:
         """Return the vector of each index of a column, (V, F).
 

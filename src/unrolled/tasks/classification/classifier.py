@@ -54,13 +54,15 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
         dropout: share of values set to zero in training, on inputs other than numbers, between layers and before the
             answer.
         bidirectional: also read every sequence backwards; such a model cannot answer step by step.
-        pooling: how the steps are combined into one answer: last, mean, max, attention, or all of them side by side.
+        pooling: how the steps are combined into one answer: last, mean, max, attention, all of them side by side, or
+            auto: all of them beside convolutions, else max.
         answer: "network", or "blend" for network and baselines together, with weights chosen on held-out predictions:
             with fewer than 5,000 records and no `minutes` four further networks are trained for that.
         class_weights: None, "balanced" for rare classes to count as much as frequent ones, or one weight per label.
         layers: further options of `unrolled.nn.stack.Stack`: variational, layer_norm, residual, learn_initial_state,
             recurrent_dropout, zoneout.
-        convolutions: whether convolutions read beside the recurrent layers; None = beside any cell but conv.
+        convolutions: whether convolutions read beside the recurrent layers; None = yes for numbers, pictures and
+            alphabets of up to 512 signs, no for words, and not beside the cell conv.
         training: training options kept with the model; `fit` may override them.
 
     Example:
@@ -83,7 +85,7 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
         num_layers: int = 1,
         dropout: float = 0.2,
         bidirectional: bool = True,
-        pooling: str = "all",
+        pooling: str = "auto",
         answer: str = "network",
         class_weights: str | Mapping[Any, float] | None = None,
         layers: Mapping[str, Any] | None = None,
@@ -183,9 +185,13 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
 
     def _make_network(self) -> nn.Module:
         inputs = InputLayer(self.codecs_.specs, self.dropout, spared=("vector",))
-        beside = self.cell != CONV if self.convolutions is None else self.convolutions
+        beside = self.convolutions
+        if beside is None:
+            words = any(codec.unit == "words" for codec in self.codecs_.codecs)
+            beside = self.cell != CONV and not words and not inputs.reads_words
+        pooling = self.pooling if self.pooling != "auto" else "all" if beside or self.cell == CONV else "max"
         layers = self._make_layers(inputs.size, self.bidirectional, convolutions=beside)
-        return ManyToOne(inputs, layers, self._output(), self.pooling, self.dropout)
+        return ManyToOne(inputs, layers, self._output(), pooling, self.dropout)
 
     def _split(self, source: Source, share: float, seed: int) -> tuple[Source, Source]:
         """Split the records into two parts with the same share of each class."""

@@ -143,7 +143,7 @@ class Saved:
             task.baselines_[key] = baseline_from_state(key, {**values, **arrays})
         blend = record.get("blend")  # older folders have none
         task.blend_ = None if blend is None else Blend.from_json(blend, (NETWORK, *task.baselines_))
-        check_forms(task, skip=("network_", "rival_"))
+        check_forms(task, skip=("network_", "rival_", *given))
         rival = record.get("rival")
         task.rival_ = None if rival is None else cls._from_record(rival, under("rival.", tensors))
         return task
