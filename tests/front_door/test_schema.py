@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unrolled as ur
-from unrolled.data import schema
+from unrolled.data import casts as casting
 from unrolled.data.readers import as_source, read_csv, read_jsonl, read_parquet, scan_parquet
 from unrolled.data.schema import Schema
 from unrolled.errors import ArtifactError, DataError
@@ -274,8 +274,8 @@ def test_an_event_with_the_kinds_that_were_learnt_is_not_touched():
 def test_the_row_of_a_list_that_has_no_place_is_found_among_many(row, other, monkeypatch):
     lists = pl.Series("v", [["x"] if place == row else other for place in range(500)], dtype=pl.List(pl.String))
     casts = []
-    cast = schema._cast
-    monkeypatch.setattr(schema, "_cast", lambda *given: casts.append(given) or cast(*given))
+    cast = casting.cast
+    monkeypatch.setattr(casting, "cast", lambda *given: casts.append(given) or cast(*given))
     with pytest.raises(DataError, match=rf"received \['x'\] in row {row}$"):
         Schema({"v": pl.List(pl.Int64())}).cast(lists.to_frame())
     assert len(casts) < 15

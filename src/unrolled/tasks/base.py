@@ -141,7 +141,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         read = {column.name for column in said.columns}
         optional = {said.target} - read | self._names_of_strangers()
         left = {column.name for column in said.columns if column.kind in ("media", "time") or column.opens_files}
-        self.schema_ = self.schema_.only(read | {said.target}, optional, left)
+        self.schema_ = self.schema_.only(read | {said.target}, optional, left, self._reading_facts())
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
@@ -209,7 +209,7 @@ class Task(Reported, Described, Exported, Saved, Streamed, BaseEstimator, ABC):
         if settings.tensorboard:
             summary_writer()
         source = self._convert(data, y)
-        self.schema_ = Schema.of(source.kinds)
+        self.schema_ = Schema.of(source.kinds, source.marks, source.decimal)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:

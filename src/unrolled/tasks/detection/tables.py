@@ -244,7 +244,7 @@ def _check_column(column: pl.Series, events: bool) -> None:
     if column.dtype != pl.Null and _is_event(column.dtype) != events:
         wanted = "categories, as in training" if events else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
-    too_large = column.abs() > LARGEST if column.dtype.is_float() else pl.Series([False])
+    too_large = column.fill_nan(None).abs() > LARGEST if column.dtype.is_float() else pl.Series([False])
     if too_large.any():
         row = int(too_large.arg_max() or 0)
         raise DataError(
