@@ -74,8 +74,9 @@ def from_anywhere(
                 return whole({**options, TEXTS: [*(options.get(TEXTS) or ()), *names]})
 
             source: Any = whole(options)
-            if isinstance(source, Table):
-                source.marks, source.decimal = marks_of(options.get("missing")), options.get("decimal", ".")
+            given: Any = source
+            if isinstance(given, Table):
+                given.marks, given.decimal = marks_of(options.get("missing")), options.get("decimal", ".")
             if TEXTS in taken.parameters:
                 at_hand = len(places) > 1 or _is_at_hand(places[0])
                 kept = spelling_of(source.frame, again)

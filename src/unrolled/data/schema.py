@@ -207,11 +207,10 @@ class Schema:
         """Restore what `to_json` returned; ArtifactError for damaged data."""
         try:
             kinds = {name: kind_from_json(kind) for name, kind in data["columns"].items()}
-            columns = (frozenset(map(str, data[name])) for name in ("optional", "left"))
-            facts = {
-                str(name): str(fact) for name, fact in data.get("facts", {}).items()
-            }  # models before 0.1 have none
-            return cls(kinds, tuple(map(str, data["missing"])), *columns, str(data.get("decimal", ".")), facts)
+            optional, left = (frozenset(map(str, data[name])) for name in ("optional", "left"))
+            facts = {str(name): str(fact) for name, fact in data.get("facts", {}).items()}  # older models have none
+            decimal = str(data.get("decimal", "."))
+            return cls(kinds, tuple(map(str, data["missing"])), optional, left, decimal, facts)
         except (KeyError, TypeError, AttributeError, ValueError) as fault:
             raise ArtifactError(message("schema", expected="columns and marks", received=str(fault))) from fault
 

@@ -36,6 +36,7 @@ class Source(ABC):
     group: str | None = None
     marks: tuple[str, ...] | None = None
     decimal: str = "."
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.source import Source, Table
+from unrolled.data.table_notes import counts_rows
 from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, listed, message, whole_number
 from unrolled.forms import some
-from unrolled.reading_report import note
+from unrolled.reading_report import note, warn_once
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.shared.column_codecs import require
@@ -83,8 +84,14 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> WatchedCol
     assert source.time is not None
     named = [target] if isinstance(target, str) else list(target)
     if not named:
-        beside = (source.time, source.group, label)
+        beside: tuple[str | None, ...] = (source.time, source.group, label)
+        beside += source.row_labels
         named = [name for name in source.columns if source.frame[name].dtype.is_numeric() and name not in beside]
+        counters = [name for name in named if counts_rows(source.frame, name, source.group)]
+        if counters and len(counters) < len(named):
+            named = [name for name in named if name not in counters]
+            shown = listed(counters)
+            warn_once("counters", f"not watched, as they only count the rows: columns {shown}; name them to watch them")
     if not named:
         raise DataError(
             message(
