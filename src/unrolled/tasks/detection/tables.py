@@ -23,6 +23,7 @@ from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 Target = Sequence[str] | str
 PART = "unrolled part"
+_ODD = 2400  # from this year on, times may be of another calendar
 
 
 class Rows(NamedTuple):
@@ -235,7 +236,7 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
 def _moment(time: Any, watched: WatchedColumns) -> Any:
     """Return one time; the usual types are converted without a table."""
     naive = watched.time_form is None or watched.time_form.zone is None
-    if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None:
+    if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None and time.year < _ODD:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
         return moments(pl.Series(watched.time, [number_of(time, watched.time)]), False, None)[0]
