@@ -62,7 +62,7 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, str):
         return one == other
-    return np.allclose(one, other, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
 
 
 @pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # others are unknown on purpose

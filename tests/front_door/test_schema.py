@@ -145,7 +145,11 @@ def test_a_record_is_answered_the_same_alone_and_in_company(name, data):
     place = data.draw(st.integers(0, len(others)))
     company = [*others[:place], mine, *others[place:]]
     ask = model.predict if name == "tags" else model.predict_proba
-    np.testing.assert_array_equal(np.asarray(ask([mine])[0]), np.asarray(ask(company)[place]))
+    one, other = np.asarray(ask([mine])[0]), np.asarray(ask(company)[place])
+    if name == "tags":
+        np.testing.assert_array_equal(one, other)
+    else:  # a product of one row and one of several are rounded differently in float32
+        np.testing.assert_allclose(one, other, rtol=2e-6)
 
 
 # ---- any format, the same answers -------------------------------------------------------------------
