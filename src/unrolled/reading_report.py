@@ -4,6 +4,7 @@ The counts belong to the call, not to the model or its codecs: they are kept in 
 within this call finds, so that two threads that ask one model do not mix theirs. Source: PEP 567, context variables.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -192,6 +193,7 @@ class Tally:
 
 _current: ContextVar[Tally | None] = ContextVar("tally", default=None)
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+_said: ContextVar[set[str] | None] = ContextVar("said", default=None)
 
 
 def current() -> Tally | None:
@@ -311,6 +313,32 @@ def quietly() -> Generator[None]:
         yield
     finally:
         _quiet.reset(token)
+
+
+@contextmanager
+def each_once() -> Generator[None]:
+    """Give each warning of `warn_once` once while the block runs, such as a `fit` that reads its data several times."""
+    token = _said.set(set() if (outer := _said.get()) is None else outer)
+    try:
+        yield
+    finally:
+        _said.reset(token)
+
+
+def warn_once(what: str, text: str, stacklevel: int = 2) -> None:
+    """Warn of something in the data; within `each_once` one time only.
+
+    Args:
+        what: what is warned of, however often it occurs.
+        text: the warning.
+        stacklevel: as in `warnings.warn`, counted from the caller.
+    """
+    said = _said.get()
+    if said is not None and what in said:
+        return
+    if said is not None:
+        said.add(what)
+    warnings.warn(text, UnrolledWarning, stacklevel=stacklevel + 1)
 
 
 def lines_of(report: Mapping[str, Any]) -> list[str]:

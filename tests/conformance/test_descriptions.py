@@ -201,6 +201,7 @@ REFUSING = {
 ROWS = [{"user": row % 4, "item": "abc"[row % 3], "time": row, "y": float(row), "media": IMAGE} for row in range(40)]
 
 
+@pytest.mark.filterwarnings("ignore:rows are read as one series")  # as a forecaster would read these
 @pytest.mark.parametrize("kind", [ur.Pictures, ur.Video, ur.Audio], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("name", REFUSING)
 def test_media_are_refused_where_they_have_no_place(name, kind):

@@ -62,7 +62,7 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, str):
         return one == other
-    return np.allclose(one, other, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
 
 
 @pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # others are unknown on purpose
@@ -128,3 +128,56 @@ def same_rows(one: list[Any], other: list[Any]) -> bool:
         for row, wanted in zip(one, other, strict=True)
         for a, b in zip(row, wanted, strict=True)
     )
+
+
+# ---- what is drawn, searched and scored ----------------------------------------------------------------
+
+TOTALS = {  # a score that is a mean over answers
+    "Classifier": "log_loss",
+    "Tagger": "accuracy",
+    "LanguageModel": "nats_per_token",
+    "SequenceModel": "nats_per_frame",
+    "Captioner": "exact",
+    "Translator": "exact",
+}
+
+
+@pytest.mark.parametrize("name", BY_RECORD)
+def test_the_scores_of_several_records_are_the_sums_of_their_own(name):
+    model, records, _ = tiny(name)
+    metric = TOTALS[name.partition(",")[0]]
+    single = [model.evaluate([record]) for record in records]
+    for order in (records, records[::-1]):
+        whole = model.evaluate(order)
+        assert whole.n == sum(one.n for one in single)
+        wanted = sum(one.n * one.model[metric] for one in single)
+        np.testing.assert_allclose(whole.n * whole.model[metric], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BY_RECORD)
+def test_predict_answers_each_record_as_alone(name):
+    model, records, _ = tiny(name)
+    whole = model.predict(records)
+    for place, record in enumerate(records):
+        assert same(whole[place], model.predict([record])[0])
+        assert same(model.predict(records[::-1])[len(records) - 1 - place], whole[place])
+
+
+@pytest.mark.parametrize("name", ["LanguageModel", "SequenceModel", "SequenceModel, mixture"])
+def test_what_is_generated_depends_on_the_seed_and_not_on_earlier_calls(name):
+    model, records, _ = tiny(name)
+    start = {"LanguageModel": "Anna", "SequenceModel": records[0]["roll"]}.get(name, records[0]["stroke"])
+    options = {"given": {"kind": "a"}} if name == "LanguageModel" else {"temperature": 1.0}
+    first = model.generate(start, length=12, seed=3, **options)
+    np.random.seed(5)  # noqa: NPY002 - the state that another library may leave behind
+    model.generate(start, length=5, seed=4, **options)
+    assert same(model.generate(start, length=12, seed=3, **options), first)
+    assert not same(model.generate(start, length=12, seed=8, **options), first)
+
+
+def test_what_is_drawn_depends_on_the_seed_and_not_on_earlier_calls():
+    model = tiny("SequenceModel, mixture").model
+    first = model.draw(3, length=6, seed=1)
+    model.draw(2, length=4, seed=2)
+    assert same(model.draw(3, length=6, seed=1), first)
+    assert not same(model.draw(3, length=6, seed=2), first)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unrolled as ur
-from unrolled.data import schema
+from unrolled.data import casts as casting
 from unrolled.data.readers import as_source, read_csv, read_jsonl, read_parquet, scan_parquet
 from unrolled.data.schema import Schema
 from unrolled.errors import ArtifactError, DataError
@@ -145,7 +145,11 @@ def test_a_record_is_answered_the_same_alone_and_in_company(name, data):
     place = data.draw(st.integers(0, len(others)))
     company = [*others[:place], mine, *others[place:]]
     ask = model.predict if name == "tags" else model.predict_proba
-    np.testing.assert_array_equal(np.asarray(ask([mine])[0]), np.asarray(ask(company)[place]))
+    one, other = np.asarray(ask([mine])[0]), np.asarray(ask(company)[place])
+    if name == "tags":
+        np.testing.assert_array_equal(one, other)
+    else:  # a product of one row and one of several are rounded differently in float32
+        np.testing.assert_allclose(one, other, rtol=2e-6)
 
 
 # ---- any format, the same answers -------------------------------------------------------------------
@@ -274,8 +278,8 @@ def test_an_event_with_the_kinds_that_were_learnt_is_not_touched():
 def test_the_row_of_a_list_that_has_no_place_is_found_among_many(row, other, monkeypatch):
     lists = pl.Series("v", [["x"] if place == row else other for place in range(500)], dtype=pl.List(pl.String))
     casts = []
-    cast = schema._cast
-    monkeypatch.setattr(schema, "_cast", lambda *given: casts.append(given) or cast(*given))
+    cast = casting.cast
+    monkeypatch.setattr(casting, "cast", lambda *given: casts.append(given) or cast(*given))
     with pytest.raises(DataError, match=rf"received \['x'\] in row {row}$"):
         Schema({"v": pl.List(pl.Int64())}).cast(lists.to_frame())
     assert len(casts) < 15

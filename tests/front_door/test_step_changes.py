@@ -87,3 +87,10 @@ def test_one_step_with_gaps_is_no_change(kind):
 def test_numbers_and_several_changes_are_seen():
     assert step_change(np.array([*range(0, 200, 10), *range(200, 220)])).usual == (10.0, 1.0)
     assert len(step_change(np.array(LONGER["burst"], "M8[us]")).starts) == 3
+
+
+def test_a_detector_says_a_change_of_the_step_as_a_forecaster_does():
+    data = ur.as_source({"t": LOGGER, "x": np.sin(np.arange(len(LOGGER)) / 9)}, time="t")
+    for model in (ur.Detector("x", warm_up=5, hidden_size=4), ur.Forecaster("x", horizon=2, hidden_size=4)):
+        with pytest.warns(UserWarning, match="2024-01-01T16:40:00"):
+            model.fit(data, **QUICK)

@@ -85,6 +85,16 @@ def is_dataset(data: Any) -> bool:
     return of_torch and hasattr(type(data), "__len__")
 
 
+def hands_out_batches(data: Any) -> bool:
+    """Return whether an object is a loader of torch whose items are batches; torch is not imported for the question.
+
+    Args:
+        data: anything.
+    """
+    of_torch = any(kind.__module__ == "torch.utils.data.dataloader" for kind in type(data).__mro__)
+    return of_torch and data.batch_sampler is not None
+
+
 def _of_xarray(data: Any) -> Any:
     """Return a dataset or named array of xarray as a frame with its coordinates, and one without any as an array."""
     if not data.coords and hasattr(type(data), "__array__"):

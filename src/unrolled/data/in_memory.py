@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.arrays import from_array, sequences
-from unrolled.data.exchange import from_exchange, handed_over, is_dataset, refused
+from unrolled.data.exchange import from_exchange, handed_over, hands_out_batches, is_dataset, refused
 from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas, pandas_row
@@ -115,6 +115,10 @@ def _handed(data: Any) -> Handed:
         return found
     if isinstance(data, Mapping):
         return _items(_rows_apart(data)) if _SPLIT <= set(data) <= _TIGHT else Handed(_mapping(data))
+    if hands_out_batches(data):
+        remedy = "give its dataset, loader.dataset"
+        raise DataError(message("data", expected=_ACCEPTED, received="a DataLoader of torch that hands out batches",
+                                remedy=remedy))  # fmt: skip
     if is_dataset(data):
         return _dataset(data)
     packed = sequences_of(data)

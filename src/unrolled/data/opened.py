@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 from unrolled.data.addresses import as_address, fetch, is_address, local_file, name_of, shown_address
+from unrolled.data.marked import marks_of
 from unrolled.data.packings import is_archive, name_inside, only_member, packing_of, unpack
 from unrolled.data.several import join
 from unrolled.data.source import Source, Table
@@ -73,6 +74,9 @@ def from_anywhere(
                 return whole({**options, TEXTS: [*(options.get(TEXTS) or ()), *names]})
 
             source: Any = whole(options)
+            given: Any = source
+            if isinstance(given, Table):
+                given.marks, given.decimal = marks_of(options.get("missing")), options.get("decimal", ".")
             if TEXTS in taken.parameters:
                 at_hand = len(places) > 1 or _is_at_hand(places[0])
                 kept = spelling_of(source.frame, again)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -19,8 +20,9 @@ from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.formats.registry import FORMATS
 from unrolled.data.handed import Handed, tidy
 from unrolled.data.in_memory import frame_of, hand_in
+from unrolled.data.marked import marks_of, without_marks
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
-from unrolled.data.source import Source, Table, table_of
+from unrolled.data.source import Source, Table, as_table, table_of
 from unrolled.data.spans import unreadable
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
@@ -119,6 +121,7 @@ def read_jsonl(
     time: str | None = None,
     group: str | None = None,
     encoding: str | None = None,
+    missing: Collection[str] | None = None,
     **times: Unpack[TimeWords],
 ) -> Table:
     """Read one JSON object per line; lists become sequences.
@@ -128,6 +131,7 @@ def read_jsonl(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -135,6 +139,8 @@ def read_jsonl(
     """
     place = local_path(path)
     frame = parse_json_lines(whole_bytes(place, table=True), place, encoding)
+    if (marks := marks_of(missing)) is not None:
+        frame = without_marks(frame, marks, retyped=True)
     return table_of(frame, path, time, group, times_from(times))
 
 
@@ -269,7 +275,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
 
 
 def as_source(
-    data: Any, y: Any = None, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+    data: Any,
+    y: Any = None,
+    time: str | None = None,
+    group: str | None = None,
+    missing: Collection[str] | None = None,
+    **times: Unpack[TimeWords],
 ) -> Source:
     """Convert the user's data to a Source.
 
@@ -283,6 +294,8 @@ def as_source(
         y: one target per sequence; becomes the column "y".
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series; an index of times is then the time.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999]; a column of texts
+            that are all numbers but for them becomes numbers. A model keeps them.
         times: how the times of that column are read: `day_first`, `time_format`, `unit` and `zone`, as in
             `TimeOptions`; or `time_form`, the form of another table.
 
@@ -296,14 +309,26 @@ def as_source(
     check_fork()
     if isinstance(data, str | Path):
         local_path(data, "data")
-    if isinstance(data, Source):
-        if y is None:
-            given = times_from(times) if times or not isinstance(data, Table) else data.times
-            if time is None:
-                return data if not times else _timed(data, data.time, data.group, given)
-            return _timed(data, time, group, given)
-        return table_of(frame_of(list(data), y), None, time, group, times_from(times))
-    return source_of(hand_in(data, y), time, group, times_from(times))
+    marks = marks_of(missing)
+    if isinstance(data, Source) and y is None:
+        data = data if marks is None else _marked(as_table(data), marks)
+        given = times_from(times) if times or not isinstance(data, Table) else data.times
+        if time is None:
+            return data if not times else _timed(data, data.time, data.group, given)
+        return _timed(data, time, group, given)
+    handed = hand_in(list(data) if isinstance(data, Source) else data, y)
+    if marks is not None:
+        handed = replace(handed, frame=without_marks(handed.frame, marks, retyped=True))
+    table = source_of(handed, time, group, times_from(times))
+    table.marks = marks
+    return table
+
+
+def _marked(table: Table, marks: tuple[str, ...]) -> Table:
+    """Return a table in which further marks are missing values."""
+    found = table.around(without_marks(table.frame, marks, retyped=table.spelling is None))
+    found.marks = marks
+    return found
 
 
 def source_of(
@@ -327,6 +352,7 @@ def _timed(source: Source, time: str | None, group: str | None, times: TimeOptio
     if not isinstance(source, Table):
         return table_of(frame_of(list(source)), None, time, group, times)
     table = table_of(source.frame, None, time, group, times)
+    table.marks, table.decimal = source.marks, source.decimal
     if source.spelling is not None:
         table.spelling = source.spelling.after(lambda again: _timed(again, time, group, times))
     return table

@@ -1,6 +1,5 @@
 """Schema: the columns that a model learnt from and their kinds; every later table is cast by it or refused."""
 
-import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,22 +7,12 @@ from typing import Any, Self
 
 import polars as pl
 
-from unrolled.data.cells import typed
+from unrolled.data.casts import Written, cast, plain_kind
 from unrolled.data.handed import column
-from unrolled.data.kinds import (
-    LONGEST_SHOWN,
-    NUMBERS,
-    kind_from_json,
-    kind_to_json,
-    named,
-    text_of,
-)
-from unrolled.data.lists import regrouped
+from unrolled.data.kinds import kind_from_json, kind_to_json, named
+from unrolled.data.marked import numbers_of, value_without_marks, without_marks
 from unrolled.data.missing import MARKS
-from unrolled.data.time_forms import as_datetimes
-from unrolled.data.time_zones import unified
-from unrolled.data.timestamps import parse_times
-from unrolled.data.written_lists import are_lists, first_unread, read_lists
+from unrolled.data.written_lists import are_lists, read_lists
 from unrolled.errors import ArtifactError, DataError, message
 
 
@@ -33,38 +22,78 @@ class Schema:
 
     Args:
         kinds: kind of each column, as a polars type.
-        missing: texts that stand for a missing value in columns that are no text.
+        missing: texts that stand for a missing value: the usual ones in columns that are no text, and those that were
+            given to the reader of the training data in every column.
         optional: columns that a task can do without, such as the target: what cannot be cast there passes unchanged.
         left: columns that are never cast, as the task reads them itself: times, by the form that was learnt.
+        decimal: sign before the decimals of numbers that are written as text.
+        facts: what else is known of how the data was read, in words: the form of times, their zone, the calendar.
 
     Example:
         >>> schema = Schema({"shop": pl.String(), "sold": pl.Int64()})
         >>> schema.cast(pl.DataFrame({"shop": [12], "sold": [2.5]})).rows()
         [('12', 2.5)]
         >>> print(schema)
-        shop: text, sold: whole numbers
+        shop: text
+        sold: whole numbers
+        missing values: NA, n/a, -, empty and the like, in columns of numbers
+        decimals: point
     """
 
     kinds: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = MARKS
     optional: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
+    decimal: str = "."
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kinds: Mapping[str, Any]) -> Self:
-        """Return the schema of columns of some kinds; objects and bytes are left out, as their codecs read them."""
+    def of(cls, kinds: Mapping[str, Any], marks: tuple[str, ...] | None = None, decimal: str = ".") -> Self:
+        """Return the schema of columns of some kinds; objects and bytes are left out, as their codecs read them.
+
+        Args:
+            kinds: kind of each column, as a polars type.
+            marks: texts that stand for a missing value in every column; None = the usual ones.
+            decimal: sign before the decimals of numbers that are written as text.
+        """
         plain = {name: plain_kind(kind) for name, kind in kinds.items()}
         kept = {name: kind for name, kind in plain.items() if kind not in (pl.Object, pl.Binary, pl.Null)}
-        return cls(kept, optional=frozenset(kept))
+        return cls(kept, MARKS if marks is None else marks, frozenset(kept), decimal=decimal)
 
-    def only(self, columns: Collection[str], optional: Collection[str], left: Collection[str] = ()) -> "Schema":
-        """Return the schema of some of the columns; see the class for `optional` and `left`."""
+    def only(
+        self,
+        columns: Collection[str],
+        optional: Collection[str],
+        left: Collection[str] = (),
+        facts: Mapping[str, str] | None = None,
+    ) -> "Schema":
+        """Return the schema of some of the columns; see the class for `optional`, `left` and `facts`."""
         kept = {name: kind for name, kind in self.kinds.items() if name in columns}
-        return Schema(kept, self.missing, frozenset(optional) & kept.keys(), frozenset(left) & kept.keys())
+        parts = (frozenset(optional) & kept.keys(), frozenset(left) & kept.keys())
+        return Schema(kept, self.missing, *parts, self.decimal, dict(facts or {}))
 
     def named(self, column: str) -> str:
         """Return what the kind of a column is called; empty for a column that is not known."""
         return named(self.kinds[column]) if column in self.kinds else ""
+
+    @cached_property
+    def given_marks(self) -> tuple[str, ...]:
+        """Marks that were given to the reader and hold in every column; empty where only the usual ones are known."""
+        return () if self.missing == MARKS else self.missing
+
+    @cached_property
+    def _numbers(self) -> frozenset[float]:
+        return numbers_of(self.given_marks)
+
+    @cached_property
+    def _written(self) -> Written:
+        return Written((*self.missing, ""), self.decimal)
+
+    def rules(self) -> dict[str, str]:
+        """Return how values are read, in words: marks of missing ones, decimals, and what `facts` says of times."""
+        given = ", ".join(mark or "empty" for mark in self.given_marks)
+        marks = f"{given}, in every column" if given else "NA, n/a, -, empty and the like, in columns of numbers"
+        return {"missing values": marks, "decimals": "comma" if self.decimal == "," else "point", **self.facts}
 
     def texts(self) -> list[str]:
         """Return the names of the columns of text."""
@@ -78,6 +107,10 @@ class Schema:
             if kind != self.kinds.get(name, kind) and (name not in self.left or self._holds_lists(name, kind))
         ]
 
+    def changes(self, kinds: Mapping[str, Any]) -> bool:
+        """Return whether `cast` may change a table of columns of these kinds."""
+        return bool(self.given_marks or self.differing(kinds))
+
     def cast(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return a table whose known columns have the kinds that were learnt; further columns pass unchanged.
 
@@ -89,6 +122,9 @@ class Schema:
         Raises:
             DataError: a value that has no place in the kind that was learnt; the message names column, row and value.
         """
+        if self.given_marks:
+            known = [name for name in frame.columns if name in self.kinds]
+            frame = frame.with_columns(without_marks(frame.select(known), self.given_marks).get_columns())
         changed = []
         for name in self.differing(frame.schema):
             try:
@@ -108,6 +144,10 @@ class Schema:
         """
         if isinstance(event, str) or not isinstance(event, Mapping):
             return event
+        if self.given_marks:
+            known = {name: event[name] for name in self.kinds if name in event}
+            marks, numbers = self.given_marks, self._numbers
+            event = {**event, **{name: value_without_marks(one, marks, numbers) for name, one in known.items()}}
         odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
         return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
 
@@ -118,7 +158,7 @@ class Schema:
     @property
     def checks_events(self) -> bool:
         """Whether `cast_event` can change an event."""
-        return bool(self._checked)
+        return bool(self._checked or self.given_marks)
 
     @cached_property
     def _checked(self) -> list[tuple[str, tuple[type, ...]]]:
@@ -140,7 +180,7 @@ class Schema:
         kind = self.kinds[name]
         wanted = kind.inner if isinstance(kind, pl.List) and not isinstance(value, list | tuple) else kind
         try:
-            return _cast(column(name, [value]), wanted, self.missing).to_list()[0]
+            return cast(column(name, [value]), wanted, self._written).to_list()[0]
         except DataError:
             return value
 
@@ -148,7 +188,7 @@ class Schema:
         if column.name in self.left:
             lists = read_lists(column) if are_lists(column.drop_nulls()) else None
             return column if lists is None else lists
-        return _cast(column, self.kinds[column.name], self.missing)
+        return cast(column, self.kinds[column.name], self._written)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -158,6 +198,8 @@ class Schema:
             "missing": list(self.missing),
             "optional": sorted(self.optional),
             "left": sorted(self.left),
+            "decimal": self.decimal,
+            "facts": dict(self.facts),
         }
 
     @classmethod
@@ -165,13 +207,16 @@ class Schema:
         """Restore what `to_json` returned; ArtifactError for damaged data."""
         try:
             kinds = {name: kind_from_json(kind) for name, kind in data["columns"].items()}
-            columns = (frozenset(map(str, data[name])) for name in ("optional", "left"))
-            return cls(kinds, tuple(map(str, data["missing"])), *columns)
+            optional, left = (frozenset(map(str, data[name])) for name in ("optional", "left"))
+            facts = {str(name): str(fact) for name, fact in data.get("facts", {}).items()}  # older models have none
+            decimal = str(data.get("decimal", "."))
+            return cls(kinds, tuple(map(str, data["missing"])), optional, left, decimal, facts)
         except (KeyError, TypeError, AttributeError, ValueError) as fault:
             raise ArtifactError(message("schema", expected="columns and marks", received=str(fault))) from fault
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}: {named(kind)}" for name, kind in self.kinds.items())
+        columns = {name: named(kind) for name, kind in self.kinds.items()}
+        return "\n".join(f"{name}: {fact}" for name, fact in (*columns.items(), *self.rules().items()))
 
 
 # types of values that need no cast
@@ -181,159 +226,3 @@ _PYTHON: dict[Any, tuple[type, ...]] = {
     pl.Float64(): (float, int),
     pl.Boolean(): (bool,),
 }
-
-
-def plain_kind(kind: Any) -> Any:
-    """Return the kind that values of a polars type have once their width and encoding are left aside.
-
-    Example:
-        >>> plain_kind(pl.List(pl.UInt8)), plain_kind(pl.Categorical())
-        (List(Int64), String)
-    """
-    if isinstance(kind, pl.List | pl.Array):
-        return pl.List(plain_kind(kind.inner))
-    if isinstance(kind, pl.Struct):
-        return pl.Struct({one.name: plain_kind(one.dtype) for one in kind.fields})
-    if isinstance(kind, pl.Datetime):
-        return pl.Datetime("us", kind.time_zone)
-    if kind.is_integer():
-        return pl.Int64()
-    if kind.is_float() or kind.is_decimal():
-        return pl.Float64()
-    return pl.String() if kind in (pl.Categorical, pl.Enum) else kind
-
-
-def _cast(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
-    """Return a column in another kind without changing a value, or refuse it."""
-    have = plain_kind(column.dtype)
-    if column.null_count() == len(column):
-        return column.cast(kind)
-    if have == kind:
-        narrow = column if column.dtype == kind else column.cast(kind, strict=False)
-        lost = narrow.is_null() & column.is_not_null()
-        return narrow if not lost.any() else _refuse(column, kind, lost)
-    if isinstance(kind, pl.List):
-        return _as_lists(column, kind, marks)
-    if isinstance(kind, pl.Struct):
-        return _as_records(column, kind, marks)
-    if isinstance(have, pl.List | pl.Struct | pl.Object):
-        raise _refused(column, kind, 0)
-    if kind == pl.String:
-        if have == pl.Binary:  # bytes that are no text
-            raise _refused(column, kind, 0)
-        return _as_text(column)
-    if kind in NUMBERS:
-        return _as_numbers(column, kind, marks)
-    return _as_times(column, kind, marks) if kind.is_temporal() else column
-
-
-def _as_text(column: pl.Series) -> pl.Series:
-    """Return single values as text, as `kinds.text_of` writes them."""
-    if column.dtype.is_float() or column.dtype.is_decimal() or column.dtype == pl.Datetime:
-        texts = [None if value is None else text_of(value) for value in column.to_list()]
-        return pl.Series(column.name, texts, dtype=pl.String)
-    return column.cast(pl.String)
-
-
-def _as_numbers(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        texts = column.cast(pl.String)
-        column = typed(texts, marks)
-        if column.dtype not in (*NUMBERS, pl.Null):
-            column = _coded(texts, kind, marks)
-    if column.dtype == pl.Null:
-        return column.cast(kind)
-    if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
-        raise _refused(column, kind, 0)
-    if kind == pl.Boolean:
-        numbers = column.cast(pl.Float64)
-        wrong = (numbers != 0) & (numbers != 1)
-        return column.cast(pl.Boolean) if not wrong.any() else _refuse(column, kind, wrong)
-    if kind == pl.Int64 and column.dtype != pl.Boolean and not column.dtype.is_integer():
-        plain = column.cast(pl.Float64)
-        exact = plain.is_nan().fill_null(False) | (plain == plain.round()) & (plain.abs() < 2.0**53)
-        return plain.fill_nan(None).cast(pl.Int64) if exact.fill_null(True).all() else plain
-    return column.cast(kind, strict=False)
-
-
-def _coded(texts: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
-    """Return texts as the numbers that they write, with leading zeros or not; the first one that is none is refused."""
-    found = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    wrong = found.is_null() & texts.is_not_null() & ~texts.str.strip_chars().is_in(list(marks))
-    return found if not wrong.any() else _refuse(texts, kind, wrong)
-
-
-def _as_times(column: pl.Series, kind: Any, marks: Collection[str]) -> pl.Series:
-    if column.dtype == pl.String:
-        column = parse_times(column.set(column.is_in(list(marks)), None))
-    if not column.dtype.is_temporal():
-        raise _refused(column, kind, 0)
-    if kind == pl.Date and isinstance(column.dtype, pl.Datetime):
-        return column.cast(kind) if (column.dt.time() == dt.time()).fill_null(True).all() else column
-    if isinstance(kind, pl.Datetime) and isinstance(column.dtype, pl.Datetime | pl.Date):
-        return unified(as_datetimes(column, kind.time_zone), kind.time_zone)
-    return column
-
-
-def _as_lists(column: pl.Series, kind: pl.List, marks: Collection[str]) -> pl.Series:
-    if column.dtype == pl.String:
-        texts = column.set(column.str.strip_chars().is_in(list(marks)), None)
-        lists = read_lists(texts, kind)
-        if lists is None:
-            raise _refused(column, kind, first_unread(texts, kind))
-        if lists.null_count() == len(lists):
-            return lists.cast(kind)
-        column = lists
-    if not isinstance(column.dtype, pl.List | pl.Array):
-        raise _refused(column, kind, 0)
-    lists = column.cast(pl.List(column.dtype.inner)) if isinstance(column.dtype, pl.Array) else column
-    lengths = lists.list.len()
-    flat = lists.filter(lengths.fill_null(0) > 0).explode()
-    if plain_kind(flat.dtype) == kind.inner or flat.null_count() == len(flat):
-        return lists.cast(kind)
-    try:
-        inner = _cast(flat.alias(column.name), kind.inner, marks)
-    except DataError as fault:
-        raise _refused(lists, kind, _first_refused(lists, kind, marks)) from fault
-    return regrouped(inner, lengths.fill_null(0).to_numpy(), lists.is_not_null())
-
-
-def _first_refused(lists: pl.Series, kind: pl.List, marks: Collection[str]) -> int:
-    """Return the first row that cannot be cast, by halving the rows that it may be in."""
-    first, rest = 0, len(lists)
-    while rest - first > 1:
-        middle = (first + rest) // 2
-        try:
-            _cast(lists[first:middle].explode(), kind.inner, marks)
-            first = middle
-        except DataError:
-            rest = middle
-    return first
-
-
-def _as_records(column: pl.Series, kind: pl.Struct, marks: Collection[str]) -> pl.Series:
-    if not isinstance(column.dtype, pl.Struct):
-        raise _refused(column, kind, 0)
-    given = {one.name for one in column.dtype.fields}
-    fields = [
-        _cast(column.struct.field(one.name), one.dtype, marks)
-        if one.name in given
-        else pl.Series(one.name, [None] * len(column), dtype=one.dtype)
-        for one in kind.fields
-    ]
-    whole = pl.DataFrame(fields).to_struct(column.name)
-    return whole.to_frame().select(pl.when(column.is_not_null()).then(pl.first())).to_series().alias(column.name)
-
-
-def _refuse(column: pl.Series, kind: Any, wrong: pl.Series) -> pl.Series:
-    raise _refused(column, kind, int(wrong.fill_null(False).arg_max() or 0))
-
-
-def _refused(column: pl.Series, kind: Any, row: int) -> DataError:
-    value = column.drop_nulls()[0] if column[row] is None else column[row]
-    shown = repr(value.to_list() if isinstance(value, pl.Series) else value)
-    shown = shown if len(shown) <= LONGEST_SHOWN else shown[: LONGEST_SHOWN - 3] + "..."
-    return DataError(
-        message(f"column {column.name!r}", expected=f"{named(kind)}, as in training",
-                received=f"{shown} in row {row}")
-    )  # fmt: skip

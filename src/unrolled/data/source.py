@@ -34,6 +34,9 @@ class Source(ABC):
 
     time: str | None = None
     group: str | None = None
+    marks: tuple[str, ...] | None = None
+    decimal: str = "."
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -97,6 +100,8 @@ class Table(Source):
             forecasters and detectors use them where no `time` is named.
         row_labels: all columns that an index held; they are no inputs of a model unless they are named.
         notes: sentences about what a reader changed, such as letters that it made upper case.
+        marks: texts that stand for a missing value, as they were given to the reader; None for the usual ones.
+        decimal: sign before the decimals of its numbers in the file.
         spelling: how numbers that were read from text were written (`Spelling`), None for other tables.
 
     Raises:
@@ -158,7 +163,7 @@ class Table(Source):
         return self.frame.schema
 
     def cast(self, schema: Schema) -> "Table":
-        return self._around(schema.cast(self.frame)) if schema.differing(self.kinds) else self
+        return self.around(schema.cast(self.frame)) if schema.changes(self.kinds) else self
 
     def as_written(self, texts: Collection[str]) -> "Table":
         """Return the table with some columns as they are written in its file; one without a file passes unchanged.
@@ -191,17 +196,18 @@ class Table(Source):
 
     def select(self, rows: Sequence[int] | np.ndarray | range) -> "Table":
         """Return the given rows, in that order."""
-        return self._around(self.frame[np.asarray(rows, dtype=np.int64)])
+        return self.around(self.frame[np.asarray(rows, dtype=np.int64)])
 
     def with_column(self, values: pl.Series) -> "Table":
         """Return the table with one column replaced or added, under the name of the series."""
-        return self._around(self.frame.with_columns(values))
+        return self.around(self.frame.with_columns(values))
 
-    def _around(self, frame: pl.DataFrame) -> Self:
+    def around(self, frame: pl.DataFrame) -> Self:
+        """Return another frame with what is known of this table: its times, series, marks and notes."""
         table = type(self).__new__(type(self))
         table.frame, table.time, table.group, table.folder = frame, self.time, self.group, self.folder
         table.indexed, table.row_labels = self.indexed, self.row_labels
-        table.notes = self.notes
+        table.notes, table.marks, table.decimal = self.notes, self.marks, self.decimal
         table.spelling = None if self.spelling is None else Spelling(self.spelling.columns)
         table.times, table.time_form = self.times, self.time_form
         table.report = None if self.time is None else report_times(frame, self.time, self.group)
@@ -241,7 +247,7 @@ class Table(Source):
             held = stratified_split(self.frame[stratify].to_list(), test, seed)
         else:
             held = random_split(len(self), test, seed)
-        return self._around(self.frame.filter(~held)), self._around(self.frame.filter(held))
+        return self.around(self.frame.filter(~held)), self.around(self.frame.filter(held))
 
     def split_at(self, time: Any) -> tuple["Table", "Table"]:
         """Split into the rows before `time` and the rows from `time` on.
@@ -259,7 +265,7 @@ class Table(Source):
             )
         past = time_split(self.frame[self.time], time, self.time_form)
         frame = self.frame
-        return self._around(frame.filter(past)), self._around(frame.filter(~past))
+        return self.around(frame.filter(past)), self.around(frame.filter(~past))
 
     def series(self) -> Iterator[tuple[Any, pl.DataFrame]]:
         """Yield the key and rows of each group of a long-format table; without `group` one series with key None."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+_FEWEST = 2  # rows that can be counted
 LOOKED_AT = 100  # values of a column of text that are looked at
 _SIGNS = r"[€$£¥%‰]|USD|EUR|GBP|CHF"
 # digits in groups, with a decimal sign, a currency or a percent sign, in the brackets of book-keeping
@@ -13,6 +14,8 @@ _NUMBER = re.compile(
     rf"\d{{1,3}}(?:[,.'\u2019 \u00a0\u202f]?\d{{3}})*(?:[.,]\d+)?\s*(?:{_SIGNS})?\s*\)?"
 )
 _DIGITS = re.compile(r"\d+")
+_UNNAMED = re.compile(r"(Unnamed: \d+)?")
+_COUNTER = re.compile(r"(?i)(unnamed: \d+)?|index|id|no|nr|row([ _]?(id|index|no|nr|number|num))?")
 _REPEATED = re.compile(r"(.+)_duplicated_\d+")
 
 
@@ -39,7 +42,31 @@ def _notes(column: pl.Series, frame: pl.DataFrame) -> Iterator[str]:
     found = _REPEATED.fullmatch(column.name)
     if found is not None and found[1] in frame.columns:
         yield f"the name {found[1]!r} is repeated: a further column of this name is called {column.name!r}"
-    if column.name in ("", "Unnamed: 0") and column.dtype.is_integer() and len(column) > 1:
-        steps = column.diff().drop_nulls()
-        if len(steps) == len(column) - 1 and bool((steps == 1).all()):
-            yield f"column {column.name!r} only counts the rows; leave it out of what is learnt from"
+    if _UNNAMED.fullmatch(column.name) and counts_rows(frame, column.name):
+        yield f"column {column.name!r} only counts the rows; leave it out of what is learnt from"
+
+
+def counts_rows(frame: pl.DataFrame, name: str, group: str | None = None) -> bool:
+    """Return whether a column only counts the rows: it is called so, or nothing, and holds numbers that follow.
+
+    Args:
+        frame: the table, in any order.
+        name: the column.
+        group: the column that identifies the series, which may be counted each by itself.
+
+    Example:
+        >>> table = pl.DataFrame({"Unnamed: 0": [0, 1, 2], "x": [0, 1, 2]})
+        >>> counts_rows(table, "Unnamed: 0"), counts_rows(table, "x")
+        (True, False)
+    """
+    column = frame[name]
+    if not _COUNTER.fullmatch(name) or not column.dtype.is_integer() or len(column) < _FEWEST or column.null_count():
+        return False
+    if _follow(column):
+        return True
+    parts = [] if group is None else frame.select(group, name).partition_by(group)
+    return bool(parts) and all(_follow(part[name]) for part in parts)
+
+
+def _follow(numbers: pl.Series) -> bool:
+    return bool((numbers.sort().diff().drop_nulls() == 1).all())

@@ -88,6 +88,8 @@ class TimeForm:
             raise DataError(message(where, expected=wanted, received=_shown(values)))
         if self.kind == NUMBER:
             return times
+        if self.time_format is None and self.unit is None:
+            refuse_odd_years(times, values, later=True)
         if found.zone == "UTC" and self.zone is None:
             times = times.dt.replace_time_zone(None)  # times without a zone are UTC where others are
         elif found.zone is not None and self.zone is None:

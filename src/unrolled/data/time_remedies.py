@@ -90,12 +90,13 @@ def refuse_eras(values: pl.Series, sample: pl.Series) -> None:
         )  # fmt: skip
 
 
-def refuse_odd_years(times: pl.Series, given: pl.Series) -> None:
+def refuse_odd_years(times: pl.Series, given: pl.Series, later: bool = False) -> None:
     """Refuse times of which all years, or some beside usual ones, are likely those of another calendar.
 
     Args:
         times: dates or datetimes.
         given: the column as it was given.
+        later: whether these are values for a model that learnt from usual years; only years far ahead are odd then.
 
     Raises:
         DataError: such years; years of two digits that would be more than 20 years ahead.
@@ -108,7 +109,7 @@ def refuse_odd_years(times: pl.Series, given: pl.Series) -> None:
     for other in _YEARS:
         inside = years.is_between(other.first, other.last)
         ahead = other.first > dt.date.today().year
-        if inside.any() and (ahead or (written and inside.fill_null(True).all())):
+        if inside.any() and (ahead or (not later and written and inside.fill_null(True).all())):
             row = int(inside.fill_null(False).arg_max() or 0)
             option = f"; {_OPTION}" if written else ""
             raise DataError(
@@ -118,7 +119,7 @@ def refuse_odd_years(times: pl.Series, given: pl.Series) -> None:
                         remedy=f"{other.remedy}{option}")
             )  # fmt: skip
     farthest = (dt.date.today() + _TWO_DIGITS).year
-    if written and high > farthest:
+    if not later and written and high > farthest:
         late = (years > farthest) & ~given.str.contains(r"\d{4}")
         if late.any():
             row = int(late.fill_null(False).arg_max() or 0)

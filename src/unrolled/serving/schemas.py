@@ -191,6 +191,7 @@ class ModelInfo(Strict):
     why_no_steps: str = Field(description="why /v1/step is refused; else empty")
     columns: list[str] = Field(description="columns that the model reads")
     kinds: dict[str, str] = Field(description="kind of the values of each column in training, such as lists of numbers")
+    reading: dict[str, str] = Field(description="how values are read: marks of missing ones, decimals, times, zone")
     texts: list[str] = Field(description="those of them that hold texts; the others hold numbers or lists")
     target: str | None = Field(description="the column that is predicted")
     time: str | None = Field(description="for series: the column of times")

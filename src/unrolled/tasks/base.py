@@ -144,9 +144,10 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
         """Keep the kinds of the columns that are read; what is wrong in the target is said where it is read."""
         said = self.describe()
         read = {column.name for column in said.columns}
-        optional = {said.target} - read | self._names_of_strangers()
+        target = {said.target} - {""}  # no column: answers belong to none
+        optional = target - read | self._names_of_strangers()
         left = {column.name for column in said.columns if column.kind in ("media", "time") or column.opens_files}
-        self.schema_ = self.schema_.only(read | {said.target}, optional, left)
+        self.schema_ = self.schema_.only(read | target, optional, left, self._reading_facts())
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
@@ -220,8 +221,9 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
         if settings.tensorboard:
             summary_writer()
         source = self._convert(data, y) if network is None else self._source(data, y)
+        notes = [*source.notes]
         if network is None:
-            self.schema_ = Schema.of(source.kinds)
+            self.schema_ = Schema.of(source.kinds, source.marks, source.decimal)
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:
@@ -258,6 +260,7 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
                 warnings.warn(f"the model is fitted and can be saved, without scores: {fault}", stacklevel=2)
         if held is not None and validation_data is None and is_worth_refitting(self, settings, examples.num_steps):
             refit(self, source, settings, callbacks, baselines)
+        self.report_ = {**self.report_, "notes": notes}
         return self
 
     def _check(self) -> None:

@@ -1,10 +1,11 @@
 """Descriptions of tasks: what a task reads and answers, for servers, pages and the command line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from unrolled.codecs.base import Codec
+from unrolled.data.time_facts import time_facts
 from unrolled.data.time_forms import TimeForm
 
 Kind = Literal["text", "sequence", "value", "media", "time", "group"]
@@ -71,6 +72,7 @@ class Description:
         time: the column of times in a table of its data; None where there is none.
         group: the column that identifies the series; None where there is none.
         parts: weight of each model that answers, by key, where network and baselines answer together; else None.
+        reading: how values are read, in words: marks of missing ones, decimals, times, zone and calendar.
 
     Example:
         >>> import unrolled as ur
@@ -90,6 +92,7 @@ class Description:
     time: str | None = None
     group: str | None = None
     parts: Mapping[str, float] | None = None
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def opens_files(self) -> tuple[str, ...]:
@@ -137,6 +140,7 @@ class Described:
             time,
             group,
             None if self.blend_ is None else {key: self.blend_.weight_of(key) for key in self.blend_.used},
+            self.schema_.rules(),
         )
 
     def allow_files(self: Any, allowed: bool = True) -> Any:
@@ -199,6 +203,17 @@ class Described:
     def time_form_(self: Any) -> TimeForm | None:
         """How the times of the training data were written; None for a task without times."""
         return None
+
+    def _calendar(self) -> str:
+        """Return the calendars of the series in words; empty for a task without any."""
+        return ""
+
+    def _reading_facts(self: Any) -> dict[str, str]:
+        """Return how the times of the data are read, in words."""
+        if self.time_form_ is None or not any(column.kind == "time" for column in self._described_columns()):
+            return {}
+        calendar = self._calendar()
+        return time_facts(self.time_form_) | ({"calendar": calendar} if calendar else {})
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         """Return the columns of times and of groups, as they were named in training."""

@@ -164,6 +164,9 @@ class ReadsSeries(Described):
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.panel_.time == STEP else self.panel_.time), self.panel_.group
 
+    def _calendar(self: Any) -> str:
+        return str(self.panel_.calendars)
+
     @property
     def time_form_(self: Any) -> TimeForm | None:
         return self.panel_.form
@@ -184,6 +187,9 @@ class ReadsWatched(Described):
 
     def _series_columns(self: Any) -> tuple[str | None, str | None]:
         return (None if self.watched_.time == STEP else self.watched_.time), self.watched_.group
+
+    def _calendar(self: Any) -> str:
+        return self.plan_.step
 
     @property
     def time_form_(self: Any) -> TimeForm | None:

@@ -13,14 +13,14 @@ import polars as pl
 from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
 from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lines, refuse_quotes
 from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
-from unrolled.data.kinds import LONGEST_SHOWN, text_of
+from unrolled.data.kinds import LONGEST_SHOWN
+from unrolled.data.marked import marks_of, without_marks
 from unrolled.data.missing import MARKS
 from unrolled.data.width import check_width
 from unrolled.errors import DataError, OptionError, message
 
 _HEAD = 1 << 16  # bytes that show how lines end
 _STAND_INS = ("\x1f", "\x1e", "\x1d", "\x1c", "\x01", "\x02")  # for separators that polars does not take
-_MARKS = (str, int, float)
 _WRITTEN = {"\\t": "\t", "tab": "\t"}
 
 
@@ -59,19 +59,11 @@ class Dialect:
             raise OptionError(message("decimal", expected="'.' or ','", received=self.decimal))
         if not isinstance(self.header, bool):
             raise OptionError(message("header", expected="True or False", received=self.header))
-        if isinstance(self.missing, str):
-            raise OptionError(message("missing", expected="a list of texts", received=repr(self.missing),
-                                      remedy=f"write [{self.missing!r}]"))  # fmt: skip
-        if self.missing is not None and not (
-            isinstance(self.missing, Collection) and all(isinstance(mark, _MARKS) for mark in self.missing)
-        ):
-            raise OptionError(message("missing", expected="a list of texts or numbers", received=self.missing))
         separator = _WRITTEN.get(self.separator, self.separator)
         if separator == self.decimal:
             raise OptionError(message("decimal", expected="another sign than the separator", received=self.decimal,
                                       remedy="such tables mostly have separator=';'"))  # fmt: skip
-        missing = None if self.missing is None else [text_of(mark) for mark in self.missing]
-        return replace(self, separator=separator, missing=missing)
+        return replace(self, separator=separator, missing=marks_of(self.missing))
 
 
 def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
@@ -116,10 +108,8 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     blank = _blank_lines(frame)
-    if dialect.missing is not None:
-        text = pl.col(pl.String)
-        frame = frame.with_columns(pl.when(~text.is_in(list(marks))).then(text))
-    return without_blank_lines(typed_columns(frame, marks, dialect.decimal, texts), blank)
+    frame = typed_columns(frame, marks, dialect.decimal, texts)
+    return without_blank_lines(frame if dialect.missing is None else without_marks(frame, marks), blank)
 
 
 def _blank_lines(frame: pl.DataFrame) -> pl.Series:

@@ -42,6 +42,7 @@ async def model(service: Asked) -> Response:
             "why_no_steps": service.refusal,
             "columns": [column.name for column in said.columns],
             "kinds": {column.name: column.holds for column in said.columns if column.holds},
+            "reading": said.reading,
             "texts": [column.name for column in said.columns if column.takes_text and not column.opens_files],
             "target": said.target or None,
             "time": said.time,

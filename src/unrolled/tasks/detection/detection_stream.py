@@ -8,7 +8,7 @@ import torch
 
 from unrolled.data.source import Source
 from unrolled.errors import DataError, UnrolledError, message
-from unrolled.state_forms import Also, Array, Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
+from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts, Form, Many, Maybe, Real, Whole
 from unrolled.streaming.flat_state import StateLayout
 from unrolled.streaming.state import StreamState
 from unrolled.streaming.stream import Answer, Answers
@@ -19,8 +19,11 @@ from unrolled.tasks.detection.likelihood import RECENT, Usual
 from unrolled.tasks.detection.series_state import DetectorState, plain_time, time_from_plain
 from unrolled.tasks.detection.tables import WatchedColumns, next_row
 from unrolled.tasks.series.long_table import STEP
+from unrolled.tasks.shared.event_values import name_of
 from unrolled.tasks.shared.stream_events import events_of_table
 
+_NAME = 4  # place of the series' name in a memory; memories of earlier versions have none
+MOST_NAME = 10_000  # characters of a series' name
 LONGEST_TIME = 250_000_000_000_000_000  # microseconds since 1970: the year 9892
 
 
@@ -59,7 +62,7 @@ class DetectorSteps:
 
     @property
     def form(self) -> Form:
-        """Form of a memory: empty; or number of rows, last time, end of the series, and its usual scores."""
+        """Form of a memory: empty; or number of rows, last time, end of the series, its usual scores, and its name."""
         plan, quiet = self._keeping.plan, self._keeping.quiet
         size, back = plan.size, plan.lookback
         low, high = (0.0, float(plan.codec.spec.size - 1)) if self._watched.events else (-1e300, 1e300)
@@ -71,12 +74,16 @@ class DetectorSteps:
         peaks = Many(FixedParts(Whole(0, max(quiet, 0)), Real(low=0.0)), max(quiet, 1))
         usual = FixedParts(Whole(), mean, spread, recent, edge, edge, peaks, Whole(0, self._keeping.warm_up))
         time = Whole(-LONGEST_TIME, LONGEST_TIME) if self._watched.dated else Real()
-        parts = FixedParts(Whole(), Maybe(time), FixedParts(rows, rows), usual)
-        return Either(Exactly(()), Also(parts, self._fits, "rows that fit together"))
+        parts = (Whole(), Maybe(time), FixedParts(rows, rows), usual)
+        nameless = Also(FixedParts(*parts), self._fits, "rows that fit together")  # as earlier versions stored them
+        return Either(
+            Exactly(()),
+            Either(Also(FixedParts(*parts, Chars(MOST_NAME)), self._fits, "rows that fit together"), nameless),
+        )
 
     def _fits(self, memory: Any) -> bool:
         """Return whether a memory has equally many rows of each kind, a time if any, and whole numbers for events."""
-        _, time, (values, filled), _ = memory
+        _, time, (values, filled), *_ = memory
         whole = not self._watched.events or bool((np.isnan(values) | (values == np.rint(values))).all())
         return values.shape == filled.shape and (time is None) == (len(values) == 0) and whole
 
@@ -85,9 +92,13 @@ class DetectorSteps:
 
     def step(self, event: Any, state: StreamState) -> Answer:
         record, number = self._record(event, state)
+        name = self._series(record)
+        if len(state.memory) > _NAME and state.memory[_NAME] != name:
+            expected = f"rows of series {state.memory[_NAME]!r}"
+            raise DataError(message("event", expected=expected, received=f"series {name!r}"))
         before = None if not state.memory else self._opened(state)
         row, after = judged(self._keeping, self._watched, record, before)
-        return {name: _plain(value) for name, value in row.items()}, self._closed(after, number)
+        return {name: _plain(value) for name, value in row.items()}, self._closed(after, number, name)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
         answers: list[Any] = []
@@ -133,17 +144,27 @@ class DetectorSteps:
             event = {**event, STEP: number}
         return event, number + 1
 
-    def _closed(self, state: DetectorState, number: int) -> StreamState:
+    def _series(self, record: Mapping[str, Any]) -> str:
+        """Return the name of an event's series; empty where there are no names, or it is lacking."""
+        group = self._watched.group
+        name = "" if group is None or group not in record else name_of(record[group], group)
+        if len(name) > MOST_NAME:
+            expected = f"a name of at most {MOST_NAME:,} characters"
+            raise DataError(message(f"column {group!r}", expected=expected, received=f"{len(name):,}"))
+        return name
+
+    def _closed(self, state: DetectorState, number: int, name: str) -> StreamState:
         kept = (
             number,
             plain_time(state.history.time),
             (state.history.values, state.history.filled),
             tuple(state.usual),
+            name,
         )
         return StreamState(kept, self._layout.flat(state.network)[0])
 
     def _opened(self, state: StreamState) -> DetectorState:
-        _, number, (values, filled), usual = state.memory
+        _, number, (values, filled), usual, *_ = state.memory
         history = SeriesEnd(time_from_plain(number, self._watched.dated), values, filled)
         return DetectorState(history, self._layout.nested(state.network[None]), Usual(*usual))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from unrolled.codecs.base import Codec, Spec
 from unrolled.data.calendars.calendar import Calendar
 from unrolled.data.calendars.calendars import Calendars
+from unrolled.data.calendars.step_changes import warn_of_changes
 from unrolled.data.time_zones import to_wall
 from unrolled.errors import ArtifactError, message
 from unrolled.nn.mixture import MixtureOutput
@@ -76,6 +77,7 @@ class SeriesPlan:
         """
         times = [one for one, _ in series.values()]
         self.calendars = Calendars.learn({name: np.unique(one) for name, (one, _) in series.items()}, self.zone)
+        warn_of_changes(self.calendars.changes)
         self.cycles = cycles_of(self.calendars.common, times)
         found = [season] if season else self._find_seasons([values for _, values in series.values()])
         longest = min(MOST_SEASON, max(map(len, times)) / WHOLE_SEASONS)

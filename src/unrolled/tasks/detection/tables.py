@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.source import Source, Table
+from unrolled.data.table_notes import counts_rows
 from unrolled.data.time_forms import TimeForm, saved_form, series_of_one
 from unrolled.data.timestamps import parse_times
 from unrolled.errors import DataError, OptionError, listed, message, whole_number
 from unrolled.forms import some
-from unrolled.reading_report import note
+from unrolled.reading_report import note, warn_once
 from unrolled.tasks.detection.event_sequences import EventPlan
 from unrolled.tasks.detection.number_series import SeriesPlan
 from unrolled.tasks.shared.column_codecs import require
@@ -22,6 +23,7 @@ from unrolled.tasks.shared.option_checks import MOST_STEPS
 
 Target = Sequence[str] | str
 PART = "unrolled part"
+_ODD = 2400  # from this year on, times may be of another calendar
 
 
 class Rows(NamedTuple):
@@ -83,8 +85,14 @@ def watch(source: Table, target: Target, label: str, warm_up: int) -> WatchedCol
     assert source.time is not None
     named = [target] if isinstance(target, str) else list(target)
     if not named:
-        beside = (source.time, source.group, label)
+        beside: tuple[str | None, ...] = (source.time, source.group, label)
+        beside += source.row_labels
         named = [name for name in source.columns if source.frame[name].dtype.is_numeric() and name not in beside]
+        counters = [name for name in named if counts_rows(source.frame, name, source.group)]
+        if counters and len(counters) < len(named):
+            named = [name for name in named if name not in counters]
+            shown = listed(counters)
+            warn_once("counters", f"not watched, as they only count the rows: columns {shown}; name them to watch them")
     if not named:
         raise DataError(
             message(
@@ -228,7 +236,7 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
 def _moment(time: Any, watched: WatchedColumns) -> Any:
     """Return one time; the usual types are converted without a table."""
     naive = watched.time_form is None or watched.time_form.zone is None
-    if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None:
+    if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None and time.year < _ODD:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
         return moments(pl.Series(watched.time, [number_of(time, watched.time)]), False, None)[0]
@@ -244,7 +252,7 @@ def _check_column(column: pl.Series, events: bool) -> None:
     if column.dtype != pl.Null and _is_event(column.dtype) != events:
         wanted = "categories, as in training" if events else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
-    too_large = column.abs() > LARGEST if column.dtype.is_float() else pl.Series([False])
+    too_large = column.fill_nan(None).abs() > LARGEST if column.dtype.is_float() else pl.Series([False])
     if too_large.any():
         row = int(too_large.arg_max() or 0)
         raise DataError(

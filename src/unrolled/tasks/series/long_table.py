@@ -1,6 +1,5 @@
 """Conversion of the accepted formats of series to one long table with one row per time step."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from unrolled.data.time_forms import TimeForm
 from unrolled.data.unnamed_times import ask_for_time
 from unrolled.data.wide import columns_as_rows, is_wide, numbered_columns, rows_as_lists
 from unrolled.errors import DataError, message
-from unrolled.reading_report import UnrolledWarning, note
+from unrolled.reading_report import note, warn_once
 from unrolled.tasks.series.in_memory_series import SERIES, exploded, table_in_memory
 
 _ROW = "\0row"  # a name that no column of a user has
@@ -122,10 +121,10 @@ def _refuse_mixture(source: Table, target: str) -> None:
     _warn_of_clocks(source, repeated)
     column = "" if source.group is not None or source.time is None else even_parts(source.frame, source.time, target)
     if column:
-        warnings.warn(
+        warn_once(
+            f"series in {column}",
             f"rows are read as one series, but column {column!r} separates them into series of even steps; give "
             f"group={column!r} if they are several series",
-            UnrolledWarning,
             stacklevel=3,
         )
     note("rows left out", repeated, len(source) + repeated)
@@ -149,7 +148,7 @@ def _warn_of_clocks(source: Table, repeated: int) -> None:
         )
     else:
         return
-    warnings.warn(f"column {source.time!r}: {text}", stacklevel=4)
+    warn_once(f"clocks in {source.time}", f"column {source.time!r}: {text}", stacklevel=4)
 
 
 def recent_part(source: Table, share: float, least: int, before: int) -> tuple[Table, Table | None]:

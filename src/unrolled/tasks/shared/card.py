@@ -18,8 +18,11 @@ def write_card(task: Any) -> str:
     lines = [f"# {name}", "", "A sequence model saved by unrolled; load it with `unrolled.load(folder)`.", ""]
     lines += ["## Trained on", ""]
     lines += _list_of(task.summary_)
-    columns = {column.name: column.holds or column.kind for column in task.describe().columns}
-    lines += ["", "## Columns", "", *_list_of(columns)]
+    said = task.describe()
+    columns = {column.name: column.holds or column.kind for column in said.columns}
+    if said.target and said.target not in columns:
+        columns[said.target] = f"{task.schema_.named(said.target) or 'any values'} (the target)"
+    lines += ["", "## Columns", "", *_list_of(columns), "", "## Reading", "", *_list_of(said.reading)]
     lines += ["", "## Model", "", f"- weights: {count_weights(task.network_):,}"]
     lines += _list_of({key: value for key, value in task.get_params(deep=False).items() if value is not None})
     if task.blend_ is not None:

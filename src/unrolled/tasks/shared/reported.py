@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from unrolled.metrics.scores import Scores
-from unrolled.reading_report import Tally, UnrolledWarning, counted, current, is_quiet, uncounted
+from unrolled.reading_report import Tally, UnrolledWarning, counted, current, each_once, is_quiet, uncounted
 
 REPORTED = (
     "predict",
@@ -112,6 +112,7 @@ def _fitting(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def fitting(self: Any, *arguments: Any, **options: Any) -> Any:
         self.report_ = Tally(self).report()
-        return method(self, *arguments, **options)
+        with each_once():
+            return method(self, *arguments, **options)
 
     return fitting
