@@ -15,6 +15,7 @@ import unrolled as ur
 from unrolled.cli.main import main, make_app
 
 COMMANDS = sorted([*(command.name or "" for command in make_app([]).registered_commands), "fit"])
+READING = ("check", "evaluate", "inspect", "predict")  # commands that take the options of the readers
 SLOW = dict.fromkeys(("inspect", "lecture"), pytest.mark.slow)  # they draw much before they print
 
 
@@ -107,6 +108,8 @@ def test_ctrl_c_is_one_line_and_130(
         monkeypatch.setattr(module, "_command", lambda *_: interrupted)
     elif command == "serve":
         monkeypatch.setattr(module, "serve_command", lambda: interrupted)
+    elif command in READING:
+        monkeypatch.setattr(module, command, lambda reading: interrupted())
     else:
         monkeypatch.setattr(module, command, interrupted)
     asked = [command, "language"] if command == "fit" else [command]
