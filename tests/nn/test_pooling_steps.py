@@ -29,7 +29,7 @@ def test_all_steps_at_once_are_the_steps_one_by_one(name, before, scale, seed, d
         some = outputs.lengths > 0
         with torch.no_grad():
             pooled, after = pooling.steps(outputs, state)
-            at_once, want, found = choose_rows(some, after, state), state, torch.zeros(len(steps), SIZE)
+            at_once, want, found = choose_rows(some, after, state), state, torch.zeros(len(steps), pooling.output_size)
             for step in range(max(steps)):
                 going = outputs.lengths > step
                 values = outputs.values[(outputs.offsets[:-1] + step).clamp(max=max(0, outputs.num_steps - 1))]
