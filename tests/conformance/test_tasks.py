@@ -316,7 +316,7 @@ def test_fit_leaves_scores_a_history_and_a_summary(name, fitted):
 @every
 def test_every_option_of_the_constructor_changes_what_is_learnt(name, fitted):
     case = CASES[name]
-    answering = {"answer"}  # chooses which models answer, and the network learns the same: see tests/tasks/test_blend.py
+    answering = {"answer"}  # which models answer; the network learns the same: see tests/tasks/test_blend.py
     assert set(case.changes) == set(fitted.get_params(deep=False)) - answering
     for option, value in case.changes.items():
         value, others = value if isinstance(value, tuple) else (value, {})

@@ -40,7 +40,9 @@ def _are_grey(source: Source, column: str) -> bool:
     largest = 0.0
     for record in islice(source, _LOOKED_AT):
         rows = record[column]
-        if rows is None or not rows or len(set(map(len, rows))) > 1 or None in rows[0]:
+        if not rows or not all(isinstance(row, list) for row in rows):  # missing, or one vector
+            return False
+        if len(set(map(len, rows))) > 1 or None in rows[0]:
             return False
         pixels = np.asarray(rows, dtype=np.float64)  # (H, W)
         if not pixels.size or pixels.min() < 0 or pixels.max() > _WHITE or (pixels % 1).any():
