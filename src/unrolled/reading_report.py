@@ -345,7 +345,7 @@ def lines_of(report: Mapping[str, Any]) -> list[str]:
     """Return a report as sentences: the columns with unknown values, and the counts that are not 0.
 
     Example:
-        >>> part = {"share": 0.25, "of": 8, "unit": "rows", "examples": []}
+        >>> part = {"share": 0.25, "of": 8, "unit": "rows", "examples": [], "hint": ""}
         >>> lines_of({"columns": {}, "gaps filled": 2, "rows left out": 0, "shares": {"gaps filled": part}})
         ['gaps filled: 2, 25.0% of 8 rows']
     """
