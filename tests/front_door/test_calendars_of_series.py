@@ -158,6 +158,7 @@ def test_a_stream_refuses_a_time_less_than_a_step_later() -> None:
         stream.step({"d": dt.datetime(2024, 3, 1, 1), "y": 1.0}, state)
 
 
+@pytest.mark.filterwarnings("ignore:unseen series:unrolled.reading_report.UnrolledWarning")
 def test_a_new_series_has_its_own_calendar() -> None:
     first, last = months(60, MonthDay("day", 1)), months(30, MonthDay("day", -1))
     model = fitted(table(first, g=["first"] * 60), horizon=2)
@@ -237,6 +238,7 @@ def test_a_zone_that_training_did_not_have_is_refused() -> None:
         fitted(table(days(60)), horizon=1).predict(table(every("1d", "2024-03-01", "2024-04-01")))
 
 
+@pytest.mark.filterwarnings("ignore:column 'd'. hours without rows:unrolled.reading_report.UnrolledWarning")
 def test_a_detector_reads_the_hours_of_the_wall() -> None:
     times = every("1h", "2024-01-01", "2024-04-20")
     wall = times.dt.hour().cast(pl.Float64)

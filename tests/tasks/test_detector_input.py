@@ -60,6 +60,7 @@ def test_a_step_that_goes_back_or_stands_still_is_refused(fitted, later):
             fitted.step(row, state)
 
 
+@pytest.mark.filterwarnings("ignore:gaps filled:unrolled.reading_report.UnrolledWarning")
 def test_a_time_far_in_the_future_is_a_hole_that_ends(fitted):
     ahead = frame(40, "2199-05-01")
     found = fitted.detect(table(ahead))

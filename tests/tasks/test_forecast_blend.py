@@ -61,6 +61,7 @@ def test_a_stream_gives_the_answers_of_a_table(fitted):
             np.testing.assert_allclose(answer[level], known[level].to_numpy(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:unseen series:unrolled.reading_report.UnrolledWarning")
 def test_a_stream_of_a_new_series_gives_the_answers_of_a_table(fitted):
     stream, values = fitted.stream(), sales(300, 5)
     events = [{"day": step, "shop": "new", "sales": value} for step, value in enumerate(values)]

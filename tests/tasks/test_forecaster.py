@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from unrolled.data.source import Table
 from unrolled.errors import DataError, NotFittedError, OptionError
+from unrolled.reading_report import UnrolledWarning
 from unrolled.tasks.forecasting.forecaster import Forecaster
 from unrolled.tasks.registry import load
 
@@ -204,6 +205,7 @@ def test_only_short_series_are_refused_by_name() -> None:
         small().fit(make_table({"a": make_series(9), "b": make_series(12)}))
 
 
+@pytest.mark.filterwarnings("ignore:unseen series:unrolled.reading_report.UnrolledWarning")
 def test_a_series_never_seen_is_scaled_by_its_own_history(fitted: Forecaster) -> None:
     stranger = make_table({"z": make_series(100, seed=5, level=20.0) * 1000})
     forecast = fitted.predict(stranger)["forecast"].to_numpy()
@@ -376,4 +378,5 @@ def test_times_that_no_clock_can_count_are_refused(times: list[float]) -> None:
     with pytest.raises(DataError, match="'t'"):
         model.predict(Table(pl.DataFrame({"t": times, "y": [1.0, 2.0]}), "t"))
     far = Table(pl.DataFrame({"t": [-4.0e18, 4.0e18], "y": [1.0, 2.0]}), "t")
-    assert model.predict(far).height == 2  # on no grid, and two steps all the same
+    with pytest.warns(UnrolledWarning, match="times that did not fit"):
+        assert model.predict(far).height == 2  # on no grid, and two steps all the same

@@ -119,8 +119,9 @@ def other_years(numbers: pl.Series) -> str:
         ('the Buddhist calendar, in which 2567 is 2024', '')
     """
     known = numbers.drop_nulls().unique()
-    if len(known) < 2:
+    if len(known) < 2 or not known.is_between(0, 99_999_999).all():  # at most eight digits
         return ""
+    known = known.cast(pl.Int64)
     for first, last, name in _OTHER_YEARS:
         for size in (10_000, 100):
             year, rest = known // size, known % size

@@ -308,11 +308,14 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
     def _fit_baselines(self, source: Source, examples: Any) -> dict[str, Baseline]:
         histories = histories_of(self.panel_, self.plan_, self._read(source), self.horizon)
         made = forecast_baselines(self.horizon, self.plan_.longest_season)
-        self.baselines_ = {key: one.fit(histories, []) for key, one in made.items()}
-        if self.answer != NETWORK:
-            self.blend_ = self._chosen_blend()
-            self.summary_["answers"] = shown_weights(self.blend_)
-        return self.baselines_
+        return {key: one.fit(histories, []) for key, one in made.items()}
+
+    def _choose_blend(self, *_: Any) -> Blend | None:
+        if self.answer == NETWORK:
+            return None
+        blend = self._chosen_blend()
+        self.summary_["answers"] = shown_weights(blend)
+        return blend
 
     # ---- answers ----------------------------------------------------------------------------
 
