@@ -5,8 +5,8 @@ Run: python bench/forecasts.py [--data FOLDER] [--more FOLDER] [--only NAME ...]
 FOLDER of `--data` holds `stocks/seattle-weather.csv` and `nab/data`; that of `--more` the files of the folder
 `datasets` of darts' repository. Each model learns from all but the last part of a series, at default settings with
 quantiles .1, .5 and .9, and is then scored on rolling origins over that part. The scores of the sets under CHOSEN were
-seen while baselines were written, so they are optimistic, above all for boosted trees and the seasonal average; they are
-marked in the table. The other sets were only read for the table.
+seen while baselines were written, so they are optimistic, above all for boosted trees and the seasonal average; they
+are marked in the table. The other sets were only read for the table.
 """
 
 import argparse

@@ -33,6 +33,7 @@ REPORTED = (
     "step",
     "partial_fit",
     "add_items",
+    "paths",
 )
 TAUGHT = ("partial_fit", "add_items")  # what is new is learnt there: it is counted and not warned of
 
@@ -52,9 +53,9 @@ class Reported:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         for name in REPORTED:
-            method = vars(cls).get(name)
-            if method is not None:
-                setattr(cls, name, _reporting(method))
+            owner = next((one for one in cls.__mro__ if name in vars(one)), cls)
+            if name in vars(owner) and (owner is cls or not issubclass(owner, Reported)):  # its own, or of a part of it
+                setattr(cls, name, _reporting(vars(owner)[name]))
         if "fit" in vars(cls):
             cls.fit = _fitting(vars(cls)["fit"])
 
