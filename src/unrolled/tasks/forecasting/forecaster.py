@@ -310,7 +310,14 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         made = forecast_baselines(self.horizon, self.plan_.longest_season)
         return {key: one.fit(histories, []) for key, one in made.items()}
 
-    def _choose_blend(self, *_: Any) -> Blend | None:
+    def _choose_blend(
+        self,
+        train: Source,
+        aside: Source | None,
+        held: Source | None,
+        settings: TrainingOptions,
+        options: Mapping[str, Any],
+    ) -> Blend | None:
         if self.answer == NETWORK:
             return None
         blend = self._chosen_blend()
