@@ -58,6 +58,6 @@ def test_a_model_of_lists_learns_and_answers_the_same_from_a_table_of_text():
     want = ur.Classifier("v", "y", hidden_size=4).fit(rows, **options).predict_proba(rows)
     table = read_csv(pd.DataFrame(rows).to_csv(index=False).encode())
     model = ur.Classifier("v", "y", hidden_size=4).fit(table, **options)
-    assert str(model.schema_) == "v: lists of numbers, y: text"
+    assert str(model.schema_).splitlines()[:2] == ["v: lists of numbers", "y: text"]
     np.testing.assert_array_equal(model.predict_proba(table), want)
     np.testing.assert_array_equal(model.predict_proba({"v": [str(row["v"]) for row in rows]}), want)
