@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from quality import surname_parts
+
 import unrolled as ur
 
 Parts = tuple[Any, Any, dict[str, Any]]  # train, test, options of the classifier
@@ -31,13 +33,7 @@ def pair(folder: Path, name: str) -> Parts:
 
 def surnames(data: Path) -> Parts:
     """Surnames to languages, stratified split."""
-    records = {}
-    for path in sorted((data / "surname_lang").rglob("*.txt")):
-        if path.stem.isalpha() and path.parent.name == "names":
-            for name in path.read_text(encoding="utf-8").split("\n"):
-                if name.strip():
-                    records[name.strip(), path.stem] = {"name": name.strip(), "language": path.stem}
-    train, test = ur.as_source(list(records.values())).split(test=0.2, seed=0, stratify="language")
+    train, test = surname_parts(data, seed=0)
     return train, test, {"inputs": ur.Characters("name", embedding_size=32), "target": "language"}
 
 

@@ -53,15 +53,20 @@ def tags(data: Path, seed: int) -> Any:
     return ur.Tagger().fit(train, validation_data=dev, seed=seed).evaluate(test)
 
 
-def surnames(data: Path, seed: int) -> Any:
-    """Surnames to 18 languages, stratified split, repeated names kept on one side."""
+def surname_parts(data: Path, seed: int) -> tuple[Any, Any]:
+    """Records of surnames with their language, for learning and for testing."""
     records = {}
     for path in sorted((data / "surname_lang").rglob("*.txt")):
         if path.stem.isalpha() and path.parent.name == "names":
             for name in path.read_text(encoding="utf-8").split("\n"):
                 if name.strip():
                     records[name.strip(), path.stem] = {"name": name.strip(), "language": path.stem}
-    train, test = ur.as_source(list(records.values())).split(test=0.2, seed=seed, stratify="language")
+    return ur.as_source(list(records.values())).split(test=0.2, seed=seed, stratify="language")
+
+
+def surnames(data: Path, seed: int) -> Any:
+    """Surnames to 18 languages, stratified split, repeated names kept on one side."""
+    train, test = surname_parts(data, seed)
     return ur.Classifier(ur.Characters("name", embedding_size=32), "language").fit(train, seed=seed).evaluate(test)
 
 

@@ -1,7 +1,7 @@
 """Pauses between two parts of long work, at which its caller may let other work go first, or end it.
 
 Long work calls `pause` between its parts: the batches of a prediction, the steps of a search, stretches of a long
-sequence. Nothing happens there, unless whoever began the work in this thread has said what should, with `pausing`.
+sequence. Nothing happens there, unless the code that began the work in this thread set something with `pausing`.
 Answers are the same with and without. Source: the checkpoints of trio, N. J. Smith, "Notes on structured concurrency"
 (2018).
 """

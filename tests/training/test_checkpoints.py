@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from training.children import Child, die_while_writing, run_resumable
+from training.stop_at import StopAt
 from training.toy import RESUMABLE, Dealt, Toy, examples, resumable, same, toy, train
 from unrolled.errors import ArtifactError
 from unrolled.training import checkpoints
-from unrolled.training.callbacks import Callback
 from unrolled.training.checkpoints import checkpoint_files, use_newest, write_checkpoint
 
 
@@ -23,17 +23,6 @@ def read_newest(folder):
     file = use_newest(folder, lambda record, tensors, file: found.append((file, record, tensors)))
     assert file == (found[0][0] if found else None)
     return found[0] if found else None
-
-
-class StopAt(Callback):
-    def __init__(self, update, how):
-        self.update, self.how = update, how
-
-    def on_update(self, trainer):
-        if trainer.at.update == self.update:
-            if self.how == "break":
-                raise RuntimeError("power cut")
-            trainer.stop()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from training.stop_at import StopAt
 from training.toy import Dealt, examples, same, shorten, toy, train, weights
 from unrolled.batch import Batch, LossSum
 from unrolled.errors import OptionError
@@ -248,17 +249,6 @@ def test_ctrl_c_keeps_the_best_in_every_phase(share):
 
 
 # ---- the same again ---------------------------------------------------------------------------------
-
-
-class StopAt(Callback):
-    def __init__(self, update, how):
-        self.update, self.how = update, how
-
-    def on_update(self, trainer):
-        if trainer.at.update == self.update:
-            if self.how == "break":
-                raise RuntimeError("power cut")
-            trainer.stop()
 
 
 def adam(folder="", callbacks=(), start=5.0, **options):

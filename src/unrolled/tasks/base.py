@@ -37,7 +37,7 @@ from unrolled.nn.layers import make_layers
 from unrolled.pauses import pause
 from unrolled.reading_report import quietly, uncounted
 from unrolled.tasks.description import Described
-from unrolled.tasks.shared.answering import Answering
+from unrolled.tasks.shared.answering import Answering, FitRun
 from unrolled.tasks.shared.batch_sizes import batch_size_for, side_by_side
 from unrolled.tasks.shared.given_examples import examples_of, without_mixtures
 from unrolled.tasks.shared.inspect_task import look_inside
@@ -251,7 +251,7 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
         if rival:
             self.rival_ = self._fit_rival(train, held, options)
         if baselines:
-            self.blend_ = self._choose_blend(train, aside, held, settings, options)
+            self.blend_ = self._choose_blend(FitRun(train, aside, held, settings, options))
         if held is not None and baselines:
             try:
                 with quietly():  # the scores say what is unknown

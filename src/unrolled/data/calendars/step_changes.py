@@ -15,7 +15,7 @@ from unrolled.errors import DataError, message
 
 LEAST = 10  # steps of each part
 _RATIO = 1.8  # of the usual distances before and after a change
-_NEAR, _SHARE = 1.35, 0.75  # of the distances of a part, so many are so near to the usual one
+_NEAR, _SHARE = 1.35, 0.75  # in one part, this share of the distances is within this factor of the usual one
 _MOST_PARTS = 8  # changes that are looked for
 _NAMED = 3  # series that a warning names
 _MOST = 20  # times the usual distance, beyond which a pause is as long as any

@@ -14,6 +14,7 @@ from unrolled.data.source import Source
 from unrolled.inspection.record import Part
 from unrolled.metrics.scores import NETWORK as ALONE
 from unrolled.tasks.classification.blend_choice import SHARE, choose_blend, is_multiple, members_of, pooled, uses_folds
+from unrolled.tasks.shared.answering import FitRun
 from unrolled.training.options import TrainingOptions
 
 
@@ -25,15 +26,8 @@ class Blended:
             return source, None
         return self._hold_out(source, SHARE, settings.seed + 1)
 
-    def _choose_blend(
-        self: Any,
-        train: Source,
-        aside: Source | None,
-        held: Source | None,
-        settings: TrainingOptions,
-        options: Mapping[str, Any],
-    ) -> Blend | None:
-        return None if self.answer == NETWORK else choose_blend(self, train, aside, held, settings, options)
+    def _choose_blend(self: Any, fit: FitRun) -> Blend | None:
+        return None if self.answer == NETWORK else choose_blend(self, fit)
 
     def _blended(self: Any, members: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the probabilities that are the answer, (B, V)."""

@@ -16,6 +16,7 @@ from unrolled.codecs.tables.labels import MultiLabels
 from unrolled.data.source import Source, Table, as_table
 from unrolled.errors import DataError
 from unrolled.reading_report import UnrolledWarning, quietly
+from unrolled.tasks.shared.answering import FitRun
 from unrolled.training.distributed import Processes, choose_device
 from unrolled.training.interrupts import catching_interrupts
 from unrolled.training.options import TrainingOptions
@@ -48,38 +49,28 @@ def uses_folds(records: int, settings: TrainingOptions) -> bool:
     return records < FEW and not settings.minutes
 
 
-def choose_blend(
-    task: Any,
-    train: Source,
-    aside: Source | None,
-    held: Source | None,
-    settings: TrainingOptions,
-    options: Mapping[str, Any],
-) -> Blend | None:
+def choose_blend(task: Any, fit: FitRun) -> Blend | None:
     """Choose the weights of a fitted classifier's network and baselines.
 
     Args:
-        task: the classifier; its network and baselines are fitted on `train`.
-        train: the records that it was fitted on.
-        aside: records that nothing was fitted on; None to fit on folds of `train`.
-        held: records that early stopping used; with folds they give the sum of the weights.
-        settings: training options of the task.
-        options: those that were given, for the networks of the folds.
+        task: the classifier.
+        fit: its rows and options: without rows set aside, folds of the training rows are fitted, and the held-out rows
+            give the sum of the weights.
 
     Returns:
         The blend; None where there is too little to choose on, or Ctrl-C came before the first fold was done.
     """
-    if aside is not None:
-        return _chosen(task, predictions(task, aside), "held-out part")
-    if len(train) < LEAST or not uses_folds(len(train), settings) or task.history_.interrupted:
+    if fit.aside is not None:
+        return _chosen(task, predictions(task, fit.aside), "held-out part")
+    if len(fit.train) < LEAST or not uses_folds(len(fit.train), fit.settings) or task.history_.interrupted:
         return None
     try:
-        found = _out_of_fold(task, as_table(train), settings, options)
+        found = _out_of_fold(task, as_table(fit.train), fit.settings, fit.options)
     except DataError as fault:  # a fold may lack what only a few records have
         warnings.warn(UnrolledWarning(f"the network answers alone, without a blend: {fault}"), stacklevel=2)
         return None
     blend = None if found is None else _chosen(task, found, "folds")
-    return blend if blend is None or not blend.adopted or held is None else _rescaled(task, blend, held)
+    return blend if blend is None or not blend.adopted or fit.held is None else _rescaled(task, blend, fit.held)
 
 
 def predictions(task: Any, source: Source) -> Predictions:

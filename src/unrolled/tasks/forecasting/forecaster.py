@@ -47,6 +47,7 @@ from unrolled.tasks.kinds import ReadsSeries
 from unrolled.tasks.series.long_table import STEP, long_table, recent_part
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
+from unrolled.tasks.shared.answering import FitRun
 from unrolled.training.options import TrainingOptions
 
 STRATEGIES = ("direct", "recursive")
@@ -310,14 +311,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         made = forecast_baselines(self.horizon, self.plan_.longest_season)
         return {key: one.fit(histories, []) for key, one in made.items()}
 
-    def _choose_blend(
-        self,
-        train: Source,
-        aside: Source | None,
-        held: Source | None,
-        settings: TrainingOptions,
-        options: Mapping[str, Any],
-    ) -> Blend | None:
+    def _choose_blend(self, fit: FitRun) -> Blend | None:
         if self.answer == NETWORK:
             return None
         blend = self._chosen_blend()

@@ -1,6 +1,7 @@
 """Which models answer: the network alone, or, where a subclass says how, a blend of it and the baselines."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -9,6 +10,25 @@ from unrolled.blending.blend import Blend
 from unrolled.data.source import Source
 from unrolled.inspection.record import Part
 from unrolled.training.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class FitRun:
+    """The rows and the options of a fit, once network and baselines have learnt.
+
+    Args:
+        train: the rows that they learnt from.
+        aside: rows that nothing was fitted on; None where there are none.
+        held: rows that early stopping used; None where there are none.
+        settings: training options of the task.
+        options: those that the user gave.
+    """
+
+    train: Source
+    aside: Source | None
+    held: Source | None
+    settings: TrainingOptions
+    options: Mapping[str, Any]
 
 
 class Answering:
@@ -24,14 +44,7 @@ class Answering:
         """Split off records that nothing is fitted on, to choose a blend on them; None where none is chosen."""
         return source, None
 
-    def _choose_blend(
-        self,
-        train: Source,
-        aside: Source | None,
-        held: Source | None,
-        settings: TrainingOptions,
-        options: Mapping[str, Any],
-    ) -> Blend | None:
+    def _choose_blend(self, fit: FitRun) -> Blend | None:
         """Return the weights of network and baselines; None where the network answers alone."""
         return None
 
