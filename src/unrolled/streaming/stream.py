@@ -51,6 +51,14 @@ class Stepping(Protocol):
         ...
 
 
+def step_alone(stepping: Stepping, event: Any, state: StreamState) -> Answer:
+    """Read one event by `step_many`, and raise the error of an event that cannot be read."""
+    (answer,), (after,) = stepping.step_many([event], [state])
+    if isinstance(answer, UnrolledError):
+        raise answer
+    return answer, after
+
+
 class Stream:
     """A fitted model that reads raw events one at a time; the caller keeps the state.
 

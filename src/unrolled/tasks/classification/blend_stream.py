@@ -13,7 +13,7 @@ from unrolled.state_forms import FixedParts, Form, Many, Real
 from unrolled.streaming.network_steps import AT_ONCE, NetworkSteps
 from unrolled.streaming.stacked_states import StreamStates, memories_of, rows_of
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer, Answers
+from unrolled.streaming.stream import Answer, Answers, step_alone
 from unrolled.tasks.classification.blend_choice import pooled
 from unrolled.tasks.classification.record_stream import RecordReader
 
@@ -63,10 +63,7 @@ class BlendedSteps:
         return StreamState((memory, tuple(steps.initial for steps in self._steps)), network)
 
     def step(self, event: Any, state: StreamState) -> Answer:
-        (answer,), (after,) = self.step_many([event], [state])
-        if isinstance(answer, UnrolledError):
-            raise answer
-        return answer, after
+        return step_alone(self, event, state)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
         befores, rows = memories_of(states), rows_of(states)

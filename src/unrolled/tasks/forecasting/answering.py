@@ -192,7 +192,8 @@ class Answering:
                 message("quantiles", expected="at least two levels, to draw paths from", received=self.quantiles,
                         remedy="fit with quantiles such as [0.1, 0.5, 0.9]")
             )  # fmt: skip
-        series, answers = self._asked_series(data, future)
+        every, ready, answers = self._asked_series(data, future)
+        series = [every[index] for index in ready]
         check_number(count, len(series) * self.horizon)
         rng = np.random.default_rng(seed)
         drawn = drawn_paths(answers, self.quantiles, self.templates_, count, rng)  # (B, n, H)
@@ -206,16 +207,16 @@ class Answering:
         }
         return with_names(self.panel_, series, np.repeat(np.arange(len(series)), count * self.horizon), columns)
 
-    def _asked_series(self: Any, data: Any, future: Any) -> tuple[list[Series], np.ndarray]:
-        """Return the series that can be forecast, and their answers."""
+    def _asked_series(self: Any, data: Any, future: Any) -> tuple[list[Series], list[int], np.ndarray]:
+        """Return the series, the places of those that can be forecast, and the answers to these."""
         rows = None if future is None else self._source(future)
         if data is not None:
             series = self._read(self._source(data), rows)
         else:
             tails = self.tails_.values()
             series = [one if rows is None else self.panel_.with_future(one, rows, self.horizon) for one in tails]
-        ready = [series[index] for index in self.panel_.startable(series, self.horizon)]
-        return ready, self._after_end(ready, remembered=data is None)
+        ready = self.panel_.startable(series, self.horizon)
+        return series, ready, self._after_end([series[index] for index in ready], remembered=data is None)
 
     def backtest(self: Any, data: Any, stride: int = 1, start: Any = None) -> pl.DataFrame:
         """Forecast from rolling origins over data whose true values are known; the model is not changed.

@@ -17,7 +17,7 @@ from unrolled.errors import DataError, UnrolledError, lacking, message
 from unrolled.reading_report import note_unseen
 from unrolled.state_forms import Also, Array, Chars, Either, Exactly, FixedParts, Form, Many, Maybe, Plain, Whole
 from unrolled.streaming.state import StreamState
-from unrolled.streaming.stream import Answer, Answers
+from unrolled.streaming.stream import Answer, Answers, step_alone
 from unrolled.tasks.forecasting.forecasts import answer_columns
 from unrolled.tasks.forecasting.online_intervals import OnlineWidths, first_new
 from unrolled.tasks.forecasting.plan import ForecastPlan
@@ -116,10 +116,7 @@ class ForecastSteps:
         return StreamState(tuple(_Kept()), _NOTHING)
 
     def step(self, event: Any, state: StreamState) -> Answer:
-        (answer,), (after,) = self.step_many([event], [state])
-        if isinstance(answer, UnrolledError):
-            raise answer
-        return answer, after
+        return step_alone(self, event, state)
 
     def step_many(self, events: Sequence[Any], states: Sequence[StreamState]) -> Answers:
         answers: list[Any] = [None] * len(events)

@@ -337,14 +337,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
             DataError: no known value to start from, or future covariates that are missing.
         """
         self._fitted()
-        rows = None if future is None else self._source(future)
-        if data is not None:
-            series = self._read(self._source(data), rows)
-        else:
-            tails = self.tails_.values()
-            series = [one if rows is None else self.panel_.with_future(one, rows, self.horizon) for one in tails]
-        ready = self.panel_.startable(series, self.horizon)
-        answers = self._after_end([series[index] for index in ready], remembered=data is None)
+        series, ready, answers = self._asked_series(data, future)
         return forecast_table(self.panel_, series, ready, answers, self.quantiles)
 
     def _stepping(self) -> ForecastSteps:
