@@ -115,6 +115,19 @@ def test_calls_that_wait_are_dropped_at_once(monkeypatch):
     assert not begun
 
 
+def test_a_new_call_goes_before_those_that_had_a_turn_but_not_always(workers):
+    long, order = [Endless() for _ in range(4)], []
+    calls = [submitted(workers, one) for one in long]
+    new = [workers.submit(order.append, number) for number in range(3)]
+    before = long[0].parts
+    wait([call.future for call in new], SECONDS)
+    assert order == [0, 1, 2]
+    assert long[0].parts <= before + 3  # a whole round of all before each new one would be more
+    for one in long:
+        one.released.set()
+    wait([call.future for call in calls], SECONDS)
+
+
 def test_an_error_of_a_call_is_its_own(workers):
     with pytest.raises(ZeroDivisionError):
         workers.submit(lambda: 1 / 0).future.result(SECONDS)

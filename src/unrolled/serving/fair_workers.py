@@ -13,7 +13,7 @@ from typing import Any
 
 from unrolled.pauses import pausing
 
-SLICE = 0.05  # seconds that a call runs before it lets one that waits go first
+SLICE = 0.05  # seconds of processor time that a call takes before it lets one that waits go first
 MOST_THREADS = 64  # calls that have begun
 
 
@@ -33,11 +33,14 @@ class Call:
     def __init__(self) -> None:
         self.goes_on = threading.Event()
         self.runs = self.is_stopped = False
-        self.since = 0.0  # when its slice began
+        self.since = 0.0  # processor time of its thread when its slice began
 
 
 class FairWorkers:
-    """A pool of threads; those of the calls that may run take turns, the others wait in line.
+    """A pool of threads; those of the calls that may run take turns, the others wait in two lines.
+
+    One line is of new calls, the other of calls that have had a turn; a free place goes to each of them in turn. So
+    a short call does not wait until all long ones have had their turns, and many short ones do not keep out long ones.
 
     Args:
         running: calls that run at the same time: each makes the event loop wait longer for Python's lock.
@@ -48,7 +51,9 @@ class FairWorkers:
     def __init__(self, running: int, most: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(min(most, MOST_THREADS), thread_name_prefix=name)
         self._free = running
-        self._line: deque[Call] = deque()
+        self._new: deque[Call] = deque()
+        self._begun: deque[Call] = deque()
+        self._is_turn_of_new = True
         self._lock = threading.Lock()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Call:
@@ -62,9 +67,10 @@ class FairWorkers:
         call.future.cancel()
         with self._lock:
             call.is_stopped = True
-            if call in self._line:
-                self._line.remove(call)
-                call.goes_on.set()
+            for line in (self._new, self._begun):
+                if call in line:
+                    line.remove(call)
+                    call.goes_on.set()
 
     def close(self) -> None:
         """Take no more calls, and drop those that have not begun."""
@@ -82,7 +88,7 @@ class FairWorkers:
         with self._lock:
             if call.is_stopped:
                 raise Stopped
-            self._line.append(call)
+            self._new.append(call)
             if self._free:
                 self._free -= 1
                 self._next()
@@ -91,11 +97,11 @@ class FairWorkers:
     def _pause(self, call: Call) -> None:
         if call.is_stopped:
             raise Stopped
-        if not self._line or time.monotonic() - call.since < SLICE:
+        if not (self._new or self._begun) or time.thread_time() - call.since < SLICE:
             return
         with self._lock:
             call.runs = False
-            self._line.append(call)
+            self._begun.append(call)
             self._next()
         self._wait(call)
 
@@ -103,7 +109,7 @@ class FairWorkers:
         """Wait until the call may run, or is stopped."""
         call.goes_on.wait()
         call.goes_on.clear()
-        call.since = time.monotonic()
+        call.since = time.thread_time()
         if call.is_stopped:
             raise Stopped
 
@@ -114,10 +120,13 @@ class FairWorkers:
                 self._next()
 
     def _next(self) -> None:
-        """Give a free place to the first call in line."""
-        if not self._line:
+        """Give a free place to the first call of the line whose turn it is, or of the other one."""
+        first, second = (self._new, self._begun) if self._is_turn_of_new else (self._begun, self._new)
+        line = first or second
+        if not line:
             self._free += 1
             return
-        following = self._line.popleft()
+        self._is_turn_of_new = line is not self._new
+        following = line.popleft()
         following.runs = True
         following.goes_on.set()
