@@ -232,6 +232,20 @@ def request(path="/v1/step", body=b"{}"):
     return {"type": "http", "path": path, "method": "POST", "headers": [(b"content-length", b"%d" % len(body))]}
 
 
+def arrives(*parts, gate=None):
+    """A client that sends the parts of a body, each but the first once the gate is open, and then stays."""
+    left = [*parts]
+
+    async def receive():
+        if gate is not None and len(left) < len(parts):
+            await gate.wait()
+        if not left:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
 class Sent:
     """What an application sent."""
 
@@ -253,16 +267,13 @@ def test_a_body_that_does_not_arrive_takes_no_place_and_has_its_rate(monkeypatch
         await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b"x", "more_body": True}
 
-    async def whole():
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
     async def main():
         bounded = Bounded(app, Settings("m", max_requests=1, timeout=60, min_rate=1000))
         slow = [Sent() for _ in range(20)]
         waiting = [asyncio.create_task(bounded(request(), trickle, one)) for one in slow]
         await asyncio.sleep(0.02)
         assert bounded.running == 0
-        await bounded(request(), whole, Sent())
+        await bounded(request(), arrives(b"{}"), Sent())
         await asyncio.gather(*waiting)
         return slow
 
@@ -281,18 +292,10 @@ def test_large_bodies_are_bounded_all_together(monkeypatch):
     async def main():
         bounded, gate = Bounded(app, Settings("m", max_body=1000, timeout=5)), asyncio.Event()
 
-        def body():
-            parts = [b"x" * 900, b"x" * 50]
-
-            async def receive():
-                if len(parts) == 1:
-                    await gate.wait()
-                return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-
-            return receive
-
         seen = [Sent() for _ in range(6)]
-        tasks = [asyncio.create_task(bounded(request(), body(), one)) for one in seen]
+        tasks = [
+            asyncio.create_task(bounded(request(), arrives(b"x" * 900, b"x" * 50, gate=gate), one)) for one in seen
+        ]
         await asyncio.sleep(0.05)
         assert bounded.held <= 2 * 1000
         gate.set()
@@ -327,10 +330,10 @@ def test_texts_that_are_written_leave_places_to_others():
     async def main():
         bounded = Bounded(hold, Settings("m", max_requests=4))
         writers = [Sent() for _ in range(4)]
-        tasks = [asyncio.create_task(bounded(request("/v1/generate"), whole, one)) for one in writers]
+        tasks = [asyncio.create_task(bounded(request("/v1/generate"), arrives(b"{}"), one)) for one in writers]
         await asyncio.sleep(0.01)
         other = Sent()
-        step = asyncio.create_task(bounded(request(), whole, other))
+        step = asyncio.create_task(bounded(request(), arrives(b"{}"), other))
         await asyncio.sleep(0.01)
         assert (len(bounded.writers), bounded.running) == (2, 3)
         gate.set()
@@ -342,9 +345,6 @@ def test_texts_that_are_written_leave_places_to_others():
     async def hold(scope, receive, send):
         await gate.wait()
 
-    async def whole():
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
     assert asyncio.run(main()) == ([0, 0, 429, 429], 0)
 
 
@@ -352,11 +352,11 @@ def test_texts_that_are_written_leave_places_to_others():
 def test_a_text_that_had_its_time_ends_where_another_wants_its_place(timeout, ended):
     async def main():
         bounded = Bounded(write, Settings("m", max_requests=6, timeout=timeout))
-        writers = [asyncio.create_task(bounded(request("/v1/generate"), whole, Sent())) for _ in range(3)]
+        writers = [asyncio.create_task(bounded(request("/v1/generate"), arrives(b"{}"), Sent())) for _ in range(3)]
         await asyncio.sleep(0.1)
         assert not any(writer.done() for writer in writers)  # without others it goes on
         late = Sent()
-        await bounded(request("/v1/generate"), whole, late)
+        await bounded(request("/v1/generate"), arrives(b"{}"), late)
         await asyncio.sleep(0.05)
         assert late.status == 429
         assert [writer.done() for writer in writers].count(True) == ended == 3 - len(bounded.writers)
@@ -369,9 +369,6 @@ def test_a_text_that_had_its_time_ends_where_another_wants_its_place(timeout, en
     async def write(scope, receive, send):
         while not (gate.is_set() or is_wanted()):
             await asyncio.sleep(0.005)
-
-    async def whole():
-        return {"type": "http.request", "body": b"{}", "more_body": False}
 
     asyncio.run(main())
 

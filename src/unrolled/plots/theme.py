@@ -197,14 +197,15 @@ def _need_matplotlib() -> None:
 @cache
 def _width(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
     if not text.strip():
         return 0.3 * size / INCH * len(text)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
-        outline = TextPath((0, 0), text, size=size, prop=FontProperties(family=list(FONT)))
-        return float(outline.get_extents().width) / INCH
+        font = FontProperties(family=list(FONT), size=size)
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+        return float(width) / INCH
 
 
 @cache

@@ -158,6 +158,7 @@ def _out_of_fold(task: Any, table: Table, settings: TrainingOptions, options: Ma
     processes = Processes(choose_device(settings.device))  # all of them stop together
     found, rows = [], []
     quiet = {name: value for name, value in options.items() if name not in APART}
+    quiet["refit"] = False  # half the time; network and baselines of a fold have learnt from the same rows
     with catching_interrupts(lambda: stops.append(True)):
         for fold in _folds(task, table, truth, settings.seed):
             part = _like(task, truth[fold.fitted])
