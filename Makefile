@@ -54,9 +54,10 @@ lint: $(READY) ## check style and the import layers
 types: $(READY) ## check the types
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
-# Each worker begins with a stretch of whole files, so that models shared within a file are fitted once.
+# Each worker begins with a stretch of whole files, so that models shared within a file are fitted once. A test that
+# hangs fails after 15 minutes, instead of the whole run.
 check-tests: $(READY) ## run only the tests
-	@$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 900
 
 test-slow: $(READY) ## run the tests that take minutes: training, resuming after a kill, memory
 	@$(BIN)/python -m pytest -q -m slow --durations 5

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from unrolled.training import trainer
 from unrolled.training.callbacks import Callback
-from unrolled.training.trainer import Trainer
+from unrolled.training.reporters import reporters
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -52,9 +53,9 @@ UPDATES = 5
 class Brief(Callback):
     """Ends a training after a few updates."""
 
-    def on_update(self, trainer: Trainer) -> None:
-        if trainer.at.update >= UPDATES:
-            trainer.stop()
+    def on_update(self, run: trainer.Trainer) -> None:
+        if run.at.update >= UPDATES:
+            run.stop()
 
 
 def run(name: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> float:
@@ -86,8 +87,8 @@ def test_an_example_reaches_its_score(
 def test_a_long_example_ends_prints_its_scores_and_saves_its_picture(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture, own = tmp_path / f"{name}.png", Trainer._own_callbacks
-    monkeypatch.setattr(Trainer, "_own_callbacks", lambda trainer: [*own(trainer), Brief()])
+    picture = tmp_path / f"{name}.png"
+    monkeypatch.setattr(trainer, "reporters", lambda options: [*reporters(options), Brief()])
     assert math.isfinite(run(name, picture, monkeypatch))
     assert picture.stat().st_size > 5000
     assert "scored" in capsys.readouterr().out

@@ -31,6 +31,7 @@ class LateLayer(nn.Module):
     """
 
     causal = True
+    backwards = range(0)
 
     def __init__(self, layers: SequenceLayer, input_size: int) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ class OneStepBack(nn.Module):
     """
 
     causal = True
+    backwards = range(0)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()

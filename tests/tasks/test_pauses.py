@@ -96,7 +96,7 @@ def test_a_long_sequence_has_pauses_inside():
         with pausing(every):
             model.predict(["ab" * (length // 2)])
         counts.append(every.count)
-    cell = model.network_.layers.layers[0].forward_cell
+    cell = model.network_.layers.recurrent.layers[0].forward_cell
     work = 20_000 * sum(weight.numel() for weight in cell.weights)
     assert counts[1] - counts[0] >= work // stretches.WORK > 1
 

@@ -70,6 +70,6 @@ def test_a_missing_label_is_still_refused(tagger, classifier):
 
 
 def test_probabilities_that_vanish_in_half_the_digits_still_have_their_nats(classifier):
-    shares = classifier._probabilities(classifier._asked(["anna"]))
+    shares = classifier._network_shares(classifier._asked(["anna"]))
     assert shares.dtype == np.float64
     assert classifier.predict_proba(["anna"]).dtype == np.float32

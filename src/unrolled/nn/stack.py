@@ -27,6 +27,7 @@ class Recurrent(nn.Module):
     """
 
     causal = True
+    backwards = range(0)
 
     def __init__(self, cell: Cell, recompute: bool | None = None, noise: Noise = SILENCE) -> None:
         super().__init__()
@@ -71,6 +72,7 @@ class Bidirectional(nn.Module):
         self.forward_cell = forward_cell
         self.backward_cell = backward_cell
         self.output_size = forward_cell.output_size + backward_cell.output_size
+        self.backwards = range(forward_cell.output_size, self.output_size)
 
     def forward(
         self,
