@@ -61,6 +61,20 @@ def test_a_step_that_goes_back_or_stands_still_is_refused(fitted, later):
 
 
 @pytest.mark.filterwarnings("ignore:gaps filled:unrolled.reading_report.UnrolledWarning")
+@pytest.mark.parametrize("number", [300, 20240331, 1_700_000_000])
+def test_where_training_counted_a_number_is_a_number_in_tables_and_in_events(number):
+    detector = small(training={"epochs": 1}).fit(
+        Table(frame().with_columns(hour=pl.int_range(pl.len())), time="hour"), baselines=False
+    )
+    row = {"hour": number, "x": 0.5}
+    stepped, _ = detector.step(row, detector.state_of())
+    whole = detector.detect(Table(pl.DataFrame([row]), time="hour"))
+    assert stepped["score"] == pytest.approx(whole["score"][0])
+    with pytest.raises(DataError, match="hour"):
+        detector.step(row | {"hour": float("inf")}, detector.state_of())
+
+
+@pytest.mark.filterwarnings("ignore:gaps filled:unrolled.reading_report.UnrolledWarning")
 def test_a_time_far_in_the_future_is_a_hole_that_ends(fitted):
     ahead = frame(40, "2199-05-01")
     found = fitted.detect(table(ahead))

@@ -225,12 +225,16 @@ def moments(column: pl.Series, dated: bool | None, form: TimeForm | None) -> np.
         wanted = "dates and times, as in training" if dated else "numbers, as in training"
         raise DataError(message(where, expected=wanted, received=str(column.dtype)))
     if column.dtype.is_numeric():
-        times = column.cast(pl.Float64).to_numpy().astype(np.float64)
-        if not (np.abs(times) <= LARGEST).all():
-            row = int(np.flatnonzero(~(np.abs(times) <= LARGEST))[0])
-            raise DataError(message(where, expected="finite times", received=f"{times[row]} in row {row}"))
-        return times
+        return _finite_times(column.cast(pl.Float64).to_numpy().astype(np.float64), where)
     return column.cast(pl.Datetime("us")).to_numpy()  # of times with a zone, those in UTC
+
+
+def _finite_times(times: np.ndarray, where: str) -> np.ndarray:
+    far = ~(np.abs(times) <= LARGEST)
+    if far.any():
+        row = int(np.argmax(far))
+        raise DataError(message(where, expected="finite times", received=f"{times[row]} in row {row}"))
+    return times
 
 
 def _moment(time: Any, watched: WatchedColumns) -> Any:
@@ -239,7 +243,7 @@ def _moment(time: Any, watched: WatchedColumns) -> Any:
     if watched.dated and naive and isinstance(time, dt.datetime) and time.tzinfo is None and time.year < _ODD:
         return np.datetime64(time, "us")
     if not watched.dated and isinstance(time, int | float) and not isinstance(time, bool):
-        return moments(pl.Series(watched.time, [number_of(time, watched.time)]), False, None)[0]
+        return _finite_times(np.array([number_of(time, watched.time)]), f"column {watched.time!r}")[0]
     return moments(series_of_one(watched.time, time), watched.dated, watched.time_form)[0]
 
 
