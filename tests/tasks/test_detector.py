@@ -158,7 +158,7 @@ def test_events_step_by_step_too(events, log):
     assert_steps_agree(events, log[1], {f"u{user}": events.state_of(f"u{user}") for user in range(6)})
 
 
-@pytest.mark.filterwarnings("ignore:unseen series:unrolled.reading_report.UnrolledWarning")
+@pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")  # strange series have gaps
 @settings(max_examples=5, deadline=None)
 @given(st.data())
 def test_strangers_step_by_step_with_gaps_and_missing_values_give_what_the_table_gives(fitted, data):

@@ -68,7 +68,7 @@ def test_where_training_counted_a_number_is_a_number_in_tables_and_in_events(num
     )
     row = {"hour": number, "x": 0.5}
     stepped, _ = detector.step(row, detector.state_of())
-    whole = detector.detect(Table(pl.DataFrame([row]), time="hour"))
+    whole = detector.detect(pl.DataFrame([row]))
     assert stepped["score"] == pytest.approx(whole["score"][0])
     with pytest.raises(DataError, match="hour"):
         detector.step(row | {"hour": float("inf")}, detector.state_of())
