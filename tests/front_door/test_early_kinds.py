@@ -111,8 +111,8 @@ def test_samples_come_from_the_whole_file(tmp_path):
     path.write_bytes(raw)
     for data in (raw, path):
         samples = samples_of(data, lambda data, **how: pl.scan_csv(data, infer_schema=False, **how))
-        assert early_kinds(samples) == EarlyKinds([], [], [])
-        assert early_kinds(samples[:1]) == EarlyKinds([], ["v"], [])
+        assert early_kinds(samples) == EarlyKinds([], [], [], [])
+        assert early_kinds(samples[:1]) == EarlyKinds([], ["v"], [], [])
 
 
 @pytest.mark.parametrize("name", ["^.*$", "*", "text", "column", "\0wholes", "é", "with space"])
