@@ -2,13 +2,14 @@
 
 Both read the whole file and decide the kind of each column. `polars.read_csv` and `polars.read_ndjson` look at the
 first 100 rows; with infer_schema_length=None they look at all rows, as our readers do. Runs are interleaved, and the
-medians are compared.
+medians are compared: of the time on a clock, and of processor time, which other programs hardly change.
 
 Run: python bench/reading.py --csv 1000 --jsonl 200
 """
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -60,23 +61,29 @@ def compare(name: str, path: Path, ours: Callable[..., Any], theirs: Callable[..
         "polars, first rows": lambda: theirs(path),
         "polars, all rows": lambda: theirs(path, infer_schema_length=None),
     }
-    seconds: dict[str, list[float]] = {reader: [] for reader in readers}
+    seconds: dict[str, list[tuple[float, float]]] = {reader: [] for reader in readers}
     for _ in range(runs):
         for reader, read in readers.items():
-            start = time.perf_counter()
+            start, began = time.perf_counter(), processor_seconds()
             try:
                 read()
             except pl.exceptions.ComputeError:
                 continue  # a later row does not have the kind of the first ones
-            seconds[reader].append(time.perf_counter() - start)
-    took = {reader: median(found) for reader, found in seconds.items() if found}
+            seconds[reader].append((time.perf_counter() - start, processor_seconds() - began))
+    took = {reader: tuple(map(median, zip(*found, strict=True))) for reader, found in seconds.items() if found}
     size = path.stat().st_size / 1e6
     print(f"\n{name}, {size:,.0f} MB, median of {runs}")
-    for reader, found in took.items():
+    for reader, (clock, processor) in took.items():
         print(
-            f"  {reader:<20} {found:7.2f} s   {size / found:7.0f} MB per second   "
-            f"ours: {took['ours'] / found:.2f} times"
+            f"  {reader:<20} {clock:7.2f} s, {processor:7.2f} s of processors   {size / clock:7.0f} MB per second   "
+            f"ours: {took['ours'][0] / clock:.2f} times, {took['ours'][1] / processor:.2f} of processors"
         )
+
+
+def processor_seconds() -> float:
+    """Return the time that the processors have spent on this program, in all of its threads."""
+    times = os.times()
+    return times.user + times.system
 
 
 def main() -> None:

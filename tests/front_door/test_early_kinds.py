@@ -19,6 +19,7 @@ KINDS = st.sampled_from(
     [
         st.one_of(WHOLE, st.integers(0, 12).map(str)),
         st.floats(allow_nan=False).map(repr),
+        st.one_of(st.integers(-(2**63), -1).map(str), st.integers(-12, 12).map(str)),
         st.integers(0, 99).map("{:05}".format),
         st.sampled_from(["x", "y", "NA"]),
     ]
@@ -88,7 +89,7 @@ def test_numbers_that_are_read_early_are_those_of_the_whole_columns(raw, looked_
 
 
 @pytest.mark.parametrize("late", ["NA", "007", "1.5", "x", str(2**70), "-5", "+5", " 5", " 07", "true"])
-@pytest.mark.parametrize("early", ["5", "1.5", "007"])
+@pytest.mark.parametrize("early", ["5", "-5", "1.5", "007"])
 def test_a_value_that_comes_late_counts_as_one_that_comes_early(early, late, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_HEAD", 1 << 10)
     path = tmp_path / "a.csv"
@@ -99,10 +100,10 @@ def test_a_value_that_comes_late_counts_as_one_that_comes_early(early, late, tmp
 
 
 def test_usual_columns_are_read_early(monkeypatch):
-    raw = b"code,count,price,name\n" + b"007,12,1.5,x\n012,0,2,y\n" * 20_000
+    raw = b"code,count,change,price,name\n" + b"007,12,-3,1.5,x\n012,0,10,2,y\n" * 20_000
     monkeypatch.setattr(delimited, "typed_columns", lambda frame, marks, decimal, texts: frame if texts else None)
     frame = delimited.parse_delimited(raw, delimited.Dialect())
-    assert [str(kind) for kind in frame.dtypes] == ["String", "Int64", "Float64", "String"]
+    assert [str(kind) for kind in frame.dtypes] == ["String", "Int64", "Int64", "Float64", "String"]
 
 
 def test_samples_come_from_the_whole_file(tmp_path):
@@ -111,8 +112,8 @@ def test_samples_come_from_the_whole_file(tmp_path):
     path.write_bytes(raw)
     for data in (raw, path):
         samples = samples_of(data, lambda data, **how: pl.scan_csv(data, infer_schema=False, **how))
-        assert early_kinds(samples) == EarlyKinds([], [], [])
-        assert early_kinds(samples[:1]) == EarlyKinds([], ["v"], [])
+        assert early_kinds(samples) == EarlyKinds([], [], [], [])
+        assert early_kinds(samples[:1]) == EarlyKinds([], ["v"], [], [])
 
 
 @pytest.mark.parametrize("name", ["^.*$", "*", "text", "column", "\0wholes", "é", "with space"])

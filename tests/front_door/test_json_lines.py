@@ -181,3 +181,11 @@ def test_lines_in_other_encodings_are_read_at_once_too(encoding, monkeypatch):
 def test_kinds_are_found_throughout_a_file():
     raw = lines(*[{"v": [row]} for row in range(400)], *[{"v": [0.5]}] * 400)
     assert read_at_once(raw, 64).schema == {"v": pl.List(pl.Float64)}
+
+
+def test_a_table_of_more_cells_than_bytes_is_not_read_before_they_are_counted(monkeypatch):
+    lines = [f'{{"k{place % 500}":{place % 7}}}' for place in range(20_000)]  # ten million cells
+    monkeypatch.setattr(pl, "read_ndjson", lambda *_, **__: pytest.fail("polars was asked for all cells"))
+    kinds = {f"k{place}": pl.Int64() for place in range(500)}
+    monkeypatch.setattr(json_lines, "SPARSEST", 10)
+    assert json_lines._proved(("\n".join(lines) + "\n").encode(), kinds, 1) is None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from itertools import islice
 
 import polars as pl
 
@@ -74,7 +75,8 @@ def typed(values: pl.Series, marks: Collection[str] = MARKS, decimal: str = ".")
 
 
 def _head(table: Columns) -> dict[str, pl.Series]:
-    return {name: column.head(_LOOK_AT) for name, column in table.items()}
+    longer = any(len(column) > _LOOK_AT for column in islice(table.values(), 1))  # all are of one length
+    return {name: column.head(_LOOK_AT) for name, column in table.items()} if longer else dict(table)
 
 
 def _perhaps_numbers(table: Columns, marks: Collection[str]) -> dict[str, pl.Series]:

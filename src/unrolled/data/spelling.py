@@ -66,5 +66,6 @@ def spelling_of(frame: pl.DataFrame, again: Again) -> Spelling | None:
         frame: the table.
         again: see `Spelling`.
     """
-    typed = frozenset(name for name, kind in frame.schema.items() if kind not in _KEPT and not kind.is_temporal())
+    kinds = {kind for kind in set(frame.dtypes) if kind not in _KEPT and not kind.is_temporal()}  # few
+    typed = frozenset(name for name, kind in frame.schema.items() if kind in kinds) if kinds else None
     return Spelling(typed, again) if typed else None

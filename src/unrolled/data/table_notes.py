@@ -29,21 +29,21 @@ def table_notes(frame: pl.DataFrame) -> tuple[str, ...]:
         >>> table_notes(pl.DataFrame({"price": ["$5", "$1,200"]}))
         ("column 'price' is text: '$5' is no plain number; write 1234.5, or give decimal=',' for a decimal comma",)
     """
-    return tuple(note for column in frame for note in _notes(column, frame))
+    return tuple(note for name, kind in frame.schema.items() for note in _notes(name, kind, frame))
 
 
-def _notes(column: pl.Series, frame: pl.DataFrame) -> Iterator[str]:
-    if column.dtype == pl.String:
-        texts = [text.strip() for text in column.drop_nulls().head(LOOKED_AT).to_list() if text.strip()]
+def _notes(name: str, kind: pl.DataType, frame: pl.DataFrame) -> Iterator[str]:
+    if kind == pl.String:
+        texts = [text.strip() for text in frame[name].drop_nulls().head(LOOKED_AT).to_list() if text.strip()]
         if texts and all(map(_NUMBER.fullmatch, texts)) and not all(map(_DIGITS.fullmatch, texts)):
             shown = next(text for text in texts if not _DIGITS.fullmatch(text))
             remedy = "write 1234.5, or give decimal=',' for a decimal comma"
-            yield f"column {column.name!r} is text: {shown!r} is no plain number; {remedy}"
-    found = _REPEATED.fullmatch(column.name)
+            yield f"column {name!r} is text: {shown!r} is no plain number; {remedy}"
+    found = _REPEATED.fullmatch(name)
     if found is not None and found[1] in frame.columns:
-        yield f"the name {found[1]!r} is repeated: a further column of this name is called {column.name!r}"
-    if _UNNAMED.fullmatch(column.name) and counts_rows(frame, column.name):
-        yield f"column {column.name!r} only counts the rows; leave it out of what is learnt from"
+        yield f"the name {found[1]!r} is repeated: a further column of this name is called {name!r}"
+    if _UNNAMED.fullmatch(name) and counts_rows(frame, name):
+        yield f"column {name!r} only counts the rows; leave it out of what is learnt from"
 
 
 def counts_rows(frame: pl.DataFrame, name: str, group: str | None = None) -> bool:

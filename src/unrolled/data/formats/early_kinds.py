@@ -24,11 +24,13 @@ class EarlyKinds(NamedTuple):
     Args:
         numbers: numbers with decimals.
         wholes: whole numbers, none with a sign or a leading zero.
+        signed: whole numbers, some with a minus sign, none with a leading zero.
         codes: whole numbers of which each has a leading zero.
     """
 
     numbers: list[str]
     wholes: list[str]
+    signed: list[str]
     codes: list[str]
 
 
@@ -89,18 +91,20 @@ def early_kinds(samples: Sequence[pl.DataFrame], texts: Collection[str] = ()) ->
 
     Example:
         >>> early_kinds([pl.DataFrame({"a": ["1.5"], "b": ["12"], "c": ["012"], "d": ["x"]})])
-        EarlyKinds(numbers=['a'], wholes=['b'], codes=['c'])
+        EarlyKinds(numbers=['a'], wholes=['b'], signed=[], codes=['c'])
     """
     kept = set(texts)
     rows = pl.concat(samples)
     rows = pl.DataFrame([one for one in rows if one.name not in kept and one.null_count() < rows.height])
     kinds = typed_columns(rows)
     plain = [one for one, text in zip(kinds, rows, strict=True) if one.null_count() == text.null_count()]
-    wholes = [one.name for one in plain if one.dtype == pl.Int64]
+    integers = rows.select(by_name(*[one.name for one in plain if one.dtype == pl.Int64]))
     codes = [one.name for one in plain if one.dtype == pl.String]
+    wholes = _all_of(integers, r"^\d")
     return EarlyKinds(
         [one.name for one in plain if one.dtype == pl.Float64],
-        _all_of(rows.select(by_name(*wholes)), r"^\d"),
+        wholes,
+        _all_of(integers.drop(wholes), r"^-?[1-9]|^0$"),
         _all_of(rows.select(by_name(*codes)), r"^[+-]?0\d{1,17}$"),
     )
 
@@ -120,13 +124,16 @@ def read_early(data: Path | bytes, scan: Callable[..., pl.LazyFrame], kinds: Ear
         kinds: what is tried.
     """
     table = scan(data, schema_overrides=dict.fromkeys(kinds.numbers, pl.Float64))
-    wholes, codes, numbers = (by_name(*names) for names in (kinds.wholes, kinds.codes, kinds.numbers))
+    numbers, wholes, signed, codes = (by_name(*names) for names in kinds)
     odd = {}  # whether any value of a row does not fit
     if kinds.wholes:  # zeros, signs and blanks come before "1"
         odd["\0wholes"] = pl.any_horizontal((wholes < "1") & (wholes.str.len_bytes() > 1))
-    if kinds.codes:
-        odd["\0codes"] = pl.any_horizontal(codes.cast(pl.Int64, strict=False).is_null() & codes.is_not_null())
-    columns = [wholes.cast(pl.Int64), numbers.fill_nan(None)]
+    if kinds.signed:  # after "-1" and before "-:" are a minus sign and a digit that is no zero
+        below = (signed < "1") & (signed.str.len_bytes() > 1)
+        odd["\0signed"] = pl.any_horizontal(below & ((signed < "-1") | (signed >= "-:")))
+    if kinds.codes:  # which fails where a value is no whole number
+        odd["\0codes"] = pl.any_horizontal(codes.cast(pl.Int64).is_null() & codes.is_not_null())
+    columns = [by_name(*kinds.wholes, *kinds.signed).cast(pl.Int64), numbers.fill_nan(None)]
     try:
         frame = table.with_columns(*columns, **odd).collect(engine="streaming")
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError, pl.exceptions.DuplicateError):

@@ -7,6 +7,7 @@ whether it changed or left out anything else. In doubt everything is read by the
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import polars as pl
 
 from unrolled.data.documents import text_of_bytes
 from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, decoded, encoding_of
-from unrolled.data.formats.json_tokens import count_tokens, count_values, same_keys
+from unrolled.data.formats.json_tokens import Counts, count_objects, count_tokens, count_values, same_keys
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
 from unrolled.errors import DataError, message
 
@@ -146,19 +147,31 @@ def _holds_nothing(kind: Any) -> bool:
 
 
 def _proved(data: bytes, kinds: Mapping[str, Any], width: int) -> pl.DataFrame | None:
-    """Return the table that polars reads; None where a part may have been changed, left out, or take much memory."""
-    tokens = count_tokens(data)
-    if tokens is None or len(_fields(kinds)) * data.count(b"{") > SPARSEST * tokens.members + FEW_CELLS:
+    """Return the table that polars reads; None where a part may have been changed, left out, or take much memory.
+
+    The parts are counted while polars reads; before it where the table has more cells than the file has bytes.
+    """
+    cells = len(_fields(kinds)) * count_objects(data)
+    with ThreadPoolExecutor(1) as beside:
+        counted = beside.submit(count_tokens, data)
+        if cells > len(data) + FEW_CELLS and _too_sparse(cells, counted.result()):
+            return None
+        try:
+            frame = pl.read_ndjson(data, schema=kinds)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            return None  # the exact reader says what is wrong, and where
+        tokens = counted.result()
+    if tokens is None or _too_sparse(cells, tokens):
         return None
-    try:
-        frame = pl.read_ndjson(data, schema=kinds)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return None  # the exact reader says what is wrong, and where
     values = count_values(frame)
     whole = tokens.members == values.members or (
         tokens.members == width * frame.height and same_keys(data, width)
     )  # without missing values the counts are enough
     return frame if whole and tokens[1:] == values[1:] else None
+
+
+def _too_sparse(cells: int, tokens: Counts | None) -> bool:
+    return tokens is None or cells > SPARSEST * tokens.members + FEW_CELLS
 
 
 def _in_utf8(raw: bytes, path: Path, encoding: str | None) -> bytes:

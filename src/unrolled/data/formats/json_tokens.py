@@ -58,6 +58,16 @@ def count_tokens(data: bytes) -> Counts | None:
     return Counts(members, strings, lists)
 
 
+def count_objects(data: bytes) -> int:
+    r"""Return the number of braces that open objects, and of those within texts.
+
+    Example:
+        >>> count_objects(b'{"a": {"b": "{"}}\n')
+        3
+    """
+    return sum(int(np.count_nonzero(np.frombuffer(raw, dtype=np.uint8) == _OPENS)) for raw in _blocks(data))
+
+
 def count_values(frame: pl.DataFrame) -> Counts:
     """Return the counts of a table, which are those of its JSON lines if polars has kept every value as it was.
 
