@@ -1,6 +1,7 @@
 """JSON lines that polars reads at once give the same table as the exact reader, or are left to it."""
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -181,3 +182,16 @@ def test_lines_in_other_encodings_are_read_at_once_too(encoding, monkeypatch):
 def test_kinds_are_found_throughout_a_file():
     raw = lines(*[{"v": [row]} for row in range(400)], *[{"v": [0.5]}] * 400)
     assert read_at_once(raw, 64).schema == {"v": pl.List(pl.Float64)}
+
+
+@pytest.mark.parametrize(
+    ("line", "received"),
+    [
+        ('{"v": [.5]}', "no value at column 8, where '.5]}' begins"),
+        ('{"a": 1}{"a": 2}', "Extra data at column 9, where '{\"a\": 2}' begins"),
+        ('{"a": 1', "Expecting ',' delimiter at column 8, where the line ends"),
+    ],
+)
+def test_what_is_no_json_is_shown_with_its_place(line, received):
+    with pytest.raises(DataError, match=re.escape(f"line 2: expected JSON, received {received}")):
+        list(records_of(['{"a": 0}', line], "a.jsonl"))
