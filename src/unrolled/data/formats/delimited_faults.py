@@ -5,7 +5,7 @@ import csv
 import io
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -80,24 +80,33 @@ def refuse_escaped_quotes(data: Path | bytes, separator: str, quote: str) -> Non
     Example:
         >>> refuse_escaped_quotes(b'a,b\n"C:\\",2\n', ",", '"')
     """
-    sign, between = quote.encode(), re.escape(separator.encode())
-    inside = rb"(?:[^%(q)s]|%(q)s%(q)s)*+(?<=\\)%(q)s(?![%(s)s%(q)s\r\n]|\Z)" % {b"q": sign, b"s": between}
+    sign, between = quote.encode(), separator.encode()
+    signs = {b"q": sign, b"s": re.escape(between)}
+    quoted = re.compile(rb"(?:^|%(s)s)%(q)s[^%(q)s]*+(?:%(q)s%(q)s[^%(q)s]*+)*+%(q)s" % signs, re.MULTILINE)
     with _looked_at(data) as raw:
-        start = raw.find(b"\\" + sign)
-        if start < 0:
+        if raw.find(b"\\" + sign) < 0:
             return
-        found = re.compile(rb"(?:^|%(s)s)%(q)s" % {b"q": sign, b"s": between} + inside, re.MULTILINE).search(raw)
-        if found is None:
+        end = _escaped(quoted, raw, (b"", between, b"\r", b"\n"))
+        if end is None:
             return
-        number = len(re.findall(b"\n", raw[: found.end()])) + 1
-        line = raw[raw.rfind(b"\n", 0, found.end()) + 1 : found.end()].decode(errors="replace")
+        number = raw[:end].count(b"\n") + 1
+        line = raw[raw.rfind(b"\n", 0, end) + 1 : end].decode(errors="replace")
     remedy = f"write a quote within a value twice, {quote}{quote}, instead of a backslash before it"
     raise DataError(message(f"line {number}", expected="quotes around whole values", received=repr(line[-_SHOWN:]),
                             remedy=remedy))  # fmt: skip
 
 
+def _escaped(quoted: re.Pattern[bytes], raw: Any, after: tuple[bytes, ...]) -> int | None:
+    """Return where the first quoted value ends that does so by a backslash and a quote, within its line."""
+    for found in quoted.finditer(raw):
+        end = found.end()
+        if raw[end - 2 : end - 1] == b"\\" and raw[end : end + 1] not in after:
+            return end
+    return None
+
+
 @contextlib.contextmanager
-def _looked_at(data: Path | bytes) -> Iterator[Any]:
+def _looked_at(data: Path | bytes) -> Generator[Any]:
     """Give bytes, or a file that is mapped into memory."""
     if isinstance(data, bytes) or not data.stat().st_size:
         yield data if isinstance(data, bytes) else b""
