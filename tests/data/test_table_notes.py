@@ -29,3 +29,42 @@ def test_repeated_names_and_columns_that_count_rows_are_named(tmp_path):
     assert counted == "column 'Unnamed: 0' only counts the rows; leave it out of what is learnt from"
     assert repeated == "the name 'a' is repeated: a further column of this name is called 'a_duplicated_0'"
     assert table_notes(pl.DataFrame({"": [3, 5, 6], "day": [0, 1, 2]})) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "odd", "row"),
+    [
+        (["degC", "1", "2.5"], "degC", 0),  # a second line with units
+        ([*map(str, range(300)), "Total"], "Total", 300),  # a sum at the end
+        (["1", "# moved", "3", "NA", "5"], "# moved", 1),  # a comment between the rows
+    ],
+)
+def test_an_odd_text_among_numbers_is_named_with_its_row(values, odd, row):
+    (note,) = table_notes(pl.DataFrame({"temp": values}))
+    assert note.startswith(f"column 'temp' is text because of {odd!r} in row {row}; other values are numbers; leave")
+    assert note.endswith(f"missing=[{odd!r}]")
+
+
+@pytest.mark.parametrize("values", [["A5", "12"], ["A5", "B7", "12", "13"], ["12", "13"], ["007", "12", "9"], ["x"]])
+def test_codes_among_numbers_are_no_odd_texts(values):
+    assert table_notes(pl.DataFrame({"code": values})) == ()
+
+
+@pytest.mark.parametrize("number", [-9999, -999.0, 9999, 99999.0, 1e20, -99])
+def test_a_number_that_stands_for_missing_values_is_named(number):
+    values = [10.0, 12.0, number, 11.5, number, 14.0]
+    (note,) = table_notes(pl.DataFrame({"temp": pl.Series(values, dtype=pl.Float64)}))
+    assert note.startswith(f"column 'temp' holds {number:g} 2 times, far from all other values")
+    whole = ur.read_csv(b"temp\n10\n-9999\n12\n-9999\n").notes
+    assert whole == (
+        "column 'temp' holds -9999 2 times, far from all other values; if it stands for missing ones, give "
+        "missing=[-9999]",
+    )
+    assert ur.read_csv(b"temp\n10\n-9999\n12\n-9999\n", missing=[-9999]).frame["temp"].to_list() == [10, None, 12, None]
+
+
+@pytest.mark.parametrize(
+    "values", [[97, 98, 99, 99], [5000, 9999, 9999, 7000], [1, 2, 3], [999, 999], [-99, 3], [1e4, 99999, 99999, 1e6]]
+)
+def test_usual_numbers_stand_for_nothing_else(values):
+    assert table_notes(pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)})) == ()

@@ -1,6 +1,7 @@
 """JSON lines that polars reads at once give the same table as the exact reader, or are left to it."""
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -189,3 +190,16 @@ def test_a_table_of_more_cells_than_bytes_is_not_read_before_they_are_counted(mo
     kinds = {f"k{place}": pl.Int64() for place in range(500)}
     monkeypatch.setattr(json_lines, "SPARSEST", 10)
     assert json_lines._proved(("\n".join(lines) + "\n").encode(), kinds, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "received"),
+    [
+        ('{"v": [.5]}', "no value at column 8, where '.5]}' begins"),
+        ('{"a": 1}{"a": 2}', "Extra data at column 9, where '{\"a\": 2}' begins"),
+        ('{"a": 1', "Expecting ',' delimiter at column 8, where the line ends"),
+    ],
+)
+def test_what_is_no_json_is_shown_with_its_place(line, received):
+    with pytest.raises(DataError, match=re.escape(f"line 2: expected JSON, received {received}")):
+        list(records_of(['{"a": 0}', line], "a.jsonl"))

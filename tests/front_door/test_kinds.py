@@ -289,3 +289,8 @@ def test_the_same_content_gives_equal_frames_however_it_comes_in(tmp_path_factor
                     else (frame[name].to_list() == want[name].to_list())
                 ), (way, name)
                 assert frame[name].dtype.base_type() in (kinds[name], pl.Float64 if name == "x" else kinds[name])
+
+
+def test_half_of_a_pair_of_surrogates_is_named_with_its_row():
+    with pytest.raises(DataError, match=r"column 'a': .*received '\\ud83d' in row 1"):
+        column_of("a", ["x", "\ud83d"])

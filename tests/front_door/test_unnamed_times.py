@@ -66,3 +66,23 @@ def test_series_in_memory_and_named_times_are_asked_for_nothing():
         ur.Forecaster(horizon=2, hidden_size=4).fit([1.0, 2.0, 3.0, 4.0] * 10, epochs=1, progress=False)
         table = ur.as_source({"when": DAYS, "y": [1.0, 2.0] * 15}, time="when")
         ur.Forecaster("y", horizon=2, hidden_size=4).fit(table, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        pl.Series("hour", list(range(24)) * 3),
+        pl.Series("at", [f"{hour:02}:00" for hour in range(24)] * 3),
+        pl.Series("at", [dt.time(hour) for hour in range(24)] * 3),
+    ],
+    ids=["numbers", "texts", "times"],
+)
+def test_hours_beside_dates_are_part_of_the_time_and_tell_no_series_apart(hours):
+    days = pl.Series("day", [DAYS[row // 24] for row in range(72)])
+    frame = pl.DataFrame([days, hours]).with_columns(y=pl.lit(1.0))
+    with pytest.raises(
+        DataError, match=f"join 'day' and '{hours.name}', which holds times of the day, into one column"
+    ):
+        ask_for_time(frame, None)
+    with pytest.raises(DataError, match=f"holds times of the day: join 'day' and '{hours.name}' into one column"):
+        ur.Forecaster().fit(ur.as_source(frame, time="day"), epochs=1, progress=False)

@@ -33,10 +33,39 @@ def test_lists_come_back_from_json_and_from_pandas(kind):
 
 
 @pytest.mark.parametrize(
+    "held",
+    [
+        [np.array([1.0, 2.5]), np.array([-3e5, 1e-7])],
+        [np.array([1, 20, 300]), np.array([4])],
+        [np.arange(40) / 8, np.arange(3) / 8],  # written on several lines
+        [np.array([[1.0, 2.0], [3.0, 4.5]]), np.array([[5.0, 6.0]])],
+        [np.array([True, False]), np.array([True])],
+        [np.array(["a", "it's"]), np.array(["b c"])],
+        [[np.float64(0.5), np.float64(2.0)], [np.float64(1.0)]],
+        [[np.int64(3), np.int64(4)], []],
+        [[np.str_("a"), np.str_("b")], [np.str_("c")]],
+        [[np.True_, np.False_], [np.False_]],
+    ],
+)
+def test_arrays_and_their_numbers_come_back_from_what_pandas_writes(held):
+    written = pd.DataFrame({"v": held, "n": range(2)}).to_csv(index=False)
+    assert read_csv(written.encode()).frame["v"].to_list() == [np.asarray(one).tolist() for one in held]
+
+
+def test_an_array_that_is_shortened_is_named():
+    table = read_csv(pd.DataFrame({"v": [np.arange(2000.0)] * 2, "n": range(2)}).to_csv(index=False).encode())
+    assert table.notes == (
+        "column 'v' is text: '...' stands for values that were not written; save whole lists, such as array.tolist()",
+    )
+
+
+@pytest.mark.parametrize(
     "cells",
     [
         ["[deleted]", "[removed]"],
         ["[1, 2]", "no list"],
+        ["[deleted by a user]", "[1 2]"],
+        ["[1 - 2]", "[3 4]"],
         ["[1]", "[[1]]"],
         ["['a\\n']"],
         ["[007]"],

@@ -82,10 +82,20 @@ def column_of(name: str, values: Sequence[Any], marks: Iterable[str] = MARKS) ->
     try:
         return pl.Series(name, _fitted(values, kind), dtype=kind, strict=False)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
+        row = next((row for row, value in enumerate(values) if not _has_a_place(value, kind)), None)
         found = " and ".join(sorted({type(value).__name__ for value in values if value is not None}))
+        found = found if row is None else f"{ascii(values[row])[:LONGEST_SHOWN]} in row {row}"
         raise DataError(
             message(f"column {name!r}", expected="values of one kind that a column can hold", received=found)
         ) from fault
+
+
+def _has_a_place(value: Any, kind: Any) -> bool:
+    try:
+        pl.Series([*_fitted([value], kind)], dtype=kind, strict=False)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return False
+    return True
 
 
 def kind_of(values: Iterable[Any], marks: frozenset[str] = frozenset(), depth: int = 0) -> Any:
@@ -175,6 +185,17 @@ def named(kind: Any) -> str:
     names = {pl.Boolean: "true/false", pl.Date: "dates", pl.Null: "nothing", pl.Object: "objects"}
     texts = kind in (pl.String, pl.Categorical, pl.Enum)
     return "text" if texts else next((name for one, name in names.items() if kind == one), str(kind).lower())
+
+
+def shown_first(column: pl.Series) -> str:
+    """Return the kind of a column and its first value, for a message.
+
+    Example:
+        >>> shown_first(pl.Series(["5 kg", "6 kg"]))
+        "text, such as '5 kg' in row 0"
+    """
+    row = int(column.is_not_null().arg_max() or 0)
+    return f"{named(column.dtype)}, such as {repr(column[row])[:LONGEST_SHOWN]} in row {row}"
 
 
 def kind_to_json(kind: Any) -> Any:

@@ -13,6 +13,8 @@ _NAMES = re.compile(  # of columns that tell series apart even if all times toge
     r"(?i)(?:^|[^a-z])(?:site|station|sensor|device|meter|shop|store|region|country|city|product|sku|item|ticker|symbol|"
     r"series|machine|plant|client|customer|user|account|patient|node|host|id)(?:[^a-z]|$)"
 )
+_HOURS = re.compile(r"(?i)(?:^|[^a-z])(?:hour|hr|hh|minute|stunde|heure|hora|uur)s?(?:[^a-z]|$)")  # names of columns
+_CLOCK = r"^\s*\d{1,2}[:h]\d{2}(?:\D|$)"  # how times of the day are written
 LEAST_ROWS = 3  # mean number of rows of a series, below which a column numbers rows
 
 
@@ -34,7 +36,7 @@ def separating_columns(frame: pl.DataFrame, time: str, group: str | None) -> tup
     sizes = {}
     for name, kind in list(frame.schema.items())[:LOOKED_AT]:
         named = kind in (pl.String, pl.Categorical, pl.Boolean) or isinstance(kind, pl.Enum)
-        if name not in keys and (named or kind.is_integer()):
+        if name not in keys and (named or kind.is_integer() or kind == pl.Time):
             size = frame[name].n_unique()
             if 1 < size <= frame.height / LEAST_ROWS:
                 sizes[name] = (not named, size)
@@ -44,6 +46,26 @@ def separating_columns(frame: pl.DataFrame, time: str, group: str | None) -> tup
         if repeated <= MAX_DUPLICATES * frame.height:
             return tried
     return ()
+
+
+def holds_hours(column: pl.Series) -> bool:
+    """Return whether a column holds times of the day, which belong to the time and tell no series apart.
+
+    Args:
+        column: texts, times of the day or whole numbers.
+
+    Example:
+        >>> holds_hours(pl.Series("at", ["00:00", "1:30"])), holds_hours(pl.Series("hour", [0, 23]))
+        (True, True)
+        >>> holds_hours(pl.Series("shop", ["12", "5"])), holds_hours(pl.Series("shop", [0, 23]))
+        (False, False)
+    """
+    known = column.drop_nulls()
+    if known.dtype == pl.String:
+        return bool(len(known)) and bool(known.str.contains(_CLOCK).all())
+    if not known.dtype.is_integer():
+        return known.dtype == pl.Time
+    return bool(_HOURS.search(column.name)) and bool(known.is_between(0, 2400).all())
 
 
 def even_parts(frame: pl.DataFrame, time: str, target: str) -> str:

@@ -4,7 +4,7 @@ import warnings
 
 import polars as pl
 
-from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
+from unrolled.data.mixtures import MAX_DUPLICATES, holds_hours, separating_columns
 from unrolled.data.time_forms import learn_form
 from unrolled.errors import DataError, message
 from unrolled.reading_report import UnrolledWarning
@@ -45,11 +45,13 @@ that occurred before; give time='day' and group='site'
         )
         return
     columns = separating_columns(frame, time, group)
+    clock = len(columns) == 1 and holds_hours(frame[columns[0]])
     more = f" and group={columns[0]!r}" if len(columns) == 1 and group is None else ""
     received = f"none, and {repeated:,} rows with a value of {time!r} that occurred before"
-    raise DataError(
-        message("time", expected="the column of times", received=received, remedy=f"give time={time!r}{more}")
-    )
+    remedy = f"give time={time!r}{more}"
+    if clock:
+        remedy = f"join {time!r} and {columns[0]!r}, which holds times of the day, into one column and give time="
+    raise DataError(message("time", expected="the column of times", received=received, remedy=remedy))
 
 
 def _holds_dates(column: pl.Series) -> bool:

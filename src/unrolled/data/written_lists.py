@@ -1,4 +1,4 @@
-"""Lists that are written in the cells of a table of text, as JSON or as pandas writes them."""
+"""Lists that are written in the cells of a table of text, as JSON, or as pandas writes lists and arrays."""
 
 import json
 import re
@@ -11,7 +11,11 @@ from unrolled.errors import DataError
 
 _LIST = r"^\s*\[[\s\S]*\]\s*$"
 _WORD = r"""'[^'\\]*'|"[^"\\]*"|None"""
-_WORDS = re.compile(rf"\s*\[\s*(?:(?:{_WORD})(?:\s*,\s*(?:{_WORD}))*)?\s*\]\s*")  # ['a', "it's", None]
+_BETWEEN = r"(?:\s*,\s*|\s+)"  # lists have commas, arrays blanks
+_WORDS = re.compile(rf"\s*\[\s*(?:(?:{_WORD})(?:{_BETWEEN}(?:{_WORD}))*)?\s*\]\s*")  # ['a', "it's", None]
+_SCALAR = re.compile(rf"\bnp\.\w+\(({_WORD}|[^()'\"]*)\)")  # np.float64(0.5), as NumPy 2 writes its numbers
+_BLANKS = re.compile(r"(?<=[^\s\[])\s+(?=[^\s\]])")  # between the values of an array
+_BARE_POINT = re.compile(r"(?<=\d)\.(?!\d)")  # 1. and 1.e+05
 _OF_PYTHON = {"None": "null", "nan": "NaN", "True": "true", "False": "false", "inf": "Infinity", "-inf": "-Infinity"}
 LOOKS_LIKE_LIST = pl.all().str.contains(_LIST)  # for each text of a column
 _FRAMES = pl.List(pl.List(pl.Float64))  # frames of numbers, or lists of numbers
@@ -38,8 +42,8 @@ def read_lists(texts: pl.Series, like: pl.List | None = None) -> pl.Series | Non
     Example:
         >>> read_lists(pl.Series("v", ["[1, 2.5]", None, "[nan]"])).to_list(), read_lists(pl.Series("w", ["[deleted]"]))
         ([[1.0, 2.5], None, [None]], None)
-        >>> read_lists(pl.Series("words", ["['a', 'b']"])).to_list()
-        [['a', 'b']]
+        >>> read_lists(pl.Series("words", ["['a', 'b']"])).to_list(), read_lists(pl.Series(["[1.  2.5]"])).to_list()
+        ([['a', 'b']], [[1.0, 2.5]])
     """
     lists: list[list[Any] | None] = []
     for text in texts.to_list():
@@ -62,14 +66,32 @@ def first_unread(texts: pl.Series, like: pl.List | None = None) -> int:
 
 
 def _read(text: str, like: pl.List | None) -> list[Any] | None:
+    found = _of_json(text, like)
+    if found is None:
+        found = _of_words(text)
+    if found is None:
+        plain = _SCALAR.sub(r"\1", text).replace("np.True_", "True").replace("np.False_", "False")
+        if "," not in plain and "'" not in plain:
+            plain = _BARE_POINT.sub(".0", _BLANKS.sub(",", plain))
+        if plain != text:
+            found = _of_json(plain, like)
+            found = _of_words(plain) if found is None else found
+    return found
+
+
+def _of_json(text: str, like: pl.List | None) -> list[Any] | None:
     quoted = "'" in text or '"' in text
     try:
         found = json.loads(text if quoted else _NAMES.sub(lambda name: _OF_PYTHON[name[0]], text))
     except (ValueError, RecursionError):
-        if not _WORDS.fullmatch(text):
-            return None
-        return [None if word == "None" else word[1:-1] for word in re.findall(_WORD, text)]
+        return None
     return found if isinstance(found, list) and _is_nested_like(found, like or _FRAMES) else None
+
+
+def _of_words(text: str) -> list[Any] | None:
+    if not _WORDS.fullmatch(text):
+        return None
+    return [None if word == "None" else word[1:-1] for word in re.findall(_WORD, text)]
 
 
 def _is_nested_like(value: list[Any], kind: pl.List) -> bool:

@@ -11,7 +11,13 @@ from typing import Any
 import polars as pl
 
 from unrolled.data.cells import numeric_names, typed_columns, without_blank_lines
-from unrolled.data.formats.delimited_faults import SEPARATORS, refuse_longer_lines, refuse_quotes
+from unrolled.data.formats.blanks import single_blanks
+from unrolled.data.formats.delimited_faults import (
+    SEPARATORS,
+    refuse_escaped_quotes,
+    refuse_longer_lines,
+    refuse_quotes,
+)
 from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
 from unrolled.data.kinds import LONGEST_SHOWN
 from unrolled.data.marked import marks_of, without_marks
@@ -29,7 +35,8 @@ class Dialect:
     r"""How the values of a table of text are written.
 
     Args:
-        separator: characters between values: one, or several such as "::"; "\t" and "tab" stand for a tab.
+        separator: characters between values: one, or several such as "::"; "\t" and "tab" stand for a tab. Where the
+            first line has several blanks in a row, any number of blanks is one separator " ".
         decimal: sign before the decimals, "." or ","; with "," a point between groups of three digits is left out.
         header: whether the first line names the columns; without, they are column_1, column_2, ...
         quote: character around values that hold separators; None = none.
@@ -93,6 +100,8 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     if len(separator.encode()) > 1:
         data, dialect = _with_stand_in(data, dialect)
     marks = MARKS if dialect.missing is None else tuple(dialect.missing)
+    if dialect.quote:
+        refuse_escaped_quotes(data, dialect.separator, dialect.quote)
     try:
         frame, texts = _typed_early(data, dialect)
     except pl.exceptions.ComputeError:
@@ -108,8 +117,15 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     else:
         frame.columns = [f"column_{place}" for place in range(1, frame.width + 1)]
     blank = _blank_lines(frame)
-    frame = typed_columns(frame, marks, dialect.decimal, texts)
+    frame = _without_formulas(typed_columns(frame, marks, dialect.decimal, texts))
     return without_blank_lines(frame if dialect.missing is None else without_marks(frame, marks), blank)
+
+
+def _without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table in which `="007"`, which makes a spreadsheet keep the text 007, is that text."""
+    formula = r'^="([^"]*)"$'
+    found = [one for one in frame.get_columns() if one.dtype == pl.String and one.str.starts_with('="').any()]
+    return frame.with_columns([one.str.replace(formula, "${1}") for one in found]) if found else frame
 
 
 def _blank_lines(frame: pl.DataFrame) -> pl.Series:
@@ -159,6 +175,8 @@ def with_plain_lines(data: Path | bytes, dialect: Dialect) -> tuple[Path | bytes
         start = data[:_HEAD]
     if b"\r" in start and b"\n" not in start:
         data = start = _whole(data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if dialect.separator == " ":
+        data = single_blanks(data, dialect.quote)
     said = re.match(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n\x80-\xff])"?\r?\n', start)
     if said:
         return _whole(data)[said.end() :], replace(dialect, separator=said[1].decode()).checked()

@@ -1,8 +1,12 @@
 """Why a table of separated values cannot be read: the line that has too many values, or a quote out of place."""
 
+import contextlib
 import csv
 import io
+import mmap
 import re
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from unrolled.errors import DataError, message
@@ -60,6 +64,55 @@ def refuse_quotes(text: str, separator: str, quote: str | None) -> None:
             open_line = 0 if open_line else number
     if open_line:
         raise _misplaced(open_line, text.split("\n")[open_line - 1])
+
+
+def refuse_escaped_quotes(data: Path | bytes, separator: str, quote: str) -> None:
+    r"""Refuse a table in which a quote within a quoted value has a backslash before it, and say where; else return.
+
+    Args:
+        data: the file, or its bytes in UTF-8.
+        separator: one character.
+        quote: character around values that hold separators.
+
+    Raises:
+        DataError: such a line.
+
+    Example:
+        >>> refuse_escaped_quotes(b'a,b\n"C:\\",2\n', ",", '"')
+    """
+    sign, between = quote.encode(), separator.encode()
+    signs = {b"q": sign, b"s": re.escape(between)}
+    quoted = re.compile(rb"(?:^|%(s)s)%(q)s[^%(q)s]*+(?:%(q)s%(q)s[^%(q)s]*+)*+%(q)s" % signs, re.MULTILINE)
+    with _looked_at(data) as raw:
+        if raw.find(b"\\" + sign) < 0:
+            return
+        end = _escaped(quoted, raw, (b"", between, b"\r", b"\n"))
+        if end is None:
+            return
+        number = raw[:end].count(b"\n") + 1
+        line = raw[raw.rfind(b"\n", 0, end) + 1 : end].decode(errors="replace")
+    remedy = f"write a quote within a value twice, {quote}{quote}, instead of a backslash before it"
+    raise DataError(message(f"line {number}", expected="quotes around whole values", received=repr(line[-_SHOWN:]),
+                            remedy=remedy))  # fmt: skip
+
+
+def _escaped(quoted: re.Pattern[bytes], raw: Any, after: tuple[bytes, ...]) -> int | None:
+    """Return where the first quoted value ends that does so by a backslash and a quote, within its line."""
+    for found in quoted.finditer(raw):
+        end = found.end()
+        if raw[end - 2 : end - 1] == b"\\" and raw[end : end + 1] not in after:
+            return end
+    return None
+
+
+@contextlib.contextmanager
+def _looked_at(data: Path | bytes) -> Generator[Any]:
+    """Give bytes, or a file that is mapped into memory."""
+    if isinstance(data, bytes) or not data.stat().st_size:
+        yield data if isinstance(data, bytes) else b""
+        return
+    with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        yield mapped
 
 
 def _misplaced(number: int, line: str) -> DataError:

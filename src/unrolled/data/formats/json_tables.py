@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from unrolled.data.documents import whole_text
+from unrolled.data.formats.json_faults import json_fault
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
@@ -89,8 +90,7 @@ def _no_json(fault: Exception, line: int | None, path: str | Path) -> DataError:
     if isinstance(fault, json.JSONDecodeError):
         line = line or fault.lineno
     where = str(path) if line is None else f"{path}, line {line}"
-    received = fault.msg if isinstance(fault, json.JSONDecodeError) else str(fault)
-    return DataError(message(where, expected="JSON", received=received))
+    return DataError(message(where, expected="JSON", received=json_fault(fault)))
 
 
 def _deep(value: Any) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.handed import X
-from unrolled.data.mixtures import MAX_DUPLICATES, even_parts
+from unrolled.data.mixtures import MAX_DUPLICATES, even_parts, holds_hours
 from unrolled.data.source import Source, Table, as_table
 from unrolled.data.time_forms import TimeForm
 from unrolled.data.unnamed_times import ask_for_time
@@ -105,6 +105,10 @@ def _refuse_mixture(source: Table, target: str) -> None:
         columns = [repr(name) for name in source.report.separated_by if name != target]
         if not columns:
             remedy = "name the column that identifies the series with group=, or aggregate the rows"
+        elif len(columns) == 1 and holds_hours(source.frame[source.report.separated_by[0]]):
+            remedy = (
+                f"column {columns[0]} holds times of the day: join {source.time!r} and {columns[0]} into one column"
+            )
         elif len(columns) == 1 and source.group is None:
             remedy = f"column {columns[0]} tells the series apart: give group={columns[0]}, or aggregate the rows"
         else:

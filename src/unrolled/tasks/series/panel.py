@@ -16,6 +16,7 @@ from unrolled.data.calendars.calendars import SPARE_GRID, Calendars, warn_of_dro
 from unrolled.data.calendars.faults import warn_of_faults
 from unrolled.data.calendars.public_holidays import Holidays
 from unrolled.data.calendars.step_changes import change_words, warn_of_changes
+from unrolled.data.kinds import shown_first
 from unrolled.data.source import Source, Table
 from unrolled.data.time_forms import TimeForm, learn_form, saved_form
 from unrolled.data.time_moments import moments_of, written_moments
@@ -338,7 +339,7 @@ class Panel:
     def _values(self, frame: pl.DataFrame) -> np.ndarray:
         column = frame[self.target]
         if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
-            raise DataError(message(f"column {self.target!r}", expected="numbers", received=str(column.dtype)))
+            raise DataError(message(f"column {self.target!r}", expected="numbers", received=shown_first(column)))
         values = column.cast(pl.Float64).to_numpy().astype(np.float64)
         too_large = np.abs(values) > LARGEST
         if too_large.any():
