@@ -16,7 +16,7 @@ from unrolled.data.documents import text_of_bytes
 from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, decoded, encoding_of
 from unrolled.data.formats.json_tokens import count_tokens, count_values, same_keys
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 
 FEWEST_BYTES = 1 << 20  # below, the exact reader takes some milliseconds
 _STRETCHES, _STRETCH = 16, 1 << 14  # number and bytes of the stretches of lines that the kinds are found in
@@ -63,7 +63,7 @@ def records_of(lines: Iterable[str], path: str | Path) -> Iterator[dict[str, Any
             if end != len(line):
                 record = json.loads(line)  # which says what is wrong
         except (ValueError, RecursionError) as fault:
-            raise DataError(message(where, expected="JSON", received=str(fault), remedy=remedy)) from fault
+            raise DataError(message(where, expected="JSON", received=reason(fault), remedy=remedy)) from fault
         if not isinstance(record, dict):
             raise DataError(message(where, expected="a JSON object", received=type(record).__name__, remedy=remedy))
         yield record

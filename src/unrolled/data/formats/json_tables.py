@@ -10,7 +10,7 @@ from unrolled.data.in_memory import FEW_CELLS, SPARSEST, frame_of
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.time_words import TimeWords, times_from
-from unrolled.errors import DataError, message, unknown
+from unrolled.errors import DataError, message, reason, unknown
 from unrolled.places import local_path
 
 DEEPEST = 18  # nested lists or objects: 16 in a value, as in JSONL, and the table around it
@@ -89,8 +89,7 @@ def _no_json(fault: Exception, line: int | None, path: str | Path) -> DataError:
     if isinstance(fault, json.JSONDecodeError):
         line = line or fault.lineno
     where = str(path) if line is None else f"{path}, line {line}"
-    received = fault.msg if isinstance(fault, json.JSONDecodeError) else str(fault)
-    return DataError(message(where, expected="JSON", received=received))
+    return DataError(message(where, expected="JSON", received=reason(fault)))
 
 
 def _deep(value: Any) -> bool:
