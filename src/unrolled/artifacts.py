@@ -30,8 +30,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from unrolled.disk import PENDING, check_version, damaged_model, reason
-from unrolled.errors import ArtifactError, message
+from unrolled.disk import PENDING, check_version, damaged_model
+from unrolled.errors import ArtifactError, message, reason
 from unrolled.generations import MODEL, Arrays, FileEntry, is_own, write_generation
 from unrolled.places import local_path
 
@@ -171,7 +171,7 @@ def _read(source: Path, text: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
         record = record if isinstance(record, dict) else {}
         digest = _digest({key: value for key, value in record.items() if key != "sha256"})
     except (ValueError, RecursionError, MemoryError) as fault:
-        raise damaged_model(source, reason(fault)) from fault
+        raise damaged_model(source, f"{MODEL}: {reason(fault)}") from fault
     if record.get("format") != FORMAT:
         raise ArtifactError(message("model", expected=f"a {MODEL} written by unrolled", received=str(source)))
     version = check_version("model", record.get("version"), VERSION, source)
@@ -200,16 +200,18 @@ def _read_tensors(source: Path, path: Path, entry: FileEntry | None) -> dict[str
     """Load the tensors of a file after checking its size and digest, from the same bytes that were checked."""
     try:
         if not path.is_file():
-            raise FileNotFoundError(None, f"{path.name} is missing")
+            raise damaged_model(source, f"{path.name} is missing")
         size = path.stat().st_size
         if entry is not None and size != entry.bytes:
-            raise ValueError(f"{path.name} has {size} bytes instead of {entry.bytes}")
+            raise damaged_model(source, f"{path.name} has {size} bytes instead of {entry.bytes}")
         data = path.read_bytes()
         if entry is not None and hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise ValueError(f"{path.name} is not what its digest says")
+            raise damaged_model(source, f"{path.name} is not what its digest says")
         return load(data)
+    except ArtifactError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError, SafetensorError) as fault:
-        raise damaged_model(source, reason(fault)) from fault
+        raise damaged_model(source, f"{path.name}: {reason(fault)}") from fault
 
 
 def _digest(record: Mapping[str, Any]) -> str:

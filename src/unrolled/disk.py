@@ -74,12 +74,6 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def reason(fault: BaseException) -> str:
-    """Return one line that says why a file could not be read or written."""
-    lines = str(fault).splitlines()
-    return getattr(fault, "strerror", None) or (lines[0] if lines else type(fault).__name__)
-
-
 def check_version(argument: str, version: Any, newest: int, place: Path) -> int:
     """Return the format version of a file; refuse a version that this program does not know.
 

@@ -16,7 +16,10 @@
 A message names the argument, what was expected, what was received and what to do.
 """
 
+import errno
+import json
 import math
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -83,6 +86,44 @@ def message(argument: str, *, expected: str, received: object, remedy: str = "")
     shown = _cut(received, LONGEST_TEXT) if isinstance(received, str) else _in_short(received)
     text = f"{argument}: expected {expected}, received {' '.join(shown.split()) if chr(10) in shown else shown}"
     return f"{text}; {remedy}" if remedy else text
+
+
+def reason(fault: BaseException, otherwise: str = "damaged or cut off") -> str:
+    """Return why something could not be read or written, in words of ours.
+
+    A library's text is about its own arguments, and may hold whatever was in the file: it stays with the exception,
+    as the `__cause__` of ours. Words of this package and of the operating system are kept.
+
+    Args:
+        fault: what was caught.
+        otherwise: the words for any other fault.
+
+    Example:
+        >>> reason(PermissionError(13, "library's own words")), reason(ValueError("library's own words"))
+        ('Permission denied', 'damaged or cut off')
+        >>> reason(json.JSONDecodeError("Expecting value", "[1, x]", 4))
+        'something else at column 5'
+    """
+    match fault:
+        case UnrolledError():
+            return str(fault)
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return os.strerror(number)
+        case UnicodeDecodeError():
+            return f"other bytes at position {fault.start}"
+        case json.JSONDecodeError():
+            if fault.pos >= len(fault.doc.rstrip()):
+                return "an early end"
+            line = f"line {fault.lineno}, " if "\n" in fault.doc else ""
+            return f"something else at {line}column {fault.colno}"
+        case RecursionError():
+            return "too many lists or objects inside each other"
+        case MemoryError():
+            return "more than fits into memory"
+        case EOFError():
+            return "an early end"
+        case _:
+            return otherwise
 
 
 def _in_short(value: object) -> str:

@@ -6,9 +6,13 @@ Answers are the same with and without. Source: the checkpoints of trio, N. J. Sm
 (2018).
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+Item = TypeVar("Item")
+PART = 256  # items between two pauses
 
 _AT_PAUSES: ContextVar[Callable[[], None] | None] = ContextVar("at_pauses", default=None)
 
@@ -23,6 +27,29 @@ def pause() -> None:
 def has_pauses() -> bool:
     """Return whether somebody wants pauses; if not, work need not be cut into parts."""
     return _AT_PAUSES.get() is not None
+
+
+def paused(items: Iterable[Item]) -> Iterable[Item]:
+    """Return the same items, with a pause before each part of them where somebody wants pauses.
+
+    Args:
+        items: read once.
+
+    Example:
+        >>> times = []
+        >>> with pausing(lambda: times.append("pause")):
+        ...     found = list(paused(range(600)))
+        >>> len(found), len(times)
+        (600, 3)
+    """
+    return _with_pauses(items) if has_pauses() else items
+
+
+def _with_pauses(items: Iterable[Item]) -> Generator[Item]:
+    for number, item in enumerate(items):
+        if number % PART == 0:
+            pause()
+        yield item
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from unrolled.codecs.text.subwords import Subwords
 from unrolled.codecs.text.word_characters import WordCharacters
 from unrolled.codecs.text.words import Words
 from unrolled.errors import ArtifactError, DataError, NotFittedError
+from unrolled.pauses import pausing
 from unrolled.ragged import Ragged
 
 TEXTS = ["Ada's test, no. 3.50!", "", "naïve café\u0301  日本\n", 'He said "no" (twice).', "Ada again"]
@@ -171,6 +172,15 @@ def test_json_round_trip_gives_equal_encodings(case: Case, fitted: Codec) -> Non
 
 def test_encoding_twice_gives_the_same(case: Case, fitted: Codec) -> None:
     assert same(fitted.encode(case.records()), fitted.encode(case.records()))
+
+
+def test_encoding_many_records_has_pauses_and_the_same_result(case: Case, fitted: Codec) -> None:
+    records = (case.records() * 300)[:300]
+    whole, met, pauses = sequences(fitted.encode(records)), fitted.report(), []
+    with pausing(lambda: pauses.append(1)):
+        assert sequences(fitted.encode(records)) == whole
+    assert fitted.report() == met
+    assert len(pauses) >= 2  # one per part of at most 256 records
 
 
 def test_encoding_changes_no_record(case: Case, fitted: Codec) -> None:

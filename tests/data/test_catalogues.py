@@ -205,7 +205,7 @@ def test_another_mark_is_refused(tmp_path):
         ("a.po", b"", "empty file"),
         ("a.mo", b"", "empty file"),
         ("a.po", b"hello there\n", r"a\.po, line 1.*msgid"),
-        ("a.po", b'msgid "a"\nmsgstr "b"\nmsgid "say "x""\n', r"line 3.*double quote"),
+        ("a.po", b'msgid "a"\nmsgstr "b"\nmsgid "say "x""\n', r"line 3.*quotes"),
         ("a.po", b'msgid "a"\nmsgstr "b\xff"\n', r"text in utf-8.*position 19"),
         ("a.po", HEADER.format("ascii").encode() + 'msgid "a"\nmsgstr "ö"\n'.encode(), "text in ascii"),
         ("a.po", HEADER.format("klingon").encode(), "known charset.*klingon"),

@@ -20,7 +20,7 @@ import pytest
 from unrolled.data import readers
 from unrolled.data.file_access import Opening
 from unrolled.data.sound import read_sound
-from unrolled.errors import DataError
+from unrolled.errors import DataError, UnrolledError
 
 ROWS = [{"word": f"wörd {n}", "number": n / 2, "list": [n, n + 1]} for n in range(40)]
 MO = (  # one message, as msgfmt writes it
@@ -131,6 +131,9 @@ def only_our_errors(what: str) -> Iterator[None]:
     except BaseException as fault:  # polars' PanicException is no Exception
         if not isinstance(fault, DataError) or not str(fault) or "\n" in str(fault):
             raise AssertionError(f"{what}: {type(fault).__name__}: {fault}") from fault
+        said = str(fault.__cause__ or "").partition("\n")[0]
+        if len(said) > 12 and not isinstance(fault.__cause__, UnrolledError) and said in str(fault):
+            raise AssertionError(f"{what}: the words of a library: {fault}") from fault
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -60,7 +60,7 @@ def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
 
 
 def test_a_folder_is_no_place_for_an_onnx_file(tmp_path):
-    with pytest.raises(ArtifactError, match="it is a folder"):
+    with pytest.raises(ArtifactError, match="Is a directory"):
         export_onnx(small(), tmp_path)
     assert not leftovers(tmp_path)
 

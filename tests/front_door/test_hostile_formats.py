@@ -109,7 +109,7 @@ CASES = {
         '[{"a":1}]\n': "line 1: expected a JSON object, received list.*read_json",
         '{\n"a": 1\n}\n': "line 1: expected JSON.*read_json",
         '{"a":1}\n{"a":': "line 2: expected JSON",
-        '{"a":1},\n': "line 1: expected JSON, received Extra data",
+        '{"a":1},\n': "line 1: expected JSON, received something else at column 8",
         "{'a':1}\n": "line 1: expected JSON",
         '{"a":[1]}\n{"a":1}\n': "column 'a': expected values of one kind.*row 1",
         '{"a":' + "[" * 5000 + "]" * 5000 + "}": "line 1: expected JSON",

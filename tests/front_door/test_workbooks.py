@@ -237,7 +237,7 @@ def test_parts_that_are_no_sheets_may_be_damaged_and_sheets_may_not(tmp_path):
     }
     path = workbook(tmp_path / "a.xlsx", notes, Sheet=sheet([["a"], [1]]))
     assert list(ur.read(path)) == [{"a": 1}]
-    with pytest.raises(DataError, match="filled sheet, received not well-formed"):
+    with pytest.raises(DataError, match="filled sheet, received a damaged one"):
         ur.read(workbook(tmp_path / "b.xlsx", Sheet=sheet([["a"], [1]]) + "<c & d>" + OUTSIZE["a far corner"]))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from unrolled.pauses import PART, has_pauses, pause
+
 MAX_ITERATIONS = 200
 
 
@@ -37,6 +39,22 @@ class Baseline(ABC):
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Restore a baseline from its `state`."""
+
+
+def answers_in_parts(baseline: Baseline, inputs: Sequence[Any]) -> np.ndarray:
+    """Return a baseline's answers, (B, V), with pauses between parts where somebody wants pauses.
+
+    Args:
+        baseline: one that answers each example by itself.
+        inputs: raw values of B examples.
+    """
+    if not has_pauses() or len(inputs) <= PART:
+        return np.asarray(baseline.predict(inputs))
+    parts = []
+    for start in range(0, len(inputs), PART):
+        pause()
+        parts.append(np.asarray(baseline.predict(inputs[start : start + PART])))
+    return np.concatenate(parts)
 
 
 class Linear:

@@ -1,11 +1,12 @@
 """A run as a TOML file with every option, so that the run can be repeated."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, message, reason, unknown
 from unrolled.places import local_path
 
 
@@ -25,9 +26,11 @@ def read_config(path: str, known: list[str], mappings: list[str], command: str) 
     try:
         record = tomllib.loads(local_path(path, "--config", OptionError).read_text(encoding="utf-8"))
     except OSError as fault:
-        raise DataError(message("--config", expected="a file", received=f"{path} ({fault.strerror})")) from fault
+        raise DataError(message("--config", expected="a file", received=f"{path} ({reason(fault)})")) from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise DataError(message("--config", expected="TOML", received=f"{path}: {fault}")) from fault
+        raise DataError(
+            message("--config", expected="TOML", received=f"{path}: {reason(fault, _place(str(fault)))}")
+        ) from fault
     flat: dict[str, Any] = {}
     for name, value in record.items():
         flat |= value if isinstance(value, dict) and name not in mappings else {name: value}
@@ -37,6 +40,12 @@ def read_config(path: str, known: list[str], mappings: list[str], command: str) 
         if name not in known:
             raise unknown(f"--config {path}", name, known)
     return flat
+
+
+def _place(said: str) -> str:
+    """Return where a parser of TOML stopped, which it says in its text only."""
+    place = re.search(r"at line (\d+), column (\d+)", said)
+    return f"something else at line {place[1]}, column {place[2]}" if place else "an early end"
 
 
 def write_config(values: Mapping[str, Any]) -> str:

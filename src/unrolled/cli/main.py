@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from unrolled.cli.output import INTERRUPTED, Interrupted, OutputLost, guard
-from unrolled.errors import UnrolledError
+from unrolled.errors import UnrolledError, reason
 
 if TYPE_CHECKING:
     import typer
@@ -89,7 +89,7 @@ def _run(words: list[str]) -> int:
     except Exception as fault:
         if isinstance(fault, OSError) and fault.errno in EXHAUSTED:
             where = f"{fault.filename}: " if fault.filename else ""
-            _say(f"error: {where}{fault.strerror}")
+            _say(f"error: {where}{reason(fault)}")
             return 1
         if os.environ.get(DEBUG):
             traceback.print_exc()

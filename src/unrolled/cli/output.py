@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any
 
+from unrolled.errors import reason
+
 INTERRUPTED = 130  # as a shell shows a command that Ctrl-C ended
 BROKEN_PIPE = 141  # as a shell shows a command that SIGPIPE ended
 LOST = 1  # the output cannot be written
@@ -23,7 +25,7 @@ class OutputLost(Exception):  # noqa: N818 - says what has happened to the outpu
     """
 
     def __init__(self, fault: OSError) -> None:
-        super().__init__(fault.strerror or str(fault))
+        super().__init__(reason(fault))
         self.reader_left = fault.errno in GONE or (os.name == "nt" and fault.errno == errno.EINVAL)
 
     @property

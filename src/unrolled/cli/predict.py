@@ -11,7 +11,7 @@ import typer
 
 from unrolled.cli.notes import noted
 from unrolled.cli.reading import read_data, reading_of
-from unrolled.errors import ArtifactError, OptionError, message, unknown
+from unrolled.errors import ArtifactError, OptionError, message, reason, unknown
 from unrolled.places import local_path
 
 WRITERS = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
@@ -147,7 +147,6 @@ def write(frame: Any, target: Path, raw_cells: bool = False) -> None:
     import polars as pl
 
     from unrolled.data.spreadsheet_cells import escaped
-    from unrolled.disk import reason
 
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if target.suffix == ".csv" and nested:

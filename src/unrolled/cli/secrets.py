@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from unrolled.errors import OptionError, message
+from unrolled.errors import OptionError, message, reason
 
 
 def from_file(option: str, path: str, what: str) -> str:
@@ -22,8 +22,7 @@ def from_file(option: str, path: str, what: str) -> str:
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as fault:
-        reason = getattr(fault, "strerror", None) or "no UTF-8"
-        raise OptionError(message(option, expected="a readable file", received=f"{path} ({reason})")) from fault
+        raise OptionError(message(option, expected="a readable file", received=f"{path} ({reason(fault)})")) from fault
     if not text:
         raise OptionError(message(option, expected=what, received=f"{path} (empty)"))
     return text

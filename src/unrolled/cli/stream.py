@@ -12,7 +12,7 @@ import typer
 
 from unrolled.cli.lines import Numbered, lines
 from unrolled.cli.secrets import from_file, warn_of_password
-from unrolled.errors import DataError, InputError, StoreUnavailable, message
+from unrolled.errors import DataError, InputError, StoreUnavailable, message, reason
 
 
 class EventLine(NamedTuple):
@@ -91,7 +91,7 @@ def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict
                         print(f"error: {fault}", file=sys.stderr)
         except OSError as fault:
             raise DataError(
-                message("DATA", expected="a file that can be read", received=f"{data} ({fault.strerror})")
+                message("DATA", expected="a file that can be read", received=f"{data} ({reason(fault)})")
             ) from fault
     return bad
 
@@ -138,7 +138,7 @@ def _event(number: int, line: bytes | None, key: str, event_id: str) -> EventLin
         record = json.loads(line, parse_constant=_refused)
     except (ValueError, RecursionError) as fault:
         shown = line[:60].decode(errors="replace") + ("..." if len(line) > 60 else "")
-        raise DataError(message("event", expected="a JSON object", received=f"{shown} ({fault})")) from fault
+        raise DataError(message("event", expected="a JSON object", received=f"{shown} ({reason(fault)})")) from fault
     if not isinstance(record, dict):
         raise DataError(message("event", expected="a JSON object", received=f"a {type(record).__name__}"))
     name = checked_id(_named(record, event_id), event_id) if event_id else None

@@ -8,6 +8,7 @@ import numpy as np
 
 from unrolled.codecs.base import Record
 from unrolled.errors import DataError, lacking, message
+from unrolled.pauses import paused
 
 
 def chunks(records: Iterable[Record], size: int = 1024) -> Iterator[tuple[int, list[Record]]]:
@@ -30,7 +31,7 @@ def value_of(record: Record, column: str) -> Any:
 def values_of(records: Sequence[Record], column: str) -> list[Any]:
     """Return one column's values."""
     try:
-        return [record[column] for record in records]
+        return [record[column] for record in paused(records)]
     except KeyError:
         return [value_of(record, column) for record in records]
 
@@ -52,7 +53,7 @@ def text_of(value: Any, column: str, row: int) -> str:
 
 def texts_of(records: Sequence[Record], column: str) -> list[str]:
     """Return one column's texts."""
-    return [text_of(value, column, row) for row, value in enumerate(values_of(records, column))]
+    return [text_of(value, column, row) for row, value in enumerate(paused(values_of(records, column)))]
 
 
 def holds_lists(values: Sequence[Any], column: str, start: int = 0, known: bool | None = None) -> bool | None:

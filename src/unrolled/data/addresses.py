@@ -2,14 +2,17 @@
 
 import re
 import shutil
+import socket
+import ssl
+from http.client import responses
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname, urlopen
 
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 from unrolled.places import REMOTE
 
 BLOCK_BYTES, PATIENCE = 1 << 20, 60  # seconds without an answer
@@ -82,13 +85,30 @@ def fetch(address: str, file: BinaryIO) -> None:
         with source as opened:
             shutil.copyfileobj(opened, file, BLOCK_BYTES)
     except ImportError as fault:
-        raise _missing(shown, _NEEDED.get(scheme, str(fault).strip().partition("\n")[0])) from fault
+        library = fault.name or getattr(fault.__cause__, "name", None)  # fsspec names it in a text only
+        raise _missing(shown, _NEEDED.get(scheme) or library or f"a library that reads {scheme}://") from fault
     except Exception as fault:  # each storage has errors of its own
-        if isinstance(fault, HTTPError):
-            fault.close()
-        said = str(fault).strip().partition("\n")[0].replace(address, shown) or type(fault).__name__
-        received = f"{shown} ({said})"
+        received = f"{shown} ({_why(fault)})"
         raise DataError(message("path", expected="an address that can be read", received=received)) from fault
+
+
+def _why(fault: BaseException) -> str:
+    match fault:
+        case HTTPError():
+            fault.close()
+            return f"status {fault.code}, {responses.get(fault.code, 'unknown')}"
+        case URLError(reason=BaseException() as within):
+            return _why(within)
+        case socket.gaierror():
+            return "no such host"
+        case ssl.SSLError():
+            return "no connection that can be trusted"
+        case FileNotFoundError():
+            return "nothing there"
+        case TimeoutError():
+            return "no answer in time"
+        case _:
+            return reason(fault, "it cannot be reached")
 
 
 def _missing(shown: str, library: str) -> DataError:

@@ -18,7 +18,7 @@ from unrolled.data.schema import Schema
 from unrolled.data.source import Source
 from unrolled.data.spans import Span, aligned, lines_of, open_file, unreadable, whole_span
 from unrolled.data.unpacked_size import copy_unpacked
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, reason
 
 KINDS = ("document", "lines", "files")
 LONGEST_WORD = 1000
@@ -202,7 +202,7 @@ def whole_bytes(path: Path, table: bool = False) -> bytes:
     except IsADirectoryError as fault:
         raise unreadable(path, fault) from fault
     except (OSError, EOFError, zlib.error) as fault:
-        raise DataError(message(str(path), expected="a gzip file", received=str(fault))) from fault
+        raise DataError(message(str(path), expected="a gzip file", received=reason(fault))) from fault
 
 
 def refuse_packed(path: Path, unpacked: Sequence[str] = (), own: str = "", text: bool = False) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from unrolled.errors import reason
+
 
 class UnreadableError(Exception):
     """A recording, picture or film that cannot be read; the codec that catches it adds the record's number."""
@@ -71,8 +73,7 @@ class Opening:
             remedy = "look at the name and at its folder"
             raise UnreadableError(kind, f"{_short(path)}, which does not exist", remedy) from fault
         except (OSError, ValueError) as fault:
-            reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-            raise UnreadableError(kind, f"{_short(path)} ({reason})") from fault
+            raise UnreadableError(kind, f"{_short(path)} ({reason(fault, 'no name of a file')})") from fault
         with file:
             yield file
 

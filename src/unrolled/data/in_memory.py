@@ -15,7 +15,8 @@ from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
 from unrolled.data.pandas_tables import from_pandas, pandas_row
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
-from unrolled.errors import DataError, UnrolledError, listed, message
+from unrolled.errors import DataError, UnrolledError, listed, message, reason
+from unrolled.pauses import paused
 
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
 _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
@@ -68,8 +69,7 @@ def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
     except UnrolledError:
         raise
     except _FAULTS as fault:
-        said = str(fault).strip().partition("\n")[0][:200]
-        received = f"{type(with_library).__name__} ({type(fault).__name__}: {said})"
+        received = f"{type(with_library).__name__} ({reason(fault, 'with values that no column can hold')})"
         argument = "data" if with_library is data else "y"
         raise DataError(message(argument, expected=_ACCEPTED, received=received)) from fault
 
@@ -180,7 +180,7 @@ def _items(items: list[Any]) -> Handed:
     first = _row(items[0])
     if first is None:
         return sequences(items)
-    records = [first, *map(_row, items[1:])]
+    records = [first, *map(_row, paused(items[1:]))]
     for row, record in enumerate(records):
         if record is None:
             received = f"{type(items[row]).__name__} in row {row}"
@@ -200,7 +200,7 @@ def _records(records: list[Mapping[Any, Any]]) -> pl.DataFrame:
         raise DataError(message("data", expected="records with at least one column", received="empty ones"))
     titles = refuse_twice(map(str, names))
     return frame_of_columns(
-        [column(title, [one.get(name) for one in records]) for title, name in zip(titles, names, strict=True)]
+        [column(title, [one.get(name) for one in paused(records)]) for title, name in zip(titles, names, strict=True)]
     )
 
 

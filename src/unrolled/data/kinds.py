@@ -55,6 +55,10 @@ _NAMES: dict[str, Any] = {
 }
 
 
+class KindError(TypeError):
+    """Values of kinds that no column can hold together; the text names the kinds."""
+
+
 def column_of(name: str, values: Sequence[Any], marks: Iterable[str] = MARKS) -> pl.Series:
     """Return a column of the widest kind over all values, at every depth.
 
@@ -73,7 +77,7 @@ def column_of(name: str, values: Sequence[Any], marks: Iterable[str] = MARKS) ->
     marks = frozenset(marks)
     try:
         kind = kind_of(values, marks)
-    except TypeError as fault:
+    except KindError as fault:
         raise _mixed(name, values, marks, fault) from None
     if isinstance(kind, pl.List) and kind.inner in (pl.Int64, pl.Float64):
         return _lists_of_numbers(name, values, kind.inner)
@@ -102,10 +106,10 @@ def kind_of(values: Iterable[Any], marks: frozenset[str] = frozenset(), depth: i
     """Return the widest kind of some values, as a polars type.
 
     Raises:
-        TypeError: kinds that no column can hold together, or too many lists or dictionaries inside each other.
+        KindError: kinds that no column can hold together, or too many lists or dictionaries inside each other.
     """
     if depth > DEEPEST:
-        raise TypeError(f"more than {DEEPEST} lists or dictionaries inside each other")
+        raise KindError(f"more than {DEEPEST} lists or dictionaries inside each other")
     found = values if isinstance(values, list) else list(values)
     types = set(map(type, found))
     kind: Any = pl.Null()
@@ -167,7 +171,7 @@ def wider(first: Any, second: Any) -> Any:
         return pl.Datetime("us", zones.pop() if len(zones) == 1 else "UTC")
     if pl.String in (first, second) and all(map(_has_text, (first, second))):
         return pl.String()
-    raise TypeError(f"{named(first)} and {named(second)}")
+    raise KindError(f"{named(first)} and {named(second)}")
 
 
 def named(kind: Any) -> str:
@@ -244,7 +248,7 @@ def _moments(values: list[dt.datetime]) -> Any:
     if zones == {None}:
         return pl.Datetime("us")
     if None in zones:
-        raise TypeError("times with a zone and times without")
+        raise KindError("times with a zone and times without")
     key = next(iter(zones))
     return pl.Datetime("us", key if len(zones) == 1 and key and "/" in key else "UTC")
 
@@ -254,7 +258,7 @@ def _fields(records: list[Mapping[Any, Any]], marks: frozenset[str], depth: int)
     if not names:
         return pl.Struct({})
     if len(names) * len(records) > MOST_FIELDS + 100 * sum(map(len, records)):
-        raise TypeError(f"dictionaries of {len(names):,} different keys")
+        raise KindError(f"dictionaries of {len(names):,} different keys")
     return pl.Struct({str(name): kind_of([one.get(name) for one in records], marks, depth) for name in names})
 
 
@@ -321,13 +325,13 @@ def text_of(value: Any) -> str:
     return value.isoformat(" ") if isinstance(value, dt.datetime) else str(value)
 
 
-def _mixed(name: str, values: Sequence[Any], marks: frozenset[str], fault: TypeError) -> DataError:
+def _mixed(name: str, values: Sequence[Any], marks: frozenset[str], fault: KindError) -> DataError:
     """Return the error for values of kinds that do not go together; it names the first row that does not fit."""
     kind: Any = pl.Null()
     for row, value in enumerate(values):
         try:
             kind = wider(kind, kind_of([value], marks))
-        except TypeError as found:
+        except KindError as found:
             return DataError(
                 message(f"column {name!r}", expected="values of one kind",
                         received=f"{found} in row {row}{_after(value)}",

@@ -24,7 +24,7 @@ from unrolled.data.packings import is_archive, name_inside, only_member, packing
 from unrolled.data.several import join
 from unrolled.data.source import Source, Table
 from unrolled.data.spelling import Spelling, spelling_of
-from unrolled.errors import DataError, InputError, message
+from unrolled.errors import DataError, InputError, message, reason
 
 Anywhere = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[Any] | Iterable[Any]
 P = ParamSpec("P")
@@ -205,7 +205,8 @@ def _copied(source: Any, kept: ExitStack) -> Path:
                 file.write(block.encode("utf-8") if isinstance(block, str) else block)
                 block = source.read(1 << 20)
     except (OSError, ValueError) as fault:
-        received = f"{shown_place(source)} ({fault})"
+        why = reason(fault, "a closed file" if getattr(source, "closed", False) else "it cannot be read")
+        received = f"{shown_place(source)} ({why})"
         raise DataError(message("path", expected="an open file that can be read", received=received)) from fault
     return path
 

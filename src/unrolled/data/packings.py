@@ -18,10 +18,14 @@ import polars as pl
 from unrolled.data.documents import PACKED
 from unrolled.data.spans import size_of
 from unrolled.data.unpacked_size import copy_unpacked, most_unpacked, too_large, zstd_bytes
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 
 SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+_ZIP_FAULTS: dict[type[Exception], str] = {
+    RuntimeError: "one with a password",
+    NotImplementedError: "one that is packed in an unknown way",
+}
 _LONGEST_SUFFIX = 20  # characters
 _SHOWN = 3  # names of files in a message
 _TAR, _TAR_AT = b"ustar", 257  # the mark of an archive, and its place
@@ -42,7 +46,7 @@ def packing_of(path: Path) -> str | None:
         with path.open("rb") as file:
             start = file.read(max(map(len, PACKED)))
     except OSError as fault:
-        received = f"{path} ({fault.strerror or fault})"
+        received = f"{path} ({reason(fault)})"
         raise DataError(message("file", expected="one that can be read", received=received)) from fault
     by_name = SUFFIXES.get(path.suffix.lower())
     found = next((name for magic, name in PACKED.items() if start.startswith(magic)), by_name)
@@ -77,9 +81,10 @@ def unpack(path: Path, packing: str, folder: Path) -> Path:
         target = _unzip(path, folder) if packing == "zip" else _unpack_stream(path, packing, folder)
     except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, OSError, pl.exceptions.PolarsError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
-            received = fault.strerror or str(fault)
-            raise DataError(message(str(path), expected="room to unpack it", received=received)) from fault
-        raise DataError(message(str(path), expected=f"a {packing} file", received=str(fault))) from fault
+            raise DataError(message(str(path), expected="room to unpack it", received=reason(fault))) from fault
+        raise DataError(
+            message(str(path), expected=f"a {packing} file", received=reason(fault, "a damaged one, or another kind"))
+        ) from fault
     with target.open("rb") as file:
         start = file.read(_TAR_AT + len(_TAR))
     if start.endswith(_TAR):
@@ -139,7 +144,9 @@ def _archive(path: Path) -> Generator[zipfile.ZipFile]:
     except DataError:
         raise
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, zlib.error) as fault:  # a password too
-        raise DataError(message(str(path), expected="a zip file", received=str(fault))) from fault
+        raise DataError(
+            message(str(path), expected="a zip file", received=_ZIP_FAULTS.get(type(fault), "a damaged one"))
+        ) from fault
 
 
 def _unzip(path: Path, folder: Path) -> Path:

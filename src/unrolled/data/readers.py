@@ -28,7 +28,7 @@ from unrolled.data.time_forms import TimeForm
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_words import TimeWords, times_from
 from unrolled.data.utf8_copies import with_units
-from unrolled.errors import DataError, OptionError, message, unknown
+from unrolled.errors import DataError, OptionError, message, reason, unknown
 from unrolled.places import local_path
 
 Place = str | Path
@@ -383,6 +383,4 @@ def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = Fa
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
         if text:
             whole_text(place)  # which refuses other encodings
-        raise DataError(
-            message(str(place), expected="a readable table", received=str(fault).strip().splitlines()[0])
-        ) from fault
+        raise DataError(message(str(place), expected="a readable table", received=reason(fault))) from fault

@@ -212,7 +212,7 @@ class Schema:
             decimal = str(data.get("decimal", "."))
             return cls(kinds, tuple(map(str, data["missing"])), optional, left, decimal, facts)
         except (KeyError, TypeError, AttributeError, ValueError) as fault:
-            raise ArtifactError(message("schema", expected="columns and marks", received=str(fault))) from fault
+            raise ArtifactError(message("schema", expected="columns and marks", received="others")) from fault
 
     def __str__(self) -> str:
         columns = {name: named(kind) for name, kind in self.kinds.items()}

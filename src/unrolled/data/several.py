@@ -9,7 +9,7 @@ import polars as pl
 
 from unrolled.data.cells import typed
 from unrolled.data.documents import Documents
-from unrolled.data.kinds import named, text_of, wider
+from unrolled.data.kinds import KindError, named, text_of, wider
 from unrolled.data.missing import MARKS
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source, Table
@@ -75,7 +75,7 @@ def _widest(name: str, tables: Sequence[tuple[str, pl.DataFrame]]) -> Any:
     kinds = [Schema.of({name: frame.schema[name]}).kinds.get(name, frame.schema[name]) for _, frame in tables]
     try:
         return reduce(wider, kinds)
-    except TypeError as fault:
+    except KindError as fault:
         shown = next(shown for (shown, _), kind in zip(tables, kinds, strict=True) if kind not in (kinds[0], pl.Null))
         received = f"{named(kinds[0])} in {tables[0][0]}, and another kind in {shown}"
         raise DataError(message(f"column {name!r}", expected="one kind in every file", received=received)) from fault

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
-from unrolled.errors import DataError, UnsupportedError, message
+from unrolled.errors import DataError, UnsupportedError, message, reason
 
 PAIR = 2  # samples and their rate
 BLOCK = 1 << 16  # samples per channel and block
@@ -87,7 +87,7 @@ def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple
     try:
         with sf.SoundFile(opened) as file:
             if file.format not in FORMATS:
-                raise ValueError(f"{file.format} is not read")
+                raise UnreadableError(READABLE, f"{path} (of kind {file.format})", "convert it or leave it out")
             left = _most(file.samplerate, max_seconds)
             while left:
                 block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)  # (T, channels)
@@ -98,8 +98,9 @@ def _decoded(sf: Any, opened: BinaryIO, path: Path, max_seconds: float) -> tuple
             more = not left and len(file.read(1))  # a header's number of samples may be wrong
             rate, total = file.samplerate, sum(map(len, blocks)) + int(more)
     except (sf.SoundFileError, OSError, ValueError, TypeError) as fault:
-        reason = str(getattr(fault, "error_string", fault)).rstrip(".")
-        raise UnreadableError(READABLE, f"{path} ({reason})", "convert it or leave it out") from fault
+        raise UnreadableError(
+            READABLE, f"{path} ({reason(fault, 'of another kind, damaged or cut off')})", "convert it or leave it out"
+        ) from fault
     return np.concatenate(blocks), rate, total
 
 

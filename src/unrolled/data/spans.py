@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.data.encodings import SAMPLE_BYTES, UTF_8, Encoding, encoding_of, not_text
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, reason
 
 BLOCK_BYTES = 1 << 16
 
@@ -151,4 +151,4 @@ def size_of(path: Path) -> int:
 
 def unreadable(path: Path, fault: OSError) -> DataError:
     """Return the error for a file that cannot be opened."""
-    return DataError(message("file", expected="one that can be read", received=f"{path} ({fault.strerror or fault})"))
+    return DataError(message("file", expected="one that can be read", received=f"{path} ({reason(fault)})"))

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Unpack
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def read_sql(
     if isinstance(connection, str) and connection.startswith(_SQLITE):
         frame = _of_sqlite(query, connection.removeprefix(_SQLITE))
     elif isinstance(connection, str):
-        frame = _guarded(lambda: pl.read_database_uri(query, connection))
+        frame = _guarded(lambda: pl.read_database_uri(query, connection), urlsplit(connection).password or "")
     elif callable(getattr(connection, "cursor", None)) and isinstance(query, str):
         frame = _guarded(lambda: _rows(query, connection))
     elif callable(getattr(connection, "execute", None)) or callable(getattr(connection, "connect", None)):
@@ -65,7 +66,9 @@ def _of_sqlite(query: str, path: str) -> pl.DataFrame:
     try:
         opened = sqlite3.connect(address, uri=True)
     except sqlite3.Error as fault:
-        raise DataError(message("connection", expected="a database", received=f"{path} ({fault})")) from fault
+        raise DataError(
+            message("connection", expected="a database", received=f"{path}, which cannot be opened")
+        ) from fault
     with closing(opened) as connection:
         return _guarded(lambda: _rows(query, connection))
 
@@ -83,12 +86,20 @@ def _rows(query: str, connection: Any) -> pl.DataFrame:
     return frame_of_columns([column(name, [row[place] for row in rows]) for place, name in enumerate(names)])
 
 
-def _guarded(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    """Return what is read; a fault of the driver, each of which has its own, becomes one sentence."""
+def _guarded(read: Callable[[], pl.DataFrame], secret: str = "") -> pl.DataFrame:
+    """Return what is read; a fault of the driver, each of which has its own, becomes one sentence.
+
+    It has the database's own words about the query, which alone say what is wrong with it.
+
+    Args:
+        read: reads.
+        secret: a password that is left out of the words.
+    """
     try:
         return read()
     except DataError:
         raise
     except Exception as fault:
         said = str(fault).strip().partition("\n")[0][:300]
-        raise DataError(message("query", expected="rows", received=f"{type(fault).__name__}: {said}")) from fault
+        said = said.replace(secret, "...") if secret else said
+        raise DataError(message("query", expected="rows", received=f"an error of the database: {said}")) from fault

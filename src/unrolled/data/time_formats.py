@@ -47,8 +47,7 @@ def by_format(values: pl.Series, asked: str, iso: bool) -> Read | None:
         else:
             read = Read(texts.str.to_date(letters, strict=False), None, [], asked)
     except pl.exceptions.PolarsError as fault:
-        received = f"{asked!r} ({str(fault).splitlines()[0]})"
-        raise DataError(message("time_format", expected="a format of strptime", received=received)) from fault
+        raise DataError(message("time_format", expected="a format of strptime", received=repr(asked))) from fault
     if "%y" in letters:
         read = read._replace(naive=_as_in_strptime(read.naive))
     missed = read.naive.is_null() & ~blank(values)

@@ -159,7 +159,7 @@ class TimeForm:
                 TimeOptions(zone=zone)
         except (KeyError, TypeError, ValueError) as fault:
             raise ArtifactError(
-                message("form of times", expected="what to_json returned", received=str(fault))
+                message("form of times", expected="what to_json returned", received="other values")
             ) from fault
         if form.kind not in (NUMBER, "date", "datetime") or form.order not in ("", "day", "month", "year"):
             raise ArtifactError(message("form of times", expected="a kind and an order", received=repr(data)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unrolled.data.encodings import SAMPLE_BYTES, Encoding, encoding_of, not_text
 from unrolled.data.spans import open_file
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 
 _BLOCK_BYTES = 1 << 20
 
@@ -51,7 +51,7 @@ def _copy(path: Path, encoding: Encoding) -> Path:
                 file.write(text.encode())
             except OSError as fault:
                 shutil.rmtree(folder, ignore_errors=True)
-                received = fault.strerror or str(fault)
+                received = reason(fault)
                 raise DataError(message(str(path), expected="room for a copy in UTF-8", received=received)) from fault
             if not block:
                 return folder / path.name

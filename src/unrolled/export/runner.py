@@ -88,7 +88,7 @@ class Model:
                 return
             except Exception as fault:
                 problem = fault
-        reason = f"{type(problem).__name__}: {problem}"
+        reason = problem if isinstance(problem, ModelError) else getattr(problem, "strerror", None) or "damaged"
         raise ModelError(f"{folder}: no whole model ({reason}); export it again") from problem
 
     def _open(self, folder: Path, text: bytes) -> None:
@@ -393,7 +393,7 @@ def main() -> None:
             parser.print_help()
             demonstrate(model)
     except (ValueError, TypeError) as fault:
-        sys.exit(f"error: {fault}")
+        sys.exit(f"error: {fault if isinstance(fault, ModelError) else 'expected JSON with values as in training'}")
 
 
 if __name__ == "__main__":

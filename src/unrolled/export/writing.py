@@ -1,11 +1,12 @@
 """Writing exports as a whole, or not at all."""
 
+import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from unrolled.disk import flush, pending_name, replace, write_flushed
-from unrolled.errors import ArtifactError, message
+from unrolled.errors import ArtifactError, message, reason
 from unrolled.generations import Arrays, FileEntry, write_generation
 from unrolled.places import local_path
 
@@ -20,7 +21,7 @@ def write_file(path: str | Path, data: bytes) -> Path:
     temporary = target.parent / pending_name(target.name)
     try:
         if target.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_flushed(temporary, data)
         replace(temporary, target)
@@ -60,7 +61,7 @@ def cannot_write(argument: str, target: Path, fault: OSError) -> ArtifactError:
         message(
             argument,
             expected="a place with room that can be written",
-            received=f"{target} ({fault.strerror or fault})",
+            received=f"{target} ({reason(fault)})",
             remedy="choose another; what was there is unharmed",
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unrolled.errors import ArtifactError, message
+from unrolled.errors import ArtifactError, message, reason
 from unrolled.places import local_path
 
 
@@ -36,7 +36,6 @@ def said_in_words(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as fault:
-        reason = fault.strerror or str(fault)
         raise ArtifactError(
-            message("out", expected="a place that can be written", received=f"{path} ({reason})")
+            message("out", expected="a place that can be written", received=f"{path} ({reason(fault)})")
         ) from fault

@@ -58,7 +58,7 @@ def _header(data: bytes, separator: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise DataError(message("body", expected="CSV in UTF-8", received="other bytes")) from error
     except (csv.Error, ValueError, TypeError) as error:  # the latter two for a separator that cannot be
-        raise DataError(message("body", expected="CSV", received=str(error))) from error
+        raise DataError(message("body", expected="CSV, whose first line has names", received="another")) from error
 
 
 def _too_many(most: int, kind: str, found: int) -> Fault:

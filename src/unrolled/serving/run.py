@@ -13,8 +13,7 @@ import websockets as websockets
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from unrolled.disk import reason
-from unrolled.errors import OptionError, message
+from unrolled.errors import OptionError, message, reason
 from unrolled.serving.application import make_app, settle
 from unrolled.serving.logs import say, set_up
 from unrolled.serving.protocol import Http, Protocol

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from unrolled.pauses import pause
+from unrolled.errors import reason
+from unrolled.pauses import pause, paused
 
 PART = 500  # items of a list that are encoded at once
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -50,6 +51,19 @@ def loads(text: str | bytes, finite: bool = True) -> Any:
     except ValueError:
         raise Refused("a number has too many digits", "", 0) from None
     return value
+
+
+def wrong(fault: json.JSONDecodeError) -> str:
+    """Return what is wrong with JSON that `loads` refused, in words of ours.
+
+    Example:
+        >>> try:
+        ...     loads('{"key": }')
+        ... except json.JSONDecodeError as fault:
+        ...     print(wrong(fault))
+        expected JSON, received something else at column 9
+    """
+    return fault.msg if isinstance(fault, Refused) else f"expected JSON, received {reason(fault)}"
 
 
 def dumps(value: Any) -> str:
@@ -101,7 +115,7 @@ def plain(value: Any) -> Any:
         return value.total_seconds()
     if hasattr(value, "tolist"):  # arrays and numbers of NumPy
         return plain(value.tolist())
-    return [plain(item) for item in value]
+    return [plain(item) for item in paused(value)]
 
 
 def _refuse(name: str) -> Any:

@@ -22,7 +22,7 @@ from unrolled.serving.errors import Fault, event_fault, fault_of, refuse
 from unrolled.serving.logs import say
 from unrolled.serving.schemas import KEY_LENGTH
 from unrolled.serving.service import Service
-from unrolled.serving.strict_json import dumps, loads
+from unrolled.serving.strict_json import dumps, loads, wrong
 from unrolled.streaming.sessions import checked, checked_id
 
 ROOM = 256  # events waiting for an answer, or answers waiting for the client, before reading pauses
@@ -248,7 +248,7 @@ class Connection:
             if name is not None:
                 checked_id(name, "id")
         except JSONDecodeError as error:
-            self._complain(Fault("request", f"line: {error.msg}"), {})
+            self._complain(Fault("request", f"line: {wrong(error)}"), {})
         except Exception as error:
             self._complain(fault_of(error), named(said))
         else:

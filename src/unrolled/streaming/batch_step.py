@@ -110,6 +110,6 @@ def _together(stream: Stream, events: Sequence[Any], states: Sequence[StreamStat
         output, after = stream.step(events[0], states[0])
     except (Exception, PanicException) as fault:
         # a panic of polars is no Exception, and would end the thread that answers everybody
-        told = fault if isinstance(fault, Exception) else RuntimeError(str(fault))
+        told = fault if isinstance(fault, Exception) else RuntimeError("a panic of polars")
         return [told], [states[0] or stream.initial_state()]
     return [output], StreamStates([after.memory], after.network[None])

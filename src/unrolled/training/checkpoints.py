@@ -22,8 +22,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unrolled.disk import PENDING, check_version, flush, reason, remove, replace
-from unrolled.errors import ArtifactError, message
+from unrolled.disk import PENDING, check_version, flush, remove, replace
+from unrolled.errors import ArtifactError, message, reason
 from unrolled.places import local_path
 
 FORMAT = "unrolled checkpoint"
@@ -115,7 +115,7 @@ def use_newest(folder: str | Path, use: Callable[[dict[str, Any], dict[str, Tens
         except ArtifactError:
             raise
         except Exception as fault:  # damaged content can raise any kind
-            refused = refused or _damaged(file, fault)
+            refused = refused or _damaged(file, reason(fault, "its parts do not fit together"))
             continue
         if refused is not None:
             warnings.warn(f"{refused}; the one before is used: {file}", stacklevel=2)
@@ -135,11 +135,11 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise ArtifactError(message("checkpoint", expected="a file written by unrolled", received=str(file)))
         version = check_version("checkpoint", record.get("version"), VERSION, file)
         if (version > 1 or "sha256" in header) and header.get("sha256") != _digest(header["unrolled"], tensors):
-            raise ValueError("it is not what its digest says")
+            raise _damaged(file, "it is not what its digest says")
     except ArtifactError:
         raise
     except Exception as fault:  # the library raises many kinds
-        raise _damaged(file, fault) from fault
+        raise _damaged(file, reason(fault)) from fault
     return record, tensors
 
 
@@ -153,12 +153,12 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-def _damaged(file: Path, fault: Exception) -> ArtifactError:
+def _damaged(file: Path, why: str) -> ArtifactError:
     return ArtifactError(
         message(
             "checkpoint",
             expected="a whole checkpoint",
-            received=f"{file} ({type(fault).__name__}: {reason(fault)})",
+            received=f"{file} ({why})",
             remedy="it is damaged: remove it to use an older one, or start again in another folder",
         )
     )

@@ -87,7 +87,7 @@ def make_optimizer(model: nn.Module, options: TrainingOptions) -> Optimizer | To
             message(
                 "optimizer",
                 expected=f"options and weights that {cls.__name__} accepts",
-                received=f"{chosen} ({fault})",
+                received=chosen,
             )
         ) from fault
 

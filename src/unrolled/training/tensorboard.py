@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.errors import ArtifactError, OptionError, message, reason
 from unrolled.training.callbacks import Callback
 from unrolled.training.history import Row
 from unrolled.training.run_state import RunState
@@ -56,7 +56,7 @@ class TensorBoard(Callback):
                 message(
                     "tensorboard",
                     expected="a folder that can be written",
-                    received=f"{self.folder} ({fault.strerror or fault})",
+                    received=f"{self.folder} ({reason(fault)})",
                 )
             ) from fault
 

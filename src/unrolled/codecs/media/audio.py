@@ -13,6 +13,7 @@ from unrolled.codecs.values import chunks, nothing_to_learn, value_of
 from unrolled.data.file_access import Opening
 from unrolled.data.sound import read_sound
 from unrolled.errors import OptionError, message
+from unrolled.pauses import paused
 from unrolled.ragged import Ragged
 from unrolled.reading_report import note
 
@@ -96,7 +97,7 @@ class Audio(Codec):
         mean, spread = torch.tensor(self.mean_), torch.tensor(self.std_)  # (F,) each
         parts: list[Tensor] = []
         clipped = 0
-        for row, record in enumerate(records):
+        for row, record in enumerate(paused(records)):
             spectrum, cut = self._spectrum(value_of(record, self.column), row)
             parts.append(stack_frames((spectrum - mean) / spread, self.stack))  # (T, K * F)
             clipped += cut

@@ -23,8 +23,7 @@ from unrolled.codecs.media.pixels import (
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.data.files import SUFFIXES
 from unrolled.data.plain_values import is_picture
-from unrolled.disk import reason
-from unrolled.errors import UnsupportedError
+from unrolled.errors import UnsupportedError, reason
 
 ANIMATED = (".gif", ".webp", ".png", ".apng")  # read by Pillow; any other file is a film
 # the formats that FFmpeg may read: MP4 and QuickTime, AVI, Matroska and WebM, MPEG. Playlists, which open the files

@@ -11,6 +11,7 @@ from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.media.pixels import Canvas, is_above_one, learn_standard, numbers_of, read_picture
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
 from unrolled.data.file_access import Opening, UnreadableError
+from unrolled.pauses import paused
 from unrolled.ragged import Ragged
 
 LEARN_FROM = 1000  # pictures used for the mean and deviation of the channels
@@ -88,7 +89,7 @@ class Pictures(Codec):
         self._require_fit()
         canvas = Canvas(self.size, self.channels)
         pixels = np.empty((len(records), *canvas.shape), dtype=np.uint8)  # (B, C, S, S)
-        for row, value in enumerate(values_of(records, self.column)):
+        for row, value in enumerate(paused(values_of(records, self.column))):
             pixels[row] = self._read(value, canvas, row)
         return Ragged(torch.from_numpy(pixels), torch.ones(len(records), dtype=torch.int64))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from unrolled.data.file_access import SHUT, Opening, UnreadableError
 from unrolled.data.plain_values import is_picture
-from unrolled.errors import OptionError, UnsupportedError, message
+from unrolled.errors import OptionError, UnsupportedError, message, reason
 
 # the formats that Pillow may read, whatever a file is called: it knows forty more, and runs Ghostscript for PostScript
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
@@ -228,8 +228,7 @@ def _decoding(where: str) -> Generator[None]:
         expected = f"at most {MAX_PIXELS:,} pixels"
         raise UnreadableError(expected, f"{where} with far more", "shrink the picture first") from fault
     except Exception as fault:  # decoders of damaged files raise almost anything
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise UnreadableError("a picture that Pillow can read", f"{where} ({reason})", READABLE) from fault
+        raise UnreadableError("a picture that Pillow can read", f"{where} ({reason(fault)})", READABLE) from fault
 
 
 def _eight_bits(image: Any) -> Any:

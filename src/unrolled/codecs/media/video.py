@@ -13,6 +13,7 @@ from unrolled.codecs.media.pixels import Canvas, learn_standard
 from unrolled.codecs.values import bad_value, nothing_to_learn, value_of, values_of
 from unrolled.data.file_access import Opening, UnreadableError
 from unrolled.errors import OptionError, message
+from unrolled.pauses import paused
 from unrolled.ragged import Ragged
 
 LEARN_FROM = 200  # films used for the mean and deviation of the channels
@@ -106,7 +107,7 @@ class Video(Codec):
 
     def encode(self, records: Sequence[Record]) -> Ragged:
         self._require_fit()
-        films = [self._read(value, row) for row, value in enumerate(values_of(records, self.column))]
+        films = [self._read(value, row) for row, value in enumerate(paused(values_of(records, self.column)))]
         lengths = [len(film) for film in films]
         self._tell(np.array(lengths, dtype=np.int64))
         films.append(np.empty((0, *Canvas(self.size, self.channels).shape), dtype=np.uint8))

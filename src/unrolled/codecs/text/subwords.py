@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.values import nothing_to_learn, text_of, texts_of, value_of
 from unrolled.errors import OptionError, message
+from unrolled.pauses import paused
 from unrolled.ragged import Ragged
 
 BYTES = 256
@@ -146,7 +147,7 @@ def _whole(text: str) -> str:
 def _groups(texts: Sequence[str]) -> Iterator[list[str]]:
     group: list[str] = []
     size = 0
-    for text in texts:
+    for text in paused(texts):
         group.append(text)
         size += len(text)
         if size >= _GROUP:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import OptionError, message
+from unrolled.pauses import paused
 
 UNKNOWN = 0
 
@@ -57,7 +58,7 @@ def index_of(entries: Iterable[Hashable], first: int = 1) -> dict[Any, int]:
 def look_up(index: dict[Any, int], values: list[Any], missing: int = UNKNOWN) -> np.ndarray:
     """Return the index of every value, `missing` if it has none: (N,) int64."""
     get = index.get
-    return np.fromiter((get(value, missing) for value in values), dtype=np.int64, count=len(values))
+    return np.fromiter((get(value, missing) for value in paused(values)), dtype=np.int64, count=len(values))
 
 
 def _can_be_saved(value: Hashable) -> bool:

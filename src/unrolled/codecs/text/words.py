@@ -13,6 +13,7 @@ from unrolled.codecs.base import Codec, Record, Spec
 from unrolled.codecs.text.spacing import LOOKED_AT, Spacing, are_close, learn_spacing
 from unrolled.codecs.text.vocabulary import UNKNOWN, BoundedCounter, index_of, look_up
 from unrolled.codecs.values import bad_value, chunks, flatten, holds_lists, nothing_to_learn, unflatten, values_of
+from unrolled.pauses import paused
 from unrolled.ragged import Ragged
 
 UNKNOWN_WORD = "<unknown>"
@@ -137,7 +138,7 @@ def tokens_of(
     values = values_of(records, column)
     lists = holds_lists(values, column, start, lists)
     if not lists:
-        values = [_split(value, column, start + row) for row, value in enumerate(values)]
+        values = [_split(value, column, start + row) for row, value in enumerate(paused(values))]
     tokens, lengths = flatten(values, per_step=True)
     if not set(map(type, tokens)) <= {str, type(None)}:
         ends = np.cumsum(lengths)

@@ -191,8 +191,7 @@ def _lists(name: str, array: Any) -> pl.Series:
 
 
 def _damaged(path: str | Path, fault: Exception) -> DataError:
-    reason = str(fault).partition("\n")[0][:200]
-    if "pickle" in reason or "object" in reason.lower():
+    if "pickle" in str(fault) or "object" in str(fault).lower():
         remedy = "save numbers or texts; to read objects would run code from the file"
         return DataError(message(str(path), expected="arrays of numbers", received="Python objects", remedy=remedy))
-    return DataError(message(str(path), expected="arrays of NumPy", received=f"a damaged file ({reason})"))
+    return DataError(message(str(path), expected="arrays of NumPy", received="a damaged file"))

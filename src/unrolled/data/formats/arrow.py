@@ -14,7 +14,7 @@ from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file, unreadable
 from unrolled.data.time_words import TimeWords, times_from
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 from unrolled.places import local_path
 
 _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
@@ -57,6 +57,7 @@ def read_arrow(
     except OSError as fault:
         raise unreadable(place, fault) from fault
     except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
-        received = str(fault).strip().partition("\n")[0] or "a damaged file"
-        raise DataError(message(str(path), expected="a table of Arrow", received=received)) from fault
+        raise DataError(
+            message(str(path), expected="a table of Arrow", received=reason(fault, "a damaged file"))
+        ) from fault
     return table_of(tidy(frame), path, time, group, times_from(times))

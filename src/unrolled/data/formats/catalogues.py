@@ -11,7 +11,7 @@ import polars as pl
 from unrolled.data.documents import plain_suffix, whole_bytes
 from unrolled.data.formats.folders import files_in
 from unrolled.data.source import Table
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, reason
 from unrolled.places import local_path
 
 MAGIC = {0x950412DE: "<", 0xDE120495: ">"}  # the first number of a .mo file, and the byte order that it means
@@ -115,7 +115,9 @@ def _from_po(raw: bytes, file: Path) -> list[CatalogueEntry]:
     except (OSError, ValueError) as fault:
         line = re.search(r"line (\d+)\)", str(fault))
         where = f"{file}, line {line[1]}" if line else str(file)
-        raise DataError(message(where, expected="msgid and msgstr", received=_reason(str(fault)))) from fault
+        raise DataError(
+            message(where, expected='msgid and msgstr, with quotes inside as \\"', received="something else")
+        ) from fault
     return [
         CatalogueEntry(
             entry.msgctxt,
@@ -136,10 +138,6 @@ class _Lines(str):
     def splitlines(self, keepends: bool = False) -> list[str]:
         """Return the lines, without their ends."""
         return self.split("\n")
-
-
-def _reason(fault: str) -> str:
-    return fault.rpartition("): ")[2] if "): " in fault else "something else"
 
 
 def _from_mo(raw: bytes, file: Path) -> list[CatalogueEntry]:
@@ -182,7 +180,7 @@ def _decoded(raw: bytes, charset: str, file: Path) -> str:
     try:
         return raw.decode(charset).removeprefix("\ufeff")
     except UnicodeError as fault:
-        where = f"other bytes at position {fault.start}" if isinstance(fault, UnicodeDecodeError) else str(fault)
+        where = reason(fault, "other bytes")
         raise DataError(message(str(file), expected=f"text in {charset}, as it says", received=where)) from fault
     except LookupError as fault:
         raise DataError(message(str(file), expected="a known charset in its header", received=charset)) from fault

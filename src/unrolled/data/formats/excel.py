@@ -17,7 +17,7 @@ from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file
 from unrolled.data.time_words import TimeWords, times_from
-from unrolled.errors import DataError, InputError, OptionError, UnsupportedError, message, unknown
+from unrolled.errors import DataError, InputError, OptionError, UnsupportedError, message, reason, unknown
 from unrolled.places import local_path
 
 _UNNAMED = "__UNNAMED__"  # fastexcel's name of a column without one
@@ -73,7 +73,7 @@ def read_excel(
     except InputError:
         raise
     except (library.FastExcelError, OSError, ValueError, pl.exceptions.PolarsError) as fault:
-        received = str(fault).strip().partition("\n")[0] or "a damaged file"
+        received = reason(fault, "a damaged one, or none")
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
     except BaseException as fault:
         if type(fault).__name__ != "PanicException":  # of Rust, which fastexcel does not export
@@ -134,9 +134,8 @@ class _Sheet(NamedTuple):
         except self.library.CalamineCellError:  # a column of errors alone
             frame = typed_columns(self._load(dtypes="string"))
         except self.library.UnsupportedColumnTypeCombinationError as fault:
-            found, _, context = str(fault).partition("\n")
-            column, kinds = context.rpartition("for column ")[2].strip(), found.rpartition(": ")[2]
-            raise DataError(message(f"column {column!r}", expected="cells of one kind", received=kinds)) from fault
+            column = str(fault).partition("\n")[2].rpartition("for column ")[2].strip()
+            raise DataError(message(f"column {column!r}", expected="cells of one kind", received="several")) from fault
         blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series() if frame.width else pl.Series([])
         frame = tidy(pl.DataFrame([self._kind(column) for column in frame]))
         notes: list[str] = []

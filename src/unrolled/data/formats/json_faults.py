@@ -2,6 +2,8 @@
 
 import json
 
+from unrolled.errors import reason
+
 _SHOWN = 20  # characters after the place
 
 
@@ -16,11 +18,7 @@ def json_fault(fault: Exception) -> str:
         ...     json.loads('{"v": [.5]}')
         ... except ValueError as fault:
         ...     print(json_fault(fault))
-        no value at column 8, where '.5]}' begins
+        something else at column 8, where '.5]}' begins
     """
-    if not isinstance(fault, json.JSONDecodeError):
-        return str(fault)
-    what = {"Expecting value": "no value"}.get(fault.msg, fault.msg)
-    rest = fault.doc[fault.pos :].split("\n", 1)[0][:_SHOWN]
-    there = f", where {rest!r} begins" if rest else ", where the line ends"
-    return f"{what} at column {fault.colno}{there}"
+    rest = fault.doc[fault.pos :].split("\n", 1)[0][:_SHOWN] if isinstance(fault, json.JSONDecodeError) else ""
+    return f"{reason(fault)}, where {rest!r} begins" if rest.strip() else reason(fault)

@@ -14,7 +14,7 @@ from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.handed import tidy
 from unrolled.data.schema import Schema
 from unrolled.data.source import Source
-from unrolled.errors import DataError, OptionError, message
+from unrolled.errors import DataError, OptionError, message, reason
 
 BATCH_ROWS = 10_000
 
@@ -68,8 +68,7 @@ class ParquetStream(Source):
             yield from self.schema.cast(tidy(batch)).iter_rows(named=True)
 
     def _damaged(self, fault: Exception) -> DataError:
-        shown = f"{self.path} ({str(fault).strip().partition(chr(10))[0]})"
-        return DataError(message("file", expected="a Parquet file", received=shown))
+        return DataError(message("file", expected="a Parquet file", received=f"{self.path} ({reason(fault)})"))
 
     def split(
         self, test: float = 0.2, seed: int = 0, stratify: str | None = None, group: str | None = None

@@ -13,7 +13,7 @@ from unrolled.data.formats.binary_cells import BinaryCells
 from unrolled.data.in_memory import FEW_CELLS, SPARSEST
 from unrolled.data.spans import size_of
 from unrolled.data.unpacked_size import MOST_BOUND, copy_unpacked, most_unpacked, too_large
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 
 _SHARED = ("xl/sharedstrings.xml", "xl/sharedstrings.bin")  # the texts that cells share
 _BLOCK = 1 << 20  # bytes
@@ -61,7 +61,7 @@ def check_workbook(path: Path) -> int:
     except DataError:
         raise
     except _FAULTS as fault:
-        received = str(fault).partition("\n")[0] or "a damaged file"
+        received = reason(fault, "a damaged one, or none")
         raise DataError(message(str(path), expected="a workbook with a filled sheet", received=received)) from fault
 
 

@@ -15,7 +15,7 @@ from unrolled.data.source import Table
 from unrolled.data.spans import open_file, unreadable
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.time_zones import localised, placed
-from unrolled.errors import DataError, message
+from unrolled.errors import DataError, message, reason
 from unrolled.places import local_path
 
 DEEPEST = 64  # nested elements
@@ -102,7 +102,7 @@ class _Log:
         except (expat.ExpatError, ValueError, LookupError) as fault:
             if isinstance(fault, DataError):
                 raise
-            raise self._wrong("an event log in XML", str(fault).partition(": line")[0]) from fault
+            raise self._wrong("an event log in XML", reason(fault, "something else")) from fault
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         name, inside = name.rpartition(":")[2], self.open

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import platformdirs
 
+from unrolled.errors import reason
 from unrolled.kernels.cpu import by_descriptor, by_path
 from unrolled.kernels.cpu.trust import NotTrusted, Shelf
 
@@ -103,6 +104,4 @@ def _temporary(refused: Path, reason: str) -> Path:
 
 
 def _why(fault: Exception) -> str:
-    return (
-        str(fault) if isinstance(fault, NotTrusted) else f"cannot be used ({getattr(fault, 'strerror', '') or fault})"
-    )
+    return str(fault) if isinstance(fault, NotTrusted) else f"cannot be used ({reason(fault)})"

@@ -12,7 +12,7 @@ from unrolled.serving.bounds import Bounds
 from unrolled.serving.errors import Fault
 from unrolled.serving.limits import LARGE
 from unrolled.serving.service import Service
-from unrolled.serving.strict_json import dumps, loads
+from unrolled.serving.strict_json import dumps, loads, wrong
 
 
 def service_of(connection: HTTPConnection) -> Service:
@@ -64,7 +64,7 @@ def _read(body: bytes, bounds: Bounds) -> Any:
     try:
         value = loads(body, finite=False)
     except JSONDecodeError as error:
-        raise Fault("request", f"body: {error.msg}") from None
+        raise Fault("request", f"body: {wrong(error)}") from None
     bounds.check_value(value, "body")
     if isinstance(value, list):
         bounds.check_length(value, "events", bounds.events)

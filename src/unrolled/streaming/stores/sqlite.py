@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from unrolled.errors import AnswerLost, ArtifactError, OptionError, StoreUnavailable, message
+from unrolled.errors import AnswerLost, ArtifactError, OptionError, StoreUnavailable, message, reason
 from unrolled.places import local_path
 from unrolled.streaming.stores.address import Address, seconds, yes_or_no
 from unrolled.streaming.stores.base import UNREADABLE, Stored, Write
@@ -22,6 +22,17 @@ VERSION = 2
 OWNER_ONLY = 0o600
 SIDES = ("", "-wal", "-shm")  # suffixes of the file and those that SQLite makes next to it
 AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+SAYS = {
+    sqlite3.SQLITE_BUSY: "another process writes to it",
+    sqlite3.SQLITE_LOCKED: "another process writes to it",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk failed",
+    sqlite3.SQLITE_READONLY: "it can only be read",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_PERM: "no access",
+    sqlite3.SQLITE_NOTADB: "another kind of file",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+}
 TABLES = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS sessions
@@ -168,7 +179,7 @@ class SQLiteStore:
         except FileExistsError:
             pass
         except OSError as fault:
-            raise self._damaged(fault.strerror) from fault
+            raise self._damaged(reason(fault)) from fault
         if os.name != "posix":
             return  # other systems have no such modes; a file gets the rights of its folder
         for side in SIDES:
@@ -233,9 +244,9 @@ class SQLiteStore:
         try:
             self._base.execute("COMMIT")
         except sqlite3.Error as fault:
-            if (getattr(fault, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
+            if _code(fault) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
                 raise AnswerLost(
-                    f"store: {self._path} failed during a write ({fault}); it is unknown whether it was written"
+                    f"store: {self._path} failed during a write ({_why(fault)}); it is unknown whether it was written"
                 ) from fault
             raise
 
@@ -244,16 +255,15 @@ class SQLiteStore:
         try:
             yield
         except sqlite3.Error as fault:
-            code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
-            if code in AWAY:
+            if _code(fault) in AWAY:
                 raise StoreUnavailable(
-                    f"store: {self._path} cannot be written now ({fault}); try again later"
+                    f"store: {self._path} cannot be written now ({_why(fault)}); try again later"
                 ) from fault
-            raise self._damaged(fault) from fault
+            raise self._damaged(_why(fault)) from fault
         except UnicodeDecodeError as fault:  # from SQLite's error text about a damaged file
             raise self._damaged("damaged") from fault
 
-    def _damaged(self, how: object) -> ArtifactError:
+    def _damaged(self, how: str) -> ArtifactError:
         return ArtifactError(
             message("store", expected="a whole file of sessions that can be written", received=f"{self._path} ({how})",
                     remedy="it was left as it is: restore a copy, or save what can be read with "
@@ -262,6 +272,14 @@ class SQLiteStore:
 
     def _oldest(self, ttl: float | None) -> float:
         return -math.inf if ttl is None else self._clock() - ttl
+
+
+def _code(fault: sqlite3.Error) -> int:
+    return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # faults of Python's module itself have none
+
+
+def _why(fault: sqlite3.Error) -> str:
+    return SAYS.get(_code(fault), "it cannot be used")
 
 
 def open_address(address: Address) -> SQLiteStore:

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor, nn
 
 from unrolled.arrangements.many_to_one import ManyToOne
-from unrolled.baselines.base import Baseline
+from unrolled.baselines.base import Baseline, answers_in_parts
 from unrolled.baselines.registry import classification_baselines, multilabel_baselines
 from unrolled.batch import Batch
 from unrolled.blending.blend import NETWORK
@@ -28,6 +28,7 @@ from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput, MultiLabelOutput, Output
 from unrolled.nn.inputs import InputLayer
 from unrolled.nn.layers import CONV
+from unrolled.pauses import paused
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.streaming.stream import Stepping
 from unrolled.tasks.base import Task
@@ -168,7 +169,7 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
-        examples = self.codecs_.encode_all(list(source))
+        examples = self.codecs_.encode_all(list(paused(source)))
         if not targets:
             return examples
         return Batch(examples.inputs, examples.statics, self._targets(source))
@@ -220,7 +221,7 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
         """Return the probabilities of the network and of some baselines, (B, V) each, by key; None = all of them."""
         inputs = self._plain_inputs(source, examples)
         asked = self.baselines_ if baselines is None else baselines
-        answers = {key: np.asarray(baseline.predict(inputs)) for key, baseline in asked.items()}
+        answers = {key: answers_in_parts(baseline, inputs) for key, baseline in asked.items()}
         return {NETWORK: self._network_shares(examples), **answers}
 
     def _network_shares(self, examples: Batch) -> np.ndarray:
@@ -316,10 +317,10 @@ class Classifier(Blended, ReadsRecords, ClassifierMixin, Task):
         Recordings, pictures and films are in encoded form, to read no file twice.
         """
         columns, known = self.codecs_.columns, {**examples.inputs, **examples.statics}
-        plain = [{column: record[column] for column in columns} for record in source]
+        plain = [{column: record[column] for column in columns} for record in paused(source)]
         for name, codec in self._readers().items():
             if codec.takes_text and codec.spec.per_step and not codec.media:
-                for example in plain:
+                for example in paused(plain):
                     example[codec.columns[0]] = text_as_read(codec, example[codec.columns[0]])
             if codec.media:
                 encoded: Any = known[name]

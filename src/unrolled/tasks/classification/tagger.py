@@ -22,6 +22,7 @@ from unrolled.metrics.label_scores import tagging_scores, unseen_notes
 from unrolled.metrics.scores import IGNORED, Scores
 from unrolled.nn.heads import ClassOutput
 from unrolled.nn.inputs import InputLayer
+from unrolled.pauses import paused
 from unrolled.reading_report import uncounted
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
@@ -121,7 +122,7 @@ class Tagger(ReadsSteps, Task):
 
     def _encode(self, source: Source, targets: bool = True) -> Batch:
         require(source, self.codecs_.columns)
-        records = list(source)
+        records = list(paused(source))
         examples = self.codecs_.encode_all(records)
         if not targets:
             return examples

@@ -33,7 +33,7 @@ from unrolled.metrics.number_scores import language_scores
 from unrolled.metrics.scores import Scores
 from unrolled.nn.heads import TokenOutput
 from unrolled.nn.inputs import InputLayer
-from unrolled.pauses import pause
+from unrolled.pauses import pause, paused
 from unrolled.ragged import Ragged
 from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
@@ -181,7 +181,7 @@ class LanguageModel(ReadsTexts, Task):
         require(source, [self.text])
         if isinstance(source, Documents) and source.len_bytes > IN_MEMORY_BYTES:
             return LazyText(source)
-        records = list(source)
+        records = list(paused(source))
         tokens = tokens_of(self.codec_, self.text, [record[self.text] or "" for record in records])
         inputs, answers = self._shifted(tokens)
         statics = {} if self.given_ is None else self.given_.encode_all(records).statics

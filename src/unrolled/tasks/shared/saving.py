@@ -15,8 +15,8 @@ from unrolled.baselines.base import Baseline
 from unrolled.baselines.registry import baseline_from_state
 from unrolled.blending.blend import NETWORK, Blend
 from unrolled.data.schema import Schema
-from unrolled.disk import damaged_model, reason
-from unrolled.errors import ArtifactError, OptionError, message
+from unrolled.disk import damaged_model
+from unrolled.errors import ArtifactError, OptionError, message, reason
 from unrolled.forms import check_forms
 from unrolled.metrics.scores import Scores
 from unrolled.places import local_path
@@ -82,7 +82,7 @@ class Saved:
                 codec.allow_files(files)
             return task
         except Exception as fault:
-            raise damaged_model(folder, f"{type(fault).__name__}: {reason(fault)}") from fault
+            raise damaged_model(folder, reason(fault, "its parts do not fit together")) from fault
 
     def _to_record(self: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         tensors = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
