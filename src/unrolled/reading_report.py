@@ -61,6 +61,7 @@ class Share:
         examples: some of the unknown values, each once, as text.
         looked_at: how many of the values were looked at.
         spelt: how many of those would be known in another spelling, by its name in `SPELLINGS`.
+        served: number of unknown ones that are answered as well as known ones.
     """
 
     unit: str
@@ -69,6 +70,7 @@ class Share:
     examples: list[str] = field(default_factory=list)
     looked_at: int = 0
     spelt: Counter[str] = field(default_factory=Counter)
+    served: int = 0
 
     @property
     def share(self) -> float:
@@ -77,8 +79,12 @@ class Share:
 
     @property
     def alarming(self) -> bool:
-        """Whether too much is unknown; a single unknown token counts only if nothing else was read."""
-        return self.share > MOST_UNKNOWN and (self.unknown > 1 or self.tokens == 1)
+        """Whether too much is unknown; a single unknown token counts only if nothing else was read.
+
+        What is answered as well as a known one does not count, unless it is one in another spelling.
+        """
+        lost = self.unknown if self.hint else self.unknown - self.served
+        return lost > MOST_UNKNOWN * self.tokens and (lost > 1 or self.tokens == 1)
 
     def learn(self, examples: Sequence[Any], known: Callable[[Any], bool]) -> None:
         """Add examples of unknown values; `known` returns whether the vocabulary has a value."""
@@ -213,7 +219,12 @@ def is_quiet() -> bool:
 
 
 def note(
-    what: str, count: int, of: int, examples: Sequence[Any] = (), known: Callable[[Any], bool] = lambda _: False
+    what: str,
+    count: int,
+    of: int,
+    examples: Sequence[Any] = (),
+    known: Callable[[Any], bool] = lambda _: False,
+    served: int = 0,
 ) -> None:
     """Add to one of the counts in `COUNTED`; without effect outside of a call.
 
@@ -223,6 +234,7 @@ def note(
         of: number of those that were looked at, such as all rows.
         examples: some of those that count, each once.
         known: returns whether training saw a value, for the case in which most would be known.
+        served: how many of `count` are answered as well as others; no warning counts them.
 
     Example:
         >>> with counted(Tally(None)) as tally:
@@ -235,20 +247,24 @@ def note(
         share = tally.counts[what]
         share.unknown += int(count)
         share.tokens += int(of)
+        share.served += int(served)
         share.learn(examples, known)
 
 
-def note_unseen(names: Sequence[Any], known: Collection[Any], what: str = "unseen series") -> None:
+def note_unseen(
+    names: Sequence[Any], known: Collection[Any], what: str = "unseen series", served: Collection[Any] = ()
+) -> None:
     """Count the series or users that were asked about, and those that training never saw; see `note`.
 
     Args:
         names: a name of each; None where it has none.
         known: the names that training saw.
         what: the count in `COUNTED`.
+        served: names that are answered as well as known ones, if training never saw them.
     """
     unseen = [name for name in names if name not in known]
     named = [name for name in unseen if name not in (None, "")]
-    note(what, len(unseen), len(names), named, known.__contains__)
+    note(what, len(unseen), len(names), named, known.__contains__, sum(name in served for name in unseen))
 
 
 def note_tokens(

@@ -200,3 +200,50 @@ def test_arrays_of_options_are_lists():
 def test_a_name_in_a_list_is_one_sentence(model):
     with pytest.raises(OptionError, match=r"expected a (name|column)"):
         model.fit(WORDS, TAGS if isinstance(model, ur.Tagger | ur.Classifier | ur.Translator) else None, **TINY)
+
+
+# ---- pairs of a sequence and a target --------------------------------------------------------------
+
+SERIES = [np.random.default_rng(row).normal(size=5) for row in range(16)]
+PAIRS = {
+    "arrays": (SERIES, LABELS),
+    "tensors beside numbers": (list(map(torch.from_numpy, SERIES)), [torch.tensor(row % 2) for row in range(16)]),
+    "arrays (T, F)": (FRAMES, LABELS),
+    "lists of words": (WORDS, LABELS),
+    "texts beside numbers": (TEXTS, [0, 1] * 8),
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_pairs_of_a_sequence_and_a_target_are_read_as_two_lists(kind):
+    x, y = PAIRS[kind]
+    plain = [one.item() if isinstance(one, torch.Tensor) else one for one in y]
+    model = ur.Classifier(target="label", hidden_size=4).fit(x, plain, **TINY)
+    want = model.predict_proba(x).tolist()
+    pairs = list(zip(x, y, strict=True))
+    for given in (pairs, list(map(list, pairs)), iter(pairs)):
+        again = ur.Classifier(target="label", hidden_size=4).fit(given, **TINY)
+        assert again.predict_proba(pairs).tolist() == again.predict_proba(x).tolist() == want
+        assert str(again.evaluate(pairs)) == str(model.evaluate(x, plain))
+
+
+@pytest.mark.parametrize("task", [ur.LanguageModel, ur.SequenceModel, ur.Recommender, ur.Forecaster, ur.Detector])
+def test_pairs_are_refused_where_data_are_their_own_target(task):
+    with pytest.raises(OptionError, match="y: expected None: the data are their own target, received pairs"):
+        task(hidden_size=4).fit(list(zip(SERIES, LABELS, strict=True)), **TINY)
+
+
+@pytest.mark.parametrize(
+    ("task", "pairs"),
+    [
+        (ur.Classifier, list(zip(TEXTS, LABELS, strict=True))),
+        (ur.Classifier, (TEXTS, LABELS)),
+        (ur.Classifier, list(zip([0, 1] * 8, TEXTS, strict=True))),
+        (ur.Translator, list(zip(TEXTS, TEXTS, strict=True))),
+        (ur.Tagger, list(zip(WORDS, TAGS, strict=True))),
+        (ur.Tagger, [list(zip(*one, strict=True)) for one in zip(WORDS, TAGS, strict=True)]),
+    ],
+)
+def test_pairs_that_may_be_one_sequence_are_refused_with_what_to_pass(task, pairs):
+    with pytest.raises(DataError, match=r"sequences and targets as two lists, fit\(sequences, targets\)$"):
+        task(hidden_size=4).fit(pairs, **TINY)

@@ -161,7 +161,8 @@ def _floats(item: Any, row: int) -> np.ndarray:
         return np.asarray(item, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as fault:
         received = f"{_named(item)} in row {row}"
-        raise DataError(message("data", expected=_NEEDED, received=received)) from fault
+        remedy = _PARTS if isinstance(item, list) else ""  # perhaps lists of words beside their labels
+        raise DataError(message("data", expected=_NEEDED, received=received, remedy=remedy)) from fault
 
 
 def _named(item: Sequence[Any] | Any) -> str:

@@ -91,9 +91,10 @@ def _as_text(column: pl.Series) -> pl.Series:
 def _as_numbers(column: pl.Series, kind: Any, written: Written) -> pl.Series:
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
         texts = column.cast(pl.String)
+        texts = texts.set(texts.str.strip_chars().is_in(list(written.marks)), None)  # also marks that are numbers
         column = typed(texts, written.marks, written.decimal)
         if column.dtype not in (*NUMBERS, pl.Null):
-            column = _coded(texts, kind, written)
+            column = _coded(texts, kind)
     if column.dtype == pl.Null:
         return column.cast(kind)
     if not column.dtype.is_numeric() and column.dtype != pl.Boolean:
@@ -109,10 +110,10 @@ def _as_numbers(column: pl.Series, kind: Any, written: Written) -> pl.Series:
     return column.cast(kind, strict=False)
 
 
-def _coded(texts: pl.Series, kind: Any, written: Written) -> pl.Series:
+def _coded(texts: pl.Series, kind: Any) -> pl.Series:
     """Return texts as the numbers that they write, with leading zeros or not; the first one that is none is refused."""
     found = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    wrong = found.is_null() & texts.is_not_null() & ~texts.str.strip_chars().is_in(list(written.marks))
+    wrong = found.is_null() & texts.is_not_null()
     return found if not wrong.any() else _refuse(texts, kind, wrong)
 
 

@@ -13,9 +13,10 @@ from unrolled.data.arrays import from_array, sequences
 from unrolled.data.exchange import from_exchange, handed_over, hands_out_batches, is_dataset, refused
 from unrolled.data.forks import check_fork
 from unrolled.data.handed import Handed, array_column, column, frame_of_columns, refuse_twice, tidy
+from unrolled.data.pairs import PAIR, pairs_apart
 from unrolled.data.pandas_tables import from_pandas, pandas_row
 from unrolled.data.plain_values import NoPlaceError, has_no_order, is_tensor, record_of, sequences_of, tensor_array
-from unrolled.errors import DataError, UnrolledError, listed, message, reason
+from unrolled.errors import DataError, OptionError, UnrolledError, listed, message, reason
 from unrolled.pauses import paused
 
 SPARSEST, FEW_CELLS = 100, 1_000_000  # a table has at most SPARSEST cells per given value, plus FEW_CELLS
@@ -23,7 +24,8 @@ _ACCEPTED = "a table, records, or sequences (a list of texts, lists or arrays)"
 _SPLIT = {"index", "columns", "data"}  # keys of `DataFrame.to_dict("split")` of pandas
 _TIGHT = {*_SPLIT, "index_names", "column_names"}  # and of "tight"
 _SHOWN = 6  # names in a message
-_SIDES = (1, 2)  # parts of an item of a dataset: a sequence, and perhaps a target
+_SIDES = (1, PAIR)  # parts of an item of a dataset: a sequence, and perhaps a target
+TARGET = "y"  # name of the column of targets by default
 _FAULTS = (Exception, pl.exceptions.PanicException)
 
 
@@ -36,18 +38,21 @@ def frame_of(data: Any, y: Any = None) -> pl.DataFrame:
     return hand_in(data, y).frame
 
 
-def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
+def hand_in(data: Any, y: Any = None, target: str | None = TARGET) -> Handed:
     """Return data of any kind as a table, with targets `y` as a column; generators are read once, and kept.
+
+    Pairs of a sequence and a target, such as a dataset of torch gives, are read as the two lists of them.
 
     Faults of the libraries that hold the data become a sentence here, whatever they are.
 
     Args:
         data: a table, records or sequences, see `unrolled.as_source`.
         y: one target per row.
-        target: name of the column of targets.
+        target: name of the column of targets; None for data that are their own target.
 
     Raises:
         DataError: another type, values that no column can hold, or lengths that differ.
+        OptionError: pairs where data are their own target.
 
     Example:
         >>> hand_in({"v": np.array([1, 2])}).frame.rows()
@@ -59,12 +64,12 @@ def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
         handed = _handed(data)
         handed = replace(handed, frame=tidy(handed.frame))
         if y is None:
-            return handed
+            return handed if handed.named or TARGET not in handed.frame.columns else _with_targets(handed, target)
         with_library = y
         targets = targets_of(y)
         if len(targets) != handed.frame.height:
             raise DataError(message("y", expected=f"{handed.frame.height} targets", received=len(targets)))
-        frame = handed.frame.with_columns(tidy(targets.to_frame()).to_series().alias(target))
+        frame = handed.frame.with_columns(tidy(targets.to_frame()).to_series().alias(str(target)))
         return replace(handed, frame=frame)
     except UnrolledError:
         raise
@@ -72,6 +77,14 @@ def hand_in(data: Any, y: Any = None, target: str = "y") -> Handed:
         received = f"{type(with_library).__name__} ({reason(fault, 'with values that no column can hold')})"
         argument = "data" if with_library is data else "y"
         raise DataError(message(argument, expected=_ACCEPTED, received=received)) from fault
+
+
+def _with_targets(handed: Handed, target: str | None) -> Handed:
+    """Return what pairs held, with the column of their targets under another name."""
+    if target is None:
+        expected, received = "None: the data are their own target", "pairs of a sequence and a target"
+        raise OptionError(message("y", expected=expected, received=received, remedy="give the sequences alone"))
+    return replace(handed, frame=handed.frame.rename({TARGET: target}))
 
 
 def targets_of(y: Any) -> pl.Series:
@@ -179,7 +192,8 @@ def _items(items: list[Any]) -> Handed:
         raise DataError(message("data", expected="at least one sequence or record", received="none"))
     first = _row(items[0])
     if first is None:
-        return sequences(items)
+        pairs = pairs_apart(items)
+        return sequences(items) if pairs is None else hand_in(*pairs, TARGET)
     records = [first, *map(_row, paused(items[1:]))]
     for row, record in enumerate(records):
         if record is None:
@@ -231,7 +245,7 @@ def _dataset(data: Any) -> Handed:
     if not items or not all(isinstance(item, tuple | list) and len(item) in _SIDES for item in items):
         return _items(items)
     sequences_of_items, *targets = map(list, zip(*items, strict=True))
-    return hand_in(sequences_of_items, targets[0] if targets else None)
+    return hand_in(sequences_of_items, targets[0] if targets else None, TARGET)
 
 
 def _mapping(data: Mapping[Any, Any]) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -18,7 +17,7 @@ from unrolled.data.formats.json_lines import parse_json_lines
 from unrolled.data.formats.parquet import ParquetStream
 from unrolled.data.formats.parquet_size import check_parquet
 from unrolled.data.formats.registry import FORMATS
-from unrolled.data.handed import Handed, tidy
+from unrolled.data.handed import Handed
 from unrolled.data.in_memory import frame_of, hand_in
 from unrolled.data.marked import marks_of, without_marks
 from unrolled.data.opened import Anywhere, from_anywhere, places_of, shown_place, suffix_of
@@ -43,7 +42,7 @@ def read_csv(
     separator: str = ",",
     decimal: str = ".",
     header: bool = True,
-    missing: Collection[str] | None = None,
+    missing: Collection[str | float] | None = None,
     texts: Collection[str] = (),
     encoding: str | None = None,
     **times: Unpack[TimeWords],
@@ -60,8 +59,8 @@ def read_csv(
         separator: characters between values: one, or a few such as "::".
         decimal: sign before the decimals, "." or ",".
         header: whether the first line names the columns; without, they are column_1, column_2, ...
-        missing: texts that stand for a missing value in every column. By default NA, n/a, - and the like do so in
-            columns of numbers only.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999]. By default NA, n/a,
+            - and the like do so in columns of numbers only.
         texts: names of columns that are text whatever is in them.
         encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
@@ -78,7 +77,7 @@ def read_csv(
         ...     list(read_csv(path, separator=";", decimal=","))
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
-    dialect = Dialect(separator, decimal, header, missing=missing, texts=texts)
+    dialect = Dialect(separator, decimal, header, missing=marks_of(missing), texts=texts)
     return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
@@ -90,7 +89,7 @@ def read_tsv(
     *,
     decimal: str = ".",
     header: bool = True,
-    missing: Collection[str] | None = None,
+    missing: Collection[str | float] | None = None,
     texts: Collection[str] = (),
     encoding: str | None = None,
     **times: Unpack[TimeWords],
@@ -103,7 +102,7 @@ def read_tsv(
         group: in long format, the column that identifies the series.
         decimal: sign before the decimals, "." or ",".
         header: whether the first line names the columns; without, they are column_1, column_2, ...
-        missing: texts that stand for a missing value in every column, as in `read_csv`.
+        missing: texts and numbers that stand for a missing value in every column, as in `read_csv`.
         texts: names of columns that are text whatever is in them.
         encoding: such as "cp1252"; None = UTF-8, or what a byte order mark says.
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
@@ -111,7 +110,7 @@ def read_tsv(
     Raises:
         DataError: missing, empty, damaged or in another encoding.
     """
-    dialect = Dialect("\t", decimal, header, quote=None, missing=missing, texts=texts)
+    dialect = Dialect("\t", decimal, header, quote=None, missing=marks_of(missing), texts=texts)
     return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
 
 
@@ -121,7 +120,7 @@ def read_jsonl(
     time: str | None = None,
     group: str | None = None,
     encoding: str | None = None,
-    missing: Collection[str] | None = None,
+    missing: Collection[str | float] | None = None,
     **times: Unpack[TimeWords],
 ) -> Table:
     """Read one JSON object per line; lists become sequences.
@@ -139,19 +138,24 @@ def read_jsonl(
     """
     place = local_path(path)
     frame = parse_json_lines(whole_bytes(place, table=True), place, encoding)
-    if (marks := marks_of(missing)) is not None:
-        frame = without_marks(frame, marks, retyped=True)
-    return table_of(frame, path, time, group, times_from(times))
+    return table_of(frame, path, time, group, times_from(times), missing)
 
 
 @from_anywhere()
-def read_parquet(path: Place, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Table:
+def read_parquet(
+    path: Place,
+    time: str | None = None,
+    group: str | None = None,
+    missing: Collection[str | float] | None = None,
+    **times: Unpack[TimeWords],
+) -> Table:
     """Read Parquet into memory; see `scan_parquet` for larger files.
 
     Args:
         path: the file.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -162,7 +166,7 @@ def read_parquet(path: Place, time: str | None = None, group: str | None = None,
         check_parquet(place)
         return pl.read_parquet(place, glob=False)
 
-    return table_of(tidy(_polars(whole, path)), path, time, group, times_from(times))
+    return table_of(_polars(whole, path), path, time, group, times_from(times), missing)
 
 
 @from_anywhere()
@@ -223,7 +227,13 @@ _BY_SUFFIX: dict[str, Callable[..., Source]] = {
 _LONG = {read_csv, read_tsv, read_jsonl, read_parquet, *(form.read for form in FORMATS.values() if form.tables)}
 
 
-def read(path: Anywhere, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]) -> Source:
+def read(
+    path: Anywhere,
+    time: str | None = None,
+    group: str | None = None,
+    missing: Collection[str | float] | None = None,
+    **times: Unpack[TimeWords],
+) -> Source:
     """Read a file by its suffix; a folder as names of its sounds, pictures or films, as catalogues, tables or texts.
 
     Args:
@@ -232,6 +242,7 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
             packed file, such as `.gz` or `.zip`, does not count. The tables of a folder without a `.txt` are one table.
         time: for tables in long format, the column of timestamps.
         group: for tables in long format, the column that identifies the series.
+        missing: texts and numbers that stand for a missing value in every column; texts are then read into memory.
         times: `day_first`, `time_format`, `unit` and `zone` of that column of timestamps, as in `TimeOptions`; or
             `time_form`, the form of another table.
 
@@ -243,12 +254,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
     if len(places) == 1 and isinstance(places[0], str | os.PathLike) and Path(places[0]).is_dir():
         place = local_path(places[0])
         if holds_media(place):
-            return read_folder(place)
+            return as_source(read_folder(place), missing=missing)
         if holds_catalogues(place):
-            return read_po(place)
+            return as_source(read_po(place), missing=missing)
         tables = files_of_tables(place, [suffix for suffix, reader in _BY_SUFFIX.items() if reader in _LONG])
         if not tables:
-            return read_text(place)
+            return as_source(read_text(place), missing=missing)
         places = list(tables)
     suffixes = list(dict.fromkeys(map(suffix_of, places)))
     readers = [_BY_SUFFIX.get(suffix) for suffix in suffixes]
@@ -266,12 +277,12 @@ def read(path: Anywhere, time: str | None = None, group: str | None = None, **ti
     given = places[0] if len(places) == 1 else places
     assert reader is not None
     if reader in _LONG:
-        return reader(given, time=time, group=group, **times)
+        return reader(given, time=time, group=group, missing=missing, **times)
     refused = [name for name, value in times.items() if value is not None and name != "time_form"]
     if refused:
         expected = f"a table, as {refused[0]} is given"
         raise OptionError(message("path", expected=expected, received=f"a file ending in {suffixes[0]}"))
-    return reader(given)
+    return as_source(reader(given), missing=missing)
 
 
 def as_source(
@@ -279,7 +290,7 @@ def as_source(
     y: Any = None,
     time: str | None = None,
     group: str | None = None,
-    missing: Collection[str] | None = None,
+    missing: Collection[str | float] | None = None,
     **times: Unpack[TimeWords],
 ) -> Source:
     """Convert the user's data to a Source.
@@ -317,11 +328,7 @@ def as_source(
             return data if not times else _timed(data, data.time, data.group, given)
         return _timed(data, time, group, given)
     handed = hand_in(list(data) if isinstance(data, Source) else data, y)
-    if marks is not None:
-        handed = replace(handed, frame=without_marks(handed.frame, marks, retyped=True))
-    table = source_of(handed, time, group, times_from(times))
-    table.marks = marks
-    return table
+    return source_of(handed, time, group, times_from(times), missing)
 
 
 def _marked(table: Table, marks: tuple[str, ...]) -> Table:
@@ -336,13 +343,14 @@ def source_of(
     time: str | None = None,
     group: str | None = None,
     times: TimeOptions | TimeForm | None = None,
+    missing: Collection[str | float] | None = None,
 ) -> Table:
-    """Return what was handed in as a source; see `as_source` for `time` and `group`, and `Table` for `times`.
+    """Return what was handed in as a source; see `as_source` for its options, and `Table` for `times`.
 
     Raises:
         DataError: no row.
     """
-    table = table_of(handed.frame, None, time or (handed.time if group is not None else None), group, times)
+    table = table_of(handed.frame, None, time or (handed.time if group is not None else None), group, times, missing)
     table.indexed, table.row_labels = (handed.time, handed.group), handed.labels
     return table
 

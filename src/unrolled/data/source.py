@@ -15,6 +15,7 @@ import polars as pl
 
 from unrolled.data.forks import check_fork
 from unrolled.data.handed import tidy
+from unrolled.data.marked import marks_of, without_marks
 from unrolled.data.mixtures import MAX_DUPLICATES, separating_columns
 from unrolled.data.schema import Schema
 from unrolled.data.spelling import Spelling
@@ -291,6 +292,7 @@ def table_of(
     time: str | None = None,
     group: str | None = None,
     times: TimeOptions | TimeForm | None = None,
+    missing: Collection[str | float] | None = None,
 ) -> Table:
     """Return a table that was read from a file, or from memory.
 
@@ -300,13 +302,19 @@ def table_of(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         times: options of the reading of times, or a form that was learnt.
+        missing: texts and numbers that stand for a missing value in every column; None for the usual marks.
 
     Raises:
         DataError: no row or no column.
+        OptionError: marks that are no list.
     """
     if not frame.height or not frame.width:
         raise DataError(message(str(path or "data"), expected="at least one row", received="none"))
-    table = Table(tidy(frame), time=time, group=group, times=times)
+    frame, marks = tidy(frame), marks_of(missing)
+    if marks is not None:
+        frame = without_marks(frame, marks, retyped=True)
+    table = Table(frame, time=time, group=group, times=times)
+    table.marks = marks
     table.folder = None if path is None else Path(path).parent
     if path is not None:
         table.notes = table_notes(table.frame)

@@ -1,7 +1,7 @@
 """Tables from databases: the rows that a query returns."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import Any, Unpack
 from urllib.parse import urlsplit
@@ -20,7 +20,12 @@ _CONNECTION = "an open connection, a cursor, an engine of SQLAlchemy, or an addr
 
 
 def read_sql(
-    query: str, connection: Any, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+    query: str,
+    connection: Any,
+    time: str | None = None,
+    group: str | None = None,
+    missing: Collection[str | float] | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read the rows that a query returns; the kind of each column is decided over all of its values.
 
@@ -30,6 +35,7 @@ def read_sql(
             database: sqlite:///path, or one that polars reads with the libraries that it asks for.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -57,7 +63,7 @@ def read_sql(
         frame = _guarded(lambda: pl.read_database(query, connection, infer_schema_length=None))
     else:
         raise OptionError(message("connection", expected=_CONNECTION, received=type(connection).__name__))
-    return source_of(Handed(frame), time, group, options)
+    return source_of(Handed(frame), time, group, options, missing)
 
 
 def _of_sqlite(query: str, path: str) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """Arrow's files: IPC, also called Feather, as a file or as a stream."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Unpack
 
@@ -9,7 +10,6 @@ from unrolled.data.contents import ARROW
 from unrolled.data.documents import refuse_packed
 from unrolled.data.forks import check_fork
 from unrolled.data.formats.arrow_size import check_arrow
-from unrolled.data.handed import tidy
 from unrolled.data.opened import from_anywhere
 from unrolled.data.source import Table, table_of
 from unrolled.data.spans import open_file, unreadable
@@ -22,7 +22,11 @@ _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 
 @from_anywhere(unpacks=False)
 def read_arrow(
-    path: str | Path, time: str | None = None, group: str | None = None, **times: Unpack[TimeWords]
+    path: str | Path,
+    time: str | None = None,
+    group: str | None = None,
+    missing: Collection[str | float] | None = None,
+    **times: Unpack[TimeWords],
 ) -> Table:
     """Read a table of Arrow, as a file or as a stream; kinds of columns are those stored.
 
@@ -30,6 +34,7 @@ def read_arrow(
         path: the file: .arrow, .arrows, .ipc or .feather.
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -60,4 +65,4 @@ def read_arrow(
         raise DataError(
             message(str(path), expected="a table of Arrow", received=reason(fault, "a damaged file"))
         ) from fault
-    return table_of(tidy(frame), path, time, group, times_from(times))
+    return table_of(frame, path, time, group, times_from(times), missing)

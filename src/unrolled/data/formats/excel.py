@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
@@ -33,6 +34,7 @@ def read_excel(
     time: str | None = None,
     group: str | None = None,
     header: bool = True,
+    missing: Collection[str | float] | None = None,
     **times: Unpack[TimeWords],
 ) -> Table:
     """Read a sheet of a workbook; its first filled row names the columns.
@@ -47,6 +49,7 @@ def read_excel(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         header: whether the first row names the columns; without, they are column_1, column_2, ...
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -84,7 +87,7 @@ def read_excel(
         remedy = f"choose another with sheet=, such as sheet={rest[0]!r}" if rest else ""
         received = f"none in sheet {found.name!r}"
         raise DataError(message(str(path), expected="at least one row", received=received, remedy=remedy))
-    table = table_of(frame, path, time, group, times_from(times))
+    table = table_of(frame, path, time, group, times_from(times), missing)
     if sheet is None and len(book.sheet_names) > 1:
         shown = ", ".join(map(repr, book.sheet_names[1 : _SHOWN + 1]))
         notes.insert(0, f"sheet {found.name!r} is read; further sheets are {shown}")

@@ -1,7 +1,7 @@
 """JSON files that hold one table: a list of records, a mapping of columns, or what pandas writes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -25,6 +25,7 @@ def read_json(
     time: str | None = None,
     group: str | None = None,
     encoding: str | None = None,
+    missing: Collection[str | float] | None = None,
     **times: Unpack[TimeWords],
 ) -> Table:
     """Read a table from one JSON value; lists within it become sequences.
@@ -39,6 +40,7 @@ def read_json(
         time: in long format, the column of timestamps.
         group: in long format, the column that identifies the series.
         encoding: such as "latin1"; None = UTF-8, or what a byte order mark says.
+        missing: texts and numbers that stand for a missing value in every column, such as [-9999].
         times: `day_first`, `time_format`, `unit` and `zone`, as in `TimeOptions`; or `time_form`.
 
     Raises:
@@ -59,7 +61,7 @@ def read_json(
             raise unknown("field", field, value if isinstance(value, dict) else [], DataError)
         value = value[field]
     frame = frame_of(_records(value, path))
-    return table_of(frame, path, time, group, times_from(times))
+    return table_of(frame, path, time, group, times_from(times), missing)
 
 
 def _value(text: str, path: str | Path) -> Any:

@@ -60,7 +60,8 @@ class Keeping:
 
     def note_unseen(self, rows: Sequence[Rows]) -> None:
         """Count the series that were not read before, for the report of the call."""
-        note_unseen([one.name for one in rows], self.states)
+        served = [one.name for one in rows if self.plan.suits(one.values)]
+        note_unseen([one.name for one in rows], self.states, served=served)
 
     def state_before(self, one: Rows) -> DetectorState:
         """Return the state before the given rows: the series' own if they follow it in time, else the first state."""

@@ -29,7 +29,8 @@ class EventPlan:
         codec: their categories; those that training never saw share the first class.
         pause: the usual time between two events.
         cycles: cycles of the calendar to read, in days.
-        zone: time zone of the times, or "".
+        zone: time zone of the times, or ""; of several, the most common one.
+        zones: time zones of single series, by name, if they have several.
         dated: whether times are dates, not numbers.
     """
 
@@ -40,6 +41,7 @@ class EventPlan:
     cycles: list[int] = field(default_factory=list)
     zone: str = ""
     dated: bool = False
+    zones: dict[str, str] = field(default_factory=dict)
 
     @property
     def codecs(self) -> list[Codec]:
@@ -108,11 +110,16 @@ class EventPlan:
         known = times if history.time is None else np.concatenate([np.array([history.time], times.dtype), times])
         gaps = np.diff(_ticks(known), prepend=_ticks(known[:1]))[len(known) - len(times) :]
         pauses = np.clip(np.log1p(gaps / self.pause), 0, LONGEST)[:, None]
-        features = np.concatenate([pauses, day_phases(self.cycles, to_wall(times, self.zone))], 1).astype(np.float32)
+        local = to_wall(times, self.zones.get(name, self.zone))
+        features = np.concatenate([pauses, day_phases(self.cycles, local)], 1).astype(np.float32)
         inputs = {"steps": features, "event": np.nan_to_num(before).astype(np.int64)}
         targets = np.where(missing, IGNORED, places).astype(np.int64)
         after = SeriesEnd(times[-1] if len(times) else history.time, whole[-1:, None], whole[-1:, None])
         return NetworkRows(inputs, targets, np.zeros_like(numbers), numbers, np.ones(len(times), dtype=bool), after)
+
+    def suits(self, values: np.ndarray) -> bool:
+        """Return whether a new series is read as well as those of training: events have no unit."""
+        return True
 
     # ---- inputs and outputs of the network ----------------------------------------------------
 
@@ -170,12 +177,13 @@ class EventPlan:
             "cycles": self.cycles,
             "zone": self.zone,
             "dated": self.dated,
+            "zones": self.zones,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_json` returned."""
-        later = {name: data[name] for name in ("zone", "dated") if name in data}  # older models have none
+        later = {name: data[name] for name in ("zone", "dated", "zones") if name in data}  # older models have none
         return cls(data["columns"], Categories.from_json(data["codec"]), data["pause"], data["cycles"], **later)
 
 

@@ -31,6 +31,7 @@ from unrolled.tasks.detection.clocked_rows import (
 )
 from unrolled.tasks.season import find_season
 
+NEAR = 3.0  # spreads; a new series around a level this near, and up to this factor as wide, has the unit of the others
 LARGEST = 8.0  # features are clipped to this, in spreads
 FURTHEST = 100.0  # targets are clipped to this, in spreads
 SHRINK = 3.0  # levels are divided by this: they vary more than changes
@@ -48,7 +49,8 @@ class SeriesPlan:
     Args:
         columns: the variables, V of them.
         components: Gaussians in the density of the next value.
-        zone: time zone of the times, or "".
+        zone: time zone of the times, or ""; UTC where series have several.
+        zones: time zones of single series, by name, if they have several.
         calendars: which times follow each other in each series, so that missing rows can be recognised.
         seasons: lags, in steps, to read besides the last step.
         cycles: cycles of the calendar to read, in days.
@@ -65,6 +67,7 @@ class SeriesPlan:
     cycles: list[int] = field(default_factory=list)
     centers: dict[str, list[float]] = field(default_factory=dict)
     spreads: dict[str, list[float]] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
 
     # ---- learning ---------------------------------------------------------------------------
 
@@ -76,7 +79,8 @@ class SeriesPlan:
             season: season length in steps; 0 finds it, 1 means none.
         """
         times = [one for one, _ in series.values()]
-        self.calendars = Calendars.learn({name: np.unique(one) for name, (one, _) in series.items()}, self.zone)
+        distinct = {name: np.unique(one) for name, (one, _) in series.items()}
+        self.calendars = Calendars.learn(distinct, self.zone, zones=self.zones)
         warn_of_changes(self.calendars.changes)
         self.cycles = cycles_of(self.calendars.common, times)
         found = [season] if season else self._find_seasons([values for _, values in series.values()])
@@ -152,7 +156,7 @@ class SeriesPlan:
             known = ~np.isnan(then) & ~np.isnan(earlier)
             parts += [np.where(known, then - anchors, 0) / SHRINK, np.where(known, then - earlier, 0)]
             parts.append(known.astype(float))
-        features = np.concatenate([*parts, day_phases(self.cycles, to_wall(times, self.zone))], 1)
+        features = np.concatenate([*parts, day_phases(self.cycles, to_wall(times, calendar.zone or self.zone))], 1)
         features = np.clip(np.nan_to_num(features), -LARGEST, LARGEST).astype(np.float32)
         targets = np.clip(scaled - anchors, -FURTHEST, FURTHEST).astype(np.float32)
         given = np.zeros(len(times), dtype=bool)
@@ -164,6 +168,17 @@ class SeriesPlan:
     def _unit(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         key = name if name in self.centers else ""
         return np.asarray(self.centers[key]), np.asarray(self.spreads[key])
+
+    def suits(self, values: np.ndarray) -> bool:
+        """Return whether the values of a new series, (T, V), are about as high and as wide as those of training.
+
+        A new series has the unit of the others. Far from these, its scores say little.
+        """
+        center, spread = self._unit("")
+        own_center, own_spread = _scale(values)
+        near = np.abs(own_center - center) <= NEAR * spread
+        wide = (own_spread <= NEAR * spread) & (own_spread >= spread / NEAR)
+        return bool((near & (wide | (len(values) == 1)) | np.isnan(values).all(0)).all())
 
     # ---- inputs and outputs of the network ----------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Conversion of a table to the series that a detector reads, and checks of the table."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, NamedTuple, Self
@@ -57,8 +58,12 @@ class WatchedColumns:
 
     def plan(self, components: int) -> SeriesPlan | EventPlan:
         """Return an unfitted plan of the right kind."""
-        zone = "" if self.time_form is None else self.time_form.zone or ""
-        return EventPlan(self.columns, zone=zone) if self.events else SeriesPlan(self.columns, components, zone)
+        form = self.time_form
+        zone, zones = ("", {}) if form is None else (form.zone or "", {str(name): one for name, one in form.zones})
+        if not self.events:
+            return SeriesPlan(self.columns, components, zone, zones=zones)
+        usual = Counter(zones.values()).most_common(1)
+        return EventPlan(self.columns, zone=usual[0][0] if usual else zone, zones=zones)
 
     def plan_from_json(self, data: Mapping[str, Any]) -> SeriesPlan | EventPlan:
         """Return a saved plan."""

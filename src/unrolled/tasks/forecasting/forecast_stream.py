@@ -190,7 +190,7 @@ class ForecastSteps:
             names = [one.name for one in read]
             raise DataError(message("event", expected="rows of one series in a stream", received=repr(names)))
         if not kept.steps:
-            note_unseen([read[0].name], self._tails)
+            note_unseen([read[0].name], self._tails, served=[read[0].name])  # its scale is measured as it grows
         older = self._tails.get(read[0].name) if kept.tail is None else _opened(kept.tail, read[0], panel)
         first = read[0].times[:1]
         if kept.tail is not None and older is not None and len(first) and first[0] <= older.times[-1]:

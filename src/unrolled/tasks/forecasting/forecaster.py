@@ -196,7 +196,7 @@ class Forecaster(Answering, SavedForecaster, ReadsSeries, Task):
         assert isinstance(source, Table)
         assert future is None or isinstance(future, Table)
         series = self.panel_.read(source, future, self.horizon)
-        note_unseen([one.name for one in series], self.tails_)
+        note_unseen([one.name for one in series], self.tails_, served=self.plan_.measurable(series))
         return self.panel_.readable(series, self.tails_, self.plan_.lookback)
 
     # ---- learning ---------------------------------------------------------------------------

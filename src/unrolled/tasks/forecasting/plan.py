@@ -19,6 +19,7 @@ ANCHORS = (
     "moved season",
 )  # naive forecasts; the best on the training data is corrected
 RIVALS = len(ANCHORS)  # the others and the season before last
+MIN_RESIDUALS = 10  # errors of the naive forecast that the scale of a series is measured from
 STEP_FEATURES = 6  # per step, without covariates
 
 
@@ -82,6 +83,11 @@ class ForecastPlan:
     def lookback(self) -> int:
         """Number of steps up to and including an origin that its forecast depends on."""
         return self.context_length + max(self.context_length, 2 * self.longest_season) + 1
+
+    def measurable(self, series: Sequence[Series]) -> list[Any]:
+        """Return the names of series long enough for a scale of their own, whether training saw them or not."""
+        least = max(self.context_length, MIN_RESIDUALS) + self.horizon
+        return [one.name for one in series if int(np.isfinite(one.values).sum()) >= least]
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Convert values to the scale of training."""

@@ -13,14 +13,13 @@ from torch import Tensor
 from unrolled.baselines.forecasting import effects_of
 from unrolled.batch import Batch
 from unrolled.ragged import Ragged
-from unrolled.tasks.forecasting.plan import ANCHORS, RIVALS, ForecastPlan, find_seasons
+from unrolled.tasks.forecasting.plan import ANCHORS, MIN_RESIDUALS, RIVALS, ForecastPlan, find_seasons
 from unrolled.tasks.season import wants_logarithms
 from unrolled.tasks.series.long_table import STEP
 from unrolled.tasks.series.panel import Panel
 from unrolled.tasks.series.series import Series
 
 LARGEST = 8.0  # scaled features are clipped to this, so that one outlier cannot dominate the network
-MIN_RESIDUALS = 10
 LONG = 4  # seasons; a shorter series is also learnt from within its first season
 MOST_NUMBERS = 8_000_000  # of covariates that linear effects are learnt from
 SAMPLE = 2_000_000  # forecasts used to choose the naive forecast and to measure scales

@@ -42,7 +42,7 @@ def table_in_memory(data: Any, target: str, time: str | None = None, group: str 
         one = hand_in([np.array(plain_list(data), dtype=np.float64) if isinstance(data, _ORDERED) else data])
         handed = Handed(exploded(one.frame.rename({X: target}), target), named=False)
     else:
-        handed = _with_target(hand_in(data), target)
+        handed = _with_target(hand_in(data, target=None), target)
     frame = handed.frame
     if not handed.named and handed.group is None and group == SERIES:  # one series, where training had a list
         frame, handed = frame.with_columns(pl.lit(0).alias(SERIES)), Handed(frame, handed.time, SERIES)
@@ -113,7 +113,7 @@ def _list_of_series(data: Any) -> list[tuple[Any, Handed]] | None:
         return None
     if not all(isinstance(one, pandas.Series) for one in values):
         return None
-    parts = [hand_in(one) for one in values]
+    parts = [hand_in(one, target=None) for one in values]
     if any(part.time is None or part.group is not None for part in parts):
         return None
     names = list(data) if isinstance(data, Mapping) else [one.name for one in values]

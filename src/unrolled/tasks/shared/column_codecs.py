@@ -71,4 +71,13 @@ def require(source: Source, columns: Sequence[str], argument: str = "") -> None:
     """Refuse a column that does not exist, and suggest the nearest name, or the argument that names the column."""
     for column in columns:
         if column not in source.columns:
+            if argument == "target" and len(source.columns) == 1:
+                raise _without_targets(column, source)
             raise lacking(column, source.columns, argument)
+
+
+def _without_targets(column: str, source: Source) -> DataError:
+    """Return the error for sequences without their targets, which may be pairs or two lists in one argument."""
+    remedy = f"give {column!r} too, or sequences and targets as two lists, fit(sequences, targets)"
+    received = f"the column {source.columns[0]!r} alone"
+    return DataError(message(f"column {column!r}", expected="in the data", received=received, remedy=remedy))

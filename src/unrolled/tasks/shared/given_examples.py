@@ -41,7 +41,7 @@ def examples_of(data: Any, y: Any = None, reads: str | None = None, writes: str 
         raise OptionError(message("y", expected="None: the data are their own target", received=type(y).__name__))
     if isinstance(data, Source) and y is None:
         return data
-    handed = hand_in(as_table(data).frame if isinstance(data, Source) else data, y, str(writes))
+    handed = hand_in(as_table(data).frame if isinstance(data, Source) else data, y, writes)
     frame = handed.frame
     if not handed.named and reads is not None:
         frame = frame.rename({X: reads}) if X in frame.columns else _of_vectors(frame, reads)
@@ -106,7 +106,7 @@ def sessions_of(data: Any, y: Any, item: str, user: str | None) -> Source:
     """
     if isinstance(data, Source) or y is not None:
         return examples_of(data, y, writes=None)
-    handed = hand_in(data)
+    handed = hand_in(data, target=None)
     if handed.named:
         return source_of(handed)
     lists = handed.frame[X] if X in handed.frame.columns else None
@@ -128,7 +128,7 @@ def frames_of(data: Any, column: str) -> Source:
     """
     if isinstance(data, Source):
         return data
-    handed = hand_in(data)
+    handed = hand_in(data, target=None)
     if handed.named:
         return source_of(handed)
     lists = handed.frame.get_column(X, default=pl.Series())
