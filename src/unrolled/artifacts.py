@@ -226,7 +226,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ArtifactError(f"{name} is no number of JSON")
 
 
 def _own(tensor: Tensor) -> Tensor:

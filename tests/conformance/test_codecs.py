@@ -180,7 +180,7 @@ def test_encoding_many_records_has_pauses_and_the_same_result(case: Case, fitted
     with pausing(lambda: pauses.append(1)):
         assert sequences(fitted.encode(records)) == whole
     assert fitted.report() == met
-    assert len(pauses) >= 2  # one per part of at most 256 records
+    assert pauses  # between parts of 256 records
 
 
 def test_encoding_changes_no_record(case: Case, fitted: Codec) -> None:

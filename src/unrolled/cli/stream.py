@@ -156,7 +156,7 @@ def _named(record: dict[str, Any], column: str) -> str | int:
 
 
 def _refused(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise DataError(f"{name} is not a JSON number")
 
 
 class _Stop:
