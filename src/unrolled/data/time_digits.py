@@ -142,6 +142,8 @@ def periods_of_years(numbers: pl.Series) -> tuple[int, int] | None:
     Example:
         >>> periods_of_years(pl.Series([20233, 20234, 20241, 20242])), periods_of_years(pl.Series([2399, 2400, 2401]))
         ((20234, 20241), None)
+        >>> periods_of_years(pl.Series([2023300, 2023301, 2023302, 2023303]))
+        (2023303, 2024001)
     """
     known = numbers.drop_nulls().unique().sort()
     if len(known) < 4 or int(known[0]) < 101:
@@ -153,8 +155,9 @@ def periods_of_years(numbers: pl.Series) -> tuple[int, int] | None:
         year, count = known // base, known % base
         if not (year.is_between(lowest, highest).all() and count.is_between(1, most).all()):
             continue
-        if base > 10 and lowest == _YEARS[0] and year.n_unique() == 1 and int(count.min()) == 1:  # type: ignore[arg-type]
-            return int(known[-1]), (int(year[0]) + 1) * base + 1  # a single year from its start
+        one_year = base > 10 and lowest == _YEARS[0] and year.n_unique() == 1
+        if one_year and (base == 1000 or int(count.min()) == 1):  # type: ignore[arg-type]
+            return int(known[-1]), (int(year[0]) + 1) * base + 1  # days of one year, or periods from its start
         turns = (year.diff() == 1).fill_null(False)
         inside = (year.diff() == 0).fill_null(False)
         starts, gaps = count.filter(turns), known.diff().filter(inside)

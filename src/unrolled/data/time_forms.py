@@ -289,7 +289,7 @@ def _numbers(values: pl.Series, hints: TimeForm, group: pl.Series | None) -> tup
         return values, TimeForm("number")
     if hints.unit is None:
         refuse_other_start(values, known, unit)
-    return _formed(unified(times_of(values, unit), hints.zone, group), hints, unit=unit)
+    return _formed(unified(times_of(values, unit, group), hints.zone, group), hints, unit=unit)
 
 
 def _of_digits(known: pl.Series, hints: TimeForm) -> tuple[pl.Series, str] | None:

@@ -6,6 +6,7 @@ import polars as pl
 
 from unrolled.data.time_epochs import PER_SECOND, WORDS, counted
 from unrolled.data.time_options import NUMBER
+from unrolled.data.time_zones import refuse_equal
 from unrolled.errors import DataError, message
 
 _1990, _2100 = 631_152_000, 4_102_444_800  # in seconds since 1970
@@ -72,7 +73,7 @@ def unit_of(values: pl.Series) -> str:
     )  # fmt: skip
 
 
-def times_of(values: pl.Series, unit: str) -> pl.Series:
+def times_of(values: pl.Series, unit: str, group: pl.Series | None = None) -> pl.Series:
     """Return numbers of a unit as datetimes in UTC, or, if they do not count since 1970 in seconds, without a zone.
 
     Raises:
@@ -93,6 +94,8 @@ def times_of(values: pl.Series, unit: str) -> pl.Series:
         else known.cast(pl.Int64) // (size // 10**6) if whole
         else (known.cast(pl.Float64) * (10**6 / size)).round()
     )  # fmt: skip
+    if size > 10**6:
+        refuse_equal(known, ticks, group)
     return ticks.cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 

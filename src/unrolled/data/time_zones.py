@@ -214,12 +214,49 @@ def localised(naive: pl.Series, zone: str, group: pl.Series | None = None) -> pl
     return naive.dt.replace_time_zone(zone, ambiguous=side)
 
 
+def refuse_equal(exact: pl.Series, whole: pl.Series, group: pl.Series | None = None) -> None:
+    """Refuse nanoseconds of which several, in one series, are the same microsecond.
+
+    Args:
+        exact: moments as they were given.
+        whole: the same in microseconds.
+        group: the series of each; None for a single one.
+
+    Raises:
+        DataError: rows that would have the same time.
+
+    Example:
+        >>> nanoseconds = pl.Series("t", [1_000, 1_100])
+        >>> refuse_equal(nanoseconds, nanoseconds // 1000)
+        Traceback (most recent call last):
+        ...
+        unrolled.errors.DataError: column 't': expected times at least a microsecond apart, received 1100 in row 1, \
+within the microsecond of a row before; give nanoseconds as whole numbers with unit="number"
+    """
+    frame = pl.DataFrame(
+        [exact.alias("exact"), whole.alias("whole")] + ([] if group is None else [group.alias("group")])
+    )
+    keys = ["whole"] if group is None else ["group", "whole"]
+    rows = frame.with_row_index("row").unique([*keys, "exact"], keep="first", maintain_order=True)
+    again = rows.filter(~rows.select(keys).is_unique() & ~rows.select(pl.struct(keys).is_first_distinct()).to_series())
+    if len(again):
+        row = int(again["row"][0])
+        raise DataError(
+            message(f"column {exact.name!r}", expected="times at least a microsecond apart",
+                    received=f"{exact[row]} in row {row}, within the microsecond of a row before",
+                    remedy='give nanoseconds as whole numbers with unit="number"')
+        )  # fmt: skip
+
+
 def unified(times: pl.Series, zone: str | None, group: pl.Series | None = None) -> pl.Series:
     """Return dates and datetimes in microseconds, in a zone if one is given; dates stay dates."""
     if times.dtype == pl.Date:
         return times
     own = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
-    times = times.cast(pl.Datetime("us", own))
+    whole = times.cast(pl.Datetime("us", own))
+    if times.dtype == pl.Datetime("ns", own):
+        refuse_equal(times, whole, group)
+    times = whole
     if zone is None:
         return times
     return times.dt.convert_time_zone(zone) if own else localised(times, zone, group)
