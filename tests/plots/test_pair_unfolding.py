@@ -26,8 +26,12 @@ def the_unfolding(name, reads=12, writes=12, **options):
 
 @every
 def test_no_text_lies_over_another_or_is_cut_off(name):
-    assert_legible(draw_unfolding(the_unfolding(name, ends=(2, 1))))
     assert_legible(draw_unfolding(the_unfolding(name, 2, 3, texts=LONG, values=True), theme=DARK))
+
+
+@pytest.mark.parametrize("name", ["text, two layers", "picture"])
+def test_long_and_short_unfoldings_are_legible_too(name):
+    assert_legible(draw_unfolding(the_unfolding(name, ends=(2, 1))))
     assert_legible(draw_unfolding(the_unfolding(name, 1, 1)))
 
 
