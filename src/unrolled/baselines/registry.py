@@ -12,12 +12,15 @@ from unrolled.baselines import (
     exponential_smoothing,
     forecasting,
     frames,
+    habit_mixture,
     items,
     language,
+    linear_items,
     mean_frame,
     per_label,
     retrieval,
     seasonal_average,
+    session_neighbours,
     tagging,
     theta,
     translation,
@@ -67,7 +70,10 @@ BASELINES: dict[str, type[Baseline]] = {
         items.RecentPopularity,
         items.MarkovItems,
         items.ItemNeighbours,
+        session_neighbours.SessionNeighbours,
+        linear_items.LinearItems,
         items.OwnHistory,
+        habit_mixture.HabitMixture,
         anomalies.MovingZScore,
         anomalies.SeasonalResidual,
         anomalies.IsolationForestWindows,
@@ -208,8 +214,9 @@ def item_baselines(size: int, timed: bool) -> dict[str, Baseline]:
         size: number of items, V.
         timed: whether events have times, so that the recent ones are known.
     """
-    kinds = [items.Popularity, *([items.RecentPopularity] if timed else [])]
-    kinds += [items.MarkovItems, items.ItemNeighbours, items.OwnHistory]
+    kinds: list[type[items.ItemBaseline]] = [items.Popularity, *([items.RecentPopularity] if timed else [])]
+    kinds += [items.MarkovItems, items.ItemNeighbours, session_neighbours.SessionNeighbours, linear_items.LinearItems]
+    kinds += [items.OwnHistory, habit_mixture.HabitMixture]
     return _by_key([kind(size) for kind in kinds])
 
 
