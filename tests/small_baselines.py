@@ -142,6 +142,7 @@ CASES = {
     ),
     "copy_source": answers("copy_source"),
     "lead_words": answers("lead_words"),
+    "lead_sentence": answers("lead_sentence"),
     "most_frequent_answer": answers("most_frequent_answer"),
     "nearest_source": answers("nearest_source"),
     "nearest_picture": Case(

@@ -15,6 +15,7 @@ from unrolled.baselines import (
     habit_mixture,
     items,
     language,
+    lead_sentence,
     linear_items,
     mean_frame,
     per_label,
@@ -63,6 +64,7 @@ BASELINES: dict[str, type[Baseline]] = {
         boosted_lags.BoostedLags,
         translation.CopySource,
         translation.LeadWords,
+        lead_sentence.LeadSentence,
         translation.MostFrequentAnswer,
         retrieval.NearestSource,
         captions.NearestPicture,
@@ -195,10 +197,14 @@ def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
     """Return baselines that answer a text with a text.
 
     Args:
-        inputs: texts to answer; if none has several words, the baseline of first words is left out.
+        inputs: texts to answer; if none has several words, the baseline of first words is left out, and that of the
+            first sentence unless half of them have several sentences.
     """
-    several = any(len(written_words(text)) > 1 for text in inputs[:1000])
-    lead = [translation.LeadWords()] if several else []
+    sample = inputs[:1000]
+    several = any(len(written_words(text)) > 1 for text in sample)
+    lead: list[Baseline] = [translation.LeadWords()] if several else []
+    if 2 * sum(lead_sentence.first_sentence(text) != text.strip() for text in sample) > len(sample):
+        lead.append(lead_sentence.LeadSentence())
     return _by_key([translation.CopySource(), *lead, retrieval.NearestSource(), translation.MostFrequentAnswer()])
 
 
