@@ -122,6 +122,23 @@ def test_an_unknown_item_is_a_miss_however_small_the_catalogue():
     assert questions(log, np.array([0, 2]), 2, 1, None)[0].tolist() == [1]
 
 
+def test_places_that_have_no_column_are_held_out_too():
+    draw = np.random.default_rng(1)
+    where = draw.integers(3, size=200)
+    rows = pl.DataFrame({"user": np.arange(200) % 9, "time": np.arange(200), "lat": where / 10, "lon": np.zeros(200)})
+    task = ur.NextPlace(place=ur.Places("lat", "lon"), **TINY)
+    task._start_anew()
+    train, held = task._hold_out(Table(rows), 0.1, 0)
+    assert (len(task._log(train).items), questions_of(task._log(held)).sum()) == (180, 20)
+    assert len(task.places_.centres_) == 3
+
+
+def test_one_time_for_all_events_holds_out_the_last_of_each_user():
+    train, held = split(Table(drawn(2).drop_nulls().with_columns(t=pl.lit(7, dtype=pl.Int64))), "t", 0.6)
+    assert len(train.users) == 30
+    assert questions_of(held).sum() > 8
+
+
 def test_a_place_that_was_added_later_is_scored_with_its_position():
     draw = np.random.default_rng(0)
     rows = [

@@ -56,7 +56,7 @@ def _from_a_time_on(log: EventLog, wanted: int) -> np.ndarray:
     ordered = np.sort(log.seconds)
     edge = ordered[len(ordered) - wanted]
     later = log.seconds >= edge
-    if later.sum() <= 2 * wanted:
+    if later.sum() <= min(2 * wanted, len(later) - 1):
         return later
     return log.seconds > edge  # many events share this time
 
@@ -88,7 +88,7 @@ def _marked(table: Table, log: EventLog, parts: np.ndarray, other: int) -> Table
 def numbered(table: Table, item: str) -> Table:
     """Return a table with the column ROW, which numbers its events: one number, or one list of numbers, per row."""
     frame = table.frame
-    if not isinstance(frame.schema[item], pl.List | pl.Array):
+    if not isinstance(frame.schema.get(item), pl.List | pl.Array):  # places among positions have no column yet
         return table.with_column(pl.int_range(frame.height, eager=True).alias(ROW))
     sizes = pl.col(item).list.len().fill_null(0).cast(pl.Int64)
     ends = sizes.cum_sum()

@@ -92,7 +92,6 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
         """Split off the latest events, because a recommender foretells what comes next for users it may know."""
         if not share:
             return source, None
-        source.require(self._item)
         table = numbered(as_table(source), self._item)
         train, held = hold_out(table, self._log(table), share, seed)
         return (source, None) if held is None else (train, held)
