@@ -15,7 +15,7 @@ STRENGTH = 1.0  # of the L2 penalty, in units of the mean number of sessions wit
 
 
 class LinearItems(LinkedItems):
-    """Items that a ridge regression without self-links foretells from the others of a session (EASE).
+    """Items that a ridge regression without self-links predicts from the others of a session (EASE).
 
     Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, section 3; the penalty grows with
     the log, as in its table 1.

@@ -14,7 +14,7 @@ MOST_EVENTS = 10_000  # events that are not learnt from; of a longer log the sha
 
 
 def hold_out(table: Table, log: EventLog, share: float, seed: int) -> tuple[Table, Table | None]:
-    """Split a log into the events to learn from and the latest ones, which are foretold from all before them.
+    """Split a log into the events to learn from and the latest ones, which are predicted from all before them.
 
     Where there are times, the latest events are those from a point of time on; else they are the last part of each
     user's history. The training table holds all rows, so that the names of all items are known; which events may be

@@ -89,7 +89,7 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
         return event_log(source, self.user, self._item, self.time, empty, form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """Split off the latest events, because a recommender foretells what comes next for users it may know."""
+        """Split off the latest events, because a recommender predicts what comes next for users it may know."""
         if not share:
             return source, None
         table = numbered(as_table(source), self._item)
