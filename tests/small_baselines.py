@@ -9,6 +9,7 @@ from unrolled.baselines.densities import GaussianFrames
 from unrolled.baselines.forecasting import Forecast
 from unrolled.baselines.frames import FrameRidge
 from unrolled.baselines.histories import History
+from unrolled.baselines.items import ItemBaseline
 from unrolled.baselines.per_label import PerLabel
 from unrolled.baselines.registry import BASELINES
 
@@ -63,7 +64,7 @@ SAYINGS = sentences(40)
 SAID = [" ".join(text.upper().split()[::-1][:3]) for text in SAYINGS]
 PICTURES = [film["x"][0] for film in FILMS]
 NO_PICTURE = PICTURES[0][:, :0, :0]
-ITEMS = ("popularity", "recent_popularity", "markov_items", "item_neighbours", "own_history")
+ITEMS = tuple(key for key, kind in BASELINES.items() if issubclass(kind, ItemBaseline))
 FORECASTS = tuple(key for key, kind in BASELINES.items() if issubclass(kind, Forecast))
 SESSIONS = [rng().permutation(9)[: 1 + number % 7] for number in range(40)]
 SESSIONS = [(session + number) % 9 for number, session in enumerate(SESSIONS)]
@@ -141,6 +142,7 @@ CASES = {
     ),
     "copy_source": answers("copy_source"),
     "lead_words": answers("lead_words"),
+    "lead_sentence": answers("lead_sentence"),
     "most_frequent_answer": answers("most_frequent_answer"),
     "nearest_source": answers("nearest_source"),
     "nearest_picture": Case(

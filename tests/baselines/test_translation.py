@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled.baselines.captions import SIDE, NearestPicture
+from unrolled.baselines.lead_sentence import LeadSentence, first_sentence
 from unrolled.baselines.registry import caption_baselines, translation_baselines
 from unrolled.baselines.retrieval import RUNS, WORDS, NearestSource
 from unrolled.baselines.translation import CopySource, LeadWords, MostFrequentAnswer
@@ -42,6 +43,33 @@ def test_as_many_words_lead_as_the_median_answer_has():
 def test_without_words_in_answers_none_lead():
     assert LeadWords().fit(["x", "y"], ["", ""]).predict(["a b"]) == [""]
     assert LeadWords().fit([], []).predict(["a b"]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("Rain fell. Then the sun came.", "Rain fell."),
+        ("It cost 3.50, e.g. in Rome. Why?", "It cost 3.50, e.g. in Rome."),
+        ('"Stop!" he said. They did.', '"Stop!" he said.'),
+        ("J. R. Doe left.\nMore", "J. R. Doe left."),
+        ("A title\nThe text.", "A title"),
+        ("雨が降った。晴れた。", "雨が降った。"),
+        ("no end", "no end"),
+        ("", ""),
+    ],
+)
+def test_the_first_sentence_leads(text, first):
+    assert LeadSentence().fit([], []).predict([text]) == [first]
+
+
+def test_the_first_sentence_is_a_baseline_of_long_texts_only():
+    assert "lead_sentence" in translation_baselines(["One is here. Two is here.", "One. Two.", "x"])
+    assert "lead_sentence" not in translation_baselines(["One is here.", "two", "One. Two."])
+
+
+@given(st.text('a .。\n"!', max_size=40))
+def test_a_first_sentence_is_a_beginning(text):
+    assert text.strip().startswith(first_sentence(text))
 
 
 def test_the_most_frequent_answer_is_given_and_ties_go_by_the_alphabet():

@@ -170,6 +170,8 @@ CUT = {  # the constant that bounds the fit, and a case with more than that allo
     "nearest_source": ("retrieval.MAX_ROWS", MANY),
     "nearest_picture": ("captions.MAX_ROWS", MANY),
     "item_neighbours": ("items.MAX_EVENTS", MANY),
+    "session_neighbours": ("session_neighbours.MAX_EVENTS", MANY),
+    "linear_items": ("linear_items.MAX_ITEMS", 5),
     "isolation_forest": ("anomalies.MAX_WINDOWS", MANY),
 }
 

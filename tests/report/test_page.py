@@ -1,5 +1,6 @@
 """A page needs nothing beside itself, shows what it was given, and never destroys an older one."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -61,10 +62,10 @@ def test_a_page_that_cannot_be_written_leaves_the_older_one(page, monkeypatch):
     before = page.read_bytes()
 
     def refuse(*_: object) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(ArtifactError, match="no space left"):
+    with pytest.raises(ArtifactError, match="No space left on device"):
         write_page(page, "Other", "The lead.", [])
     assert page.read_bytes() == before
     assert list(page.parent.iterdir()) == [page]  # and nothing half written beside it

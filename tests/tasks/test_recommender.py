@@ -172,10 +172,12 @@ def test_the_last_events_of_each_user_are_foretold(shop):
     assert shop.evaluate(data, last=1000).n == sum(len(items) - 1 for items in data)
 
 
-def test_events_that_cannot_be_foretold_are_counted(shop):
-    scores = shop.evaluate([["door 1", "never seen"], ["door 2"], ["door 1", "shelf 1"]])
-    assert scores.n == 1
-    assert any("not learnt" in note for note in scores.notes)
+def test_events_of_unknown_items_are_misses_and_are_counted(shop):
+    scores = shop.evaluate([["door 1", "never seen"], ["door 2"], ["door 1", "till"], ["door 3", "till"]])
+    assert scores.n == 3
+    assert scores.model["hr_20"] <= 2 / 3
+    assert all(own["hr_20"] <= 2 / 3 and own["mrr_20"] <= 2 / 3 for own in scores.baselines.values())
+    assert "1 events of items that were not learnt count as misses" in scores.notes
     assert any("first events" in note for note in scores.notes)
 
 

@@ -31,7 +31,7 @@ class ItemBaseline(Baseline):
 
     def _count(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
         """Return the number of events of each item, as a share in [0, 1) of the most frequent one, (V,)."""
-        counts = np.bincount(_joined(sequences), minlength=self.size + 1)[: self.size].astype(np.float32)
+        counts = np.bincount(joined(sequences), minlength=self.size + 1)[: self.size].astype(np.float32)
         return counts / (counts.max() + 1)
 
     def state(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class RecentPopularity(Popularity):
 
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
         """Count the last events; `targets` give the time of each."""
-        items, times = _joined(inputs), np.concatenate([np.zeros(0), *targets])
+        items, times = joined(inputs), np.concatenate([np.zeros(0), *targets])
         last = np.argsort(times, kind="stable")[len(items) - max(1, round(RECENT * len(items))) :]
         self.popular_ = self._count([items[last]]) + TIE * self._count(inputs)
         return self
@@ -113,19 +113,12 @@ class MarkovItems(LinkedItems):
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
         """Count pairs of neighbours in time; `targets` are not used."""
         self.popular_ = self._count(inputs)
-        items, lengths = _joined(inputs), np.array([len(one) for one in inputs], dtype=np.int64)
-        follows = np.ones(len(items), dtype=bool)
-        follows[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
-        before, after = items[:-1][follows[1:]], items[1:][follows[1:]]
-        known = (before < self.size) & (after < self.size)
-        ones = np.ones(int(known.sum()), dtype=np.float32)
-        self.links_ = csr_array((ones, (before[known], after[known])), shape=(self.size, self.size))
-        self.links_.sum_duplicates()
+        self.links_ = followers(inputs, self.size)
         return self
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return counts, plus less than 1 for popularity, (M, V)."""
-        last = np.array([_last_known(history, self.size) for history in inputs], dtype=np.int64)
+        last = np.array([last_known(history, self.size) for history in inputs], dtype=np.int64)
         scores = np.tile(self.popular_, (len(inputs), 1))
         known = np.flatnonzero(last >= 0)
         if len(known):
@@ -153,18 +146,8 @@ class ItemNeighbours(LinkedItems):
     def fit(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Self:
         """Find each item's nearest neighbours; `targets` are not used."""
         self.popular_ = self._count(inputs)
-        total, left, kept = sum(map(len, inputs)), MAX_EVENTS, []
-        for session in reversed(inputs):
-            if len(session) > left and kept:
-                break
-            kept.append(np.unique(session[-LONGEST:]))
-            left -= len(session)
-        self.name = partly(type(self).name, MAX_EVENTS - left, total, "events")
-        items = _joined(kept)
-        owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
-        known = items < self.size
-        ones = np.ones(int(known.sum()), dtype=np.float32)
-        visits = csr_array((ones, (owners[known], items[known])), shape=(len(kept), self.size))
+        visits, used = visits_of(inputs, self.size)
+        self.name = partly(type(self).name, used, sum(map(len, inputs)), "events")
         sizes = np.sqrt(np.maximum(visits.sum(0), 1)).astype(np.float32)
         visits.data /= sizes[visits.indices]
         self.links_ = _nearest(visits)
@@ -172,18 +155,7 @@ class ItemNeighbours(LinkedItems):
 
     def predict(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return sums of similarities, with less weight on earlier events, plus a little popularity, (M, V)."""
-        rows, columns, weights = [], [], []
-        for row, history in enumerate(inputs):
-            known = history[history < self.size][-REMEMBERED:]
-            rows.append(np.full(len(known), row))
-            columns.append(known)
-            weights.append(FADING ** np.arange(len(known))[::-1])
-        asked = csr_array(
-            (np.concatenate([np.zeros(0), *weights]).astype(np.float32), (_joined(rows), _joined(columns))),
-            shape=(len(inputs), self.size),
-        )
-        found: Any = asked @ self.links_
-        return found.toarray() + TIE * self.popular_
+        return linked_scores(self, inputs)
 
 
 class OwnHistory(Popularity):
@@ -215,11 +187,58 @@ def _one_each(columns: np.ndarray, size: int) -> csr_array:
     return csr_array((np.ones(rows, dtype=np.float32), columns, np.arange(rows + 1)), shape=(rows, size))
 
 
-def _joined(sequences: Sequence[np.ndarray]) -> np.ndarray:
+def linked_scores(baseline: LinkedItems, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return summed links from the last items of each history, the last one with most weight, plus a little popularity.
+
+    Args:
+        baseline: with the links.
+        inputs: histories of item indices.
+    """
+    size = baseline.size
+    last = [history[history < size][-REMEMBERED:] for history in inputs]
+    weights = np.concatenate([np.zeros(0), *(FADING ** np.arange(len(known))[::-1] for known in last)])
+    edges = np.cumsum([0, *map(len, last)])
+    asked = csr_array((weights.astype(np.float32), joined(last), edges), shape=(len(inputs), size))
+    found: Any = asked @ baseline.links_
+    return found.toarray() + TIE * baseline.popular_
+
+
+def followers(sequences: Sequence[np.ndarray], size: int) -> csr_array:
+    """Return how often each item followed each other one, (V, V)."""
+    items, lengths = joined(sequences), np.array([len(one) for one in sequences], dtype=np.int64)
+    follows = np.ones(len(items), dtype=bool)
+    follows[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
+    before, after = items[:-1][follows[1:]], items[1:][follows[1:]]
+    known = (before < size) & (after < size)
+    ones = np.ones(int(known.sum()), dtype=np.float32)
+    counts = csr_array((ones, (before[known], after[known])), shape=(size, size))
+    counts.sum_duplicates()
+    return counts
+
+
+def visits_of(sequences: Sequence[np.ndarray], size: int) -> tuple[csr_array, int]:
+    """Return the items of the last sessions as zeros and ones, (S, V), and the number of events they had.
+
+    At most MAX_EVENTS events are read, and of each session the last LONGEST.
+    """
+    left, kept = MAX_EVENTS, []
+    for session in reversed(sequences):
+        if len(session) > left and kept:
+            break
+        kept.append(np.unique(session[-LONGEST:]))
+        left -= len(session)
+    items = joined(kept)
+    owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+    known = items < size
+    ones = np.ones(int(known.sum()), dtype=np.float32)
+    return csr_array((ones, (owners[known], items[known])), shape=(len(kept), size)), MAX_EVENTS - left
+
+
+def joined(sequences: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.int64)
 
 
-def _last_known(history: np.ndarray, size: int) -> int:
+def last_known(history: np.ndarray, size: int) -> int:
     known = history[history < size]
     return int(known[-1]) if len(known) else -1
 
@@ -244,5 +263,5 @@ def _nearest(visits: Any) -> csr_array:
             indices.append(near)
             counts.append(len(near))
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    joined = np.concatenate([np.zeros(0, dtype=np.float32), *data]).astype(np.float32)
-    return csr_array((joined, _joined(indices), indptr), shape=(size, size))
+    values = np.concatenate([np.zeros(0, dtype=np.float32), *data]).astype(np.float32)
+    return csr_array((values, joined(indices), indptr), shape=(size, size))

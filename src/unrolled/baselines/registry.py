@@ -12,12 +12,16 @@ from unrolled.baselines import (
     exponential_smoothing,
     forecasting,
     frames,
+    habit_mixture,
     items,
     language,
+    lead_sentence,
+    linear_items,
     mean_frame,
     per_label,
     retrieval,
     seasonal_average,
+    session_neighbours,
     tagging,
     theta,
     translation,
@@ -60,6 +64,7 @@ BASELINES: dict[str, type[Baseline]] = {
         boosted_lags.BoostedLags,
         translation.CopySource,
         translation.LeadWords,
+        lead_sentence.LeadSentence,
         translation.MostFrequentAnswer,
         retrieval.NearestSource,
         captions.NearestPicture,
@@ -67,7 +72,10 @@ BASELINES: dict[str, type[Baseline]] = {
         items.RecentPopularity,
         items.MarkovItems,
         items.ItemNeighbours,
+        session_neighbours.SessionNeighbours,
+        linear_items.LinearItems,
         items.OwnHistory,
+        habit_mixture.HabitMixture,
         anomalies.MovingZScore,
         anomalies.SeasonalResidual,
         anomalies.IsolationForestWindows,
@@ -189,10 +197,14 @@ def translation_baselines(inputs: Sequence[str]) -> dict[str, Baseline]:
     """Return baselines that answer a text with a text.
 
     Args:
-        inputs: texts to answer; if none has several words, the baseline of first words is left out.
+        inputs: texts to answer; if none has several words, the baseline of first words is left out, and that of the
+            first sentence unless half of them have several sentences.
     """
-    several = any(len(written_words(text)) > 1 for text in inputs[:1000])
-    lead = [translation.LeadWords()] if several else []
+    sample = inputs[:1000]
+    several = any(len(written_words(text)) > 1 for text in sample)
+    lead: list[Baseline] = [translation.LeadWords()] if several else []
+    if 2 * sum(lead_sentence.first_sentence(text) != text.strip() for text in sample) > len(sample):
+        lead.append(lead_sentence.LeadSentence())
     return _by_key([translation.CopySource(), *lead, retrieval.NearestSource(), translation.MostFrequentAnswer()])
 
 
@@ -208,8 +220,9 @@ def item_baselines(size: int, timed: bool) -> dict[str, Baseline]:
         size: number of items, V.
         timed: whether events have times, so that the recent ones are known.
     """
-    kinds = [items.Popularity, *([items.RecentPopularity] if timed else [])]
-    kinds += [items.MarkovItems, items.ItemNeighbours, items.OwnHistory]
+    kinds: list[type[items.ItemBaseline]] = [items.Popularity, *([items.RecentPopularity] if timed else [])]
+    kinds += [items.MarkovItems, items.ItemNeighbours, session_neighbours.SessionNeighbours, linear_items.LinearItems]
+    kinds += [items.OwnHistory, habit_mixture.HabitMixture]
     return _by_key([kind(size) for kind in kinds])
 
 

@@ -97,6 +97,15 @@ class EventLog:
         return replace(self, frame=self.frame[rows], users=self.users[users], lengths=self.lengths[users],
                        seconds=seconds)  # fmt: skip
 
+    def where(self, kept: np.ndarray) -> "EventLog":
+        """Return the events marked in `kept`, (N,) bool, and the users who have one."""
+        owners = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        lengths = np.bincount(owners[kept], minlength=len(self.lengths))
+        seconds = None if self.seconds is None else self.seconds[kept]
+        users = self.users.filter(pl.Series(lengths > 0, dtype=pl.Boolean))
+        return replace(self, frame=self.frame.filter(pl.Series(kept, dtype=pl.Boolean)), users=users,
+                       lengths=lengths[lengths > 0], seconds=seconds)  # fmt: skip
+
 
 def event_log(
     data: Source,

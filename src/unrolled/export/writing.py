@@ -61,7 +61,7 @@ def cannot_write(argument: str, target: Path, fault: OSError) -> ArtifactError:
         message(
             argument,
             expected="a place with room that can be written",
-            received=f"{target} ({reason(fault)})",
+            received=f"{target} ({reason(fault, 'which cannot be written')})",
             remedy="choose another; what was there is unharmed",
         )
     )

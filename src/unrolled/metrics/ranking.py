@@ -15,6 +15,7 @@ from unrolled.metrics.scores import Metrics, Scores, answered, mean
 CUTS = (1, 5, 10, 20)  # values of k for hits within the first k
 LEADING = 10  # k of NDCG, coverage and popularity
 DEEPEST = 20  # largest rank that counts in the mean reciprocal rank
+MISSED = 2.0**53  # rank of an item that the model does not know: behind any catalogue
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class Ranked:
     """The rankings of one recommender.
 
     Args:
-        ranks: rank of each true item among all items, from 1, (M,); tied items share the mean of their ranks.
+        ranks: rank of each true item among all items, from 1, (M,); tied items share the mean of their ranks, and an
+            item that is not in the catalogue has the rank MISSED.
         top: the first 10 items, (M, 10); -1 where there are fewer.
     """
 
@@ -76,7 +78,7 @@ def place_scores(
     Args:
         answer: the model's.
         rivals: the baselines', by name.
-        truth: the true places, (M,).
+        truth: the true places, (M,); P = one that is not known.
         centres: latitude and longitude of each place, (P, 2), NaN where unknown; None without positions.
         notes: what was left out.
 
@@ -92,6 +94,8 @@ def place_scores(
         0.0
     """
     rows = {}
+    if centres is not None:
+        centres = np.concatenate([centres, np.full((1, 2), np.nan)])  # of a place that is not known
     for name, one in {"": answer, **rivals}.items():
         ranks = answered(one.ranks, name, "places")
         rows[name] = {f"accuracy_{cut}": mean(ranks <= cut) for cut in CUTS[:3]}

@@ -37,5 +37,9 @@ def said_in_words(path: Path) -> Generator[None]:
         yield
     except OSError as fault:
         raise ArtifactError(
-            message("out", expected="a place that can be written", received=f"{path} ({reason(fault)})")
+            message(
+                "out",
+                expected="a place that can be written",
+                received=f"{path} ({reason(fault, 'which cannot be written')})",
+            )
         ) from fault

@@ -149,6 +149,9 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
         left = {column.name for column in said.columns if column.kind in ("media", "time") or column.opens_files}
         self.schema_ = self.schema_.only(read | target, optional, left, self._reading_facts())
 
+    def _start_anew(self) -> None:
+        """Forget what an earlier fit learnt, where it would decide how records are split."""
+
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
         """Split off records for validation; None when there are too few."""
         share = min(share, MAX_HELD_OUT / max(len(source), 1))
@@ -224,6 +227,7 @@ class Task(Answering, Reported, Described, Exported, Saved, Streamed, BaseEstima
         notes = [*source.notes]
         if network is None:
             self.schema_ = Schema.of(source.kinds, source.marks, source.decimal)
+            self._start_anew()
         if validation_data is None:
             train, held = self._hold_out(source, settings.validation, settings.seed)
         else:

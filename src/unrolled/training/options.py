@@ -43,8 +43,8 @@ class TrainingOptions:
         precision: float32, bfloat16 for autocast with float32 weights, or auto for bfloat16 if it is fast.
         patience: stop after this many epochs without a better validation loss; 0 never stops early with epochs or
             minutes. Without them the learning rate then falls before the end, and 0 means a third of all updates.
-        validation: share of the training data held out for validation, at most 1,000 records or 50,000 characters of
-            text; 0 uses the training loss instead.
+        validation: share of the training data held out for validation, at most 1,000 records, 50,000 characters of
+            text or 10,000 events of a log; 0 uses the training loss instead.
         average: decay of an exponential moving average of the weights, which is then what is kept; 0 = no average.
         seed: seed of all random numbers.
         device: cpu, cuda, or auto for a GPU if there is one.

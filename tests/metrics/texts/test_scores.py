@@ -40,6 +40,17 @@ def test_rouge_is_that_of_rouge_score_where_its_own_tokenizer_sees_the_words():
         assert got[name] == pytest.approx(np.mean([one[key].fmeasure for one in found]))
 
 
+def test_stemmed_rouge_is_that_of_rouge_score_and_who_is_ahead_in_it_is_said():
+    library = RougeScorer(["rouge2"], use_stemmer=True)
+    true, said = "two dogs were running quickly home", "two dog was run quickly home"
+    (got,) = rouge([[true]], [said], stemmed=True, names=["rouge_2"]).values()
+    assert got[0] == pytest.approx(library.score(true, said)["rouge2"].fmeasure)
+    note = text_scores([true], [said], {"rival": ["green tea"]}).notes[-1]
+    assert note == "ROUGE of words as written; of Porter's stems ROUGE-2 is 0.6000, and this model is ahead in both."
+    turned = text_scores(["cats jumping high today"], ["cat jump high tomorrow"], {"rival": ["was high today"]})
+    assert turned.notes[-1].endswith("this model (0.6667) is ahead in it, and rival in words.")
+
+
 @pytest.mark.parametrize("text", ["Привет мир снова", "今日は良い天気", "γειά σου κόσμε", "שלום עולם טוב"])
 def test_rouge_counts_other_scripts(text):
     assert all(values[0] == pytest.approx(1) for values in rouge([[text]], [text]).values())

@@ -1,6 +1,7 @@
 """BLEU and chrF by sacrebleu, and ROUGE by rouge-score; both are optional libraries."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,7 @@ AUTO = "auto"
 TOKENIZERS = (AUTO, "13a", "intl", "zh", "char", "none")
 ORDER = 4  # words of the longest n-gram that BLEU counts
 LONGEST = 1000  # words of a text that ROUGE uses: its table of common subsequences grows with their square
+UNSTEMMED = 3  # letters of the longest word that stays as it is, as in rouge-score
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 
 
@@ -79,16 +81,29 @@ def sentence_bleu_chrf(
     )
 
 
-def rouge(truth: Sequence[Sequence[str]], answers: Sequence[str]) -> dict[str, np.ndarray]:
+def rouge(
+    truth: Sequence[Sequence[str]],
+    answers: Sequence[str],
+    stemmed: bool = False,
+    names: Sequence[str] = tuple(ROUGE),
+) -> dict[str, np.ndarray]:
     """Return the F1 of words, of pairs of words and of the longest common subsequence, by answer: (M,) each, 0 to 1.
 
     Of several true texts the nearest counts. Words are those of `words_of`; only the first 1,000 of a text are used.
 
+    Args:
+        truth: the true texts of each item, at least one.
+        answers: one text per item.
+        stemmed: count the stems of English words (Porter's) of more than three letters, as many papers do.
+        names: which of rouge_1, rouge_2 and rouge_l to return.
+
     Source: C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004, sections 2 and 3.
     """
-    scorer: Any = needed("rouge_score.rouge_scorer").RougeScorer(list(ROUGE.values()), tokenizer=_Words())
+    keys = {name: ROUGE[name] for name in names}
+    words = _Stems() if stemmed else _Words()
+    scorer: Any = needed("rouge_score.rouge_scorer").RougeScorer(list(keys.values()), tokenizer=words)
     found = [scorer.score_multi(list(texts), answer) for texts, answer in zip(truth, answers, strict=True)]
-    return {name: np.array([one[key].fmeasure for one in found], dtype=np.float64) for name, key in ROUGE.items()}
+    return {name: np.array([one[key].fmeasure for one in found], dtype=np.float64) for name, key in keys.items()}
 
 
 class _Words:
@@ -97,6 +112,18 @@ class _Words:
     def tokenize(self, text: str) -> list[str]:
         """Return the words of a text."""
         return words_of(text)[:LONGEST]
+
+
+class _Stems(_Words):
+    """The same words as stems, where they have more than three letters of a to z."""
+
+    def __init__(self) -> None:
+        self._stem = cache(needed("nltk.stem.porter").PorterStemmer().stem)
+
+    def tokenize(self, text: str) -> list[str]:
+        return [
+            self._stem(word) if len(word) > UNSTEMMED and word.isascii() else word for word in super().tokenize(text)
+        ]
 
 
 def needed(module: str) -> Any:

@@ -16,6 +16,7 @@ Truth = Sequence[str | Sequence[str]]
 HIGHER: dict[str, bool] = dict.fromkeys(("exact", "bleu", "chrf", "cider_d", "rouge_1", "rouge_2", "rouge_l"), True)
 HIGHER |= {"cer": False, "wer": False}
 NO_BLEU = "BLEU left out: no true text has four words."
+DECIDES = "rouge_2"  # the score that is compared with and without stems
 SHORT = 5  # maximum number of characters of a text that counts as one word
 
 
@@ -69,6 +70,8 @@ def text_scores(
         leading = "exact" if 2 * sum(map(_has_short, true)) > len(true) else "chrf"
     rows = {name: measure(texts) for name, texts in said.items()}
     notes = [corpus.signature(name) for name in ("bleu", "chrf") if name in rows[""] and true]
+    if true and corpus.has_bleu:
+        notes.append(_stems_note(true, said, rows))
     return _table(rows, leading, ("bleu",), "texts", notes if corpus.has_bleu else [*notes, NO_BLEU], len(true))
 
 
@@ -155,6 +158,18 @@ def _table(
             raise unknown("leading", leading, known)
         leading = "exact"
     return Scores(count, unit, model, rows, leading, HIGHER[leading], tuple(notes))
+
+
+def _stems_note(truth: Sequence[Sequence[str]], said: Mapping[str, list[str]], rows: Mapping[str, Metrics]) -> str:
+    """Return how ROUGE counts words, and whether the same answers are ahead if their stems are counted."""
+    stems = {name: _mean(rouge(truth, texts, stemmed=True, names=[DECIDES])[DECIDES]) for name, texts in said.items()}
+    first = max(rows, key=lambda name: rows[name][DECIDES])
+    best = max(stems, key=lambda name: stems[name])
+    shown = f"ROUGE of words as written; of Porter's stems ROUGE-2 is {stems['']:.4f}"
+    if rows[best][DECIDES] >= rows[first][DECIDES]:
+        return f"{shown}, and {best or 'this model'} is ahead in both."
+    ahead = f"{best or 'this model'} ({stems[best]:.4f}) is ahead in it, and {first or 'this model'} in words"
+    return f"{shown}; {ahead}."
 
 
 def _has_short(texts: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from unrolled.data.event_log import EventLog
 from unrolled.data.handed import column
 from unrolled.decoding.retrieval import QUERIES, Filters, Score, best_items, true_ranks
 from unrolled.errors import DataError, OptionError, is_single, message, whole_number
-from unrolled.metrics.ranking import Ranked
+from unrolled.metrics.ranking import MISSED, Ranked
 from unrolled.pauses import pause
 from unrolled.ragged import Ragged
 from unrolled.tasks.shared.option_checks import MOST_STEPS
@@ -25,15 +25,18 @@ READ_ROWS = 256  # histories per batch
 NUMBERS = 16_000_000  # maximum number of a baseline's scores in memory
 
 
-def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the rows of the events to predict, and notes on those that cannot be predicted.
+def questions(
+    log: EventLog, items: np.ndarray, size: int, last: int, after: Any, asked: np.ndarray | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the rows of the events to predict, and notes on those that are left out or that no model can answer.
 
     Args:
         log: whole histories.
         items: the index of each event's item, (N,).
-        size: number of items that were learnt, V.
+        size: number of items that are known, V.
         last: number of each user's last events to predict.
         after: predict all events from this time on instead.
+        asked: predict these events instead, (N,) bool.
 
     Raises:
         OptionError: `last` below 1, or a time for a log without times.
@@ -41,20 +44,21 @@ def questions(log: EventLog, items: np.ndarray, size: int, last: int, after: Any
     """
     last = whole_number("last", last, 1, MOST_STEPS)
     positions = places(log)
-    if after is None:
+    if asked is not None:
+        chosen = asked
+    elif after is None:
         chosen = positions >= np.repeat(log.lengths - last, log.lengths)
     else:
         chosen = since(log, after)
-    first, known = positions == 0, items < size
-    left = {
-        "first events, which nothing precedes": chosen & first,
-        "events of items that were not learnt": chosen & ~first & ~known,
+    first = positions == 0
+    rows = np.flatnonzero(chosen & ~first)
+    said = {
+        "first events, which nothing precedes, are left out": chosen & first,
+        "events of items that were not learnt count as misses": chosen & ~first & (items >= size),
     }
-    notes = tuple(f"{int(some.sum()):,} {what}, are left out" for what, some in left.items() if some.any())
-    rows = np.flatnonzero(chosen & ~first & known)
     if not len(rows):
-        raise DataError(message("data", expected="an event after another one, of a known item", received="none"))
-    return rows, notes
+        raise DataError(message("data", expected="an event after another one", received="none"))
+    return rows, tuple(f"{int(some.sum()):,} {what}" for what, some in said.items() if some.any())
 
 
 def queries_after(network: NextItem, steps: Batch, wanted: Tensor) -> Tensor:
@@ -144,8 +148,8 @@ def allowed_items(catalogue: Catalogue, allowed: Sequence[Any] | None) -> Tensor
 
 
 def ranked(score: Score, queries: Tensor, targets: Tensor, size: int, filters: Filters) -> Ranked:
-    """Return the ranks of the true items, and the items that the model ranks first."""
-    ranks = true_ranks(score, queries, size, targets, filters)
+    """Return the ranks of the true items, and the items that the model ranks first; an unknown item is a miss."""
+    ranks = true_ranks(score, queries, size, targets, filters).masked_fill(targets >= size, MISSED)
     return Ranked(ranks.numpy(), best_items(score, queries, size, SHOWN, filters)[0].numpy())
 
 

@@ -33,6 +33,7 @@ from unrolled.streaming.network_steps import NetworkSteps
 from unrolled.tasks.base import Task
 from unrolled.tasks.items.event_columns import Columns, before_each, encode_columns, learn_columns, stepwise
 from unrolled.tasks.items.event_report import note_events
+from unrolled.tasks.items.held_events import hold_out, numbered, questions_of, without_left_out
 from unrolled.tasks.items.item_ranking import item_filters, owners, places, queries_after, questions, ranked, ranked_by
 from unrolled.tasks.items.item_saving import SavedEvents
 from unrolled.tasks.items.item_stream import DISTANCE, TIMES, EventColumns, ItemReader
@@ -76,28 +77,30 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
     def _item(self) -> str:
         """Name of the column that holds the items."""
 
+    def _start_anew(self) -> None:
+        self.times_ = None
+
     def _log(self, source: Source, empty: bool = False) -> EventLog:
+        return without_left_out(self._whole_log(source, empty))
+
+    def _whole_log(self, source: Source, empty: bool = False) -> EventLog:
+        """Return the events of a source, with those that nothing may be learnt from."""
         form = None if self.times_ is None else self.times_.form
         return event_log(source, self.user, self._item, self.time, empty, form)
 
     def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
-        """Split off whole users, because the order of a user's events must stay whole."""
-        table = as_table(source)
-        if self.user is None or isinstance(table.frame.schema.get(self._item), pl.List):
-            return super()._hold_out(table, share, seed)
-        table.require(self.user)
-        users = table.frame[self.user].unique(maintain_order=True).drop_nulls()
-        _, held = super()._hold_out(Table(users.to_frame()), share, seed)
-        if held is None:
+        """Split off the latest events, because a recommender predicts what comes next for users it may know."""
+        if not share:
             return source, None
-        assert isinstance(held, Table)
-        mine = table.frame[self.user].is_in(held.frame[self.user].implode())
-        return Table(table.frame.filter(~mine), times=table.times), Table(table.frame.filter(mine), times=table.times)
+        table = numbered(as_table(source), self._item)
+        train, held = hold_out(table, self._log(table), share, seed)
+        return (source, None) if held is None else (train, held)
 
     def _learn(self, source: Source) -> None:
         self.times_ = None  # those of an earlier fit
-        log = self._log(source)
-        self.catalogue_, self.users_ = Catalogue().fit(log.items), self._users_of(log)
+        whole = self._whole_log(source)
+        log = without_left_out(whole)
+        self.catalogue_, self.users_ = Catalogue().fit(log.items).extended(whole.items), self._users_of(log)
         choose_loss(self.loss, self.catalogue_.size)
         self.times_ = None if log.seconds is None else EventTimes.learnt(log)
         self.features_ = learn_columns(self.features, log.frame, "features")
@@ -106,6 +109,8 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
             items = self._items_of(log)
             self.item_features_ = learn_columns(self.item_features, items, "item_features")
             assert self.item_features_ is not None
+            further = self._items_of(whole).join(items, on=self._item, how="anti", maintain_order="left")
+            items = pl.concat([items, further])
             index = torch.from_numpy(self.catalogue_.encode(items[self._item]))
             self._described = encode_columns(self.item_features_, items), index
 
@@ -132,7 +137,9 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
                 inputs[name] = before_each(torch.from_numpy(values), lengths, start, whole)
         for name, values in self._columns(log).items():
             inputs[name] = before_each(values, lengths, 0, whole)
-        return Batch(dict(inputs), targets=None if whole else Ragged(own, lengths))
+        asked = questions_of(log)
+        targets = own if asked is None else torch.from_numpy(np.where(asked, items, size))  # the unknown adds no loss
+        return Batch(dict(inputs), targets=None if whole else Ragged(targets, lengths))
 
     def _columns(self, log: EventLog) -> dict[str, Tensor]:
         """Return the further columns of each event, encoded: (N, ...) by name."""
@@ -332,7 +339,7 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
             exclude_seen: exclude the items that the user already had from all answers; a true item always counts.
 
         Returns:
-            Scores on events that have one before them and whose item was learnt; the notes count the others.
+            Scores on events that have one before them; an item that is not known is a miss, and the notes count these.
         """
         self._fitted()
         check_flag("exclude_seen", exclude_seen)
@@ -340,7 +347,7 @@ class NextItemTask(ReadsEvents, SavedEvents, Task):
         log = self._log(self._source(data, y))
         note_events(log, self.catalogue_, self.users_)
         items, size = self.catalogue_.encode(log.items), self.catalogue_.size
-        rows, notes = questions(log, items, size, last, after)
+        rows, notes = questions(log, items, size, last, after, questions_of(log))
         users, before, targets = owners(log)[rows], places(log)[rows], torch.from_numpy(items[rows])
         filters = item_filters(log, self.catalogue_, users, before, exclude_seen, None)
         asked = torch.from_numpy(rows)

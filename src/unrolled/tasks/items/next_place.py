@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor
 
@@ -102,8 +103,21 @@ class NextPlace(ReadsVisits, NextItemTask):
 
     # ---- data ---------------------------------------------------------------------------------
 
-    def _log(self, source: Source, empty: bool = False) -> EventLog:
-        return super()._log(source if self.places_ is None else self.places_.table(source), empty)
+    def _start_anew(self) -> None:
+        super()._start_anew()
+        self.places_ = None
+
+    def _whole_log(self, source: Source, empty: bool = False) -> EventLog:
+        return super()._whole_log(source if self.places_ is None else self.places_.table(source), empty)
+
+    def _hold_out(self, source: Source, share: float, seed: int) -> tuple[Source, Source | None]:
+        self._find_places(source)
+        return super()._hold_out(source, share, seed)
+
+    def _find_places(self, source: Source) -> None:
+        """Find the places among all positions: which there are is known in advance, like the names of items."""
+        if isinstance(self.place, Places) and self.places_ is None:
+            self.places_ = copy.deepcopy(self.place).fit(as_table(source).frame)
 
     @property
     def _position(self) -> tuple[str, str] | None:
@@ -117,20 +131,28 @@ class NextPlace(ReadsVisits, NextItemTask):
         return None if self.latitude is None or self.longitude is None else (self.latitude, self.longitude)
 
     def _learn(self, source: Source) -> None:
-        self.places_ = None
-        if isinstance(self.place, Places):
-            self.places_ = copy.deepcopy(self.place).fit(as_table(source).frame)
+        self._find_places(source)
         super()._learn(source)
         self.centres_ = None
         if self._position is not None:
-            log = self._log(source)
-            points, items = positions(log.frame, *self._position), self.catalogue_.encode(log.items)
-            known = ~np.isnan(points).any(1)
-            sums = np.zeros((self.catalogue_.size, 2))
-            np.add.at(sums, items[known], points[known])
-            counts = np.bincount(items[known], minlength=self.catalogue_.size)
-            with np.errstate(invalid="ignore"):
-                self.centres_ = sums / counts[:, None]  # NaN for a place that never had a position
+            self.centres_ = self._centres(self._whole_log(source).frame)
+
+    def _centres(self, visits: pl.DataFrame) -> np.ndarray:
+        """Return the mean position of each place, (P, 2); NaN for a place without a position."""
+        assert self._position is not None
+        size = self.catalogue_.size
+        points, items = positions(visits, *self._position), self.catalogue_.encode(visits[self._item])
+        placed = ~np.isnan(points).any(1) & (items < size)
+        sums = np.zeros((size, 2))
+        np.add.at(sums, items[placed], points[placed])
+        counts = np.bincount(items[placed], minlength=size)
+        with np.errstate(invalid="ignore"):
+            return sums / counts[:, None]
+
+    def _extend(self, items: pl.DataFrame) -> None:
+        super()._extend(items)
+        if self.centres_ is not None:
+            self.centres_ = np.concatenate([self.centres_, self._centres(items)[len(self.centres_) :]])
 
     def _columns(self, log: EventLog) -> dict[str, Tensor]:
         found = super()._columns(log)

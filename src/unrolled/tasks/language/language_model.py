@@ -41,7 +41,17 @@ from unrolled.tasks.kinds import ReadsTexts
 from unrolled.tasks.language.long_texts import ROWS
 from unrolled.tasks.language.text_stream import TextReader
 from unrolled.tasks.language.text_writer import TEXT, TextWriter
-from unrolled.tasks.language.texts import LazyText, chunks_of, hold_out, parts_of, spread, tokens_of, with_edges
+from unrolled.tasks.language.texts import (
+    LazyText,
+    characters_of,
+    chunks_of,
+    empty_text,
+    hold_out,
+    parts_of,
+    spread,
+    tokens_of,
+    with_edges,
+)
 from unrolled.tasks.language.unknown_tokens import UnknownTokens
 from unrolled.tasks.shared.batch_sizes import batch_size_for
 from unrolled.tasks.shared.column_codecs import Inputs, require, resolve_inputs
@@ -182,7 +192,7 @@ class LanguageModel(ReadsTexts, Task):
         if isinstance(source, Documents) and source.len_bytes > IN_MEMORY_BYTES:
             return LazyText(source)
         records = list(paused(source))
-        tokens = tokens_of(self.codec_, self.text, [record[self.text] or "" for record in records])
+        tokens = tokens_of(self.codec_, self.text, [record[self.text] or empty_text(self.codec_) for record in records])
         inputs, answers = self._shifted(tokens)
         statics = {} if self.given_ is None else self.given_.encode_all(records).statics
         return Batch({TEXT: inputs}, statics, answers)
@@ -259,18 +269,18 @@ class LanguageModel(ReadsTexts, Task):
 
     def generate(
         self,
-        prompt: str = "",
+        prompt: str | Sequence[str] = "",
         length: int = 200,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int | None = None,
         given: Mapping[str, Any] | None = None,
-    ) -> str:
+    ) -> Any:
         """Continue a prompt.
 
         Args:
-            prompt: the beginning of the text; empty starts a document.
+            prompt: the beginning of the text, a list of tokens for a model of such lists; empty starts a document.
             length: maximum number of tokens to write; a model of several documents may end one earlier.
             temperature: below 1 more predictable, above 1 more random, 0 always the most probable token.
             top_k: draw only from the k most probable tokens; 0 from all.
@@ -279,7 +289,7 @@ class LanguageModel(ReadsTexts, Task):
             given: values of the columns that start a text, for a model that was trained with `given`.
 
         Returns:
-            The new text, without the prompt.
+            The new text, without the prompt; a list of tokens from a model of such lists.
         """
         writer, sampling = self.writer(), Sampling(length, temperature, top_k, top_p, seed)
         with torch.no_grad():
@@ -301,7 +311,7 @@ class LanguageModel(ReadsTexts, Task):
             pause()
             with torch.no_grad():
                 best += writer.read(records[start : start + ROWS])[0].argmax(1).tolist()
-        spelt = {one: "" if one == self.boundary_ else writer.spell(torch.tensor([one])) for one in set(best)}
+        spelt = {one: "" if one == self.boundary_ else writer.spell_one(one) for one in set(best)}
         return [spelt[one] for one in best]
 
     def evaluate(self, data: Any, y: Any = None) -> Scores:
@@ -323,7 +333,7 @@ class LanguageModel(ReadsTexts, Task):
             examples = self._encode(table)
             assert isinstance(examples.targets, Ragged)
             steps += examples.num_steps
-            characters += sum(len(record[self.text] or "") for record in records)
+            characters += sum(characters_of(record[self.text]) for record in records)
             ids = [sequence.numpy() for sequence in examples.targets]
             found = {"model": self._nats(examples)} | {one.name: one.predict(ids) for one in self.baselines_.values()}
             if self.rival_ is not None:

@@ -15,7 +15,7 @@ from unrolled.decoding.generate import Drawn, Sampling, generate
 from unrolled.ragged import Ragged
 from unrolled.reading_report import uncounted
 from unrolled.tasks.language.long_texts import read_to_the_end
-from unrolled.tasks.language.texts import start_of, tokens_of, with_edges
+from unrolled.tasks.language.texts import empty_text, start_of, tokens_of, with_edges
 
 TEXT = "text"  # name of the network's input
 
@@ -39,7 +39,7 @@ class TextWriter:
         self.network, self.column, self.codec, self.given = network.eval(), column, codec, given
         self.boundary, self.ends, self.schema = boundary, ends, schema
 
-    def record(self, prompt: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    def record(self, prompt: str | Sequence[str], given: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the record of a prompt.
 
         Raises:
@@ -47,7 +47,7 @@ class TextWriter:
             DataError: a value of another kind than in training.
         """
         columns = () if self.given is None else self.given.columns
-        return self.schema.cast_event(start_of(given, self.column, prompt, columns))
+        return self.schema.cast_event(start_of(given, self.column, prompt or empty_text(self.codec), columns))
 
     def read(self, records: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Any]:
         """Return the logits of what follows each text, (B, V), and the state."""
@@ -72,14 +72,21 @@ class TextWriter:
         statics = {} if self.given is None else self.given.encode_all(records).statics
         return Batch({TEXT: with_edges(edges, tokens, after=False)}, statics)
 
-    def tokens(self, prompt: str) -> Tensor:
+    def tokens(self, prompt: str | Sequence[str]) -> Tensor:
         """Return the tokens of a prompt, (T,), which were counted where it was read."""
         with uncounted():
-            return tokens_of(self.codec, self.column, [prompt]).values
+            return tokens_of(self.codec, self.column, [prompt or empty_text(self.codec)]).values
 
-    def spell(self, tokens: Tensor) -> str:
-        """Return the text of tokens, (T,)."""
-        return self.codec.decode(Ragged(tokens, torch.tensor([len(tokens)])))[0] if len(tokens) else ""
+    def spell(self, tokens: Tensor) -> Any:
+        """Return the text of tokens, (T,); a list of them if texts are lists of tokens."""
+        return (
+            self.codec.decode(Ragged(tokens, torch.tensor([len(tokens)])))[0] if len(tokens) else empty_text(self.codec)
+        )
+
+    def spell_one(self, token: int) -> str:
+        """Return one token as text."""
+        spelt = self.spell(torch.tensor([token]))
+        return spelt if isinstance(spelt, str) else spelt[0]
 
     def legal(self, logits: Tensor) -> Tensor:
         """Exclude the boundary where texts have no end."""

@@ -1,7 +1,7 @@
 """Texts in the forms that language models read and score: with boundaries, in parts, in chunks, or lazily."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ class LazyText:
         self.batch_size = 1
 
 
-def tokens_of(codec: Codec, column: str, texts: Sequence[str]) -> Ragged:
+def tokens_of(codec: Codec, column: str, texts: Sequence[Any]) -> Ragged:
     """Convert texts to their tokens, (N,) ragged."""
     tokens = codec.encode([{column: text} for text in texts])
     assert isinstance(tokens, Ragged)
@@ -50,12 +50,34 @@ def hold_out(documents: Documents, share: float, seed: int) -> tuple[Documents, 
     return documents.spread(share, STRETCHES)
 
 
-def spread(text: str, share: float) -> tuple[str, str]:
-    """Split a text into two parts, the second made of stretches at equal distances, as `Documents.spread` does."""
+def spread(text: Any, share: float) -> tuple[Any, Any]:
+    """Split a text, or a list of its tokens, into two parts.
+
+    The second is made of stretches at equal distances, as `Documents.spread` does.
+    """
     share = _bounded_share(share, len(text))
     places = [0, *(place for edge in stretches_of(len(text), share, STRETCHES) for place in edge), len(text)]
     parts = [text[start:stop] for start, stop in pairwise(places)]
-    return "".join(parts[::2]), "".join(parts[1::2])
+    if isinstance(text, str):
+        return "".join(parts[::2]), "".join(parts[1::2])
+    return list(chain.from_iterable(parts[::2])), list(chain.from_iterable(parts[1::2]))
+
+
+def empty_text(codec: Any) -> Any:
+    """Return a text without a token, as a codec of characters, words or subwords has it: "", or a list."""
+    return codec.join([])
+
+
+def characters_of(text: Any) -> int:
+    """Return the number of characters of a text, or of the tokens in a list; a missing one has none.
+
+    Example:
+        >>> characters_of("to be"), characters_of(["to", "be", None]), characters_of(None)
+        (5, 4, 0)
+    """
+    if text is None or isinstance(text, str):
+        return len(text or "")
+    return sum(len(token or "") for token in text)
 
 
 def _bounded_share(share: float, length: int) -> float:
@@ -82,7 +104,7 @@ def with_edges(edge: Tensor, tokens: Ragged, after: bool) -> Ragged:
     return Ragged(torch.cat(rows) if rows else tokens.values, tokens.lengths + 1)
 
 
-def start_of(given: Mapping[str, Any] | None, text: str, prompt: str, columns: Sequence[str]) -> dict[str, Any]:
+def start_of(given: Mapping[str, Any] | None, text: str, prompt: Any, columns: Sequence[str]) -> dict[str, Any]:
     """Return the record that starts a text.
 
     Args:
@@ -112,7 +134,7 @@ def chunks_of(source: Source, characters: int, column: str) -> Iterator[list[Map
     size = 0
     for record in _bounded(source, characters) if isinstance(source, Documents) else source:
         waiting.append(record)
-        size += len(record[column] or "")
+        size += characters_of(record[column])
         if size >= characters:
             yield waiting
             waiting, size = [], 0
