@@ -68,9 +68,6 @@ def test_series_without_names_are_sequences() -> None:
 
 MIXTURES = {
     "rows of polars": POLARS.rows(),
-    "texts and labels": [("good", 1), ("bad", 0)],
-    "lists of texts and labels": [["good", 1], ["bad", 0]],
-    "zip": zip(["good", "bad"], [True, False], strict=True),
     "columns": list(FRAME[["a"]].items()),
 }
 
@@ -79,6 +76,13 @@ MIXTURES = {
 def test_texts_beside_other_values_are_no_words(kind: str) -> None:
     with pytest.raises(DataError, match=r"texts and other values together in row 0.*fit\(sequences, targets\)"):
         as_source(MIXTURES[kind])
+
+
+@pytest.mark.parametrize(
+    "pairs", [[("good", 1), ("bad", 0)], [["good", 1], ["bad", 0]], zip(["good", "bad"], [1, 0], strict=True)]
+)
+def test_texts_beside_numbers_are_sequences_and_targets(pairs) -> None:
+    assert list(as_source(pairs)) == [{"x": "good", "y": 1}, {"x": "bad", "y": 0}]
 
 
 def test_sequences_and_targets_in_one_tuple_are_said() -> None:

@@ -1,4 +1,4 @@
-"""Times closer than a microsecond, and days that are counted within a year."""
+"""Times closer than a microsecond, days that are counted within a year, and numbers of every size."""
 
 import numpy as np
 import polars as pl
@@ -27,3 +27,19 @@ def test_days_of_one_year_without_months_are_no_numbers():
         learn_form(days)
     assert read_times(days, TimeOptions(time_format="%Y%j"))[0][0].isoformat() == "2023-10-27"
     assert learn_form(days, TimeOptions(unit="number")).kind == "number"
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64])
+def test_whole_numbers_of_every_size_count_steps(kind):
+    steps = pl.Series("step", [1, 2, 4, 120], dtype=kind)
+    read, form = read_times(steps)
+    assert form.kind == "number"
+    assert form.parse(steps).to_list() == read.to_list() == [1, 2, 4, 120]
+
+
+@pytest.mark.parametrize("kind", [pl.Int32, pl.UInt32, pl.Float64])
+def test_seconds_since_1970_are_dates_in_small_numbers_too(kind):
+    seconds = pl.Series("at", [1_700_000_000, 1_700_003_600, 1_700_007_200], dtype=kind)
+    read, form = read_times(seconds)
+    assert form.unit == "s"
+    assert read[0].isoformat().startswith("2023-11-14T22:13:20")

@@ -447,8 +447,8 @@ REFUSED = {
     "a sparse tensor": (torch.eye(3).to_sparse(), "dense"),
     "complex numbers": (np.array([[1j]]), "real numbers"),
     "a number": (np.array(3.0), "single value"),
-    "a broken library": (Broken(), "raw fault"),
-    "a broken generator": (failing(), "raw fault"),
+    "a broken library": (Broken(), "failed while it was read"),
+    "a broken generator": (failing(), "failed while it was read"),
     "records and others": ([{"a": 1}, [1, 2]], "list in row 1"),
     "an open file": (open(__file__, "rb"), "read it first"),  # noqa: SIM115
     "no rows": (pd.DataFrame({"a": []}), "at least one row"),

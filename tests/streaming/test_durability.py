@@ -252,7 +252,7 @@ def test_a_file_that_another_process_holds_is_waited_for_and_then_said(tmp_path)
     holder = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Sessions(toy_stream(), store) as sessions:
-        with pytest.raises(StoreUnavailable, match="locked"):
+        with pytest.raises(StoreUnavailable, match="another process writes to it"):
             sessions.step("a", 1.0)
         holder.execute("ROLLBACK")
         assert sessions.step("a", 1.0)["count"] == 1

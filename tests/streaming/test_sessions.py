@@ -184,9 +184,12 @@ def test_strange_keys_are_different_sessions(sessions):
     assert sorted(sessions.keys()) == sorted(keys)
 
 
-@pytest.mark.parametrize("fault", [ZeroDivisionError("our fault"), PanicException("polars gave up")])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(ZeroDivisionError("our fault"), "our fault"), (PanicException("polars gave up"), "a panic of polars")],
+)
 @pytest.mark.parametrize("others", [1, 0])
-def test_a_fault_of_a_stream_harms_only_the_event_that_met_it(fault, others):
+def test_a_fault_of_a_stream_harms_only_the_event_that_met_it(fault, said, others):
     class Broken(Toy):
         def step_many(self, events, states):
             if 13.0 in events:
@@ -196,7 +199,7 @@ def test_a_fault_of_a_stream_harms_only_the_event_that_met_it(fault, others):
     with Sessions(Stream(Broken(), "0" * 16)) as sessions:
         found = sessions.step_many([("b", 13.0), *[("a", 1.0), ("c", 2.0)] * others], errors="return")
         assert [output["sum"] for output in found[1:]] == [1.0, 2.0] * others
-        assert str(fault) in str(found[0])
+        assert said in str(found[0])
         assert isinstance(found[0], Exception)  # a panic is none
         assert sessions.step("b", 1.0)["count"] == 1
 

@@ -74,7 +74,7 @@ def hand_in(data: Any, y: Any = None, target: str | None = TARGET) -> Handed:
     except UnrolledError:
         raise
     except _FAULTS as fault:
-        received = f"{type(with_library).__name__} ({reason(fault, 'with values that no column can hold')})"
+        received = f"{type(with_library).__name__} ({reason(fault, 'which failed while it was read')})"
         argument = "data" if with_library is data else "y"
         raise DataError(message(argument, expected=_ACCEPTED, received=received)) from fault
 

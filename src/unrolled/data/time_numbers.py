@@ -10,6 +10,7 @@ from unrolled.data.time_zones import refuse_equal
 from unrolled.errors import DataError, message
 
 _1990, _2100 = 631_152_000, 4_102_444_800  # in seconds since 1970
+_SMALL = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 _SHARE = 0.9  # share of values that look like times, from which on the others are refused
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 
@@ -27,8 +28,10 @@ class Epoch(NamedTuple):
 
 
 def finite(values: pl.Series) -> pl.Series:
-    """Return numbers with NaN as null."""
-    return values.fill_nan(None) if values.dtype.is_float() else values
+    """Return numbers with NaN as null, and small whole numbers as those that hold all units of time."""
+    if values.dtype.is_float():
+        return values.fill_nan(None)
+    return values.cast(pl.Int64) if values.dtype in _SMALL else values
 
 
 def usual(value: float, unit: str) -> bool:
