@@ -235,10 +235,12 @@ def visits_of(sequences: Sequence[np.ndarray], size: int) -> tuple[csr_array, in
 
 
 def joined(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Return sequences of item numbers as one, also of none."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *sequences]).astype(np.int64)
 
 
 def last_known(history: np.ndarray, size: int) -> int:
+    """Return the last item below `size`, -1 where there is none."""
     known = history[history < size]
     return int(known[-1]) if len(known) else -1
 

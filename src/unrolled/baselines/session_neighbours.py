@@ -23,8 +23,8 @@ class SessionNeighbours(ItemBaseline):
     User-Adapted Interaction 28 (2018), section 3.2.
 
     Example:
-        >>> sessions = [np.array([0, 1, 2]), np.array([3, 1, 0]), np.array([4, 5])]
-        >>> SessionNeighbours(6).fit(sessions, [np.arange(3.0)] * 3).predict([np.array([3, 1])]).argmax(1)
+        >>> sessions = [np.array([0, 1, 2]), np.array([3, 1]), np.array([4, 5])]
+        >>> SessionNeighbours(6).fit(sessions, [np.arange(3.0)] * 3).predict([np.array([3])]).argmax(1)
         array([1])
     """
 

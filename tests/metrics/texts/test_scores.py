@@ -105,8 +105,9 @@ def test_signatures_stand_below_the_table_and_survive_json():
     again = Scores.from_json(json.loads(json.dumps(got.to_json())))
     assert again == got
     lines = str(got).splitlines()
-    assert lines[-3].startswith("BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
-    assert lines[-2].startswith("chrF nrefs:1|")
+    assert lines[-4].startswith("BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
+    assert lines[-3].startswith("chrF nrefs:1|")
+    assert lines[-2].startswith("ROUGE of words as written; of Porter's stems")
     assert lines[-1] == got.summary
 
 
