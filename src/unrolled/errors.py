@@ -176,6 +176,24 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, known[:_LISTED])) + (", ..." if len(known) > _LISTED else "")
 
 
+def one_column(argument: str, value: object) -> str:
+    """Return the message for an argument that names a column and was given several, or no name.
+
+    Args:
+        argument: the argument, such as "group".
+        value: what was given.
+
+    >>> one_column("group", ["shop", "item"]).partition("; ")[0]
+    "group: expected the name of one column, received ['shop', 'item']"
+    """
+    several = list(value) if isinstance(value, list | tuple | set | frozenset) and len(value) > 1 else []
+    parts = several if len(several) < 5 and all(isinstance(one, str) for one in several) else ["a", "b"]
+    remedy = (
+        f"to use several as one, join them first: with polars, pl.concat_str({parts}, separator=' ').alias('joined')"
+    )
+    return message(argument, expected="the name of one column", received=value, remedy=remedy if several else "")
+
+
 def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataError:
     """Make the error for data without a column that is needed, with the nearest of its own columns suggested.
 
@@ -187,6 +205,8 @@ def lacking(column: str, columns: Iterable[str], argument: str = "") -> DataErro
     >>> str(lacking("review", ["reviw", "stars"]))
     "column 'review': expected in the data, received the columns 'reviw', 'stars'; the nearest is 'reviw'"
     """
+    if not isinstance(column, str):
+        return DataError(one_column(argument or "column", column))
     have = [str(one) for one in columns]
     close = get_close_matches(str(column).casefold(), [one.casefold() for one in have], n=1, cutoff=0.6)
     near = next((one for one in have if close and one.casefold() == close[0]), "")

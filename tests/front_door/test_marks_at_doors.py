@@ -16,10 +16,6 @@ from unrolled.streaming.sessions import Sessions
 
 pytestmark = pytest.mark.filterwarnings("ignore::unrolled.reading_report.UnrolledWarning")
 ROWS = 30  # of series and logs
-# streams refuse a missing value for a whole sequence in the first event, and frames with a missing value in `feed`
-IN_STREAMS = [
-    name for name in STREAMED if name.partition(",")[0] not in ("Classifier", "LanguageModel", "SequenceModel")
-]
 
 
 def records(name):
@@ -55,7 +51,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("mark", [-9999, "-9999", "absent"])
-@pytest.mark.parametrize("name", IN_STREAMS)
+@pytest.mark.parametrize("name", STREAMED)
 def test_a_mark_in_an_event_is_a_missing_value_in_streams_and_sessions(name, mark):
     model = fitted(name, streamed=True)
     stream = model.stream()
@@ -70,3 +66,14 @@ def test_a_mark_in_an_event_is_a_missing_value_in_streams_and_sessions(name, mar
         for event, other in zip(events, given, strict=True):
             plain, odd = sessions.step("plain", event), sessions.step("marked", other)
             assert same(plain, odd)
+
+
+@pytest.mark.parametrize("mark", [-9999, "-9999", "absent"])
+@pytest.mark.parametrize("name", ["SequenceModel", "SequenceModel, mixture"])
+def test_a_mark_in_a_vector_without_a_name_is_a_missing_value(name, mark):
+    stream = fitted(name, streamed=True).stream()
+    vector = {"SequenceModel": [1, 0, None], "SequenceModel, mixture": [0.5, None]}[name]
+    plain = stream.feed([vector])
+    marked_one = [mark if one is None else one for one in vector]
+    assert stream.pack(stream.feed([marked_one])) == stream.pack(plain)
+    assert stream.pack(stream.step(marked_one)[1]) == stream.pack(stream.step(vector)[1])

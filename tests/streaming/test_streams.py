@@ -52,6 +52,9 @@ def test_columns_grow_and_single_values_stay():
     assert record == {"load": [5.0], "site": "north"}
     assert pieces.take({"load": [6.0, 7.0]}, memory)[0] == {"load": [6.0, 7.0], "site": "north"}
     assert pieces.rest(memory)[0] == {"load": [], "site": "north"}
+    record, memory = pieces.take({"load": 5.0, "site": None}, pieces.initial())  # missing, as it may be in a table
+    assert pieces.take({"load": 6.0}, memory)[0] == {"load": [6.0], "site": None}
+    pieces.form.check(memory, "memory")
     with pytest.raises(DataError, match="'site': expected a value in the first event"):
         pieces.take({"load": 5.0}, pieces.initial())
     with pytest.raises(DataError, match=r"'load': expected in the data.*the nearest is 'laod'"):

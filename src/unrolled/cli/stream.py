@@ -88,7 +88,7 @@ def _run(sessions: Any, data: str, key: str, event_id: str, follow: bool, strict
                         raise DataError(faults[0])
                     bad += len(faults)
                     for fault in faults:
-                        print(f"error: {fault}", file=sys.stderr)
+                        print(_writable(f"error: {fault}"), file=sys.stderr)
         except OSError as fault:
             raise DataError(
                 message("DATA", expected="a file that can be read", received=f"{data} ({reason(fault)})")
@@ -119,7 +119,7 @@ def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -
             name = {event_id: event.record[event_id]} if event_id else {}
             written.append(json.dumps({key: event.record[key], **name, "answer": answer}, ensure_ascii=False))
     if written:
-        sys.stdout.write("\n".join(written) + "\n")
+        sys.stdout.write(_writable("\n".join(written) + "\n"))
         sys.stdout.flush()
     if broken is not None:
         number, fault = broken
@@ -127,6 +127,11 @@ def _answer(sessions: Any, found: Sequence[Numbered], key: str, event_id: str) -
             raise StoreUnavailable(f"stopped at line {number:,}: {fault}") from fault
         raise fault
     return [faults[number] for number in sorted(faults)]
+
+
+def _writable(text: str) -> str:
+    r"""Return a text whose halves of characters, which no UTF-8 has, are written as JSON writes them: \ud800."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _event(number: int, line: bytes | None, key: str, event_id: str) -> EventLine:

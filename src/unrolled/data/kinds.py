@@ -199,7 +199,9 @@ def shown_first(column: pl.Series) -> str:
         "text, such as '5 kg' in row 0"
     """
     row = int(column.is_not_null().arg_max() or 0)
-    return f"{named(column.dtype)}, such as {repr(column[row])[:LONGEST_SHOWN]} in row {row}"
+    value = column[row]
+    shown = repr(value.to_list() if isinstance(value, pl.Series) else value)
+    return f"{named(column.dtype)}, such as {shown[:LONGEST_SHOWN]} in row {row}"
 
 
 def kind_to_json(kind: Any) -> Any:

@@ -69,24 +69,28 @@ def numbers_of(marks: Collection[str]) -> frozenset[float]:
     return frozenset(found.drop_nulls().drop_nans().to_list())
 
 
-def value_without_marks(value: Any, marks: Collection[str], numbers: Collection[float]) -> Any:
-    """Return a value of an event, or None where it is a mark; numbers in lists are looked at one by one.
+def value_without_marks(value: Any, marks: Collection[str], numbers: Collection[float], of_texts: bool = False) -> Any:
+    """Return a value of an event, or None where it is a mark; values in lists are looked at one by one.
 
     Args:
         value: any value.
         marks: the marks, as texts.
         numbers: the numbers among them.
+        of_texts: whether texts in lists are values, which stay, as they do in a column of lists of texts.
 
     Example:
-        >>> value_without_marks([1, -9999], ["-9999"], {-9999.0}), value_without_marks("-9999", ["-9999"], ())
+        >>> value_without_marks([1, "-9999"], ["-9999"], {-9999.0}), value_without_marks("-9999", ["-9999"], ())
         ([1, None], None)
     """
     if isinstance(value, str):
         return None if value.strip() in marks else value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return None if value in numbers else value
-    if isinstance(value, list) and numbers:
-        return [one if isinstance(one, str) else value_without_marks(one, marks, numbers) for one in value]
+    if isinstance(value, list | tuple):
+        return [
+            one if of_texts and isinstance(one, str) else value_without_marks(one, marks, numbers, of_texts)
+            for one in value
+        ]
     return value
 
 
@@ -96,7 +100,7 @@ def _without(values: pl.Series, marks: Collection[str], numbers: frozenset[float
         found = values.str.strip_chars().is_in(list(marks))
     elif kind.is_numeric() and numbers:
         found = values.cast(pl.Float64, strict=False).is_in(list(numbers))
-    elif isinstance(kind, pl.List) and numbers and _of_numbers(kind):
+    elif isinstance(kind, pl.List) and numbers and holds_numbers(kind):
         lengths = values.list.len().fill_null(0)
         flat = values.filter(lengths > 0).explode()
         inner = _without(flat, marks, numbers)
@@ -106,5 +110,11 @@ def _without(values: pl.Series, marks: Collection[str], numbers: frozenset[float
     return values.set(found, None) if found.any() else values
 
 
-def _of_numbers(kind: Any) -> bool:
-    return _of_numbers(kind.inner) if isinstance(kind, pl.List) else kind.is_numeric()
+def holds_numbers(kind: Any) -> bool:
+    """Return whether a kind is that of numbers, or of lists of them at any depth.
+
+    Example:
+        >>> holds_numbers(pl.List(pl.List(pl.Int64))), holds_numbers(pl.List(pl.String))
+        (True, False)
+    """
+    return holds_numbers(kind.inner) if isinstance(kind, pl.List) else kind.is_numeric()

@@ -10,7 +10,7 @@ import polars as pl
 from unrolled.data.casts import Written, cast, plain_kind
 from unrolled.data.handed import column
 from unrolled.data.kinds import kind_from_json, kind_to_json, named
-from unrolled.data.marked import numbers_of, value_without_marks, without_marks
+from unrolled.data.marked import holds_numbers, numbers_of, value_without_marks, without_marks
 from unrolled.data.missing import MARKS
 from unrolled.data.written_lists import are_lists, read_lists
 from unrolled.errors import ArtifactError, DataError, message
@@ -134,22 +134,29 @@ class Schema:
                     raise
         return frame.with_columns(changed)
 
-    def cast_event(self, event: Any) -> Any:
+    def cast_event(self, event: Any, unnamed: str = "") -> Any:
         """Return an event of a stream with the kinds that were learnt; one that has them is returned unchanged.
 
         Columns of lists may hold one step. What cannot be cast passes unchanged: the codec of its column judges it.
 
         Args:
-            event: values by column; anything else passes unchanged.
+            event: values by column; or a value of the column `unnamed`, in which only given marks are looked for.
+            unnamed: the column of values that come without a name; empty where there is none.
         """
         if isinstance(event, str) or not isinstance(event, Mapping):
-            return event
+            return self._without_marks({unnamed: event})[unnamed] if unnamed and self.given_marks else event
         if self.given_marks:
-            known = {name: event[name] for name in self.kinds if name in event}
-            marks, numbers = self.given_marks, self._numbers
-            event = {**event, **{name: value_without_marks(one, marks, numbers) for name, one in known.items()}}
+            event = self._without_marks(event)
         odd = [name for name, wanted in self._checked if type(event.get(name)) not in wanted]
         return {**event, **{name: self._cast_value(name, event[name]) for name in odd}} if odd else event
+
+    def _without_marks(self, event: Mapping[Any, Any]) -> dict[Any, Any]:
+        known = {
+            name: value_without_marks(event[name], self.given_marks, self._numbers, not holds_numbers(kind))
+            for name, kind in self.kinds.items()
+            if name in event
+        }
+        return {**event, **known}
 
     def _holds_lists(self, name: str, kind: Any) -> bool:
         """Return whether a column of lists came as text, such as that of a table of text."""

@@ -24,7 +24,7 @@ from unrolled.data.table_notes import table_notes
 from unrolled.data.time_forms import TimeForm, read_times
 from unrolled.data.time_options import TimeOptions
 from unrolled.data.timestamps import TimeReport, report_times
-from unrolled.errors import DataError, OptionError, lacking, message
+from unrolled.errors import DataError, OptionError, lacking, message, one_column
 
 _NAMED = 3  # series that a note names
 _SHOWN = 60  # characters of a value in a message
@@ -134,8 +134,10 @@ class Table(Source):
         self.row_labels: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.spelling: Spelling | None = None
-        for name in (group, time):
+        for argument, name in (("group", group), ("time", time)):
             if name is not None:
+                if not isinstance(name, str):
+                    raise OptionError(one_column(argument, name))
                 self.require(name)
                 refuse_nested(frame[name])
         if time is not None:

@@ -7,9 +7,10 @@ from typing import Any
 from unrolled.codecs.base import Codec
 from unrolled.codecs.holding import Holder, Text, holder_of, value_columns
 from unrolled.errors import DataError, lacking, message
-from unrolled.state_forms import Also, FixedParts, Form, Maybe, Plain
+from unrolled.state_forms import Also, FixedParts, Form, Plain
 
 Memory = tuple[Any, ...]  # held-back input of each column, then the single values in the order of their columns
+AWAITED = ()  # a single value that no event has given yet; None is one that is missing, and no codec reads ()
 
 
 class Pieces:
@@ -50,12 +51,12 @@ class Pieces:
 
     def initial(self) -> Memory:
         """Return the memory before the first event."""
-        return (*(holder.empty for holder in self._holders.values()), *(None for _ in self._single))
+        return (*(holder.empty for holder in self._holders.values()), *(AWAITED for _ in self._single))
 
     @property
     def form(self) -> Form:
         """The form of the memory: each column's own, and single values that their codecs can read."""
-        single = [Maybe(Plain()) for _ in self._single]
+        single = [Plain() for _ in self._single]
         parts = FixedParts(*(holder.form for holder in self._holders.values()), *single)
         return Also(parts, self._reads, "single values like the training data") if single else parts
 
@@ -86,7 +87,7 @@ class Pieces:
             held.append(after)
         for column, before in zip(self._single, memory[len(held) :], strict=True):
             value = event.get(column, before)
-            if value is None and column not in event:
+            if column not in event and _awaited(before):
                 raise DataError(
                     message(f"column {column!r}", expected="a value in the first event", received="none",
                             remedy="it belongs to the whole sequence")
@@ -129,7 +130,8 @@ class Pieces:
         }
         single = memory[len(self._holders) :]
         empty = tuple(holder.empty for holder in self._holders.values())
-        return record | dict(zip(self._single, single, strict=True)), (*empty, *single)
+        given = [None if _awaited(value) else value for value in single]
+        return record | dict(zip(self._single, given, strict=True)), (*empty, *single)
 
     def _named(self, event: Any) -> Mapping[str, Any]:
         if isinstance(event, Mapping):
@@ -139,3 +141,7 @@ class Pieces:
         raise DataError(
             message("event", expected=f"a record with {', '.join(map(repr, self.columns))}", received=repr(event)[:60])
         )
+
+
+def _awaited(value: Any) -> bool:
+    return isinstance(value, tuple) and not value

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,6 +71,7 @@ class Stream:
         fingerprint: of the model, 16 hexadecimal digits.
         schema: kinds of the columns that the model learnt from; events are cast by it.
         codecs: of the model, whose unknown tokens `Sessions` count.
+        unnamed: the column of events that are a value without a name; empty where every event is a record.
 
     Example:
         >>> import unrolled as ur
@@ -81,10 +83,15 @@ class Stream:
     """
 
     def __init__(
-        self, stepping: Stepping, fingerprint: str, schema: Schema | None = None, codecs: Sequence[Any] = ()
+        self,
+        stepping: Stepping,
+        fingerprint: str,
+        schema: Schema | None = None,
+        codecs: Sequence[Any] = (),
+        unnamed: str = "",
     ) -> None:
         self._stepping, self.fingerprint, self.codecs = stepping, fingerprint, codecs
-        self._cast = None if schema is None or not schema.checks_events else schema.cast_event
+        self._cast = None if schema is None or not schema.checks_events else partial(schema.cast_event, unnamed=unnamed)
 
     def initial_state(self) -> StreamState:
         """Return the state before the first event."""

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from unrolled.cells.registry import CELLS
-from unrolled.errors import OptionError, message, share_number, single, unknown, whole_number
+from unrolled.errors import OptionError, message, one_column, share_number, single, unknown, whole_number
 from unrolled.forms import annotations_of, fits
 from unrolled.nn.layers import CONV, OPTIONS
 from unrolled.nn.stack import MOST_LAYERS
@@ -38,6 +38,11 @@ _LISTS = {  # what options take that hold several values, by a part of their ann
     "str": "a name or a list of names",
 }
 _YIELDS = (Iterator, KeysView, ValuesView, range)
+# options that name one column
+COLUMNS = (
+    *("target", "words", "text", "frames", "source", "picture", "label"),
+    *("user", "item", "place", "time", "latitude", "longitude"),
+)
 NAMED = ("layers", "training", "decoder")  # options that hold options by name
 
 
@@ -67,7 +72,8 @@ def check_options(owner: Any) -> None:
             raise OptionError(message(name, expected="options by name", received=value))
         alternatives: tuple[Any, ...] = get_args(forms.get(name)) or (forms.get(name),)
         if str in alternatives and not any(map(get_origin, alternatives)) and not isinstance(value, alternatives):
-            raise OptionError(message(name, expected="a name", received=value))
+            said = one_column(name, value) if name in COLUMNS else message(name, expected="a name", received=value)
+            raise OptionError(said)
         if bool in parts:
             check_flag(name, value)
         elif int in parts:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from unrolled.codecs.holding import value_columns
 from unrolled.errors import UnsupportedError
 from unrolled.streaming.fingerprint import fingerprint
 from unrolled.streaming.stream import Stepping, Stream, refuse_others
@@ -38,7 +39,9 @@ class Streamed:
                 plain.append(said)
                 weights |= arrays
         codecs = [*self._input_codecs(), *self._answer_codecs()]
-        return Stream(steps, fingerprint(plain, weights), self.schema_, codecs)
+        growing = {name for codec in self._input_codecs() if codec.spec.per_step for name in value_columns(codec)}
+        unnamed = growing.pop() if len(growing) == 1 else ""
+        return Stream(steps, fingerprint(plain, weights), self.schema_, codecs, unnamed)
 
     def check(self: Any, data: Any, y: Any = None, seed: int = 0) -> Check:
         """Check the laws on this model: whole sequences, chunks, single steps, many streams, outputs and gradients.
