@@ -22,6 +22,7 @@ def tables(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [{"text": "good bad"[5 * (row % 2) :][:4], "y": row % 2} for row in range(120)]
     pl.DataFrame(rows).write_csv("texts.csv")
+    pl.DataFrame(rows[:20]).write_csv("few.csv")
     pl.DataFrame([{"day": row, "kwh": row % 7} for row in range(60)]).write_csv("days.csv")
     clicks = [{"user": user, "item": "abc"[(user + time) % 3], "time": time} for user in range(20) for time in range(4)]
     pl.DataFrame(clicks).write_csv("clicks.csv")
@@ -52,7 +53,8 @@ def test_help_of_a_task_names_the_cells_and_no_parts_of_the_package(task):
     [
         (["classify", "texts.csv", "--text", "text", "--label", "y"], ""),
         (["detect", "days.csv", "--time", "day", "--target", "kwh"], NO_LABELS),
-        (["recommend", "clicks.csv", "--time", "time"], TOO_FEW),
+        (["recommend", "clicks.csv", "--time", "time"], ""),
+        (["classify", "few.csv", "--text", "text", "--label", "y"], TOO_FEW),
     ],
 )
 def test_a_run_says_how_it_ended_why_it_has_no_scores_and_what_to_do_next(tables, words, why):
