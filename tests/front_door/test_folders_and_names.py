@@ -99,5 +99,5 @@ def test_options_of_odd_kinds_are_one_sentence(option, odd):
 @pytest.mark.parametrize("odd", [3, ["v"], ("v",), 1.5])
 @pytest.mark.parametrize("option", ["time", "group"])
 def test_a_column_that_is_no_name_is_one_sentence(option, odd):
-    with pytest.raises(DataError, match=r"column .*: expected in the data"):
+    with pytest.raises(OptionError, match=f"{option}: expected the name of one column"):
         ur.read_csv(b"v,w\n1,2\n", **{option: odd})
