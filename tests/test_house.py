@@ -47,6 +47,12 @@ def test_the_help_of_the_command_line_loads_nothing_heavy(arguments):
     assert not loaded & HEAVY
 
 
+def test_reading_a_table_loads_neither_networks_nor_statistics():
+    loaded = modules_after("import io, unrolled as ur; ur.read_csv(io.StringIO('time,sales\\n2024-01-01,3\\n'))")
+    assert "polars" in loaded
+    assert not loaded & {"torch", "sklearn", "pandas", "matplotlib"}
+
+
 @pytest.mark.slow
 def test_the_help_answers_in_under_a_third_of_a_second():
     code = "from unrolled.cli.main import main; main()"

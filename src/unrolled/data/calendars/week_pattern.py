@@ -3,7 +3,7 @@
 from math import lgamma, log
 
 import numpy as np
-from scipy.stats import binom, hypergeom
+from scipy.special import bdtr, gammaln  # scipy.stats takes more than a second to import
 
 from unrolled.data.calendars.grids import DAY, MONDAY, WeekSlots
 
@@ -64,7 +64,7 @@ def open_slots(counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
         if not 0 < left_out < size or counts[rare].sum() > MOST_LOST * counts.sum():
             continue
         choices = lgamma(size + 1) - lgamma(left_out + 1) - lgamma(size - left_out + 1)
-        if choices + binom.logcdf(counts[rare], chances[rare], usual).sum() < log(LEVEL):
+        if choices + _log_cdf(counts[rare], chances[rare], usual) < log(LEVEL):
             return ~rare
     return np.ones(len(counts), dtype=bool)
 
@@ -79,9 +79,23 @@ def _working_days(visited: np.ndarray, every_day: np.ndarray) -> np.ndarray:
         working = ~np.isin(np.arange(7), free_days)
         free = int((~working[every_day % 7]).sum())
         if free and working[visited % 7].all():
-            chance = hypergeom.pmf(free, len(every_day), free, missing)  # that the missing days hold all of these
+            chance = _chance_of_all(free, missing, len(every_day))
             return working if chance < level else every
     return every
+
+
+def _log_cdf(counts: np.ndarray, chances: np.ndarray, share: float) -> float:
+    """Return the log probability of at most these counts of so many chances each, in the binomial distribution."""
+    with np.errstate(divide="ignore"):  # a probability below the smallest float has the log -inf
+        return float(np.log(bdtr(counts, chances, share)).sum())
+
+
+def _chance_of_all(free: int, missing: int, days: int) -> float:
+    """Return the probability that `missing` days, drawn from all without order, hold all the `free` ones."""
+    if missing < free:
+        return 0.0
+    left = gammaln(days - free + 1) + gammaln(missing + 1) - gammaln(missing - free + 1) - gammaln(days + 1)
+    return float(np.exp(left))
 
 
 def _chance_holes(grid: np.ndarray, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:

@@ -105,9 +105,8 @@ def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     try:
         frame, texts = _typed_early(data, dialect)
     except pl.exceptions.ComputeError:
-        text = _whole(data).decode(errors="replace")
-        refuse_longer_lines(text, dialect.separator, dialect.quote)
-        refuse_quotes(text, dialect.separator, dialect.quote)
+        refuse_longer_lines(data, dialect.separator, dialect.quote)
+        refuse_quotes(data, dialect.separator, dialect.quote)
         raise
     if dialect.separator != separator:  # within quotes it is part of a text
         frame = frame.with_columns(pl.col(pl.String).str.replace_all(dialect.separator, separator, literal=True))

@@ -13,13 +13,33 @@ from unrolled.errors import DataError, message
 
 SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SHOWN = 40  # characters of a line
+_PIECE = 1 << 19  # bytes of a line that are looked at together: a line may be the whole of a body or file
 
 
-def refuse_longer_lines(text: str, separator: str, quote: str | None) -> None:
+class _Pieces:
+    """Give the lines of a table one by one, and a line that is too long to be held in pieces.
+
+    `number` is the line that was given last, from 1; `is_cut` says that it goes on.
+    """
+
+    def __init__(self, data: Path | bytes) -> None:
+        self.data, self.number, self.is_cut = data, 0, False
+
+    def __iter__(self) -> Generator[str]:
+        with io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb") as file:
+            while block := file.read(_PIECE) + file.readline(_PIECE):
+                goes_on = len(block) == 2 * _PIECE and not block.endswith(b"\n")
+                for piece in io.StringIO(block.decode(errors="replace"), newline=""):
+                    self.number += not self.is_cut
+                    self.is_cut = goes_on and not piece.endswith(("\n", "\r"))
+                    yield piece
+
+
+def refuse_longer_lines(data: Path | bytes, separator: str, quote: str | None) -> None:
     """Refuse a table in which a line has more values than the first one, and say which; else return.
 
     Args:
-        text: the table.
+        data: the file, or its bytes in UTF-8.
         separator: one character.
         quote: character around values that hold separators; None = none.
 
@@ -27,7 +47,8 @@ def refuse_longer_lines(text: str, separator: str, quote: str | None) -> None:
         DataError: such a line.
     """
     quotes: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **quotes)
+    pieces = _Pieces(data)
+    lines = csv.reader(pieces, delimiter=separator, **quotes)
     try:
         first = next(lines, [])
         width, other = len(first), next((sign for sign in SEPARATORS if any(sign in name for name in first)), None)
@@ -35,17 +56,20 @@ def refuse_longer_lines(text: str, separator: str, quote: str | None) -> None:
         remedy += ", and decimal=',' for numbers such as 1,5" if other == ";" else ""
         for values in lines:
             if len(values) > width:
-                raise DataError(message(f"line {lines.line_num}", expected=f"{width} values, as in the first line",
-                                        received=f"{len(values)}", remedy=remedy))  # fmt: skip
+                received = f"at least {len(values)}" if pieces.is_cut else f"{len(values)}"
+                raise DataError(message(f"line {pieces.number}", expected=f"{width} values, as in the first line",
+                                        received=received, remedy=remedy))  # fmt: skip
+            if pieces.is_cut:  # where its last value ends is not known
+                return
     except csv.Error:
         return
 
 
-def refuse_quotes(text: str, separator: str, quote: str | None) -> None:
+def refuse_quotes(data: Path | bytes, separator: str, quote: str | None) -> None:
     """Refuse a table in which a quote is within a value, or does not end, and say where; else return.
 
     Args:
-        text: the table.
+        data: the file, or its bytes in UTF-8.
         separator: one character.
         quote: character around values that hold separators; None = none.
 
@@ -55,15 +79,15 @@ def refuse_quotes(text: str, separator: str, quote: str | None) -> None:
     if not quote:
         return
     sides = re.escape(separator + quote)
-    within, open_line = re.compile(f"[^{sides}]{quote}[^{sides}]"), 0
-    for number, line in enumerate(text.split("\n"), 1):
-        bare = line.removesuffix("\r")
+    within, opened, pieces = re.compile(f"[^{sides}]{quote}[^{sides}]"), None, _Pieces(data)
+    for piece in pieces:
+        bare = piece.rstrip("\r\n")
         if within.search(bare):
-            raise _misplaced(number, bare)
+            raise _misplaced(pieces.number, bare)
         if bare.count(quote) % 2:
-            open_line = 0 if open_line else number
-    if open_line:
-        raise _misplaced(open_line, text.split("\n")[open_line - 1])
+            opened = None if opened else (pieces.number, bare)
+    if opened:
+        raise _misplaced(*opened)
 
 
 def refuse_escaped_quotes(data: Path | bytes, separator: str, quote: str) -> None:
