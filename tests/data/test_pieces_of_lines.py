@@ -51,4 +51,4 @@ def test_what_follows_a_line_that_is_cut_within_a_quoted_value_is_not_called_too
 def test_a_last_line_without_an_end_has_its_exact_number_of_values():
     for size in (3, delimited_faults._PIECE, delimited_faults._PIECE + 2):
         body = b"a\n" + b"," * (size - 1)
-        assert fault(refuse_longer_lines, body, ",", '"').endswith(f"received {size}")
+        assert f", received {size};" in fault(refuse_longer_lines, body, ",", '"')

@@ -68,3 +68,41 @@ def test_a_number_that_stands_for_missing_values_is_named(number):
 )
 def test_usual_numbers_stand_for_nothing_else(values):
     assert table_notes(pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)})) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "note"),
+    [
+        (b"a,b,c\n1,2,3\n4,5\n", {}, "line 3 has 2 of 3 values; the others are missing"),
+        (b"a;b\n1;2\n3\n", {"separator": ";"}, "line 3 has 1 of 2 values; the others are missing"),
+        (b"a::b\n1::2\n3\n", {"separator": "::"}, "line 3 has 1 of 2 values; the others are missing"),
+        (b"a b  c\n1 2  3\n1 2\n", {"separator": " "}, "line 3 has 2 of 3 values; the others are missing"),
+        (b"1,2\n3\n", {"header": False}, "line 2 has 1 of 2 values; the others are missing"),
+        (b'a,b\n"x\ny,",2\n"z,"\n', {}, "line 4 has 1 of 2 values; the others are missing"),
+        (
+            b"a,b,c\n1,2,3\n4\n\n5,6\n  \n",
+            {},
+            "2 lines have too few values, and the others are missing; the first, line 3, has 1 of 3 values",
+        ),
+    ],
+)
+def test_lines_with_too_few_values_are_named(tmp_path, text, options, note):
+    (tmp_path / "a.csv").write_bytes(text)
+    assert ur.read_csv(tmp_path / "a.csv", **options).notes == (note,)
+    assert ur.read_csv(text, **options).notes == (note,)
+
+
+@pytest.mark.parametrize("text", [b"a,b\n1,\n2,3\n", b"a\n1\n\n2\n", b"a,b\n1,2\n\n   \n3,4\n", b"a,b\n1,NA\n2,3\n"])
+def test_a_missing_last_value_is_no_line_with_too_few(text):
+    assert ur.read_csv(text).notes == ()
+
+
+def test_the_search_for_lines_with_too_few_values_ends(tmp_path):
+    lines = b"1,2\n" * 100_000
+    assert ur.read_csv(b"a,b\n" + lines + b"3,\n4\n").notes == ()
+    assert ur.read_csv(b"a,b\n4\n" + lines + b"3\n").notes == ("line 2 has 1 of 2 values; the others are missing",)
+
+
+def test_values_without_a_column_have_a_remedy():
+    with pytest.raises(ur.errors.DataError, match="if lines stand above the names of columns, remove them"):
+        ur.read_csv(b"Account: 7\ndate,paid\n2024-01-01,3\n")

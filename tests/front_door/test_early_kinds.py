@@ -102,7 +102,7 @@ def test_a_value_that_comes_late_counts_as_one_that_comes_early(early, late, tmp
 def test_usual_columns_are_read_early(monkeypatch):
     raw = b"code,count,change,price,name\n" + b"007,12,-3,1.5,x\n012,0,10,2,y\n" * 20_000
     monkeypatch.setattr(delimited, "typed_columns", lambda frame, marks, decimal, texts: frame if texts else None)
-    frame = delimited.parse_delimited(raw, delimited.Dialect())
+    frame, _ = delimited.parse_delimited(raw, delimited.Dialect())
     assert [str(kind) for kind in frame.dtypes] == ["String", "Int64", "Int64", "Float64", "String"]
 
 

@@ -78,7 +78,8 @@ def read_csv(
         [{'shop': '007', 'price': 1.5}, {'shop': '012', 'price': None}]
     """
     dialect = Dialect(separator, decimal, header, missing=marks_of(missing), texts=texts)
-    return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
+    frame, notes = _delimited(path, dialect, encoding)
+    return table_of(frame, path, time, group, times_from(times), notes=notes)
 
 
 @from_anywhere()
@@ -111,7 +112,8 @@ def read_tsv(
         DataError: missing, empty, damaged or in another encoding.
     """
     dialect = Dialect("\t", decimal, header, quote=None, missing=marks_of(missing), texts=texts)
-    return table_of(_delimited(path, dialect, encoding), path, time, group, times_from(times))
+    frame, notes = _delimited(path, dialect, encoding)
+    return table_of(frame, path, time, group, times_from(times), notes=notes)
 
 
 @from_anywhere()
@@ -366,16 +368,20 @@ def _timed(source: Source, time: str | None, group: str | None, times: TimeOptio
     return table
 
 
-def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> pl.DataFrame:
+def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    notes: list[str] = []
+
     def read(place: Path) -> pl.DataFrame:
         raw = in_utf8(place, encoding)
         try:
-            return parse_delimited(raw, dialect)
+            frame, found = parse_delimited(raw, dialect)
         except DataError as fault:
             whole_text(place, encoding)  # which refuses other encodings, whose lines are no lines
             raise DataError(f"{path}, {fault}") from fault
+        notes.extend(found)
+        return frame
 
-    return _polars(read, path, text=True)
+    return _polars(read, path, text=True), tuple(notes)
 
 
 def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:

@@ -295,6 +295,7 @@ def table_of(
     group: str | None = None,
     times: TimeOptions | TimeForm | None = None,
     missing: Collection[str | float] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Table:
     """Return a table that was read from a file, or from memory.
 
@@ -305,6 +306,7 @@ def table_of(
         group: in long format, the column that identifies the series.
         times: options of the reading of times, or a form that was learnt.
         missing: texts and numbers that stand for a missing value in every column; None for the usual marks.
+        notes: of the reader, about the lines of the file.
 
     Raises:
         DataError: no row or no column.
@@ -319,5 +321,5 @@ def table_of(
     table.marks = marks
     table.folder = None if path is None else Path(path).parent
     if path is not None:
-        table.notes = table_notes(table.frame)
+        table.notes = (*table_notes(table.frame), *notes)
     return table

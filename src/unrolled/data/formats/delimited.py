@@ -17,6 +17,7 @@ from unrolled.data.formats.delimited_faults import (
     refuse_escaped_quotes,
     refuse_longer_lines,
     refuse_quotes,
+    short_lines,
 )
 from unrolled.data.formats.early_kinds import early_kinds, read_early, samples_of
 from unrolled.data.kinds import LONGEST_SHOWN
@@ -73,8 +74,8 @@ class Dialect:
         return replace(self, separator=separator, missing=marks_of(self.missing))
 
 
-def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
-    """Return a table of separated values, with the kind of each column decided over all of its values.
+def parse_delimited(data: Path | bytes, dialect: Dialect) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return a table of separated values, and notes on its lines; the kind of a column is that of all of its values.
 
     Lines without any value are left out. Where a blank follows every separator, blanks before values are left out.
 
@@ -91,11 +92,13 @@ def parse_delimited(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
     frame = parse_plain(data, dialect)
     if dialect.header:
         _warn_of_names(frame, dialect)
-    return frame
+    if frame.width < 2 or not frame.to_series(-1).null_count():  # a line with too few values lacks the last one
+        return frame, ()
+    return frame, short_lines(data, dialect.separator, dialect.quote, frame.width)
 
 
 def parse_plain(data: Path | bytes, dialect: Dialect) -> pl.DataFrame:
-    """Return a table as `parse_delimited` does, of what `with_plain_lines` returned, and without warnings."""
+    """Return a table as `parse_delimited` does, of what `with_plain_lines` returned, without warnings and notes."""
     separator = dialect.separator
     if len(separator.encode()) > 1:
         data, dialect = _with_stand_in(data, dialect)

@@ -1,4 +1,4 @@
-"""Why a table of separated values cannot be read: the line that has too many values, or a quote out of place."""
+"""Lines of a table of separated values that need a word: too many values, too few, or a quote out of place."""
 
 import contextlib
 import csv
@@ -13,24 +13,25 @@ from unrolled.errors import DataError, message
 
 SEPARATORS = (";", "\t", "|")  # that a table may have in place of commas
 _SHOWN = 40  # characters of a line
+_LINES, _CHARACTERS = 100_000, 1 << 24  # that are searched for lines with too few values
 _PIECE = 1 << 19  # bytes of a line that are looked at together: a line may be the whole of a body or file
 
 
 class _Pieces:
     """Give the lines of a table one by one, and a line that is too long to be held in pieces.
 
-    `number` is the line that was given last, from 1; `is_cut` says that it goes on.
+    `number` is the line that was given last, from 1, and `is_cut` says that it goes on; `characters` counts all.
     """
 
     def __init__(self, data: Path | bytes) -> None:
-        self.data, self.number, self.is_cut = data, 0, False
+        self.data, self.number, self.characters, self.is_cut = data, 0, 0, False
 
     def __iter__(self) -> Generator[str]:
         with io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb") as file:
             while block := file.read(_PIECE) + file.readline(_PIECE):
                 goes_on = len(block) == 2 * _PIECE and not block.endswith(b"\n")
                 for piece in io.StringIO(block.decode(errors="replace"), newline=""):
-                    self.number += not self.is_cut
+                    self.number, self.characters = self.number + (not self.is_cut), self.characters + len(piece)
                     self.is_cut = goes_on and not piece.endswith(("\n", "\r"))
                     yield piece
 
@@ -52,7 +53,10 @@ def refuse_longer_lines(data: Path | bytes, separator: str, quote: str | None) -
     try:
         first = next(lines, [])
         width, other = len(first), next((sign for sign in SEPARATORS if any(sign in name for name in first)), None)
-        remedy = "" if other is None else f"if {other!r} stands between values, give separator={other!r}"
+        above = (
+            f"put quotes around values that hold {separator!r}; if lines stand above the names of columns, remove them"
+        )
+        remedy = above if other is None else f"if {other!r} stands between values, give separator={other!r}"
         remedy += ", and decimal=',' for numbers such as 1,5" if other == ";" else ""
         for values in lines:
             if len(values) > width:
@@ -63,6 +67,37 @@ def refuse_longer_lines(data: Path | bytes, separator: str, quote: str | None) -
                 return
     except csv.Error:
         return
+
+
+def short_lines(data: Path | bytes, separator: str, quote: str | None, width: int) -> tuple[str, ...]:
+    r"""Return a note if lines of a table have too few values, with their number and the first; else nothing.
+
+    The first 100,000 lines or 16 million characters are looked at. Lines without any value do not count.
+
+    Args:
+        data: the file, or its bytes in UTF-8.
+        separator: one character or several.
+        quote: character around values that hold separators; None = none.
+        width: values in a whole line.
+
+    Example:
+        >>> short_lines(b"a,b,c\n1,2,3\n4,5\n", ",", '"', 3)
+        ('line 3 has 2 of 3 values; the others are missing',)
+    """
+    quotes: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    pieces, sign = _Pieces(data), separator if len(separator) == 1 else "\x1f"
+    lines = csv.reader((piece.replace(separator, sign) for piece in pieces), delimiter=sign, **quotes)
+    found, first = 0, ("", "")
+    with contextlib.suppress(csv.Error):  # what was found before counts
+        for values in lines:
+            if pieces.is_cut or pieces.number > _LINES or pieces.characters > _CHARACTERS:
+                break
+            if len(values) < width and any(value.strip() for value in values):
+                first = first if found else (f"line {pieces.number}", f"has {len(values)} of {width} values")
+                found += 1
+    if found > 1:
+        return (f"{found:,} lines have too few values, and the others are missing; the first, {', '.join(first)}",)
+    return (f"{' '.join(first)}; the others are missing",) if found else ()
 
 
 def refuse_quotes(data: Path | bytes, separator: str, quote: str | None) -> None:
