@@ -85,7 +85,7 @@ def _working_days(visited: np.ndarray, every_day: np.ndarray) -> np.ndarray:
 
 
 def _log_cdf(counts: np.ndarray, chances: np.ndarray, share: float) -> float:
-    """Return the log probability of at most these counts of so many chances each, in the binomial distribution."""
+    """Return the log of the binomial probability of these counts or smaller ones, summed over the slots."""
     with np.errstate(divide="ignore"):  # a probability below the smallest float has the log -inf
         return float(np.log(bdtr(counts, chances, share)).sum())
 
