@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import polars as pl
 
@@ -31,6 +31,7 @@ from unrolled.errors import DataError, OptionError, message, reason, unknown
 from unrolled.places import local_path
 
 Place = str | Path
+Found = TypeVar("Found")
 
 
 @from_anywhere()
@@ -369,22 +370,18 @@ def _timed(source: Source, time: str | None, group: str | None, times: TimeOptio
 
 
 def _delimited(path: Place, dialect: Dialect, encoding: str | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    notes: list[str] = []
-
-    def read(place: Path) -> pl.DataFrame:
+    def read(place: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
         raw = in_utf8(place, encoding)
         try:
-            frame, found = parse_delimited(raw, dialect)
+            return parse_delimited(raw, dialect)
         except DataError as fault:
             whole_text(place, encoding)  # which refuses other encodings, whose lines are no lines
             raise DataError(f"{path}, {fault}") from fault
-        notes.extend(found)
-        return frame
 
-    return _polars(read, path, text=True), tuple(notes)
+    return _polars(read, path, text=True)
 
 
-def _polars(reader: Callable[[Path], pl.DataFrame], path: Place, text: bool = False) -> pl.DataFrame:
+def _polars(reader: Callable[[Path], Found], path: Place, text: bool = False) -> Found:
     check_fork()
     place = local_path(path)
     refuse_packed(place, own="" if text else PARQUET, text=text)

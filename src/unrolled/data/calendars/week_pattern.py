@@ -1,9 +1,9 @@
 """Which slots of the week a series has: its weekdays, its hours of the day, and its hours by weekday."""
 
-from math import lgamma, log
+from math import exp, lgamma, log
 
 import numpy as np
-from scipy.special import bdtr, gammaln  # scipy.stats takes more than a second to import
+from scipy.special import bdtr  # scipy.stats takes more than a second to import
 
 from unrolled.data.calendars.grids import DAY, MONDAY, WeekSlots
 
@@ -94,8 +94,7 @@ def _chance_of_all(free: int, missing: int, days: int) -> float:
     """Return the probability that `missing` days, drawn from all without order, hold all the `free` ones."""
     if missing < free:
         return 0.0
-    left = gammaln(days - free + 1) + gammaln(missing + 1) - gammaln(missing - free + 1) - gammaln(days + 1)
-    return float(np.exp(left))
+    return exp(lgamma(days - free + 1) + lgamma(missing + 1) - lgamma(missing - free + 1) - lgamma(days + 1))
 
 
 def _chance_holes(grid: np.ndarray, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:

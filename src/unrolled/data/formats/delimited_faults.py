@@ -5,7 +5,7 @@ import csv
 import io
 import mmap
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,8 @@ def refuse_longer_lines(data: Path | bytes, separator: str, quote: str | None) -
     Raises:
         DataError: such a line.
     """
-    quotes: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     pieces = _Pieces(data)
-    lines = csv.reader(pieces, delimiter=separator, **quotes)
+    lines = _values(pieces, separator, quote)
     try:
         first = next(lines, [])
         width, other = len(first), next((sign for sign in SEPARATORS if any(sign in name for name in first)), None)
@@ -84,20 +83,19 @@ def short_lines(data: Path | bytes, separator: str, quote: str | None, width: in
         >>> short_lines(b"a,b,c\n1,2,3\n4,5\n", ",", '"', 3)
         ('line 3 has 2 of 3 values; the others are missing',)
     """
-    quotes: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     pieces, sign = _Pieces(data), separator if len(separator) == 1 else "\x1f"
-    lines = csv.reader((piece.replace(separator, sign) for piece in pieces), delimiter=sign, **quotes)
-    found, first = 0, ("", "")
+    found, line, count = 0, 0, 0  # the first of the lines found, and its number of values
     with contextlib.suppress(csv.Error):  # what was found before counts
-        for values in lines:
+        for values in _values((piece.replace(separator, sign) for piece in pieces), sign, quote):
             if pieces.is_cut or pieces.number > _LINES or pieces.characters > _CHARACTERS:
                 break
             if len(values) < width and any(value.strip() for value in values):
-                first = first if found else (f"line {pieces.number}", f"has {len(values)} of {width} values")
+                line, count = (line, count) if found else (pieces.number, len(values))
                 found += 1
     if found > 1:
-        return (f"{found:,} lines have too few values, and the others are missing; the first, {', '.join(first)}",)
-    return (f"{' '.join(first)}; the others are missing",) if found else ()
+        shown = f"the first, line {line}, has {count} of {width} values"
+        return (f"{found:,} lines have too few values, and the others are missing; {shown}",)
+    return (f"line {line} has {count} of {width} values; the others are missing",) if found else ()
 
 
 def refuse_quotes(data: Path | bytes, separator: str, quote: str | None) -> None:
@@ -172,6 +170,11 @@ def _looked_at(data: Path | bytes) -> Generator[Any]:
         return
     with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         yield mapped
+
+
+def _values(lines: Iterable[str], separator: str, quote: str | None) -> Iterator[list[str]]:
+    quotes: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    return csv.reader(lines, delimiter=separator, **quotes)
 
 
 def _misplaced(number: int, line: str) -> DataError:
